@@ -1,0 +1,145 @@
+//! A member's account: the numbers, and nothing personal.
+//!
+//! What is stored changes only when a decision is committed. What a member has *now* follows from the lots and the
+//! time: [`Account::settle`] brings a copy up to a moment, whether to show it or to decide on it.
+
+mod counter;
+mod lots;
+mod settle;
+mod tier;
+
+pub use counter::{Counter, Run, Use};
+pub use lots::{Lot, LotKey, Lots, Taken, last_taken};
+pub use tier::{Held, TierState, window_sum};
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CouponCode, RewardId, RuleId};
+use crate::points::Points;
+use crate::time::{Day, Month};
+
+/// How far someone has come into the program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Known by a purchase, not enrolled: earns, cannot redeem.
+    #[default]
+    Visitor,
+    /// Invited, not yet enrolled; like a visitor.
+    Pending,
+    /// Enrolled.
+    Member,
+    /// Shut out: earns nothing, redeems nothing.
+    Excluded,
+}
+
+/// The numbers of one member. Field names are short because the account is read and written with every purchase.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Raised by one with every commit; what conflicts are found by.
+    #[serde(rename = "v")]
+    pub version: u64,
+    /// How far the member has come.
+    #[serde(rename = "s")]
+    pub status: Status,
+    /// Redeemable points, pending and spendable, by when they become spendable and expire.
+    #[serde(rename = "l", default, skip_serializing_if = "Lots::is_empty")]
+    pub lots: Lots,
+    /// Points set aside for reservations.
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub reservations: Vec<Reservation>,
+    /// Redeemable points owed.
+    #[serde(rename = "d", default, skip_serializing_if = "points_zero")]
+    pub debt: Points,
+    /// Up to which local day, inclusive, lots have been released and expired by entries.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Day>,
+    /// Qualifying points by the month in which they were earned.
+    #[serde(rename = "q", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub qualifying: BTreeMap<Month, Points>,
+    /// The tier.
+    #[serde(rename = "t", default)]
+    pub tier: TierState,
+    /// What each rule remembers of this member.
+    #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<RuleId, Counter>,
+    /// How many coupons of each reward with a limit per member were issued.
+    #[serde(rename = "w", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub issued: BTreeMap<RewardId, u32>,
+    /// Points from rules and awards, less what refunds took.
+    #[serde(rename = "e", default, skip_serializing_if = "points_zero")]
+    pub lifetime_earned: Points,
+    /// Points redeemed, less what was restored.
+    #[serde(rename = "p", default, skip_serializing_if = "points_zero")]
+    pub lifetime_redeemed: Points,
+    /// The last purchase, redemption or enrolment.
+    #[serde(
+        rename = "a",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub last_activity: Option<Timestamp>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn points_zero(points: &Points) -> bool {
+    points.is_zero()
+}
+
+/// Points set aside for a coupon until it is committed, cancelled or lapses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// The coupon.
+    #[serde(rename = "c")]
+    pub coupon: CouponCode,
+    /// When it lapses.
+    #[serde(rename = "u", with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub until: Timestamp,
+    /// The lots that the points came from.
+    #[serde(rename = "l")]
+    pub taken: Vec<Taken>,
+}
+
+impl Reservation {
+    /// The points set aside.
+    pub fn points(&self) -> Points {
+        self.taken.iter().map(|taken| taken.points).sum()
+    }
+}
+
+impl Account {
+    /// The account of someone of whom nothing is known yet.
+    pub fn new(status: Status) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// Points that can be spent, as of the day the account is settled to.
+    pub fn available(&self) -> Points {
+        self.settled.map_or(Points::ZERO, |day| self.lots.spendable(day))
+    }
+
+    /// Points that are not spendable yet, as of the day the account is settled to.
+    pub fn pending(&self) -> Points {
+        self.lots.total().minus(self.available())
+    }
+
+    /// Points set aside.
+    pub fn reserved(&self) -> Points {
+        self.reservations.iter().map(Reservation::points).sum()
+    }
+
+    /// All redeemable points that the member has, pending and reserved ones included, less the debt.
+    pub fn balance(&self) -> Points {
+        self.lots.total().plus(self.reserved()).minus(self.debt)
+    }
+
+    /// All qualifying points there ever were, less those taken back.
+    pub fn qualifying_total(&self) -> Points {
+        self.qualifying.values().copied().sum()
+    }
+}

@@ -1,0 +1,166 @@
+//! Bringing an account up to a moment: reservations lapse, lots are released and expire, the tier is reviewed.
+
+use jiff::Timestamp;
+
+use super::lots::{LotKey, Taken};
+use super::{Account, Reservation};
+use crate::ledger::{Bucket, Movement, MovementType};
+use crate::points::{Kind, Points};
+use crate::program::{CompiledProgram, Expiry, NegativeBalance};
+use crate::time::Day;
+
+/// For how many days points live that come back to a lot which has expired meanwhile (R5).
+const RETURNED_DAYS: u32 = 30;
+
+impl Account {
+    /// A copy brought up to `now`: what the member has at that moment.
+    #[must_use]
+    pub fn settled_at(&self, program: &CompiledProgram, now: Timestamp) -> Self {
+        let mut account = self.clone();
+        account.settle(program, now);
+        account
+    }
+
+    /// Brings the account up to `now` and tells what moved.
+    pub fn settle(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
+        let today = Day::of(now, &program.zone);
+        // A clock that went back changes nothing: what was released stays released.
+        let day = self.settled.map_or(today, |settled| settled.max(today));
+        let released = self.newly_spendable(day);
+        self.settled = Some(day);
+
+        let mut release =
+            Movement::new(MovementType::Release).post(Bucket::Pending, Bucket::Available, Kind::Redeemable, released);
+        release = self.pay_debt(release);
+        release = self.lapse(release, now);
+        let expire = self.expire();
+        release = self.pay_debt(release);
+        self.merge_lasting(day);
+
+        self.tier.review(program, &self.qualifying, day);
+        [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
+    }
+
+    fn newly_spendable(&self, day: Day) -> Points {
+        let waiting = |key: LotKey| self.settled.is_none_or(|settled| key.spendable_from() > settled);
+        let due = self.lots.iter().filter(|lot| lot.key.spendable_from() <= day && waiting(lot.key));
+        due.map(|lot| lot.points).sum()
+    }
+
+    fn lapse(&mut self, mut movement: Movement, now: Timestamp) -> Movement {
+        let (over, open): (Vec<Reservation>, Vec<Reservation>) =
+            std::mem::take(&mut self.reservations).into_iter().partition(|reservation| reservation.until <= now);
+        self.reservations = open;
+        for reservation in over {
+            movement = movement.post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, reservation.points());
+            for taken in reservation.taken {
+                self.lots.add(taken.key, taken.points);
+            }
+        }
+        movement
+    }
+
+    /// Removes the lots that have expired by the day the account is settled to.
+    pub(crate) fn expire(&mut self) -> Movement {
+        let movement = Movement::new(MovementType::Expire);
+        let Some(day) = self.settled else { return movement };
+        let gone = self.lots.take(self.lots.total(), |key| key.expired(day));
+        movement.post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone.iter().map(|lot| lot.points).sum())
+    }
+
+    /// Spendable lots that never expire are one: nothing tells them apart, and they would be one for each day.
+    fn merge_lasting(&mut self, day: Day) {
+        let lasting = |key: LotKey| key.last_day().is_none() && key.spendable_from() <= day;
+        if self.lots.iter().filter(|lot| lasting(lot.key)).count() > 1 {
+            let oldest = self.lots.iter().filter(|lot| lasting(lot.key)).map(|lot| lot.key).min();
+            self.lots.rekey(|key| oldest.filter(|_| lasting(key)));
+        }
+    }
+
+    /// Adds points to a lot: spendable at once when its day has come, pending otherwise. A debt is paid first.
+    pub(crate) fn deposit(&mut self, movement: Movement, from: Bucket, key: LotKey, points: Points) -> Movement {
+        let due = self.settled.is_some_and(|day| key.spendable_from() <= day);
+        let to = if due { Bucket::Available } else { Bucket::Pending };
+        self.lots.add(key, points);
+        self.pay_debt(movement.post(from, to, Kind::Redeemable, points))
+    }
+
+    /// Gives points back to the lots that they came from; a lot that has expired lives 30 more days (R5).
+    pub(crate) fn give_back(&mut self, mut movement: Movement, from: Bucket, taken: &[Taken]) -> Movement {
+        for lot in taken {
+            let key = match self.settled {
+                Some(day) if lot.key.expired(day) => {
+                    LotKey(lot.key.spendable_from(), Some(day.plus_days(RETURNED_DAYS)))
+                }
+                _ => lot.key,
+            };
+            movement = self.deposit(movement, from, key, lot.points);
+        }
+        movement
+    }
+
+    fn pay_debt(&mut self, movement: Movement) -> Movement {
+        let payment = self.debt.min(self.available());
+        if !payment.is_positive() {
+            return movement;
+        }
+        let day = self.settled;
+        self.lots.take(payment, |key| day.is_some_and(|day| key.spendable_from() <= day && !key.expired(day)));
+        self.debt = self.debt.minus(payment);
+        movement.post(Bucket::Available, Bucket::Debt, Kind::Redeemable, payment)
+    }
+
+    /// Takes points out of the spendable lots, the soonest to expire first; tells from which.
+    pub(crate) fn spend(&mut self, points: Points) -> Vec<Taken> {
+        let day = self.settled;
+        self.lots.take(points, |key| day.is_some_and(|day| key.spendable_from() <= day && !key.expired(day)))
+    }
+
+    /// Takes back points of a receipt (R4): from its own lot, pending or not, then from other spendable lots, then as
+    /// a debt, which the program's policy may forgive.
+    pub(crate) fn claw_back(&mut self, own: Option<LotKey>, points: Points, policy: NegativeBalance) -> Vec<Movement> {
+        let day = self.settled;
+        let is_pending = |key: LotKey| day.is_none_or(|day| key.spendable_from() > day);
+        let sum = |taken: Vec<Taken>| taken.iter().map(|lot| lot.points).sum::<Points>();
+
+        let own_pending = sum(self.lots.take(points, |key| Some(key) == own && is_pending(key)));
+        let mut left = points.minus(own_pending);
+        let own_active = sum(self.lots.take(left, |key| Some(key) == own));
+        left = left.minus(own_active);
+        let others = sum(self.spend(left));
+        left = left.minus(others);
+        self.debt = self.debt.plus(left);
+
+        let mut movements = vec![
+            Movement::new(MovementType::Reverse)
+                .post(Bucket::Pending, Bucket::Reversed, Kind::Redeemable, own_pending)
+                .post(Bucket::Available, Bucket::Reversed, Kind::Redeemable, own_active.plus(others))
+                .post(Bucket::Debt, Bucket::Reversed, Kind::Redeemable, left),
+        ];
+        if left.is_positive() && policy == NegativeBalance::WriteOff {
+            self.debt = self.debt.minus(left);
+            movements.push(Movement::new(MovementType::WriteOff).post(
+                Bucket::Forgiven,
+                Bucket::Debt,
+                Kind::Redeemable,
+                left,
+            ));
+        }
+        movements
+    }
+
+    /// Notes an activity: where points expire by inactivity, every unexpired lot moves.
+    pub(crate) fn touch(&mut self, program: &CompiledProgram, at: Timestamp) {
+        self.last_activity = Some(self.last_activity.map_or(at, |last| last.max(at)));
+        let (Some(Expiry::InactiveMonths(months)), Some(last), Some(today)) =
+            (program.program.points.expiry, self.last_activity, self.settled)
+        else {
+            return;
+        };
+        let until = Day::of(last, &program.zone).plus_months(months);
+        self.lots.rekey(|key| match key.last_day() {
+            Some(end) if end >= today && end < until => Some(LotKey(key.spendable_from(), Some(until))),
+            _ => None,
+        });
+    }
+}

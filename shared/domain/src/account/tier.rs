@@ -1,0 +1,194 @@
+//! The tier of a member: reached by qualifying points, held for a time, reviewed when that is over.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TierId;
+use crate::points::Points;
+use crate::program::{CompiledProgram, Downgrade, TierWindow, Tiers};
+use crate::time::{Day, Month};
+
+/// A member's place on the ladder, and outside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierState {
+    /// The tier on the ladder; `None` before the first review.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// The tiers held before it was reached, the latest last: where a refund leads back to.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Held>,
+    /// The tier outside the ladder, and since when; it outranks the ladder and does not fall.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub vip: Option<(TierId, Day)>,
+}
+
+/// A tier that is or was held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Which.
+    #[serde(rename = "i")]
+    pub tier: TierId,
+    /// Since when.
+    #[serde(rename = "s")]
+    pub since: Day,
+    /// The last day on which it is held without being earned again; `None`: for ever.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+    /// The year whose points reached it.
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<i16>,
+}
+
+/// Qualifying points that count on `day` under a window.
+pub fn window_sum(window: TierWindow, qualifying: &BTreeMap<Month, Points>, day: Day) -> Points {
+    match window {
+        TierWindow::CalendarYear => year_sum(qualifying, day.year()),
+        TierWindow::Lifetime => qualifying.values().copied().sum(),
+        TierWindow::RollingMonths(months) => {
+            let month = day.month();
+            qualifying.range(month.minus(months.saturating_sub(1))..=month).map(|(_, points)| *points).sum()
+        }
+    }
+}
+
+fn year_sum(qualifying: &BTreeMap<Month, Points>, year: i16) -> Points {
+    qualifying.range(Month::of_year(year)).map(|(_, points)| *points).sum()
+}
+
+/// 31 December of a year.
+fn end_of(year: i16) -> Day {
+    Day::from_date(jiff::civil::date(year.clamp(1, 9999), 12, 31))
+}
+
+impl TierState {
+    /// The tier that rules and rewards see.
+    pub fn current(&self) -> Option<&TierId> {
+        self.vip.as_ref().map(|(id, _)| id).or_else(|| self.held.as_ref().map(|held| &held.tier))
+    }
+
+    fn rank(&self, tiers: &Tiers) -> usize {
+        self.held.as_ref().and_then(|held| tiers.rank(&held.tier)).unwrap_or(0)
+    }
+
+    /// Holds a step of the ladder.
+    fn hold(&mut self, tiers: &Tiers, rank: usize, since: Day, until: Option<Day>, year: Option<i16>) {
+        if let Some(tier) = tiers.ladder.get(rank) {
+            let until = until.filter(|_| rank > 0);
+            self.held = Some(Held { tier: tier.id.clone(), since, until, year });
+        }
+    }
+
+    /// Brings the tier up to a day: places a newcomer, and lets a tier fall that is over and was not earned again.
+    pub(super) fn review(&mut self, program: &CompiledProgram, qualifying: &BTreeMap<Month, Points>, day: Day) {
+        let Some(tiers) = &program.program.tiers else { return };
+        let known = self.held.as_ref().is_some_and(|held| tiers.rank(&held.tier).is_some());
+        if !known {
+            // A newcomer, or someone whose tier the program no longer has.
+            let rank = tiers.reached(window_sum(tiers.window, qualifying, day));
+            self.before.clear();
+            let until = (tiers.window == TierWindow::CalendarYear).then(|| end_of(day.year().saturating_add(1)));
+            self.hold(tiers, rank, day, until, Some(day.year()));
+        }
+        while let Some(until) = self.held.as_ref().and_then(|held| held.until) {
+            let last_chance = until.plus_days(tiers.grace_days);
+            if day <= last_chance {
+                break;
+            }
+            self.fall(tiers, qualifying, until, last_chance.plus_days(1));
+        }
+    }
+
+    /// The review of a tier held until `until`, whose grace is over on `day`.
+    fn fall(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, until: Day, day: Day) {
+        let (ended, next) = (until.year(), until.year().saturating_add(1));
+        let in_next = year_sum(qualifying, next);
+        // Everything is settled before it counts, so what the new year holds by now was earned in grace.
+        let in_grace = if tiers.grace_days > 0 { in_next } else { Points::ZERO };
+        let earned = tiers.reached(year_sum(qualifying, ended).plus(in_grace));
+        let rank = self.rank(tiers);
+        let fallen = match tiers.downgrade {
+            Downgrade::None => rank,
+            Downgrade::OneDown => rank.saturating_sub(1),
+            Downgrade::Full => earned,
+        };
+        let place = if earned >= rank { rank } else { fallen.max(tiers.reached(in_next)) };
+        if place == rank {
+            if let Some(held) = &mut self.held {
+                held.until = Some(end_of(next)).filter(|_| rank > 0);
+            }
+            return;
+        }
+        self.before.clear();
+        self.hold(tiers, place, day, Some(end_of(next)), Some(next));
+    }
+
+    /// Lets the tier rise, or be kept longer, after qualifying points were earned in `earned_in`'s year.
+    pub(crate) fn rise(
+        &mut self,
+        program: &CompiledProgram,
+        qualifying: &BTreeMap<Month, Points>,
+        earned_on: Day,
+        day: Day,
+    ) {
+        let Some(tiers) = &program.program.tiers else { return };
+        if tiers.window != TierWindow::CalendarYear {
+            let reached = tiers.reached(window_sum(tiers.window, qualifying, day));
+            self.rise_to(tiers, reached, day, None, None);
+            return;
+        }
+        for year in [earned_on.year(), day.year()] {
+            let until = end_of(year.saturating_add(1));
+            if until >= day {
+                self.rise_to(tiers, tiers.reached(year_sum(qualifying, year)), day, Some(until), Some(year));
+            }
+        }
+        self.keep_in_grace(tiers, qualifying, day);
+    }
+
+    fn rise_to(&mut self, tiers: &Tiers, reached: usize, day: Day, until: Option<Day>, year: Option<i16>) {
+        let rank = self.rank(tiers);
+        if reached > rank {
+            self.before.extend(self.held.take());
+            self.hold(tiers, reached, day, until, year);
+        } else if reached == rank
+            && rank > 0
+            && let Some(held) = &mut self.held
+        {
+            held.until = held.until.max(until);
+        }
+    }
+
+    fn keep_in_grace(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, day: Day) {
+        let rank = self.rank(tiers);
+        let Some(held) = &mut self.held else { return };
+        let Some(until) = held.until.filter(|until| *until < day) else { return };
+        let both = year_sum(qualifying, until.year()).plus(year_sum(qualifying, day.year()));
+        if tiers.reached(both) >= rank {
+            held.until = Some(end_of(day.year()));
+        }
+    }
+
+    /// Takes the tier away at once when a refund took the points that reached it; leads back to the one held before.
+    pub(crate) fn sink(&mut self, program: &CompiledProgram, qualifying: &BTreeMap<Month, Points>, day: Day) {
+        let Some(tiers) = &program.program.tiers else { return };
+        while let (Some(held), true) = (&self.held, !self.before.is_empty()) {
+            let threshold = tiers.ladder.get(self.rank(tiers)).map_or(Points::ZERO, |tier| tier.threshold);
+            let kept = match (tiers.window, held.year) {
+                (TierWindow::CalendarYear, Some(year)) => {
+                    (year..=day.year()).rev().find(|year| year_sum(qualifying, *year) >= threshold)
+                }
+                _ => (window_sum(tiers.window, qualifying, day) >= threshold).then_some(day.year()),
+            };
+            match kept {
+                Some(year) => {
+                    if let Some(held) = &mut self.held {
+                        held.until = held.until.map(|until| until.min(end_of(year.saturating_add(1))));
+                    }
+                    return;
+                }
+                None => self.held = self.before.pop(),
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a person changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
+
+use serde_json::Value;
+
+use super::draft::Draft;
+use super::{Context, Decision};
+use crate::account::{Account, LotKey, window_sum};
+use crate::coupon::CouponStatus;
+use crate::ids::{RewardId, TierId};
+use crate::input::{self, Fault, Node};
+use crate::ledger::{Bucket, Cause, Movement, MovementType, TierMove};
+use crate::points::{Kind, Points};
+use crate::program::TierWindow;
+use crate::rule::EffectKind;
+
+/// A change by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    /// What happens to points.
+    pub change: Option<Change>,
+    /// Of which kind.
+    pub kind: EffectKind,
+    /// A reward to give.
+    pub reward: Option<RewardId>,
+    /// The tier outside the ladder to give, or, inside, to take away.
+    pub vip: Option<Option<TierId>>,
+    /// Why.
+    pub reason: String,
+    /// The version of the account that the person saw.
+    pub expected_version: Option<u64>,
+}
+
+/// What happens to points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// So many are given.
+    Award(Points),
+    /// So many are taken.
+    Deduct(Points),
+    /// There shall be so many.
+    SetBalance(Points),
+}
+
+/// Why an adjustment cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdjustmentFault {
+    /// Someone else was faster.
+    #[error("the member's version is {0} now")]
+    StaleVersion(u64),
+    /// Not enough to deduct.
+    #[error("the member has {0} points")]
+    InsufficientPoints(Points),
+    /// No such reward, or its codes cannot be made here.
+    #[error("there is no reward {0} to give")]
+    UnknownReward(RewardId),
+    /// The reward is used up.
+    #[error("the reward is out of stock")]
+    OutOfStock,
+    /// No such tier outside the ladder.
+    #[error("there is no tier {0} outside the ladder")]
+    UnknownTier(TierId),
+}
+
+/// Reads the body of `POST /v1/members/{member}/adjustments`.
+///
+/// # Errors
+/// Every fault of the body, with its place.
+pub fn read_adjustment(body: &Value) -> Result<Adjustment, Vec<Fault>> {
+    const KINDS: [(&str, EffectKind); 3] =
+        [("redeemable", EffectKind::Redeemable), ("qualifying", EffectKind::Qualifying), ("both", EffectKind::Both)];
+    input::read(body, |node| {
+        let object = node.object()?;
+        let award = object.optional("award", Node::points);
+        let deduct = object.optional("deduct", Node::points);
+        let set = object.optional("set_balance", |n| n.integer(0, Points::MAX.get()).map(Points::new));
+        let kind = object.or("kind", EffectKind::Redeemable, |n| n.choice(&KINDS));
+        let reason = object.required("reason", |n| {
+            n.text(500).filter(|text| !text.trim().is_empty()).or_else(|| n.refuse("must say why"))
+        });
+        let version =
+            object.optional("expected_version", |n| n.integer(0, i64::MAX).and_then(|v| u64::try_from(v).ok()));
+        let reward = object.optional("reward", Node::id::<RewardId>);
+        let vip = object.field("vip").map(|n| if n.value.is_null() { Some(None) } else { n.id::<TierId>().map(Some) });
+        object.finish();
+
+        let changes: Vec<Change> =
+            [award?.map(Change::Award), deduct?.map(Change::Deduct), set?.map(Change::SetBalance)]
+                .into_iter()
+                .flatten()
+                .collect();
+        let (reward, version) = (reward?, version?);
+        if changes.len() > 1 {
+            node.fault("must have at most one of award, deduct, set_balance");
+        }
+        if changes.is_empty() && reward.is_none() && vip.is_none() {
+            node.fault("must have one of award, deduct, set_balance, reward, vip");
+        }
+        if matches!(changes.first(), Some(Change::SetBalance(_))) && version.is_none() {
+            node.fault("set_balance needs expected_version, the version of the member that was seen");
+        }
+        Some(Adjustment {
+            change: changes.first().copied(),
+            kind: kind?,
+            reward,
+            vip: match vip {
+                Some(vip) => Some(vip?),
+                None => None,
+            },
+            reason: reason?,
+            expected_version: version,
+        })
+    })
+}
+
+/// Decides on a change by hand, made by `actor`.
+///
+/// # Errors
+/// Why it cannot be; nothing changes then.
+pub fn decide_adjustment(
+    context: &Context<'_>,
+    account: &Account,
+    adjustment: &Adjustment,
+    actor: &str,
+) -> Result<Decision, AdjustmentFault> {
+    if adjustment.expected_version.is_some_and(|version| version != account.version) {
+        return Err(AdjustmentFault::StaleVersion(account.version));
+    }
+    let cause = Cause::Adjustment { actor: actor.to_owned(), reason: adjustment.reason.clone() };
+    let mut draft = Draft::new(context, account, context.now, cause);
+    let before = draft.account.tier.current().cloned();
+    if let Some(change) = adjustment.change {
+        if adjustment.kind != EffectKind::Qualifying {
+            redeemable(&mut draft, change)?;
+        }
+        if adjustment.kind != EffectKind::Redeemable {
+            qualifying(&mut draft, change)?;
+        }
+    }
+    if let Some(id) = &adjustment.reward {
+        let unknown = || AdjustmentFault::UnknownReward(id.clone());
+        let reward = context.program.reward(id).ok_or_else(unknown)?;
+        if context.out_of_stock.contains(id) {
+            return Err(AdjustmentFault::OutOfStock);
+        }
+        draft.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None).ok_or_else(unknown)?;
+    }
+    if let Some(vip) = &adjustment.vip {
+        draft.account.tier.vip = match vip {
+            None => None,
+            Some(id) => {
+                let known = context.program.program.tiers.iter().flat_map(|tiers| &tiers.vip).any(|vip| vip.id == *id);
+                if !known {
+                    return Err(AdjustmentFault::UnknownTier(id.clone()));
+                }
+                Some((id.clone(), draft.today()))
+            }
+        };
+    }
+    if let (Some(before), Some(after)) = (before, draft.account.tier.current()) {
+        draft.entry.tier = Some(TierMove { before, after: after.clone() });
+    }
+    Ok(draft.finish())
+}
+
+fn redeemable(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFault> {
+    let has = draft.account.available().minus(draft.account.debt);
+    let delta = match change {
+        Change::Award(points) => points,
+        Change::Deduct(points) => points.negated(),
+        Change::SetBalance(points) => points.minus(has),
+    };
+    let movement = Movement::new(MovementType::Adjust);
+    let movement = if delta.is_positive() {
+        let key = LotKey::new(draft.today(), draft.context.program.program.points.expiry);
+        if matches!(change, Change::Award(_)) {
+            draft.account.lifetime_earned = draft.account.lifetime_earned.plus(delta);
+        }
+        draft.account.deposit(movement, Bucket::Issued, key, delta)
+    } else {
+        let less = delta.negated();
+        if less > draft.account.available() {
+            return Err(AdjustmentFault::InsufficientPoints(draft.account.available()));
+        }
+        draft.account.spend(less);
+        movement.post(Bucket::Available, Bucket::Removed, Kind::Redeemable, less)
+    };
+    draft.push(movement);
+    Ok(())
+}
+
+fn qualifying(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFault> {
+    let today = draft.today();
+    let window = draft.context.program.program.tiers.as_ref().map_or(TierWindow::CalendarYear, |tiers| tiers.window);
+    let has = window_sum(window, &draft.account.qualifying, today);
+    let delta = match change {
+        Change::Award(points) => points,
+        Change::Deduct(points) => points.negated(),
+        Change::SetBalance(points) => points.minus(has),
+    };
+    let movement = Movement::new(MovementType::Adjust);
+    if delta.is_positive() {
+        draft.push(movement.post(Bucket::Issued, Bucket::Available, Kind::Qualifying, delta));
+        draft.earn_qualifying(delta, today);
+        return Ok(());
+    }
+    let less = delta.negated();
+    if less > has {
+        return Err(AdjustmentFault::InsufficientPoints(has));
+    }
+    // Taking qualifying points by hand never takes a tier away at once: its review will see them.
+    let month = draft.account.qualifying.entry(today.month()).or_default();
+    *month = month.minus(less);
+    draft.push(movement.post(Bucket::Available, Bucket::Removed, Kind::Qualifying, less));
+    Ok(())
+}

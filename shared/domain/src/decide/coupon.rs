@@ -1,0 +1,211 @@
+//! Redemptions, and the changes of a coupon that move points.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::Draft;
+use super::{Context, Decision};
+use crate::account::{Account, Reservation, Status};
+use crate::coupon::{Coupon, CouponStatus};
+use crate::ids::RewardId;
+use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
+use crate::points::{Kind, Points};
+use crate::program::{CompiledProgram, Reward};
+
+/// A wish to redeem a reward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redemption {
+    /// The reward.
+    pub reward: RewardId,
+    /// Set the points aside for so many minutes instead of spending them.
+    pub reserve_minutes: Option<u32>,
+    /// Put the coupon on the cart at once.
+    pub apply: bool,
+}
+
+/// Why a reward cannot be redeemed. The names are the slugs of the problem documents.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedemptionFault {
+    /// There is no such reward now, or it cannot be bought.
+    #[error("this reward cannot be redeemed now")]
+    NotAvailable,
+    /// Only members redeem.
+    #[error("only an enrolled member can redeem")]
+    NotAMember,
+    /// The member is shut out.
+    #[error("this member is excluded from the program")]
+    MemberExcluded,
+    /// Another tier's reward.
+    #[error("the member's tier cannot have this reward")]
+    TierNotEligible,
+    /// The member had as many as one can.
+    #[error("the member has had this reward as often as one can")]
+    LimitReached,
+    /// None is left.
+    #[error("the reward is out of stock")]
+    OutOfStock,
+    /// Not enough points.
+    #[error("the member lacks {missing} points")]
+    InsufficientPoints {
+        /// How many more it takes.
+        missing: Points,
+    },
+}
+
+impl RedemptionFault {
+    /// The slug of the problem document.
+    pub const fn slug(&self) -> &'static str {
+        match self {
+            Self::NotAvailable => "not_available",
+            Self::NotAMember => "not_a_member",
+            Self::MemberExcluded => "member_excluded",
+            Self::TierNotEligible => "tier_not_eligible",
+            Self::LimitReached => "limit_reached",
+            Self::OutOfStock => "out_of_stock",
+            Self::InsufficientPoints { .. } => "insufficient_points",
+        }
+    }
+}
+
+/// Why a coupon cannot be changed like this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the coupon is {0:?}")]
+pub struct CouponFault(
+    /// Where it stands.
+    pub CouponStatus,
+);
+
+/// Whether a member may redeem a reward, points aside; the storefront asks the same.
+///
+/// # Errors
+/// The first reason against it.
+pub fn may_redeem(
+    program: &CompiledProgram,
+    account: &Account,
+    reward: &Reward,
+    now: Timestamp,
+) -> Result<(), RedemptionFault> {
+    match account.status {
+        Status::Member => {}
+        Status::Excluded => return Err(RedemptionFault::MemberExcluded),
+        Status::Visitor | Status::Pending => return Err(RedemptionFault::NotAMember),
+    }
+    let started = reward.starts_at.is_none_or(|at| at.at(&program.zone) <= now);
+    let over = reward.ends_at.is_some_and(|at| at.at(&program.zone) <= now);
+    if !started || over || reward.cost.is_zero() {
+        return Err(RedemptionFault::NotAvailable);
+    }
+    let in_scope = |tiers: &Vec<_>| account.tier.current().is_some_and(|tier| tiers.contains(tier));
+    if !reward.tiers.as_ref().is_none_or(in_scope) {
+        return Err(RedemptionFault::TierNotEligible);
+    }
+    let had = account.issued.get(&reward.id).copied().unwrap_or(0);
+    if reward.per_member_limit.is_some_and(|limit| had >= limit) {
+        return Err(RedemptionFault::LimitReached);
+    }
+    Ok(())
+}
+
+/// Decides on a redemption.
+///
+/// # Errors
+/// Why the reward cannot be redeemed; nothing changes then.
+pub fn decide_redemption(
+    context: &Context<'_>,
+    account: &Account,
+    wish: &Redemption,
+) -> Result<Decision, RedemptionFault> {
+    let reward = context.program.reward(&wish.reward).ok_or(RedemptionFault::NotAvailable)?;
+    let action = if wish.reserve_minutes.is_some() { CouponAction::Reserve } else { CouponAction::Redeem };
+    let code = Draft::first_code(context, reward).ok_or(RedemptionFault::NotAvailable)?;
+    let cause = Cause::Coupon { code, reward: reward.id.clone(), action };
+    let mut draft = Draft::new(context, account, context.now, cause);
+    may_redeem(context.program, &draft.account, reward, context.now)?;
+    if context.out_of_stock.contains(&reward.id) {
+        return Err(RedemptionFault::OutOfStock);
+    }
+    let missing = reward.cost.minus(draft.account.available());
+    if missing.is_positive() {
+        return Err(RedemptionFault::InsufficientPoints { missing });
+    }
+
+    let taken = draft.account.spend(reward.cost);
+    let after = |minutes: u32| context.now.saturating_add(SignedDuration::from_mins(i64::from(minutes)));
+    let (status, until) = match wish.reserve_minutes {
+        Some(minutes) => (CouponStatus::Reserved, after(minutes).ok()),
+        None if wish.apply => (CouponStatus::Applied, after(context.program.program.coupons.apply_minutes).ok()),
+        None => (CouponStatus::Available, None),
+    };
+    let code = draft.issue(reward, status, reward.cost, taken.clone(), until).ok_or(RedemptionFault::NotAvailable)?;
+    if status == CouponStatus::Reserved {
+        let until = until.unwrap_or(context.now);
+        draft.account.reservations.push(Reservation { coupon: code, until, taken });
+        draft.push(Movement::new(MovementType::Redeem).post(
+            Bucket::Available,
+            Bucket::Reserved,
+            Kind::Redeemable,
+            reward.cost,
+        ));
+    } else {
+        draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(reward.cost);
+        draft.push(Movement::new(MovementType::Redeem).post(
+            Bucket::Available,
+            Bucket::Redeemed,
+            Kind::Redeemable,
+            reward.cost,
+        ));
+    }
+    draft.account.touch(context.program, context.now);
+    Ok(draft.finish())
+}
+
+/// Decides on committing a reservation: the points set aside are spent, also those whose lot has expired meanwhile.
+///
+/// # Errors
+/// When the coupon is not reserved any more.
+pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
+    let status = coupon.status_at(context.now);
+    if status != CouponStatus::Reserved {
+        return Err(CouponFault(status));
+    }
+    let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Commit));
+    draft.account.reservations.retain(|reservation| reservation.coupon != coupon.code);
+    draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(coupon.cost);
+    draft.push(Movement::new(MovementType::Redeem).post(
+        Bucket::Reserved,
+        Bucket::Redeemed,
+        Kind::Redeemable,
+        coupon.paid(),
+    ));
+    let committed = Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() };
+    draft.changed.push((coupon.clone(), committed));
+    draft.account.touch(context.program, context.now);
+    Ok(draft.finish())
+}
+
+/// Decides on cancelling a coupon: the points go back to the lots that they came from.
+///
+/// # Errors
+/// When the coupon is used, expired, lapsed or cancelled already.
+pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
+    let status = coupon.status_at(context.now);
+    let from = match status {
+        CouponStatus::Reserved => Bucket::Reserved,
+        CouponStatus::Available | CouponStatus::Applied => Bucket::Redeemed,
+        other => return Err(CouponFault(other)),
+    };
+    let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Cancel));
+    if from == Bucket::Reserved {
+        draft.account.reservations.retain(|reservation| reservation.coupon != coupon.code);
+    } else {
+        draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.minus(coupon.paid());
+    }
+    let movement = draft.account.give_back(Movement::new(MovementType::Restore), from, &coupon.taken);
+    draft.push(movement);
+    let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
+    draft.changed.push((coupon.clone(), cancelled));
+    Ok(draft.finish())
+}
+
+fn cause_of(coupon: &Coupon, action: CouponAction) -> Cause {
+    Cause::Coupon { code: coupon.code.clone(), reward: coupon.reward.clone(), action }
+}

@@ -1,0 +1,19 @@
+//! What enrolment does.
+
+use super::draft::Draft;
+use super::{Context, Decision};
+use crate::account::{Account, Status};
+use crate::ledger::Cause;
+
+/// Decides on an enrolment: the contact becomes a member and keeps all points. `None` when there is nothing to do:
+/// the member is enrolled already, or shut out.
+pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Decision> {
+    match account.status {
+        Status::Member | Status::Excluded => return None,
+        Status::Visitor | Status::Pending => {}
+    }
+    let mut draft = Draft::new(context, account, context.now, Cause::Enrollment);
+    draft.account.status = Status::Member;
+    draft.account.touch(context.program, context.now);
+    Some(draft.finish())
+}

@@ -1,0 +1,60 @@
+//! Decisions: what a fact does to a member's account. Pure: everything needed comes in as an argument.
+
+mod adjustment;
+mod codes;
+mod coupon;
+mod draft;
+mod enrollment;
+mod points;
+mod receipt;
+mod refund;
+
+pub use adjustment::{Adjustment, AdjustmentFault, Change, decide_adjustment, read_adjustment};
+pub use codes::Seed;
+pub use coupon::{
+    CouponFault, Redemption, RedemptionFault, decide_cancel, decide_commit, decide_redemption, may_redeem,
+};
+pub use enrollment::decide_enrollment;
+pub use receipt::{ReceiptContext, decide_receipt};
+pub use refund::{RefundContext, decide_refund};
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::account::Account;
+use crate::coupon::Coupon;
+use crate::ids::{MemberId, RewardId};
+use crate::ledger::Entry;
+use crate::program::CompiledProgram;
+use draft::Draft;
+
+/// What a decision is made with, besides the account and the fact.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The program in force.
+    pub program: &'a CompiledProgram,
+    /// Whose account it is.
+    pub member: &'a MemberId,
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// Where coupon codes take their randomness from.
+    pub seed: Seed,
+    /// Rewards whose stock turned out to be used up while committing.
+    pub out_of_stock: &'a BTreeSet<RewardId>,
+}
+
+/// What a fact does: all of it is written in one transaction, or none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The account after it, its version already raised.
+    pub account: Account,
+    /// The entry of the ledger.
+    pub entry: Entry,
+    /// Coupons that are issued, whose codes must be new.
+    pub issued: Vec<Coupon>,
+    /// Coupons that change: each as it was, and as it becomes.
+    pub changed: Vec<(Coupon, Coupon)>,
+    /// One for each unit that is taken from the stock of a reward that has one.
+    pub stock: Vec<RewardId>,
+}

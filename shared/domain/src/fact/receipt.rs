@@ -1,0 +1,259 @@
+//! A receipt: what a customer bought, as a shop reports it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{CouponCode, LineId, ReceiptId};
+use crate::input::{self, Fault, Node};
+use crate::member::MemberRef;
+use crate::money::{Currency, Money};
+
+/// The most lines that a receipt may have.
+pub const MAX_LINES: usize = 1000;
+
+/// A receipt. Amounts are minor units of its own currency. Field names are short because it is stored once for each
+/// purchase there ever was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// As the shop numbered it.
+    #[serde(rename = "i")]
+    pub id: ReceiptId,
+    /// When the purchase happened.
+    #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub occurred_at: Timestamp,
+    /// The shop.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// The channel: `pos`, `web` or what the merchant calls it.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Its currency.
+    #[serde(rename = "y")]
+    pub currency: Currency,
+    /// Units of the program's currency for one unit of this one; absent when they are the same.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub fx_rate: Option<Decimal>,
+    /// What the customer paid for goods, net of discounts, without shipping.
+    #[serde(rename = "a")]
+    pub total: i64,
+    /// The discount on the whole order, already taken off the total.
+    #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
+    pub discount: i64,
+    /// What was bought.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+    /// The coupons that the customer presented.
+    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponCode>,
+    /// The referral code that the customer named.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub referral_code: Option<String>,
+}
+
+/// A line of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number within the receipt; by default its place, from 1.
+    #[serde(rename = "i")]
+    pub id: LineId,
+    /// The article's number.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// The article's name.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// The categories that it is in.
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Its brand.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// How many, or what weight.
+    #[serde(rename = "q", default = "one", skip_serializing_if = "is_one")]
+    pub quantity: Decimal,
+    /// Its price in all, before the discount on the order.
+    #[serde(rename = "a")]
+    pub amount: i64,
+    /// Anything else that rules may ask for.
+    #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Vec<String>>,
+}
+
+const fn one() -> Decimal {
+    Decimal::ONE
+}
+
+fn is_one(quantity: &Decimal) -> bool {
+    *quantity == Decimal::ONE
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+impl Receipt {
+    /// The lines' amounts less their shares of the discount, by largest remainder. A receipt without lines has one
+    /// part: its total.
+    pub fn net_amounts(&self) -> Vec<i64> {
+        if self.lines.is_empty() {
+            return vec![self.total];
+        }
+        let gross: Vec<i64> = self.lines.iter().map(|line| line.amount).collect();
+        let shares = crate::money::spread(self.discount, &gross);
+        gross.iter().zip(shares).map(|(gross, share)| gross - share).collect()
+    }
+}
+
+impl Line {
+    /// The number of items: a weighed line (a quantity that is not whole) counts as one.
+    pub fn items(&self) -> i64 {
+        whole_items(self.quantity)
+    }
+}
+
+/// The number of items in a quantity: its number when it is whole, one when it was weighed, none when it is zero.
+pub(super) fn whole_items(quantity: Decimal) -> i64 {
+    use rust_decimal::prelude::ToPrimitive;
+    if quantity.is_integer() { quantity.to_i64().unwrap_or(0) } else { 1 }
+}
+
+/// A receipt as it is sent: with the customer it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptInput {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// Whose it is; `None` is an anonymous receipt.
+    pub member: Option<MemberRef>,
+}
+
+/// Reads the body of `POST /v1/receipts`.
+///
+/// # Errors
+/// Every fault of the body, with its place.
+pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec<Fault>> {
+    input::read(body, |node| {
+        let object = node.object()?;
+        let id = object.required("id", Node::id);
+        let occurred_at = object.required("occurred_at", Node::timestamp);
+        let member = object.optional("member", MemberRef::read);
+        let store = object.optional("store", |n| n.text(128));
+        let channel = object.optional("channel", |n| n.text(64));
+        let currency = object.required("currency", currency);
+        let rate = object.optional("fx_rate", |n| n.decimal(1_000_000_000));
+        // Amounts are read in the receipt's currency; without one, its fault is enough.
+        let money = currency.unwrap_or(program);
+        let total = object.required("total", |n| n.money(money));
+        let discount = object.or("discount", Money::new(0, money), |n| n.money(money));
+        let lines = object.or("lines", Vec::new(), |n| read_lines(n, money));
+        let coupons = object.or("coupons", Vec::new(), |n| n.list(20, Node::id));
+        let referral_code = object.optional("referral_code", |n| n.text(64));
+        if object.field("member").is_none() {
+            object.node().fault("member is missing: name the customer, or send null for an anonymous receipt");
+        }
+        object.finish();
+
+        let (currency, rate, total, discount, lines) = (currency?, rate?, total?, discount?, lines?);
+        check_rate(node, currency, program, rate);
+        check_sum(node, total, discount, &lines);
+        let fx_rate = rate.filter(|_| currency != program);
+        let receipt = Receipt {
+            id: id?,
+            occurred_at: occurred_at?,
+            store: store?,
+            channel: channel?,
+            currency,
+            fx_rate,
+            total: total.minor(),
+            discount: discount.minor(),
+            lines,
+            coupons: coupons?,
+            referral_code: referral_code?,
+        };
+        Some(ReceiptInput { receipt, member: member? })
+    })
+}
+
+/// Reads a currency's code.
+fn currency(node: &Node<'_>) -> Option<Currency> {
+    node.parsed(|code| Currency::from_code(code).ok_or("must be a currency of ISO 4217, such as EUR"))
+}
+
+fn check_rate(node: &Node<'_>, currency: Currency, program: Currency, rate: Option<Decimal>) {
+    let Some(object) = node.object() else { return };
+    let place = object.field("fx_rate").unwrap_or_else(|| node.clone());
+    match rate {
+        None if currency != program => {
+            place.fault(format_args!("fx_rate is needed: units of {program} for one {currency}"));
+        }
+        Some(rate) if currency == program && rate != Decimal::ONE => {
+            place.fault(format_args!("fx_rate is only for currencies other than {program}"));
+        }
+        _ => {}
+    }
+}
+
+fn check_sum(node: &Node<'_>, total: Money, discount: Money, lines: &[Line]) {
+    let Some(object) = node.object() else { return };
+    if lines.is_empty() {
+        return;
+    }
+    let sum: i64 = lines.iter().map(|line| line.amount).sum();
+    if sum - discount.minor() != total.minor() {
+        let due = Money::new(sum - discount.minor(), total.currency());
+        let place = object.field("total").unwrap_or_else(|| node.clone());
+        place.fault(format_args!("must be the sum of the lines less the discount, {due}"));
+    }
+}
+
+fn read_lines(node: &Node<'_>, currency: Currency) -> Option<Vec<Line>> {
+    let lines = node.list(MAX_LINES, |line| read_line(line, currency))?;
+    let mut lines: Vec<Line> = lines
+        .into_iter()
+        .enumerate()
+        .filter_map(|(place, (id, line))| {
+            let id = id.or_else(|| LineId::new((place + 1).to_string()).ok())?;
+            Some(Line { id, ..line })
+        })
+        .collect();
+    let mut ids: Vec<&LineId> = lines.iter().map(|line| &line.id).collect();
+    ids.sort_unstable();
+    if let Some([twice, _]) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        return node.refuse(format_args!("two lines have the id {twice}"));
+    }
+    lines.shrink_to_fit();
+    Some(lines)
+}
+
+fn read_line(node: &Node<'_>, currency: Currency) -> Option<(Option<LineId>, Line)> {
+    let object = node.object()?;
+    let id = object.optional("id", Node::id);
+    let sku = object.optional("sku", |n| n.text(128));
+    let product = object.optional("product", |n| n.text(256));
+    let categories = object.or("category", Vec::new(), strings);
+    let brand = object.optional("brand", |n| n.text(128));
+    let quantity = object.or("quantity", Decimal::ONE, |n| n.decimal(1_000_000_000));
+    let amount = object.required("amount", |n| n.money(currency));
+    let attributes = object.or("attributes", Vec::new(), |n| n.entries(50, strings));
+    object.finish();
+    let line = Line {
+        id: LineId::new("0").ok()?,
+        sku: sku?,
+        product: product?,
+        categories: categories?,
+        brand: brand?,
+        quantity: quantity?,
+        amount: amount?.minor(),
+        attributes: attributes?.into_iter().collect(),
+    };
+    Some((id?, line))
+}
+
+/// One text, or a list of them.
+fn strings(node: &Node<'_>) -> Option<Vec<String>> {
+    if node.value.is_array() { node.list(50, |n| n.text(128)) } else { node.text(128).map(|text| vec![text]) }
+}

@@ -1,0 +1,302 @@
+//! Reading JSON that people wrote, so that every fault of a document is named in one answer.
+//!
+//! `serde` stops at the first fault and knows nothing of what a field means; a merchant who sends forty rules wants to
+//! hear of all that is wrong with them at once, each with its JSON pointer. A [`Node`] is a value and where it stands;
+//! reading one either gives the value or records why not, and goes on.
+
+use std::cell::RefCell;
+use std::fmt::{Display, Write as _};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::money::{Currency, Money};
+use crate::points::Points;
+
+/// What is wrong with one place of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Fault {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What, for the person who wrote it.
+    pub detail: String,
+}
+
+/// After this many faults a document is hopeless; the rest is not listed.
+pub(crate) const MOST_FAULTS: usize = 100;
+
+/// The faults found so far.
+#[derive(Debug, Default)]
+pub struct Faults(RefCell<Vec<Fault>>);
+
+impl Faults {
+    /// Records a fault.
+    pub fn add(&self, pointer: impl Into<String>, detail: impl Display) {
+        let mut faults = self.0.borrow_mut();
+        if faults.len() < MOST_FAULTS {
+            faults.push(Fault { pointer: pointer.into(), detail: detail.to_string() });
+        }
+    }
+
+    /// All that was found.
+    pub fn into_vec(self) -> Vec<Fault> {
+        self.0.into_inner()
+    }
+}
+
+/// Reads a whole document: the value, or every fault there is.
+///
+/// # Errors
+/// The faults, at least one.
+pub fn read<T>(value: &Value, reader: impl FnOnce(&Node<'_>) -> Option<T>) -> Result<T, Vec<Fault>> {
+    let faults = Faults::default();
+    let result = reader(&Node { value, pointer: String::new(), faults: &faults });
+    let found = faults.into_vec();
+    match result {
+        Some(result) if found.is_empty() => Ok(result),
+        _ => Err(found),
+    }
+}
+
+/// A value, where it stands, and where its faults go.
+#[derive(Debug, Clone)]
+pub struct Node<'a> {
+    /// The value.
+    pub value: &'a Value,
+    pointer: String,
+    faults: &'a Faults,
+}
+
+impl<'a> Node<'a> {
+    /// Where this value stands.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Records a fault of this value.
+    pub fn fault(&self, detail: impl Display) {
+        self.faults.add(self.pointer.clone(), detail);
+    }
+
+    /// Records a fault of this value and gives nothing, for use as a tail.
+    pub fn refuse<T>(&self, detail: impl Display) -> Option<T> {
+        self.fault(detail);
+        None
+    }
+
+    fn child(&self, name: &str, value: &'a Value) -> Self {
+        let mut pointer = self.pointer.clone();
+        let _ = write!(pointer, "/{}", name.replace('~', "~0").replace('/', "~1"));
+        Self { value, pointer, faults: self.faults }
+    }
+
+    /// An object whose fields are then asked for by name.
+    pub fn object(&self) -> Option<Object<'a>> {
+        match self.value {
+            Value::Object(map) => Some(Object { node: self.clone(), map, asked: RefCell::default() }),
+            _ => self.refuse("must be an object"),
+        }
+    }
+
+    /// A list of at most `most` items, each read by `reader`.
+    pub fn list<T>(&self, most: usize, reader: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
+        let Value::Array(items) = self.value else { return self.refuse("must be a list") };
+        if items.len() > most {
+            return self.refuse(format_args!("must have at most {most} items"));
+        }
+        let read: Vec<Option<T>> =
+            items.iter().enumerate().map(|(i, item)| reader(&self.child(&i.to_string(), item))).collect();
+        read.into_iter().collect()
+    }
+
+    /// The members of an object whose names are data, each read by `reader`.
+    pub fn entries<T>(&self, most: usize, reader: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<(String, T)>> {
+        let Value::Object(map) = self.value else { return self.refuse("must be an object") };
+        if map.len() > most {
+            return self.refuse(format_args!("must have at most {most} members"));
+        }
+        let read: Vec<Option<(String, T)>> =
+            map.iter().map(|(name, value)| reader(&self.child(name, value)).map(|read| (name.clone(), read))).collect();
+        read.into_iter().collect()
+    }
+
+    /// A text of at most `most` bytes without control characters.
+    pub fn text(&self, most: usize) -> Option<String> {
+        let Value::String(text) = self.value else { return self.refuse("must be a text") };
+        if text.len() > most {
+            return self.refuse(format_args!("must be at most {most} bytes long"));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            return self.refuse("must not contain control characters");
+        }
+        Some(text.clone())
+    }
+
+    /// A text that some type can be made from.
+    pub fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let Value::String(text) = self.value else { return self.refuse("must be a text") };
+        parse(text).map_or_else(|error| self.refuse(error), Some)
+    }
+
+    /// An identifier.
+    pub fn id<T: std::str::FromStr<Err = crate::ids::IdError>>(&self) -> Option<T> {
+        self.parsed(T::from_str)
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+        let found = self.value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
+        if let Some((_, choice)) = found {
+            return Some(*choice);
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        self.refuse(format_args!("must be one of {}", names.join(", ")))
+    }
+
+    /// True or false.
+    pub fn boolean(&self) -> Option<bool> {
+        self.value.as_bool().or_else(|| self.refuse("must be true or false"))
+    }
+
+    /// A whole number within bounds.
+    pub fn integer(&self, least: i64, most: i64) -> Option<i64> {
+        match self.value.as_i64() {
+            Some(number) if (least..=most).contains(&number) => Some(number),
+            _ => self.refuse(format_args!("must be a whole number from {least} to {most}")),
+        }
+    }
+
+    /// A whole number from `least` up, that fits a count.
+    pub fn count(&self, least: u32, most: u32) -> Option<u32> {
+        self.integer(i64::from(least), i64::from(most)).and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// A positive number of points.
+    pub fn points(&self) -> Option<Points> {
+        self.integer(1, Points::MAX.get()).map(Points::new)
+    }
+
+    /// An amount of money, not negative. Numbers are refused: binary floats lose cents.
+    pub fn money(&self, currency: Currency) -> Option<Money> {
+        let money = self.parsed(|text| Money::parse(text, currency))?;
+        if money.minor() < 0 {
+            return self.refuse("must not be negative");
+        }
+        Some(money)
+    }
+
+    /// An amount of money above zero.
+    pub fn positive_money(&self, currency: Currency) -> Option<Money> {
+        let money = self.money(currency)?;
+        if money.minor() == 0 {
+            return self.refuse("must be above 0");
+        }
+        Some(money)
+    }
+
+    /// A decimal number as text, above zero and below `below`, with at most eight decimals.
+    pub fn decimal(&self, below: i64) -> Option<Decimal> {
+        let decimal = self.parsed(|text| {
+            let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            let decimal = if plain { Decimal::from_str_exact(text).ok() } else { None };
+            decimal.ok_or("must be a decimal number as text, such as \"1.5\"")
+        })?;
+        if decimal <= Decimal::ZERO || decimal >= Decimal::from(below) || decimal.scale() > 8 {
+            return self.refuse(format_args!("must be above 0, below {below}, and have at most 8 decimals"));
+        }
+        Some(decimal)
+    }
+
+    /// An instant: RFC 3339 with its offset, from year 1970 to 2200.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let at = self.parsed(|text| {
+            text.parse::<Timestamp>().map_err(|_| "must be a time with offset, such as \"2026-03-01T10:15:00+01:00\"")
+        })?;
+        if at.as_second() < 0 || at.as_second() >= YEAR_2200 {
+            return self.refuse("must lie between the years 1970 and 2200");
+        }
+        Some(at)
+    }
+
+    /// A calendar date, from year 1900 to 2200.
+    pub fn date(&self) -> Option<Date> {
+        let date = self.parsed(|text| text.parse::<Date>().map_err(|_| "must be a date such as \"2026-03-01\""))?;
+        if !(1900..2200).contains(&date.year()) {
+            return self.refuse("must lie between the years 1900 and 2200");
+        }
+        Some(date)
+    }
+}
+
+/// 1 January 2200, in seconds: what lies beyond is a typing error, and would overflow day arithmetic.
+const YEAR_2200: i64 = 7_258_118_400;
+
+/// An object that is being read: a field that nobody asked for is a typing error of the sender.
+#[derive(Debug)]
+pub struct Object<'a> {
+    node: Node<'a>,
+    map: &'a Map<String, Value>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Object<'a> {
+    /// The object as a value, to record a fault of the whole.
+    pub fn node(&self) -> &Node<'a> {
+        &self.node
+    }
+
+    /// A field, whether null or not; absent gives nothing.
+    pub fn field(&self, name: &'static str) -> Option<Node<'a>> {
+        self.asked.borrow_mut().push(name);
+        self.map.get(name).map(|value| self.node.child(name, value))
+    }
+
+    /// A field that may be absent or null. `Some(None)` is "not there"; `None` is "there, and wrong".
+    pub fn optional<T>(&self, name: &'static str, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<Option<T>> {
+        match self.field(name) {
+            Some(node) if !node.value.is_null() => reader(&node).map(Some),
+            _ => Some(None),
+        }
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(&self, name: &'static str, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
+        if let Some(node) = self.field(name) {
+            return reader(&node);
+        }
+        self.node.child(name, &Value::Null).refuse("is missing")
+    }
+
+    /// A field that has a value of its own when it is absent or null.
+    pub fn or<T>(&self, name: &'static str, default: T, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
+        self.optional(name, reader).map(|found| found.unwrap_or(default))
+    }
+
+    /// Fields that only answers carry: accepted and ignored, so that what was read can be sent back.
+    pub fn read_only(&self, names: &[&'static str]) {
+        self.asked.borrow_mut().extend(names);
+    }
+
+    /// The one field that is there of several of which exactly one must be.
+    pub fn exactly_one(&self, names: &[&'static str]) -> Option<(&'static str, Node<'a>)> {
+        let mut there: Vec<_> = names.iter().filter_map(|name| self.field(name).map(|node| (*name, node))).collect();
+        if there.len() == 1 {
+            return there.pop();
+        }
+        self.node.refuse(format_args!("must have exactly one of {}", names.join(", ")))
+    }
+
+    /// Refuses whatever was not asked for.
+    pub fn finish(self) {
+        let asked = self.asked.into_inner();
+        for (name, value) in self.map {
+            if !asked.contains(&name.as_str()) {
+                self.node.child(name, value).fault("is not a known field");
+            }
+        }
+    }
+}

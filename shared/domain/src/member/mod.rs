@@ -1,0 +1,16 @@
+//! Who a member is: identifiers, profile, and what people may write of it. Numbers are in `account`, apart from the
+//! person, so that a person can be forgotten and the ledger stays whole.
+
+mod birth;
+mod contact;
+mod details;
+mod patch;
+mod profile;
+mod read;
+
+pub use birth::BirthDate;
+pub use contact::{Card, ContactError, Email, MemberPath, MemberRef, Phone};
+pub use details::{Attribute, Consent, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, MAX_LABELS};
+pub use patch::{Change, ProfilePatch, read_patch};
+pub use profile::Profile;
+pub use read::{EnrollmentInput, Standing, read_enrollment};

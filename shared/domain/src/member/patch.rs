@@ -1,0 +1,275 @@
+//! Changes of a profile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::contact::read_customer_id;
+use super::details::{attributes_bytes, consent_bytes, labels, named};
+use super::{
+    Attribute, BirthDate, Card, Consent, Email, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, Phone,
+    Profile,
+};
+use crate::ids::CustomerId;
+use crate::input::{self, Fault, Node, Object};
+
+/// What happens to one field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It was not named: it stays.
+    #[default]
+    Keep,
+    /// It was null: it is emptied.
+    Clear,
+    /// It gets a value.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    fn apply(self, field: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = None,
+            Self::Set(value) => *field = Some(value),
+        }
+    }
+
+    /// Puts an empty value in place of null.
+    fn apply_to(self, field: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = T::default(),
+            Self::Set(value) => *field = value,
+        }
+    }
+}
+
+/// What is to change of a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfilePatch {
+    /// The shop's own id; it can be given and changed, not taken away.
+    pub id: Option<CustomerId>,
+    /// The number of the loyalty card.
+    pub card: Change<Card>,
+    /// The e-mail address.
+    pub email: Change<Email>,
+    /// The phone number.
+    pub phone: Change<Phone>,
+    /// The first name.
+    pub first_name: Change<String>,
+    /// The last name.
+    pub last_name: Change<String>,
+    /// The day of birth.
+    pub birth_date: Change<BirthDate>,
+    /// The language.
+    pub locale: Change<Locale>,
+    /// Attributes, by name; `None` deletes one, those not named stay.
+    pub attributes: Change<BTreeMap<String, Option<Attribute>>>,
+    /// The lists, replaced.
+    pub lists: Change<BTreeSet<String>>,
+    /// The tags, replaced.
+    pub tags: Change<BTreeSet<String>>,
+    /// Consents, by name; `None` deletes one, those not named stay.
+    pub consent: Change<BTreeMap<String, Option<Consent>>>,
+}
+
+/// Reads the body of `PATCH /v1/members/{member}`.
+///
+/// # Errors
+/// Every fault of the body, with its place.
+pub fn read_patch(body: &Value) -> Result<ProfilePatch, Vec<Fault>> {
+    input::read(body, |node| {
+        let object = node.object()?;
+        let id = match object.field("id") {
+            None => Some(None),
+            Some(id) if id.value.is_null() => id.refuse("can be changed, but not taken away"),
+            Some(id) => read_customer_id(&id).map(Some),
+        };
+        let card = change(&object, "card", |n| n.parsed(Card::from_str));
+        let email = change(&object, "email", |n| n.parsed(Email::from_str));
+        let phone = change(&object, "phone", |n| n.parsed(Phone::from_str));
+        let details = read_details(&object);
+        object.finish();
+        Some(ProfilePatch { id: id?, card: card?, email: email?, phone: phone?, ..details? })
+    })
+}
+
+/// Reads the fields that identify nobody.
+pub(super) fn read_details(object: &Object<'_>) -> Option<ProfilePatch> {
+    let first_name = change(object, "first_name", name);
+    let last_name = change(object, "last_name", name);
+    let birth_date = change(object, "birth_date", |n| n.parsed(BirthDate::from_str));
+    let locale = change(object, "locale", Locale::read);
+    let attributes = change(object, "attributes", |n| {
+        let attributes = named(n, MAX_ATTRIBUTES, Attribute::read)?;
+        let set = attributes.iter().filter_map(|(name, value)| value.clone().map(|value| (name.clone(), value)));
+        within(n, attributes_bytes(&set.collect()), MAX_ATTRIBUTES_BYTES)?;
+        Some(attributes)
+    });
+    let lists = change(object, "lists", labels);
+    let tags = change(object, "tags", labels);
+    let consent = change(object, "consent", |n| {
+        let consent = named(n, MAX_ATTRIBUTES, Consent::read)?;
+        let set = consent.iter().filter_map(|(name, value)| value.map(|value| (name.clone(), value)));
+        within(n, consent_bytes(&set.collect()), MAX_CONSENT_BYTES)?;
+        Some(consent)
+    });
+    Some(ProfilePatch {
+        first_name: first_name?,
+        last_name: last_name?,
+        birth_date: birth_date?,
+        locale: locale?,
+        attributes: attributes?,
+        lists: lists?,
+        tags: tags?,
+        consent: consent?,
+        ..ProfilePatch::default()
+    })
+}
+
+fn change<'a, T>(
+    object: &Object<'a>,
+    name: &'static str,
+    reader: impl FnOnce(&Node<'a>) -> Option<T>,
+) -> Option<Change<T>> {
+    match object.field(name) {
+        None => Some(Change::Keep),
+        Some(node) if node.value.is_null() => Some(Change::Clear),
+        Some(node) => reader(&node).map(Change::Set),
+    }
+}
+
+fn name(node: &Node<'_>) -> Option<String> {
+    node.text(128)
+}
+
+fn within(node: &Node<'_>, bytes: usize, most: usize) -> Option<()> {
+    if bytes > most {
+        node.refuse(format_args!("must be at most {most} bytes in all, and is {bytes}"))
+    } else {
+        Some(())
+    }
+}
+
+impl ProfilePatch {
+    /// Changes a profile. What was within bounds alone can be too much together with what was there.
+    ///
+    /// # Errors
+    /// What became too large; the profile is then not to be used.
+    pub fn apply(self, profile: &mut Profile) -> Result<(), Vec<Fault>> {
+        if let Some(id) = self.id {
+            profile.id = Some(id);
+        }
+        self.card.apply(&mut profile.card);
+        self.email.apply(&mut profile.email);
+        self.phone.apply(&mut profile.phone);
+        self.first_name.apply(&mut profile.first_name);
+        self.last_name.apply(&mut profile.last_name);
+        self.birth_date.apply(&mut profile.birth_date);
+        self.locale.apply(&mut profile.locale);
+        self.lists.apply_to(&mut profile.lists);
+        self.tags.apply_to(&mut profile.tags);
+        merge(self.attributes, &mut profile.attributes);
+        merge(self.consent, &mut profile.consent);
+
+        let mut faults = Vec::new();
+        let mut fault = |pointer: &str, detail: String| {
+            faults.push(Fault { pointer: pointer.to_owned(), detail });
+        };
+        if profile.attributes.len() > MAX_ATTRIBUTES {
+            fault("/attributes", format!("the member would have more than {MAX_ATTRIBUTES} attributes"));
+        }
+        if attributes_bytes(&profile.attributes) > MAX_ATTRIBUTES_BYTES {
+            fault("/attributes", format!("the member's attributes would be more than {MAX_ATTRIBUTES_BYTES} bytes"));
+        }
+        if consent_bytes(&profile.consent) > MAX_CONSENT_BYTES {
+            fault("/consent", format!("the member's consent would be more than {MAX_CONSENT_BYTES} bytes"));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+/// Sets and deletes by name; clearing deletes all.
+fn merge<T>(change: Change<BTreeMap<String, Option<T>>>, field: &mut BTreeMap<String, T>) {
+    match change {
+        Change::Keep => {}
+        Change::Clear => field.clear(),
+        Change::Set(values) => {
+            for (name, value) in values {
+                match value {
+                    Some(value) => field.insert(name, value),
+                    None => field.remove(&name),
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::MemberRef;
+    use super::*;
+
+    fn profile() -> Profile {
+        let reference = MemberRef { email: Some("a@x.it".parse().unwrap()), ..MemberRef::default() };
+        Profile::new(reference, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn named_fields_change_and_null_deletes() {
+        let mut profile = profile();
+        let first = json!({ "first_name": "Ada", "attributes": { "size": "M", "n": 3 }, "tags": ["b", "a", "b"],
+            "consent": { "email": true } });
+        read_patch(&first).unwrap().apply(&mut profile).unwrap();
+        assert_eq!(profile.tags.iter().collect::<Vec<_>>(), ["a", "b"]);
+        let second = json!({ "attributes": { "size": null, "colour": ["red"] }, "tags": [], "last_name": null,
+            "consent": null, "id": "c-1", "email": null });
+        read_patch(&second).unwrap().apply(&mut profile).unwrap();
+        assert_eq!(profile.attributes.keys().collect::<Vec<_>>(), ["colour", "n"]);
+        assert!(profile.tags.is_empty() && profile.consent.is_empty() && profile.email.is_none());
+        assert_eq!((profile.first_name.as_deref(), profile.id.unwrap().as_str()), (Some("Ada"), "c-1"));
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let body = json!({ "id": null, "email": "x", "birth_date": "1990", "locale": "?", "points": 5,
+            "attributes": { "a": {}, "b/c": { "x": 1 } }, "lists": "a", "tags": [1], "consent": { "sms": "soon" } });
+        let mut pointers: Vec<String> = read_patch(&body).unwrap_err().into_iter().map(|fault| fault.pointer).collect();
+        pointers.sort_unstable();
+        assert_eq!(
+            pointers,
+            [
+                "/attributes/a",
+                "/attributes/b~1c",
+                "/birth_date",
+                "/consent/sms",
+                "/email",
+                "/id",
+                "/lists",
+                "/locale",
+                "/points",
+                "/tags/0"
+            ]
+        );
+    }
+
+    #[test]
+    fn bounds_hold_for_the_sum() {
+        let text = "x".repeat(1000);
+        let part = |name: &str| json!({ "attributes": { format!("{name}1"): text, format!("{name}2"): text } });
+        let mut profile = profile();
+        read_patch(&part("a")).unwrap().apply(&mut profile).unwrap();
+        read_patch(&part("b")).unwrap().apply(&mut profile).unwrap();
+        let faults = read_patch(&part("c")).unwrap().apply(&mut profile).unwrap_err();
+        assert_eq!(faults[0].pointer, "/attributes");
+        let five: serde_json::Map<String, Value> = (0..5).map(|n| (n.to_string(), json!(text))).collect();
+        assert!(read_patch(&json!({ "attributes": five })).is_err());
+    }
+}

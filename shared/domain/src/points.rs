@@ -1,0 +1,187 @@
+//! Points: whole, signed, checked.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of points. Balances are never negative (debt stands apart); differences may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = i64))]
+#[serde(transparent)]
+pub struct Points(i64);
+
+impl Points {
+    /// No points.
+    pub const ZERO: Self = Self(0);
+    /// The most points that one document or call may name; sums of many stay far inside `i64`.
+    pub const MAX: Self = Self(1_000_000_000_000);
+
+    /// So many points.
+    pub const fn new(points: i64) -> Self {
+        Self(points)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// True for more than none.
+    pub const fn is_positive(self) -> bool {
+        self.0 > 0
+    }
+
+    /// True for exactly none.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The sum, held at the bounds of `i64` rather than wrapped.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, which may be negative.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// So many times, but never more than [`Points::MAX`]: one rule on one receipt gives no more.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        let product = i128::from(self.0) * i128::from(count);
+        Self(i64::try_from(product).unwrap_or(i64::MAX).min(Self::MAX.0))
+    }
+
+    /// The opposite.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+}
+
+impl std::iter::Sum for Points {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Self::plus)
+    }
+}
+
+impl fmt::Display for Points {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which of the two ledgers of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Points that buy rewards (the trade's "non-qualifying").
+    Redeemable,
+    /// Points that move tiers.
+    Qualifying,
+}
+
+/// Points of both kinds, side by side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Both {
+    /// Points that buy rewards.
+    #[serde(default)]
+    pub redeemable: Points,
+    /// Points that move tiers.
+    #[serde(default)]
+    pub qualifying: Points,
+}
+
+impl Both {
+    /// Nothing of either kind.
+    pub const ZERO: Self = Self { redeemable: Points::ZERO, qualifying: Points::ZERO };
+
+    /// The points of one kind.
+    pub const fn of(self, kind: Kind) -> Points {
+        match kind {
+            Kind::Redeemable => self.redeemable,
+            Kind::Qualifying => self.qualifying,
+        }
+    }
+
+    /// The points of one kind, to be changed.
+    pub const fn of_mut(&mut self, kind: Kind) -> &mut Points {
+        match kind {
+            Kind::Redeemable => &mut self.redeemable,
+            Kind::Qualifying => &mut self.qualifying,
+        }
+    }
+
+    /// The sum, kind by kind.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { redeemable: self.redeemable.plus(other.redeemable), qualifying: self.qualifying.plus(other.qualifying) }
+    }
+
+    /// The difference, kind by kind.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self {
+            redeemable: self.redeemable.minus(other.redeemable),
+            qualifying: self.qualifying.minus(other.qualifying),
+        }
+    }
+
+    /// Both kinds so many times.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { redeemable: self.redeemable.times(count), qualifying: self.qualifying.times(count) }
+    }
+
+    /// The smaller, kind by kind.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self { redeemable: self.redeemable.min(other.redeemable), qualifying: self.qualifying.min(other.qualifying) }
+    }
+
+    /// The opposite of both.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self { redeemable: self.redeemable.negated(), qualifying: self.qualifying.negated() }
+    }
+
+    /// Both kinds together.
+    pub const fn sum(self) -> Points {
+        self.redeemable.plus(self.qualifying)
+    }
+
+    /// True when there is nothing of either kind.
+    pub const fn is_zero(self) -> bool {
+        self.redeemable.is_zero() && self.qualifying.is_zero()
+    }
+}
+
+/// Both kinds as a pair of numbers, for storage.
+pub mod packed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Both, Points};
+
+    /// Writes `[redeemable, qualifying]`.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's with passes a reference")]
+    pub fn serialize<S: Serializer>(both: &Both, serializer: S) -> Result<S::Ok, S::Error> {
+        (both.redeemable, both.qualifying).serialize(serializer)
+    }
+
+    /// Reads `[redeemable, qualifying]`.
+    ///
+    /// # Errors
+    /// Those of the deserialiser.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Both, D::Error> {
+        let (redeemable, qualifying) = <(Points, Points)>::deserialize(deserializer)?;
+        Ok(Both { redeemable, qualifying })
+    }
+}

@@ -1,0 +1,70 @@
+//! What must hold between the parts of a program.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{PointsPolicy, Reward, Tiers, size};
+use crate::input::Faults;
+use crate::rule::{Known, Rule, check_period, check_rules};
+
+/// The parts of a program as far as they could be read.
+pub(super) struct Parts<'a> {
+    /// The document itself.
+    pub document: &'a Value,
+    /// The time zone.
+    pub zone: Option<&'a TimeZone>,
+    /// How points behave.
+    pub points: Option<&'a PointsPolicy>,
+    /// The tiers.
+    pub tiers: Option<&'a Tiers>,
+    /// The rewards, by their place; `None` where one could not be read.
+    pub rewards: &'a [Option<Reward>],
+    /// The rules, by their place; `None` where one could not be read.
+    pub rules: &'a [Option<Rule>],
+}
+
+/// Names everything that does not hold.
+pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
+    let known = Known {
+        ladder: ids(parts.document, "/tiers/ladder"),
+        vip: ids(parts.document, "/tiers/vip"),
+        rewards: ids(parts.document, "/rewards"),
+        rules: ids(parts.document, "/rules"),
+    };
+    check_unique(parts.document, &["/tiers/ladder", "/tiers/vip"], faults);
+    check_unique(parts.document, &["/rewards"], faults);
+    check_unique(parts.document, &["/rules"], faults);
+    for (place, reward) in parts.rewards.iter().enumerate() {
+        if let Some(reward) = reward {
+            let pointer = format!("/rewards/{place}");
+            known.check_tiers(reward.tiers.as_ref(), &format!("{pointer}/tiers"), faults);
+            check_period(reward.starts_at, reward.ends_at, parts.zone, &pointer, faults);
+        }
+    }
+    check_rules(parts.rules, &known, parts.zone, faults);
+    size::check(parts, faults);
+}
+
+/// The identifiers in a list of the document, with their places.
+fn listed<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    let items = document.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    items.iter().enumerate().filter_map(|(place, item)| Some((place, item.get("id")?.as_str()?)))
+}
+
+fn ids(document: &Value, pointer: &str) -> BTreeSet<String> {
+    listed(document, pointer).map(|(_, id)| id.to_owned()).collect()
+}
+
+/// Names every identifier that stands twice in some lists together.
+fn check_unique(document: &Value, lists: &[&str], faults: &Faults) {
+    let mut seen = BTreeSet::new();
+    for list in lists {
+        for (place, id) in listed(document, list) {
+            if !seen.insert(id) {
+                faults.add(format!("{list}/{place}/id"), format_args!("{id} is used already"));
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading a program: its parts, then what must hold between them. Every fault of both is named in one answer.
+
+mod points;
+mod reward;
+mod storefront;
+mod tiers;
+
+pub use reward::read_reward;
+pub use tiers::read_tier;
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::check::{Parts, check_program};
+use super::{CouponPolicy, Program, Storefront, unsupported, words};
+use crate::input::{self, Fault, Faults, Node};
+use crate::money::Currency;
+use crate::rule::read_each_rule;
+use crate::text::LOCALES;
+
+/// The most rewards of one program.
+const MOST_REWARDS: usize = 1_000;
+/// The longest stay of an applied coupon on a cart: 30 days, in minutes.
+const MOST_APPLY_MINUTES: u32 = 43_200;
+
+/// Reads and checks a whole program. Only `name`, `currency` and `timezone` must be there; `id`, `version` and
+/// `updated_at`, which a GET adds, are ignored.
+///
+/// # Errors
+/// All that is wrong with it (or the first hundred faults), at least one.
+pub fn read_program(value: &Value) -> Result<Program, Vec<Fault>> {
+    // Faults between parts are kept apart, because they are known by pointer and not by node.
+    let between = Faults::default();
+    let read = input::read(value, |node| read_all(node, &between));
+    let between = between.into_vec();
+    match read {
+        Ok(program) if between.is_empty() => Ok(program),
+        Ok(_) => Err(between),
+        Err(within) => Err(within.into_iter().chain(between).take(input::MOST_FAULTS).collect()),
+    }
+}
+
+fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
+    let object = node.object()?;
+    object.read_only(&["id", "version", "updated_at"]);
+    let name = object.required("name", |name| words::label(name, 200));
+    let currency = object.required("currency", read_currency);
+    let timezone = object.required("timezone", read_zone);
+    let locale = object.or("locale", "en".to_owned(), read_locale);
+    // Without a currency, amounts are read in one of those with the most decimals: then only what is wrong in every
+    // currency is a fault.
+    let counting = currency.or_else(|| Currency::from_code("CLF"))?;
+    let points = object.or("points", points::default(), points::read_points);
+    let tiers = object.optional("tiers", |tiers| tiers::read_tiers(tiers, between));
+    let rewards =
+        object.or("rewards", Vec::new(), |list| list.list(MOST_REWARDS, |reward| Some(read_reward(reward, counting))));
+    let rules = object.or("rules", Vec::new(), |list| read_each_rule(list, counting));
+    let coupons = object.or("coupons", CouponPolicy { apply_minutes: 60 }, read_coupons);
+    let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
+    let referral = object.optional("referral", unsupported::referral);
+    object.finish();
+
+    let parts = Parts {
+        document: node.value,
+        zone: timezone.as_ref().map(|(_, zone)| zone),
+        points: points.as_ref(),
+        tiers: tiers.as_ref().and_then(Option::as_ref),
+        rewards: rewards.as_deref().unwrap_or_default(),
+        rules: rules.as_deref().unwrap_or_default(),
+    };
+    check_program(&parts, between);
+    unsupported::check(&parts, between);
+
+    referral?;
+    Some(Program {
+        name: name?,
+        currency: currency?,
+        timezone: timezone?.0,
+        locale: locale?,
+        points: points?,
+        tiers: tiers?,
+        rewards: rewards?.into_iter().collect::<Option<_>>()?,
+        rules: rules?.into_iter().collect::<Option<_>>()?,
+        coupons: coupons?,
+        storefront: storefront?,
+    })
+}
+
+fn read_currency(node: &Node<'_>) -> Option<Currency> {
+    node.parsed(|code| Currency::from_code(code).ok_or("must be a currency of ISO 4217, such as \"EUR\""))
+}
+
+fn read_zone(node: &Node<'_>) -> Option<(String, TimeZone)> {
+    node.parsed(|name| match TimeZone::get(name) {
+        Ok(zone) if !zone.is_unknown() => Ok((name.to_owned(), zone)),
+        _ => Err("must be a time zone of the IANA database, such as \"Europe/Rome\""),
+    })
+}
+
+fn read_locale(node: &Node<'_>) -> Option<String> {
+    node.choice(&LOCALES.map(|locale| (locale, locale))).map(str::to_owned)
+}
+
+fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {
+    let object = node.object()?;
+    let apply_minutes = object.or("apply_minutes", 60, |minutes| minutes.count(1, MOST_APPLY_MINUTES));
+    object.finish();
+    Some(CouponPolicy { apply_minutes: apply_minutes? })
+}

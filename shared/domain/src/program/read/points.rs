@@ -1,0 +1,116 @@
+//! Reading how points behave.
+
+use serde_json::{Value, json};
+
+use crate::input::Node;
+use crate::program::{Expiry, NegativeBalance, PointsPolicy, ReturnedRedemption, Rounding, Stacking, words};
+use crate::text::LOCALES;
+
+/// The longest holding period in days.
+const MOST_HOLD_DAYS: u32 = 365;
+/// The longest life of points in months, for a member who buys every day has a lot for each day of it.
+const MOST_MONTHS: u32 = 24;
+/// The longest form of a points name, in bytes.
+const MOST_FORM_BYTES: usize = 100;
+/// One point is worth less than this many units of the currency.
+const POINT_VALUE_BELOW: i64 = 1_000_000;
+
+/// The plural categories of Unicode; `other` is the one that every language has.
+const PLURALS: [&str; 6] = ["zero", "one", "two", "few", "many", "other"];
+
+/// Points of a program that says nothing of them.
+pub(super) fn default() -> PointsPolicy {
+    PointsPolicy {
+        name: default_name(),
+        rounding: Rounding::Floor,
+        hold_days: 0,
+        expiry: None,
+        point_value: None,
+        multiplier_stacking: Stacking::Max,
+        negative_balance: NegativeBalance::Allow,
+        returned_redemption: ReturnedRedemption::Prorata,
+    }
+}
+
+fn default_name() -> Value {
+    json!({ "one": "point", "other": "points" })
+}
+
+/// Reads how points behave; what is absent is as in [`default`].
+pub(super) fn read_points(node: &Node<'_>) -> Option<PointsPolicy> {
+    let object = node.object()?;
+    let standard = default();
+    let name = object.or("name", standard.name, read_name);
+    let rounding = object.or("rounding", standard.rounding, |node| {
+        node.choice(&[("floor", Rounding::Floor), ("half_up", Rounding::HalfUp), ("ceil", Rounding::Ceil)])
+    });
+    let hold_days = object.or("hold_days", standard.hold_days, |node| node.count(0, MOST_HOLD_DAYS));
+    let expiry = object.optional("expiry", read_expiry);
+    let point_value = object.optional("point_value", |node| {
+        node.decimal(POINT_VALUE_BELOW)?;
+        node.value.as_str().map(str::to_owned)
+    });
+    let multiplier_stacking = object.or("multiplier_stacking", standard.multiplier_stacking, |node| {
+        node.choice(&[("max", Stacking::Max), ("additive", Stacking::Additive), ("product", Stacking::Product)])
+    });
+    let negative_balance = object.or("negative_balance", standard.negative_balance, |node| {
+        node.choice(&[("allow", NegativeBalance::Allow), ("write_off", NegativeBalance::WriteOff)])
+    });
+    let returned_redemption = object.or("returned_redemption", standard.returned_redemption, |node| {
+        node.choice(&[
+            ("none", ReturnedRedemption::None),
+            ("full_only", ReturnedRedemption::FullOnly),
+            ("prorata", ReturnedRedemption::Prorata),
+        ])
+    });
+    object.finish();
+    Some(PointsPolicy {
+        name: name?,
+        rounding: rounding?,
+        hold_days: hold_days?,
+        expiry: expiry?,
+        point_value: point_value?,
+        multiplier_stacking: multiplier_stacking?,
+        negative_balance: negative_balance?,
+        returned_redemption: returned_redemption?,
+    })
+}
+
+/// Plural forms, or plural forms by locale. The document's own value is kept: it is only ever shown.
+fn read_name(node: &Node<'_>) -> Option<Value> {
+    let by_locale = node.value.as_object().is_some_and(|map| map.keys().any(|key| LOCALES.contains(&key.as_str())));
+    if !by_locale {
+        read_forms(node)?;
+        return Some(node.value.clone());
+    }
+    let object = node.object()?;
+    let read = LOCALES.map(|locale| object.optional(locale, read_forms).is_some());
+    object.finish();
+    read.iter().all(|fine| *fine).then(|| node.value.clone())
+}
+
+fn read_forms(node: &Node<'_>) -> Option<()> {
+    let object = node.object()?;
+    let read = PLURALS.map(|category| {
+        let form = |form: &Node<'_>| words::label(form, MOST_FORM_BYTES);
+        if category == "other" {
+            object.required(category, form).is_some()
+        } else {
+            object.optional(category, form).is_some()
+        }
+    });
+    object.finish();
+    read.iter().all(|fine| *fine).then_some(())
+}
+
+fn read_expiry(node: &Node<'_>) -> Option<Expiry> {
+    let object = node.object()?;
+    let found = object.exactly_one(&["after_months", "end_of_year", "inactive_months"]);
+    object.finish();
+    match found? {
+        ("after_months", months) => months.count(1, MOST_MONTHS).map(Expiry::AfterMonths),
+        ("inactive_months", months) => months.count(1, MOST_MONTHS).map(Expiry::InactiveMonths),
+        (_, end) if end.boolean()? => Some(Expiry::EndOfYear(true)),
+        (_, end) => end.refuse("must be true; points that never expire have \"expiry\": null"),
+    }
+}

@@ -1,0 +1,124 @@
+//! Reading a reward.
+
+use rust_decimal::Decimal;
+
+use crate::ids::RewardId;
+use crate::input::{Node, Object};
+use crate::money::Currency;
+use crate::points::Points;
+use crate::program::{CodeSource, Reward, RewardType, RewardValue, words};
+use crate::text::Text;
+
+/// The largest stock, and the most coupons of one reward that one member may have.
+const MOST_COUPONS: u32 = 1_000_000_000;
+/// The longest life of a coupon: ten years, in days.
+const MOST_VALID_DAYS: u32 = 3_650;
+/// The longest code, in characters.
+const MOST_CODE: usize = 40;
+/// The fewest random characters of a code: fewer could be guessed.
+const LEAST_RANDOM: usize = 6;
+/// The shops that codes can be created in.
+const PROVIDERS: [(&str, &str); 2] = [("shopify", "shopify"), ("woocommerce", "woocommerce")];
+
+const TYPES: [(&str, RewardType); 6] = [
+    ("amount_off", RewardType::AmountOff),
+    ("percent_off", RewardType::PercentOff),
+    ("free_shipping", RewardType::FreeShipping),
+    ("free_product", RewardType::FreeProduct),
+    ("gift_card", RewardType::GiftCard),
+    ("custom", RewardType::Custom),
+];
+
+/// Reads a reward of a program that counts in `currency`. The tiers that it names are checked when the whole program
+/// is read.
+pub fn read_reward(node: &Node<'_>, currency: Currency) -> Option<Reward> {
+    let object = node.object()?;
+    object.read_only(&["version", "updated_at"]);
+    let id = object.required("id", Node::id::<RewardId>);
+    let name = object.required("name", words::name);
+    let description = object.optional("description", Text::read);
+    let image_url = object.optional("image_url", words::url);
+    let kind = object.required("type", |kind| kind.choice(&TYPES));
+    let value = read_value(&object, kind, currency);
+    let skus = object.optional("skus", words::values);
+    let minimum_spend = object.optional("minimum_spend", |money| money.money(currency));
+    let cost = object.required("cost", |cost| cost.integer(0, Points::MAX.get()).map(Points::new));
+    let tiers = object.optional("tiers", words::ids);
+    let starts_at = object.optional("starts_at", words::moment);
+    let ends_at = object.optional("ends_at", words::moment);
+    let stock = object.optional("stock", |stock| stock.count(0, MOST_COUPONS));
+    let per_member_limit = object.optional("per_member_limit", |limit| limit.count(1, MOST_COUPONS));
+    let code = object.required("code", read_code);
+    let valid_days = object.optional("valid_days", |days| days.count(0, MOST_VALID_DAYS));
+    let rank = object.optional("rank", |rank| rank.count(0, MOST_COUPONS));
+    object.finish();
+    Some(Reward {
+        id: id?,
+        name: name?,
+        description: description?,
+        image_url: image_url?,
+        kind: kind?,
+        value: value?,
+        skus: skus?,
+        minimum_spend: minimum_spend?,
+        cost: cost?,
+        tiers: tiers?,
+        starts_at: starts_at?,
+        ends_at: ends_at?,
+        stock: stock?,
+        per_member_limit: per_member_limit?,
+        code: code?,
+        valid_days: valid_days?,
+        rank: rank?,
+    })
+}
+
+/// The value that the type asks for: money, per cent, an SKU, any text, or none.
+#[allow(clippy::option_option, reason = "as Object::optional gives it: wrong, not there, or there")]
+fn read_value(object: &Object<'_>, kind: Option<RewardType>, currency: Currency) -> Option<Option<RewardValue>> {
+    let money = |node: &Node<'_>| node.positive_money(currency).map(RewardValue::Money);
+    let percent = |node: &Node<'_>| {
+        let percent = node.decimal(101)?;
+        if percent > Decimal::ONE_HUNDRED {
+            return node.refuse("must be at most 100");
+        }
+        Some(RewardValue::Percent(percent))
+    };
+    let text = |node: &Node<'_>| words::label(node, 256).map(RewardValue::Text);
+    match kind {
+        Some(RewardType::AmountOff | RewardType::GiftCard) => object.required("value", money).map(Some),
+        Some(RewardType::PercentOff) => object.required("value", percent).map(Some),
+        Some(RewardType::FreeProduct) => object.required("value", text).map(Some),
+        Some(RewardType::Custom) => object.optional("value", text),
+        Some(RewardType::FreeShipping) => object.optional("value", |value| value.refuse("free shipping has no value")),
+        // The type is the fault; of which kind the value should be, nobody can say.
+        None => {
+            object.read_only(&["value"]);
+            None
+        }
+    }
+}
+
+fn read_code(node: &Node<'_>) -> Option<CodeSource> {
+    let object = node.object()?;
+    let found = object.exactly_one(&["pattern", "pool", "provider"]);
+    object.finish();
+    match found? {
+        ("pattern", pattern) => read_pattern(&pattern).map(CodeSource::Pattern),
+        ("pool", pool) if pool.boolean()? => Some(CodeSource::Pool(true)),
+        ("pool", pool) => pool.refuse("must be true, or absent"),
+        (_, provider) => provider.choice(&PROVIDERS).map(|provider| CodeSource::Provider(provider.to_owned())),
+    }
+}
+
+fn read_pattern(node: &Node<'_>) -> Option<String> {
+    let pattern = node.text(MOST_CODE)?;
+    let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-' || c == '#';
+    if !pattern.chars().all(allowed) {
+        return node.refuse("must consist of A–Z, 0–9, - and #");
+    }
+    if pattern.chars().filter(|c| *c == '#').count() < LEAST_RANDOM {
+        return node.refuse(format_args!("must have at least {LEAST_RANDOM} times #, which random characters replace"));
+    }
+    Some(pattern)
+}

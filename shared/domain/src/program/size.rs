@@ -1,0 +1,98 @@
+//! How large the account of a member can become under a program.
+//!
+//! An account is one item, read and written with every purchase, so its size is money. The lots of a member who buys on
+//! every single day must fit 8 KB; a program under which they would not is refused. What rules remember is bounded
+//! more widely: the worst account (that same member, whom every rule concerns) must stay far from the 400 KB that an
+//! item can have, because beyond them nothing could be written any more.
+
+use super::check::Parts;
+use super::{Expiry, PointsPolicy};
+use crate::input::Faults;
+use crate::rule::{Counting, Limit, Measure, Period, Rule, RuleStatus, SpendHow, Trigger};
+
+/// The bytes of a lot: its two days take three each, its points up to three when they are at most 65,535, and one
+/// holds it together.
+const LOT_BYTES: u32 = 10;
+/// The most lots of one member: what is left of 8 KB is for the other parts of the account.
+const MOST_LOTS: u32 = 8_000 / LOT_BYTES;
+
+/// The most bytes that the counters of all active rules may take: three quarters of what an item can have.
+const MOST_COUNTER_BYTES: u64 = 300_000;
+/// The bytes of a counter without its rule's identifier: generation, sum, and a few runs of firings.
+const COUNTER_BYTES: u64 = 60;
+/// The bytes of what is used of a limit in one period.
+const USE_BYTES: u64 = 22;
+/// For how many days closed periods are remembered, for refunds.
+const REMEMBERED_DAYS: u64 = 400;
+
+/// Names what makes the worst account too large.
+pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
+    if let Some(points) = parts.points {
+        let lots = most_lots(points);
+        if lots > MOST_LOTS {
+            faults.add(
+                if parts.document.pointer("/points/expiry").is_some() { "/points/expiry" } else { "/points" },
+                format_args!(
+                    "a member who buys every day would have {lots} lots of points, one for each day of holding and of \
+                     life, but an account has room for {MOST_LOTS}: let points live or be held for a shorter time"
+                ),
+            );
+        }
+    }
+    let bytes: u64 = parts.rules.iter().flatten().map(counter_bytes).sum();
+    if bytes > MOST_COUNTER_BYTES {
+        faults.add(
+            "/rules",
+            format_args!(
+                "the active rules would have to remember {bytes} bytes of a member, at most {MOST_COUNTER_BYTES} are \
+                 possible: use fewer rules that count over several receipts or have limits per day or week"
+            ),
+        );
+    }
+}
+
+/// How many lots a member can have at once: one for each day on which points become spendable, from the oldest that
+/// live to the youngest that are still held. Spendable lots of one fate are one.
+fn most_lots(points: &PointsPolicy) -> u32 {
+    let days = match points.expiry {
+        // Any so many months are at most 31 days each, and 366 days for each twelve.
+        Some(Expiry::AfterMonths(months)) => (months / 12).saturating_mul(366) + (months % 12) * 31,
+        Some(Expiry::EndOfYear(true)) => 366,
+        // Every activity gives all of them the same end, or there is none.
+        Some(Expiry::InactiveMonths(_) | Expiry::EndOfYear(false)) | None => 1,
+    };
+    days.saturating_add(points.hold_days).saturating_add(1)
+}
+
+/// What an active rule remembers of a member at most, in bytes; nothing when it neither counts nor has a limit.
+fn counter_bytes(rule: &Rule) -> u64 {
+    if rule.status != RuleStatus::Active || (!counts_on(rule) && rule.limit.is_empty()) {
+        return 0;
+    }
+    let uses: u64 = rule.limit.iter().map(periods).sum();
+    COUNTER_BYTES + rule.id.as_str().len() as u64 + uses * USE_BYTES
+}
+
+/// True when a rule counts over several receipts.
+fn counts_on(rule: &Rule) -> bool {
+    let Trigger::Receipt(receipt) = &rule.on else { return false };
+    match &receipt.measure {
+        None => false,
+        Some(Measure::Spend(spend)) => matches!(spend.how, SpendHow::TotalAtLeast(_) | SpendHow::Every(_)),
+        Some(Measure::Receipts(count) | Measure::Quantity(count)) => {
+            matches!(count, Counting::TotalAtLeast(_) | Counting::Every(_))
+        }
+    }
+}
+
+/// How many periods of a limit are remembered at once: the open one, and those closed not too long ago.
+fn periods(limit: &Limit) -> u64 {
+    let days = match limit.per {
+        Period::Lifetime => return 1,
+        Period::Day => 1,
+        Period::Week => 7,
+        Period::Month => 28,
+        Period::Year => 365,
+    };
+    REMEMBERED_DAYS.div_ceil(days * u64::from(limit.every)) + 1
+}

@@ -1,0 +1,98 @@
+//! The small words of a program document: names, addresses, moments, lists of values.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
+
+use crate::ids::IdError;
+use crate::input::Node;
+use crate::text::Text;
+use crate::time::Moment;
+
+/// The longest address that is kept, in bytes.
+const MOST_URL_BYTES: usize = 2_000;
+/// The most values that one list may have.
+pub(crate) const MOST_VALUES: usize = 1_000;
+/// The longest value of a list, in bytes.
+const MOST_VALUE_BYTES: usize = 256;
+/// The most attributes or properties that one filter may name.
+const MOST_NAMES: usize = 50;
+
+/// A text for people that run the program, at most `most` bytes and not empty.
+pub(crate) fn label(node: &Node<'_>, most: usize) -> Option<String> {
+    let text = node.text(most)?;
+    if text.trim().is_empty() {
+        return node.refuse("must not be empty");
+    }
+    Some(text)
+}
+
+/// A name that shoppers see: like any text of theirs, but not empty.
+pub(crate) fn name(node: &Node<'_>) -> Option<Text> {
+    let text = Text::read(node)?;
+    let empty = match &text {
+        Text::Plain(text) => text.trim().is_empty(),
+        Text::Localised(texts) => texts.values().any(|text| text.trim().is_empty()),
+    };
+    if empty {
+        return node.refuse("must not be empty");
+    }
+    Some(text)
+}
+
+/// An absolute `http` or `https` address.
+pub(crate) fn url(node: &Node<'_>) -> Option<String> {
+    let text = node.text(MOST_URL_BYTES)?;
+    if host(&text).is_none() || text.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c)) {
+        return node.refuse("must be an http or https address");
+    }
+    Some(text)
+}
+
+/// What a browser sends as `Origin`: a scheme and a host, perhaps with a port, and nothing behind.
+pub(crate) fn origin(node: &Node<'_>) -> Option<String> {
+    let text = node.text(MOST_URL_BYTES)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    match host(&text) {
+        Some(rest) if rest.chars().all(plain) => Some(text),
+        _ => node.refuse("must be an origin such as \"https://shop.example\", in lower case and without a path"),
+    }
+}
+
+/// What follows the scheme, when there is a host.
+fn host(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    (!host.is_empty() || rest.starts_with('[')).then_some(rest)
+}
+
+/// A moment of the program's calendar, from year 1970 to 2200.
+pub(crate) fn moment(node: &Node<'_>) -> Option<Moment> {
+    let moment = node.parsed(|text| {
+        Moment::parse(text).ok_or("must be a time such as \"2026-01-01T00:00:00\", local or with its offset")
+    })?;
+    let year = match moment {
+        // Local to somewhere; a day more or less is nothing to these bounds.
+        Moment::Instant(at) => jiff::tz::Offset::UTC.to_datetime(at).year(),
+        Moment::Local(at) => DateTime::year(at),
+    };
+    if !(1970..2200).contains(&year) {
+        return node.refuse("must lie between the years 1970 and 2200");
+    }
+    Some(moment)
+}
+
+/// A list of values that are alternatives. An empty one is kept: it matches nothing, which absence does not.
+pub(crate) fn values(node: &Node<'_>) -> Option<Vec<String>> {
+    node.list(MOST_VALUES, |value| value.text(MOST_VALUE_BYTES))
+}
+
+/// Lists of values by the name of an attribute or property.
+pub(crate) fn values_by_name(node: &Node<'_>) -> Option<BTreeMap<String, Vec<String>>> {
+    Some(node.entries(MOST_NAMES, values)?.into_iter().collect())
+}
+
+/// A list of identifiers.
+pub(crate) fn ids<T: std::str::FromStr<Err = IdError>>(node: &Node<'_>) -> Option<Vec<T>> {
+    node.list(MOST_VALUES, Node::id)
+}

@@ -1,0 +1,118 @@
+//! What one rule cannot tell of itself: whether what it names exists, and whether its parts go together.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use super::{Effect, MultiplyScope, Rate, Rule, Trigger};
+use crate::ids::{RuleId, TierId};
+use crate::input::Faults;
+use crate::time::Moment;
+
+/// The identifiers that a program defines, also those of parts that could not be read: a fault there is no reason to
+/// name another wherever the part is used.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The steps of the ladder.
+    pub ladder: BTreeSet<String>,
+    /// The tiers outside it.
+    pub vip: BTreeSet<String>,
+    /// The rewards.
+    pub rewards: BTreeSet<String>,
+    /// The rules.
+    pub rules: BTreeSet<String>,
+}
+
+impl Known {
+    /// Names the tiers of a list that do not exist.
+    pub(crate) fn check_tiers(&self, tiers: Option<&Vec<TierId>>, pointer: &str, faults: &Faults) {
+        for (place, tier) in tiers.into_iter().flatten().enumerate() {
+            if !self.ladder.contains(tier.as_str()) && !self.vip.contains(tier.as_str()) {
+                faults.add(format!("{pointer}/{place}"), format_args!("there is no tier {tier}"));
+            }
+        }
+    }
+}
+
+/// Names what ends before, or when, it starts. A comparison of local time with an instant needs the zone.
+pub(crate) fn check_period(
+    starts_at: Option<Moment>,
+    ends_at: Option<Moment>,
+    zone: Option<&TimeZone>,
+    pointer: &str,
+    faults: &Faults,
+) {
+    let (Some(start), Some(end)) = (starts_at, ends_at) else { return };
+    let over = match (start, end) {
+        (Moment::Instant(start), Moment::Instant(end)) => end <= start,
+        (Moment::Local(start), Moment::Local(end)) => end <= start,
+        _ => zone.is_some_and(|zone| end.at(zone) <= start.at(zone)),
+    };
+    if over {
+        faults.add(format!("{pointer}/ends_at"), "must be after \"starts_at\"");
+    }
+}
+
+/// Names every fault of the rules of a program, which stand at `/rules`; a rule that could not be read is passed over.
+pub(crate) fn check_rules(rules: &[Option<Rule>], known: &Known, zone: Option<&TimeZone>, faults: &Faults) {
+    for (place, rule) in rules.iter().enumerate() {
+        if let Some(rule) = rule {
+            check_rule(rule, &format!("/rules/{place}"), known, zone, faults);
+        }
+    }
+}
+
+fn check_rule(rule: &Rule, pointer: &str, known: &Known, zone: Option<&TimeZone>, faults: &Faults) {
+    check_period(Some(rule.starts_at), rule.ends_at, zone, pointer, faults);
+    known.check_tiers(rule.tiers.as_ref(), &format!("{pointer}/tiers"), faults);
+    if let Trigger::TierChange(change) = &rule.on {
+        known.check_tiers(change.from.as_ref(), &format!("{pointer}/on/tier_change/from"), faults);
+        known.check_tiers(change.to.as_ref(), &format!("{pointer}/on/tier_change/to"), faults);
+    }
+    for (place, effect) in rule.then.iter().enumerate() {
+        check_effect(rule, effect, &format!("{pointer}/then/{place}"), known, faults);
+    }
+}
+
+fn check_effect(rule: &Rule, effect: &Effect, pointer: &str, known: &Known, faults: &Faults) {
+    let on_receipt = matches!(rule.on, Trigger::Receipt(_));
+    match effect {
+        Effect::Credit(amount) | Effect::Debit(amount) => {
+            if matches!(amount.rate, Rate::PerUnit(_)) && !on_receipt {
+                let name = if matches!(effect, Effect::Credit(_)) { "credit" } else { "debit" };
+                let pointer = format!("{pointer}/{name}/per_unit");
+                faults.add(pointer, "only receipts have an amount: use \"points\" with this trigger");
+            }
+        }
+        Effect::Reset { .. } => {}
+        Effect::Multiply(multiply) => {
+            if multiply.scope == MultiplyScope::Lines && !on_receipt {
+                faults.add(format!("{pointer}/multiply/scope"), "only receipts have lines");
+            }
+            for (place, other) in multiply.rules.iter().flatten().enumerate() {
+                check_base(&rule.id, other, &format!("{pointer}/multiply/rules/{place}"), known, faults);
+            }
+        }
+        Effect::Reward { reward } => {
+            if !known.rewards.contains(reward.as_str()) {
+                faults.add(format!("{pointer}/reward"), format_args!("there is no reward {reward}"));
+            }
+        }
+        Effect::Vip { vip } => {
+            if known.ladder.contains(vip.as_str()) {
+                let detail = format_args!("{vip} is a step of the ladder, which qualifying points reach");
+                faults.add(format!("{pointer}/vip"), detail);
+            } else if !known.vip.contains(vip.as_str()) {
+                faults.add(format!("{pointer}/vip"), format_args!("there is no tier {vip}"));
+            }
+        }
+    }
+}
+
+fn check_base(own: &RuleId, other: &RuleId, pointer: &str, known: &Known, faults: &Faults) {
+    if own == other {
+        faults.add(pointer, "a multiplier cannot multiply itself");
+    } else if !known.rules.contains(other.as_str()) {
+        faults.add(pointer, format_args!("there is no rule {other}"));
+    }
+}

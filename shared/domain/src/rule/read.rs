@@ -1,0 +1,132 @@
+//! Reading a rule. Every field is asked for before the first failure ends the reading, so that all faults are named.
+
+mod effect;
+mod trigger;
+
+use crate::input::Node;
+use crate::money::Currency;
+use crate::program::words;
+use crate::text::Text;
+
+use super::{Bound, Limit, Period, Rule, RuleStatus, WayToEarn};
+
+/// The most rules of one program.
+const MOST_RULES: usize = 10_000;
+/// The most limits, conditions or effects of one rule.
+const MOST_PARTS: usize = 20;
+/// The most firings that one limit may allow, and the most of its periods that may be taken together.
+const MOST_TIMES: u32 = 1_000_000_000;
+const MOST_PERIODS: u32 = 1_000;
+
+const STATUSES: [(&str, RuleStatus); 4] = [
+    ("draft", RuleStatus::Draft),
+    ("active", RuleStatus::Active),
+    ("paused", RuleStatus::Paused),
+    ("archived", RuleStatus::Archived),
+];
+
+const PERIODS: [(&str, Period); 5] = [
+    ("day", Period::Day),
+    ("week", Period::Week),
+    ("month", Period::Month),
+    ("year", Period::Year),
+    ("lifetime", Period::Lifetime),
+];
+
+/// Reads a rule of a program that counts in `currency`. What it names (tiers, rewards, other rules) is checked when the
+/// whole program is read.
+///
+/// A rule without `status` is a draft: it gives no points that nobody asked for. One without `name` is called by its
+/// identifier.
+pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
+    let object = node.object()?;
+    object.read_only(&["version", "updated_at"]);
+    let id = object.required("id", Node::id::<crate::ids::RuleId>);
+    let name = object.optional("name", |name| words::label(name, 500));
+    let status = object.or("status", RuleStatus::Draft, |status| status.choice(&STATUSES));
+    let tiers = object.optional("tiers", words::ids);
+    let starts_at = object.required("starts_at", words::moment);
+    let ends_at = object.optional("ends_at", words::moment);
+    let limit = object.or("limit", Vec::new(), read_limits);
+    let storefront = object.optional("storefront", read_way_to_earn);
+    let on = object.required("on", |on| trigger::read_trigger(on, currency));
+    let conditions = object.or("if", Vec::new(), |list| list.list(MOST_PARTS, trigger::read_predicate));
+    let then = object.required("then", |list| {
+        let effects = list.list(MOST_PARTS, effect::read_effect)?;
+        if effects.is_empty() {
+            return list.refuse("must have at least one effect");
+        }
+        Some(effects)
+    });
+    object.finish();
+    let id = id?;
+    Some(Rule {
+        name: name?.unwrap_or_else(|| id.to_string()),
+        id,
+        status: status?,
+        tiers: tiers?,
+        starts_at: starts_at?,
+        ends_at: ends_at?,
+        limit: limit?,
+        storefront: storefront?,
+        on: on?,
+        conditions: conditions?,
+        then: then?,
+    })
+}
+
+/// Reads all rules of a program; one that cannot be read leaves its place empty, so that the others can be checked.
+pub(crate) fn read_each_rule(node: &Node<'_>, currency: Currency) -> Option<Vec<Option<Rule>>> {
+    node.list(MOST_RULES, |rule| Some(read_rule(rule, currency)))
+}
+
+/// Reads all rules of a program.
+pub fn read_rules(node: &Node<'_>, currency: Currency) -> Option<Vec<Rule>> {
+    read_each_rule(node, currency)?.into_iter().collect()
+}
+
+/// One limit, or a list of them; an empty list limits nothing.
+fn read_limits(node: &Node<'_>) -> Option<Vec<Limit>> {
+    if node.value.is_array() {
+        return node.list(MOST_PARTS, read_limit);
+    }
+    read_limit(node).map(|limit| vec![limit])
+}
+
+fn read_limit(node: &Node<'_>) -> Option<Limit> {
+    let object = node.object()?;
+    let bound = object.exactly_one(&["times", "points"]).and_then(|(name, bound)| match name {
+        "times" => bound.count(1, MOST_TIMES).map(Bound::Times),
+        _ => bound.points().map(Bound::Points),
+    });
+    let per = object.required("per", |per| per.choice(&PERIODS));
+    let lifetime = per == Some(Period::Lifetime);
+    let every = object.or("every", 1, |node| match node.count(1, MOST_PERIODS)? {
+        2.. if lifetime => node.refuse("must be 1: there is only one lifetime"),
+        every => Some(every),
+    });
+    let rolling = object.or("rolling", false, |node| match node.boolean()? {
+        true if lifetime => node.refuse("must be false: a lifetime does not roll"),
+        rolling => Some(rolling),
+    });
+    object.finish();
+    Some(Limit { bound: bound?, per: per?, every: every?, rolling: rolling? })
+}
+
+/// Not visible unless it says so.
+fn read_way_to_earn(node: &Node<'_>) -> Option<WayToEarn> {
+    let object = node.object()?;
+    let visible = object.or("visible", false, Node::boolean);
+    let title = object.optional("title", Text::read);
+    let description = object.optional("description", Text::read);
+    let icon_url = object.optional("icon_url", words::url);
+    let action_url = object.optional("action_url", words::url);
+    object.finish();
+    Some(WayToEarn {
+        visible: visible?,
+        title: title?,
+        description: description?,
+        icon_url: icon_url?,
+        action_url: action_url?,
+    })
+}

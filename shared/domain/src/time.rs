@@ -1,0 +1,204 @@
+//! Days and moments as a program counts them.
+
+use std::fmt;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A local calendar day, as days since 1 January 1970: compact in storage, exact in arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(i32);
+
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+impl Day {
+    /// The day of a moment in a time zone.
+    pub fn of(at: Timestamp, zone: &TimeZone) -> Self {
+        Self::from_date(zone.to_datetime(at).date())
+    }
+
+    /// The day of a calendar date.
+    pub fn from_date(date: Date) -> Self {
+        Self((date - EPOCH).get_days())
+    }
+
+    /// The calendar date.
+    pub fn date(self) -> Date {
+        EPOCH.saturating_add(Span::new().days(self.0))
+    }
+
+    /// So many days later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(i32::try_from(days).unwrap_or(i32::MAX)).min(MAX_DAY.0))
+    }
+
+    /// So many calendar months later; 31 January and one month is the last of February.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        Self::from_date(self.date().saturating_add(i32::try_from(months).unwrap_or(i32::MAX).months()))
+    }
+
+    /// How many days this one is after another; negative when it is before.
+    pub const fn days_since(self, other: Self) -> i32 {
+        self.0.saturating_sub(other.0)
+    }
+
+    /// So many days earlier or later.
+    #[must_use]
+    pub(crate) fn offset(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days).min(MAX_DAY.0))
+    }
+
+    /// The Monday of this day's ISO week.
+    #[must_use]
+    pub fn monday(self) -> Self {
+        // 1 January 1970 was a Thursday.
+        Self(self.0 - (self.0 + 3).rem_euclid(7))
+    }
+
+    /// The first day of this day's month.
+    #[must_use]
+    pub fn first_of_month(self) -> Self {
+        Self::from_date(self.date().first_of_month())
+    }
+
+    /// The first day of this day's year.
+    #[must_use]
+    pub fn first_of_year(self) -> Self {
+        Self::from_date(self.date().first_of_year())
+    }
+
+    /// 31 December of this day's year.
+    #[must_use]
+    pub fn end_of_year(self) -> Self {
+        Self::from_date(jiff::civil::date(self.date().year(), 12, 31))
+    }
+
+    /// The year.
+    pub fn year(self) -> i16 {
+        self.date().year()
+    }
+
+    /// The month.
+    pub fn month(self) -> Month {
+        let date = self.date();
+        Month(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
+    }
+
+    /// The moment at which this day begins in a time zone.
+    pub fn start(self, zone: &TimeZone) -> Timestamp {
+        zone.to_ambiguous_zoned(self.date().at(0, 0, 0, 0))
+            .compatible()
+            .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    }
+}
+
+/// The last day there is: keeps arithmetic on absurd inputs inside the calendar.
+const MAX_DAY: Day = Day(2_932_896);
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.date().fmt(f)
+    }
+}
+
+/// A calendar month, counted from year zero: the grain in which qualifying points are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Month(i32);
+
+impl Month {
+    /// The months of a calendar year.
+    pub fn of_year(year: i16) -> std::ops::RangeInclusive<Self> {
+        let january = i32::from(year) * 12;
+        Self(january)..=Self(january + 11)
+    }
+
+    /// How many months this one is after another; negative when it is before.
+    pub const fn months_since(self, other: Self) -> i32 {
+        self.0.saturating_sub(other.0)
+    }
+
+    /// So many months earlier.
+    #[must_use]
+    pub fn minus(self, months: u32) -> Self {
+        Self(self.0.saturating_sub(i32::try_from(months).unwrap_or(i32::MAX)))
+    }
+}
+
+/// A moment in a program document: with an offset it is that instant, without one it is local to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// An instant, written with its offset.
+    Instant(Timestamp),
+    /// A local date and time.
+    Local(DateTime),
+}
+
+impl Moment {
+    /// Reads `2026-01-01T00:00:00`, `2026-01-01` or `2026-01-01T00:00:00+01:00`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            return Some(Self::Instant(instant));
+        }
+        text.parse::<DateTime>().ok().map(Self::Local)
+    }
+
+    /// The instant it names in a time zone.
+    pub fn at(self, zone: &TimeZone) -> Timestamp {
+        match self {
+            Self::Instant(instant) => instant,
+            Self::Local(local) => {
+                zone.to_ambiguous_zoned(local).compatible().map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant(instant) => instant.fmt(f),
+            Self::Local(local) => local.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::from_date(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_month_after_the_end_of_january() {
+        assert_eq!(day("2026-01-31").plus_months(1), day("2026-02-28"));
+        assert_eq!(day("2028-01-31").plus_months(1), day("2028-02-29"));
+        assert_eq!(day("2026-06-30").end_of_year(), day("2026-12-31"));
+    }
+
+    #[test]
+    fn a_day_begins_at_local_midnight() {
+        let rome = TimeZone::get("Europe/Rome").unwrap();
+        assert_eq!(day("2026-03-15").start(&rome), "2026-03-15T00:00:00+01:00".parse().unwrap());
+        assert_eq!(Day::of("2026-03-14T23:00:00Z".parse().unwrap(), &rome), day("2026-03-15"));
+    }
+
+    #[test]
+    fn absurd_distances_stay_in_the_calendar() {
+        assert!(day("9999-12-31").plus_days(u32::MAX).date().year() <= 9999);
+        assert_eq!(day("9999-12-31").plus_months(u32::MAX).date().year(), 9999);
+    }
+}

@@ -1,0 +1,215 @@
+//! A store in memory: accounts, entries and facts as the real one keeps them, so that decisions can be tested alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tessera_domain::account::{Account, Status};
+use tessera_domain::coupon::{Coupon, CouponStatus};
+use tessera_domain::decide::{
+    AdjustmentFault, Context, CouponFault, Decision, ReceiptContext, Redemption, RedemptionFault, RefundContext, Seed,
+    decide_adjustment, decide_cancel, decide_commit, decide_enrollment, decide_receipt, decide_redemption,
+    decide_refund, read_adjustment,
+};
+use tessera_domain::fact::{Receipt, Refund, read_receipt, read_refund};
+use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
+use tessera_domain::input::Fault;
+use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
+use tessera_domain::pack::{pack, unpack};
+use tessera_domain::points::Both;
+use tessera_domain::program::{CompiledProgram, read_program};
+
+pub struct Book {
+    pub program: CompiledProgram,
+    pub now: Timestamp,
+    pub accounts: BTreeMap<String, Account>,
+    pub entries: BTreeMap<String, Vec<Entry>>,
+    pub coupons: BTreeMap<CouponCode, Coupon>,
+    receipts: BTreeMap<ReceiptId, (String, Receipt, Entry)>,
+    refunds: BTreeMap<ReceiptId, Vec<(Refund, Entry)>>,
+    waiting: BTreeMap<ReceiptId, Vec<Value>>,
+    seeds: u32,
+}
+
+impl Book {
+    pub fn open(program: &Value, now: Timestamp) -> Result<Self, Vec<Fault>> {
+        let program = CompiledProgram::new(read_program(program)?, 1, &BTreeMap::new());
+        Ok(Self {
+            program,
+            now,
+            accounts: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            coupons: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            seeds: 0,
+        })
+    }
+
+    pub fn account(&mut self, member: &str) -> Account {
+        self.accounts.entry(member.to_owned()).or_insert_with(|| Account::new(Status::Visitor)).clone()
+    }
+
+    /// What the member has at the present moment.
+    pub fn view(&mut self, member: &str) -> Account {
+        let (program, now) = (self.program.clone(), self.now);
+        self.account(member).settled_at(&program, now)
+    }
+
+    fn decide<E>(
+        &mut self,
+        member: &str,
+        decide: impl FnOnce(&Context<'_>, &Account) -> Result<Decision, E>,
+    ) -> Result<Entry, E> {
+        let account = self.account(member);
+        self.seeds += 1;
+        let mut seed = [0; 32];
+        seed[..4].copy_from_slice(&self.seeds.to_be_bytes());
+        let id = MemberId::new(member).unwrap();
+        let context = Context {
+            program: &self.program,
+            member: &id,
+            now: self.now,
+            seed: Seed(seed),
+            out_of_stock: &BTreeSet::new(),
+        };
+        let decision = decide(&context, &account)?;
+        Ok(self.commit(member, &account, decision))
+    }
+
+    fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
+        assert_eq!(decision.account.version, before.version + 1);
+        // What is stored must come back as it was.
+        let account: Account = unpack(&pack(&decision.account).unwrap()).unwrap();
+        assert_eq!(account, decision.account);
+        let entry: Entry = unpack(&pack(&decision.entry).unwrap()).unwrap();
+        assert_eq!(entry, decision.entry);
+        for coupon in decision.issued {
+            assert!(self.coupons.insert(coupon.code.clone(), coupon).is_none(), "a code was issued twice");
+        }
+        for (old, new) in decision.changed {
+            assert_eq!(self.coupons.insert(new.code.clone(), new), Some(old));
+        }
+        self.accounts.insert(member.to_owned(), account);
+        self.entries.entry(member.to_owned()).or_default().push(entry.clone());
+        entry
+    }
+
+    /// Takes a receipt; one that is known already changes nothing.
+    pub fn receipt(&mut self, body: &Value) -> Result<Option<Entry>, Vec<Fault>> {
+        let input = read_receipt(body, self.program.program.currency)?;
+        let receipt = input.receipt;
+        if self.receipts.contains_key(&receipt.id) {
+            return Ok(None);
+        }
+        let member = member_of(body);
+        let coupons: Vec<Coupon> = receipt.coupons.iter().filter_map(|code| self.coupons.get(code)).cloned().collect();
+        let fact = ReceiptContext { receipt: &receipt, coupons: &coupons };
+        let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_receipt(context, account, &fact)));
+        let entry = entry.unwrap();
+        self.receipts.insert(receipt.id.clone(), (member, receipt.clone(), entry.clone()));
+        for body in self.waiting.remove(&receipt.id).unwrap_or_default() {
+            self.refund(receipt.id.as_str(), &body)?;
+        }
+        Ok(Some(entry))
+    }
+
+    /// Takes a refund; one that is known already changes nothing, one without its receipt waits.
+    pub fn refund(&mut self, receipt: &str, body: &Value) -> Result<Option<Entry>, Vec<Fault>> {
+        let refund = read_refund(body, self.program.program.currency)?;
+        let id = ReceiptId::new(receipt).unwrap();
+        let Some((member, receipt, decision)) = self.receipts.get(&id).cloned() else {
+            self.waiting.entry(id).or_default().push(body.clone());
+            return Ok(None);
+        };
+        let earlier = self.refunds.get(&id).cloned().unwrap_or_default();
+        if earlier.iter().any(|(other, _)| other.id == refund.id) {
+            return Ok(None);
+        }
+        let coupons = self.coupons.clone();
+        let decided_by = self.program.clone();
+        let fact = RefundContext {
+            refund: &refund,
+            receipt: &receipt,
+            decision: &decision,
+            earlier: &earlier,
+            decided_by: &decided_by,
+            coupons: &coupons,
+        };
+        let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_refund(context, account, &fact)));
+        let entry = entry.unwrap();
+        self.refunds.entry(id).or_default().push((refund, entry.clone()));
+        Ok(Some(entry))
+    }
+
+    pub fn enroll(&mut self, member: &str) -> bool {
+        let decided = self.decide(member, |context, account| decide_enrollment(context, account).ok_or(()));
+        decided.is_ok()
+    }
+
+    pub fn redeem(&mut self, member: &str, reward: &str, reserve: Option<u32>) -> Result<CouponCode, RedemptionFault> {
+        let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes: reserve, apply: false };
+        let known: BTreeSet<CouponCode> = self.coupons.keys().cloned().collect();
+        self.decide(member, |context, account| decide_redemption(context, account, &wish))?;
+        Ok(self.coupons.keys().find(|code| !known.contains(*code)).unwrap().clone())
+    }
+
+    pub fn coupon(&mut self, code: &CouponCode, action: &str, receipt: Option<&str>) -> Result<(), CouponFault> {
+        let coupon = self.coupons[code].clone();
+        let member = coupon.member.as_str().to_owned();
+        match action {
+            "commit" if coupon.status_at(self.now) == CouponStatus::Available => Ok(()),
+            "commit" => self.decide(&member, |context, account| decide_commit(context, account, &coupon)).map(drop),
+            "cancel" => self.decide(&member, |context, account| decide_cancel(context, account, &coupon)).map(drop),
+            "apply" | "use" => {
+                let status = if action == "use" { CouponStatus::Used } else { CouponStatus::Applied };
+                let receipt = receipt.map(|id| ReceiptId::new(id).unwrap()).or(coupon.receipt.clone());
+                self.coupons.insert(code.clone(), Coupon { status, receipt, ..coupon });
+                Ok(())
+            }
+            other => panic!("what is {other}?"),
+        }
+    }
+
+    pub fn adjust(&mut self, member: &str, body: &Value) -> Result<Entry, AdjustmentFault> {
+        let adjustment = read_adjustment(body).unwrap();
+        self.decide(member, |context, account| decide_adjustment(context, account, &adjustment, "tests"))
+    }
+
+    /// Asserts what must hold at every moment (invariants 1, 2 and 6 of the specification).
+    pub fn check(&self) {
+        for (member, account) in &self.accounts {
+            let mut audit = MemberAudit::default();
+            self.entries.get(member).into_iter().flatten().for_each(|entry| audit.add(entry));
+            assert_eq!(audit.compare(account), Vec::<String>::new(), "{member}");
+        }
+        for (receipt, (member, _, _)) in &self.receipts {
+            let deciding = self.entries[member]
+                .iter()
+                .filter(|entry| matches!(&entry.cause, tessera_domain::ledger::Cause::Receipt(id) if id == receipt));
+            assert_eq!(deciding.count(), 1, "receipt {receipt}");
+        }
+    }
+
+    /// What a member's entries moved since there were `known` of them, releases and expiries left out.
+    pub fn moved_since(&self, member: &str, known: usize) -> Both {
+        let entries = self.entries.get(member).map(|entries| &entries[known..]).unwrap_or_default();
+        entries
+            .iter()
+            .flat_map(|entry| &entry.movements)
+            .filter(|movement| !matches!(movement.kind, MovementType::Release | MovementType::Expire))
+            .fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))
+    }
+
+    pub fn receipt_of(&self, id: &str) -> Option<&(String, Receipt, Entry)> {
+        self.receipts.get(&ReceiptId::new(id).unwrap())
+    }
+}
+
+/// The inner name of whoever a body names; here simply the first identifier.
+pub fn member_of(body: &Value) -> String {
+    let member = &body["member"];
+    let text = |field: &str| member[field].as_str().map(str::to_owned);
+    text("id").or_else(|| text("email").map(|email| format!("email:{email}"))).unwrap()
+}

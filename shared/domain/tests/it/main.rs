@@ -1,0 +1,7 @@
+//! The domain as a whole: every vector, and the invariants under random programs and facts.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod book;
+mod invariants;
+mod rules;
+mod vectors;

@@ -1,0 +1,171 @@
+//! Cases that the vectors do not state.
+
+use serde_json::{Value, json};
+
+use crate::book::Book;
+
+/// A program with these rules and no tiers.
+pub fn program(rules: &Value) -> Value {
+    json!({
+        "name": "Club", "currency": "EUR", "timezone": "Europe/Rome", "locale": "it",
+        "points": { "name": { "one": "punto", "other": "punti" } },
+        "rewards": [
+            { "id": "gift", "name": "Gift", "type": "custom", "value": "a gift", "cost": 0, "code": { "pattern": "G-########" } },
+            { "id": "five", "name": "Five", "type": "amount_off", "value": "5.00", "cost": 50, "code": { "pattern": "F-########" } },
+        ],
+        "rules": rules,
+    })
+}
+
+pub fn rule(id: &str, on: &Value, then: &Value) -> Value {
+    json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": then })
+}
+
+pub fn book(rules: &Value) -> Book {
+    let mut book = Book::open(&program(rules), "2026-03-01T12:00:00Z".parse().unwrap()).unwrap();
+    book.enroll("c");
+    book
+}
+
+pub fn receipt(id: &str, total: &str) -> Value {
+    json!({ "id": id, "occurred_at": "2026-03-01T10:00:00Z", "member": { "id": "c" }, "currency": "EUR", "total": total })
+}
+
+fn available(book: &mut Book) -> i64 {
+    book.view("c").available().get()
+}
+
+#[test]
+fn a_line_filter_takes_the_share_of_the_discount_with_it() {
+    let mut book = book(&json!([rule(
+        "winter",
+        &json!({ "receipt": { "where": { "lines": { "categories": ["winter"] } } } }),
+        &json!([{ "credit": { "per_unit": "1" } }])
+    )]));
+    let mut body = receipt("r", "135.00");
+    body["discount"] = "15.00".into();
+    body["lines"] = json!([
+        { "id": "1", "category": "winter", "amount": "120.00" }, { "id": "2", "category": "socks", "amount": "30.00" }
+    ]);
+    book.receipt(&body).unwrap();
+    assert_eq!(available(&mut book), 108);
+    // Half of the winter line goes back, and half of its share with it; the socks concern nobody.
+    let lines = json!({ "id": "f1", "occurred_at": "2026-03-02T10:00:00Z", "lines": [{ "line": "1", "amount": "60.00" }, { "line": "2", "amount": "30.00" }] });
+    book.refund("r", &lines).unwrap();
+    assert_eq!(available(&mut book), 54);
+    book.check();
+}
+
+#[test]
+fn rewards_come_one_per_firing_and_go_back_unless_used() {
+    let mut book = book(&json!([rule(
+        "gifts",
+        &json!({ "receipt": { "spend": { "every": "50.00" } } }),
+        &json!([{ "reward": "gift" }, { "credit": { "points": 5 } }])
+    )]));
+    book.receipt(&receipt("r1", "60.00")).unwrap();
+    book.receipt(&receipt("r2", "100.00")).unwrap();
+    assert_eq!(book.coupons.len(), 3);
+    assert_eq!(available(&mut book), 15);
+    // The latest firing's coupon is used: its firing stays (R3); the one before is cancelled.
+    let latest =
+        book.accounts["c"].counters.values().next().unwrap().runs.last().unwrap().coupons.last().unwrap().clone();
+    book.coupons.get_mut(&latest).unwrap().status = tessera_domain::coupon::CouponStatus::Used;
+    let entry = book
+        .refund("r2", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "100.00" }))
+        .unwrap()
+        .unwrap();
+    assert_eq!(entry.outcomes[0].unrecoverable, 1);
+    assert_eq!(entry.outcomes[0].firings, -1);
+    assert_eq!(available(&mut book), 10);
+    book.check();
+}
+
+#[test]
+fn a_cap_in_points_cuts_the_credit_and_is_given_back() {
+    let mut capped = rule(
+        "capped",
+        &json!({ "receipt": { "spend": { "every": "10.00" } } }),
+        &json!([{ "credit": { "points": 7 } }]),
+    );
+    capped["limit"] = json!({ "points": 20, "per": "month" });
+    let mut book = book(&json!([capped]));
+    let entry = book.receipt(&receipt("r1", "50.00")).unwrap().unwrap();
+    assert_eq!(available(&mut book), 20);
+    assert_eq!(entry.skipped.len(), 1);
+    book.receipt(&receipt("r2", "10.00")).unwrap();
+    assert_eq!(available(&mut book), 20);
+    // 30 of 60 remain: three firings, of which the third gave the 6 that were left.
+    book.refund("r1", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "30.00" })).unwrap();
+    assert_eq!(available(&mut book), 20);
+    book.refund("r1", &json!({ "id": "g", "occurred_at": "2026-03-02T10:00:00Z", "amount": "10.00" })).unwrap();
+    assert_eq!(available(&mut book), 14);
+    book.receipt(&receipt("r3", "10.00")).unwrap();
+    assert_eq!(available(&mut book), 20);
+    book.check();
+}
+
+#[test]
+fn a_limit_per_two_weeks_counts_from_the_week_of_the_start() {
+    let mut twice = rule("twice", &json!({ "receipt": {} }), &json!([{ "credit": { "points": 1 } }]));
+    twice["limit"] = json!([{ "times": 1, "per": "week", "every": 2 }]);
+    let mut book = book(&json!([twice]));
+    // The rule starts on Thursday 1 January 2026; its fortnights begin on Mondays: 29 December, 12 January, …
+    for (id, day, total) in
+        [("a", "2026-01-11", 1), ("b", "2026-01-12", 2), ("c", "2026-01-25", 2), ("d", "2026-01-26", 3)]
+    {
+        let mut body = receipt(id, "1.00");
+        body["occurred_at"] = format!("{day}T10:00:00Z").into();
+        book.receipt(&body).unwrap();
+        assert_eq!(available(&mut book), total, "{day}");
+    }
+}
+
+#[test]
+fn the_largest_amounts_do_not_overflow() {
+    let mut book = book(&json!([
+        rule("unit", &json!({ "receipt": {} }), &json!([{ "credit": { "per_unit": "999999", "kind": "both" } }])),
+        rule(
+            "every",
+            &json!({ "receipt": { "spend": { "every": "0.01" } } }),
+            &json!([{ "credit": { "points": 1_000_000_000_000_i64 } }, { "reward": "gift" }])
+        ),
+    ]));
+    for n in 0..5 {
+        book.receipt(&receipt(&n.to_string(), "9999999999.99")).unwrap();
+    }
+    book.refund("3", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "9999999999.99" })).unwrap();
+    book.check();
+}
+
+#[test]
+fn a_rule_that_changed_meanwhile_reverses_what_the_receipt_was_given() {
+    let every = |n: &str| {
+        rule("e", &json!({ "receipt": { "spend": { "every": n } } }), &json!([{ "credit": { "points": 10 } }]))
+    };
+    let mut book = book(&json!([every("50.00")]));
+    book.receipt(&receipt("r1", "120.00")).unwrap();
+    let later = tessera_domain::program::read_program(&program(&json!([every("40.00")]))).unwrap();
+    let before = std::mem::replace(
+        &mut book.program,
+        tessera_domain::program::CompiledProgram::new(later, 2, &std::collections::BTreeMap::new()),
+    );
+    book.receipt(&receipt("r2", "30.00")).unwrap();
+    assert_eq!(available(&mut book), 20);
+    // Judged by the rule that decided: of 120, 60 remain, one firing of two.
+    book.program = before;
+    book.refund("r1", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "60.00" })).unwrap();
+    assert_eq!(available(&mut book), 10);
+    book.check();
+}
+
+#[test]
+fn a_wholly_returned_receipt_gives_back_what_a_rule_without_measure_gave() {
+    let mut book = book(&json!([rule("hello", &json!({ "receipt": {} }), &json!([{ "credit": { "points": 5 } }]))]));
+    book.receipt(&receipt("r1", "20.00")).unwrap();
+    book.refund("r1", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "19.99" })).unwrap();
+    assert_eq!(available(&mut book), 5);
+    book.refund("r1", &json!({ "id": "g", "occurred_at": "2026-03-02T10:00:00Z", "amount": "0.01" })).unwrap();
+    assert_eq!(available(&mut book), 0);
+    book.check();
+}
