@@ -39,7 +39,8 @@ impl Day {
     /// So many calendar months later; 31 January and one month is the last of February.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
-        Self::from_date(self.date().saturating_add(i32::try_from(months).unwrap_or(i32::MAX).months()))
+        let months = i32::try_from(months.min(MOST_MONTHS)).unwrap_or_default();
+        Self::from_date(self.date().saturating_add(months.months()))
     }
 
     /// How many days this one is after another; negative when it is before.
@@ -96,6 +97,9 @@ impl Day {
             .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
     }
 }
+
+/// All months of the calendar: a longer distance leads beyond it from everywhere.
+const MOST_MONTHS: u32 = 12 * 9_999;
 
 /// The last day there is: keeps arithmetic on absurd inputs inside the calendar.
 const MAX_DAY: Day = Day(2_932_896);

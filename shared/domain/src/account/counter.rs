@@ -87,33 +87,40 @@ impl Run {
     }
 }
 
-/// What is used of a rule's limits in one period.
+/// What is used of a rule's limits in one period. Stored as a tuple: a rule limited by the day has one for each day on
+/// which it fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "PackedUse", from = "PackedUse")]
 pub struct Use {
     /// The period.
-    #[serde(rename = "p")]
     pub period: Period,
     /// So many of them together.
-    #[serde(rename = "e", default = "one", skip_serializing_if = "is_one")]
     pub every: u32,
     /// Its first local day.
-    #[serde(rename = "s")]
     pub start: Day,
     /// The firings granted in it.
-    #[serde(rename = "n")]
     pub times: u64,
     /// The points granted in it, of both kinds together.
-    #[serde(rename = "q", default, skip_serializing_if = "is_zero")]
     pub points: i64,
 }
 
-const fn one() -> u32 {
-    1
+#[derive(Serialize, Deserialize)]
+struct PackedUse(u8, u32, Day, u64, i64);
+
+const PERIODS: [Period; 5] = [Period::Day, Period::Week, Period::Month, Period::Year, Period::Lifetime];
+
+impl From<Use> for PackedUse {
+    fn from(used: Use) -> Self {
+        let period = PERIODS.iter().position(|period| *period == used.period).unwrap_or(PERIODS.len() - 1);
+        Self(u8::try_from(period).unwrap_or(u8::MAX), used.every, used.start, used.times, used.points)
+    }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-const fn is_one(n: &u32) -> bool {
-    *n == 1
+impl From<PackedUse> for Use {
+    fn from(PackedUse(period, every, start, times, points): PackedUse) -> Self {
+        let period = PERIODS.get(usize::from(period)).copied().unwrap_or(Period::Lifetime);
+        Self { period, every, start, times, points }
+    }
 }
 
 impl Counter {
@@ -171,8 +178,10 @@ impl Counter {
         }
     }
 
-    /// Forgets periods that closed more than 400 days before `day`: no refund comes that late.
+    /// Forgets periods that closed more than 400 days before `day`, and in which of them old firings fell: no refund
+    /// comes that late.
     pub fn prune(&mut self, day: Day) {
+        const KEPT: u32 = 400;
         self.uses.retain(|u| {
             let longest = match u.period {
                 Period::Lifetime => return true,
@@ -181,8 +190,15 @@ impl Counter {
                 Period::Month => u.every.saturating_mul(31),
                 Period::Year => u.every.saturating_mul(366),
             };
-            u.start.plus_days(longest.saturating_add(400)) >= day
+            u.start.plus_days(longest.saturating_add(KEPT)) >= day
         });
+        let old = |run: &Run| run.day.is_some_and(|fired| fired.plus_days(KEPT) < day);
+        if self.runs.iter().any(old) {
+            for run in std::mem::take(&mut self.runs) {
+                let day = run.day.filter(|_| !old(&run));
+                self.push(Run { day, ..run });
+            }
+        }
     }
 
     /// True when there is nothing to remember.

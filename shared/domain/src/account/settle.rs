@@ -1,5 +1,7 @@
 //! Bringing an account up to a moment: reservations lapse, lots are released and expire, the tier is reviewed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::lots::{LotKey, Taken};
@@ -35,7 +37,7 @@ impl Account {
         release = self.lapse(release, now);
         let expire = self.expire();
         release = self.pay_debt(release);
-        self.merge_lasting(day);
+        self.merge_spendable(day);
 
         self.tier.review(program, &self.qualifying, day);
         [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
@@ -68,13 +70,15 @@ impl Account {
         movement.post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone.iter().map(|lot| lot.points).sum())
     }
 
-    /// Spendable lots that never expire are one: nothing tells them apart, and they would be one for each day.
-    fn merge_lasting(&mut self, day: Day) {
-        let lasting = |key: LotKey| key.last_day().is_none() && key.spendable_from() <= day;
-        if self.lots.iter().filter(|lot| lasting(lot.key)).count() > 1 {
-            let oldest = self.lots.iter().filter(|lot| lasting(lot.key)).map(|lot| lot.key).min();
-            self.lots.rekey(|key| oldest.filter(|_| lasting(key)));
+    /// Spendable lots that end on one day are one: nothing tells them apart any more, and there would be one for each
+    /// day on which something was bought.
+    fn merge_spendable(&mut self, day: Day) {
+        let mut oldest: BTreeMap<Option<Day>, LotKey> = BTreeMap::new();
+        for lot in self.lots.iter().filter(|lot| lot.key.spendable_from() <= day) {
+            let first = oldest.entry(lot.key.last_day()).or_insert(lot.key);
+            *first = (*first).min(lot.key);
         }
+        self.lots.rekey(|key| oldest.get(&key.last_day()).copied().filter(|_| key.spendable_from() <= day));
     }
 
     /// Adds points to a lot: spendable at once when its day has come, pending otherwise. A debt is paid first.
@@ -125,7 +129,9 @@ impl Account {
 
         let own_pending = sum(self.lots.take(points, |key| Some(key) == own && is_pending(key)));
         let mut left = points.minus(own_pending);
-        let own_active = sum(self.lots.take(left, |key| Some(key) == own));
+        // Spendable lots with one end are one; the receipt's own is told by that.
+        let is_own = |key: LotKey| own.is_some_and(|own| own.last_day() == key.last_day()) && !is_pending(key);
+        let own_active = sum(self.lots.take(left, is_own));
         left = left.minus(own_active);
         let others = sum(self.spend(left));
         left = left.minus(others);

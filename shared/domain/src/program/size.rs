@@ -21,7 +21,7 @@ const MOST_COUNTER_BYTES: u64 = 300_000;
 /// The bytes of a counter without its rule's identifier: generation, sum, and a few runs of firings.
 const COUNTER_BYTES: u64 = 60;
 /// The bytes of what is used of a limit in one period.
-const USE_BYTES: u64 = 22;
+const USE_BYTES: u64 = 24;
 /// For how many days closed periods are remembered, for refunds.
 const REMEMBERED_DAYS: u64 = 400;
 
@@ -95,4 +95,47 @@ fn periods(limit: &Limit) -> u64 {
         Period::Year => 365,
     };
     REMEMBERED_DAYS.div_ceil(days * u64::from(limit.every)) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Counter, LotKey, Lots, Run, Use};
+    use crate::pack::pack;
+    use crate::points::{Both, Points};
+    use crate::time::Day;
+
+    #[test]
+    fn lots_take_no_more_than_is_counted() {
+        let first = Day::from_date("2026-01-01".parse().unwrap());
+        let mut lots = Lots::default();
+        for n in 0..MOST_LOTS {
+            lots.add(LotKey::new(first.plus_days(n), Some(Expiry::AfterMonths(24))), Points::new(65_535));
+        }
+        let bytes = pack(&lots).unwrap().len();
+        assert!(bytes <= (MOST_LOTS * LOT_BYTES) as usize + 3, "{bytes}");
+    }
+
+    #[test]
+    fn counters_take_no_more_than_is_counted() {
+        let day = Day::from_date("2026-01-01".parse().unwrap());
+        let mut counter = Counter { sum: 999_999_999_999, ..Counter::new(u32::MAX) };
+        for points in [10, 20] {
+            let each = Both { redeemable: Points::new(points), ..Both::ZERO };
+            counter.push(Run { count: 1_000, each, ..Run::default() });
+        }
+        let bytes = pack(&counter).unwrap().len() as u64;
+        assert!(bytes <= COUNTER_BYTES, "{bytes}");
+        for n in 0..100 {
+            counter.set_used(Use {
+                period: Period::Month,
+                every: 1,
+                start: day.plus_days(n),
+                times: 200,
+                points: 1_000,
+            });
+        }
+        let bytes = pack(&counter).unwrap().len() as u64;
+        assert!(bytes <= COUNTER_BYTES + 100 * USE_BYTES, "{bytes}");
+    }
 }
