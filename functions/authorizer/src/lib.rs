@@ -1,0 +1,17 @@
+//! Who calls: an API key or a member's token becomes `{program, scopes, member}` for the functions.
+//!
+//! A bad credential is authorized too, with the reason in the context: the gateway's own refusal says nothing, and the
+//! function gives the precise answer instead.
+
+use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use serde_json::Value;
+use tessera_lambda::{Services, auth};
+
+/// Answers the gateway, in its simple format.
+///
+/// # Errors
+/// When the credential cannot be looked up now: the gateway answers 500 then, and caches nothing.
+pub async fn handle(services: &Services, event: ApiGatewayV2CustomAuthorizerV2Request) -> Result<Value, String> {
+    let header = event.headers.get("authorization").and_then(|value| value.to_str().ok());
+    auth::authorize(services, header).await
+}

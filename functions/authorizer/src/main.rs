@@ -1,0 +1,9 @@
+//! The Lambda binary of `authorizer`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::authorizer(|services, event| async move { tessera_authorizer::handle(&services, event).await }).await
+}

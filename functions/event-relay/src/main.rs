@@ -1,0 +1,9 @@
+//! The Lambda binary of `event-relay`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::stream(|services, event| async move { tessera_event_relay::handle(&services, event).await }).await
+}

@@ -1,0 +1,84 @@
+//! Batches of messages and of stream records: one that fails does not take the others with it.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::FutureExt as _;
+
+/// Takes the messages of a FIFO queue in order. After a failure in a group the rest of that group is returned too,
+/// because its order is promised; other groups go on. A panic is a failure of its message alone.
+pub async fn queue<F, Fut, E>(event: SqsEvent, take: F) -> SqsBatchResponse
+where
+    F: Fn(SqsMessage) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let mut failed_groups: HashSet<String> = HashSet::new();
+    let mut failures = Vec::new();
+    for message in event.records {
+        let id = message.message_id.clone().unwrap_or_default();
+        let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_else(|| id.clone());
+        if !failed_groups.contains(&group) {
+            match caught(take(message)).await {
+                Ok(()) => continue,
+                Err(error) => tracing::error!(message = id, error, "a message failed"),
+            }
+            failed_groups.insert(group);
+        }
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = id;
+        failures.push(failure);
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failures;
+    response
+}
+
+/// Runs something that may fail or panic.
+///
+/// # Errors
+/// What it failed with.
+pub async fn caught<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(format!("panic: {}", text.unwrap_or_else(|| "without a message".to_owned())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, group: &str) -> SqsMessage {
+        let mut message = SqsMessage::default();
+        message.message_id = Some(id.to_owned());
+        message.attributes.insert("MessageGroupId".to_owned(), group.to_owned());
+        message
+    }
+
+    #[tokio::test]
+    async fn a_failure_returns_the_rest_of_its_group_alone() {
+        let mut event = SqsEvent::default();
+        event.records =
+            vec![message("1", "a"), message("2", "b"), message("3", "a"), message("4", "b"), message("5", "c")];
+        let response = queue(event, |message| async move {
+            match message.message_id.as_deref() {
+                Some("1") => Err("no"),
+                Some("4") => panic!("poison"),
+                _ => Ok(()),
+            }
+        })
+        .await;
+        let failed: Vec<String> =
+            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        assert_eq!(failed, ["1", "3", "4"]);
+    }
+}

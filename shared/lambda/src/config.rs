@@ -1,0 +1,78 @@
+//! What a function is configured with. Only `main.rs` and the local stack know where it comes from.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tessera_store::Tables;
+
+/// What the template's variables say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The tables.
+    pub tables: Tables,
+    /// The queue of facts; for `event-relay` alone.
+    pub facts_queue_url: Option<String>,
+    /// The SSM parameter with the key of stored secrets; for the functions that read them.
+    pub secrets_key_parameter: Option<String>,
+    /// After how long a warm function looks for a newer version of a program.
+    pub program_recheck: Duration,
+}
+
+/// The variables that are missing or cannot be read, all of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("these environment variables are missing or wrong: {}", .0.join(", "))]
+pub struct ConfigError(
+    /// Their names.
+    pub Vec<&'static str>,
+);
+
+impl Config {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// Every variable that is missing or wrong.
+    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut wrong = Vec::new();
+        let given = |name: &str| vars.get(name).filter(|value| !value.is_empty()).cloned();
+        let mut required = |name: &'static str| {
+            given(name).unwrap_or_else(|| {
+                wrong.push(name);
+                String::new()
+            })
+        };
+        let tables = Tables {
+            members: required("MEMBERS_TABLE"),
+            facts: required("FACTS_TABLE"),
+            programs: required("PROGRAMS_TABLE"),
+        };
+        let recheck = given("PROGRAM_RECHECK_MS").map_or(Ok(2000), |text| text.parse());
+        let program_recheck = recheck.map(Duration::from_millis).unwrap_or_else(|_| {
+            wrong.push("PROGRAM_RECHECK_MS");
+            Duration::ZERO
+        });
+        if !wrong.is_empty() {
+            return Err(ConfigError(wrong));
+        }
+        Ok(Self {
+            tables,
+            facts_queue_url: given("FACTS_QUEUE_URL"),
+            secrets_key_parameter: given("SECRETS_KEY_PARAMETER"),
+            program_recheck,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_variable_is_named() {
+        let vars = BTreeMap::from([
+            ("FACTS_TABLE".to_owned(), "facts".to_owned()),
+            ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
+        ]);
+        let error = Config::from_vars(&vars).unwrap_err();
+        assert_eq!(error, ConfigError(vec!["MEMBERS_TABLE", "PROGRAMS_TABLE", "PROGRAM_RECHECK_MS"]));
+    }
+}

@@ -1,0 +1,171 @@
+//! One request, as handlers see it.
+
+use jiff::Timestamp;
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use lambda_http::http::{HeaderMap, Method};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+use serde_json::Value;
+
+use super::{MOST_BODY, MOST_DOCUMENT};
+use crate::auth::{AuthContext, Caller};
+use crate::problem::Problem;
+use crate::services::Services;
+
+/// One request.
+#[derive(Debug)]
+pub struct Call {
+    request: Request,
+    route: String,
+    request_id: String,
+    auth: Option<AuthContext>,
+    natural: Natural,
+}
+
+/// What a write of this request is known by: the same for every repetition under one `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Natural {
+    /// The key.
+    pub key: String,
+    /// When the first attempt began.
+    pub started_at: Timestamp,
+}
+
+impl Call {
+    pub(super) fn new(request: Request, now: Timestamp) -> Self {
+        let (mut route, mut request_id, mut auth) = (None, None, None);
+        if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
+            route.clone_from(&context.route_key);
+            request_id.clone_from(&context.request_id);
+            let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
+            // API Gateway puts a Lambda authorizer's context under `lambda`.
+            let given = fields.and_then(|fields| fields.get("lambda"));
+            auth = given.and_then(|given| serde_json::from_value(given.clone()).ok());
+        }
+        let request_id = request_id.unwrap_or_else(|| "none".to_owned());
+        let natural = Natural { key: request_id.clone(), started_at: now };
+        Self { request, route: route.unwrap_or_default(), request_id, auth, natural }
+    }
+
+    pub(super) fn set_natural(&mut self, natural: Natural) {
+        self.natural = natural;
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    /// The route that the gateway matched, such as `POST /v1/receipts/{id}/refunds`.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The request's identifier, for logs and problem documents.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// What a write of this request is known by.
+    pub const fn natural(&self) -> &Natural {
+        &self.natural
+    }
+
+    /// A parameter of the path.
+    ///
+    /// # Errors
+    /// 404 when the path has none: nothing can be there.
+    pub fn path(&self, name: &str) -> Result<&str, Problem> {
+        let found = self.request.path_parameters_ref().and_then(|parameters| parameters.first(name));
+        found.filter(|value| !value.is_empty()).ok_or_else(|| Problem::not_found("there is nothing at this path"))
+    }
+
+    /// The path as it was called.
+    pub(super) fn path_text(&self) -> &str {
+        self.request.uri().path()
+    }
+
+    /// A parameter of the query.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.request.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// The `Authorization` header, for the one route that judges it itself.
+    pub fn authorization(&self) -> Option<&str> {
+        self.header(AUTHORIZATION.as_str())
+    }
+
+    /// Who calls, as the authorizer found.
+    ///
+    /// # Errors
+    /// 401 when nobody good does.
+    pub fn caller(&self, services: &Services) -> Result<Caller, Problem> {
+        let nobody = || Problem::unauthorized("send Authorization: Bearer, and an API key or a member's token");
+        Caller::from_context(self.auth.as_ref().ok_or_else(nobody)?, services.clock.now())
+    }
+
+    pub(super) fn program_name(&self) -> String {
+        self.auth.as_ref().map(|auth| auth.program.clone()).unwrap_or_default()
+    }
+
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        match self.request.body() {
+            Body::Text(text) => text.as_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 413, 415 or 400.
+    pub fn json(&self) -> Result<Value, Problem> {
+        self.json_up_to(MOST_BODY)
+    }
+
+    /// The body as JSON, up to the size of a program document.
+    ///
+    /// # Errors
+    /// 413, 415 or 400.
+    pub fn large_json(&self) -> Result<Value, Problem> {
+        self.json_up_to(MOST_DOCUMENT)
+    }
+
+    /// The body as JSON; an empty body is an empty object.
+    ///
+    /// # Errors
+    /// 413, 415 or 400.
+    pub fn optional_json(&self) -> Result<Value, Problem> {
+        if self.body().is_empty() { Ok(Value::Object(serde_json::Map::new())) } else { self.json() }
+    }
+
+    fn json_up_to(&self, most: usize) -> Result<Value, Problem> {
+        if self.body().len() > most {
+            return Err(Problem::too_large(format!("the body is larger than {} KB", most / 1024)));
+        }
+        let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or("application/json");
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if kind != "application/json" && !kind.ends_with("+json") {
+            return Err(Problem::unsupported_media_type());
+        }
+        serde_json::from_slice(self.body()).map_err(|error| Problem::no_json(&error.to_string()))
+    }
+
+    /// The `Idempotency-Key`, with its quotes taken off (draft -07 writes a quoted string; unquoted is accepted).
+    pub(super) fn idempotency_key(&self) -> Option<String> {
+        let key = self.header("idempotency-key")?.trim();
+        let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+        (!key.is_empty()).then(|| key.to_owned())
+    }
+}

@@ -1,0 +1,21 @@
+//! What every handler shares: configuration, HTTP and problem+json, authentication, batches of messages.
+
+pub mod auth;
+pub mod batch;
+pub mod clock;
+pub mod config;
+pub mod cursor;
+pub mod http;
+mod member;
+pub mod message;
+pub mod problem;
+pub mod secrets;
+pub mod serve;
+mod services;
+
+pub use auth::{Caller, Scope};
+pub use clock::Clock;
+pub use config::Config;
+pub use problem::Problem;
+pub use secrets::Secrets;
+pub use services::{Clients, Services};

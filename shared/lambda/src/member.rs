@@ -1,0 +1,77 @@
+//! Whom a path or a token means.
+
+use tessera_domain::ids::MemberId;
+use tessera_domain::member::{MemberPath, MemberRef};
+use tessera_store::ActiveProgram;
+
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::services::Services;
+
+impl Services {
+    /// The member that a path names, for a caller who may reach them; `None` when nobody has that name. A member's
+    /// token reaches that member alone.
+    ///
+    /// # Errors
+    /// 400 when it cannot be a name, 403 when a member's token names someone else.
+    pub async fn member_for(
+        &self,
+        program: &ActiveProgram,
+        caller: &Caller,
+        path: &str,
+    ) -> Result<Option<MemberId>, Problem> {
+        let named = self.member_at(program, path).await?;
+        if caller.member.is_none() {
+            return Ok(named);
+        }
+        let own = self.own_member(program, caller).await?;
+        let is_own_name = caller.member.as_ref().is_some_and(|id| id.as_str() == path);
+        if is_own_name || (named.is_some() && named == own) {
+            return Ok(named);
+        }
+        Err(Problem::forbidden("a member's token reaches that member alone"))
+    }
+
+    /// The member that a path names; `None` when nobody has that name.
+    ///
+    /// # Errors
+    /// 400 when it cannot be a name.
+    pub async fn member_at(&self, program: &ActiveProgram, path: &str) -> Result<Option<MemberId>, Problem> {
+        let named = MemberPath::parse(path).map_err(|error| Problem::malformed_at("", error.to_string()))?;
+        match named {
+            MemberPath::Inner(member) => Ok(Some(member)),
+            MemberPath::Ref(reference) => self.look_up(program, &reference).await,
+        }
+    }
+
+    /// The member whose token it is; `None` for a key, and for someone not known yet.
+    ///
+    /// # Errors
+    /// 503 when it cannot be looked up.
+    pub async fn own_member(&self, program: &ActiveProgram, caller: &Caller) -> Result<Option<MemberId>, Problem> {
+        let Some(id) = &caller.member else { return Ok(None) };
+        let reference = MemberRef { id: Some(id.clone()), ..MemberRef::default() };
+        self.look_up(program, &reference).await
+    }
+
+    /// Lets a member's token pass only for that member.
+    ///
+    /// # Errors
+    /// 403 otherwise.
+    pub async fn require_own(
+        &self,
+        program: &ActiveProgram,
+        caller: &Caller,
+        member: &MemberId,
+    ) -> Result<(), Problem> {
+        if caller.member.is_none() || self.own_member(program, caller).await?.as_ref() == Some(member) {
+            return Ok(());
+        }
+        Err(Problem::forbidden("a member's token reaches that member alone"))
+    }
+
+    async fn look_up(&self, program: &ActiveProgram, reference: &MemberRef) -> Result<Option<MemberId>, Problem> {
+        let known = self.store.resolve(&program.id, &program.head.identity_key, reference, false).await?;
+        Ok(known.member)
+    }
+}

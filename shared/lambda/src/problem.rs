@@ -1,0 +1,166 @@
+//! Errors as RFC 9457 documents.
+
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+use tessera_domain::input::Fault;
+use tessera_store::StoreError;
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    status: u16,
+    slug: String,
+    detail: String,
+    faults: Vec<Fault>,
+    retry_after: Option<u32>,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem: its status, the slug that ends its type, and what the sender can do about it.
+    pub fn new(status: u16, slug: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            slug: slug.to_owned(),
+            detail: detail.into(),
+            faults: Vec::new(),
+            retry_after: None,
+            more: Map::new(),
+        }
+    }
+
+    /// 400: the body is not what it should be; every fault of it.
+    pub fn malformed(faults: Vec<Fault>) -> Self {
+        let places = if faults.len() == 1 { "one place" } else { "several places" };
+        Self { faults, ..Self::new(400, "invalid", format!("the request is wrong in {places}; see errors")) }
+    }
+
+    /// 400: one place of the request is not what it should be.
+    pub fn malformed_at(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::malformed(vec![Fault { pointer: pointer.to_owned(), detail: detail.into() }])
+    }
+
+    /// 400: the body is no JSON.
+    pub fn no_json(why: &str) -> Self {
+        Self::new(400, "invalid", format!("the body is no JSON: {why}"))
+    }
+
+    /// 401: no credentials, or bad ones.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(401, "unauthorized", detail)
+    }
+
+    /// 403: good credentials for something else.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(403, "forbidden", detail)
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(404, "not_found", detail)
+    }
+
+    /// 409.
+    pub fn conflict(slug: &str, detail: impl Into<String>) -> Self {
+        Self::new(409, slug, detail)
+    }
+
+    /// 413.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(413, "too_large", detail)
+    }
+
+    /// 415.
+    pub fn unsupported_media_type() -> Self {
+        Self::new(415, "unsupported_media_type", "send the body as application/json")
+    }
+
+    /// 422: well-formed, but not allowed.
+    pub fn unprocessable(slug: &str, detail: impl Into<String>) -> Self {
+        Self::new(422, slug, detail)
+    }
+
+    /// 422: well-formed, but not allowed.
+    pub fn not_allowed(slug: &str, detail: impl Into<String>) -> Self {
+        Self::unprocessable(slug, detail)
+    }
+
+    /// 422: what is to be removed or changed is in use.
+    pub fn in_use(faults: Vec<Fault>) -> Self {
+        Self {
+            faults,
+            ..Self::new(422, "in_use", "the program is in use, and this cannot change any more; see errors")
+        }
+    }
+
+    /// 503: come again.
+    pub fn unavailable() -> Self {
+        Self { retry_after: Some(1), ..Self::new(503, "unavailable", "try again in a moment") }
+    }
+
+    /// 503 for something that cannot happen: logged, and nothing of it told.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "this cannot happen");
+        Self::unavailable()
+    }
+
+    /// Says more, in a member of its own.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The slug that ends its type.
+    pub fn slug(&self) -> &str {
+        &self.slug
+    }
+
+    /// What the sender can do about it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The document, for one request.
+    pub fn into_response(self, request_id: &str) -> Response<Body> {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let mut document = self.more;
+        document.insert("type".to_owned(), json!(format!("urn:tessera:problem:{}", self.slug)));
+        document.insert("title".to_owned(), json!(status.canonical_reason().unwrap_or("Error")));
+        document.insert("status".to_owned(), json!(self.status));
+        document.insert("detail".to_owned(), json!(self.detail));
+        document.insert("request_id".to_owned(), json!(request_id));
+        if !self.faults.is_empty() {
+            document.insert("errors".to_owned(), json!(self.faults));
+        }
+        let mut response = Response::new(Body::from(Value::Object(document).to_string()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// The chain of causes is logged once, here; the caller hears only to come again.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let mut chain = error.to_string();
+        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            chain.push_str(": ");
+            chain.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        tracing::error!(error = chain, "the store failed");
+        Self::unavailable()
+    }
+}

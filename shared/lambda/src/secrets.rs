@@ -1,0 +1,65 @@
+//! The key under which stored secrets are encrypted: from SSM when it is first needed, given on the local stack.
+
+use std::sync::Arc;
+
+use tessera_store::SecretsKey;
+use tokio::sync::OnceCell;
+
+use crate::problem::Problem;
+
+/// The secrets key, looked up once.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    parameter: Option<String>,
+    found: Arc<OnceCell<SecretsKey>>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").field("parameter", &self.parameter).finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// A key that is known already.
+    pub fn known(key: SecretsKey) -> Self {
+        Self { parameter: None, found: Arc::new(OnceCell::new_with(Some(key))) }
+    }
+
+    /// A key to be read from an SSM parameter.
+    pub fn parameter(name: Option<String>) -> Self {
+        Self { parameter: name, found: Arc::default() }
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read.
+    pub async fn key(&self) -> Result<SecretsKey, Problem> {
+        let found = self.found.get_or_try_init(|| Box::pin(self.read())).await;
+        found.cloned().map_err(|error| {
+            tracing::error!(error, "the secrets key cannot be read");
+            Problem::unavailable()
+        })
+    }
+
+    #[cfg(feature = "ssm")]
+    async fn read(&self) -> Result<SecretsKey, String> {
+        use base64::Engine as _;
+        let name = self.parameter.as_deref().ok_or("no parameter is configured")?;
+        let config = aws_config::load_defaults(crate::serve::behavior()).await;
+        let client = aws_sdk_ssm::Client::new(&config);
+        let answer = client.get_parameter().name(name).with_decryption(true).send().await;
+        let answer = answer.map_err(|error| format!("{}", aws_sdk_ssm::error::DisplayErrorContext(error)))?;
+        let text = answer.parameter.and_then(|parameter| parameter.value).ok_or("the parameter is empty")?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|error| error.to_string())?;
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| "the parameter is not 32 bytes in base64")?;
+        Ok(SecretsKey::new(bytes))
+    }
+
+    #[cfg(not(feature = "ssm"))]
+    #[allow(clippy::unused_async, reason = "the other configuration waits for SSM")]
+    async fn read(&self) -> Result<SecretsKey, String> {
+        Err("this function reads no secrets".to_owned())
+    }
+}

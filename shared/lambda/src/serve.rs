@@ -1,0 +1,111 @@
+//! Entry points of the binaries: the environment is read here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use aws_lambda_events::dynamodb;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use lambda_http::{Body, Request, Response};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secrets::Secrets;
+use crate::services::{Clients, Services};
+
+/// The SDK's behaviour that this code was written for.
+pub fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+async fn services() -> Result<Arc<Services>, Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("AWS_LAMBDA_LOG_LEVEL"))
+        .with_target(false)
+        .without_time()
+        .init();
+    let vars: BTreeMap<String, String> = std::env::vars().collect();
+    let config = Config::from_vars(&vars)?;
+    let sdk = Box::pin(aws_config::load_defaults(behavior())).await;
+    let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), sqs: aws_sdk_sqs::Client::new(&sdk) };
+    let secrets = Secrets::parameter(config.secrets_key_parameter.clone());
+    Ok(Arc::new(Services::new(config, clients, Clock::system(), secrets)))
+}
+
+/// Serves the HTTP API.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn http<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, Request) -> Fut,
+    Fut: Future<Output = Response<Body>> + Send,
+{
+    let services = services().await?;
+    let handle = &handle;
+    lambda_http::run(service_fn(|request: Request| {
+        let answer = Box::pin(handle(Arc::clone(&services), request));
+        async move { Ok::<_, Error>(answer.await) }
+    }))
+    .await
+}
+
+/// Serves a queue.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn queue<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, SqsEvent) -> Fut,
+    Fut: Future<Output = SqsBatchResponse> + Send,
+{
+    let services = services().await?;
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
+        let taken = Box::pin(handle(Arc::clone(&services), event.payload));
+        async move { Ok::<_, Error>(taken.await) }
+    }))
+    .await
+}
+
+/// Serves a table's stream.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn stream<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, dynamodb::Event) -> Fut,
+    Fut: Future<Output = DynamoDbEventResponse> + Send,
+{
+    let services = services().await?;
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<dynamodb::Event>| {
+        let taken = Box::pin(handle(Arc::clone(&services), event.payload));
+        async move { Ok::<_, Error>(taken.await) }
+    }))
+    .await
+}
+
+/// Serves the gateway's question who calls.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn authorizer<F, Fut>(handle: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, ApiGatewayV2CustomAuthorizerV2Request) -> Fut,
+    Fut: Future<Output = Result<Value, String>> + Send,
+{
+    let services = services().await?;
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| {
+        let answer = Box::pin(handle(Arc::clone(&services), event.payload));
+        async move { answer.await.map_err(Error::from) }
+    }))
+    .await
+}

@@ -1,0 +1,58 @@
+//! What a handler works with.
+
+use std::sync::Arc;
+
+use tessera_store::{ProgramCache, SecretsKey, Store};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::problem::Problem;
+use crate::secrets::Secrets;
+
+/// The SDK's clients, built once.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+/// What a handler works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The tables.
+    pub store: Store,
+    /// The programs.
+    pub programs: ProgramCache,
+    /// The queues.
+    pub sqs: aws_sdk_sqs::Client,
+    /// The time.
+    pub clock: Clock,
+    /// The configuration.
+    pub config: Arc<Config>,
+    secrets: Secrets,
+}
+
+impl Services {
+    /// Everything, wired. `secrets`: where the key of stored secrets comes from.
+    pub fn new(config: Config, clients: Clients, clock: Clock, secrets: Secrets) -> Self {
+        let store = Store::new(clients.dynamodb, config.tables.clone());
+        let programs = ProgramCache::new(store.clone(), config.program_recheck);
+        Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), secrets }
+    }
+
+    /// The same, with programs that are shared: on the local stack one function's change is at once every function's.
+    #[must_use]
+    pub fn with_programs(self, programs: ProgramCache) -> Self {
+        Self { programs, ..self }
+    }
+
+    /// The key of stored secrets.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read.
+    pub async fn secrets(&self) -> Result<SecretsKey, Problem> {
+        self.secrets.key().await
+    }
+}
