@@ -2,7 +2,8 @@
 //!
 //! `ids`, `points`, `money`, `time` and `text` are the small words; `program` and `rule` what a merchant configures;
 //! `fact` what happens; `account` and `coupon` what a member has; `decide` turns a fact into a decision; `ledger` is
-//! what remains of it for ever. `input` reads JSON from people; `pack` writes bytes for storage.
+//! what remains of it for ever; `view` what callers see of all that. `input` reads JSON from people; `pack` writes bytes
+//! for storage.
 
 pub mod account;
 pub mod coupon;
@@ -19,3 +20,4 @@ pub mod program;
 pub mod rule;
 pub mod text;
 pub mod time;
+pub mod view;

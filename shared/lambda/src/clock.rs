@@ -1,32 +1,34 @@
 //! The time, injected.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// A clock: the system's, or, on the local stack, one that stands where it was set.
-#[derive(Debug, Clone, Default)]
-pub struct Clock(Arc<Mutex<Option<Timestamp>>>);
+/// Tells the time: the system's, or, on the local stack, whatever its clock shows.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
     /// The system's time.
+    #[expect(clippy::disallowed_methods, reason = "this is where the system's time comes in")]
     pub fn system() -> Self {
-        Self::default()
+        Self::new(Timestamp::now)
     }
 
-    /// A clock that stands.
-    pub fn manual(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Some(now))))
+    /// The time that someone tells.
+    pub fn new(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        let set = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        set.unwrap_or_else(Timestamp::now)
+        (self.0)()
     }
+}
 
-    /// Stops the clock at a time, for all clones of it.
-    pub fn set(&self, now: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
     }
 }

@@ -23,6 +23,7 @@ pub fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
 async fn services() -> Result<Arc<Services>, Error> {
     tracing_subscriber::fmt()
         .json()

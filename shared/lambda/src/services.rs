@@ -42,9 +42,11 @@ impl Services {
         Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), secrets }
     }
 
-    /// The same, with programs that are shared: on the local stack one function's change is at once every function's.
+    /// The same, with what another function's cache of programs holds: on the local stack one function's change is at
+    /// once every function's.
     #[must_use]
-    pub fn with_programs(self, programs: ProgramCache) -> Self {
+    pub fn sharing(self, programs: &ProgramCache) -> Self {
+        let programs = programs.through(self.store.clone());
         Self { programs, ..self }
     }
 

@@ -17,3 +17,15 @@ pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Dec
     draft.account.touch(context.program, context.now);
     Some(draft.finish())
 }
+
+/// Decides on an invitation: a visitor becomes one who was invited and has not enrolled yet. `None` when there is nothing
+/// to do. `actor` is who invites.
+pub fn decide_invitation(context: &Context<'_>, account: &Account, actor: &str) -> Option<Decision> {
+    if account.status != Status::Visitor {
+        return None;
+    }
+    let cause = Cause::Adjustment { actor: actor.to_owned(), reason: "invited".to_owned() };
+    let mut draft = Draft::new(context, account, context.now, cause);
+    draft.account.status = Status::Pending;
+    Some(draft.finish())
+}

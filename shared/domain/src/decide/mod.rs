@@ -14,7 +14,7 @@ pub use codes::Seed;
 pub use coupon::{
     CouponFault, Redemption, RedemptionFault, decide_cancel, decide_commit, decide_redemption, may_redeem,
 };
-pub use enrollment::decide_enrollment;
+pub use enrollment::{decide_enrollment, decide_invitation};
 pub use receipt::{ReceiptContext, decide_receipt};
 pub use refund::{RefundContext, decide_refund};
 

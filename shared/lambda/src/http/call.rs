@@ -37,10 +37,10 @@ impl Call {
         if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
             route.clone_from(&context.route_key);
             request_id.clone_from(&context.request_id);
+            // A Lambda authorizer's context; empty on a route without one.
             let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
-            // API Gateway puts a Lambda authorizer's context under `lambda`.
-            let given = fields.and_then(|fields| fields.get("lambda"));
-            auth = given.and_then(|given| serde_json::from_value(given.clone()).ok());
+            let given = fields.filter(|fields| !fields.is_empty());
+            auth = given.and_then(|fields| serde_json::to_value(fields).and_then(serde_json::from_value).ok());
         }
         let request_id = request_id.unwrap_or_else(|| "none".to_owned());
         let natural = Natural { key: request_id.clone(), started_at: now };

@@ -1,0 +1,142 @@
+//! The ledger of a member.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tessera_domain::view::EntryView;
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::StoredEntry;
+
+use crate::list::{Listed, MOST_READS, Place, known, limit};
+use crate::load;
+
+/// `GET /v1/members/{member}/entries`, newest first.
+///
+/// Pages follow the times of the facts, as entries are stored; on a page the lines stand in the order in which they were
+/// written, so that their balances run. A page never ends within an entry: one whose lines alone are more than the limit
+/// comes whole.
+pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
+    let limit = limit(call)?;
+    let program = load(services, &caller.program).await?;
+    let member = known(services, &program, call).await?;
+    let place = Place::new(&program, "entries", &member);
+
+    let mut next = place.of(call)?;
+    let mut taken = Taken::new(limit as usize);
+    for _ in 0..MOST_READS {
+        let page = services.store.entries(&program.id, &member, limit, next.as_deref()).await?;
+        next = match taken.take(page.items) {
+            Some(stopped) => Some(stopped),
+            None => page.next,
+        };
+        if next.is_none() || taken.is_full {
+            break;
+        }
+    }
+    Ok(http::json(200, &Listed { items: taken.lines(), next_cursor: next.map(|next| place.seal(&next)) }))
+}
+
+/// The entries of a page, as many as its lines leave room for.
+struct Taken {
+    entries: Vec<StoredEntry>,
+    lines: usize,
+    limit: usize,
+    is_full: bool,
+}
+
+impl Taken {
+    const fn new(limit: usize) -> Self {
+        Self { entries: Vec::new(), lines: 0, limit, is_full: false }
+    }
+
+    /// Takes what fits. When something is left over, tells after which key to read on.
+    fn take(&mut self, entries: Vec<StoredEntry>) -> Option<String> {
+        for stored in entries {
+            let lines = stored.entry.movements.len();
+            if self.lines > 0 && self.lines + lines > self.limit {
+                self.is_full = true;
+                return self.entries.last().map(|last| last.key.as_str().to_owned());
+            }
+            self.lines += lines;
+            // An entry without lines is taken too: the next page begins behind it.
+            self.entries.push(stored);
+        }
+        self.is_full = self.lines >= self.limit;
+        None
+    }
+
+    /// The lines, the latest written first.
+    fn lines(mut self) -> Vec<EntryView> {
+        self.entries.sort_by_key(|stored| std::cmp::Reverse(stored.entry.sequence));
+        let lines = self.entries.iter().flat_map(|stored| {
+            let key = URL_SAFE_NO_PAD.encode(stored.key.as_str());
+            EntryView::of(&key, &stored.entry)
+        });
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tessera_domain::ids::ReceiptId;
+    use tessera_domain::ledger::{Bucket, Cause, Entry, Movement, MovementType};
+    use tessera_domain::points::{Kind, Points};
+    use tessera_store::EntryKey;
+
+    use super::*;
+
+    fn stored(sequence: u64, lines: usize) -> StoredEntry {
+        let id = ReceiptId::new(format!("r-{sequence}")).unwrap();
+        let movement = Movement::new(MovementType::Earn).post(
+            Bucket::Issued,
+            Bucket::Available,
+            Kind::Redeemable,
+            Points::new(10),
+        );
+        let entry = Entry {
+            at: Timestamp::UNIX_EPOCH,
+            decided_at: Timestamp::UNIX_EPOCH,
+            sequence,
+            program_version: 1,
+            cause: Cause::Receipt(id.clone()),
+            movements: vec![movement; lines],
+            outcomes: Vec::new(),
+            skipped: Vec::new(),
+            truncated: false,
+            tier: None,
+            balance: Points::new(100),
+            lot: None,
+            coupons: Vec::new(),
+            ignored: Vec::new(),
+            rejected: None,
+        };
+        StoredEntry { key: EntryKey::receipt(Timestamp::UNIX_EPOCH, &id), entry }
+    }
+
+    #[test]
+    fn a_page_ends_on_a_whole_entry() {
+        let mut taken = Taken::new(3);
+        let stopped = taken.take(vec![stored(4, 2), stored(9, 0), stored(3, 2), stored(2, 1)]).unwrap();
+        assert_eq!(stopped, stored(9, 0).key.as_str());
+        assert!(taken.is_full);
+        assert_eq!(taken.lines().len(), 2);
+
+        let mut taken = Taken::new(1);
+        assert!(taken.take(vec![stored(4, 0), stored(3, 2)]).is_none());
+        assert!(taken.is_full);
+        assert_eq!(taken.lines().len(), 2);
+    }
+
+    #[test]
+    fn the_latest_written_comes_first_and_ids_differ() {
+        let mut taken = Taken::new(50);
+        assert!(taken.take(vec![stored(2, 1), stored(3, 2)]).is_none());
+        let lines = taken.lines();
+        let balances: Vec<i64> = lines.iter().map(|line| line.balance.get()).collect();
+        assert_eq!(balances, [100, 90, 100]);
+        let ids: std::collections::BTreeSet<&str> = lines.iter().map(|line| line.id.as_str()).collect();
+        assert_eq!(ids.len(), 3);
+    }
+}

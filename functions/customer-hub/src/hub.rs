@@ -1,0 +1,93 @@
+//! The storefront view, in two round trips: who it is, then all that is theirs at once.
+
+use tessera_domain::account::Account;
+use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::view::{HubView, Visitor};
+use tessera_lambda::auth::{AuthFault, Caller, authenticate};
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::ActiveProgram;
+
+use crate::{language, load, member};
+
+/// How many coupons are looked at; who has more finds them in the list of coupons.
+const MOST_COUPONS: u32 = 100;
+
+/// `GET /v1/members/{member}/hub`: by the shop for anyone, by a member's token for that member.
+pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?;
+    let caller = if caller.member.is_some() { caller } else { caller.require(&[Scope::MembersRead])? };
+    let program = load(services, &caller.program).await?;
+    let path = call.path("member")?;
+    let named = match &caller.member {
+        // The token's own name needs no second look at who it is.
+        Some(own) if own.as_str() == path => services.own_member(&program, &caller).await?,
+        _ => services.member_for(&program, &caller, path).await?,
+    };
+    match named {
+        Some(named) => known(services, call, &program, &caller, &named).await,
+        None if caller.member.is_some() => Ok(stranger(services, call, &program)),
+        None => Err(member::unknown()),
+    }
+}
+
+/// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
+pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let Some(header) = call.authorization() else {
+        let program = load(services, &asked(call)?).await?;
+        return Ok(anonymous(services, call, &program));
+    };
+    let caller = authenticate(services, header).await.map_err(|fault| match fault {
+        AuthFault::Bad(why) => Problem::unauthorized(why),
+        AuthFault::Unavailable(problem) => problem,
+    })?;
+    let program = load(services, &caller.program).await?;
+    if caller.member.is_none() {
+        return Ok(anonymous(services, call, &program));
+    }
+    match services.own_member(&program, &caller).await? {
+        Some(own) => known(services, call, &program, &caller, &own).await,
+        None => Ok(stranger(services, call, &program)),
+    }
+}
+
+/// The program that a call without credentials names.
+fn asked(call: &Call) -> Result<ProgramId, Problem> {
+    let named = call.query("program").unwrap_or_default();
+    if named.is_empty() {
+        return Err(Problem::unauthorized("send a member's token, or name the program: ?program=…"));
+    }
+    ProgramId::new(named).map_err(|_| Problem::not_found("there is no such program"))
+}
+
+/// The view of someone of whom something is stored.
+async fn known(
+    services: &Services,
+    call: &Call,
+    program: &ActiveProgram,
+    caller: &Caller,
+    member: &MemberId,
+) -> Result<Response, Problem> {
+    let store = &services.store;
+    let (found, coupons) =
+        tokio::join!(store.get_member(&program.id, member), store.coupons(&program.id, member, MOST_COUPONS, None));
+    let Some((profile, account)) = found? else {
+        // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
+        return if caller.member.is_some() { Ok(stranger(services, call, program)) } else { Err(member::unknown()) };
+    };
+    let visitor = Visitor { profile: Some(&profile), account: &account, coupons: &coupons?.items };
+    let language = language(call, program, Some(&profile));
+    Ok(http::json(200, &HubView::new(&program.compiled, Some(&visitor), services.clock.now(), language)))
+}
+
+/// The view of someone who is signed in to the shop, and of whom nothing is stored: a visitor with nothing.
+fn stranger(services: &Services, call: &Call, program: &ActiveProgram) -> Response {
+    let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
+    let language = language(call, program, None);
+    http::json(200, &HubView::new(&program.compiled, Some(&visitor), services.clock.now(), language))
+}
+
+fn anonymous(services: &Services, call: &Call, program: &ActiveProgram) -> Response {
+    let language = language(call, program, None);
+    http::json(200, &HubView::new(&program.compiled, None, services.clock.now(), language))
+}

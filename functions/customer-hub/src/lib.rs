@@ -1,0 +1,49 @@
+//! What shops and shoppers look at: members, ledgers, receipts, coupons, the storefront view. Nothing here writes.
+
+mod entries;
+mod hub;
+mod list;
+mod member;
+mod preview;
+mod receipt;
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request};
+use tessera_domain::ids::ProgramId;
+use tessera_domain::member::{Locale, Profile};
+use tessera_domain::view::choose_language;
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Services};
+use tessera_store::ActiveProgram;
+
+/// Answers the routes of the customer hub.
+pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
+    http::answer(services, request, |call| route(services, call)).await
+}
+
+async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
+    match call.route() {
+        "GET /v1/members/{member}" => member::get(services, &call).await,
+        "GET /v1/members/{member}/entries" => entries::get(services, &call).await,
+        "GET /v1/members/{member}/receipts" => list::receipts(services, &call).await,
+        "GET /v1/members/{member}/coupons" => list::coupons(services, &call).await,
+        "GET /v1/members/{member}/hub" => hub::of_member(services, &call).await,
+        "GET /v1/hub" => hub::of_whoever_calls(services, &call).await,
+        "GET /v1/receipts/{id}" => receipt::get(services, &call).await,
+        "POST /v1/receipts/preview" => preview::post(services, &call).await,
+        _ => Err(http::unknown_route(&call)),
+    }
+}
+
+/// The program of a caller.
+async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
+    let found = services.programs.get(program).await?;
+    found.ok_or_else(|| Problem::not_found("there is no such program"))
+}
+
+/// In which language a call is answered.
+fn language(call: &Call, program: &ActiveProgram, profile: Option<&Profile>) -> &'static str {
+    let own = profile.and_then(|profile| profile.locale.as_ref()).map(Locale::as_str);
+    choose_language(call.query("locale"), own, call.header("accept-language"), &program.compiled.program.locale)
+}

@@ -1,0 +1,105 @@
+//! Lists of a member's things, page by page.
+
+use serde::Serialize;
+use tessera_domain::ids::MemberId;
+use tessera_domain::view::{CouponView, ReceiptView};
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services, cursor};
+use tessera_store::ActiveProgram;
+
+use crate::{language, load, member};
+
+/// The items of a page unless the call says otherwise.
+const USUAL: u32 = 50;
+/// The most items of a page.
+const MOST: u32 = 250;
+/// How many pages of the table are read for one page of a list from which most is left out.
+pub(crate) const MOST_READS: u32 = 4;
+
+/// A page of a list.
+#[derive(Serialize)]
+pub(crate) struct Listed<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next one begins; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// How many items the call asks for.
+pub(crate) fn limit(call: &Call) -> Result<u32, Problem> {
+    let Some(text) = call.query("limit") else { return Ok(USUAL) };
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=MOST).contains(limit))
+        .ok_or_else(|| Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}")))
+}
+
+/// One member's list: its cursors work for nothing else.
+pub(crate) struct Place<'a> {
+    pub program: &'a ActiveProgram,
+    pub name: String,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(program: &'a ActiveProgram, list: &str, member: &MemberId) -> Self {
+        Self { program, name: format!("{list}/{member}") }
+    }
+
+    /// Where the call wants to read on.
+    pub fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
+        call.query("cursor").map(|sealed| cursor::open(&self.program.head.identity_key, &self.name, sealed)).transpose()
+    }
+
+    /// A place to read on from, for the caller to keep.
+    pub fn seal(&self, place: &str) -> String {
+        cursor::seal(&self.program.head.identity_key, &self.name, place)
+    }
+}
+
+/// `GET /v1/members/{member}/receipts`: those that were decided on, newest first.
+pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
+    let limit = limit(call)?;
+    let program = load(services, &caller.program).await?;
+    let member = known(services, &program, call).await?;
+    let place = Place::new(&program, "receipts", &member);
+
+    let mut next = place.of(call)?;
+    let mut items: Vec<ReceiptView> = Vec::new();
+    for _ in 0..MOST_READS {
+        let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        let page = services.store.member_receipts(&program.id, &member, left, next.as_deref()).await?;
+        items.extend(page.items.iter().filter_map(|stored| ReceiptView::of_entry(&stored.entry)));
+        next = page.next;
+        if next.is_none() || items.len() >= limit as usize {
+            break;
+        }
+    }
+    Ok(http::json(200, &Listed { items, next_cursor: next.map(|next| place.seal(&next)) }))
+}
+
+/// `GET /v1/members/{member}/coupons`: the latest issued first.
+pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
+    let limit = limit(call)?;
+    let program = load(services, &caller.program).await?;
+    let member = member::named(services, &program, call).await?;
+    let place = Place::new(&program, "coupons", &member);
+    let after = place.of(call)?;
+    let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
+    let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
+    let (now, language) = (services.clock.now(), language(call, &program, Some(&profile)));
+    let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
+    let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
+    Ok(http::json(200, &Listed { items, next_cursor: page.next.map(|next| place.seal(&next)) }))
+}
+
+/// The member that the path names, who must exist: one of our own ids says nothing about that.
+pub(crate) async fn known(services: &Services, program: &ActiveProgram, call: &Call) -> Result<MemberId, Problem> {
+    let named = member::named(services, program, call).await?;
+    let is_inner = call.path("member")? == named.as_str();
+    if is_inner && services.store.get_profile(&program.id, &named).await?.is_none() {
+        return Err(member::unknown());
+    }
+    Ok(named)
+}

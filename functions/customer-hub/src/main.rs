@@ -1,0 +1,9 @@
+//! The Lambda binary of `customer-hub`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::http(|services, request| async move { tessera_customer_hub::handle(&services, request).await }).await
+}

@@ -1,0 +1,31 @@
+//! One member.
+
+use tessera_domain::ids::MemberId;
+use tessera_domain::view::MemberView;
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::ActiveProgram;
+
+use crate::{language, load};
+
+/// `GET /v1/members/{member}`
+pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
+    let program = load(services, &caller.program).await?;
+    let member = named(services, &program, call).await?;
+    let found = services.store.get_member(&program.id, &member).await?;
+    let (profile, account) = found.ok_or_else(unknown)?;
+    let language = language(call, &program, Some(&profile));
+    let now = services.clock.now();
+    let view = MemberView::in_language(&program.compiled, &member, &profile, &account, now, language);
+    Ok(http::json(200, &view))
+}
+
+/// The member that the path names. That one of our own ids exists is for the reader of its items to find out.
+pub(crate) async fn named(services: &Services, program: &ActiveProgram, call: &Call) -> Result<MemberId, Problem> {
+    services.member_at(program, call.path("member")?).await?.ok_or_else(unknown)
+}
+
+pub(crate) fn unknown() -> Problem {
+    Problem::not_found("there is no such member")
+}

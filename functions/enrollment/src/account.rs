@@ -1,0 +1,109 @@
+//! What happens to a member's profile and account, in the order that loses nothing: the profile first, then the account.
+//! Whoever finds the account unchanged after a fault does both again; whoever finds it changed has nothing left to do.
+
+use jiff::Timestamp;
+use tessera_domain::account::{Account, Status};
+use tessera_domain::decide::{Context, Decision, decide_enrollment, decide_invitation};
+use tessera_domain::ids::MemberId;
+use tessera_domain::member::{Locale, Profile};
+use tessera_domain::view::{MemberView, choose_language};
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Services};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Seen};
+
+/// How often a profile is read again that others keep changing.
+const TRIES: u32 = 8;
+
+/// A member, and where things stand.
+pub(crate) struct Desk<'a> {
+    pub services: &'a Services,
+    pub program: &'a ActiveProgram,
+    pub member: &'a MemberId,
+}
+
+impl Desk<'_> {
+    /// The member's profile and account.
+    pub async fn read(&self) -> Result<(Profile, Account), Problem> {
+        let found = self.services.store.get_member(&self.program.id, self.member).await?;
+        found.ok_or_else(unknown)
+    }
+
+    /// Changes the profile, provided that nobody else does at the same moment; else sees it anew and changes that.
+    pub async fn rewrite(&self, change: impl Fn(&mut Profile) -> Result<(), Problem>) -> Result<Profile, Problem> {
+        let (store, key) = (&self.services.store, &self.program.head.identity_key);
+        for _ in 0..TRIES {
+            let before = store.get_profile(&self.program.id, self.member).await?.ok_or_else(unknown)?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            if after == before {
+                return Ok(after);
+            }
+            match store.replace_profile(&self.program.id, key, self.member, &before, &after).await {
+                Ok(()) => return Ok(after),
+                Err(IdentityError::Changed) => {}
+                Err(IdentityError::Taken { .. }) => {
+                    return Err(Problem::conflict("identity_conflict", "an identifier belongs to another member"));
+                }
+                Err(IdentityError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(Problem::unavailable())
+    }
+
+    /// Makes a member of a contact; false when they are one already.
+    pub async fn enrol(&self, started_at: Timestamp) -> Result<bool, Problem> {
+        self.commit(&EntryKey::enrollment(started_at), decide_enrollment).await
+    }
+
+    /// Notes that a visitor was invited; false when there is nothing to note.
+    pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<bool, Problem> {
+        let key = EntryKey::adjustment(started_at, "invitation");
+        self.commit(&key, |context, account| decide_invitation(context, account, actor)).await
+    }
+
+    async fn commit(
+        &self,
+        key: &EntryKey,
+        decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
+    ) -> Result<bool, Problem> {
+        let (config, now) = (&self.program.compiled, self.services.clock.now());
+        let commit = Commit::new(&self.program.id, config, self.member, key);
+        let decide = |seen: &Seen<'_>| {
+            let (seed, out_of_stock) = (seen.seed, seen.out_of_stock);
+            let context = Context { program: config, member: self.member, now, seed, out_of_stock };
+            decide(&context, seen.account).ok_or(NothingToDo)
+        };
+        match self.services.store.commit(&commit, decide).await {
+            Ok(Committed::Now(_) | Committed::Already(_)) => Ok(true),
+            Err(CommitError::Refused(NothingToDo)) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Answers with the member as they are now.
+    pub async fn answer(&self, call: &Call, status: u16, conflict: bool) -> Result<Response, Problem> {
+        let (profile, account) = self.read().await?;
+        let (config, now) = (&self.program.compiled, self.services.clock.now());
+        let own = profile.locale.as_ref().map(Locale::as_str);
+        let accepted = call.header("accept-language");
+        let language = choose_language(call.query("locale"), own, accepted, &config.program.locale);
+        let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
+        Ok(http::json(status, &view.with_conflict(conflict)))
+    }
+}
+
+/// A decision that would change nothing.
+#[derive(Debug)]
+struct NothingToDo;
+
+/// Refuses to enrol someone who is shut out.
+pub(crate) fn refuse_excluded(status: Status) -> Result<(), Problem> {
+    if status == Status::Excluded {
+        return Err(Problem::not_allowed("member_excluded", "this member is excluded from the program"));
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown() -> Problem {
+    Problem::not_found("there is no such member")
+}

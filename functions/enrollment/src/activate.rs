@@ -1,0 +1,39 @@
+//! Activation: a contact that is known already enrols.
+
+use tessera_domain::account::Status;
+use tessera_domain::input::{self, Fault};
+use tessera_lambda::http::{Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+
+use crate::account::{Desk, refuse_excluded, unknown};
+use crate::load;
+
+/// `POST /v1/members/{member}/activate`
+pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::MembersWrite])?;
+    read_nothing(&call.optional_json()?).map_err(Problem::malformed)?;
+    let program = load(services, &caller.program).await?;
+    let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    let desk = Desk { services, program: &program, member: &member };
+    let (_, account) = desk.read().await?;
+    refuse_excluded(account.status)?;
+    if account.status == Status::Member {
+        return desk.answer(call, 200, false).await;
+    }
+    let started_at = call.natural().started_at;
+    desk.rewrite(|profile| {
+        profile.enrolled(started_at);
+        Ok(())
+    })
+    .await?;
+    let status = if desk.enrol(started_at).await? { 201 } else { 200 };
+    desk.answer(call, status, false).await
+}
+
+/// Reads a body that has nothing to say.
+fn read_nothing(body: &serde_json::Value) -> Result<(), Vec<Fault>> {
+    input::read(body, |node| {
+        node.object()?.finish();
+        Some(())
+    })
+}

@@ -1,0 +1,35 @@
+//! Members: they become known, enrol, and change what is personal about them.
+
+mod account;
+mod activate;
+mod body;
+mod enroll;
+mod patch;
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request};
+use tessera_domain::ids::ProgramId;
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Services};
+use tessera_store::ActiveProgram;
+
+/// Answers `POST /v1/members`, `PATCH /v1/members/{member}` and `POST /v1/members/{member}/activate`.
+pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
+    http::answer(services, request, |call| route(services, call)).await
+}
+
+async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
+    match call.route() {
+        "POST /v1/members" => enroll::post(services, &call).await,
+        "PATCH /v1/members/{member}" => patch::patch(services, &call).await,
+        "POST /v1/members/{member}/activate" => activate::post(services, &call).await,
+        _ => Err(http::unknown_route(&call)),
+    }
+}
+
+/// The program of a caller.
+async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
+    let found = services.programs.get(program).await?;
+    found.ok_or_else(|| Problem::not_found("there is no such program"))
+}

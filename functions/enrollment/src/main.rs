@@ -1,0 +1,9 @@
+//! The Lambda binary of `enrollment`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::http(|services, request| async move { tessera_enrollment::handle(&services, request).await }).await
+}

@@ -1,0 +1,49 @@
+//! Changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
+
+use lambda_http::{Body, Response};
+use tessera_domain::decide::{AdjustmentFault, Context, decide_adjustment, read_adjustment};
+use tessera_domain::view::MemberView;
+use tessera_lambda::http::{self, Call};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::{Commit, CommitError, Committed, EntryKey};
+
+use crate::change::load;
+
+/// `POST /v1/members/{member}/adjustments`: answers with the member as they are then.
+pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::Support])?;
+    let adjustment = read_adjustment(&call.json()?).map_err(Problem::malformed)?;
+    let program = load(services, &caller.program).await?;
+    let unknown = || Problem::not_found("there is no such member");
+    let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    // Our own ids name a member without a look: nobody's account must come into being here.
+    services.store.get_profile(&program.id, &member).await?.ok_or_else(unknown)?;
+
+    let (now, config) = (services.clock.now(), &program.compiled);
+    let key = EntryKey::adjustment(call.natural().started_at, &call.natural().key);
+    let commit = Commit::new(&program.id, config, &member, &key);
+    let committed = services.store.commit(&commit, |seen| {
+        let context =
+            Context { program: config, member: &member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        decide_adjustment(&context, seen.account, &adjustment, &caller.actor)
+    });
+    match committed.await {
+        Ok(Committed::Now(_) | Committed::Already(_)) => {}
+        Err(CommitError::Refused(fault)) => return Err(refused(&fault)),
+        Err(CommitError::Store(error)) => return Err(error.into()),
+    }
+    let stored = services.store.get_member(&program.id, &member).await?;
+    let (profile, account) = stored.ok_or_else(unknown)?;
+    Ok(http::json(201, &MemberView::new(config, &member, &profile, &account, now)))
+}
+
+fn refused(fault: &AdjustmentFault) -> Problem {
+    let detail = fault.to_string();
+    match fault {
+        AdjustmentFault::StaleVersion(_) => Problem::conflict("stale_version", detail),
+        AdjustmentFault::InsufficientPoints(_) => Problem::not_allowed("insufficient_points", detail),
+        AdjustmentFault::UnknownReward(_) => Problem::not_allowed("unknown_reward", detail),
+        AdjustmentFault::OutOfStock => Problem::not_allowed("out_of_stock", detail),
+        AdjustmentFault::UnknownTier(_) => Problem::not_allowed("unknown_tier", detail),
+    }
+}

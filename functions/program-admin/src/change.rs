@@ -1,0 +1,97 @@
+//! The one way in which a program changes: its document is edited, checked as a whole, and put.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tessera_domain::ids::ProgramId;
+use tessera_domain::input::Fault;
+use tessera_domain::program::{Program, read_program};
+use tessera_lambda::{Problem, Services};
+use tessera_store::{ActiveProgram, PutProgramError};
+
+use crate::diff::diff;
+use crate::version::Expected;
+
+/// How often an edit is tried when others change the program at the same time.
+const TRIES: u32 = 5;
+
+/// The program of a caller.
+pub(crate) async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
+    let found = services.programs.get(program).await?;
+    found.ok_or_else(|| Problem::not_found("there is no such program"))
+}
+
+/// The current version of a program and its document, whatever this function holds of it from before.
+pub(crate) async fn latest(services: &Services, program: &ProgramId) -> Result<(u32, Value), Problem> {
+    let unknown = || Problem::not_found("there is no such program");
+    let head = services.store.load_head(program).await?.ok_or_else(unknown)?;
+    let compiled = services.programs.at_version(program, head.version).await?.ok_or_else(unknown)?;
+    Ok((head.version, document(&compiled.program)))
+}
+
+/// A program as the document that people send.
+pub(crate) fn document(program: &Program) -> Value {
+    // It is our own type: its maps have text keys, its numbers are finite.
+    serde_json::to_value(program).unwrap_or_default()
+}
+
+/// An edit of a program's document.
+pub(crate) trait Edit {
+    /// Makes the change; gives the pointer of the part that it put there.
+    fn make(&self, document: &mut Value) -> Result<String, Problem>;
+
+    /// Faults of the changed document, in words that whoever asked for the change understands.
+    fn told(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault>;
+
+    /// What such faults mean.
+    fn refused(&self, faults: Vec<Fault>) -> Problem;
+}
+
+/// Edits the current document and puts it; when someone else was faster, edits theirs.
+pub(crate) async fn edit(
+    services: &Services,
+    program: &ProgramId,
+    expected: Expected,
+    edit: &impl Edit,
+) -> Result<(Arc<ActiveProgram>, String), Problem> {
+    let now = services.clock.now();
+    for _ in 0..TRIES {
+        let (current, mut edited) = latest(services, program).await?;
+        let pointer = edit.make(&mut edited)?;
+        let read = read_program(&edited).map_err(|faults| edit.refused(edit.told(faults, &pointer)))?;
+        let version = expected.version().unwrap_or(current);
+        match services.programs.put(program, &read, Some(version), now).await {
+            Ok(active) => return Ok((active, pointer)),
+            Err(PutProgramError::Stale { current }) => {
+                if let Expected::Version(known) = expected {
+                    return Err(stale(services, program, known, current).await?);
+                }
+            }
+            Err(PutProgramError::InUse { faults }) => {
+                return Err(Problem::in_use(edit.told(faults, &pointer)));
+            }
+            Err(PutProgramError::Unknown) => return Err(Problem::not_found("there is no such program")),
+            Err(PutProgramError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(Problem::unavailable())
+}
+
+/// The problem of someone who knew version `known`: what has changed since.
+pub(crate) async fn stale(
+    services: &Services,
+    program: &ProgramId,
+    known: u32,
+    current: u32,
+) -> Result<Problem, Problem> {
+    let at = async |version: u32| -> Result<Option<Value>, Problem> {
+        let found = services.programs.at_version(program, version).await?;
+        Ok(found.map(|compiled| document(&compiled.program)))
+    };
+    let changes = match (at(known).await?, at(current).await?) {
+        (Some(before), Some(after)) => diff(&before, &after),
+        _ => Vec::new(),
+    };
+    let detail = format!("the program is at version {current} now, not at the version of If-Match");
+    Ok(Problem::conflict("stale_version", detail).with("version", json!(current)).with("diff", json!(changes)))
+}

@@ -1,0 +1,60 @@
+//! Administration: the program as one document and its parts, API keys, the storefront secret, adjustments by hand, and
+//! the description of the API.
+
+mod adjustment;
+mod change;
+mod diff;
+mod key;
+mod part;
+mod parts;
+mod program;
+mod version;
+
+use lambda_http::{Body, Request, Response};
+use tessera_lambda::http::{self, Call};
+use tessera_lambda::{Problem, Services};
+
+use part::Part;
+
+/// The description of the API: generated from the types and reviewed as a file, see `tests/openapi`.
+const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Answers a request.
+pub async fn handle(services: &Services, request: Request) -> Response<Body> {
+    http::answer(services, request, |call| route(services, call)).await
+}
+
+async fn route(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
+    match call.route() {
+        "GET /v1/openapi.json" => Ok(description()),
+        "GET /v1/program" => program::get(services, &call).await,
+        "PUT /v1/program" => program::put(services, &call).await,
+        "GET /v1/rules" => parts::list(services, &call, Part::Rules).await,
+        "POST /v1/rules" => parts::post(services, &call, Part::Rules).await,
+        "GET /v1/rules/{id}" => parts::get(services, &call, Part::Rules).await,
+        "PUT /v1/rules/{id}" => parts::put(services, &call, Part::Rules).await,
+        "DELETE /v1/rules/{id}" => parts::delete(services, &call, Part::Rules).await,
+        "GET /v1/rewards" => parts::list(services, &call, Part::Rewards).await,
+        "POST /v1/rewards" => parts::post(services, &call, Part::Rewards).await,
+        "GET /v1/rewards/{id}" => parts::get(services, &call, Part::Rewards).await,
+        "PUT /v1/rewards/{id}" => parts::put(services, &call, Part::Rewards).await,
+        "DELETE /v1/rewards/{id}" => parts::delete(services, &call, Part::Rewards).await,
+        "GET /v1/tiers" => parts::list(services, &call, Part::Tiers).await,
+        "POST /v1/tiers" => parts::post(services, &call, Part::Tiers).await,
+        "GET /v1/tiers/{id}" => parts::get(services, &call, Part::Tiers).await,
+        "PUT /v1/tiers/{id}" => parts::put(services, &call, Part::Tiers).await,
+        "DELETE /v1/tiers/{id}" => parts::delete(services, &call, Part::Tiers).await,
+        "GET /v1/api-keys" => key::list(services, &call).await,
+        "POST /v1/api-keys" => key::post(services, &call).await,
+        "DELETE /v1/api-keys/{id}" => key::delete(services, &call).await,
+        "POST /v1/storefront-secret/rotate" => key::rotate_secret(services, &call).await,
+        "POST /v1/members/{member}/adjustments" => adjustment::post(services, &call).await,
+        _ => Err(http::unknown_route(&call)),
+    }
+}
+
+fn description() -> Response<Body> {
+    let mut response = http::with_header(http::empty(200), "content-type", "application/json");
+    *response.body_mut() = Body::from(OPENAPI);
+    response
+}

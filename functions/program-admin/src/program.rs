@@ -1,0 +1,66 @@
+//! The program as one document.
+
+use lambda_http::{Body, Response};
+use serde_json::{Value, json};
+use tessera_domain::program::read_program;
+use tessera_lambda::http::{self, Call};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::{ActiveProgram, PutProgramError};
+
+use crate::change::{document, latest, load, stale};
+use crate::diff::diff;
+use crate::version::{Expected, etag};
+
+/// `GET /v1/program`
+pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::Admin])?;
+    Ok(answer(load(services, &caller.program).await?.as_ref()))
+}
+
+/// `PUT /v1/program`
+pub(crate) async fn put(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::Admin])?;
+    let dry_run = match call.query("dry_run") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::malformed_at("", "dry_run must be true or false")),
+    };
+    let sent = read_program(&call.large_json()?).map_err(Problem::malformed)?;
+    let expected = Expected::read(call.header("if-match")).version();
+    let id = &caller.program;
+    let put = if dry_run {
+        services.store.try_program(id, &sent, expected).await.map(Put::Tried)
+    } else {
+        services.programs.put(id, &sent, expected, services.clock.now()).await.map(Put::Stored)
+    };
+    match put {
+        Ok(Put::Stored(active)) => Ok(answer(&active)),
+        Ok(Put::Tried(version)) => {
+            let (_, current) = latest(services, id).await?;
+            let changes = diff(&current, &document(&sent));
+            Ok(http::json(200, &json!({ "valid": true, "version": version, "diff": changes })))
+        }
+        Err(PutProgramError::Stale { current }) => {
+            Err(stale(services, id, expected.unwrap_or_default(), current).await?)
+        }
+        Err(PutProgramError::InUse { faults }) => Err(Problem::in_use(faults)),
+        Err(PutProgramError::Unknown) => Err(Problem::not_found("there is no such program")),
+        Err(PutProgramError::Store(error)) => Err(error.into()),
+    }
+}
+
+enum Put {
+    Stored(std::sync::Arc<ActiveProgram>),
+    Tried(u32),
+}
+
+/// The stored document with what only we can say of it.
+fn answer(active: &ActiveProgram) -> Response<Body> {
+    let mut told = document(&active.compiled.program);
+    if let Value::Object(fields) = &mut told {
+        fields.insert("id".to_owned(), json!(active.id));
+        fields.insert("version".to_owned(), json!(active.head.version));
+        fields.insert("updated_at".to_owned(), json!(active.head.updated_at.to_string()));
+    }
+    http::with_header(http::json(200, &told), "etag", &etag(active.head.version))
+}

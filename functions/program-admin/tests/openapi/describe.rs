@@ -1,0 +1,371 @@
+//! From a list of routes to the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{Array, ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Required, ResponseBuilder, Schema,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::problems::{PROBLEMS, Problem};
+
+/// Schemas by name.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// A type as the document knows it: its name, and how it and all that it mentions are described.
+#[derive(Clone, Copy)]
+pub struct Described {
+    name: fn() -> std::borrow::Cow<'static, str>,
+    schema: fn() -> RefOr<Schema>,
+    mentions: fn(&mut Schemas),
+}
+
+impl Described {
+    /// A type.
+    pub fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: <T as PartialSchema>::schema, mentions: <T as ToSchema>::schemas }
+    }
+
+    fn reference(self) -> Ref {
+        Ref::from_schema_name((self.name)())
+    }
+
+    fn collect(self, schemas: &mut Schemas) {
+        schemas.push(((self.name)().into_owned(), (self.schema)()));
+        (self.mentions)(schemas);
+    }
+}
+
+/// What an answer carries.
+#[derive(Clone, Copy)]
+pub enum Carries {
+    /// Nothing.
+    Nothing,
+    /// One thing.
+    One(Described),
+    /// A list without further pages, or a page of a list: `{ "items", "next_cursor" }`.
+    List(Described),
+    /// Any JSON object.
+    Any,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// API keys with one of these scopes (`admin` is always enough).
+    Scopes(&'static [&'static str]),
+    /// The same, and the member's own token.
+    ScopesOrMember(&'static [&'static str]),
+    /// Member tokens, or nobody.
+    MemberOrNobody,
+    /// Everybody.
+    Nobody,
+}
+
+/// One route.
+pub struct Route {
+    pub method: HttpMethod,
+    pub path: &'static str,
+    tag: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    details: String,
+    auth: Auth,
+    body: Option<(Described, bool)>,
+    queries: Vec<&'static str>,
+    headers: Vec<&'static str>,
+    etag: bool,
+    answers: Vec<(u16, &'static str, Carries)>,
+    problems: Vec<u16>,
+}
+
+impl Route {
+    /// A route and what it is called.
+    pub fn new(method: HttpMethod, path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        let headers = if method == HttpMethod::Post { vec!["Idempotency-Key"] } else { Vec::new() };
+        let problems = if path.contains('{') { vec![404] } else { Vec::new() };
+        Self {
+            method,
+            path,
+            tag: "",
+            id,
+            summary,
+            details: String::new(),
+            auth: Auth::Scopes(&["admin"]),
+            body: None,
+            queries: Vec::new(),
+            headers,
+            etag: false,
+            answers: Vec::new(),
+            problems,
+        }
+    }
+
+    /// Who may call it.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// Under which heading it stands.
+    pub fn tag(mut self, tag: &'static str) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// What else is to be said of it.
+    pub fn details(mut self, details: &'static str) -> Self {
+        details.clone_into(&mut self.details);
+        self
+    }
+
+    /// What it takes.
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        self.body = Some((Described::of::<T>(), true));
+        self
+    }
+
+    /// What it may take.
+    pub fn may_take<T: ToSchema>(mut self) -> Self {
+        self.body = Some((Described::of::<T>(), false));
+        self
+    }
+
+    /// A query parameter.
+    pub fn query(mut self, name: &'static str) -> Self {
+        self.queries.push(name);
+        self
+    }
+
+    /// A request header.
+    pub fn header(mut self, name: &'static str) -> Self {
+        self.headers.push(name);
+        self
+    }
+
+    /// Its answers carry the version of the program.
+    pub fn etag(mut self) -> Self {
+        self.etag = true;
+        self
+    }
+
+    /// An answer with something in it.
+    pub fn gives<T: ToSchema>(self, status: u16, description: &'static str) -> Self {
+        self.answers(status, description, Carries::One(Described::of::<T>()))
+    }
+
+    /// An answer with a list.
+    pub fn lists<T: ToSchema>(self, description: &'static str) -> Self {
+        self.answers(200, description, Carries::List(Described::of::<T>()))
+    }
+
+    /// An answer.
+    pub fn answers(mut self, status: u16, description: &'static str, carries: Carries) -> Self {
+        self.answers.push((status, description, carries));
+        self
+    }
+
+    /// Problems besides those that every such route has.
+    pub fn fails(mut self, statuses: &[u16]) -> Self {
+        self.problems.extend(statuses);
+        self
+    }
+
+    /// The statuses of its problem documents.
+    fn all_problems(&self) -> Vec<u16> {
+        let mut all = self.problems.clone();
+        all.extend([429, 503]);
+        if self.auth != Auth::Nobody {
+            all.extend([401, 403]);
+        }
+        if self.body.is_some() {
+            all.extend([400, 413, 415]);
+        }
+        if !self.queries.is_empty() {
+            all.push(400);
+        }
+        if self.method == HttpMethod::Post {
+            all.extend([400, 409, 422]);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// A path or query parameter, or a header: name, description, type.
+pub struct Parameter {
+    pub name: &'static str,
+    pub text: &'static str,
+    pub kind: Type,
+}
+
+/// The whole document.
+pub fn document(routes: &[Route], parameters: &[Parameter], tags: &[(&str, &str)]) -> OpenApi {
+    let mut schemas: Schemas = Vec::new();
+    Described::of::<Problem>().collect(&mut schemas);
+    let mut paths: BTreeMap<&str, PathItem> = BTreeMap::new();
+    for route in routes {
+        let operation = operation(route, parameters, &mut schemas);
+        let item = PathItem::new(route.method.clone(), operation);
+        match paths.get_mut(route.path) {
+            Some(known) => known.merge_operations(item),
+            None => {
+                paths.insert(route.path, item);
+            }
+        }
+    }
+    let paths = paths.into_iter().fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item));
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Tessera")
+                .version("v1")
+                .description(Some(
+                    "Loyalty programs: members, receipts, points, tiers, rewards. Money is a decimal text in the \
+                     currency's precision, points are whole numbers, times are RFC 3339 with their offset. On writes \
+                     a field that is not known is an error.",
+                ))
+                .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build())),
+        )
+        .paths(paths)
+        .components(Some(components(schemas)))
+        .tags(Some(tags.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build())))
+        .build()
+}
+
+fn operation(route: &Route, parameters: &[Parameter], schemas: &mut Schemas) -> OperationBuilder {
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.id))
+        .summary(Some(route.summary))
+        .tag(route.tag)
+        .description(Some(description(route)));
+    let in_path = route.path.split(['{', '}']).skip(1).step_by(2).map(|name| (name, ParameterIn::Path));
+    let in_query = route.queries.iter().map(|name| (*name, ParameterIn::Query));
+    let in_header = route.headers.iter().map(|name| (*name, ParameterIn::Header));
+    for (name, place) in in_path.chain(in_query).chain(in_header) {
+        let known = parameters.iter().find(|parameter| parameter.name == name);
+        let known = known.unwrap_or_else(|| panic!("{name} is described in parameters.rs"));
+        let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(place)
+                .required(required)
+                .description(Some(known.text))
+                .schema(Some(ObjectBuilder::new().schema_type(known.kind.clone()).build())),
+        );
+    }
+    if let Some((body, required)) = route.body {
+        body.collect(schemas);
+        let content = ContentBuilder::new().schema(Some(body.reference())).build();
+        let required = if required { Required::True } else { Required::False };
+        operation = operation.request_body(Some(
+            RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build(),
+        ));
+    }
+    for (status, text, carries) in &route.answers {
+        operation = operation.response(status.to_string(), answer(text, *carries, route, schemas));
+    }
+    for status in route.all_problems() {
+        let name = PROBLEMS.iter().find(|problem| problem.0 == status).expect("described in problems.rs").1;
+        operation = operation.response(status.to_string(), RefOr::Ref(Ref::from_response_name(name)));
+    }
+    match route.auth {
+        Auth::Scopes(_) => operation.security(api_key()),
+        Auth::ScopesOrMember(_) => operation.security(api_key()).security(member_token()),
+        Auth::MemberOrNobody => operation.security(member_token()).security(SecurityRequirement::default()),
+        Auth::Nobody => operation.securities(Some([])),
+    }
+}
+
+fn description(route: &Route) -> String {
+    let scopes = |scopes: &[&str]| scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
+    let who = match route.auth {
+        Auth::Scopes(needed) => format!("Scope: {}.", scopes(needed)),
+        Auth::ScopesOrMember(needed) => format!("Scope: {}; or the member's own token.", scopes(needed)),
+        Auth::MemberOrNobody => "A member token, or none with `program`.".to_owned(),
+        Auth::Nobody => "No credentials.".to_owned(),
+    };
+    [route.details.as_str(), &who].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn answer(text: &str, carries: Carries, route: &Route, schemas: &mut Schemas) -> ResponseBuilder {
+    let mut response = ResponseBuilder::new().description(text);
+    let schema: RefOr<Schema> = match carries {
+        Carries::Nothing => return response,
+        Carries::Any => ObjectBuilder::new().schema_type(Type::Object).build().into(),
+        Carries::One(described) => {
+            described.collect(schemas);
+            described.reference().into()
+        }
+        Carries::List(described) => {
+            described.collect(schemas);
+            list(described.reference().to_array_builder().build()).into()
+        }
+    };
+    if route.etag {
+        let text = "The version of the program, to be sent as `If-Match`.";
+        response =
+            response.header("ETag", HeaderBuilder::new().schema(Some(text_schema())).description(Some(text)).build());
+    }
+    response.content("application/json", ContentBuilder::new().schema(Some(schema)).build())
+}
+
+fn text_schema() -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).build().into()
+}
+
+fn list(items: Array) -> Schema {
+    let cursor = ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some("Where the next page begins; null on the last one."));
+    ObjectBuilder::new()
+        .property("items", items)
+        .property("next_cursor", cursor)
+        .required("items")
+        .required("next_cursor")
+        .build()
+        .into()
+}
+
+fn api_key() -> SecurityRequirement {
+    SecurityRequirement::new::<_, [&str; 0], &str>("api_key", [])
+}
+
+fn member_token() -> SecurityRequirement {
+    SecurityRequirement::new::<_, [&str; 0], &str>("member_token", [])
+}
+
+fn components(mut schemas: Schemas) -> utoipa::openapi::Components {
+    schemas.sort_by(|a, b| a.0.cmp(&b.0));
+    for pair in schemas.windows(2) {
+        let same =
+            pair[0].0 != pair[1].0 || serde_json::to_value(&pair[0].1).ok() == serde_json::to_value(&pair[1].1).ok();
+        assert!(same, "two types are called {}", pair[0].0);
+    }
+    schemas.dedup_by(|a, b| a.0 == b.0);
+    let mut components = ComponentsBuilder::new().schemas_from_iter(schemas);
+    for (_, name, text) in PROBLEMS {
+        let content = ContentBuilder::new().schema(Some(Described::of::<Problem>().reference())).build();
+        let response = ResponseBuilder::new().description(*text).content("application/problem+json", content);
+        components = components.response(*name, response.build());
+    }
+    let key = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key of the program, `tsk_…`, with scopes."));
+    let token = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+        "A token of one member, made by the shop's backend: HS256 with the program's storefront secret, `iss` the \
+         program's id, `sub` the member's id, `exp` at most one hour ahead.",
+    ));
+    components
+        .security_scheme("api_key", SecurityScheme::Http(key.build()))
+        .security_scheme("member_token", SecurityScheme::Http(token.build()))
+        .build()
+}

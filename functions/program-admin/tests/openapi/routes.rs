@@ -1,0 +1,234 @@
+//! Every route of the API.
+
+use tessera_domain::program::{Program, Reward};
+use tessera_domain::rule::Rule;
+use tessera_domain::view;
+use utoipa::openapi::path::HttpMethod::{self, Delete, Get, Patch, Post, Put};
+use utoipa::openapi::schema::Type;
+
+use crate::answers as a;
+use crate::bodies as b;
+use crate::describe::{Auth, Carries, Parameter, Route};
+
+/// The headings.
+pub const TAGS: &[(&str, &str)] = &[
+    ("Program", "The configuration: one document, or its parts."),
+    ("Access", "API keys, the storefront secret, this description."),
+    ("Members", "Who takes part, and what they have."),
+    ("Facts", "What shops report: receipts and refunds."),
+    ("Coupons", "Redeemed rewards."),
+];
+
+const fn text(name: &'static str, text: &'static str) -> Parameter {
+    Parameter { name, text, kind: Type::String }
+}
+
+/// Parameters of paths and queries, and headers.
+pub const PARAMETERS: &[Parameter] = &[
+    text("id", "The identifier."),
+    text("member", "The shop's own id of the member, or `card:…`, `email:…`, `phone:+39…`, or our own `m_…`."),
+    text("code", "The code; case, O for 0 and I or L for 1 do not matter where nothing else is meant."),
+    text("action", "`check`, `commit`, `apply`, `release`, `use` or `cancel`."),
+    text("cursor", "Where the page begins: the `next_cursor` of the one before."),
+    text("program", "The program, for callers without credentials."),
+    text("locale", "The language of texts for shoppers."),
+    Parameter { name: "limit", text: "How many at most, 1 to 250; 50 when absent.", kind: Type::Integer },
+    Parameter { name: "dry_run", text: "Only check, and tell what would change.", kind: Type::Boolean },
+    text("Idempotency-Key", "Up to 255 characters: a repeat of the same call gets the first answer again."),
+    text("If-Match", "The version that the change was made from; when it is not the current one: 409 `stale_version`."),
+    text("Accept-Language", "The languages of texts for shoppers."),
+];
+
+const ADMIN: Auth = Auth::Scopes(&["admin"]);
+const SUPPORT: Auth = Auth::Scopes(&["support"]);
+const READ: Auth = Auth::Scopes(&["members:read", "support"]);
+const WRITE: Auth = Auth::Scopes(&["members:write", "support"]);
+const SEND: Auth = Auth::Scopes(&["receipts:write"]);
+const REDEEM: &[&str] = &["rewards:redeem", "support"];
+
+fn route(method: HttpMethod, path: &'static str, id: &'static str, summary: &'static str, auth: Auth) -> Route {
+    Route::new(method, path, id, summary).auth(auth)
+}
+
+/// Every route.
+pub fn routes() -> Vec<Route> {
+    [program(), access(), members(), facts(), coupons()].into_iter().flatten().collect()
+}
+
+fn program() -> Vec<Route> {
+    let whole = [
+        route(Get, "/v1/program", "getProgram", "Reads the whole program", ADMIN)
+            .etag()
+            .gives::<a::StoredProgram>(200, "The program."),
+        route(Put, "/v1/program", "putProgram", "Replaces the whole program", ADMIN)
+            .details("A document that changes nothing changes no version.")
+            .query("dry_run")
+            .header("If-Match")
+            .etag()
+            .takes::<Program>()
+            .gives::<a::PutProgramAnswer>(200, "The program as it is stored, or what would change.")
+            .fails(&[409, 422]),
+    ];
+    let rules = part::<Rule>(
+        ["/v1/rules", "/v1/rules/{id}"],
+        ["listRules", "addRule", "getRule", "putRule", "deleteRule"],
+        "rule",
+    );
+    let rewards = part::<Reward>(
+        ["/v1/rewards", "/v1/rewards/{id}"],
+        ["listRewards", "addReward", "getReward", "putReward", "deleteReward"],
+        "reward",
+    );
+    let tiers = part::<b::AnyTier>(
+        ["/v1/tiers", "/v1/tiers/{id}"],
+        ["listTiers", "addTier", "getTier", "putTier", "deleteTier"],
+        "tier",
+    );
+    let all = whole.into_iter().chain(rules).chain(rewards).chain(tiers);
+    all.map(|route| route.tag("Program")).collect()
+}
+
+/// The five routes of a kind of part.
+fn part<T: utoipa::ToSchema>(paths: [&'static str; 2], ids: [&'static str; 5], name: &str) -> Vec<Route> {
+    let summary = |verb: &str| -> &'static str { format!("{verb} {name}").leak() };
+    let [all, one] = paths;
+    vec![
+        route(Get, all, ids[0], summary("Lists every"), ADMIN).lists::<T>("All of them."),
+        route(Post, all, ids[1], summary("Adds a"), ADMIN)
+            .header("If-Match")
+            .etag()
+            .takes::<T>()
+            .gives::<T>(201, "As it is stored."),
+        route(Get, one, ids[2], summary("Reads a"), ADMIN).etag().gives::<T>(200, "As it is stored."),
+        route(Put, one, ids[3], summary("Replaces a"), ADMIN)
+            .header("If-Match")
+            .etag()
+            .takes::<T>()
+            .gives::<T>(200, "As it is stored.")
+            .fails(&[409, 422]),
+        route(Delete, one, ids[4], summary("Removes a"), ADMIN)
+            .header("If-Match")
+            .answers(204, "It is gone.", Carries::Nothing)
+            .fails(&[409, 422]),
+    ]
+}
+
+fn access() -> Vec<Route> {
+    let routes = [
+        route(Get, "/v1/api-keys", "listApiKeys", "Lists the API keys", ADMIN).lists::<a::ApiKey>("All of them."),
+        route(Post, "/v1/api-keys", "makeApiKey", "Makes an API key", ADMIN)
+            .details("The key is shown once.")
+            .takes::<b::ApiKeyWish>()
+            .gives::<a::NewApiKey>(201, "The key."),
+        route(Delete, "/v1/api-keys/{id}", "deleteApiKey", "Deletes an API key", ADMIN)
+            .details("The last key with the scope `admin` stays.")
+            .answers(204, "It is gone.", Carries::Nothing)
+            .fails(&[422]),
+        route(Post, "/v1/storefront-secret/rotate", "rotateStorefrontSecret", "Makes a new storefront secret", ADMIN)
+            .details("The old one works for 24 more hours.")
+            .gives::<a::StorefrontSecret>(200, "The secret, shown once."),
+        route(Get, "/v1/openapi.json", "getOpenApi", "This description", Auth::Nobody).answers(
+            200,
+            "An OpenAPI 3.1 document.",
+            Carries::Any,
+        ),
+    ];
+    routes.into_iter().map(|route| route.tag("Access")).collect()
+}
+
+fn members() -> Vec<Route> {
+    let routes = [
+        route(Post, "/v1/members", "enrol", "Enrols a member", WRITE)
+            .details("Who was known as a visitor keeps the points.")
+            .takes::<b::Enrollment>()
+            .gives::<view::MemberView>(201, "Enrolled now, or a new contact.")
+            .gives::<view::MemberView>(200, "Known as that already; nothing changed."),
+        route(Get, "/v1/members/{member}", "getMember", "Reads a member", READ)
+            .gives::<view::MemberView>(200, "The member."),
+        route(Patch, "/v1/members/{member}", "patchMember", "Changes a profile", WRITE)
+            .takes::<b::ProfilePatch>()
+            .gives::<view::MemberView>(200, "The member.")
+            .fails(&[409]),
+        route(Post, "/v1/members/{member}/activate", "activateMember", "Enrols a contact", WRITE)
+            .gives::<view::MemberView>(200, "The member."),
+        route(
+            Post,
+            "/v1/members/{member}/adjustments",
+            "adjustMember",
+            "Changes points, rewards or VIP by hand",
+            SUPPORT,
+        )
+        .takes::<b::Adjustment>()
+        .gives::<view::MemberView>(201, "The member, with the new numbers."),
+        route(Get, "/v1/members/{member}/entries", "listEntries", "Lists the ledger, newest first", READ)
+            .query("limit")
+            .query("cursor")
+            .lists::<view::EntryView>("A page of entries."),
+        route(Get, "/v1/members/{member}/receipts", "listReceipts", "Lists the receipts, newest first", READ)
+            .query("limit")
+            .query("cursor")
+            .lists::<view::ReceiptView>("A page of receipts."),
+        route(Get, "/v1/members/{member}/coupons", "listCoupons", "Lists the coupons, newest first", READ)
+            .query("limit")
+            .query("cursor")
+            .lists::<view::CouponView>("A page of coupons."),
+        route(
+            Get,
+            "/v1/members/{member}/hub",
+            "getMemberHub",
+            "What the storefront shows of a member",
+            Auth::ScopesOrMember(&["members:read", "support"]),
+        )
+        .query("locale")
+        .header("Accept-Language")
+        .gives::<view::HubView>(200, "The hub."),
+        route(Get, "/v1/hub", "getHub", "What the storefront shows whoever looks", Auth::MemberOrNobody)
+            .query("program")
+            .query("locale")
+            .header("Accept-Language")
+            .gives::<view::HubView>(200, "The hub.")
+            .fails(&[404]),
+    ];
+    routes.into_iter().map(|route| route.tag("Members")).collect()
+}
+
+fn facts() -> Vec<Route> {
+    let routes = [
+        route(Post, "/v1/receipts", "sendReceipt", "Reports a receipt", SEND)
+            .details("Stored when answered. The same receipt can be sent any number of times; other content under its id is refused.")
+            .takes::<b::Receipt>()
+            .gives::<a::Accepted>(202, "Stored now.")
+            .gives::<a::Accepted>(200, "Stored before, with the same content."),
+        route(Get, "/v1/receipts/{id}", "getReceipt", "Reads what became of a receipt", Auth::Scopes(&["receipts:write", "members:read", "support"]))
+            .gives::<view::ReceiptView>(200, "The receipt, its decision, its refunds."),
+        route(Post, "/v1/receipts/{id}/refunds", "sendRefund", "Reports a refund", SEND)
+            .details("May arrive before its receipt.")
+            .takes::<b::Refund>()
+            .gives::<a::Accepted>(202, "Stored now.")
+            .gives::<a::Accepted>(200, "Stored before, with the same content."),
+        route(Post, "/v1/receipts/{id}/claim", "claimReceipt", "Says whose a receipt is that has no member", SEND)
+            .takes::<b::Claim>()
+            .gives::<a::Accepted>(202, "It is theirs now.")
+            .gives::<a::Accepted>(200, "It was theirs already."),
+        route(Post, "/v1/receipts/preview", "previewReceipt", "What a basket would earn now", Auth::Scopes(&["receipts:write", "members:read"]))
+            .details("Nothing is stored.")
+            .takes::<b::Receipt>()
+            .gives::<view::PreviewView>(200, "The decision."),
+    ];
+    routes.into_iter().map(|route| route.tag("Facts")).collect()
+}
+
+fn coupons() -> Vec<Route> {
+    let routes = [
+        route(Post, "/v1/members/{member}/redemptions", "redeem", "Redeems a reward", Auth::ScopesOrMember(REDEEM))
+            .takes::<b::Redemption>()
+            .gives::<view::CouponView>(201, "The coupon."),
+        route(Get, "/v1/coupons/{code}", "getCoupon", "Reads a coupon", Auth::Scopes(&["rewards:redeem", "members:read", "support"]))
+            .gives::<view::CouponView>(200, "The coupon."),
+        route(Post, "/v1/coupons/{code}/{action}", "actOnCoupon", "Checks a coupon, or moves it on", Auth::ScopesOrMember(REDEEM))
+            .details("`commit` turns a reservation into a coupon, `apply` puts it on a cart, `release` takes it off, `use` is final, `cancel` gives the points back. Repeating the state reached is no fault. A member's own token may apply and release.")
+            .may_take::<b::CouponActionBody>()
+            .gives::<a::CouponAnswer>(200, "The coupon, or for `check` what it is worth."),
+    ];
+    routes.into_iter().map(|route| route.tag("Coupons")).collect()
+}

@@ -1,0 +1,39 @@
+//! Facts come in: receipts, their refunds, and claims of anonymous receipts. A fact is answered when it is durable; the
+//! stream of the facts table carries it on, there is no second write to forget.
+
+mod answer;
+mod claim;
+mod content;
+mod identity;
+mod receipt;
+mod refund;
+mod time;
+
+use lambda_http::{Body, Request};
+use tessera_domain::ids::ReceiptId;
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+
+/// Answers `POST /v1/receipts`, `POST /v1/receipts/{id}/refunds` and `POST /v1/receipts/{id}/claim`.
+pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
+    http::answer(services, request, |call| route(services, call)).await
+}
+
+async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::ReceiptsWrite])?;
+    let found = services.programs.get(&caller.program).await?;
+    let program = found.ok_or_else(|| Problem::not_found("there is no such program"))?;
+    let body = call.json()?;
+    match call.route() {
+        "POST /v1/receipts" => receipt::accept(services, &program, &body).await,
+        "POST /v1/receipts/{id}/refunds" => refund::accept(services, &program, &named(&call)?, &body).await,
+        "POST /v1/receipts/{id}/claim" => claim::accept(services, &program, &named(&call)?, &body).await,
+        _ => Err(http::unknown_route(&call)),
+    }
+}
+
+/// The receipt that the path names.
+fn named(call: &Call) -> Result<ReceiptId, Problem> {
+    let wrong = |error| Problem::malformed_at("", format!("the receipt's id in the path {error}"));
+    ReceiptId::new(call.path("id")?).map_err(wrong)
+}

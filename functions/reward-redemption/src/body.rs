@@ -1,0 +1,107 @@
+//! The bodies that redemptions and coupons are asked for with.
+
+use serde_json::Value;
+use tessera_domain::decide::Redemption;
+use tessera_domain::ids::{ReceiptId, RewardId};
+use tessera_domain::input::{self, Fault, Node};
+
+/// For how many minutes points are set aside when the request does not say.
+const RESERVE_MINUTES: u32 = 30;
+/// For how many minutes they can be set aside: 30 days.
+const MOST_RESERVE_MINUTES: u32 = 43_200;
+
+/// Reads the body of a redemption.
+///
+/// # Errors
+/// Every fault of the body.
+pub(crate) fn read_redemption(body: &Value) -> Result<Redemption, Vec<Fault>> {
+    input::read(body, |node| {
+        let object = node.object()?;
+        let reward = object.required("reward", Node::id::<RewardId>);
+        let reserve = object.or("reserve", false, Node::boolean);
+        let minutes = object.or("reserve_minutes", RESERVE_MINUTES, |node| node.count(1, MOST_RESERVE_MINUTES));
+        let apply = object.or("apply", false, Node::boolean);
+        object.finish();
+        let (reserve, apply) = (reserve?, apply?);
+        if reserve && apply {
+            return node.refuse("a reserved coupon cannot be applied: it must be committed first");
+        }
+        Some(Redemption { reward: reward?, reserve_minutes: minutes.map(|minutes| reserve.then_some(minutes))?, apply })
+    })
+}
+
+/// Reads the body of a use: the receipt that the coupon was used on, or nothing.
+///
+/// # Errors
+/// Every fault of the body.
+pub(crate) fn read_use(body: &Value) -> Result<Option<ReceiptId>, Vec<Fault>> {
+    if body.is_null() {
+        return Ok(None);
+    }
+    input::read(body, |node| {
+        let object = node.object()?;
+        let receipt = object.optional("receipt", Node::id::<ReceiptId>);
+        object.finish();
+        receipt
+    })
+}
+
+/// Reads the body of an action that takes nothing: absent, null or an empty object.
+///
+/// # Errors
+/// Every fault of the body.
+pub(crate) fn read_nothing(body: &Value) -> Result<(), Vec<Fault>> {
+    if body.is_null() {
+        return Ok(());
+    }
+    input::read(body, |node| {
+        node.object()?.finish();
+        Some(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wish(reserve_minutes: Option<u32>, apply: bool) -> Redemption {
+        Redemption { reward: RewardId::new("five-off").unwrap(), reserve_minutes, apply }
+    }
+
+    #[test]
+    fn a_redemption_has_defaults() {
+        assert_eq!(read_redemption(&json!({ "reward": "five-off" })).unwrap(), wish(None, false));
+        let body = json!({ "reward": "five-off", "reserve": false, "reserve_minutes": 30, "apply": true });
+        assert_eq!(read_redemption(&body).unwrap(), wish(None, true));
+        assert_eq!(read_redemption(&json!({ "reward": "five-off", "reserve": true })).unwrap(), wish(Some(30), false));
+        let body = json!({ "reward": "five-off", "reserve": true, "reserve_minutes": 5 });
+        assert_eq!(read_redemption(&body).unwrap(), wish(Some(5), false));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for body in [
+            json!({}),
+            json!([]),
+            json!({ "reward": 7 }),
+            json!({ "reward": "five-off", "reserve": "yes" }),
+            json!({ "reward": "five-off", "reserve": true, "reserve_minutes": 0 }),
+            json!({ "reward": "five-off", "reserve": true, "apply": true }),
+            json!({ "reward": "five-off", "rewards": [] }),
+        ] {
+            assert!(!read_redemption(&body).unwrap_err().is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_use_may_name_its_receipt_and_other_actions_take_nothing() {
+        assert_eq!(read_use(&Value::Null).unwrap(), None);
+        assert_eq!(read_use(&json!({})).unwrap(), None);
+        assert_eq!(read_use(&json!({ "receipt": "r-1" })).unwrap(), Some(ReceiptId::new("r-1").unwrap()));
+        assert!(read_use(&json!({ "recipt": "r-1" })).is_err());
+        assert!(read_nothing(&Value::Null).is_ok() && read_nothing(&json!({})).is_ok());
+        assert!(read_nothing(&json!({ "receipt": "r-1" })).is_err());
+    }
+}

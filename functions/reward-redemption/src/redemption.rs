@@ -1,0 +1,60 @@
+//! Redemptions: points become a coupon.
+
+use lambda_http::{Body, Response};
+use tessera_domain::decide::{Context, RedemptionFault, decide_redemption};
+use tessera_domain::ids::CouponCode;
+use tessera_domain::ledger::Cause;
+use tessera_lambda::http::Call;
+use tessera_lambda::{Problem, Services};
+use tessera_store::{Commit, CommitError, Committed, EntryKey};
+
+use crate::body::read_redemption;
+use crate::coupon;
+
+/// `POST /v1/members/{member}/redemptions`
+pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
+    let caller = coupon::redeemer(call.caller(services)?)?;
+    let wish = read_redemption(&call.json()?).map_err(Problem::malformed)?;
+    let program = coupon::load(services, &caller.program).await?;
+    let member = services.member_for(&program, &caller, call.path("member")?).await?;
+    let member = member.ok_or_else(|| match caller.member {
+        // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.
+        Some(_) => refused(&RedemptionFault::NotAMember),
+        None => Problem::not_found("there is no such member"),
+    })?;
+
+    let (now, config) = (services.clock.now(), &program.compiled);
+    let key = EntryKey::coupon(call.natural().started_at, &call.natural().key);
+    let commit = Commit::new(&program.id, config, &member, &key);
+    let committed = services.store.commit(&commit, |seen| {
+        let context =
+            Context { program: config, member: &member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        decide_redemption(&context, seen.account, &wish)
+    });
+    let committed = match committed.await {
+        Ok(committed) => committed,
+        Err(CommitError::Refused(fault)) => return Err(refused(&fault)),
+        Err(CommitError::Store(error)) => return Err(error.into()),
+    };
+    let issued = match committed {
+        Committed::Now(decision) => decision.issued.into_iter().next(),
+        Committed::Already(entry) => match code_of(&entry.cause) {
+            Some(code) => services.store.get_coupon(&program.id, code).await?,
+            None => None,
+        },
+    };
+    let issued = issued.ok_or_else(|| Problem::not_found("the coupon of this redemption is gone"))?;
+    coupon::answer(services, &program, 201, &issued, now).await
+}
+
+/// The coupon that an entry tells of.
+const fn code_of(cause: &Cause) -> Option<&CouponCode> {
+    match cause {
+        Cause::Coupon { code, .. } => Some(code),
+        _ => None,
+    }
+}
+
+fn refused(fault: &RedemptionFault) -> Problem {
+    Problem::not_allowed(fault.slug(), fault.to_string())
+}

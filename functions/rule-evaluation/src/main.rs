@@ -1,0 +1,9 @@
+//! The Lambda binary of `rule-evaluation`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::queue(|services, event| async move { tessera_rule_evaluation::handle(&services, event).await }).await
+}

@@ -1,0 +1,33 @@
+//! Receipts: one read, one decision, one transaction.
+
+use std::convert::Infallible;
+
+use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
+use tessera_domain::fact::Receipt;
+use tessera_domain::ids::MemberId;
+use tessera_lambda::Services;
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey};
+
+use crate::EvaluationError;
+
+/// Decides on a receipt, once: when it was decided before, nothing is written and that decision stands.
+pub(crate) async fn evaluate(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    receipt: &Receipt,
+) -> Result<Committed, EvaluationError> {
+    let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
+    let commit = Commit { coupons: &receipt.coupons, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let now = services.clock.now();
+    let committed = services.store.commit(&commit, |seen| {
+        let context =
+            Context { program: &program.compiled, member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        let fact = ReceiptContext { receipt, coupons: seen.coupons };
+        Ok::<_, Infallible>(decide_receipt(&context, seen.account, &fact))
+    });
+    committed.await.map_err(|error| match error {
+        CommitError::Refused(never) => match never {},
+        CommitError::Store(error) => error.into(),
+    })
+}

@@ -1,0 +1,149 @@
+//! Refunds: judged by what the receipt's decision says, and by the version of the program that made it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tessera_domain::decide::{Context, Decision, RefundContext, decide_refund};
+use tessera_domain::fact::Refund;
+use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
+use tessera_domain::ledger::{Cause, Entry};
+use tessera_domain::program::CompiledProgram;
+use tessera_lambda::Services;
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Seen, StoredReceipt};
+
+use crate::{EvaluationError, Outcome, receipt};
+
+/// How often what a refund needs is looked up before it is given up: the receipt's decision, the program's version and
+/// the refunds decided meanwhile can each be missing once, and then once more when someone is faster.
+const MOST_LOOKS: u32 = 6;
+
+/// Decides on a refund, once. When its receipt has not been decided yet, that comes first.
+pub(crate) async fn evaluate(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    receipt: &ReceiptId,
+    refund: &RefundId,
+) -> Result<Outcome, EvaluationError> {
+    let mut stored = load(services, program, member, receipt).await?;
+    let mut decided_by = Arc::clone(&program.compiled);
+    for _ in 0..MOST_LOOKS {
+        match attempt(services, program, member, &stored, refund, &decided_by).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(CommitError::Refused(Missing::Nothing)) => return Ok(Outcome::DecidedBefore),
+            Err(CommitError::Refused(Missing::Decision)) => {
+                receipt::evaluate(services, program, member, &stored.receipt).await?;
+            }
+            Err(CommitError::Refused(Missing::Version(version))) => {
+                let found = services.programs.at_version(&program.id, version).await?;
+                decided_by =
+                    found.ok_or_else(|| EvaluationError::UnknownVersion { program: program.id.clone(), version })?;
+            }
+            Err(CommitError::Refused(Missing::Refund(id))) => {
+                stored = load(services, program, member, receipt).await?;
+                if !stored.refunds.iter().any(|other| other.refund.id == id) {
+                    return Err(EvaluationError::UnknownRefund(receipt.clone(), id));
+                }
+            }
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(EvaluationError::Unsettled(receipt.clone(), refund.clone()))
+}
+
+/// The receipt with all its refunds, as they came.
+async fn load(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    receipt: &ReceiptId,
+) -> Result<StoredReceipt, EvaluationError> {
+    let found = services.store.get_receipt_with_refunds(&program.id, receipt).await?;
+    let stored = found.ok_or_else(|| EvaluationError::UnknownReceipt(receipt.clone()))?;
+    if stored.member.as_ref() == Some(member) { Ok(stored) } else { Err(EvaluationError::OtherMember(receipt.clone())) }
+}
+
+async fn attempt(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    stored: &StoredReceipt,
+    refund: &RefundId,
+    decided_by: &CompiledProgram,
+) -> Result<Outcome, CommitError<Missing>> {
+    let receipt = &stored.receipt;
+    let key = EntryKey::refund(receipt.occurred_at, &receipt.id, refund);
+    let history = Some((receipt.occurred_at, &receipt.id));
+    let commit = Commit { history, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let case = Case { program: &program.compiled, member, now: services.clock.now(), stored, refund, decided_by };
+    let committed = services.store.commit(&commit, |seen| case.decide(seen)).await?;
+    Ok(Outcome::of(&committed))
+}
+
+/// What a decision on a refund cannot go without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Missing {
+    /// Its receipt's own decision.
+    Decision,
+    /// The version of the program that made it.
+    Version(u32),
+    /// A refund, this one or one that was decided before it.
+    Refund(RefundId),
+    /// Nothing at all: the refund was decided before.
+    Nothing,
+}
+
+/// A refund, and all that is known of it before the account is read.
+struct Case<'a> {
+    program: &'a CompiledProgram,
+    member: &'a MemberId,
+    now: Timestamp,
+    stored: &'a StoredReceipt,
+    refund: &'a RefundId,
+    decided_by: &'a CompiledProgram,
+}
+
+impl Case<'_> {
+    fn decide(&self, seen: &Seen<'_>) -> Result<Decision, Missing> {
+        let mut decision = None;
+        let mut earlier: Vec<(Refund, Entry)> = Vec::new();
+        for entry in seen.history {
+            match &entry.cause {
+                Cause::Receipt(_) => decision = Some(entry),
+                Cause::Refund(_, id) if id == self.refund => return Err(Missing::Nothing),
+                Cause::Refund(_, id) => earlier.push((self.stored_refund(id)?.clone(), entry.clone())),
+                Cause::Enrollment | Cause::Coupon { .. } | Cause::Adjustment { .. } => {}
+            }
+        }
+        let decision = decision.ok_or(Missing::Decision)?;
+        if decision.program_version != self.decided_by.version {
+            return Err(Missing::Version(decision.program_version));
+        }
+        let coupons: BTreeMap<_, _> = seen.coupons.iter().map(|coupon| (coupon.code.clone(), coupon.clone())).collect();
+        let fact = RefundContext {
+            refund: self.stored_refund(self.refund)?,
+            receipt: &self.stored.receipt,
+            decision,
+            earlier: &earlier,
+            decided_by: self.decided_by,
+            coupons: &coupons,
+        };
+        let context = Context {
+            program: self.program,
+            member: self.member,
+            now: self.now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
+        Ok(decide_refund(&context, seen.account, &fact))
+    }
+
+    fn stored_refund(&self, id: &RefundId) -> Result<&Refund, Missing> {
+        let found = self.stored.refunds.iter().find(|stored| stored.refund.id == *id);
+        found.map(|stored| &stored.refund).ok_or_else(|| Missing::Refund(id.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The command line: one file for each subcommand.
+
+mod replay;
+mod serve;
+mod verify;
+
+pub(crate) use replay::report;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::stack::Storage;
+
+/// Tessera: the loyalty and referral platform that runs in your own AWS account, and here on your machine.
+///
+/// Without a subcommand it serves the whole API on 127.0.0.1, with a demo program and a week of real receipts.
+#[derive(Debug, Parser)]
+#[command(name = "tessera", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send the orders of a CSV file as receipts and refunds to a running stack.
+    Replay(replay::ReplayArgs),
+    /// Prove that every balance follows from the ledger, and that every fact was decided exactly once.
+    Verify(verify::VerifyArgs),
+}
+
+/// Where a local stack keeps its tables.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StorageArgs {
+    /// Keep the tables in this folder, so that a restart goes on where the last run ended.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Keep the tables in memory (the default): every start is a fresh one.
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
+}
+
+impl StorageArgs {
+    fn storage(&self) -> Storage {
+        self.data.clone().map_or(Storage::Memory, Storage::Folder)
+    }
+}
+
+/// Reads a time of the command line.
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("not a time such as 2026-03-01T09:00:00Z: {error}"))
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What went wrong, for the person at the terminal.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            None => self.serve.run().await,
+            Some(Command::Replay(args)) => args.run().await,
+            Some(Command::Verify(args)) => args.run().await,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `tessera replay FILE`.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::tz::TimeZone;
+use tessera_domain::money::Currency;
+
+use crate::replay::{Columns, Orders, ReadOptions, SendOptions, Summary, read_orders, send};
+
+/// Send the orders of a CSV file. Columns are those of the UCI Online Retail data set unless mapped; rows of one
+/// number are one receipt; a number that begins with the cancellation mark takes back what the same customer bought.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The file; uncompressed CSV with a header.
+    file: PathBuf,
+    /// The API's address.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// An API key with `receipts:write`.
+    #[arg(long, env = "TESSERA_KEY")]
+    key: String,
+    /// Map a field to another column, as field=column; may be repeated.
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// The currency of the prices.
+    #[arg(long, default_value = "GBP")]
+    currency: String,
+    /// The time zone of the times.
+    #[arg(long, default_value = "Europe/London")]
+    timezone: String,
+    /// What the number of a cancellation begins with.
+    #[arg(long, default_value = "C")]
+    cancellation: String,
+    /// Move all times by so many weeks.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    shift_weeks: i64,
+    /// Stop after so many receipts and refunds.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// How many calls at a time.
+    #[arg(long, default_value_t = 16)]
+    concurrency: usize,
+}
+
+impl ReplayArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let mut columns = Columns::default();
+        self.map.iter().try_for_each(|mapping| columns.map(mapping))?;
+        let options = ReadOptions {
+            columns,
+            currency: Currency::from_code(&self.currency).context("no such currency")?,
+            zone: TimeZone::get(&self.timezone).context("no such time zone")?,
+            cancellation: self.cancellation,
+            shift_weeks: self.shift_weeks,
+            limit: self.limit,
+        };
+        let file = File::open(&self.file).with_context(|| format!("{} cannot be opened", self.file.display()))?;
+        let orders = read_orders(BufReader::new(file), &options)?;
+        let sending =
+            SendOptions { url: self.url, key: self.key, concurrency: self.concurrency, progress: true };
+        let summary = send(&orders.operations, &sending).await?;
+        print!("{}", report(&orders, &summary));
+        anyhow::ensure!(summary.refused_count == 0, "{} calls were refused", summary.refused_count);
+        Ok(())
+    }
+}
+
+/// What a replay did, as lines to read.
+pub(crate) fn report(orders: &Orders, summary: &Summary) -> String {
+    use std::fmt::Write as _;
+    let calls = summary.receipts + summary.refunds + summary.repeated + summary.refused_count;
+    let millis = summary.elapsed.as_millis().max(1);
+    let rate = calls as u128 * 1000 / millis;
+    let mut text = format!(
+        "{} rows: {} without a customer, {} without value, {} cancelled without an earlier purchase\n\
+         {} receipts and {} refunds accepted, {} known already, {} refused; {}.{:03} s, {rate} calls per second\n",
+        orders.rows,
+        orders.without_customer,
+        orders.without_value,
+        orders.unmatched,
+        summary.receipts,
+        summary.refunds,
+        summary.repeated,
+        summary.refused_count,
+        millis / 1000,
+        millis % 1000,
+    );
+    for refusal in &summary.refused {
+        let _ = writeln!(text, "  refused: {refusal}");
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! `tessera`: the local stack, until it is interrupted.
+
+use std::fs;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+use tessera_domain::program::read_program;
+use tessera_store::CreateProgramError;
+
+use super::{StorageArgs, time};
+use crate::demo;
+use crate::Platform;
+use crate::stack::StackOptions;
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The port on 127.0.0.1.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    #[command(flatten)]
+    storage: StorageArgs,
+    /// Begin with a demo program and a week of real receipts (the default).
+    #[arg(long, conflicts_with = "empty")]
+    demo: bool,
+    /// Begin with one program without rules.
+    #[arg(long)]
+    empty: bool,
+    /// The admin key of the program, instead of a new one.
+    #[arg(long, value_name = "KEY")]
+    admin_key: Option<String>,
+    /// Stop the clock at this time; `POST /_local/clock` moves it.
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    clock: Option<Timestamp>,
+}
+
+impl ServeArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let options = StackOptions {
+            port: Some(self.port),
+            storage: self.storage.storage(),
+            clock: self.clock,
+            ..StackOptions::default()
+        };
+        let stack = Platform::start(options).await?;
+        if self.empty {
+            self.open(&stack, &empty_program()).await?;
+        } else {
+            let key = self.open(&stack, &demo::program()?).await?;
+            demo::present(&stack, key.as_deref()).await?;
+        }
+        println!("ready {}", stack.url());
+        tokio::signal::ctrl_c().await?;
+        stack.shutdown().await;
+        Ok(())
+    }
+
+    /// Makes the program, and prints what is shown once; gives the admin key. In a folder that has it already, with
+    /// the key given, nothing is made.
+    async fn open(&self, stack: &Platform, document: &serde_json::Value) -> anyhow::Result<Option<String>> {
+        let program = read_program(document).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
+        let (store, now) = (stack.store(), stack.now());
+        let made_before = self.storage.data.as_ref().map(|folder| folder.join("program"));
+        if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok())) {
+            println!("program           {id} (its keys were shown when it was made)");
+            return Ok(None);
+        }
+        match store.create_program(&program, self.admin_key.as_deref(), stack.secrets_key(), now).await {
+            Ok(made) => {
+                if let Some(file) = made_before {
+                    fs::write(file, made.id.as_str())?;
+                }
+                println!("program           {}", made.id);
+                println!("admin key         {}", made.admin_key);
+                println!("storefront secret {}", made.storefront_secret);
+                Ok(Some(made.admin_key))
+            }
+            Err(CreateProgramError::KeyTaken(id)) => {
+                println!("program           {id} (found in the folder)");
+                Ok(self.admin_key.clone())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// One program without rules, to be replaced with `PUT /v1/program`.
+fn empty_program() -> serde_json::Value {
+    json!({
+        "name": "Tessera", "currency": "EUR", "timezone": "Europe/Rome", "locale": "en",
+        "points": { "name": { "one": "point", "other": "points" } }, "rewards": [], "rules": [],
+    })
+}

@@ -1,0 +1,17 @@
+//! The `tessera` binary's library: the local stack, the command line and the demo.
+
+pub mod cli;
+pub mod demo;
+pub mod platform;
+pub mod replay;
+pub mod stack;
+pub mod verify;
+
+pub use platform::Platform;
+
+/// Logs go to standard error; `RUST_LOG` says how much.
+pub fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,131 @@
+//! The whole of Tessera on a local stack: the template of the repository, with every function mounted.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, bail};
+use futures::FutureExt;
+use jiff::Timestamp;
+use tessera_lambda::{Clients, Clock, Config, Secrets, Services};
+use tessera_store::{ProgramCache, SecretsKey, Store};
+
+use crate::stack::{Handler, Setting, Stack, StackOptions, Storage};
+
+/// The one description of the system, part of the binary so that it runs from any folder.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// A running Tessera.
+pub struct Platform {
+    stack: Stack,
+    store: Store,
+    secrets: SecretsKey,
+}
+
+impl Platform {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the port is taken or the data folder cannot be used.
+    pub async fn start(options: StackOptions) -> Result<Self> {
+        let secrets = secrets_key(&options.storage)?;
+        let shared = OnceLock::new();
+        let mount = |setting: &Setting| mount(setting, &secrets, &shared);
+        let stack = Stack::start_with(options, TEMPLATE, mount).await?;
+        let operator = stack.clients("operator");
+        let variables = stack.template().functions.values().next().context("the template has no function")?;
+        let config = Config::from_vars(&variables.variables)?;
+        let store = Store::new(operator.dynamodb, config.tables);
+        Ok(Self { stack, store, secrets })
+    }
+
+    /// Where the API answers: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        self.stack.url()
+    }
+
+    /// The time of the stack.
+    pub fn now(&self) -> Timestamp {
+        self.stack.clock().now()
+    }
+
+    /// The tables, as an operator sees them.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The key under which stored secrets are encrypted.
+    pub const fn secrets_key(&self) -> &SecretsKey {
+        &self.secrets
+    }
+
+    /// Waits until every stream is read and every queue drained.
+    ///
+    /// # Errors
+    /// When an engine does not answer any more.
+    pub async fn settle(&self) -> Result<()> {
+        self.stack.settle().await.map(drop)
+    }
+
+    /// Stops it; calls under way are finished.
+    pub async fn shutdown(self) {
+        self.stack.shutdown().await;
+    }
+}
+
+/// The handler of a function, bound to services of its own. Programs are shared by all functions, so that a change of
+/// one takes effect at once.
+fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache>) -> Result<Handler> {
+    let config = Config::from_vars(&setting.variables)?;
+    let clients = Clients { dynamodb: setting.clients.dynamodb.clone(), sqs: setting.clients.sqs.clone() };
+    let time = setting.clock.clone();
+    let clock = Clock::new(move || time.now());
+    let services = Services::new(config, clients, clock, Secrets::known(secrets.clone()));
+    let shared = shared.get_or_init(|| services.programs.clone());
+    let services = Arc::new(services.sharing(shared));
+
+    macro_rules! handler {
+        ($kind:ident, $function:path) => {
+            Handler::$kind(Arc::new(move |input| {
+                let services = Arc::clone(&services);
+                async move { $function(&services, input).await }.boxed()
+            }))
+        };
+    }
+    Ok(match setting.name.as_str() {
+        "authorizer" => handler!(Authorizer, tessera_authorizer::handle),
+        "customer-hub" => handler!(Http, tessera_customer_hub::handle),
+        "enrollment" => handler!(Http, tessera_enrollment::handle),
+        "event-relay" => handler!(Stream, tessera_event_relay::handle),
+        "program-admin" => handler!(Http, tessera_program_admin::handle),
+        "receipt-ingestion" => handler!(Http, tessera_receipt_ingestion::handle),
+        "reward-redemption" => handler!(Http, tessera_reward_redemption::handle),
+        "rule-evaluation" => handler!(Queue, tessera_rule_evaluation::handle),
+        other => bail!("there is no function {other}"),
+    })
+}
+
+/// The key of stored secrets: kept beside the tables, or made for this run alone.
+fn secrets_key(storage: &Storage) -> Result<SecretsKey> {
+    let fresh = || {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).context("no random bytes from the system").map(|()| bytes)
+    };
+    match storage {
+        Storage::Memory => Ok(SecretsKey::new(fresh()?)),
+        Storage::Folder(folder) => {
+            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            kept_key(&folder.join("secrets.key"), fresh)
+        }
+    }
+}
+
+fn kept_key(file: &Path, fresh: impl FnOnce() -> Result<[u8; 32]>) -> Result<SecretsKey> {
+    if let Ok(bytes) = fs::read(file) {
+        let bytes: [u8; 32] = bytes.try_into().ok().with_context(|| format!("{} is not 32 bytes", file.display()))?;
+        return Ok(SecretsKey::new(bytes));
+    }
+    let bytes = fresh()?;
+    fs::write(file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(SecretsKey::new(bytes))
+}

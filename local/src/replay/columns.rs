@@ -1,0 +1,98 @@
+//! Which column of a file says what.
+
+use anyhow::{Context, bail};
+use csv::StringRecord;
+
+/// The columns of an order file, by name. The default is the UCI Online Retail data set.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    /// The receipt's number; the rows of one receipt stand together.
+    pub receipt: String,
+    /// The article's number.
+    pub sku: String,
+    /// The article's name.
+    pub product: String,
+    /// How many; negative on a cancellation.
+    pub quantity: String,
+    /// When, local to the shop, as `2010-12-01 08:26:00`.
+    pub time: String,
+    /// The price of one.
+    pub unit_price: String,
+    /// The customer's number; empty when unknown.
+    pub customer: String,
+    /// The shop, or the country.
+    pub store: String,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self {
+            receipt: "InvoiceNo".into(),
+            sku: "StockCode".into(),
+            product: "Description".into(),
+            quantity: "Quantity".into(),
+            time: "InvoiceDate".into(),
+            unit_price: "UnitPrice".into(),
+            customer: "CustomerID".into(),
+            store: "Country".into(),
+        }
+    }
+}
+
+impl Columns {
+    /// Changes one mapping, written `field=column`.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub fn map(&mut self, mapping: &str) -> anyhow::Result<()> {
+        let (field, column) = mapping.split_once('=').context("a mapping is written field=column")?;
+        let place = match field {
+            "receipt" => &mut self.receipt,
+            "sku" => &mut self.sku,
+            "product" => &mut self.product,
+            "quantity" => &mut self.quantity,
+            "time" => &mut self.time,
+            "unit_price" => &mut self.unit_price,
+            "customer" => &mut self.customer,
+            "store" => &mut self.store,
+            _ => bail!("{field:?} is not one of receipt, sku, product, quantity, time, unit_price, customer, store"),
+        };
+        column.clone_into(place);
+        Ok(())
+    }
+
+    /// Finds the columns in a file's header.
+    ///
+    /// # Errors
+    /// When one is missing.
+    pub(super) fn find(&self, header: &StringRecord) -> anyhow::Result<Places> {
+        let place = |name: &str| {
+            header
+                .iter()
+                .position(|column| column.trim_start_matches('\u{feff}').trim() == name)
+                .with_context(|| format!("the file has no column {name:?}; map it with --map field=column"))
+        };
+        Ok(Places {
+            receipt: place(&self.receipt)?,
+            sku: place(&self.sku)?,
+            product: place(&self.product)?,
+            quantity: place(&self.quantity)?,
+            time: place(&self.time)?,
+            unit_price: place(&self.unit_price)?,
+            customer: place(&self.customer)?,
+            store: place(&self.store)?,
+        })
+    }
+}
+
+/// Where the columns stand.
+pub(super) struct Places {
+    pub receipt: usize,
+    pub sku: usize,
+    pub product: usize,
+    pub quantity: usize,
+    pub time: usize,
+    pub unit_price: usize,
+    pub customer: usize,
+    pub store: usize,
+}

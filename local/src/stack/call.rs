@@ -1,0 +1,187 @@
+//! What a request to an engine is about: its operation, and what it touches, as policies see it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::names;
+
+/// The engine a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    DynamoDb,
+    Sqs,
+}
+
+/// One request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    /// The engine.
+    pub service: Service,
+    /// The operation, as in `PutItem`.
+    pub operation: String,
+    /// Every action on every resource that the caller must be allowed.
+    pub needs: Vec<(String, String)>,
+    /// The tables it writes.
+    pub writes: Vec<String>,
+    /// The number of items of a transaction.
+    pub items: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body<'a> {
+    #[serde(borrow)]
+    table_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    index_name: Option<Cow<'a, str>>,
+    request_items: Option<Tables>,
+    #[serde(borrow)]
+    transact_items: Option<Vec<HashMap<&'a str, Part<'a>>>>,
+    #[serde(borrow)]
+    queue_url: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    queue_name: Option<Cow<'a, str>>,
+}
+
+/// The tables of a batch; what is done to each does not matter here.
+#[allow(clippy::zero_sized_map_values, reason = "a set does not read from a JSON object")]
+type Tables = HashMap<String, IgnoredAny>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Part<'a> {
+    #[serde(borrow)]
+    table_name: Option<Cow<'a, str>>,
+}
+
+impl Call {
+    /// Reads a request of the AWS JSON protocol: its target header and its body.
+    pub fn read(target: &str, body: &[u8]) -> Option<Self> {
+        let (service, operation) = target.split_once('.')?;
+        let service = match service {
+            "AmazonSQS" => Service::Sqs,
+            _ => Service::DynamoDb,
+        };
+        let body: Body<'_> = serde_json::from_slice(body).ok()?;
+        let mut call =
+            Self { service, operation: operation.to_owned(), needs: Vec::new(), writes: Vec::new(), items: 0 };
+        match service {
+            Service::DynamoDb => call.tables(&body),
+            Service::Sqs => call.queue(&body),
+        }
+        Some(call)
+    }
+
+    fn tables(&mut self, body: &Body<'_>) {
+        let operation = self.operation.clone();
+        if let Some(items) = &body.transact_items {
+            self.items = items.len();
+            for (kind, part) in items.iter().flatten() {
+                let action = match *kind {
+                    "Get" => "GetItem",
+                    "Put" => "PutItem",
+                    "Update" => "UpdateItem",
+                    "Delete" => "DeleteItem",
+                    _ => "ConditionCheckItem",
+                };
+                self.touch(action, part.table_name.as_deref().unwrap_or_default(), None);
+            }
+        } else if let Some(tables) = &body.request_items {
+            for table in tables.keys() {
+                self.touch(&operation, table, None);
+            }
+        } else {
+            let table = body.table_name.as_deref().unwrap_or("*");
+            self.touch(&operation, table, body.index_name.as_deref());
+        }
+    }
+
+    fn touch(&mut self, action: &str, table: &str, index: Option<&str>) {
+        // A table may be named by its ARN.
+        let table = table.rsplit_once("table/").map_or(table, |(_, name)| name);
+        let arn = names::table_arn(table);
+        let resource = match index {
+            Some(index) => format!("{arn}/index/{index}"),
+            None => arn,
+        };
+        let need = (format!("dynamodb:{action}"), resource);
+        if !self.needs.contains(&need) {
+            self.needs.push(need);
+        }
+        let writes = matches!(action, "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem");
+        if writes && !self.writes.iter().any(|known| known == table) {
+            self.writes.push(table.to_owned());
+        }
+    }
+
+    fn queue(&mut self, body: &Body<'_>) {
+        let queue = match (&body.queue_url, &body.queue_name) {
+            (Some(url), _) => url.rsplit('/').next().unwrap_or_default(),
+            (None, Some(name)) => name,
+            (None, None) => "*",
+        };
+        // A batch is authorised as its single form.
+        let action = self.operation.trim_end_matches("Batch");
+        self.needs.push((format!("sqs:{action}"), names::queue_arn(queue)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn call(target: &str, body: &str) -> Call {
+        Call::read(target, body.as_bytes()).unwrap()
+    }
+
+    fn need(action: &str, resource: String) -> (String, String) {
+        (action.to_owned(), resource)
+    }
+
+    #[test]
+    fn an_item_and_an_index() {
+        let put = call("DynamoDB_20120810.PutItem", r#"{"TableName":"abc","Item":{"pk":{"S":"x"}}}"#);
+        assert_eq!(put.needs, [need("dynamodb:PutItem", names::table_arn("abc"))]);
+        assert_eq!(put.writes, ["abc"]);
+        let query = call("DynamoDB_20120810.Query", r#"{"TableName":"abc","IndexName":"due"}"#);
+        let index = format!("{}/index/due", names::table_arn("abc"));
+        assert_eq!(query.needs, [need("dynamodb:Query", index)]);
+        assert!(query.writes.is_empty());
+    }
+
+    #[test]
+    fn a_transaction_needs_what_its_items_need() {
+        let call = call(
+            "DynamoDB_20120810.TransactWriteItems",
+            r#"{"TransactItems":[{"Put":{"TableName":"abc"}},{"Update":{"TableName":"abc"}},
+                {"ConditionCheck":{"TableName":"xyz"}},{"Put":{"TableName":"abc"}}]}"#,
+        );
+        assert_eq!(
+            call.needs,
+            [
+                need("dynamodb:PutItem", names::table_arn("abc")),
+                need("dynamodb:UpdateItem", names::table_arn("abc")),
+                need("dynamodb:ConditionCheckItem", names::table_arn("xyz")),
+            ]
+        );
+        assert_eq!((call.writes, call.items), (vec!["abc".to_owned()], 4));
+    }
+
+    #[test]
+    fn a_batch_of_messages_needs_the_right_to_send() {
+        let call =
+            call("AmazonSQS.SendMessageBatch", r#"{"QueueUrl":"http://127.0.0.1:1/000000000000/q.fifo","Entries":[]}"#);
+        assert_eq!(call.service, Service::Sqs);
+        assert_eq!(call.needs, [need("sqs:SendMessage", names::queue_arn("q.fifo"))]);
+    }
+
+    #[test]
+    fn a_batch_read_touches_each_table() {
+        let call = call("DynamoDB_20120810.BatchGetItem", r#"{"RequestItems":{"abc":{"Keys":[]}}}"#);
+        assert_eq!(call.needs, [need("dynamodb:BatchGetItem", names::table_arn("abc"))]);
+    }
+}

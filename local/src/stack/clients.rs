@@ -1,0 +1,38 @@
+//! The SDK clients of a function, on its own wire.
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+use super::engines::Engines;
+use super::names;
+use super::wire::Wire;
+
+/// The ordinary SDK clients, pointed at the local engines.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// `DynamoDB`.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+impl Clients {
+    /// Clients on a wire.
+    pub(super) fn new(wire: &Wire, engines: &Engines) -> Self {
+        let credentials = Credentials::new("local", "local", None, None, "tessera-local");
+        let dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(names::REGION))
+            .credentials_provider(credentials.clone())
+            .endpoint_url(&engines.dynamodb_url)
+            .http_client(wire.clone())
+            .build();
+        let sqs = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(names::REGION))
+            .credentials_provider(credentials)
+            .endpoint_url(&engines.sqs_url)
+            .http_client(wire.clone())
+            .build();
+        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), sqs: aws_sdk_sqs::Client::from_conf(sqs) }
+    }
+}

@@ -1,0 +1,69 @@
+//! The time of the stack: the machine's, until someone sets it; from then on it stands still.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// A clock shared by all functions of a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    frozen: Arc<Mutex<Option<Timestamp>>>,
+}
+
+/// A time before the present one was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("time only moves forward: it is {now} already")]
+pub struct Backwards {
+    /// What the clock shows.
+    pub now: Timestamp,
+}
+
+impl Clock {
+    /// A clock that stands at a time, or follows the machine's.
+    pub fn new(frozen: Option<Timestamp>) -> Self {
+        Self { frozen: Arc::new(Mutex::new(frozen)) }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        let frozen = *self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
+        frozen.unwrap_or_else(machine)
+    }
+
+    /// Moves the clock, which then stands still.
+    ///
+    /// # Errors
+    /// When the time is before the present one.
+    pub fn advance(&self, to: Timestamp) -> Result<Timestamp, Backwards> {
+        let mut frozen = self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = frozen.unwrap_or_else(machine);
+        if to < now {
+            return Err(Backwards { now });
+        }
+        *frozen = Some(to);
+        Ok(to)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "locally this is where the system's time comes in")]
+fn machine() -> Timestamp {
+    Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stands_still_and_never_goes_back() {
+        let start: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
+        let later: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let clock = Clock::new(Some(start));
+        assert_eq!(clock.now(), start);
+        assert_eq!(clock.clone().advance(later), Ok(later));
+        assert_eq!(clock.now(), later);
+        assert_eq!(clock.advance(start), Err(Backwards { now: later }));
+        // The machine's time is past it already.
+        assert!(Clock::default().advance(Timestamp::UNIX_EPOCH).is_err());
+    }
+}

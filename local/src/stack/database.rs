@@ -1,0 +1,139 @@
+//! The embedded `DynamoDB`: one `SQLite` database, in a file or in memory, with the template's tables.
+//!
+//! What is answered is durable. The engine writes each call (the item, its index entries and its
+//! stream record) in one transaction in WAL mode, so a killed process loses no answered write. The
+//! engine's stream record table has no index, and it looks up a table's last record for every
+//! write; without the index made here a replay would take time by the square of its length.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, anyhow};
+use dynoxide::Database;
+use serde_json::{Value, json};
+
+use super::Storage;
+use super::template::{Table, Template};
+
+/// The file of the database inside the data folder.
+const FILE: &str = "dynamodb.sqlite";
+
+/// The index the engine's own queries on stream records can use.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS tessera_stream_order ON _stream_records \
+     (table_name, CAST(sequence_number AS INTEGER))";
+
+/// Opens or creates the database.
+pub(super) fn open(storage: &Storage) -> Result<Database> {
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let path = match storage {
+        Storage::Folder(folder) => text(&folder.join(FILE))?,
+        // A private shared-cache database: in memory, yet reachable by the connection that makes
+        // the index; it is gone when the engine closes.
+        Storage::Memory => format!(
+            "file:tessera-{}-{}?mode=memory&cache=shared",
+            std::process::id(),
+            OPENED.fetch_add(1, Ordering::Relaxed)
+        ),
+    };
+    let database = Database::new(&path).with_context(|| format!("cannot open {path}"))?;
+    // Write-ahead logging without a flush per commit: a killed process loses nothing that was
+    // answered, a power cut on the developer's machine may lose the last moments.
+    database.disable_bulk_loading()?;
+    if let Err(error) = index(&path) {
+        // Slow but right: only the speed of long replays depends on it.
+        tracing::warn!(%error, "no index on stream records: replays will slow down as they grow");
+    }
+    Ok(database)
+}
+
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("{} is not readable text", path.display()))
+}
+
+fn index(path: &str) -> rusqlite::Result<()> {
+    rusqlite::Connection::open(path)?.execute_batch(INDEX)
+}
+
+/// Creates the tables of the template that are missing, and brings the others up to date.
+///
+/// A stream is recorded only where a function reads it: a record nobody reads costs a write.
+pub(super) fn create(database: &Database, template: &Template) -> Result<()> {
+    for (name, table) in &template.tables {
+        let read = template.streams.iter().any(|stream| &stream.table == name);
+        let view = table.stream.as_ref().filter(|_| read);
+        anyhow::ensure!(view.is_some() || !read, "{name} has a reader but no stream");
+        table_exists(database, name, table, view).with_context(|| format!("table {name}"))?;
+    }
+    Ok(())
+}
+
+fn table_exists(database: &Database, name: &str, table: &Table, stream: Option<&String>) -> Result<()> {
+    let described = serde_json::from_value(json!({ "TableName": name }))
+        .map_err(anyhow::Error::from)
+        .and_then(|request| Ok(database.describe_table(request)?));
+    let stream = stream.map(|view| json!({ "StreamEnabled": true, "StreamViewType": view }));
+    if let Ok(found) = described {
+        let found = serde_json::to_value(found)?;
+        let found = &found["Table"];
+        if stream.is_some() && found["StreamSpecification"]["StreamEnabled"] != true {
+            update(database, json!({ "TableName": name, "StreamSpecification": stream }))?;
+        }
+        let present: Vec<&Value> = found["GlobalSecondaryIndexes"]
+            .as_array()
+            .map(|indexes| indexes.iter().map(|index| &index["IndexName"]).collect())
+            .unwrap_or_default();
+        for index in indexes(table) {
+            if !present.contains(&&index["IndexName"]) {
+                update(
+                    database,
+                    json!({ "TableName": name, "AttributeDefinitions": attributes(table),
+                        "GlobalSecondaryIndexUpdates": [{ "Create": index }] }),
+                )?;
+            }
+        }
+    } else {
+        let mut request = json!({ "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": attributes(table), "KeySchema": keys(&table.keys) });
+        if !table.indexes.is_empty() {
+            request["GlobalSecondaryIndexes"] = indexes(table).into();
+        }
+        if let Some(stream) = stream {
+            request["StreamSpecification"] = stream;
+        }
+        database.create_table(serde_json::from_value(request)?)?;
+    }
+    if let Some(attribute) = &table.ttl {
+        let request = json!({ "TableName": name,
+            "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true } });
+        // Enabling what is enabled is refused, as by AWS.
+        let _ = database.update_time_to_live(serde_json::from_value(request)?);
+    }
+    Ok(())
+}
+
+fn update(database: &Database, request: Value) -> Result<()> {
+    database.update_table(serde_json::from_value(request)?)?;
+    Ok(())
+}
+
+fn attributes(table: &Table) -> Vec<Value> {
+    table.attributes.iter().map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind })).collect()
+}
+
+fn keys(keys: &[String]) -> Vec<Value> {
+    keys.iter().zip(["HASH", "RANGE"]).map(|(name, kind)| json!({ "AttributeName": name, "KeyType": kind })).collect()
+}
+
+fn indexes(table: &Table) -> Vec<Value> {
+    table
+        .indexes
+        .iter()
+        .map(|index| {
+            let mut projection = json!({ "ProjectionType": index.projection });
+            if !index.included.is_empty() {
+                projection["NonKeyAttributes"] = json!(index.included);
+            }
+            json!({ "IndexName": index.name, "KeySchema": keys(&index.keys), "Projection": projection })
+        })
+        .collect()
+}

@@ -1,0 +1,121 @@
+//! The embedded engines on loopback listeners, started and stopped together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use dynoxide::Database;
+use hyper_util::rt::TokioIo;
+use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::queues::{Front, Queues};
+use super::template::{self, Environment, Template};
+use super::{Storage, database};
+
+/// How long open connections may take to finish when the stack stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The running engines.
+pub(super) struct Engines {
+    /// The database, for what the SDK has no cheap call for (reading streams).
+    pub database: Database,
+    /// The queues.
+    pub queues: Arc<Queues>,
+    /// Where the database answers the SDK.
+    pub dynamodb_url: String,
+    /// Where the queues answer the SDK.
+    pub sqs_url: String,
+    stop: watch::Sender<bool>,
+    servers: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Engines {
+    /// Starts both engines and creates what the template names.
+    pub async fn start(
+        storage: &Storage,
+        text: &str,
+        parameters: std::collections::HashMap<String, String>,
+    ) -> Result<(Self, Template)> {
+        let dynamodb = listen(0).await?;
+        let sqs = listen(0).await?;
+        let (dynamodb_url, sqs_url) = (url(&dynamodb)?, url(&sqs)?);
+        let environment = Environment { queues: sqs_url.clone(), parameters };
+        let template = template::read(text, &environment)?;
+        let opened = database::open(storage)?;
+        database::create(&opened, &template)?;
+        let queues = Queues::create(sqs.local_addr()?.port(), &template).await?;
+
+        let (stop, stopping) = watch::channel(false);
+        let mut servers = JoinSet::new();
+        servers.spawn(serve_database(dynamodb, opened.clone(), stopping.clone()));
+        servers.spawn(serve_queues(sqs, Arc::clone(&queues), stopping));
+        let engines =
+            Self { database: opened, queues, dynamodb_url, sqs_url, stop, servers: tokio::sync::Mutex::new(servers) };
+        Ok((engines, template))
+    }
+
+    /// Stops both engines, letting running requests finish.
+    pub async fn shutdown(&self) {
+        let _ = self.stop.send(true);
+        let mut servers = self.servers.lock().await;
+        let finished = async { while servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
+            servers.abort_all();
+        }
+        self.queues.shutdown().await;
+    }
+}
+
+/// A loopback listener; port 0 = any free one.
+pub(super) async fn listen(port: u16) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+}
+
+/// The URL of a listener.
+pub(super) fn url(listener: &TcpListener) -> Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+/// Resolves when the sender says so or is gone.
+pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+async fn serve_database(listener: TcpListener, database: Database, stop: watch::Receiver<bool>) {
+    if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped(stop)).await {
+        tracing::error!(%error, "the database engine stopped");
+    }
+}
+
+async fn serve_queues(listener: TcpListener, queues: Arc<Queues>, stop: watch::Receiver<bool>) {
+    let config = SqsHttpConfig { region: super::names::REGION.to_owned(), ..SqsHttpConfig::default() };
+    let service = SqsHttpService::new(Arc::new(Front::new(queues)), config);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(stop.clone()) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors for a moment: the next accept may succeed.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (service, stop) = (service.clone(), stop.clone());
+        connections.spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = stopped(stop) => connection.as_mut().graceful_shutdown(),
+            }
+            let _ = connection.await;
+        });
+    }
+    while connections.join_next().await.is_some() {}
+}

@@ -1,0 +1,210 @@
+//! The HTTP front: the template's routes on 127.0.0.1, behind the template's authorizer.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::handler::{self, Bound, Handler};
+use super::http_event::Incoming;
+use super::problem::Problem;
+use super::routes::Routes;
+use super::template::{Authorizer, Template};
+use super::{local_api, names};
+
+/// API Gateway's limit on a request.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// Lambda's limit on an answer.
+const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
+/// Remembered answers of authorizers are dropped as a whole beyond this many.
+const REMEMBERED: usize = 10_000;
+/// API Gateway waits this long for a function.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Fields = HashMap<String, Value>;
+type Answers = HashMap<(String, String), (Instant, Fields)>;
+
+/// What answers a request.
+pub(super) struct Gateway {
+    routes: Routes,
+    functions: HashMap<String, Handler>,
+    answers: Mutex<Answers>,
+    clock: Clock,
+    local: local_api::Local,
+}
+
+impl Gateway {
+    /// The gateway of a template.
+    ///
+    /// # Errors
+    /// When a route or authorizer is served by a function of another kind.
+    pub fn new(
+        template: &Template,
+        functions: &HashMap<String, Handler>,
+        clock: Clock,
+        local: local_api::Local,
+    ) -> Result<Self> {
+        for route in &template.routes {
+            if !matches!(functions.get(&route.function), Some(Handler::Http(_))) {
+                bail!("{} {} needs the HTTP function {}", route.method, route.path, route.function);
+            }
+            let Some(authorizer) = &route.authorizer else { continue };
+            if !matches!(functions.get(&authorizer.function), Some(Handler::Authorizer(_))) {
+                bail!("{} {} needs the authorizer {}", route.method, route.path, authorizer.function);
+            }
+        }
+        Ok(Self {
+            routes: Routes::new(&template.routes),
+            functions: functions.clone(),
+            answers: Mutex::default(),
+            clock,
+            local,
+        })
+    }
+
+    /// Answers one request.
+    async fn answer(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, Problem> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        if let Some(local) = path.strip_prefix("/_local/") {
+            let body = read(body).await?;
+            return self.local.answer(&parts.method, local, &body).await;
+        }
+        let taken = self
+            .routes
+            .find(parts.method.as_str(), path)
+            .map_err(|_| Problem::malformed("the path is not percent-encoded UTF-8"))?
+            .ok_or_else(|| Problem::not_found(format!("there is no route {} {path}", parts.method)))?;
+        let incoming = Incoming { parts: &parts, peer, request_id, now: self.clock.now(), taken: &taken };
+        let identity = match &taken.route.authorizer {
+            Some(authorizer) => Some(self.authorize(authorizer, &incoming).await?),
+            None => None,
+        };
+        let body = read(body).await?;
+        let Some(Handler::Http(function)) = self.functions.get(&taken.route.function) else {
+            return Err(Problem::internal());
+        };
+        // The conversion is Lambda's own code and trusts that a gateway was in front of it: what it
+        // cannot take (a broken Host, say) would never have reached a function.
+        let request = std::panic::catch_unwind(AssertUnwindSafe(|| incoming.request(&body, identity)))
+            .map_err(|_| Problem::malformed("the request line or the Host header is not readable"))?;
+        let response = handler::call(function, request, PATIENCE).await.map_err(|error| {
+            tracing::error!(function = %taken.route.function, %error, "no answer");
+            Problem::internal()
+        })?;
+        Ok(outgoing(response))
+    }
+
+    /// Who calls, as the authorizer says, remembered for as long as the template says.
+    async fn authorize(&self, authorizer: &Authorizer, incoming: &Incoming<'_>) -> Result<Fields, Problem> {
+        let header = incoming.parts.headers.get(header::AUTHORIZATION);
+        let header = header.and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+        let Some(header) = header else {
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "Unauthorized",
+                "this call needs an Authorization header",
+            ));
+        };
+        let key = (authorizer.function.clone(), header.to_owned());
+        {
+            let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((until, fields)) = answers.get(&key)
+                && *until > Instant::now()
+            {
+                return Ok(fields.clone());
+            }
+        }
+        let Some(Handler::Authorizer(function)) = self.functions.get(&authorizer.function) else {
+            return Err(Problem::internal());
+        };
+        let event = incoming.authorizer_event(header);
+        let answer = Self::decide(function, event).await?;
+        let fields: Fields = match &answer["context"] {
+            Value::Object(fields) => fields.clone().into_iter().collect(),
+            _ => Fields::new(),
+        };
+        if answer["isAuthorized"] != true {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Forbidden",
+                "the authorizer refused this call",
+            ));
+        }
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(key, (Instant::now() + authorizer.keep, fields.clone()));
+        Ok(fields)
+    }
+
+    async fn decide<I: Send + 'static>(function: &Bound<I, Result<Value, String>>, event: I) -> Result<Value, Problem> {
+        let answer = handler::call(function, event, PATIENCE).await;
+        answer.map_err(|error| error.to_string()).flatten().map_err(|error| {
+            tracing::error!(error, "the authorizer gave no answer");
+            Problem::internal()
+        })
+    }
+}
+
+/// The axum service of a gateway.
+pub(super) fn service(gateway: Arc<Gateway>) -> axum::Router {
+    axum::Router::new().fallback(front).with_state(gateway)
+}
+
+async fn front(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let request_id = names::request_id();
+    let mut response = match gateway.answer(peer, request, &request_id).await {
+        Ok(response) => response,
+        Err(problem) => problem.response(&request_id),
+    };
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
+    }
+    response
+}
+
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Content too large", "a request has at most 10 MB")
+        } else {
+            Problem::malformed("the body ended early")
+        }
+    })
+}
+
+fn outgoing(response: lambda_http::Response<lambda_http::Body>) -> Response {
+    let (parts, body) = response.into_parts();
+    let body = match body {
+        lambda_http::Body::Text(text) => Bytes::from(text),
+        lambda_http::Body::Binary(bytes) => Bytes::from(bytes),
+        _ => Bytes::new(),
+    };
+    if body.len() > ANSWER_LIMIT {
+        tracing::error!(bytes = body.len(), "an answer over Lambda's limit");
+        return Problem::internal().response("");
+    }
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = parts.headers;
+    response
+}

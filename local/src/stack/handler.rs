@@ -1,0 +1,120 @@
+//! How the stack calls a function, as Lambda would.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use aws_lambda_events::dynamodb;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::clients::Clients;
+use super::clock::Clock;
+
+/// A handler bound to its services.
+pub type Bound<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, O> + Send + Sync>;
+
+/// One function's handler, by what calls it.
+#[derive(Clone)]
+pub enum Handler {
+    /// Answers requests of the HTTP API.
+    Http(Bound<lambda_http::Request, lambda_http::Response<lambda_http::Body>>),
+    /// Decides who calls; its answer is `{ isAuthorized, context }`, or why it has none.
+    Authorizer(Bound<ApiGatewayV2CustomAuthorizerV2Request, Result<serde_json::Value, String>>),
+    /// Takes batches of messages.
+    Queue(Bound<SqsEvent, SqsBatchResponse>),
+    /// Takes batches of stream records.
+    Stream(Bound<dynamodb::Event, DynamoDbEventResponse>),
+    /// Runs a job.
+    Job(Bound<serde_json::Value, serde_json::Value>),
+}
+
+impl std::fmt::Debug for Handler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Http(_) => "Http",
+            Self::Authorizer(_) => "Authorizer",
+            Self::Queue(_) => "Queue",
+            Self::Stream(_) => "Stream",
+            Self::Job(_) => "Job",
+        })
+    }
+}
+
+/// What a function is started with.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its name in the template: the folder of its code.
+    pub name: String,
+    /// Its environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// Its clients, which may do what its policy says.
+    pub clients: Clients,
+    /// Clients of the stack itself, for what functions share locally.
+    pub stack: Clients,
+    /// The time of the stack.
+    pub clock: Clock,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// The handler panicked.
+    #[error("the handler panicked: {0}")]
+    Panicked(String),
+    /// The handler took longer than its function may.
+    #[error("the handler took longer than {0:?}")]
+    TimedOut(Duration),
+}
+
+/// Calls a handler. A panic fails this call alone, and a call that takes too long is dropped.
+pub(super) async fn call<I, O>(handler: &Bound<I, O>, input: I, limit: Duration) -> Result<O, Failed>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+{
+    let handler = Arc::clone(handler);
+    // The closure itself may panic as well, before there is a future.
+    let calling = AssertUnwindSafe(async move { handler(input).await }).catch_unwind();
+    match tokio::time::timeout(limit, calling).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(panic)) => Err(Failed::Panicked(message(panic.as_ref()))),
+        Err(_) => Err(Failed::TimedOut(limit)),
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_and_a_hang_fail_the_call_alone() {
+        let handler: Bound<u8, u8> = Arc::new(|input| {
+            async move {
+                match input {
+                    0 => panic!("zero"),
+                    1 => std::future::pending().await,
+                    other => other,
+                }
+            }
+            .boxed()
+        });
+        let limit = Duration::from_millis(20);
+        assert!(matches!(call(&handler, 0, limit).await, Err(Failed::Panicked(text)) if text == "zero"));
+        assert!(matches!(call(&handler, 1, limit).await, Err(Failed::TimedOut(_))));
+        assert_eq!(call(&handler, 2, limit).await.unwrap(), 2);
+    }
+}

@@ -1,0 +1,112 @@
+//! `/_local/*`: what only the local stack has. It needs no credentials; it listens on loopback.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::clock::Clock;
+use super::handler::{self, Handler};
+use super::problem::Problem;
+use super::settle::Settler;
+use super::template::Schedule;
+use super::wire::Exchange;
+
+/// How long a caller waits for the stack to settle.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a job may run: as long as Lambda lets any function.
+const JOB_LIMIT: Duration = Duration::from_mins(15);
+
+/// What the endpoints act on.
+pub(super) struct Local {
+    pub clock: Clock,
+    pub settler: Arc<Settler>,
+    pub exchange: Arc<Exchange>,
+    pub schedules: Vec<Schedule>,
+    pub functions: HashMap<String, Handler>,
+}
+
+impl Local {
+    /// Answers a request whose path begins with `/_local/`.
+    pub async fn answer(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
+        match (method.as_str(), path) {
+            ("GET", "clock") => Ok(answer(&json!({ "now": self.clock.now() }))),
+            ("POST", "clock") => self.set_clock(body).map(|value| answer(&value)),
+            ("POST", "settle") => self.settle().await.map(|value| answer(&value)),
+            ("GET", "capacity") => Ok(answer(&self.exchange.meter.json())),
+            ("DELETE", "capacity") | ("POST", "capacity/reset") => {
+                self.exchange.meter.reset();
+                Ok(answer(&self.exchange.meter.json()))
+            }
+            ("POST", other) => match other.strip_prefix("jobs/") {
+                Some(name) => self.run(name, body).await.map(|value| answer(&value)),
+                None => Err(Problem::not_found(format!("there is no POST /_local/{other}"))),
+            },
+            (other, path) => Err(Problem::not_found(format!("there is no {other} /_local/{path}"))),
+        }
+    }
+
+    fn set_clock(&self, body: &Bytes) -> Result<Value, Problem> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Set {
+            now: Timestamp,
+        }
+        let set: Set = serde_json::from_slice(body)
+            .map_err(|error| Problem::malformed(format!("expected {{\"now\": \"2026-03-01T09:00:00Z\"}}: {error}")))?;
+        let now = self.clock.advance(set.now).map_err(|backwards| {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Problem::new(status, "clock_backwards", "Time moves forward", backwards.to_string())
+        })?;
+        Ok(json!({ "now": now }))
+    }
+
+    async fn settle(&self) -> Result<Value, Problem> {
+        match tokio::time::timeout(PATIENCE, self.settler.settle()).await {
+            Ok(Ok(dead_letters)) => Ok(json!({ "settled": true, "dead_letters": dead_letters })),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "cannot tell whether the stack is settled");
+                Err(Problem::internal())
+            }
+            Err(_) => Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unsettled",
+                "Not settled",
+                format!("something is still under way after {} s", PATIENCE.as_secs()),
+            )),
+        }
+    }
+
+    async fn run(&self, name: &str, body: &Bytes) -> Result<Value, Problem> {
+        let schedule = self
+            .schedules
+            .iter()
+            .find(|schedule| schedule.name == name)
+            .ok_or_else(|| Problem::not_found(format!("the template has no job {name}")))?;
+        let Some(Handler::Job(function)) = self.functions.get(&schedule.function) else {
+            return Err(Problem::internal());
+        };
+        let input = match (body.is_empty(), &schedule.input) {
+            (false, _) => serde_json::from_slice(body),
+            (true, Some(input)) => serde_json::from_str(input),
+            (true, None) => Ok(json!({})),
+        };
+        let input = input.map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
+        handler::call(function, input, JOB_LIMIT).await.map_err(|error| {
+            tracing::error!(job = name, %error, "the job failed");
+            Problem::internal()
+        })
+    }
+}
+
+fn answer(value: &Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

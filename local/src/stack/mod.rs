@@ -1,0 +1,301 @@
+//! The local stack: the template's system in one process, on embedded engines.
+//!
+//! The same handlers as in Lambda, behind the same authorizer, fed by the same events, with the
+//! ordinary SDK clients. What differs from AWS is written where it differs: `pollers` (a failed
+//! message comes back soon), `streams` (what happens after a crash), `wire` (where faults and
+//! policies act).
+
+mod activity;
+mod call;
+mod checkpoint;
+mod clients;
+mod clock;
+mod database;
+mod engines;
+mod faults;
+mod gateway;
+mod handler;
+mod http_event;
+mod local_api;
+mod meter;
+mod names;
+mod pollers;
+mod problem;
+mod queues;
+mod routes;
+mod settle;
+mod streams;
+pub mod template;
+mod wire;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use clients::Clients;
+pub use clock::{Backwards, Clock};
+pub use faults::{Fault, Faults};
+pub use handler::{Bound, Handler, Setting};
+
+use activity::Activity;
+use checkpoint::Checkpoints;
+use engines::{Engines, listen, stopped, url};
+use gateway::Gateway;
+use settle::Settler;
+use streams::Position;
+use template::Template;
+use wire::{Exchange, Wire};
+
+/// A function of a laptop may take this long even where the template gives it less: a debug build
+/// on a busy machine is not Lambda.
+const LEAST_LIMIT: Duration = Duration::from_secs(30);
+/// Under this name is counted what functions share locally.
+const SHARED: &str = "shared";
+/// The file that a running stack holds locked in its data folder.
+const LOCK: &str = "lock";
+/// How long work under way may take to finish when the stack stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where the data live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere: all is gone when the stack stops.
+    Memory,
+    /// In a folder, which is made if it is missing.
+    Folder(PathBuf),
+}
+
+/// How to start a stack.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// The port of the HTTP front on 127.0.0.1; none = any free one.
+    pub port: Option<u16>,
+    /// Where the data live.
+    pub storage: Storage,
+    /// The time at which the clock stands still; none = the machine's clock.
+    pub clock: Option<Timestamp>,
+    /// Values for the template's parameters.
+    pub parameters: HashMap<String, String>,
+    /// A plan of faults, for tests.
+    pub faults: Option<Arc<Faults>>,
+}
+
+impl Default for StackOptions {
+    fn default() -> Self {
+        Self { port: None, storage: Storage::Memory, clock: None, parameters: HashMap::new(), faults: None }
+    }
+}
+
+/// A running stack. It stops when it is shut down, or dropped.
+pub struct Stack {
+    url: String,
+    template: Template,
+    clock: Clock,
+    engines: Engines,
+    exchange: Arc<Exchange>,
+    settler: Arc<Settler>,
+    stop: watch::Sender<bool>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+    /// Held as long as the stack runs.
+    _lock: Option<File>,
+}
+
+impl Stack {
+    /// Starts a stack from a template; `mount` makes each function's handler.
+    ///
+    /// # Errors
+    /// When the template is not understood, a function has no handler of the kind its triggers
+    /// need, the port is taken, or the data folder cannot be used.
+    pub async fn start_with(
+        options: StackOptions,
+        template: &str,
+        mount: impl Fn(&Setting) -> Result<Handler>,
+    ) -> Result<Self> {
+        let lock = match &options.storage {
+            Storage::Memory => None,
+            Storage::Folder(folder) => Some(lock(folder)?),
+        };
+        let front = listen(options.port.unwrap_or(0)).await?;
+        let checkpoints = Arc::new(Checkpoints::open(&options.storage)?);
+        let (engines, template) = Engines::start(&options.storage, template, options.parameters).await?;
+        let exchange = Arc::new(Exchange::new(options.faults, Activity::new(&template)));
+        let clock = Clock::new(options.clock);
+
+        let mut functions = HashMap::new();
+        for (name, function) in &template.functions {
+            let wire = Wire::new(name, Some(&function.statements), &exchange);
+            let setting = Setting {
+                name: name.clone(),
+                variables: function.variables.clone(),
+                clients: Clients::new(&wire, &engines),
+                stack: Clients::new(&Wire::new(SHARED, None, &exchange), &engines),
+                clock: clock.clone(),
+            };
+            let handler = mount(&setting).with_context(|| format!("function {name}"))?;
+            functions.insert(name.clone(), handler);
+        }
+        let positions = template.streams.iter().map(|stream| {
+            let after = checkpoints.get(&streams::Source::name(stream));
+            Arc::new(Position::new(engines.database.clone(), &stream.table, after))
+        });
+        let settler = Arc::new(Settler {
+            queues: Arc::clone(&engines.queues),
+            fed: template.pollers.iter().map(|poller| poller.queue.clone()).collect(),
+            positions: positions.collect(),
+            exchange: Arc::clone(&exchange),
+        });
+        let local = local_api::Local {
+            clock: clock.clone(),
+            settler: Arc::clone(&settler),
+            exchange: Arc::clone(&exchange),
+            schedules: template.schedules.clone(),
+            functions: functions.clone(),
+        };
+        let gateway = Gateway::new(&template, &functions, clock.clone(), local)?;
+
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let url = url(&front)?;
+        let service = gateway::service(Arc::new(gateway));
+        let until = stopped(stopping.clone());
+        tasks.spawn(async move {
+            let service = service.into_make_service_with_connect_info::<SocketAddr>();
+            if let Err(error) = axum::serve(front, service).with_graceful_shutdown(until).await {
+                tracing::error!(%error, "the HTTP front stopped");
+            }
+        });
+        let stack = Self {
+            url,
+            template,
+            clock,
+            engines,
+            exchange,
+            settler,
+            stop,
+            tasks: tokio::sync::Mutex::new(tasks),
+            _lock: lock,
+        };
+        stack.feed(&functions, &checkpoints, &stopping).await?;
+        Ok(stack)
+    }
+
+    /// Starts the pollers and stream readers.
+    async fn feed(
+        &self,
+        functions: &HashMap<String, Handler>,
+        checkpoints: &Arc<Checkpoints>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<()> {
+        let limit = |function: &str| {
+            let limit = self.template.functions.get(function).map(|function| function.timeout);
+            limit.unwrap_or_default().max(LEAST_LIMIT)
+        };
+        let mut tasks = self.tasks.lock().await;
+        for poller in &self.template.pollers {
+            let Some(Handler::Queue(handler)) = functions.get(&poller.function) else {
+                bail!("{} is fed by a queue but takes none", poller.function);
+            };
+            if self.engines.queues.url(&poller.queue).is_none() {
+                bail!("{} is fed by {}, which is not in the template", poller.function, poller.queue);
+            }
+            let source = pollers::Source {
+                poller: poller.clone(),
+                handler: Arc::clone(handler),
+                limit: limit(&poller.function),
+                queues: Arc::clone(&self.engines.queues),
+                exchange: Arc::clone(&self.exchange),
+            };
+            for _ in 0..source.concurrency() {
+                tasks.spawn(source.clone().run(stopping.clone()));
+            }
+        }
+        for (stream, position) in self.template.streams.iter().zip(&self.settler.positions) {
+            let Some(Handler::Stream(handler)) = functions.get(&stream.function) else {
+                bail!("{} is fed by a stream but takes none", stream.function);
+            };
+            let source = streams::Source {
+                stream: stream.clone(),
+                handler: Arc::clone(handler),
+                limit: limit(&stream.function),
+                position: Arc::clone(position),
+                settler: Arc::clone(&self.settler),
+                checkpoints: Arc::clone(checkpoints),
+            };
+            tasks.spawn(source.run(stopping.clone()));
+        }
+        Ok(())
+    }
+
+    /// Where the HTTP front answers: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The template as it was understood.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The clock of all functions.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Clients that act as an operator: no policy restrains them, and what they consume is counted
+    /// under `name`.
+    pub fn clients(&self, name: &str) -> Clients {
+        Clients::new(&Wire::new(name, None, &self.exchange), &self.engines)
+    }
+
+    /// What each function consumed, as `GET /_local/capacity` answers it.
+    pub fn capacity(&self) -> serde_json::Value {
+        self.exchange.meter.json()
+    }
+
+    /// Counts from zero again.
+    pub fn reset_capacity(&self) {
+        self.exchange.meter.reset();
+    }
+
+    /// Resolves when every stream is read and every queue is drained, with the number of messages
+    /// in each dead-letter queue that has any.
+    ///
+    /// # Errors
+    /// When an engine no longer answers.
+    pub async fn settle(&self) -> Result<BTreeMap<String, u64>> {
+        self.settler.settle().await
+    }
+
+    /// Stops everything; calls under way are finished.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(true);
+        let mut tasks = self.tasks.lock().await;
+        let finished = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
+            tasks.abort_all();
+        }
+        self.engines.shutdown().await;
+    }
+}
+
+/// Makes a data folder where it is missing, and takes it: two stacks would hand over each other's facts.
+fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let file = File::create(folder.join(LOCK)).with_context(|| folder.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another stack is using {}", folder.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| folder.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

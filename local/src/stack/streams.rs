@@ -1,0 +1,323 @@
+//! `DynamoDB` stream event sources: records in order, in batches, with Lambda's rules for failures.
+//!
+//! # After a crash
+//! The queues live in memory, so a killed stack forgets the messages it had sent. The database and
+//! its stream records do not forget. A reader therefore notes how far it is done *for good*: its
+//! position is written to the data folder only at a moment at which it has no batch in hand and
+//! every queue, dead-letter queues included, is empty. At such a moment whatever followed from the
+//! records before the position has been handled and deleted. After a restart the reader goes on
+//! from there, and sends again what may have been lost; some of it was handled before the crash,
+//! which is harmless, since every consumer must cope with a message that comes twice. A message in
+//! a dead-letter queue holds the position back: it gets its next chance at the next start.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_lambda_events::dynamodb::{Event, EventRecord};
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use dynoxide::Database;
+use dynoxide::actions::get_records::GetRecordsRequest;
+use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::checkpoint::Checkpoints;
+use super::handler::{self, Bound};
+use super::names;
+use super::settle::Settler;
+use super::template::Stream;
+
+/// Records read at once.
+const READ: usize = 100;
+/// A call carries at most this many bytes of records (Lambda's limit is 6 MB).
+const CALL_BYTES: usize = 5 * 1024 * 1024;
+/// With more messages than this waiting for functions, reading waits: what is not read is safe in
+/// the database, what is read lies in memory.
+const BACKLOG: u64 = 500;
+/// After this many records a reader waits for the queues to drain, to note its position.
+const NOTE_EVERY: usize = 1_000;
+/// But no longer than this: a message that keeps failing must not hold up the others.
+const NOTE_PATIENCE: Duration = Duration::from_secs(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How far a reader has come: every record up to here has been handed over.
+pub(super) struct Position {
+    database: Database,
+    table: String,
+    after: Mutex<Option<String>>,
+}
+
+/// One record with its sequence number.
+struct Record {
+    sequence: String,
+    bytes: usize,
+    value: Value,
+}
+
+impl Position {
+    /// A position after a record, or before the first.
+    pub fn new(database: Database, table: &str, after: Option<String>) -> Self {
+        Self { database, table: table.to_owned(), after: Mutex::new(after) }
+    }
+
+    /// Whether the stream has no record after this position.
+    pub fn is_last(&self) -> Result<bool> {
+        Ok(self.read(1)?.is_empty())
+    }
+
+    fn get(&self) -> Option<String> {
+        self.after.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, sequence: String) {
+        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = Some(sequence);
+    }
+
+    fn read(&self, limit: usize) -> Result<Vec<Record>> {
+        let after = self.get();
+        let kind = if after.is_some() { "AFTER_SEQUENCE_NUMBER" } else { "TRIM_HORIZON" };
+        let arn = dynoxide::streams::stream_arn(&self.table, "local");
+        let iterator = self.database.get_shard_iterator(GetShardIteratorRequest {
+            stream_arn: arn,
+            shard_id: dynoxide::streams::shard_id(&self.table),
+            shard_iterator_type: kind.to_owned(),
+            sequence_number: after,
+        })?;
+        let records = self.database.get_records(GetRecordsRequest {
+            shard_iterator: iterator.shard_iterator.unwrap_or_default(),
+            limit: Some(limit),
+        })?;
+        let arn = names::stream_arn(&self.table);
+        records
+            .records
+            .iter()
+            .map(|record| {
+                let mut value = serde_json::to_value(record)?;
+                value["awsRegion"] = names::REGION.into();
+                value["eventSourceARN"] = arn.as_str().into();
+                Ok(Record {
+                    sequence: record.dynamodb.sequence_number.clone(),
+                    bytes: usize::try_from(record.dynamodb.size_bytes).unwrap_or(0),
+                    value,
+                })
+            })
+            .collect()
+    }
+}
+
+/// One event source with all it needs.
+pub(super) struct Source {
+    pub stream: Stream,
+    pub handler: Bound<Event, DynamoDbEventResponse>,
+    pub limit: Duration,
+    pub position: Arc<Position>,
+    pub settler: Arc<Settler>,
+    pub checkpoints: Arc<Checkpoints>,
+}
+
+impl Source {
+    /// The name a reader's checkpoint goes by.
+    pub fn name(stream: &Stream) -> String {
+        format!("{}/{}", stream.table, stream.function)
+    }
+
+    /// Feeds the function until the stack stops.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let activity = &self.settler.exchange.activity;
+        let Some(mut writes) = activity.writes(&self.stream.table) else { return };
+        let mut stopping = stop.clone();
+        let mut since_note = 0;
+        while !*stop.borrow() {
+            writes.borrow_and_update();
+            let records = match self.position.read(READ) {
+                Ok(records) => records,
+                Err(error) => {
+                    tracing::error!(table = %self.stream.table, %error, "cannot read the stream");
+                    tokio::time::sleep(LONGEST_PAUSE).await;
+                    continue;
+                }
+            };
+            if records.is_empty() {
+                let pending = !self.note().await;
+                let glance = if pending { NOTE_PATIENCE / 40 } else { LONGEST_PAUSE };
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => {}
+                    _ = writes.changed() => {}
+                    () = tokio::time::sleep(glance) => {}
+                }
+                continue;
+            }
+            since_note += records.len();
+            let handed = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => false,
+                () = self.hand_over(records) => true,
+            };
+            if !handed {
+                break;
+            }
+            activity.step();
+            let news = self.hold_back(since_note >= NOTE_EVERY);
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                noted = news => if noted { since_note = 0 },
+            }
+        }
+        self.note().await;
+    }
+
+    /// Waits while functions have more to do than they should; says whether a note was due and
+    /// tried.
+    async fn hold_back(&self, note: bool) -> bool {
+        let mut news = self.settler.exchange.activity.steps();
+        while self.settler.backlog().await.is_ok_and(|waiting| waiting > BACKLOG) {
+            let _ = tokio::time::timeout(FIRST_PAUSE, news.changed()).await;
+        }
+        if !note || !self.checkpoints.are_kept() {
+            return note;
+        }
+        let waiting = async {
+            while !self.note().await {
+                let _ = tokio::time::timeout(FIRST_PAUSE, news.changed()).await;
+            }
+        };
+        let _ = tokio::time::timeout(NOTE_PATIENCE, waiting).await;
+        true
+    }
+
+    /// Notes the position if everything before it is done; says whether it is noted.
+    async fn note(&self) -> bool {
+        if !self.checkpoints.are_kept() {
+            return true;
+        }
+        let name = Self::name(&self.stream);
+        let Some(position) = self.position.get() else { return true };
+        if self.checkpoints.get(&name).as_ref() == Some(&position) {
+            return true;
+        }
+        if !self.settler.all_empty().await.unwrap_or(false) {
+            return false;
+        }
+        match self.checkpoints.set(&name, &position) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "cannot note how far the stream was read");
+                false
+            }
+        }
+    }
+
+    /// Hands records over in batches; the position follows.
+    async fn hand_over(&self, records: Vec<Record>) {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for record in records {
+            if batch.len() >= self.stream.batch || bytes + record.bytes > CALL_BYTES {
+                self.finish(std::mem::take(&mut batch)).await;
+                bytes = 0;
+            }
+            bytes += record.bytes;
+            batch.push(record);
+        }
+        self.finish(batch).await;
+    }
+
+    /// One batch, until each of its records was taken or given up.
+    async fn finish(&self, batch: Vec<Record>) {
+        let Some(last) = batch.last().map(|record| record.sequence.clone()) else { return };
+        let filters = &self.stream.filters;
+        let wanted: Vec<Record> = batch
+            .into_iter()
+            .filter(|record| filters.is_empty() || filters.iter().any(|filter| filter.matches(&record.value)))
+            .collect();
+        let (mut start, mut end, mut failures) = (0, wanted.len(), 0);
+        while start < wanted.len() {
+            let Some(reached) = self.call(&wanted[start..end]).await else {
+                start = end;
+                end = wanted.len();
+                failures = 0;
+                continue;
+            };
+            // What was taken before the first failure is done, and the next one starts afresh.
+            failures = if reached > 0 { 1 } else { failures + 1 };
+            start += reached;
+            if self.stream.retries.is_some_and(|retries| failures > retries) {
+                // The one record known to fail is given up; without partial answers nobody knows
+                // which it is, and all are.
+                let given_up = if self.stream.partial { start + 1 } else { end };
+                self.give_up(&wanted[start..given_up], failures).await;
+                start = given_up;
+                end = wanted.len();
+                failures = 0;
+                continue;
+            }
+            if self.stream.bisect && end - start > 1 {
+                end = start + (end - start) / 2;
+            }
+            let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
+            tokio::time::sleep(pause).await;
+        }
+        self.position.set(last);
+    }
+
+    /// One call; none when every record was taken, else the index of the first that was not.
+    async fn call(&self, records: &[Record]) -> Option<usize> {
+        let parsed: Result<Vec<EventRecord>, _> =
+            records.iter().map(|record| serde_json::from_value(record.value.clone())).collect();
+        let mut event = Event::default();
+        event.records = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                tracing::error!(%error, "a stream record is not readable as an event");
+                return Some(0);
+            }
+        };
+        let function = &self.stream.function;
+        match handler::call(&self.handler, event, self.limit).await {
+            Ok(response) if self.stream.partial => {
+                // The lowest failed sequence number counts; an unknown one fails the whole batch.
+                response
+                    .batch_item_failures
+                    .iter()
+                    .map(|failure| {
+                        let failed = failure.item_identifier.as_ref();
+                        records.iter().position(|record| Some(&record.sequence) == failed).unwrap_or(0)
+                    })
+                    .min()
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(%function, %error, "the batch failed");
+                Some(0)
+            }
+        }
+    }
+
+    async fn give_up(&self, records: &[Record], attempts: u32) {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
+        let (function, start) = (&self.stream.function, &first.sequence);
+        tracing::error!(%function, %start, count = records.len(), "stream records given up");
+        let Some(queue) = &self.stream.failures else { return };
+        let body = json!({
+            "requestContext": {
+                "requestId": names::request_id(),
+                "functionArn": names::function_arn(function),
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": attempts,
+            },
+            "version": "1.0",
+            "DDBStreamBatchInfo": {
+                "shardId": dynoxide::streams::shard_id(&self.stream.table),
+                "startSequenceNumber": first.sequence,
+                "endSequenceNumber": last.sequence,
+                "batchSize": records.len(),
+                "streamArn": names::stream_arn(&self.stream.table),
+            },
+        });
+        if let Err(error) = self.settler.queues.send(queue, body.to_string()).await {
+            tracing::error!(%queue, %error, "cannot report given up records");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! `CloudFormation`'s intrinsic functions, resolved to what the local stack runs with.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::yaml::Node;
+use crate::stack::names;
+
+/// What `Ref` and `GetAtt` answer for one resource.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Resource {
+    /// The answer of `!Ref`.
+    pub reference: String,
+    /// The answers of `!GetAtt`, by attribute.
+    pub attributes: BTreeMap<&'static str, String>,
+}
+
+/// Everything a name in the template can stand for.
+#[derive(Debug)]
+pub(super) struct Scope<'t> {
+    parameters: HashMap<String, String>,
+    conditions: Option<&'t Node>,
+    mappings: Option<&'t Node>,
+    /// Resources by logical id, filled before anything is resolved that may name them.
+    pub resources: HashMap<String, Resource>,
+}
+
+impl<'t> Scope<'t> {
+    /// The parameters of a template: their defaults, replaced by `overrides`.
+    pub fn new(root: &'t Node, overrides: &HashMap<String, String>) -> Result<Self> {
+        let mut parameters = HashMap::new();
+        for (name, definition) in root.get("Parameters").map_or(&[][..], Node::pairs) {
+            let value = overrides.get(name).cloned();
+            let default = definition.get("Default").and_then(scalar);
+            // A parameter without a value is an error only where it is used.
+            if let Some(value) = value.or(default) {
+                parameters.insert(name.clone(), value);
+            }
+        }
+        if let Some(unknown) = overrides.keys().find(|name| root.at(&["Parameters", name]).is_none()) {
+            bail!("the template has no parameter {unknown}");
+        }
+        Ok(Self {
+            parameters,
+            conditions: root.get("Conditions"),
+            mappings: root.get("Mappings"),
+            resources: HashMap::new(),
+        })
+    }
+
+    /// A node with every call in it replaced by its answer; `AWS::NoValue` removes what names it.
+    pub fn resolve(&self, node: &Node) -> Result<Node> {
+        Ok(match node {
+            Node::List(items) => Node::List(
+                items
+                    .iter()
+                    .filter(|item| !is_no_value(item))
+                    .map(|item| self.resolve(item))
+                    .collect::<Result<Vec<_>>>()?
+                    .into_iter()
+                    .filter(|item| !is_no_value(item))
+                    .collect(),
+            ),
+            Node::Map(pairs) => {
+                let mut resolved = Vec::with_capacity(pairs.len());
+                for (key, value) in pairs {
+                    let value = self.resolve(value).with_context(|| format!("in {key}"))?;
+                    if !is_no_value(&value) {
+                        resolved.push((key.clone(), value));
+                    }
+                }
+                Node::Map(resolved)
+            }
+            Node::Call(name, argument) => self.call(name, argument)?,
+            other => other.clone(),
+        })
+    }
+
+    /// A node that must resolve to a scalar.
+    pub fn text(&self, node: &Node) -> Result<String> {
+        let resolved = self.resolve(node)?;
+        scalar(&resolved).ok_or_else(|| anyhow!("a text was expected, not {resolved:?}"))
+    }
+
+    fn call(&self, name: &str, argument: &Node) -> Result<Node> {
+        match name {
+            "Ref" => self.reference(&self.text(argument)?),
+            "Fn::GetAtt" => self.attribute(argument).map(Node::Text),
+            "Fn::Sub" => self.substitute(argument).map(Node::Text),
+            "Fn::Join" => {
+                let [separator, list] = Self::arguments::<2>(argument)?;
+                let separator = self.text(&separator)?;
+                let Node::List(items) = self.resolve(&list)? else {
+                    bail!("Join needs a list");
+                };
+                let items: Vec<String> = items.iter().filter_map(scalar).collect();
+                Ok(Node::Text(items.join(&separator)))
+            }
+            "Fn::Select" => {
+                let [index, list] = Self::arguments::<2>(argument)?;
+                let index: usize = self.text(&index)?.parse().context("Select's index")?;
+                match self.resolve(&list)? {
+                    Node::List(items) => {
+                        items.get(index).cloned().ok_or_else(|| anyhow!("Select's list has no item {index}"))
+                    }
+                    _ => bail!("Select needs a list"),
+                }
+            }
+            "Fn::Split" => {
+                let [separator, text] = Self::arguments::<2>(argument)?;
+                let (separator, text) = (self.text(&separator)?, self.text(&text)?);
+                Ok(Node::List(text.split(separator.as_str()).map(|part| Node::Text(part.to_owned())).collect()))
+            }
+            "Fn::FindInMap" => {
+                let [map, first, second] = Self::arguments::<3>(argument)?;
+                let path = [self.text(&map)?, self.text(&first)?, self.text(&second)?];
+                self.mappings
+                    .and_then(|maps| maps.at(&[&path[0], &path[1], &path[2]]))
+                    .cloned()
+                    .ok_or_else(|| anyhow!("no mapping {}", path.join(".")))
+            }
+            "Fn::If" => {
+                let [condition, yes, no] = Self::arguments::<3>(argument)?;
+                let chosen = if self.condition(&self.text(&condition)?)? { yes } else { no };
+                self.resolve(&chosen)
+            }
+            other => bail!("the local stack does not know the intrinsic function {other}"),
+        }
+    }
+
+    fn reference(&self, name: &str) -> Result<Node> {
+        let text = match name {
+            "AWS::NoValue" => return Ok(Node::Call("Ref".to_owned(), Box::new(Node::Text(name.to_owned())))),
+            "AWS::Region" => names::REGION,
+            "AWS::AccountId" => names::ACCOUNT,
+            "AWS::Partition" => "aws",
+            "AWS::StackName" => names::STACK,
+            "AWS::URLSuffix" => "localhost",
+            other => match (self.parameters.get(other), self.resources.get(other)) {
+                (Some(value), _) => value,
+                (None, Some(resource)) => &resource.reference,
+                (None, None) => bail!("{other} is neither a resource nor a parameter with a value"),
+            },
+        };
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn attribute(&self, argument: &Node) -> Result<String> {
+        let (resource, attribute) = match argument {
+            Node::Text(path) => path
+                .split_once('.')
+                .map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned()))
+                .ok_or_else(|| anyhow!("GetAtt {path} names no attribute"))?,
+            other => {
+                let [resource, attribute] = Self::arguments::<2>(other)?;
+                (self.text(&resource)?, self.text(&attribute)?)
+            }
+        };
+        let known = self.resources.get(&resource).ok_or_else(|| anyhow!("there is no resource {resource}"))?;
+        known
+            .attributes
+            .get(attribute.as_str())
+            .cloned()
+            .ok_or_else(|| anyhow!("the local stack knows no attribute {attribute} of {resource}"))
+    }
+
+    fn substitute(&self, argument: &Node) -> Result<String> {
+        let (pattern, own) = match argument {
+            Node::List(items) if items.len() == 2 => (self.text(&items[0])?, items[1].pairs()),
+            other => (self.text(other)?, &[][..]),
+        };
+        let mut result = String::with_capacity(pattern.len());
+        let mut rest = pattern.as_str();
+        while let Some((before, after)) = rest.split_once("${") {
+            result.push_str(before);
+            let (name, tail) = after.split_once('}').ok_or_else(|| anyhow!("Sub has an open ${{ in {pattern}"))?;
+            rest = tail;
+            if let Some(literal) = name.strip_prefix('!') {
+                result.push_str("${");
+                result.push_str(literal);
+                result.push('}');
+            } else if let Some((_, value)) = own.iter().find(|(key, _)| key == name) {
+                result.push_str(&self.text(value)?);
+            } else if name.contains('.') {
+                result.push_str(&self.attribute(&Node::Text(name.to_owned()))?);
+            } else {
+                result.push_str(&scalar(&self.reference(name)?).unwrap_or_default());
+            }
+        }
+        result.push_str(rest);
+        Ok(result)
+    }
+
+    fn condition(&self, name: &str) -> Result<bool> {
+        let node = self
+            .conditions
+            .and_then(|conditions| conditions.get(name))
+            .ok_or_else(|| anyhow!("there is no condition {name}"))?;
+        self.holds(node)
+    }
+
+    /// Whether a resource's `Condition`, if it has one, holds.
+    pub fn exists(&self, resource: &Node) -> Result<bool> {
+        match resource.get("Condition").and_then(scalar) {
+            Some(name) => self.condition(&name),
+            None => Ok(true),
+        }
+    }
+
+    fn holds(&self, node: &Node) -> Result<bool> {
+        let Node::Call(name, argument) = node else {
+            return match node.get("Condition").and_then(scalar) {
+                Some(other) => self.condition(&other),
+                None => bail!("a condition must be a function, not {node:?}"),
+            };
+        };
+        let parts = match argument.as_ref() {
+            Node::List(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        match name.as_str() {
+            "Fn::Equals" => {
+                let [left, right] = Self::arguments::<2>(argument)?;
+                Ok(self.text(&left)? == self.text(&right)?)
+            }
+            "Fn::And" => all(parts.iter().map(|part| self.holds(part)), true),
+            "Fn::Or" => Ok(!all(parts.iter().map(|part| self.holds(part).map(|holds| !holds)), true)?),
+            "Fn::Not" => Ok(!all(parts.iter().map(|part| self.holds(part)), true)?),
+            "Condition" => self.condition(&self.text(argument)?),
+            other => bail!("{other} is not a condition"),
+        }
+    }
+
+    fn arguments<const N: usize>(node: &Node) -> Result<[Node; N]> {
+        match node {
+            Node::List(items) => {
+                items.clone().try_into().map_err(|_| anyhow!("{N} arguments were expected, not {node:?}"))
+            }
+            _ => bail!("{N} arguments were expected, not {node:?}"),
+        }
+    }
+}
+
+fn all(mut results: impl Iterator<Item = Result<bool>>, start: bool) -> Result<bool> {
+    results.try_fold(start, |sofar, result| Ok(sofar && result?))
+}
+
+fn is_no_value(node: &Node) -> bool {
+    matches!(node, Node::Call(name, argument)
+        if name == "Ref" && argument.as_ref() == &Node::Text("AWS::NoValue".to_owned()))
+}
+
+/// A scalar as text; a list or mapping is none.
+pub(super) fn scalar(node: &Node) -> Option<String> {
+    match node {
+        Node::Text(text) => Some(text.clone()),
+        Node::Number(number) => Some(number.to_string()),
+        Node::Bool(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::yaml::parse;
+    use super::*;
+
+    const TEXT: &str = "
+Parameters:
+  Stage: {Type: String, Default: dev}
+  Open: {Type: String}
+Conditions:
+  IsDev: !Equals [!Ref Stage, dev]
+  IsProd: !Not [!Condition IsDev]
+  Either: !Or [!Condition IsProd, !Condition IsDev]
+Mappings:
+  Sizes: {dev: {memory: 128}}
+Value:
+  sub: !Sub '${AWS::StackName}-${Stage}-${Table.Arn}-${!kept}'
+  own: !Sub ['${x}/${Table}', {x: !Ref Stage}]
+  join: !Join ['/', [a, !Ref Stage]]
+  iff: !If [IsProd, p, d]
+  gone: !If [IsProd, p, !Ref AWS::NoValue]
+  either: !If [Either, 1, 2]
+  map: !FindInMap [Sizes, !Ref Stage, memory]
+  select: !Select [1, !Split [',', 'a,b']]
+Bad: !Ref Open
+";
+
+    fn scope(root: &Node) -> Scope<'_> {
+        let mut scope = Scope::new(root, &HashMap::new()).unwrap();
+        scope.resources.insert(
+            "Table".to_owned(),
+            Resource { reference: "tbl".to_owned(), attributes: BTreeMap::from([("Arn", "arn:tbl".to_owned())]) },
+        );
+        scope
+    }
+
+    #[test]
+    fn every_function_the_template_uses() {
+        let root = parse(TEXT).unwrap();
+        let value = scope(&root).resolve(root.get("Value").unwrap()).unwrap();
+        let get = |key: &str| value.get(key).and_then(scalar);
+        assert_eq!(get("sub").unwrap(), format!("{}-dev-arn:tbl-${{kept}}", names::STACK));
+        assert_eq!(get("own").unwrap(), "dev/tbl");
+        assert_eq!(get("join").unwrap(), "a/dev");
+        assert_eq!(get("iff").unwrap(), "d");
+        assert_eq!(value.get("gone"), None);
+        assert_eq!(get("either").unwrap(), "1");
+        assert_eq!(get("map").unwrap(), "128");
+        assert_eq!(get("select").unwrap(), "b");
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_where_it_is_used() {
+        let root = parse(TEXT).unwrap();
+        let error = scope(&root).resolve(root.get("Bad").unwrap()).unwrap_err();
+        assert!(error.to_string().contains("Open"), "{error}");
+        let overrides = HashMap::from([("Nope".to_owned(), String::new())]);
+        assert!(Scope::new(&root, &overrides).is_err());
+    }
+}

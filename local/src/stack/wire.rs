@@ -1,0 +1,234 @@
+//! The wire between a function's SDK clients and the engines.
+//!
+//! It sits where the network would: below the SDK's retries, signing and parsing. So a refusal by
+//! the function's policy, a throttle or a lost answer reaches the function exactly as AWS would
+//! send it, and what is counted is what AWS would bill.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector as Tcp;
+use hyper_util::rt::TokioExecutor;
+
+use super::activity::Activity;
+use super::call::{Call, Service};
+use super::faults::{Fault, Faults};
+use super::meter::Meter;
+use super::template::{Statement, allows};
+
+/// What all wires of a stack share.
+pub(super) struct Exchange {
+    /// What was consumed.
+    pub meter: Meter,
+    /// What is to go wrong.
+    pub faults: Option<Arc<Faults>>,
+    /// Who wakes up after a write.
+    pub activity: Activity,
+    http: Client<Tcp, Full<Bytes>>,
+}
+
+impl Exchange {
+    /// A pool of loopback connections, nothing counted yet.
+    pub fn new(faults: Option<Arc<Faults>>, activity: Activity) -> Self {
+        let mut tcp = Tcp::new();
+        tcp.set_nodelay(true);
+        let http = Client::builder(TokioExecutor::new()).build(tcp);
+        Self { meter: Meter::default(), faults, activity, http }
+    }
+}
+
+/// One function's wire.
+#[derive(Clone)]
+pub(super) struct Wire {
+    function: Arc<str>,
+    /// What its policy says; none = the stack itself, which may do anything.
+    statements: Option<Arc<[Statement]>>,
+    exchange: Arc<Exchange>,
+    read_timeout: Option<Duration>,
+}
+
+impl Wire {
+    /// A wire for a function under its policy.
+    pub fn new(function: &str, statements: Option<&[Statement]>, exchange: &Arc<Exchange>) -> Self {
+        Self {
+            function: function.into(),
+            statements: statements.map(Into::into),
+            exchange: Arc::clone(exchange),
+            read_timeout: None,
+        }
+    }
+
+    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let Some(call) = Call::read(target, &body) else {
+            return self.send(&request, body).await;
+        };
+        if let Some(refused) = self.refuse(&call) {
+            return Ok(refused);
+        }
+        let faults = self.exchange.faults.as_ref();
+        let fault = faults.and_then(|faults| faults.next(&self.function, &call.operation));
+        match fault {
+            None | Some(Fault::LostReply) => {}
+            Some(fault) => return failure(fault, &call),
+        }
+        // Before and after: whoever compares counts must not miss a write that is under way.
+        let _written = Written(&self.exchange.activity, &call);
+        self.exchange.activity.step();
+        let response = self.send(&request, body).await?;
+        let answer = response.body().bytes().unwrap_or_default();
+        match call.service {
+            Service::DynamoDb => {
+                self.exchange.meter.dynamodb(&self.function, &call.operation, answer);
+            }
+            Service::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
+        }
+        if fault == Some(Fault::LostReply) {
+            return Err(ConnectorError::io("the answer was lost (injected)".into()));
+        }
+        Ok(response)
+    }
+
+    fn refuse(&self, call: &Call) -> Option<HttpResponse> {
+        let statements = self.statements.as_ref()?;
+        let (action, resource) = call.needs.iter().find(|(action, resource)| !allows(statements, action, resource))?;
+        let function = &self.function;
+        tracing::error!(%function, %action, %resource, "refused by the function's own policy");
+        let message = format!(
+            "{function} is not authorized to perform: {action} on resource: {resource} because no \
+             statement of its policy in the template allows it"
+        );
+        let (status, kind) = match call.service {
+            Service::DynamoDb => (400, "com.amazon.coral.service#AccessDeniedException"),
+            Service::Sqs => (403, "com.amazonaws.sqs#AccessDenied"),
+        };
+        answer(status, &serde_json::json!({ "__type": kind, "message": message })).ok()
+    }
+
+    async fn send(&self, request: &HttpRequest, body: Bytes) -> Result<HttpResponse, ConnectorError> {
+        let mut builder = http::Request::builder().method(request.method()).uri(request.uri());
+        for (name, value) in request.headers() {
+            builder = builder.header(name, value);
+        }
+        let request = builder.body(Full::new(body)).map_err(user)?;
+        let sending = async {
+            let response = self.exchange.http.request(request).await.map_err(io)?;
+            let (parts, body) = response.into_parts();
+            Ok((parts, body.collect().await.map_err(io)?.to_bytes()))
+        };
+        let (parts, body) = match self.read_timeout {
+            Some(limit) => tokio::time::timeout(limit, sending)
+                .await
+                .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))??,
+            None => sending.await?,
+        };
+        let status = parts.status.as_u16().try_into().map_err(user)?;
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        for (name, value) in &parts.headers {
+            if let Ok(value) = value.to_str() {
+                response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// Reports the writes of a call when it is over, also when it was given up half way.
+struct Written<'a>(&'a Activity, &'a Call);
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        self.0.step();
+        for table in &self.1.writes {
+            self.0.wrote(table);
+        }
+    }
+}
+
+fn user(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
+    ConnectorError::user(error.into())
+}
+
+fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
+    ConnectorError::io(error.into())
+}
+
+/// What arrives instead of an answer.
+fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+    let dynamodb = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
+    match (fault, call.service) {
+        (Fault::Timeout | Fault::LostReply, _) => Err(ConnectorError::timeout("no answer in time (injected)".into())),
+        (Fault::Throttled, Service::DynamoDb) => answer(
+            400,
+            &serde_json::json!({
+            "__type": dynamodb("ThrottlingException"), "message": "Rate exceeded (injected)" }),
+        ),
+        (Fault::Throttled, Service::Sqs) => answer(
+            403,
+            &serde_json::json!({
+            "__type": "com.amazonaws.sqs#RequestThrottled", "message": "Rate exceeded (injected)" }),
+        ),
+        (Fault::Conflict, Service::DynamoDb) if call.operation == "TransactWriteItems" => {
+            let reasons: Vec<_> = (0..call.items.max(1))
+                .map(|item| match item {
+                    0 => serde_json::json!({ "Code": "TransactionConflict",
+                        "Message": "Transaction is ongoing for the item" }),
+                    _ => serde_json::json!({ "Code": "None" }),
+                })
+                .collect();
+            answer(
+                400,
+                &serde_json::json!({ "__type": dynamodb("TransactionCanceledException"),
+                "Message": "Transaction cancelled (injected)", "CancellationReasons": reasons }),
+            )
+        }
+        (Fault::Conflict, Service::DynamoDb) => answer(
+            400,
+            &serde_json::json!({
+            "__type": dynamodb("TransactionConflictException"),
+            "message": "Transaction is ongoing for the item (injected)" }),
+        ),
+        (Fault::Unavailable | Fault::Conflict, _) => answer(
+            500,
+            &serde_json::json!({
+            "__type": dynamodb("InternalServerError"), "message": "Internal server error (injected)" }),
+        ),
+    }
+}
+
+fn answer(status: u16, body: &serde_json::Value) -> Result<HttpResponse, ConnectorError> {
+    let status = status.try_into().map_err(user)?;
+    let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    Ok(response)
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().exchange(request))
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Self { read_timeout: settings.read_timeout(), ..self.clone() })
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Wire").field("function", &self.function).finish_non_exhaustive()
+    }
+}

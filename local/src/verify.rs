@@ -1,0 +1,185 @@
+//! Proving the ledger of a store: every balance from its entries, every fact with exactly one decision.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tessera_domain::account::Account;
+use tessera_domain::coupon::{Coupon, CouponStatus};
+use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ledger::{Bucket, Cause, MemberAudit, Totals};
+use tessera_domain::points::Kind;
+use tessera_store::{FactImage, ScanCursor, Store, StoreError};
+
+/// What was found.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Accounts.
+    pub members: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Facts that name a member.
+    pub facts: u64,
+    /// What all entries together put where, by program.
+    pub programs: BTreeMap<String, Sums>,
+    /// What does not agree; empty when everything is proven.
+    pub discrepancies: Vec<String>,
+}
+
+/// The line of invariant 2 for one program: issued + forgiven = balance + redeemed + expired + reversed + removed.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Redeemable points issued.
+    pub issued: i64,
+    /// Debts forgiven.
+    pub forgiven: i64,
+    /// What members have, pending and reserved points included, less what they owe; summed over the accounts.
+    pub balance: i64,
+    /// Redeemed, less restored.
+    pub redeemed: i64,
+    /// Expired.
+    pub expired: i64,
+    /// Taken back by refunds.
+    pub reversed: i64,
+    /// Taken by hand or by rules.
+    pub removed: i64,
+}
+
+impl Sums {
+    const fn agrees(&self) -> bool {
+        self.issued + self.forgiven == self.balance + self.redeemed + self.expired + self.reversed + self.removed
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} members, {} entries, {} facts", self.members, self.entries, self.facts)?;
+        for (program, sums) in &self.programs {
+            let Sums { issued, forgiven, balance, redeemed, expired, reversed, removed } = sums;
+            writeln!(
+                f,
+                "{program}: issued {issued} + forgiven {forgiven} = balance {balance} + redeemed {redeemed} + \
+                 expired {expired} + reversed {reversed} + removed {removed}"
+            )?;
+        }
+        for discrepancy in &self.discrepancies {
+            writeln!(f, "WRONG {discrepancy}")?;
+        }
+        if self.discrepancies.is_empty() { writeln!(f, "every balance is proven") } else { Ok(()) }
+    }
+}
+
+type Owner = (ProgramId, MemberId);
+
+/// What is known of one member while the tables are read.
+#[derive(Default)]
+struct Member {
+    audit: MemberAudit,
+    account: Option<Account>,
+    coupons: Vec<Coupon>,
+    decided: HashSet<String>,
+}
+
+/// Reads all tables and proves them.
+///
+/// # Errors
+/// When the store fails; what it holds never is an error, but a discrepancy.
+pub async fn verify(store: &Store) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    let mut members = read_members(store, &mut report).await?;
+    read_facts(store, &mut members, &mut report).await?;
+
+    let mut totals: BTreeMap<String, (Totals, i64)> = BTreeMap::new();
+    for ((program, member), found) in &members {
+        let program_totals = totals.entry(program.to_string()).or_default();
+        program_totals.0.merge(found.audit.totals());
+        let Some(account) = &found.account else {
+            report.discrepancies.push(format!("{program} {member}: entries or facts without an account"));
+            continue;
+        };
+        report.members += 1;
+        program_totals.1 += account.balance().get();
+        let wrong = found.audit.compare(account).into_iter().chain(reservations(account, &found.coupons));
+        report.discrepancies.extend(wrong.map(|what| format!("{program} {member}: {what}")));
+        report.discrepancies.extend(found.decided.iter().map(|fact| format!("{program} {member}: {fact} has an entry but no fact")));
+    }
+    for (program, (totals, balance)) in totals {
+        let of = |bucket| totals.of(bucket, Kind::Redeemable);
+        let sums = Sums {
+            issued: -of(Bucket::Issued),
+            forgiven: -of(Bucket::Forgiven),
+            balance,
+            redeemed: of(Bucket::Redeemed),
+            expired: of(Bucket::Expired),
+            reversed: of(Bucket::Reversed),
+            removed: of(Bucket::Removed),
+        };
+        if !sums.agrees() {
+            report.discrepancies.push(format!("{program}: the sums do not agree: {sums:?}"));
+        }
+        report.programs.insert(program, sums);
+    }
+    Ok(report)
+}
+
+async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owner, Member>, StoreError> {
+    let mut members: HashMap<Owner, Member> = HashMap::new();
+    let mut cursor = Some(ScanCursor::default());
+    while let Some(from) = cursor {
+        let page = store.scan_members(0, 1, from).await?;
+        for scanned in page.members {
+            let member = members.entry((scanned.program, scanned.member)).or_default();
+            member.account = member.account.take().or(scanned.account);
+            member.coupons.extend(scanned.coupons);
+            for stored in scanned.entries {
+                report.entries += 1;
+                member.audit.add(&stored.entry);
+                let fact = match &stored.entry.cause {
+                    Cause::Receipt(receipt) => format!("receipt {receipt}"),
+                    Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),
+                    _ => continue,
+                };
+                if !member.decided.insert(fact.clone()) {
+                    report.discrepancies.push(format!("{fact} was decided twice"));
+                }
+            }
+        }
+        cursor = page.next;
+    }
+    Ok(members)
+}
+
+/// Strikes every fact that has its decision; one that has none is a discrepancy.
+async fn read_facts(
+    store: &Store,
+    members: &mut HashMap<Owner, Member>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut cursor = Some(ScanCursor::default());
+    while let Some(from) = cursor {
+        let page = store.scan_facts(0, 1, from).await?;
+        for fact in page.facts {
+            report.facts += 1;
+            let (program, owner, name) = match fact {
+                FactImage::Receipt { program, member, receipt, .. } => (program, member, format!("receipt {receipt}")),
+                FactImage::Refund { program, member, receipt, refund, .. } => {
+                    (program, member, format!("refund {refund} of {receipt}"))
+                }
+            };
+            let member = members.entry((program, owner)).or_default();
+            if !member.decided.remove(&name) {
+                report.discrepancies.push(format!("{name} has no decision"));
+            }
+        }
+        cursor = page.next;
+    }
+    Ok(())
+}
+
+/// Every reservation of an account has its reserved coupon (invariant 5).
+fn reservations(account: &Account, coupons: &[Coupon]) -> Vec<String> {
+    let open = account.reservations.iter().filter(|reservation| {
+        !coupons.iter().any(|coupon| coupon.code == reservation.coupon && coupon.status == CouponStatus::Reserved)
+    });
+    open.map(|reservation| format!("points are reserved for {}, which is not reserved", reservation.coupon)).collect()
+}

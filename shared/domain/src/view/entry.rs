@@ -1,0 +1,137 @@
+//! The ledger as shown: one line for each movement.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::explain::{Explanation, explain_outcome, explain_skip};
+use crate::ids::{CouponCode, ReceiptId, RefundId, RewardId, RuleId};
+use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
+use crate::points::{Both, Points};
+
+/// A line of a member's ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EntryView {
+    /// What identifies it among the member's lines.
+    pub id: String,
+    /// When what caused it happened; for points that were released or expired by time, when that was noted.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// What kind of movement it is.
+    #[serde(rename = "type")]
+    pub kind: MovementType,
+    /// By how much it changes the balances. Points that only become spendable, or are set aside, change none.
+    pub points: Both,
+    /// How many points went from one place to another, whether or not a balance changed.
+    pub moved: Both,
+    /// The redeemable balance after it: pending and reserved points included, less the debt.
+    pub balance: Points,
+    /// What caused it.
+    pub source: EntrySource,
+    /// Why, a sentence for each rule.
+    pub explanation: Vec<Explanation>,
+}
+
+/// What caused a line of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EntrySource {
+    /// The receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptId>,
+    /// The refund of that receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundId>,
+    /// The rule, when it was one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleId>,
+    /// The reward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reward: Option<RewardId>,
+    /// The coupon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupon: Option<CouponCode>,
+    /// The passing of time, under the name of the job that watches it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<&'static str>,
+    /// The person, by the name of their API key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+}
+
+impl EntryView {
+    /// The lines of an entry, the latest first. `key` identifies the entry among the member's.
+    pub fn of(key: &str, entry: &Entry) -> Vec<Self> {
+        let mut balance = entry.balance;
+        let numbered: Vec<(usize, &Movement)> = entry.movements.iter().enumerate().collect();
+        let lines = numbered.into_iter().rev().map(|(place, movement)| {
+            let points = movement.delta();
+            let after = balance;
+            balance = balance.minus(points.redeemable);
+            let by_time = matches!(movement.kind, MovementType::Release | MovementType::Expire);
+            Self {
+                id: format!("{key}.{place}"),
+                at: if by_time { entry.decided_at } else { entry.at },
+                kind: movement.kind,
+                points,
+                moved: moved(movement),
+                balance: after,
+                source: if by_time {
+                    EntrySource { job: Some("points-expiry"), ..EntrySource::default() }
+                } else {
+                    source(entry)
+                },
+                explanation: explanation(entry, movement.kind),
+            }
+        });
+        lines.collect()
+    }
+}
+
+/// All that a movement carries, except what it pays of a debt: those points have been counted on their way in.
+fn moved(movement: &Movement) -> Both {
+    let carried =
+        movement.postings.iter().filter(|posting| (posting.0, posting.1) != (Bucket::Available, Bucket::Debt));
+    carried.fold(Both::ZERO, |mut sum, posting| {
+        let side = sum.of_mut(posting.kind());
+        *side = side.plus(posting.3);
+        sum
+    })
+}
+
+fn source(entry: &Entry) -> EntrySource {
+    let rule = match entry.outcomes.as_slice() {
+        [outcome] => Some(outcome.rule.clone()),
+        _ => None,
+    };
+    let none = EntrySource::default();
+    match &entry.cause {
+        Cause::Receipt(receipt) => EntrySource { receipt: Some(receipt.clone()), rule, ..none },
+        Cause::Refund(receipt, refund) => {
+            EntrySource { receipt: Some(receipt.clone()), refund: Some(refund.clone()), rule, ..none }
+        }
+        Cause::Enrollment => EntrySource { rule, ..none },
+        Cause::Coupon { code, reward, .. } => {
+            EntrySource { coupon: Some(code.clone()), reward: Some(reward.clone()), ..none }
+        }
+        Cause::Adjustment { actor, .. } => EntrySource { actor: Some(actor.clone()), ..none },
+    }
+}
+
+fn explanation(entry: &Entry, kind: MovementType) -> Vec<Explanation> {
+    match (kind, &entry.cause) {
+        (MovementType::Release, _) => vec![Explanation::plain("Points became spendable.")],
+        (MovementType::Expire, _) => vec![Explanation::plain("Points expired.")],
+        (MovementType::WriteOff, _) => vec![Explanation::plain("A debt was forgiven.")],
+        (MovementType::Restore, Cause::Refund(..)) => {
+            vec![Explanation::plain("Points that paid for the returned goods came back.")]
+        }
+        (MovementType::Restore, _) => vec![Explanation::plain("A coupon was cancelled.")],
+        (MovementType::Redeem, _) => vec![Explanation::plain("A reward was redeemed.")],
+        (_, Cause::Adjustment { reason, .. }) => vec![Explanation::plain(reason.clone())],
+        (MovementType::Earn, _) => {
+            entry.outcomes.iter().map(explain_outcome).chain(entry.skipped.iter().map(explain_skip)).collect()
+        }
+        _ => entry.outcomes.iter().map(explain_outcome).collect(),
+    }
+}

@@ -1,0 +1,310 @@
+//! The storefront view: all that a shopper's page shows, in one answer.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::coupon::CouponView;
+use super::member::{PointsView, points, today};
+use super::reward::{Catalogue, NextReward, Progress, RewardView, catalogue};
+use super::tier::{TierView, tier};
+use crate::account::{Account, Status};
+use crate::coupon::{Coupon, CouponStatus};
+use crate::ids::RuleId;
+use crate::member::Profile;
+use crate::points::Points;
+use crate::program::CompiledProgram;
+use crate::rule::{Bound, CompiledRule, Effect, EffectKind, Rate, RuleStatus};
+use crate::time::Day;
+
+/// Who looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HubState {
+    /// Someone unknown.
+    Anonymous,
+    /// Someone who is shut out.
+    Excluded,
+    /// Someone known who has not enrolled.
+    Visitor,
+    /// A member.
+    Member,
+}
+
+/// What they should do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// Sign in to the shop.
+    SignIn,
+    /// Join the program.
+    Join,
+    /// Earn the first points.
+    StartEarning,
+}
+
+/// The storefront view.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HubView {
+    /// Who looks.
+    pub state: HubState,
+    /// What they should do next.
+    pub prompt: Option<Prompt>,
+    /// The program.
+    pub program: HubProgram,
+    /// Their points; null for someone unknown or shut out.
+    pub points: Option<PointsView>,
+    /// Their tier; null without tiers, and for someone unknown or shut out.
+    pub tier: Option<TierView>,
+    /// The best reward that they can afford.
+    pub best_reward: Option<RewardView>,
+    /// The cheapest reward that they cannot afford yet.
+    pub next_reward: Option<NextReward>,
+    /// The way to the next reward, 0 to 1; 1 when none is left, null where nobody is on the way.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
+    pub progress: Option<Progress>,
+    /// The rewards on offer.
+    pub rewards: Vec<RewardView>,
+    /// Their coupons; null for someone unknown.
+    pub coupons: Option<Coupons>,
+    /// Their referral code; null while the program has no referrals.
+    pub referral: Option<ReferralView>,
+    /// The ways to earn.
+    pub ways_to_earn: Vec<WayView>,
+}
+
+/// The program, as the storefront names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HubProgram {
+    /// Its name.
+    pub name: String,
+    /// The forms of its points' name in the answer's language, by plural category.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub points_name: Value,
+    /// The language of the answer.
+    pub locale: String,
+}
+
+/// A shopper's coupons that are not used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Coupons {
+    /// How many are in the wallet.
+    pub available: usize,
+    /// Those that are reserved, in the wallet or on a cart, the latest first.
+    pub items: Vec<CouponView>,
+}
+
+/// A member's referral code and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReferralView {
+    /// The code.
+    pub code: String,
+    /// The link that counts the click and leads to the shop.
+    pub url: String,
+    /// How often it was followed.
+    pub clicks: u64,
+    /// How many friends qualified.
+    pub qualified: u64,
+}
+
+/// A way to earn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WayView {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its title.
+    pub title: String,
+    /// What to do for it.
+    pub description: Option<String>,
+    /// Its icon.
+    pub icon_url: Option<String>,
+    /// Where to do it.
+    pub action_url: Option<String>,
+    /// The spendable points that it gives each time, where that is a fixed number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
+    /// True when this member can earn no more by it now.
+    pub completed: bool,
+}
+
+/// Someone known who looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor<'a> {
+    /// Their profile; `None` for someone of whom only a token tells.
+    pub profile: Option<&'a Profile>,
+    /// Their account, as it is stored.
+    pub account: &'a Account,
+    /// Their coupons, the latest first.
+    pub coupons: &'a [Coupon],
+}
+
+impl HubView {
+    /// The storefront view at a moment; without a visitor, as someone unknown sees it.
+    pub fn new(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp, language: &str) -> Self {
+        hub(program, visitor, now, language)
+    }
+}
+
+fn hub(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp, language: &str) -> HubView {
+    let named = HubProgram {
+        name: program.program.name.clone(),
+        points_name: points_name(&program.program.points.name, language),
+        locale: language.to_owned(),
+    };
+    let Some(visitor) = visitor else {
+        return anonymous(program, named, now, language);
+    };
+    let account = visitor.account.settled_at(program, now);
+    let today = today(program, &account, now);
+    let coupons = Some(wallet(program, visitor, now, language));
+    let state = match account.status {
+        Status::Excluded => return excluded(named, coupons),
+        Status::Visitor | Status::Pending => HubState::Visitor,
+        Status::Member => HubState::Member,
+    };
+    let numbers = points(program, &account, today);
+    let prompt = match state {
+        HubState::Visitor => Some(Prompt::Join),
+        _ if has_none(&numbers) => Some(Prompt::StartEarning),
+        _ => None,
+    };
+    let Catalogue { rewards, best, next, progress } = catalogue(program, Some(&account), now, language);
+    HubView {
+        state,
+        prompt,
+        program: named,
+        points: Some(numbers),
+        tier: tier(program, &account, today, language),
+        best_reward: best,
+        next_reward: next,
+        // A visitor is not on the way to a reward before joining.
+        progress: (state == HubState::Member).then_some(progress),
+        rewards,
+        coupons,
+        referral: None,
+        ways_to_earn: ways(program, Some((&account, today)), now, language),
+    }
+}
+
+/// True for a member with nothing: who has pending points has started to earn.
+fn has_none(points: &PointsView) -> bool {
+    points.available.is_zero() && points.pending.is_zero() && points.reserved.is_zero()
+}
+
+fn anonymous(program: &CompiledProgram, named: HubProgram, now: Timestamp, language: &str) -> HubView {
+    HubView {
+        state: HubState::Anonymous,
+        prompt: Some(Prompt::SignIn),
+        program: named,
+        points: None,
+        tier: None,
+        best_reward: None,
+        next_reward: None,
+        progress: None,
+        rewards: catalogue(program, None, now, language).rewards,
+        coupons: None,
+        referral: None,
+        ways_to_earn: ways(program, None, now, language),
+    }
+}
+
+fn excluded(named: HubProgram, coupons: Option<Coupons>) -> HubView {
+    HubView {
+        state: HubState::Excluded,
+        prompt: None,
+        program: named,
+        points: None,
+        tier: None,
+        best_reward: None,
+        next_reward: None,
+        progress: None,
+        rewards: Vec::new(),
+        coupons,
+        referral: None,
+        ways_to_earn: Vec::new(),
+    }
+}
+
+fn wallet(program: &CompiledProgram, visitor: &Visitor<'_>, now: Timestamp, language: &str) -> Coupons {
+    let views =
+        visitor.coupons.iter().map(|coupon| CouponView::new(coupon, visitor.profile, now).named(program, language));
+    let items: Vec<CouponView> = views
+        .filter(|coupon| {
+            matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Available | CouponStatus::Applied)
+        })
+        .collect();
+    Coupons { available: items.iter().filter(|coupon| coupon.status == CouponStatus::Available).count(), items }
+}
+
+/// The rules that show in the shop and work now; for someone known, those of their tier.
+fn ways(program: &CompiledProgram, known: Option<(&Account, Day)>, now: Timestamp, language: &str) -> Vec<WayView> {
+    let shown = program.program.rules.iter().filter_map(|rule| {
+        let way = rule.storefront.as_ref().filter(|way| way.visible)?;
+        let works = |compiled: &&CompiledRule| rule.status == RuleStatus::Active && compiled.covers(now);
+        let compiled = program.rules.get(&rule.id).filter(works)?;
+        let in_scope = known.is_none_or(|(account, _)| {
+            let tier = account.tier.current();
+            rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)))
+        });
+        let text = |text: &crate::text::Text| text.in_locale(language).to_owned();
+        in_scope.then(|| WayView {
+            rule: rule.id.clone(),
+            title: way.title.as_ref().map_or_else(|| rule.name.clone(), text),
+            description: way.description.as_ref().map(text),
+            icon_url: way.icon_url.clone(),
+            action_url: way.action_url.clone(),
+            points: fixed_points(&rule.then),
+            completed: known.is_some_and(|(account, today)| is_completed(compiled, account, today)),
+        })
+    });
+    shown.collect()
+}
+
+/// The spendable points of a firing; `None` when an amount decides, or there are none.
+fn fixed_points(effects: &[Effect]) -> Option<Points> {
+    let mut sum = Points::ZERO;
+    for effect in effects {
+        match effect {
+            Effect::Credit(amount) if amount.kind == EffectKind::Qualifying => {}
+            Effect::Credit(amount) => match amount.rate {
+                Rate::Points(points) => sum = sum.plus(points),
+                Rate::PerUnit(_) => return None,
+            },
+            _ => {}
+        }
+    }
+    sum.is_positive().then_some(sum)
+}
+
+/// True when a rule gives a member no more now: a total was reached, or a limit is used up.
+fn is_completed(rule: &CompiledRule, account: &Account, today: Day) -> bool {
+    let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation);
+    let Some(counter) = counter else { return false };
+    let (_, form) = rule.measure();
+    // Once a total is reached, no count makes it fire again.
+    let reached = form.is_cumulative() && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
+    let used_up = rule.rule.limit.iter().any(|limit| {
+        let used = counter.used(limit.per, limit.every, rule.period_start(limit, today));
+        match limit.bound {
+            Bound::Times(times) => used.times >= u64::from(times),
+            Bound::Points(points) => used.points >= points.get(),
+        }
+    });
+    reached || used_up
+}
+
+/// The forms of the points' name in a language: as they are, or those of the language, of English, of any.
+fn points_name(name: &Value, language: &str) -> Value {
+    let Value::Object(map) = name else { return name.clone() };
+    if !map.values().any(Value::is_object) {
+        return name.clone();
+    }
+    map.get(language).or_else(|| map.get("en")).or_else(|| map.values().next()).cloned().unwrap_or_default()
+}

@@ -1,0 +1,217 @@
+//! A member as shown: profile, tier, points.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::language::choose_language;
+use super::tier::{TierView, tier};
+use crate::account::{Account, Status, window_sum};
+use crate::ids::MemberId;
+use crate::member::{Attribute, BirthDate, Card, Consent, Email, Locale, Phone, Profile};
+use crate::points::Points;
+use crate::program::CompiledProgram;
+use crate::time::Day;
+
+/// A member, as every endpoint shows them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemberView {
+    /// The shop's own id; our own where the shop has given none.
+    pub id: String,
+    /// Our own id, always accepted in a path.
+    pub inner_id: MemberId,
+    /// How far they have come into the program.
+    pub status: Status,
+    /// The number of the loyalty card.
+    pub card: Option<Card>,
+    /// The e-mail address.
+    pub email: Option<Email>,
+    /// The phone number.
+    pub phone: Option<Phone>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// The day of birth.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub birth_date: Option<BirthDate>,
+    /// The language that they read.
+    pub locale: Option<Locale>,
+    /// What the merchant keeps besides, by name.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The lists that they subscribed to.
+    pub lists: BTreeSet<String>,
+    /// The merchant's tags.
+    pub tags: BTreeSet<String>,
+    /// What they agreed to, by name.
+    pub consent: BTreeMap<String, Consent>,
+    /// The tier; null in a program without tiers.
+    pub tier: Option<TierView>,
+    /// The points.
+    pub points: PointsView,
+    /// Their own referral code, once they have one.
+    pub referral_code: Option<String>,
+    /// The referral code that they came with.
+    pub referred_with: Option<String>,
+    /// When they became known.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When they enrolled.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub enrolled_at: Option<Timestamp>,
+    /// The last purchase, redemption or enrolment.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub last_activity_at: Option<Timestamp>,
+    /// The account's version, for `expected_version`.
+    pub version: u64,
+    /// True when an identifier that was sent belongs to someone else, and stays there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub identity_conflict: bool,
+}
+
+/// A member's points at a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PointsView {
+    /// Points that can be spent.
+    pub available: Points,
+    /// Points that are not spendable yet.
+    pub pending: Points,
+    /// Points set aside for reservations.
+    pub reserved: Points,
+    /// Points owed.
+    pub debt: Points,
+    /// Qualifying points in the window that tiers look at; without tiers, all.
+    pub qualifying: Points,
+    /// What expires when, the soonest first.
+    pub expiring: Vec<Expiring>,
+    /// Points from rules and awards, less what refunds took.
+    pub lifetime_earned: Points,
+    /// Points redeemed, less what came back.
+    pub lifetime_redeemed: Points,
+}
+
+/// Points that expire together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Expiring {
+    /// The last day on which they can be spent.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
+    #[serde(serialize_with = "date")]
+    pub on: Day,
+    /// How many.
+    pub points: Points,
+}
+
+/// The most dates that `expiring` lists; lots of one day are one.
+const MOST_DATES: usize = 12;
+
+impl MemberView {
+    /// A member at a moment, in the language that they read, else the program's.
+    pub fn new(
+        program: &CompiledProgram,
+        inner: &MemberId,
+        profile: &Profile,
+        account: &Account,
+        now: Timestamp,
+    ) -> Self {
+        let own = profile.locale.as_ref().map(Locale::as_str);
+        let language = choose_language(None, own, None, &program.program.locale);
+        Self::in_language(program, inner, profile, account, now, language)
+    }
+
+    /// A member at a moment, in a language.
+    pub fn in_language(
+        program: &CompiledProgram,
+        inner: &MemberId,
+        profile: &Profile,
+        account: &Account,
+        now: Timestamp,
+        language: &str,
+    ) -> Self {
+        let account = account.settled_at(program, now);
+        let today = today(program, &account, now);
+        let has_enrolled = matches!(account.status, Status::Member | Status::Excluded);
+        Self {
+            id: profile.id.as_ref().map_or_else(|| inner.to_string(), ToString::to_string),
+            inner_id: inner.clone(),
+            status: account.status,
+            card: profile.card.clone(),
+            email: profile.email.clone(),
+            phone: profile.phone.clone(),
+            first_name: profile.first_name.clone(),
+            last_name: profile.last_name.clone(),
+            birth_date: profile.birth_date,
+            locale: profile.locale.clone(),
+            attributes: profile.attributes.clone(),
+            lists: profile.lists.clone(),
+            tags: profile.tags.clone(),
+            consent: profile.consent.clone(),
+            tier: tier(program, &account, today, language),
+            points: points(program, &account, today),
+            referral_code: profile.referral_code.clone(),
+            referred_with: profile.referred_with.clone(),
+            created_at: profile.created_at,
+            // The profile notes it before the account is committed, so that no fault in between loses it.
+            enrolled_at: profile.enrolled_at.filter(|_| has_enrolled),
+            last_activity_at: account.last_activity,
+            version: account.version,
+            identity_conflict: false,
+        }
+    }
+
+    /// The same, telling whether an identifier that was sent belongs to someone else.
+    #[must_use]
+    pub fn with_conflict(self, identity_conflict: bool) -> Self {
+        Self { identity_conflict, ..self }
+    }
+}
+
+/// The points of an account that is settled to `today`.
+pub(super) fn points(program: &CompiledProgram, account: &Account, today: Day) -> PointsView {
+    let qualifying = program
+        .program
+        .tiers
+        .as_ref()
+        .map_or_else(|| account.qualifying_total(), |tiers| window_sum(tiers.window, &account.qualifying, today));
+    PointsView {
+        available: account.available(),
+        pending: account.pending(),
+        reserved: account.reserved(),
+        debt: account.debt,
+        qualifying,
+        expiring: expiring(account),
+        lifetime_earned: account.lifetime_earned,
+        lifetime_redeemed: account.lifetime_redeemed,
+    }
+}
+
+fn expiring(account: &Account) -> Vec<Expiring> {
+    let mut dates: BTreeMap<Day, Points> = BTreeMap::new();
+    for lot in account.lots.iter() {
+        if let Some(last) = lot.key.last_day() {
+            let points = dates.entry(last).or_default();
+            *points = points.plus(lot.points);
+        }
+    }
+    dates.into_iter().take(MOST_DATES).map(|(on, points)| Expiring { on, points }).collect()
+}
+
+/// The local day that a settled account stands on.
+pub(super) fn today(program: &CompiledProgram, account: &Account, now: Timestamp) -> Day {
+    account.settled.unwrap_or_else(|| Day::of(now, &program.zone))
+}
+
+/// Writes a day as `2026-03-01`; in storage it is a number.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with passes a reference")]
+pub(super) fn date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(day)
+}
+
+/// Writes a day or null.
+#[allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde's serialize_with passes a reference")]
+pub(super) fn optional_date<S: Serializer>(day: &Option<Day>, serializer: S) -> Result<S::Ok, S::Error> {
+    day.map(|day| day.to_string()).serialize(serializer)
+}

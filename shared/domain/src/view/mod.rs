@@ -1,0 +1,29 @@
+//! What callers see: pure functions from what is stored, and the time, to the JSON of `api.md`.
+//!
+//! One function makes each answer, so that every endpoint that shows a member, an entry, a receipt or a coupon shows the
+//! same. Accounts come in as they are stored; a view brings its own copy up to the moment.
+
+mod coupon;
+mod entry;
+mod explain;
+mod hub;
+mod language;
+mod member;
+mod receipt;
+mod reward;
+mod tier;
+
+pub use coupon::CouponView;
+pub use entry::{EntrySource, EntryView};
+pub use explain::{Explanation, explain_outcome, explain_skip};
+pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Visitor, WayView};
+pub use language::choose_language;
+pub use member::{Expiring, MemberView, PointsView};
+pub use receipt::{
+    DecisionView, FactStatus, IgnoredCoupon, OutcomeView, PreviewView, ReceiptView, RefundView, SkippedView,
+};
+pub use reward::{NextReward, Progress, RewardView};
+pub use tier::{KeepTier, NextTier, TierView};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! A receipt as shown: what was decided on it and on its refunds.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::explain::{explain_outcome, explain_skip};
+use crate::fact::Receipt;
+use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId};
+use crate::ledger::{Cause, Entry, MovementType, Rejection, SkipReason, TierMove};
+use crate::money::{Currency, Money};
+use crate::points::Both;
+
+/// How far an accepted fact has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FactStatus {
+    /// It is safe, and waits.
+    Accepted,
+    /// It was decided on.
+    Evaluated,
+    /// It could not be applied.
+    Rejected,
+}
+
+/// A receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceiptView {
+    /// As the shop numbered it.
+    pub id: ReceiptId,
+    /// How far it has come.
+    pub status: FactStatus,
+    /// When the purchase happened.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub occurred_at: Timestamp,
+    /// What was paid for goods; left out where only the decision is at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+    /// The receipt's currency; left out with the total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub currency: Option<Currency>,
+    /// What was decided, once it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionView>,
+    /// Its refunds; left out where only the decision is at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunds: Option<Vec<RefundView>>,
+}
+
+/// What was decided on a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DecisionView {
+    /// The points that the receipt earned.
+    pub points: Both,
+    /// The rules that fired.
+    pub outcomes: Vec<OutcomeView>,
+    /// The rules that it met but that gave nothing.
+    pub skipped: Vec<SkippedView>,
+    /// True when some of `skipped` were left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// The tier before and after; null without tiers.
+    pub tier: Option<TierMove>,
+    /// The program's coupons that it used.
+    pub coupons: Vec<CouponCode>,
+    /// The coupons that it named but could not use.
+    pub coupons_ignored: Vec<IgnoredCoupon>,
+    /// When it was decided.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub decided_at: Timestamp,
+    /// The version of the program that decided.
+    pub program_version: u32,
+}
+
+/// What a rule gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OutcomeView {
+    /// The rule.
+    pub rule: RuleId,
+    /// The version of the program in which it last changed.
+    pub rule_version: u32,
+    /// How often it fired.
+    pub firings: i64,
+    /// The points that it gave.
+    pub credits: Both,
+    /// The coupons that it gave.
+    pub rewards: Vec<CouponCode>,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+/// A rule that gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SkippedView {
+    /// The rule.
+    pub rule: RuleId,
+    /// Why.
+    pub reason: SkipReason,
+    /// How much was missing, as money or as a count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+/// A coupon that a receipt named but could not use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IgnoredCoupon {
+    /// Its code.
+    pub code: CouponCode,
+    /// Why.
+    pub reason: String,
+}
+
+/// A refund of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RefundView {
+    /// As the shop numbered it.
+    pub id: RefundId,
+    /// How far it has come.
+    pub status: FactStatus,
+    /// Why it could not be applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Rejection>,
+    /// What the receipt earned less by it; not positive.
+    pub points: Both,
+    /// The points that came back of those that paid for the order.
+    pub restored: Both,
+}
+
+/// What a receipt would earn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PreviewView {
+    /// The points that it would earn.
+    pub points: Both,
+    /// What would be decided; codes of coupons are not known before they are issued.
+    pub decision: DecisionView,
+}
+
+impl PreviewView {
+    /// What a decision that is not kept would give.
+    pub fn of(entry: &Entry) -> Self {
+        let mut decision = DecisionView::of(entry);
+        for outcome in &mut decision.outcomes {
+            outcome.rewards.clear();
+        }
+        Self { points: decision.points, decision }
+    }
+}
+
+impl ReceiptView {
+    /// A receipt with its refunds and the entries that were made of them so far.
+    pub fn new<'a>(receipt: &Receipt, refunds: impl IntoIterator<Item = &'a RefundId>, entries: &[Entry]) -> Self {
+        let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(id) if *id == receipt.id));
+        let refund = |id: &RefundId| {
+            let entry = entries
+                .iter()
+                .find(|entry| matches!(&entry.cause, Cause::Refund(of, refund) if *of == receipt.id && refund == id));
+            RefundView {
+                id: id.clone(),
+                status: status(entry),
+                reason: entry.and_then(|entry| entry.rejected),
+                points: entry.map(earned).unwrap_or_default(),
+                restored: entry.map(restored).unwrap_or_default(),
+            }
+        };
+        Self {
+            id: receipt.id.clone(),
+            status: status(decided),
+            occurred_at: receipt.occurred_at,
+            total: Some(Money::new(receipt.total, receipt.currency).to_string()),
+            currency: Some(receipt.currency),
+            decision: decided.map(DecisionView::of),
+            refunds: Some(refunds.into_iter().map(refund).collect()),
+        }
+    }
+
+    /// A receipt of which only the decision is at hand, for lists; `None` for another entry.
+    pub fn of_entry(entry: &Entry) -> Option<Self> {
+        let Cause::Receipt(id) = &entry.cause else { return None };
+        Some(Self {
+            id: id.clone(),
+            status: status(Some(entry)),
+            occurred_at: entry.at,
+            total: None,
+            currency: None,
+            decision: Some(DecisionView::of(entry)),
+            refunds: None,
+        })
+    }
+}
+
+impl DecisionView {
+    /// What an entry decided on its receipt.
+    pub fn of(entry: &Entry) -> Self {
+        let outcomes = entry.outcomes.iter().map(|outcome| OutcomeView {
+            rule: outcome.rule.clone(),
+            rule_version: outcome.rule_version,
+            firings: outcome.firings,
+            credits: outcome.credits(),
+            rewards: outcome.rewards.clone(),
+            text: explain_outcome(outcome).text,
+        });
+        let skipped = entry.skipped.iter().map(|skipped| SkippedView {
+            rule: skipped.rule.clone(),
+            reason: skipped.reason,
+            missing: skipped.missing.clone(),
+            text: explain_skip(skipped).text,
+        });
+        let ignored =
+            entry.ignored.iter().map(|(code, reason)| IgnoredCoupon { code: code.clone(), reason: reason.clone() });
+        Self {
+            points: earned(entry),
+            outcomes: outcomes.collect(),
+            skipped: skipped.collect(),
+            truncated: entry.truncated,
+            tier: entry.tier.clone(),
+            coupons: entry.coupons.clone(),
+            coupons_ignored: ignored.collect(),
+            decided_at: entry.decided_at,
+            program_version: entry.program_version,
+        }
+    }
+}
+
+/// What the rules gave for the fact itself; that points were released or expired on the occasion is no part of it.
+fn earned(entry: &Entry) -> Both {
+    entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.credits()))
+}
+
+fn restored(entry: &Entry) -> Both {
+    let restores = entry.movements.iter().filter(|movement| movement.kind == MovementType::Restore);
+    restores.fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))
+}
+
+fn status(entry: Option<&Entry>) -> FactStatus {
+    match entry {
+        None => FactStatus::Accepted,
+        Some(entry) if entry.rejected.is_some() => FactStatus::Rejected,
+        Some(_) => FactStatus::Evaluated,
+    }
+}

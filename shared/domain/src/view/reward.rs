@@ -1,0 +1,145 @@
+//! The catalogue as one member sees it, and how far the next reward is.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::account::Account;
+use crate::decide::{RedemptionFault, may_redeem};
+use crate::ids::RewardId;
+use crate::points::Points;
+use crate::program::{CompiledProgram, Reward, RewardType};
+
+/// A reward of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RewardView {
+    /// Which.
+    pub id: RewardId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// What kind of advantage it gives.
+    #[serde(rename = "type")]
+    pub kind: RewardType,
+    /// What it costs.
+    pub cost: Points,
+    /// Its picture.
+    pub image_url: Option<String>,
+    /// True when this member can redeem it now, as far as is known without asking its stock.
+    pub redeemable: bool,
+    /// Why not: the error that redeeming it would be answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+/// The cheapest reward above the balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NextReward {
+    /// The reward.
+    #[serde(flatten)]
+    pub reward: RewardView,
+    /// How many more points it takes.
+    pub missing: Points,
+    /// How much of its cost is there, 0 to 1.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub progress: Progress,
+}
+
+/// How much of a cost is there, in ten-thousandths; written as a number from 0 to 1. It is 1 only when all is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress(u32);
+
+impl Progress {
+    const WHOLE: u32 = 10_000;
+    /// All of it.
+    pub const COMPLETE: Self = Self(Self::WHOLE);
+
+    /// The part of `cost` that `available` is.
+    pub fn of(available: Points, cost: Points) -> Self {
+        if !cost.is_positive() || available >= cost {
+            return Self::COMPLETE;
+        }
+        let available = i128::from(available.get().max(0));
+        let part = available * i128::from(Self::WHOLE) / i128::from(cost.get());
+        Self(u32::try_from(part).unwrap_or(0))
+    }
+}
+
+impl Serialize for Progress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A ratio for a progress bar, made from its decimal digits: no arithmetic on floats is needed.
+        let digits = format!("{}.{:04}", self.0 / Self::WHOLE, self.0 % Self::WHOLE);
+        serializer.serialize_f64(digits.parse().unwrap_or_default())
+    }
+}
+
+/// What a member can have: every reward that is on offer, the best they can afford, the next one.
+pub(super) struct Catalogue {
+    pub rewards: Vec<RewardView>,
+    pub best: Option<RewardView>,
+    pub next: Option<NextReward>,
+    pub progress: Progress,
+}
+
+/// The catalogue for an account that is settled; `None` for someone unknown.
+pub(super) fn catalogue(
+    program: &CompiledProgram,
+    account: Option<&Account>,
+    now: Timestamp,
+    language: &str,
+) -> Catalogue {
+    let on_offer: Vec<(&Reward, Option<RedemptionFault>)> = program
+        .program
+        .rewards
+        .iter()
+        .filter(|reward| is_on_offer(program, reward, now))
+        .map(|reward| (reward, account.and_then(|account| may_redeem(program, account, reward, now).err())))
+        .collect();
+    let available = account.map_or(Points::ZERO, Account::available);
+    let show = |reward: &Reward, fault: Option<&RedemptionFault>| {
+        let missing = reward.cost.minus(available);
+        let fault = fault.map(RedemptionFault::slug);
+        let short = missing.is_positive().then(|| RedemptionFault::InsufficientPoints { missing }.slug());
+        let reason = account.and(fault.or(short));
+        RewardView {
+            id: reward.id.clone(),
+            name: reward.name.in_locale(language).to_owned(),
+            description: reward.description.as_ref().map(|text| text.in_locale(language).to_owned()),
+            kind: reward.kind,
+            cost: reward.cost,
+            image_url: reward.image_url.clone(),
+            redeemable: account.is_some() && reason.is_none(),
+            reason,
+        }
+    };
+    let eligible =
+        || on_offer.iter().filter(|(_, fault)| account.is_some() && fault.is_none()).map(|(reward, _)| *reward);
+    let best = eligible()
+        .filter(|reward| reward.cost <= available)
+        .min_by_key(|reward| (reward.rank.unwrap_or(u32::MAX), Reverse(reward.cost)));
+    let next = eligible()
+        .filter(|reward| reward.cost > available)
+        .min_by_key(|reward| (reward.cost, reward.rank.unwrap_or(u32::MAX)));
+    let next = next.map(|reward| NextReward {
+        reward: show(reward, None),
+        missing: reward.cost.minus(available),
+        progress: Progress::of(available, reward.cost),
+    });
+    Catalogue {
+        rewards: on_offer.iter().map(|(reward, fault)| show(reward, fault.as_ref())).collect(),
+        best: best.map(|reward| show(reward, None)),
+        progress: next.as_ref().map_or(Progress::COMPLETE, |next| next.progress),
+        next,
+    }
+}
+
+/// True when points can buy it now, whosever they are.
+fn is_on_offer(program: &CompiledProgram, reward: &Reward, now: Timestamp) -> bool {
+    let started = reward.starts_at.is_none_or(|at| at.at(&program.zone) <= now);
+    let over = reward.ends_at.is_some_and(|at| at.at(&program.zone) <= now);
+    started && !over && reward.cost.is_positive()
+}

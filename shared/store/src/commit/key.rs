@@ -1,0 +1,78 @@
+//! The keys of entries.
+
+use jiff::Timestamp;
+use tessera_domain::ids::{ReceiptId, RefundId};
+
+use crate::keys;
+
+/// The key of an entry within its member: made from the fact alone, so that a fact has exactly one entry. Entries sort by
+/// the time of their fact; a refund's key extends its receipt's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKey(String);
+
+impl EntryKey {
+    /// A receipt's decision. `at` is when the receipt occurred.
+    pub fn receipt(at: Timestamp, receipt: &ReceiptId) -> Self {
+        Self(keys::receipt_entry(at, receipt))
+    }
+
+    /// A refund of a receipt. `receipt_at` is when the *receipt* occurred.
+    pub fn refund(receipt_at: Timestamp, receipt: &ReceiptId, refund: &RefundId) -> Self {
+        Self(keys::refund_entry(receipt_at, receipt, refund))
+    }
+
+    /// A redemption, or another change of a coupon that moves points. `natural` is what repeats of the same call share:
+    /// the idempotency key, or code and action; `at` the time of the call's first attempt.
+    pub fn coupon(at: Timestamp, natural: &str) -> Self {
+        Self(keys::other_entry(at, 'C', natural))
+    }
+
+    /// An adjustment; as [`EntryKey::coupon`].
+    pub fn adjustment(at: Timestamp, natural: &str) -> Self {
+        Self(keys::other_entry(at, 'A', natural))
+    }
+
+    /// Enrolment. It is the account's status that lets it happen once.
+    pub fn enrollment(at: Timestamp) -> Self {
+        Self(keys::other_entry(at, 'N', "enrollment"))
+    }
+
+    /// The key as text: what identifies the entry among the member's, and where a list continues.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A key that was given out as text; `None` for a text that no entry has as key.
+    pub fn from_text(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        text.starts_with(keys::ENTRIES).then_some(Self(text))
+    }
+
+    /// True for a receipt's own decision, not those of its refunds.
+    pub(crate) fn is_receipt(&self) -> bool {
+        let mut parts = self.0.split('#').skip(2);
+        parts.next() == Some("R") && parts.next().is_some() && parts.next() == Some("") && parts.next().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipts_key_is_told_from_its_refunds() {
+        let receipt = ReceiptId::new("R#1").unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        assert!(EntryKey::receipt(at, &receipt).is_receipt());
+        assert!(!EntryKey::refund(at, &receipt, &RefundId::new("R").unwrap()).is_receipt());
+        assert!(!EntryKey::coupon(at, "R").is_receipt());
+        assert!(!EntryKey::enrollment(at).is_receipt());
+    }
+
+    #[test]
+    fn only_texts_of_entries_are_keys() {
+        let key = EntryKey::adjustment(Timestamp::UNIX_EPOCH, "x");
+        assert_eq!(EntryKey::from_text(key.as_str()), Some(key));
+        assert_eq!(EntryKey::from_text("account"), None);
+    }
+}

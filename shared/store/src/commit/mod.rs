@@ -1,0 +1,193 @@
+//! The only ledger write: one transaction with the entry, the account and whatever the decision grants.
+
+mod key;
+mod stock;
+mod transaction;
+
+pub use key::EntryKey;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use tessera_domain::account::Account;
+use tessera_domain::coupon::Coupon;
+use tessera_domain::decide::{Decision, Seed};
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
+use tessera_domain::ledger::Entry;
+use tessera_domain::program::CompiledProgram;
+
+use self::stock::Stocks;
+use self::transaction::Attempt;
+use crate::{Store, StoreError, random, retry};
+
+/// What is to be decided, and what the decision must see besides the account.
+#[derive(Debug, Clone)]
+pub struct Commit<'a> {
+    /// The tenant.
+    pub program: &'a ProgramId,
+    /// Its configuration: where the stocks of rewards are looked up.
+    pub config: &'a CompiledProgram,
+    /// Whose account it is.
+    pub member: &'a MemberId,
+    /// The entry's key: there is exactly one entry under it, for ever.
+    pub key: &'a EntryKey,
+    /// Coupons that the decision must see; empty for none, which costs nothing.
+    pub coupons: &'a [CouponCode],
+    /// A receipt whose entries (its decision and its refunds) the decision must see, with its time; and every coupon of
+    /// the member that undoing them may touch. `None` for none, which costs nothing.
+    pub history: Option<(Timestamp, &'a ReceiptId)>,
+}
+
+impl<'a> Commit<'a> {
+    /// A decision that needs to see the account alone.
+    pub fn new(program: &'a ProgramId, config: &'a CompiledProgram, member: &'a MemberId, key: &'a EntryKey) -> Self {
+        Self { program, config, member, key, coupons: &[], history: None }
+    }
+}
+
+/// What a decision is made from, read anew for each attempt.
+#[derive(Debug, Clone)]
+pub struct Seen<'a> {
+    /// The account; a blank visitor's of version 0 when nothing is stored.
+    pub account: &'a Account,
+    /// Fresh randomness.
+    pub seed: Seed,
+    /// Rewards whose stock turned out to be used up.
+    pub out_of_stock: &'a BTreeSet<RewardId>,
+    /// The coupons that were asked for and exist, whoever's they are; with a history, also the member's that it may touch.
+    pub coupons: &'a [Coupon],
+    /// The entries of the receipt that was asked for, by sequence.
+    pub history: &'a [Entry],
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Committed {
+    /// The decision was written now.
+    Now(Box<Decision>),
+    /// It had been written before, by this caller or another; this is the entry that stands.
+    Already(Box<Entry>),
+}
+
+impl Committed {
+    /// The entry that stands.
+    pub fn entry(&self) -> &Entry {
+        match self {
+            Self::Now(decision) => &decision.entry,
+            Self::Already(entry) => entry,
+        }
+    }
+}
+
+/// Why nothing was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError<E> {
+    /// The decision was refused, and nothing is written.
+    #[error("the decision was refused")]
+    Refused(E),
+    /// The store failed; whether it was written is unknown, and committing again tells.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Loads the account, decides, and writes all that follows in one transaction, or nothing. When someone else wrote
+    /// the account, a coupon or a code meanwhile, or a stock is used up, all is read and decided anew. One strongly
+    /// consistent read and one transaction when nothing interferes.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`] with the error of `decide`; [`CommitError::Store`] when DynamoDB fails or others keep
+    /// being faster.
+    pub async fn commit<E, F>(&self, commit: &Commit<'_>, decide: F) -> Result<Committed, CommitError<E>>
+    where
+        F: Fn(&Seen<'_>) -> Result<Decision, E>,
+    {
+        let mut stocks = Stocks::default();
+        for attempt in 0..retry::TRIES {
+            if attempt > 0 {
+                retry::pause(attempt).await;
+            }
+            let loaded = self.load_for(commit).await?;
+            let fresh = random::seed()?;
+            let seen = Seen {
+                account: &loaded.account,
+                seed: fresh,
+                out_of_stock: &stocks.out.clone(),
+                coupons: &loaded.coupons,
+                history: &loaded.history,
+            };
+            let decision = match decide(&seen) {
+                Ok(decision) => decision,
+                // What a repeated call wants may be impossible just because the first one did it.
+                Err(refused) => {
+                    let entry = self.get_entry(commit.program, commit.member, commit.key).await?;
+                    return entry.map(|entry| Committed::Already(Box::new(entry))).ok_or(CommitError::Refused(refused));
+                }
+            };
+            let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
+            let start = u32::from(fresh.0[0]);
+            let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
+            let version = loaded.account.version;
+            match self.write_decision(commit, version, &loaded.packed, &decision, &takes).await? {
+                Attempt::Written => return Ok(Committed::Now(Box::new(decision))),
+                Attempt::Exists(entry) => return Ok(Committed::Already(entry)),
+                Attempt::Again => {}
+                Attempt::UsedUp(rewards) => {
+                    for reward in rewards {
+                        self.look_at_stock(commit.program, &reward, &mut stocks).await?;
+                    }
+                }
+            }
+        }
+        Err(StoreError::Contended { operation: "committing a decision", tries: retry::TRIES }.into())
+    }
+
+    /// Reads what a decision must see. The account comes first: whatever is read after it and then changes, changes it.
+    async fn load_for(&self, commit: &Commit<'_>) -> Result<Loaded, StoreError> {
+        let Commit { program, member, .. } = commit;
+        let account = self.get_account(program, member).await?.unwrap_or_default();
+        let mut history = Vec::new();
+        let mut stored = self.coupons_by_code(program, commit.coupons).await?;
+        if let Some((at, receipt)) = commit.history {
+            let entries = self.receipt_entries(program, member, at, receipt).await?;
+            history.extend(entries.into_iter().map(|stored| stored.entry));
+            let concerned = concerned_coupons(&account, &history);
+            if !concerned.is_empty() {
+                let all = self.all_coupons(program, member).await?;
+                stored.extend(all.into_iter().filter(|stored| concerned.contains(&stored.coupon.code)));
+            }
+        }
+        let mut packed = BTreeMap::new();
+        let mut coupons = Vec::new();
+        for stored in stored {
+            if packed.insert(stored.coupon.code.clone(), stored.packed).is_none() {
+                coupons.push(stored.coupon);
+            }
+        }
+        Ok(Loaded { account, history, coupons, packed })
+    }
+}
+
+/// What was read for a decision.
+struct Loaded {
+    account: Account,
+    history: Vec<Entry>,
+    coupons: Vec<Coupon>,
+    /// The coupons' bytes, which their change is conditional on.
+    packed: BTreeMap<CouponCode, Vec<u8>>,
+}
+
+/// The coupons that undoing some entries may touch: those that a receipt used, those that its rules gave, and, since the
+/// latest firings of a cumulative measure go first, those that the same rules gave on any receipt.
+fn concerned_coupons(account: &Account, history: &[Entry]) -> BTreeSet<CouponCode> {
+    let mut codes = BTreeSet::new();
+    for entry in history {
+        codes.extend(entry.coupons.iter().cloned());
+        for outcome in &entry.outcomes {
+            codes.extend(outcome.rewards.iter().cloned());
+            let runs = account.counters.get(&outcome.rule).into_iter().flat_map(|counter| &counter.runs);
+            codes.extend(runs.flat_map(|run| run.coupons.iter().cloned()));
+        }
+    }
+    codes
+}

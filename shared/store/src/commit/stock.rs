@@ -1,0 +1,155 @@
+//! Stocks: how many of a reward were issued, spread over counters so that many can take at once.
+//!
+//! A stock of `n` has min(16, n) counters, each with its share of `n`; a unit is taken by raising one of them while it is
+//! below its share. Nobody sees more than one counter on the way, so none is ever oversold; whoever finds their counter
+//! used up looks at all of them. Raising a stock raises the shares. Lowering it lowers them, and counts only what its
+//! remaining counters issued.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tessera_domain::ids::{ProgramId, RewardId};
+
+use crate::items::{Reader, name};
+use crate::{Store, StoreError, keys};
+
+const READ: &str = "reading a stock";
+const MOST_SHARDS: u32 = 16;
+
+/// Units of a reward to be taken from one counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Take {
+    pub reward: RewardId,
+    pub shard: u32,
+    pub units: u32,
+    /// What the counter may hold at most so that the units still fit into its share.
+    pub most_before: u32,
+}
+
+/// What is known of stocks in the course of one commit.
+#[derive(Debug, Default)]
+pub(super) struct Stocks {
+    /// What each counter holds, of the rewards for which that had to be looked up.
+    issued: BTreeMap<RewardId, Vec<u32>>,
+    /// The rewards that are used up.
+    pub out: BTreeSet<RewardId>,
+}
+
+const fn shards(stock: u32) -> u32 {
+    if stock < MOST_SHARDS { stock } else { MOST_SHARDS }
+}
+
+/// The share of a counter; zero for one that a stock does not have.
+const fn share(stock: u32, shard: u32) -> u32 {
+    let shards = shards(stock);
+    if shard >= shards { 0 } else { stock / shards + (shard < stock % shards) as u32 }
+}
+
+impl Stocks {
+    /// Chooses the counters that give `units` of a reward, beginning anywhere; `None`, remembered in `out`, when there
+    /// are not so many.
+    fn choose(&mut self, reward: &RewardId, stock: u32, units: u32, start: u32) -> Option<Vec<Take>> {
+        let issued = self.issued.get(reward);
+        let mut left = units;
+        let mut takes = Vec::new();
+        for shard in (0..shards(stock)).map(|step| (start % shards(stock) + step) % shards(stock)) {
+            let before = issued.and_then(|issued| issued.get(shard as usize)).copied().unwrap_or(0);
+            let share = share(stock, shard);
+            let units = share.saturating_sub(before).min(left);
+            if units > 0 {
+                left -= units;
+                takes.push(Take { reward: reward.clone(), shard, units, most_before: share - units });
+            }
+            if left == 0 {
+                return Some(takes);
+            }
+        }
+        self.out.insert(reward.clone());
+        None
+    }
+
+    /// Chooses the counters for all rewards of a decision (one for each unit); `None` when one of them is used up.
+    pub(super) fn choose_all(
+        &mut self,
+        wanted: &[RewardId],
+        stock_of: impl Fn(&RewardId) -> Option<u32>,
+        start: u32,
+    ) -> Option<Vec<Take>> {
+        let mut units: BTreeMap<&RewardId, u32> = BTreeMap::new();
+        for reward in wanted {
+            *units.entry(reward).or_default() += 1;
+        }
+        let mut takes = Vec::new();
+        for (reward, units) in units {
+            // Without a bound nothing has to be counted.
+            if let Some(stock) = stock_of(reward) {
+                takes.extend(self.choose(reward, stock, units, start)?);
+            }
+        }
+        Some(takes)
+    }
+}
+
+impl Store {
+    /// Looks at all counters of a reward, after one of them was used up.
+    pub(super) async fn look_at_stock(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        stocks: &mut Stocks,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<_> = (0..MOST_SHARDS).map(|shard| keys::stock(program, reward, shard)).collect();
+        let items = self.get_many(READ, &self.tables.members, &keys, true).await?;
+        let mut issued = vec![0; keys.len()];
+        for item in &items {
+            let reader = Reader::new(READ, item);
+            let partition = reader.text(name::PK)?;
+            if let Some(shard) = keys.iter().position(|key| key.pk == partition) {
+                issued[shard] = reader.number(name::ISSUED)?;
+            }
+        }
+        stocks.issued.insert(reward.clone(), issued);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reward() -> RewardId {
+        RewardId::new("five-off").unwrap()
+    }
+
+    #[test]
+    fn the_shares_are_the_stock() {
+        for stock in [0, 1, 5, 15, 16, 17, 100, 1_000_003] {
+            assert_eq!((0..MOST_SHARDS).map(|shard| share(stock, shard)).sum::<u32>(), stock);
+        }
+    }
+
+    #[test]
+    fn units_are_taken_wherever_there_are_some() {
+        let mut stocks = Stocks::default();
+        let takes = stocks.choose_all(&vec![reward(); 5], |_| Some(5), 3).unwrap();
+        assert_eq!(takes.iter().map(|take| take.shard).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);
+        assert!(takes.iter().all(|take| take.units == 1 && take.most_before == 0));
+        let takes = stocks.choose_all(&vec![reward(); 3], |_| Some(1000), 20).unwrap();
+        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, most_before: 60 }]);
+    }
+
+    #[test]
+    fn a_stock_that_is_used_up_is_remembered() {
+        let mut stocks = Stocks::default();
+        assert_eq!(stocks.choose_all(&vec![reward(); 6], |_| Some(5), 0), None);
+        assert_eq!(stocks.out, BTreeSet::from([reward()]));
+        let mut stocks = Stocks { issued: BTreeMap::from([(reward(), vec![1, 1, 0, 1, 1])]), ..Stocks::default() };
+        let take = Take { reward: reward(), shard: 2, units: 1, most_before: 0 };
+        assert_eq!(stocks.choose_all(&[reward()], |_| Some(5), 4).unwrap(), [take]);
+        assert_eq!(stocks.choose_all(&vec![reward(); 2], |_| Some(5), 4), None);
+    }
+
+    #[test]
+    fn a_reward_without_a_stock_is_not_counted() {
+        assert_eq!(Stocks::default().choose_all(&[reward()], |_| None, 0).unwrap(), []);
+    }
+}

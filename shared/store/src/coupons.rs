@@ -1,0 +1,157 @@
+//! Coupons: by code, and changes of state that move no points.
+
+use tessera_domain::coupon::Coupon;
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
+
+use crate::calls::Range;
+use crate::items::{Item, Reader, bytes, item, name, packed};
+use crate::keys::{self, COUPONS, Key};
+use crate::read::Page;
+use crate::writes::{Write, Written};
+use crate::{Store, StoreError, retry};
+
+const READ: &str = "reading coupons";
+const CHANGE: &str = "changing a coupon";
+
+/// A coupon as it was read, with the bytes that a later change is conditional on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredCoupon {
+    pub coupon: Coupon,
+    pub packed: Vec<u8>,
+}
+
+impl StoredCoupon {
+    fn read(item: &Item) -> Result<Self, StoreError> {
+        let reader = Reader::new(READ, item);
+        Ok(Self { coupon: reader.body()?, packed: reader.bytes(name::BODY)?.to_vec() })
+    }
+}
+
+/// Why a coupon was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CouponError<E> {
+    /// No such coupon in this program.
+    #[error("there is no such coupon")]
+    Unknown,
+    /// The change was refused.
+    #[error("the change was refused")]
+    Refused(E),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// A coupon by its code, strongly consistent (two reads).
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn get_coupon(&self, program: &ProgramId, code: &CouponCode) -> Result<Option<Coupon>, StoreError> {
+        let found = self.coupons_by_code(program, std::slice::from_ref(code)).await?;
+        Ok(found.into_iter().next().map(|stored| stored.coupon))
+    }
+
+    /// A member's coupons, the latest issued first. `cursor` is the previous page's `next`.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn coupons(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<Coupon>, StoreError> {
+        let range = Range {
+            backwards: true,
+            limit: Some(limit),
+            after: cursor.filter(|cursor| cursor.starts_with(COUPONS)),
+            ..Range::all(keys::member_partition(program, member), COUPONS)
+        };
+        let (items, next) = self.page(READ, &self.tables.members, &range).await?;
+        let items = items.iter().map(|item| StoredCoupon::read(item).map(|stored| stored.coupon));
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+    }
+
+    /// Changes a coupon without moving points (apply, release, use): `change` sees it as it is and says what it becomes;
+    /// when that is the same, nothing is written. Someone else's change in between makes it see the coupon anew.
+    ///
+    /// # Errors
+    /// [`CouponError::Unknown`] without such a coupon, [`CouponError::Refused`] with the error of `change`.
+    pub async fn change_coupon<E, F>(
+        &self,
+        program: &ProgramId,
+        code: &CouponCode,
+        change: F,
+    ) -> Result<Coupon, CouponError<E>>
+    where
+        F: Fn(&Coupon) -> Result<Coupon, E>,
+    {
+        for attempt in 0..retry::TRIES {
+            if attempt > 0 {
+                retry::pause(attempt).await;
+            }
+            let found = self.coupons_by_code(program, std::slice::from_ref(code)).await?;
+            let Some(StoredCoupon { coupon, packed }) = found.into_iter().next() else {
+                return Err(CouponError::Unknown);
+            };
+            let after = change(&coupon).map_err(CouponError::Refused)?;
+            if after == coupon {
+                return Ok(coupon);
+            }
+            let write = self.coupon_write(CHANGE, program, packed, &after)?;
+            if self.write(CHANGE, &write).await? == Written::Done {
+                return Ok(after);
+            }
+        }
+        Err(StoreError::Contended { operation: CHANGE, tries: retry::TRIES }.into())
+    }
+
+    /// Those of some codes that exist, strongly consistent: first where they are, then what they are.
+    pub(crate) async fn coupons_by_code(
+        &self,
+        program: &ProgramId,
+        codes: &[CouponCode],
+    ) -> Result<Vec<StoredCoupon>, StoreError> {
+        if codes.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A batch refuses a key that it names twice.
+        let guards: std::collections::BTreeSet<Key> =
+            codes.iter().map(|code| keys::coupon_guard(program, code)).collect();
+        let guards: Vec<Key> = guards.into_iter().collect();
+        let guards = self.get_many(READ, &self.tables.members, &guards, true).await?;
+        let places = guards.iter().map(|guard| {
+            let reader = Reader::new(READ, guard);
+            let member: MemberId = reader.parsed(name::MEMBER)?;
+            Ok(Key { pk: keys::member_partition(program, &member), sk: reader.text(name::LEADS_TO)?.to_owned() })
+        });
+        let places = places.collect::<Result<Vec<_>, StoreError>>()?;
+        let items = self.get_many(READ, &self.tables.members, &places, true).await?;
+        items.iter().map(StoredCoupon::read).collect()
+    }
+
+    /// All coupons of a member, strongly consistent.
+    pub(crate) async fn all_coupons(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+    ) -> Result<Vec<StoredCoupon>, StoreError> {
+        let range = Range::all(keys::member_partition(program, member), COUPONS);
+        let items = self.range(READ, &self.tables.members, range).await?;
+        items.iter().map(StoredCoupon::read).collect()
+    }
+
+    /// The write that replaces a coupon, provided that its bytes are still these.
+    pub(crate) fn coupon_write(
+        &self,
+        operation: &'static str,
+        program: &ProgramId,
+        before: Vec<u8>,
+        after: &Coupon,
+    ) -> Result<Write, StoreError> {
+        let place = keys::coupon(program, &after.member, after.issued_at, &after.code);
+        let after = item(&place, [(name::BODY, bytes(packed(operation, after)?))]);
+        Ok(Write::put(&self.tables.members, after).when("b = :before").value(":before", bytes(before)))
+    }
+}

@@ -1,0 +1,143 @@
+//! Attributes: their names, and how values become items and items values.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tessera_domain::pack::{pack, unpack};
+
+use crate::StoreError;
+use crate::keys::Key;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The names of attributes. They are short because they count in an item's size; the expressions that use them name them
+/// literally, so none is a reserved word.
+pub(crate) mod name {
+    pub const PK: &str = "pk";
+    pub const SK: &str = "sk";
+    /// The packed body.
+    pub const BODY: &str = "b";
+    /// A version, raised with every write.
+    pub const VERSION: &str = "v";
+    /// The inner id of a member.
+    pub const MEMBER: &str = "m";
+    /// A sort key that a guard leads to.
+    pub const LEADS_TO: &str = "k";
+    /// When a fact was accepted, a version came into force, a call began; milliseconds.
+    pub const SINCE: &str = "t";
+    /// On a refund or a marker: it waits.
+    pub const WAITS: &str = "w";
+    /// On a receipt: it was anonymous, and claimed later.
+    pub const CLAIMED: &str = "o";
+    /// On a receipt: the refunds that came before.
+    pub const EARLY: &str = "f";
+    /// On a stock: how many were issued.
+    pub const ISSUED: &str = "issued";
+    /// On a profile: the guards that lead to it.
+    pub const GUARDS: &str = "g";
+    /// When DynamoDB may delete the item; seconds.
+    pub const TTL: &str = "ttl";
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "numbers are copied")]
+pub(crate) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn bytes(value: impl Into<Vec<u8>>) -> AttributeValue {
+    AttributeValue::B(Blob::new(value.into()))
+}
+
+pub(crate) fn moment(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}
+
+/// A key as an item's key attributes.
+pub(crate) fn key(key: &Key) -> Item {
+    HashMap::from([(name::PK.to_owned(), text(&*key.pk)), (name::SK.to_owned(), text(&*key.sk))])
+}
+
+/// An item of a key and attributes.
+pub(crate) fn item<const N: usize>(of: &Key, attributes: [(&str, AttributeValue); N]) -> Item {
+    let mut item = key(of);
+    item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    item
+}
+
+/// Packs a value.
+pub(crate) fn packed<T: Serialize>(operation: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    pack(value).map_err(StoreError::packed(operation))
+}
+
+/// Reads attributes of an item, naming the operation in errors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    operation: &'static str,
+    item: &'a Item,
+}
+
+impl<'a> Reader<'a> {
+    pub const fn new(operation: &'static str, item: &'a Item) -> Self {
+        Self { operation, item }
+    }
+
+    fn fault(self, attribute: &'static str) -> StoreError {
+        StoreError::Item { operation: self.operation, attribute }
+    }
+
+    /// True when it has the attribute.
+    pub fn has(self, attribute: &str) -> bool {
+        self.item.contains_key(attribute)
+    }
+
+    pub fn text(self, attribute: &'static str) -> Result<&'a str, StoreError> {
+        let value = self.item.get(attribute).and_then(|value| value.as_s().ok());
+        value.map(String::as_str).ok_or_else(|| self.fault(attribute))
+    }
+
+    /// A text of a type of its own; an item without it is not one.
+    pub fn parsed<T: std::str::FromStr>(self, attribute: &'static str) -> Result<T, StoreError> {
+        self.text(attribute)?.parse().map_err(|_| self.fault(attribute))
+    }
+
+    pub fn number<T: std::str::FromStr>(self, attribute: &'static str) -> Result<T, StoreError> {
+        let value = self.item.get(attribute).and_then(|value| value.as_n().ok());
+        value.and_then(|value| value.parse().ok()).ok_or_else(|| self.fault(attribute))
+    }
+
+    pub fn moment(self, attribute: &'static str) -> Result<Timestamp, StoreError> {
+        Timestamp::from_millisecond(self.number(attribute)?).map_err(|_| self.fault(attribute))
+    }
+
+    pub fn bytes(self, attribute: &'static str) -> Result<&'a [u8], StoreError> {
+        let value = self.item.get(attribute).and_then(|value| value.as_b().ok());
+        value.map(AsRef::as_ref).ok_or_else(|| self.fault(attribute))
+    }
+
+    /// The value that the body holds.
+    pub fn body<T: DeserializeOwned>(self) -> Result<T, StoreError> {
+        unpack(self.bytes(name::BODY)?).map_err(StoreError::packed(self.operation))
+    }
+
+    /// A list or a set of texts; empty when there is none.
+    pub fn texts(self, attribute: &'static str) -> Result<Vec<String>, StoreError> {
+        match self.item.get(attribute) {
+            None => Ok(Vec::new()),
+            Some(AttributeValue::Ss(texts)) => Ok(texts.clone()),
+            Some(AttributeValue::L(values)) => {
+                let texts = values.iter().map(|value| value.as_s().cloned());
+                texts.collect::<Result<_, _>>().map_err(|_| self.fault(attribute))
+            }
+            Some(_) => Err(self.fault(attribute)),
+        }
+    }
+}

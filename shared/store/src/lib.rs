@@ -1,0 +1,63 @@
+//! DynamoDB: keys, items, the one commit path, reads. Nothing but this crate knows a key or an attribute's name.
+//!
+//! [`Store::commit`] is the only code that writes a ledger. `facts` keeps what shops report, `members` who the customers
+//! are, `programs` the configuration (and [`ProgramCache`] the copy that a warm function works with), `idempotency` the
+//! answers that a repeated call gets again. `keys` builds every key, `items` every attribute.
+
+mod calls;
+mod commit;
+mod coupons;
+mod error;
+mod facts;
+mod hashes;
+mod idempotency;
+mod items;
+mod keys;
+mod members;
+mod programs;
+mod random;
+mod read;
+mod retry;
+mod scan;
+mod secrets;
+mod writes;
+
+pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
+pub use coupons::CouponError;
+pub use error::StoreError;
+pub use facts::{Claim, FactImage, PutReceipt, PutRefund, StoredReceipt, StoredRefund};
+pub use idempotency::{Begin, StoredAnswer};
+pub use members::{Identified, IdentityError, Known};
+pub use programs::{
+    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, NewApiKey, NewProgram, ProgramCache, PutProgramError,
+    StorefrontSecrets,
+};
+pub use random::seed;
+pub use read::{Page, StoredEntry};
+pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
+pub use secrets::SecretsKey;
+
+/// The names of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Accounts, profiles, entries, coupons, guards, stocks.
+    pub members: String,
+    /// Receipts and refunds, as they came.
+    pub facts: String,
+    /// Configuration, keys, idempotency.
+    pub programs: String,
+}
+
+/// The tables of Tessera. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dynamodb: aws_sdk_dynamodb::Client,
+    tables: std::sync::Arc<Tables>,
+}
+
+impl Store {
+    /// The store behind a client.
+    pub fn new(dynamodb: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
+        Self { dynamodb, tables: std::sync::Arc::new(tables) }
+    }
+}

@@ -1,0 +1,16 @@
+//! Programs: configuration by version, API keys, storefront secrets.
+
+mod api_keys;
+mod cache;
+mod create;
+mod document;
+mod head;
+mod put;
+mod storefront;
+
+pub use api_keys::{ApiKey, FoundKey, NewApiKey};
+pub use cache::{ActiveProgram, ProgramCache};
+pub use create::{CreateProgramError, NewProgram};
+pub use head::Head;
+pub use put::PutProgramError;
+pub use storefront::StorefrontSecrets;

@@ -1,0 +1,58 @@
+//! One DynamoDB for each test, in memory, behind a real SDK client.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use dynoxide::Database;
+use tessera_store::{Store, Tables};
+
+use crate::interference::{Interference, Wire};
+
+pub struct Bench {
+    pub store: Store,
+    pub dynamodb: Client,
+    /// What happens to calls on their way, and what they cost.
+    pub wire: Arc<Interference>,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Bench {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let database = Database::memory().unwrap();
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
+            let _ = stopped.await;
+        }));
+        let wire = Arc::new(Interference::default());
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(format!("http://{address}"))
+            .region(Region::new("eu-south-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .interceptor(Wire(Arc::clone(&wire)))
+            .build();
+        let dynamodb = Client::from_conf(config);
+        let tables =
+            Tables { members: "members".to_owned(), facts: "facts".to_owned(), programs: "programs".to_owned() };
+        for table in [&tables.members, &tables.facts, &tables.programs] {
+            create(&dynamodb, table).await;
+        }
+        wire.forget();
+        Self { store: Store::new(dynamodb.clone(), tables), dynamodb, wire, _stop: stop }
+    }
+}
+
+async fn create(dynamodb: &Client, table: &str) {
+    let mut request = dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    for (name, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        request = request
+            .attribute_definitions(attribute.build().unwrap())
+            .key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap());
+    }
+    request.send().await.unwrap();
+}

@@ -1,0 +1,173 @@
+//! What each operation costs, counted.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use serde_json::json;
+use tessera_domain::account::{Account, Counter, Status};
+use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
+use tessera_domain::fact::read_receipt;
+use tessera_domain::ids::{CouponCode, RuleId};
+use tessera_domain::program::CompiledProgram;
+use tessera_store::{Commit, Committed, EntryKey, ProgramCache};
+
+use crate::bench::Bench;
+use crate::interference::Used;
+use crate::shop::{KEY, coupon, currency, customer, document, for_receipt, noon, one_point, program, read, refund};
+
+fn used(calls: u32, halves: u32) -> Used {
+    Used { calls, halves }
+}
+
+/// A receipt of five lines.
+fn five_lines() -> tessera_domain::fact::Receipt {
+    let lines: Vec<_> = (1..=5)
+        .map(|line| {
+            json!({ "sku": format!("SKU-{line}0012"), "product": "White hanging heart T-light holder", "category": "decoration",
+                    "brand": "acme", "quantity": "2", "amount": "25.50" })
+        })
+        .collect();
+    let body = json!({ "id": "0532-0007", "occurred_at": "2026-03-01T10:15:00+01:00", "member": { "id": "c-42" },
+        "store": "milano-01", "channel": "pos", "currency": "EUR", "total": "127.50", "lines": lines });
+    read_receipt(&body, currency()).unwrap().receipt
+}
+
+/// A program whose ten rules all count, and all fire.
+fn ten_rules() -> CompiledProgram {
+    let mut document = document(5);
+    let rules = (0..10).map(|number| {
+        json!({ "id": format!("every-{number}"), "name": "Every", "status": "active", "starts_at": "2026-01-01T00:00:00",
+                "limit": { "times": 20, "per": "month" }, "on": { "receipt": { "spend": { "every": "50.00" } } },
+                "then": [ { "credit": { "points": 10, "kind": "both" } } ] })
+    });
+    document["rules"] = rules.collect();
+    CompiledProgram::new(read(&document), 1, &BTreeMap::new())
+}
+
+#[tokio::test]
+async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
+    let bench = Bench::start().await;
+    let (program, config, receipt) = (program(), ten_rules(), five_lines());
+    let decide = |account: &Account, member: &_| {
+        let none = std::collections::BTreeSet::new();
+        let seed = tessera_store::seed().unwrap();
+        let context = Context { program: &config, member, now: noon(), seed, out_of_stock: &none };
+        decide_receipt(&context, account, &ReceiptContext { receipt: &receipt, coupons: &[] })
+    };
+    let member = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap().member;
+    // An account with ten counters.
+    let earlier = EntryKey::enrollment(noon());
+    let commit = Commit::new(&program, &config, &member, &earlier);
+    bench.store.commit(&commit, |seen| Ok::<_, Infallible>(decide(seen.account, &member))).await.unwrap();
+    let account = bench.store.get_account(&program, &member).await.unwrap().unwrap();
+    assert_eq!(account.counters.len(), 10);
+    bench.wire.forget();
+
+    let found = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap();
+    bench.store.put_receipt(&program, Some(&found.member), &receipt, noon()).await.unwrap();
+    let ingestion = bench.wire.used();
+    let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
+    let commit = Commit::new(&program, &config, &member, &key);
+    let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(decide(seen.account, &member))).await.unwrap();
+    let Committed::Now(decision) = end else { panic!("it was there already") };
+    assert_eq!(decision.entry.outcomes.len(), 10);
+    let evaluation = bench.wire.used();
+
+    println!("ingestion {ingestion:?}, evaluation {evaluation:?}");
+    assert_eq!(ingestion["GetItem"], used(1, 1), "who it is: half a unit");
+    assert_eq!(ingestion["PutItem"], used(1, 2), "the receipt: one unit");
+    assert_eq!(ingestion.len(), 2);
+    assert_eq!(evaluation["GetItem"], used(1, 2), "the account: one unit");
+    assert_eq!(evaluation["TransactWriteItems"], used(1, 8), "the entry and the account: four units");
+    assert_eq!(evaluation.len(), 2);
+
+    let pack = |bytes: Result<Vec<u8>, _>| bytes.map(|bytes| bytes.len()).unwrap();
+    println!(
+        "packed: receipt {} B, account {} B, entry {} B",
+        pack(tessera_domain::pack::pack(&receipt)),
+        pack(tessera_domain::pack::pack(&decision.account)),
+        pack(tessera_domain::pack::pack(&decision.entry)),
+    );
+}
+
+#[tokio::test]
+async fn surcharges() {
+    let bench = Bench::start().await;
+    let (program, config) = (program(), ten_rules());
+    let mut measured: Vec<(&str, BTreeMap<String, Used>)> = Vec::new();
+    macro_rules! measure {
+        ($what:literal, $call:expr) => {{
+            bench.wire.forget();
+            let end = $call.await.unwrap();
+            measured.push(($what, bench.wire.used()));
+            end
+        }};
+    }
+    let store = &bench.store;
+    let ada = measure!("new visitor", store.find_or_create_visitor(&program, KEY, &customer("c-1"), noon())).member;
+    let mut both = customer("c-1");
+    both.email = Some("ada@x.it".parse().unwrap());
+    measure!("attached e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
+    measure!("known by id and e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
+
+    let issue = EntryKey::coupon(noon(), "1");
+    let commit = Commit::new(&program, &config, &ada, &issue);
+    let redeem = |seen: &tessera_store::Seen<'_>| {
+        let mut decision = one_point(seen.account, for_receipt("r"));
+        decision.account.status = Status::Member;
+        decision.account.counters.insert(RuleId::new("r").unwrap(), Counter::new(1));
+        decision.issued.push(coupon("CODE-1", &ada));
+        decision.stock.push(crate::shop::reward());
+        Ok::<_, Infallible>(decision)
+    };
+    measure!("decision with a coupon from a stock", store.commit(&commit, redeem));
+    measure!("the same again", store.commit(&commit, redeem));
+    let code = CouponCode::new("CODE-1").unwrap();
+    let until = |coupon: &tessera_domain::coupon::Coupon| {
+        Ok::<_, Infallible>(tessera_domain::coupon::Coupon { until: Some(noon()), ..coupon.clone() })
+    };
+    measure!("change of a coupon", store.change_coupon(&program, &code, until));
+
+    let receipt = five_lines();
+    measure!("receipt", store.put_receipt(&program, Some(&ada), &receipt, noon()));
+    measure!("receipt again", store.put_receipt(&program, Some(&ada), &receipt, noon()));
+    measure!("receipt with refunds, read", store.get_receipt_with_refunds(&program, &receipt.id));
+    measure!("refund", store.put_refund(&program, &receipt.id, Some(&ada), &refund("f1", "1.00"), noon()));
+    let early = tessera_domain::ids::ReceiptId::new("early").unwrap();
+    measure!("refund before its receipt", store.put_refund(&program, &early, None, &refund("f1", "1.00"), noon()));
+    let key = EntryKey::refund(noon(), &receipt.id, &refund("f1", "1.00").id);
+    let commit = Commit { history: Some((noon(), &receipt.id)), ..Commit::new(&program, &config, &ada, &key) };
+    let point = |seen: &tessera_store::Seen<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
+    measure!("decision on a refund", store.commit(&commit, point));
+    measure!("member read", store.get_member(&program, &ada));
+    measure!("entries, a page", store.entries(&program, &ada, 50, None));
+    measure!("coupons, a page", store.coupons(&program, &ada, 50, None));
+
+    let lock = Duration::from_secs(30);
+    measure!("idempotency key, begin", store.begin_call(&program, "key", &[1; 32], noon(), lock));
+    let answer = tessera_store::StoredAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned() };
+    measure!("idempotency key, finish", store.finish_call(&program, "key", &answer));
+    measure!("idempotency key, replay", store.begin_call(&program, "key", &[1; 32], noon(), lock));
+
+    let secrets = tessera_store::SecretsKey::new([1; 32]);
+    let new = measure!("program created", store.create_program(&read(&document(5)), None, &secrets, noon()));
+    measure!("API key looked up", store.find_api_key(&new.admin_key));
+    let cache = ProgramCache::new(store.clone(), Duration::ZERO);
+    measure!("program loaded", cache.get(&new.id));
+    measure!("program checked again", cache.get(&new.id));
+
+    for (what, used) in &measured {
+        let calls: Vec<String> = used
+            .iter()
+            .map(|(name, used)| format!("{name} ×{} = {}.{} units", used.calls, used.halves / 2, used.halves % 2 * 5))
+            .collect();
+        println!("{what}: {}", calls.join(", "));
+    }
+    let calls = |what: &str| measured.iter().find(|(name, _)| *name == what).unwrap().1.clone();
+    assert_eq!(calls("new visitor")["TransactWriteItems"], used(1, 8));
+    assert_eq!(calls("known by id and e-mail").len(), 1);
+    assert_eq!(calls("decision with a coupon from a stock")["TransactWriteItems"], used(1, 20));
+    assert_eq!(calls("refund")["PutItem"], used(1, 2));
+    assert_eq!(calls("program checked again")["GetItem"], used(1, 1));
+}

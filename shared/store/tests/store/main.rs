@@ -1,0 +1,16 @@
+//! The store over an embedded DynamoDB, through the real SDK client.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
+
+mod bench;
+mod capacity;
+mod commit;
+mod coupons;
+mod facts;
+mod idempotency;
+mod interference;
+mod ledger;
+mod members;
+mod programs;
+mod shop;
+mod stock;

@@ -1,0 +1,240 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::ToSpan;
+use serde_json::json;
+use tessera_domain::ids::{ProgramId, RuleId};
+use tessera_domain::program::Program;
+use tessera_store::{CreateProgramError, NewProgram, ProgramCache, PutProgramError, SecretsKey};
+
+use crate::bench::Bench;
+use crate::shop::{document, noon, read};
+
+fn secrets() -> SecretsKey {
+    SecretsKey::new([9; 32])
+}
+
+async fn create(bench: &Bench) -> NewProgram {
+    bench.store.create_program(&read(&document(5)), None, &secrets(), noon()).await.unwrap()
+}
+
+fn cache(bench: &Bench, recheck: u64) -> ProgramCache {
+    ProgramCache::new(bench.store.clone(), Duration::from_millis(recheck))
+}
+
+fn renamed(name: &str) -> Program {
+    Program { name: name.to_owned(), ..read(&document(5)) }
+}
+
+#[tokio::test]
+async fn a_program_is_created_with_a_key_and_a_secret() {
+    let bench = Bench::start().await;
+    let new = create(&bench).await;
+    assert!(new.id.as_str().starts_with("prg_") && new.admin_key.starts_with("tsk_") && new.admin_key.len() == 44);
+    let found = bench.store.find_api_key(&new.admin_key).await.unwrap().unwrap();
+    assert_eq!((found.program, found.key.scopes), (new.id.clone(), vec!["admin".to_owned()]));
+    assert_eq!(bench.store.find_api_key("tsk_other").await.unwrap(), None);
+    let active = cache(&bench, 0).get(&new.id).await.unwrap().unwrap();
+    assert_eq!((active.head.version, active.compiled.version, active.head.in_use), (1, 1, false));
+    assert_eq!(active.compiled.program, read(&document(5)));
+    assert_eq!(active.head.identity_key.len(), 32);
+    let unknown = ProgramId::new("prg_none").unwrap();
+    assert!(cache(&bench, 0).get(&unknown).await.unwrap().is_none());
+    // What is shown once is nowhere.
+    let items =
+        bench.dynamodb.scan().table_name("programs").return_consumed_capacity("TOTAL".into()).send().await.unwrap();
+    let all = format!("{:?}", items.items());
+    assert!(!all.contains(&new.admin_key) && !all.contains(&new.storefront_secret));
+}
+
+#[tokio::test]
+async fn a_given_admin_key_belongs_to_one_program() {
+    let bench = Bench::start().await;
+    let program = read(&document(5));
+    let first = bench.store.create_program(&program, Some("tsk_given"), &secrets(), noon()).await.unwrap();
+    assert_eq!(first.admin_key, "tsk_given");
+    let second = bench.store.create_program(&program, Some("tsk_given"), &secrets(), noon()).await;
+    assert!(matches!(second, Err(CreateProgramError::KeyTaken(id)) if id == first.id));
+}
+
+#[tokio::test]
+async fn versions_are_kept_and_a_put_that_changes_nothing_makes_none() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let put = |program: Program, expected| {
+        let store = bench.store.clone();
+        let id = id.clone();
+        async move { store.put_program(&id, &program, expected, noon() + 1.hour()).await }
+    };
+    assert_eq!(put(renamed("Club"), None).await.unwrap().version, 1);
+    let second = put(renamed("Other"), Some(1)).await.unwrap();
+    assert_eq!((second.version, second.updated_at), (2, noon() + 1.hour()));
+    assert_eq!(put(renamed("Other"), Some(2)).await.unwrap().version, 2);
+    assert!(matches!(put(renamed("Third"), Some(1)).await, Err(PutProgramError::Stale { current: 2 })));
+    assert_eq!(bench.store.try_program(&id, &renamed("Third"), None).await.unwrap(), 3);
+    assert_eq!(bench.store.load_head(&id).await.unwrap().unwrap().version, 2);
+    let name = |version| {
+        let (store, id) = (bench.store.clone(), id.clone());
+        async move { store.load_program(&id, version).await.unwrap().map(|compiled| compiled.program.name) }
+    };
+    assert_eq!(
+        (name(1).await.as_deref(), name(2).await.as_deref(), name(3).await),
+        (Some("Club"), Some("Other"), None)
+    );
+    let unknown = ProgramId::new("prg_none").unwrap();
+    let end = bench.store.put_program(&unknown, &renamed("x"), None, noon()).await;
+    assert!(matches!(end, Err(PutProgramError::Unknown)));
+}
+
+#[tokio::test]
+async fn a_rule_keeps_its_version_until_it_changes() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let mut changed = document(5);
+    let mut second = changed["rules"][0].clone();
+    second["id"] = json!("second");
+    changed["rules"].as_array_mut().unwrap().push(second);
+    bench.store.put_program(&id, &read(&changed), None, noon()).await.unwrap();
+    changed["rules"][1]["name"] = json!("Renamed");
+    bench.store.put_program(&id, &read(&changed), None, noon()).await.unwrap();
+    let compiled = bench.store.load_program(&id, 3).await.unwrap().unwrap();
+    let version = |id: &str| compiled.rules.get(&RuleId::new(id).unwrap()).map(|rule| rule.version);
+    assert_eq!((version("base"), version("second")), (Some(1), Some(3)));
+}
+
+#[tokio::test]
+async fn what_is_in_use_stays() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let mut changed = document(5);
+    changed["currency"] = json!("USD");
+    changed["timezone"] = json!("Europe/London");
+    changed["rewards"] = json!([]);
+    changed["tiers"]["ladder"].as_array_mut().unwrap().pop();
+    assert_eq!(bench.store.try_program(&id, &read(&changed), None).await.unwrap(), 2);
+
+    let cache = cache(&bench, 60_000);
+    let active = cache.get(&id).await.unwrap().unwrap();
+    cache.mark_in_use(&active).await.unwrap();
+    let active = cache.get(&id).await.unwrap().unwrap();
+    assert!(active.head.in_use);
+    bench.wire.forget();
+    cache.mark_in_use(&active).await.unwrap();
+    assert!(bench.wire.used().is_empty());
+
+    let Err(PutProgramError::InUse { faults }) = bench.store.put_program(&id, &read(&changed), None, noon()).await
+    else {
+        panic!("it was replaced")
+    };
+    let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/currency", "/timezone", "/tiers", "/rewards"]);
+    // Everything else may change.
+    assert_eq!(bench.store.put_program(&id, &renamed("Other"), None, noon()).await.unwrap().version, 2);
+    assert!(bench.store.load_head(&id).await.unwrap().unwrap().in_use);
+}
+
+#[tokio::test]
+async fn a_large_program_is_kept_in_parts() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let mut large = document(5);
+    let rule = large["rules"][0].clone();
+    let rules = (0..3_000).map(|number| {
+        let mut rule = rule.clone();
+        rule["id"] = json!(format!("rule-{number}"));
+        rule["status"] = json!("draft");
+        rule
+    });
+    large["rules"] = rules.collect();
+    let large = read(&large);
+    let head = bench.store.put_program(&id, &large, None, noon()).await.unwrap();
+    assert!(head.chunks > 1, "{} parts", head.chunks);
+    assert_eq!(bench.store.load_program(&id, 2).await.unwrap().unwrap().program, large);
+    assert_eq!(bench.store.put_program(&id, &large, Some(2), noon()).await.unwrap().version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_at_once_make_versions_one_after_the_other() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let names: Vec<String> = (0..8).map(|number| format!("Club {number}")).collect();
+    let programs: Vec<Program> = names.iter().map(|name| renamed(name)).collect();
+    let ends = join_all(programs.iter().map(|program| bench.store.put_program(&id, program, None, noon()))).await;
+    let mut versions: Vec<u32> = ends.iter().map(|end| end.as_ref().unwrap().version).collect();
+    for (program, end) in programs.iter().zip(&ends) {
+        let version = end.as_ref().unwrap().version;
+        assert_eq!(bench.store.load_program(&id, version).await.unwrap().unwrap().program, *program);
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, (2..=9).collect::<Vec<_>>());
+    let stale = renamed("Stale");
+    let ends = join_all((0..4).map(|_| bench.store.put_program(&id, &stale, Some(9), noon()))).await;
+    let head = bench.store.load_head(&id).await.unwrap().unwrap();
+    // All of them wanted the same: one wrote it, the others found it written or found it stale.
+    assert_eq!(head.version, 10);
+    assert!(ends.iter().any(Result::is_ok));
+}
+
+#[tokio::test]
+async fn a_warm_function_reads_no_configuration() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let warm = cache(&bench, 60_000);
+    warm.get(&id).await.unwrap();
+    bench.wire.forget();
+    warm.get(&id).await.unwrap();
+    assert!(bench.wire.used().is_empty());
+    // What is put through it, it holds at once; what another puts, after its time.
+    assert_eq!(warm.put(&id, &renamed("Second"), None, noon()).await.unwrap().compiled.program.name, "Second");
+    assert_eq!(warm.get(&id).await.unwrap().unwrap().head.version, 2);
+    bench.store.put_program(&id, &renamed("Third"), None, noon()).await.unwrap();
+    assert_eq!(warm.get(&id).await.unwrap().unwrap().head.version, 2);
+    let eager = cache(&bench, 0);
+    assert_eq!(eager.get(&id).await.unwrap().unwrap().head.version, 3);
+    bench.wire.forget();
+    assert_eq!(eager.get(&id).await.unwrap().unwrap().head.version, 3);
+    // A look at an unchanged head is one read.
+    let used = bench.wire.used();
+    assert_eq!((used.len(), used["GetItem"].calls), (1, 1));
+    assert_eq!(eager.at_version(&id, 1).await.unwrap().unwrap().program.name, "Club");
+    bench.wire.forget();
+    eager.at_version(&id, 1).await.unwrap();
+    eager.at_version(&id, 3).await.unwrap();
+    assert!(bench.wire.used().is_empty());
+    assert!(eager.at_version(&id, 4).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn api_keys_are_made_listed_and_deleted() {
+    let bench = Bench::start().await;
+    let new = create(&bench).await;
+    let scopes = ["receipts:write".to_owned(), "members:read".to_owned()];
+    let made = bench.store.create_api_key(&new.id, "till", &scopes, noon()).await.unwrap();
+    let found = bench.store.find_api_key(&made.secret).await.unwrap().unwrap();
+    assert_eq!((&found.program, &found.key), (&new.id, &made.key));
+    let listed = bench.store.list_api_keys(&new.id).await.unwrap();
+    assert_eq!(listed.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["admin", "till"]);
+    assert!(!format!("{made:?}").contains(&made.secret));
+    // Another program's key cannot be deleted, nor one twice.
+    assert!(!bench.store.delete_api_key(&create(&bench).await.id, &made.key.id).await.unwrap());
+    assert!(bench.store.delete_api_key(&new.id, &made.key.id).await.unwrap());
+    assert!(!bench.store.delete_api_key(&new.id, &made.key.id).await.unwrap());
+    assert_eq!(bench.store.find_api_key(&made.secret).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_rotated_secret_works_for_one_more_day() {
+    let bench = Bench::start().await;
+    let new = create(&bench).await;
+    let rotated = bench.store.rotate_storefront_secret(&new.id, &secrets(), noon()).await.unwrap().unwrap();
+    let found = bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap();
+    assert_eq!(found.valid_at(noon() + 23.hours()), [&*rotated, &*new.storefront_secret]);
+    assert_eq!(found.valid_at(noon() + 24.hours()), [&*rotated]);
+    assert!(bench.store.storefront_secrets(&new.id, &SecretsKey::new([8; 32])).await.is_err());
+    let unknown = ProgramId::new("prg_none").unwrap();
+    assert!(bench.store.storefront_secrets(&unknown, &secrets()).await.unwrap().is_none());
+    assert!(bench.store.rotate_storefront_secret(&unknown, &secrets(), noon()).await.unwrap().is_none());
+    // A new version of the program keeps the secrets.
+    bench.store.put_program(&new.id, &renamed("Other"), None, noon()).await.unwrap();
+    assert_eq!(bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap().current, rotated);
+}

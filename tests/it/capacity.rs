@@ -1,0 +1,68 @@
+//! What a receipt costs (goals G4 and G5): counted, not timed.
+
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, program, receipt};
+
+/// Ten rules with a running total each.
+fn ten_counters() -> Value {
+    let rules = (0..10).map(|n| {
+        json!({ "id": format!("rule-{n}"), "name": format!("Rule {n}"), "status": "active",
+                "starts_at": "2026-01-01T00:00:00", "on": { "receipt": { "spend": { "every": format!("{}.00", 40 + n) } } },
+                "then": [{ "credit": { "points": 10, "kind": "both" } }] })
+    });
+    Value::Array(rules.collect())
+}
+
+fn five_lines(id: &str) -> Value {
+    let mut body = receipt(id, "c-1", "150.00");
+    let line = |n: u32| {
+        json!({ "id": n.to_string(), "sku": format!("SW-100{n}"), "product": "Merino sweater, crew neck",
+                "category": "winter", "brand": "acme", "quantity": "2", "amount": "30.00", "attributes": { "season": "fw" } })
+    };
+    body["lines"] = (1..=5).map(line).collect();
+    body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
+    let shop = Shop::open(&program(&ten_counters()), "2026-03-01T12:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    for n in 0..3 {
+        shop.post("/v1/receipts", &five_lines(&format!("warm-{n}"))).await;
+    }
+    shop.settle().await;
+
+    let before = shop.get("/_local/capacity").await;
+    const RECEIPTS: u32 = 20;
+    for n in 0..RECEIPTS {
+        assert_eq!(shop.post("/v1/receipts", &five_lines(&format!("r-{n}"))).await.status, 202);
+    }
+    shop.settle().await;
+    let after = shop.get("/_local/capacity").await;
+    let cost = |function: &str, field: &str| {
+        let of = |capacity: &Value| capacity["functions"][function][field].as_f64().unwrap_or(0.0);
+        (of(&after) - of(&before)) / f64::from(RECEIPTS)
+    };
+    let functions = ["receipt-ingestion", "event-relay", "rule-evaluation"];
+    let sum = |field: &str| functions.iter().map(|function| cost(function, field)).sum::<f64>();
+    println!("write units per receipt {}, read units {}", sum("write_units"), sum("read_units"));
+    println!("calls per receipt: ingestion {}, evaluation {}", cost("receipt-ingestion", "dynamodb_calls"), cost("rule-evaluation", "dynamodb_calls"));
+    assert!(sum("write_units") <= 5.0, "{after}");
+    assert!(sum("read_units") <= 2.0, "{after}");
+    // A re-check of the configuration may fall into the run, once for each function.
+    let slack = 2.0 / f64::from(RECEIPTS);
+    assert!(cost("receipt-ingestion", "dynamodb_calls") <= 2.0 + slack, "one read to know the member, one write: {after}");
+    assert!(cost("rule-evaluation", "dynamodb_calls") <= 2.0 + slack, "one read, one transaction: {after}");
+
+    // The same receipts again write nothing.
+    let before = shop.get("/_local/capacity").await;
+    for n in 0..RECEIPTS {
+        assert_eq!(shop.post("/v1/receipts", &five_lines(&format!("r-{n}"))).await.status, 200);
+    }
+    shop.settle().await;
+    let after = shop.get("/_local/capacity").await;
+    let calls = |capacity: &Value| capacity["functions"]["rule-evaluation"]["dynamodb_calls"].as_f64();
+    assert_eq!(calls(&before), calls(&after));
+    assert_eq!(shop.verify().await.facts, u64::from(RECEIPTS) + 3);
+}

@@ -1,0 +1,171 @@
+//! A shop with its own stack.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tessera_domain::program::read_program;
+use tessera_local::Platform;
+use tessera_local::stack::{StackOptions, Storage};
+
+pub const KEY: &str = "tsk_tests_admin";
+
+/// A stack with one program, and a client that has its admin key.
+pub struct Shop {
+    pub stack: Platform,
+    pub program: String,
+    pub secret: String,
+    client: reqwest::Client,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The slug of the problem document, when it is one.
+    pub fn problem(&self) -> &str {
+        let kind = self.headers.get("content-type").and_then(|value| value.to_str().ok());
+        assert_eq!(kind, Some("application/problem+json"), "{self:?}");
+        assert_eq!(self.body["status"], self.status, "{self:?}");
+        assert!(self.body["request_id"].is_string() && self.body["title"].is_string(), "{self:?}");
+        self.body["type"].as_str().unwrap().strip_prefix("urn:tessera:problem:").unwrap()
+    }
+}
+
+impl Shop {
+    /// An empty stack in memory whose clock stands at `clock`, with a program.
+    pub async fn open(program: &Value, clock: &str) -> Self {
+        let options = StackOptions { clock: Some(clock.parse().unwrap()), ..StackOptions::default() };
+        Self::with(program, options).await
+    }
+
+    pub async fn with(program: &Value, options: StackOptions) -> Self {
+        let stack = Platform::start(options).await.unwrap();
+        let document = read_program(program).unwrap();
+        let made = stack
+            .store()
+            .create_program(&document, Some(KEY), stack.secrets_key(), stack.now())
+            .await
+            .unwrap();
+        Self { stack, program: made.id.to_string(), secret: made.storefront_secret, client: reqwest::Client::new() }
+    }
+
+    /// Opens a folder in which a shop was before.
+    pub async fn reopen(folder: &std::path::Path) -> Self {
+        let options = StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() };
+        let stack = Platform::start(options).await.unwrap();
+        Self { stack, program: String::new(), secret: String::new(), client: reqwest::Client::new() }
+    }
+
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.call_with(method, path, body, &[("authorization", &format!("Bearer {KEY}"))]).await
+    }
+
+    pub async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.stack.url()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Self::answer(request).await
+    }
+
+    /// A call with a body that need not be JSON.
+    pub async fn raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.stack.url())).bearer_auth(KEY);
+        Self::answer(request.header("content-type", kind).body(body)).await
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> Answer {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.bytes().await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.call(Method::GET, path, None).await;
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
+        answer.body
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn settle(&self) {
+        self.stack.settle().await.unwrap();
+    }
+
+    pub async fn clock(&self, now: &str) {
+        let answer = self.post("/_local/clock", &json!({ "now": now })).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        self.settle().await;
+    }
+
+    pub async fn member(&self, member: &str) -> Value {
+        self.get(&format!("/v1/members/{member}")).await
+    }
+
+    pub async fn entries(&self, member: &str) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("/v1/members/{member}/entries?limit=50{cursor}")).await;
+            entries.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return entries,
+            }
+        }
+    }
+
+    /// Everything agrees, and every fact was decided once.
+    pub async fn verify(&self) -> tessera_local::verify::Report {
+        self.settle().await;
+        let report = tessera_local::verify::verify(self.stack.store()).await.unwrap();
+        assert_eq!(report.discrepancies, Vec::<String>::new());
+        report
+    }
+}
+
+/// A program with these rules.
+pub fn program(rules: &Value) -> Value {
+    json!({
+        "name": "Club Ada", "currency": "EUR", "timezone": "Europe/Rome", "locale": "it",
+        "points": { "name": { "one": "punto", "other": "punti" } },
+        "tiers": { "ladder": [
+            { "id": "base", "name": "Base", "threshold": 0 }, { "id": "silver", "name": "Silver", "threshold": 500 },
+            { "id": "gold", "name": "Gold", "threshold": 1000 },
+        ] },
+        "rewards": [
+            { "id": "five-off", "name": "Five", "type": "amount_off", "value": "5.00", "cost": 100, "minimum_spend": "20.00",
+              "code": { "pattern": "ADA-########" } },
+            { "id": "last-one", "name": "Last", "type": "free_product", "value": "SKU-9", "cost": 10, "stock": 3,
+              "code": { "pattern": "LAST-########" } },
+        ],
+        "rules": rules,
+    })
+}
+
+pub fn per_euro() -> Value {
+    json!([{ "id": "per-euro", "name": "A point per euro", "status": "active", "starts_at": "2026-01-01T00:00:00",
+             "on": { "receipt": {} }, "then": [{ "credit": { "per_unit": "1", "kind": "both" } }] }])
+}
+
+pub fn receipt(id: &str, member: &str, total: &str) -> Value {
+    json!({ "id": id, "occurred_at": "2026-03-01T10:00:00+01:00", "member": { "id": member }, "store": "milano-01",
+            "channel": "pos", "currency": "EUR", "total": total })
+}
