@@ -134,12 +134,9 @@ async fn the_program_is_a_document_with_versions() {
     shop.settle().await;
     assert_eq!(shop.member("c-1").await["points"]["available"], 15);
     assert_eq!(shop.call(Method::DELETE, "/v1/rules/bonus", None).await.status, 204);
-    let in_use = shop.call(Method::PUT, "/v1/program", Some(&{
-        let mut other = document.clone();
-        other["currency"] = json!("USD");
-        other
-    }));
-    let in_use = in_use.await;
+    let mut other = document.clone();
+    other["currency"] = json!("USD");
+    let in_use = shop.call(Method::PUT, "/v1/program", Some(&other)).await;
     assert_eq!((in_use.status, in_use.problem()), (422, "in_use"));
 }
 

@@ -2,9 +2,11 @@
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+};
 use tessera_lambda::message::FactMessage;
-use tessera_lambda::{Services, batch};
+use tessera_lambda::{Services, batch, trace};
 use tessera_store::FactImage;
 
 /// SQS takes so many messages at once, and so many bytes of them.
@@ -89,15 +91,12 @@ async fn send(services: &Services, outgoing: Vec<Outgoing>) -> Result<(), String
             first.sequence.clone()
         })?;
         let (batch, later) = rest.split_at(fitting(rest));
-        let entries = batch.iter().enumerate().map(|(place, message)| {
-            SendMessageBatchRequestEntry::builder()
-                .id(place.to_string())
-                .message_group_id(&message.group)
-                .message_deduplication_id(&message.deduplication)
-                .message_body(&message.body)
-                .build()
-        });
-        let entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(|_| first.sequence.clone())?;
+        let trace = trace::header();
+        let entries = batch.iter().enumerate().map(|(place, message)| entry(place, message, trace.as_deref()));
+        let entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(|error| {
+            tracing::error!(%error, "messages could not be built");
+            first.sequence.clone()
+        })?;
         let answer = services.sqs.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;
         let answer = answer.map_err(|error| {
             tracing::error!(error = %aws_sdk_sqs::error::DisplayErrorContext(&error), "messages were not sent");
@@ -111,6 +110,24 @@ async fn send(services: &Services, outgoing: Vec<Outgoing>) -> Result<(), String
         rest = later;
     }
     Ok(())
+}
+
+/// A message of a batch, which is named by its place in it. The trace of the relay goes with it.
+fn entry(
+    place: usize,
+    message: &Outgoing,
+    trace: Option<&str>,
+) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(place.to_string())
+        .message_group_id(&message.group)
+        .message_deduplication_id(&message.deduplication)
+        .message_body(&message.body);
+    if let Some(trace) = trace {
+        let header = MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build()?;
+        entry = entry.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, header);
+    }
+    entry.build()
 }
 
 /// How many of the first messages go at once. After one of a group fails the rest of the batch may have been taken: the

@@ -32,12 +32,13 @@ pub(super) struct Call {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[allow(clippy::zero_sized_map_values, reason = "of a batch only the tables' names matter; a set does not read them")]
 struct Body<'a> {
     #[serde(borrow)]
     table_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     index_name: Option<Cow<'a, str>>,
-    request_items: Option<Tables>,
+    request_items: Option<HashMap<String, IgnoredAny>>,
     #[serde(borrow)]
     transact_items: Option<Vec<HashMap<&'a str, Part<'a>>>>,
     #[serde(borrow)]
@@ -45,10 +46,6 @@ struct Body<'a> {
     #[serde(borrow)]
     queue_name: Option<Cow<'a, str>>,
 }
-
-/// The tables of a batch; what is done to each does not matter here.
-#[allow(clippy::zero_sized_map_values, reason = "a set does not read from a JSON object")]
-type Tables = HashMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

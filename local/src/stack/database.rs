@@ -137,3 +137,27 @@ fn indexes(table: &Table) -> Vec<Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_finds_stream_records_by_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(&Storage::Folder(folder.path().to_owned())).unwrap());
+        let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+        // The engine's own two queries, as its source has them.
+        for query in [
+            "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = 'a'",
+            "SELECT event_name FROM _stream_records WHERE table_name = 'a' AND shard_id = 'b' AND \
+             CAST(sequence_number AS INTEGER) > 7 ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT 9",
+        ] {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let steps = plan.query_map([], |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            assert!(steps.iter().any(|step| step.contains("tessera_stream_order")), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+        }
+    }
+}

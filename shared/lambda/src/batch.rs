@@ -1,5 +1,6 @@
 //! Batches of messages and of stream records: one that fails does not take the others with it.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::future::Future;
@@ -7,6 +8,8 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::FutureExt as _;
+
+use crate::trace;
 
 /// Takes the messages of a FIFO queue in order. After a failure in a group the rest of that group is returned too,
 /// because its order is promised; other groups go on. A panic is a failure of its message alone.
@@ -20,11 +23,12 @@ where
     let mut failures = Vec::new();
     for message in event.records {
         let id = message.message_id.clone().unwrap_or_default();
+        let trace = message.attributes.get(trace::ATTRIBUTE).cloned();
         let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_else(|| id.clone());
         if !failed_groups.contains(&group) {
             match caught(take(message)).await {
                 Ok(()) => continue,
-                Err(error) => tracing::error!(message = id, error, "a message failed"),
+                Err(error) => tracing::error!(message = id, trace, error, "a message failed"),
             }
             failed_groups.insert(group);
         }
@@ -45,12 +49,14 @@ pub async fn caught<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> 
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(format!("panic: {}", text.unwrap_or_else(|| "without a message".to_owned())))
-        }
+        Err(panic) => Err(format!("panic: {}", panic_text(panic.as_ref()))),
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use tessera_store::Tables;
 /// What the template's variables say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The function's name, for its logs; empty where nobody says it.
+    pub function: String,
     /// The tables.
     pub tables: Tables,
     /// The queue of facts; for `event-relay` alone.
@@ -54,6 +56,7 @@ impl Config {
             return Err(ConfigError(wrong));
         }
         Ok(Self {
+            function: given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             tables,
             facts_queue_url: given("FACTS_QUEUE_URL"),
             secrets_key_parameter: given("SECRETS_KEY_PARAMETER"),

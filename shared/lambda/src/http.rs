@@ -6,13 +6,16 @@ mod idempotency;
 pub use call::{Call, Natural};
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use futures::FutureExt as _;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request};
 use serde::Serialize;
 
+use crate::batch::panic_text;
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -23,6 +26,9 @@ pub type Response = lambda_http::Response<Body>;
 pub const MOST_BODY: usize = 256 * 1024;
 /// The largest program document: what the gateway and a function's payload leave.
 pub const MOST_DOCUMENT: usize = 5 * 1024 * 1024;
+
+/// The longest `Idempotency-Key`, in characters.
+const MOST_KEY: usize = 255;
 
 /// An answer with a JSON body.
 pub fn json(status: u16, body: &impl Serialize) -> Response {
@@ -64,10 +70,7 @@ where
     let started = Instant::now();
     let call = Call::new(request, services.clock.now());
     let (route, request_id, program) = (call.route().to_owned(), call.request_id().to_owned(), call.program_name());
-    let outcome = match call.idempotency_key() {
-        Some(key) if *call.method() == Method::POST => idempotency::once(services, call, &key, routes).await,
-        _ => routes(call).await,
-    };
+    let outcome = run(services, call, routes).await;
     let (response, slug) = match outcome {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -76,6 +79,7 @@ where
         }
     };
     tracing::info!(
+        function = services.config.function,
         route,
         request_id,
         program,
@@ -85,6 +89,26 @@ where
         "answered"
     );
     response
+}
+
+async fn run<F, Fut>(services: &Services, call: Call, routes: F) -> Result<Response, Problem>
+where
+    F: FnOnce(Call) -> Fut,
+    Fut: Future<Output = Result<Response, Problem>>,
+{
+    let key = if *call.method() == Method::POST { call.idempotency_key()?.map(ToOwned::to_owned) } else { None };
+    match key {
+        Some(key) => idempotency::once(services, call, &key, routes).await,
+        None => survived(routes(call)).await,
+    }
+}
+
+/// What a handler answers; 503 when it panics, so that the caller hears something and an `Idempotency-Key` is let go.
+async fn survived(work: impl Future<Output = Result<Response, Problem>>) -> Result<Response, Problem> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        tracing::error!(panic = panic_text(panic.as_ref()), "a handler panicked");
+        Err(Problem::unavailable())
+    })
 }
 
 /// The answer to a route that the function does not have.

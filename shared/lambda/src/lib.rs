@@ -12,6 +12,7 @@ pub mod problem;
 pub mod secrets;
 pub mod serve;
 mod services;
+pub mod trace;
 
 pub use auth::{Caller, Scope};
 pub use clock::Clock;

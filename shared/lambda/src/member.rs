@@ -24,9 +24,13 @@ impl Services {
         if caller.member.is_none() {
             return Ok(named);
         }
-        let own = self.own_member(program, caller).await?;
-        let is_own_name = caller.member.as_ref().is_some_and(|id| id.as_str() == path);
-        if is_own_name || (named.is_some() && named == own) {
+        // A customer's id may look like another kind of name (`m_…`, `email:…`): whom the path reaches decides, and the
+        // token's own name only where it reaches nobody.
+        let is_own = match &named {
+            Some(_) => named == self.own_member(program, caller).await?,
+            None => caller.member.as_ref().is_some_and(|id| id.as_str() == path),
+        };
+        if is_own {
             return Ok(named);
         }
         Err(Problem::forbidden("a member's token reaches that member alone"))

@@ -12,11 +12,14 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Secrets;
 use crate::services::{Clients, Services};
+use crate::trace;
 
 /// The SDK's behaviour that this code was written for.
 pub fn behavior() -> BehaviorVersion {
@@ -27,7 +30,13 @@ pub fn behavior() -> BehaviorVersion {
 async fn services() -> Result<Arc<Services>, Error> {
     tracing_subscriber::fmt()
         .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("AWS_LAMBDA_LOG_LEVEL"))
+        .with_env_filter(
+            // Lambda sets the variable where the template asks for JSON logs; without it one line per call is the least.
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .with_env_var("AWS_LAMBDA_LOG_LEVEL")
+                .from_env_lossy(),
+        )
         .with_target(false)
         .without_time()
         .init();
@@ -88,7 +97,7 @@ where
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<dynamodb::Event>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
-        async move { Ok::<_, Error>(taken.await) }
+        async move { Ok::<_, Error>(trace::within(event.context.xray_trace_id, taken).await) }
     }))
     .await
 }

@@ -92,3 +92,21 @@ fn what_would_behave_differently_is_refused() {
         assert!(read(&text, &Environment::default()).is_err(), "{instead}");
     }
 }
+
+#[test]
+fn the_template_of_the_repository_is_understood() {
+    let text = include_str!("../../../../template.yaml");
+    let template = read(text, &Environment::default()).unwrap();
+    assert!(template.routes.iter().any(|route| route.path == "/v1/receipts" && route.authorizer.is_some()));
+    assert!(template.pollers.iter().all(|poller| template.queues.contains_key(&poller.queue)));
+    assert!(template.streams.iter().all(|stream| template.tables[&stream.table].stream.is_some()));
+    for (name, function) in &template.functions {
+        let called = template.routes.iter().any(|route| {
+            &route.function == name || route.authorizer.as_ref().is_some_and(|authorizer| &authorizer.function == name)
+        }) || template.pollers.iter().any(|poller| &poller.function == name)
+            || template.streams.iter().any(|stream| &stream.function == name)
+            || template.schedules.iter().any(|schedule| &schedule.function == name);
+        assert!(called, "nothing calls {name}");
+        assert!(!function.statements.is_empty(), "{name} may do nothing");
+    }
+}

@@ -26,11 +26,13 @@ async fn routes_behind_the_authorizer() {
     assert_eq!(witness.lock().asked, 0);
     let bad = thing("g:1").bearer_auth("bad").send().await.unwrap();
     problem(bad, 403, "forbidden").await;
+    let error = thing("g:1").bearer_auth("error").send().await.unwrap();
+    problem(error, 500, "internal").await;
     for id in ["g:1", "g%3A2"] {
         let response = thing(id).bearer_auth("good").send().await.unwrap();
         assert_eq!(response.status(), 202);
     }
-    assert_eq!(witness.lock().asked, 2, "the second good call is remembered");
+    assert_eq!(witness.lock().asked, 3, "the second good call is remembered");
     let open = client.get(format!("{}/v1/open", stack.url())).send().await.unwrap();
     assert_eq!(open.text().await.unwrap(), "open");
     problem(client.get(format!("{}/v1/no", stack.url())).send().await.unwrap(), 404, "not_found").await;

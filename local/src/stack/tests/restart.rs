@@ -1,40 +1,24 @@
 //! What a data folder keeps.
 
-use std::path::PathBuf;
+use tempfile::TempDir;
 
-use super::{StackOptions, put, start};
-use crate::stack::{Storage, names};
+use super::{SAMPLE, StackOptions, put, start};
+use crate::stack::{Stack, Storage};
 
-/// A folder of its own, gone at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("tessera-{}", names::request_id()));
-        Self(path)
-    }
-
-    fn options(&self) -> StackOptions {
-        StackOptions { storage: Storage::Folder(self.0.clone()), ..StackOptions::default() }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn options(folder: &TempDir) -> StackOptions {
+    StackOptions { storage: Storage::Folder(folder.path().to_owned()), ..StackOptions::default() }
 }
 
 #[tokio::test]
 async fn what_was_done_is_not_done_again() {
-    let folder = Folder::new();
-    let (stack, first) = start(folder.options()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (stack, first) = start(options(&folder)).await;
     put(&stack.clients("test"), "a:1").await;
     stack.settle().await.unwrap();
     assert_eq!(first.lock().taken, ["a:1"]);
     stack.shutdown().await;
 
-    let (stack, second) = start(folder.options()).await;
+    let (stack, second) = start(options(&folder)).await;
     put(&stack.clients("test"), "a:2").await;
     stack.settle().await.unwrap();
     assert_eq!(second.lock().taken, ["a:2"]);
@@ -43,8 +27,8 @@ async fn what_was_done_is_not_done_again() {
 
 #[tokio::test]
 async fn what_was_not_done_is_done_after_a_restart() {
-    let folder = Folder::new();
-    let (stack, first) = start(folder.options()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (stack, first) = start(options(&folder)).await;
     let clients = stack.clients("test");
     {
         let mut seen = first.lock();
@@ -57,7 +41,7 @@ async fn what_was_not_done_is_done_after_a_restart() {
     // Stopped in the middle: the messages in the queue, and the dead letters, are forgotten.
     stack.shutdown().await;
 
-    let (stack, second) = start(folder.options()).await;
+    let (stack, second) = start(options(&folder)).await;
     assert!(stack.settle().await.unwrap().is_empty());
     let mut taken = second.lock().taken.clone();
     taken.sort();
@@ -67,15 +51,26 @@ async fn what_was_not_done_is_done_after_a_restart() {
 
 #[tokio::test]
 async fn a_dead_letter_gets_its_chance_at_the_next_start() {
-    let folder = Folder::new();
-    let (stack, first) = start(folder.options()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (stack, first) = start(options(&folder)).await;
     first.lock().panic.push("a:1".to_owned());
     put(&stack.clients("test"), "a:1").await;
     assert_eq!(stack.settle().await.unwrap()["tessera-Dead.fifo"], 1);
     stack.shutdown().await;
 
-    let (stack, second) = start(folder.options()).await;
+    let (stack, second) = start(options(&folder)).await;
     assert!(stack.settle().await.unwrap().is_empty());
     assert_eq!(second.lock().taken, ["a:1"]);
     stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_stack_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stack, witness) = start(options(&folder)).await;
+    let mount = |setting: &_| witness.handler(setting);
+    let second = Stack::start_with(options(&folder), SAMPLE, mount).await;
+    assert!(second.is_err_and(|error| error.to_string().contains("another stack")));
+    stack.shutdown().await;
+    start(options(&folder)).await.0.shutdown().await;
 }

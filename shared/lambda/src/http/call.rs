@@ -7,7 +7,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::Value;
 
-use super::{MOST_BODY, MOST_DOCUMENT};
+use super::{MOST_BODY, MOST_DOCUMENT, MOST_KEY};
 use crate::auth::{AuthContext, Caller};
 use crate::problem::Problem;
 use crate::services::Services;
@@ -42,7 +42,10 @@ impl Call {
             let given = fields.filter(|fields| !fields.is_empty());
             auth = given.and_then(|fields| serde_json::to_value(fields).and_then(serde_json::from_value).ok());
         }
-        let request_id = request_id.unwrap_or_else(|| "none".to_owned());
+        // Writes without an `Idempotency-Key` are known by it: no two calls may share one.
+        let request_id = request_id
+            .filter(|given| !given.is_empty())
+            .unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = Natural { key: request_id.clone(), started_at: now };
         Self { request, route: route.unwrap_or_default(), request_id, auth, natural }
     }
@@ -163,9 +166,17 @@ impl Call {
     }
 
     /// The `Idempotency-Key`, with its quotes taken off (draft -07 writes a quoted string; unquoted is accepted).
-    pub(super) fn idempotency_key(&self) -> Option<String> {
-        let key = self.header("idempotency-key")?.trim();
-        let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-        (!key.is_empty()).then(|| key.to_owned())
+    ///
+    /// # Errors
+    /// 400 when there is one that cannot be read: to go on without it would be to carry a repetition out twice.
+    pub(super) fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        let Some(given) = self.headers().get("idempotency-key") else { return Ok(None) };
+        let key = given.to_str().ok().map(str::trim).map(|key| {
+            key.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(key)
+        });
+        let fits = key.filter(|key| (1..=MOST_KEY).contains(&key.len()));
+        fits.map(Some).ok_or_else(|| {
+            Problem::malformed_at("", format!("Idempotency-Key takes 1 to {MOST_KEY} printable ASCII characters"))
+        })
     }
 }

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
@@ -10,26 +12,24 @@ use sha2::{Digest, Sha256};
 use tessera_store::{Begin, StoredAnswer};
 
 use super::call::{Call, Natural};
-use super::{Response, with_header};
+use super::{Response, survived, with_header};
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::services::Services;
 
-/// The longest key.
-const MOST_KEY: usize = 255;
 /// A running attempt is given up when it could not be running any more: longer than any function's time-out.
 const LOCK: Duration = Duration::from_secs(30);
 
-/// Carries a call out once. The key belongs to the caller's program and to the route's path.
+/// Carries a call out once. The key belongs to the program, or to the member whose token it is: shoppers do not meet in
+/// each other's keys, nor in the merchant's.
 pub(super) async fn once<F, Fut>(services: &Services, mut call: Call, key: &str, routes: F) -> Result<Response, Problem>
 where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
-    if key.len() > MOST_KEY {
-        return Err(Problem::malformed_at("", format!("Idempotency-Key is longer than {MOST_KEY} characters")));
-    }
     let caller = call.caller(services)?;
-    let hash = content(&call);
+    let key = &owned(&caller, key);
+    let hash = content(&call, &caller);
     let begun = services.store.begin_call(&caller.program, key, &hash, services.clock.now(), LOCK).await?;
     let started_at = match begun {
         Begin::Fresh { started_at } | Begin::Resumed { started_at } => started_at,
@@ -44,7 +44,7 @@ where
     };
     call.set_natural(Natural { key: key.to_owned(), started_at });
     let request_id = call.request_id().to_owned();
-    let response = match routes(call).await {
+    let response = match survived(routes(call)).await {
         Ok(response) => response,
         Err(problem) if is_passing(problem.status()) => {
             services.store.abandon_call(&caller.program, key).await?;
@@ -52,18 +52,36 @@ where
         }
         Err(problem) => problem.into_response(&request_id),
     };
-    services.store.finish_call(&caller.program, key, &kept(&response)).await?;
+    // The call is carried out: its answer is given even when it cannot be kept. A repetition then runs again under the
+    // same natural key.
+    if let Err(error) = services.store.finish_call(&caller.program, key, &kept(&response)).await {
+        tracing::error!(%error, "an answer was not kept");
+    }
     Ok(response)
 }
 
 /// An answer that says nothing of the call itself: the next attempt may get another.
 const fn is_passing(status: u16) -> bool {
-    matches!(status, 401 | 403 | 409 | 429) || status >= 500
+    matches!(status, 401 | 403 | 429) || status >= 500
 }
 
-fn content(call: &Call) -> [u8; 32] {
+/// The key as it is stored: a member's own ones are apart.
+fn owned(caller: &Caller, key: &str) -> String {
+    let Some(member) = &caller.member else { return key.to_owned() };
+    URL_SAFE_NO_PAD.encode(hash(["member", member.as_str(), key].map(str::as_bytes)))
+}
+
+/// What is called with what, and by whom: an answer is not given again to someone who may not do as much.
+fn content(call: &Call, caller: &Caller) -> [u8; 32] {
+    let mut scopes: Vec<&str> = caller.scopes.iter().map(|scope| scope.name()).collect();
+    scopes.sort_unstable();
+    let scopes = scopes.join(" ");
+    hash([call.method().as_str().as_bytes(), call.path_text().as_bytes(), call.body(), scopes.as_bytes()])
+}
+
+fn hash<const N: usize>(parts: [&[u8]; N]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [call.method().as_str().as_bytes(), call.path_text().as_bytes(), call.body()] {
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -107,6 +107,15 @@ async fn a_lost_reply_ends_well() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_the_sdk_sends_twice_is_one() {
+    let bench = Bench::start().await;
+    bench.wire.plan("TransactWriteItems", Fault::LostOnTheWay);
+    assert_eq!(commit(&bench, "r1").await.unwrap().entry().sequence, 1);
+    assert!(bench.wire.is_over());
+    assert_eq!(points(&bench).await, (1, 1));
+}
+
+#[tokio::test]
 async fn what_is_impossible_because_it_was_done_was_done() {
     let bench = Bench::start().await;
     let (program, config, member) = (program(), config(5), member("m_1"));

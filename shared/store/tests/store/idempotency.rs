@@ -62,8 +62,17 @@ async fn a_beginning_whose_reply_was_lost_can_be_taken_up() {
     assert!(matches!(end, Err(StoreError::Call { .. })));
     assert_eq!(begin(&bench, 1, noon()).await, Begin::InFlight);
     assert_eq!(begin(&bench, 1, noon() + 30.seconds()).await, Begin::Resumed { started_at: noon() });
-    // The SDK itself tries again when a reply is lost on the way: the second try must know the first as its own.
-    bench.store.finish_call(&program(), "key", &answer("{}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_beginning_that_the_sdk_sends_twice_knows_itself() {
+    let bench = Bench::start().await;
+    bench.wire.plan("PutItem", Fault::LostOnTheWay);
+    assert_eq!(begin(&bench, 1, noon()).await, Begin::Fresh { started_at: noon() });
+    bench.store.abandon_call(&program(), "key").await.unwrap();
+    bench.wire.plan("UpdateItem", Fault::LostOnTheWay);
+    assert_eq!(begin(&bench, 1, noon()).await, Begin::Resumed { started_at: noon() });
+    assert!(bench.wire.is_over());
 }
 
 #[tokio::test]

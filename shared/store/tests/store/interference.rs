@@ -32,6 +32,8 @@ pub enum Fault {
     Refused(&'static str),
     /// It is executed; the answer is lost.
     LostReply,
+    /// It is executed; the answer is lost on the way, and the SDK sends it again by itself.
+    LostOnTheWay,
 }
 
 impl Storable for Fault {
@@ -100,6 +102,10 @@ fn body(fault: &Fault) -> (u16, String) {
         }
         // Not one that the SDK tries again by itself.
         Fault::LostReply => (400, serde_json::json!({ "__type": "LostReply", "message": "" }).to_string()),
+        Fault::LostOnTheWay => {
+            let kind = "com.amazonaws.dynamodb.v20120810#InternalServerError";
+            (500, serde_json::json!({ "__type": kind, "message": "" }).to_string())
+        }
     }
 }
 
@@ -115,7 +121,7 @@ impl Intercept for Wire {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some(fault) = self.0.next(&operation(cfg)) else { return Ok(()) };
-        if !matches!(fault, Fault::LostReply) {
+        if !matches!(fault, Fault::LostReply | Fault::LostOnTheWay) {
             // Something harmless is executed in its place.
             let request = context.request_mut();
             request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.ListTables");
