@@ -101,7 +101,9 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
         program_totals.1 += account.balance().get();
         let wrong = found.audit.compare(account).into_iter().chain(reservations(account, &found.coupons));
         report.discrepancies.extend(wrong.map(|what| format!("{program} {member}: {what}")));
-        report.discrepancies.extend(found.decided.iter().map(|fact| format!("{program} {member}: {fact} has an entry but no fact")));
+        report
+            .discrepancies
+            .extend(found.decided.iter().map(|fact| format!("{program} {member}: {fact} has an entry but no fact")));
     }
     for (program, (totals, balance)) in totals {
         let of = |bucket| totals.of(bucket, Kind::Redeemable);
@@ -159,16 +161,22 @@ async fn read_facts(
     while let Some(from) = cursor {
         let page = store.scan_facts(0, 1, from).await?;
         for fact in page.facts {
-            report.facts += 1;
-            let (program, owner, name) = match fact {
-                FactImage::Receipt { program, member, receipt, .. } => (program, member, format!("receipt {receipt}")),
+            let (program, owner, names) = match fact {
+                FactImage::Receipt { program, member, receipt, early, .. } => {
+                    // Refunds that came before their receipt, or its claim, are carried by it.
+                    let waited = early.iter().map(|refund| format!("refund {refund} of {receipt}"));
+                    (program, member, std::iter::once(format!("receipt {receipt}")).chain(waited).collect())
+                }
                 FactImage::Refund { program, member, receipt, refund, .. } => {
-                    (program, member, format!("refund {refund} of {receipt}"))
+                    (program, member, vec![format!("refund {refund} of {receipt}")])
                 }
             };
             let member = members.entry((program, owner)).or_default();
-            if !member.decided.remove(&name) {
-                report.discrepancies.push(format!("{name} has no decision"));
+            for name in names {
+                report.facts += 1;
+                if !member.decided.remove(&name) {
+                    report.discrepancies.push(format!("{name} has no decision"));
+                }
             }
         }
         cursor = page.next;

@@ -26,8 +26,15 @@ async fn every_fault_of_a_receipt_is_named_at_once() {
     assert_eq!((answer.status, answer.problem()), (400, "invalid"));
     let found = pointers(&answer);
     for pointer in [
-        "/total", "/currency", "/occurred_at", "/store", "/colour", "/lines/0/amount", "/lines/0/quantity",
-        "/lines/1/amount", "/lines/1/sku",
+        "/total",
+        "/currency",
+        "/occurred_at",
+        "/store",
+        "/colour",
+        "/lines/0/amount",
+        "/lines/0/quantity",
+        "/lines/1/amount",
+        "/lines/1/sku",
     ] {
         assert!(found.contains(&pointer), "{pointer} is not in {found:?}");
     }
@@ -64,7 +71,10 @@ async fn absurd_receipts_are_refused() {
         let answer = shop.post("/v1/receipts", &body).await;
         assert_eq!((answer.status, answer.problem()), (400, "invalid"), "{pointer}: {}", answer.body);
         let found = pointers(&answer);
-        assert!(found.iter().any(|found| found.starts_with(pointer) || (pointer == "/fx_rate" && found.is_empty())), "{pointer}: {found:?}");
+        assert!(
+            found.iter().any(|found| found.starts_with(pointer) || (pointer == "/fx_rate" && found.is_empty())),
+            "{pointer}: {found:?}"
+        );
     }
     for (path, kind, body, status) in [
         ("/v1/receipts", "application/json", b"{\"id\": ".to_vec(), 400),
@@ -149,7 +159,10 @@ async fn what_is_not_evaluated_yet_is_refused_not_ignored() {
     let credit = json!([{ "credit": { "points": 1 } }]);
     let cases = [
         ("/rules/0/on", rule(json!({ "interaction": { "name": "review" } }), credit.clone())),
-        ("/rules/0/on/receipt/within", rule(json!({ "receipt": { "spend": { "every": "5.00" }, "within": { "days": 3 } } }), credit.clone())),
+        (
+            "/rules/0/on/receipt/within",
+            rule(json!({ "receipt": { "spend": { "every": "5.00" }, "within": { "days": 3 } } }), credit.clone()),
+        ),
         ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "multiply": { "factor": "2" } }]))),
         ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "credit": { "points": 0 } }]))),
         ("/rules/0/starts_at", {

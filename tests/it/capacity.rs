@@ -47,12 +47,19 @@ async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
     let functions = ["receipt-ingestion", "event-relay", "rule-evaluation"];
     let sum = |field: &str| functions.iter().map(|function| cost(function, field)).sum::<f64>();
     println!("write units per receipt {}, read units {}", sum("write_units"), sum("read_units"));
-    println!("calls per receipt: ingestion {}, evaluation {}", cost("receipt-ingestion", "dynamodb_calls"), cost("rule-evaluation", "dynamodb_calls"));
+    println!(
+        "calls per receipt: ingestion {}, evaluation {}",
+        cost("receipt-ingestion", "dynamodb_calls"),
+        cost("rule-evaluation", "dynamodb_calls")
+    );
     assert!(sum("write_units") <= 5.0, "{after}");
     assert!(sum("read_units") <= 2.0, "{after}");
     // A re-check of the configuration may fall into the run, once for each function.
     let slack = 2.0 / f64::from(RECEIPTS);
-    assert!(cost("receipt-ingestion", "dynamodb_calls") <= 2.0 + slack, "one read to know the member, one write: {after}");
+    assert!(
+        cost("receipt-ingestion", "dynamodb_calls") <= 2.0 + slack,
+        "one read to know the member, one write: {after}"
+    );
     assert!(cost("rule-evaluation", "dynamodb_calls") <= 2.0 + slack, "one read, one transaction: {after}");
 
     // The same receipts again write nothing.

@@ -45,11 +45,7 @@ impl Shop {
     pub async fn with(program: &Value, options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
         let document = read_program(program).unwrap();
-        let made = stack
-            .store()
-            .create_program(&document, Some(KEY), stack.secrets_key(), stack.now())
-            .await
-            .unwrap();
+        let made = stack.store().create_program(&document, Some(KEY), stack.secrets_key(), stack.now()).await.unwrap();
         Self { stack, program: made.id.to_string(), secret: made.storefront_secret, client: reqwest::Client::new() }
     }
 

@@ -60,8 +60,7 @@ impl ReplayArgs {
         };
         let file = File::open(&self.file).with_context(|| format!("{} cannot be opened", self.file.display()))?;
         let orders = read_orders(BufReader::new(file), &options)?;
-        let sending =
-            SendOptions { url: self.url, key: self.key, concurrency: self.concurrency, progress: true };
+        let sending = SendOptions { url: self.url, key: self.key, concurrency: self.concurrency, progress: true };
         let summary = send(&orders.operations, &sending).await?;
         print!("{}", report(&orders, &summary));
         anyhow::ensure!(summary.refused_count == 0, "{} calls were refused", summary.refused_count);

@@ -9,8 +9,8 @@ use tessera_domain::program::read_program;
 use tessera_store::CreateProgramError;
 
 use super::{StorageArgs, time};
-use crate::demo;
 use crate::Platform;
+use crate::demo;
 use crate::stack::StackOptions;
 
 /// How to serve.
@@ -62,7 +62,8 @@ impl ServeArgs {
         let program = read_program(document).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
         let (store, now) = (stack.store(), stack.now());
         let made_before = self.storage.data.as_ref().map(|folder| folder.join("program"));
-        if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok())) {
+        if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok()))
+        {
             println!("program           {id} (its keys were shown when it was made)");
             return Ok(None);
         }

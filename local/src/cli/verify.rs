@@ -30,7 +30,8 @@ impl VerifyArgs {
             report
         } else {
             let answer = reqwest::get(format!("{}/_local/verify", self.url)).await;
-            let answer = answer.with_context(|| format!("{} cannot be reached; name a folder with --data", self.url))?;
+            let answer =
+                answer.with_context(|| format!("{} cannot be reached; name a folder with --data", self.url))?;
             answer.error_for_status()?.json().await?
         };
         print!("{report}");

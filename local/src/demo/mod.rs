@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use tessera_domain::money::Currency;
 
+use crate::Platform;
 use crate::cli::report;
 use crate::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
-use crate::Platform;
 
 /// The week that the file holds ends here.
 const WEEK: &str = include_str!("online-retail-week.csv");

@@ -54,7 +54,7 @@ pub struct Seen<'a> {
     pub seed: Seed,
     /// Rewards whose stock turned out to be used up.
     pub out_of_stock: &'a BTreeSet<RewardId>,
-    /// The coupons that were asked for and exist, whoever's they are; with a history, also the member's that it may touch.
+    /// The coupons that were asked for and exist, whoever's they are; with a history, all of the member's.
     pub coupons: &'a [Coupon],
     /// The entries of the receipt that was asked for, by sequence.
     pub history: &'a [Entry],
@@ -151,11 +151,8 @@ impl Store {
         if let Some((at, receipt)) = commit.history {
             let entries = self.receipt_entries(program, member, at, receipt).await?;
             history.extend(entries.into_iter().map(|stored| stored.entry));
-            let concerned = concerned_coupons(&account, &history);
-            if !concerned.is_empty() {
-                let all = self.all_coupons(program, member).await?;
-                stored.extend(all.into_iter().filter(|stored| concerned.contains(&stored.coupon.code)));
-            }
+            // Any of them may have been given by a rule that is recounted, or have paid for the receipt.
+            stored = self.all_coupons(program, member).await?;
         }
         let mut packed = BTreeMap::new();
         let mut coupons = Vec::new();
@@ -175,19 +172,4 @@ struct Loaded {
     coupons: Vec<Coupon>,
     /// The coupons' bytes, which their change is conditional on.
     packed: BTreeMap<CouponCode, Vec<u8>>,
-}
-
-/// The coupons that undoing some entries may touch: those that a receipt used, those that its rules gave, and, since the
-/// latest firings of a cumulative measure go first, those that the same rules gave on any receipt.
-fn concerned_coupons(account: &Account, history: &[Entry]) -> BTreeSet<CouponCode> {
-    let mut codes = BTreeSet::new();
-    for entry in history {
-        codes.extend(entry.coupons.iter().cloned());
-        for outcome in &entry.outcomes {
-            codes.extend(outcome.rewards.iter().cloned());
-            let runs = account.counters.get(&outcome.rule).into_iter().flat_map(|counter| &counter.runs);
-            codes.extend(runs.flat_map(|run| run.coupons.iter().cloned()));
-        }
-    }
-    codes
 }
