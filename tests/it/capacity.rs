@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::shop::{Shop, program, receipt};
 
+/// How many receipts are counted.
+const RECEIPTS: u32 = 20;
+
 /// Ten rules with a running total each.
 fn ten_counters() -> Value {
     let rules = (0..10).map(|n| {
@@ -34,7 +37,6 @@ async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
     shop.settle().await;
 
     let before = shop.get("/_local/capacity").await;
-    const RECEIPTS: u32 = 20;
     for n in 0..RECEIPTS {
         assert_eq!(shop.post("/v1/receipts", &five_lines(&format!("r-{n}"))).await.status, 202);
     }

@@ -69,7 +69,7 @@ impl Run<'_> {
     }
 
     async fn step(&mut self, what: &str, body: &Map<String, Value>, expect: &Value, context: &str) {
-        let member = self.member_of(what, body);
+        let member = member_of(what, body);
         let known = self.known(member.as_deref()).await;
         let answer = self.act(what, body).await;
         self.shop.settle().await;
@@ -130,21 +130,6 @@ impl Run<'_> {
         }
     }
 
-    /// Whose entries tell what a step did.
-    fn member_of(&self, what: &str, body: &Map<String, Value>) -> Option<String> {
-        let named = body.get("member").and_then(|member| member.as_str().or_else(|| member["id"].as_str()));
-        let by_number = || {
-            // Every id of a vector carries its number: r-28-1 belongs to c-28-1 where nothing else is said.
-            let receipt = body.get("receipt").and_then(Value::as_str)?;
-            let (_, rest) = receipt.split_once('-')?;
-            Some(format!("c-{}-1", rest.split('-').next()?))
-        };
-        match what {
-            "enroll" => None,
-            _ => named.map(str::to_owned).or_else(by_number),
-        }
-    }
-
     async fn known(&self, member: Option<&str>) -> HashSet<String> {
         let Some(member) = member else { return HashSet::new() };
         if self.shop.call(Method::GET, &format!("/v1/members/{member}"), None).await.status != 200 {
@@ -165,6 +150,21 @@ impl Run<'_> {
             }
         }
         sums
+    }
+}
+
+/// Whose entries tell what a step did.
+fn member_of(what: &str, body: &Map<String, Value>) -> Option<String> {
+    let named = body.get("member").and_then(|member| member.as_str().or_else(|| member["id"].as_str()));
+    let by_number = || {
+        // Every id of a vector carries its number: r-28-1 belongs to c-28-1 where nothing else is said.
+        let receipt = body.get("receipt").and_then(Value::as_str)?;
+        let (_, rest) = receipt.split_once('-')?;
+        Some(format!("c-{}-1", rest.split('-').next()?))
+    };
+    match what {
+        "enroll" => None,
+        _ => named.map(str::to_owned).or_else(by_number),
     }
 }
 

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use super::clock::Clock;
@@ -47,7 +47,7 @@ impl Gateway {
     /// The gateway of a template.
     ///
     /// # Errors
-    /// When a route or authorizer is served by a function of another kind.
+    /// When a route, authorizer or schedule is served by a function of another kind.
     pub fn new(
         template: &Template,
         functions: &HashMap<String, Handler>,
@@ -61,6 +61,11 @@ impl Gateway {
             let Some(authorizer) = &route.authorizer else { continue };
             if !matches!(functions.get(&authorizer.function), Some(Handler::Authorizer(_))) {
                 bail!("{} {} needs the authorizer {}", route.method, route.path, authorizer.function);
+            }
+        }
+        for schedule in &template.schedules {
+            if !matches!(functions.get(&schedule.function), Some(Handler::Job(_))) {
+                bail!("the schedule {} needs the job {}", schedule.name, schedule.function);
             }
         }
         Ok(Self {
@@ -77,6 +82,10 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path();
         if let Some(local) = path.strip_prefix("/_local/") {
+            if is_foreign(&parts.headers) {
+                // No credentials guard these: a page of another site must not reach them.
+                return Err(Problem::forbidden("this is not for pages of other sites"));
+            }
             let body = read(body).await?;
             return self.local.answer(&parts.method, local, &body).await;
         }
@@ -136,12 +145,7 @@ impl Gateway {
             _ => Fields::new(),
         };
         if answer["isAuthorized"] != true {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "Forbidden",
-                "the authorizer refused this call",
-            ));
+            return Err(Problem::forbidden("the authorizer refused this call"));
         }
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= REMEMBERED {
@@ -179,6 +183,13 @@ async fn front(
         response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
     }
     response
+}
+
+/// Whether a browser sends this for a page from elsewhere.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    text(header::ORIGIN).is_some_and(|origin| origin.strip_prefix("http://") != Some(host))
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {

@@ -54,8 +54,6 @@ pub struct Setting {
     pub variables: BTreeMap<String, String>,
     /// Its clients, which may do what its policy says.
     pub clients: Clients,
-    /// Clients of the stack itself, for what functions share locally.
-    pub stack: Clients,
     /// The time of the stack.
     pub clock: Clock,
 }

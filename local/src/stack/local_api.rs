@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tessera_store::Store;
 
 use super::clock::Clock;
 use super::handler::{self, Handler};
@@ -17,6 +18,7 @@ use super::problem::Problem;
 use super::settle::Settler;
 use super::template::Schedule;
 use super::wire::Exchange;
+use crate::verify::verify;
 
 /// How long a caller waits for the stack to settle.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -30,6 +32,8 @@ pub(super) struct Local {
     pub exchange: Arc<Exchange>,
     pub schedules: Vec<Schedule>,
     pub functions: HashMap<String, Handler>,
+    /// The tables as an operator sees them; none where the template is not Tessera's.
+    pub store: Option<Store>,
 }
 
 impl Local {
@@ -39,6 +43,7 @@ impl Local {
             ("GET", "clock") => Ok(answer(&json!({ "now": self.clock.now() }))),
             ("POST", "clock") => self.set_clock(body).map(|value| answer(&value)),
             ("POST", "settle") => self.settle().await.map(|value| answer(&value)),
+            ("GET", "verify") => self.verify().await.map(|value| answer(&value)),
             ("GET", "capacity") => Ok(answer(&self.exchange.meter.json())),
             ("DELETE", "capacity") | ("POST", "capacity/reset") => {
                 self.exchange.meter.reset();
@@ -81,6 +86,16 @@ impl Local {
                 format!("something is still under way after {} s", PATIENCE.as_secs()),
             )),
         }
+    }
+
+    async fn verify(&self) -> Result<Value, Problem> {
+        let store = self.store.as_ref().ok_or_else(|| Problem::not_found("this template has no ledger".to_owned()))?;
+        self.settle().await?;
+        let proven = verify(store).await.map_err(|error| {
+            tracing::error!(%error, "the ledger cannot be read");
+            Problem::internal()
+        })?;
+        Ok(json!(proven))
     }
 
     async fn run(&self, name: &str, body: &Bytes) -> Result<Value, Problem> {

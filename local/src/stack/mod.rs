@@ -37,6 +37,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use tessera_lambda::Config;
+use tessera_store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -57,8 +59,6 @@ use wire::{Exchange, Wire};
 /// A function of a laptop may take this long even where the template gives it less: a debug build
 /// on a busy machine is not Lambda.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
-/// Under this name is counted what functions share locally.
-const SHARED: &str = "shared";
 /// The file that a running stack holds locked in its data folder.
 const LOCK: &str = "lock";
 /// How long work under way may take to finish when the stack stops.
@@ -136,7 +136,6 @@ impl Stack {
                 name: name.clone(),
                 variables: function.variables.clone(),
                 clients: Clients::new(&wire, &engines),
-                stack: Clients::new(&Wire::new(SHARED, None, &exchange), &engines),
                 clock: clock.clone(),
             };
             let handler = mount(&setting).with_context(|| format!("function {name}"))?;
@@ -158,6 +157,7 @@ impl Stack {
             exchange: Arc::clone(&exchange),
             schedules: template.schedules.clone(),
             functions: functions.clone(),
+            store: store(&template, &Wire::new("operator", None, &exchange), &engines),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local)?;
 
@@ -295,6 +295,12 @@ fn lock(folder: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => bail!("another stack is using {}", folder.display()),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| folder.display().to_string()),
     }
+}
+
+/// The tables, where the template is Tessera's.
+fn store(template: &Template, wire: &Wire, engines: &Engines) -> Option<Store> {
+    let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables).ok())?;
+    Some(Store::new(Clients::new(wire, engines).dynamodb, config.tables))
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! SQS event sources: receive, call, delete what succeeded, hand back what failed.
+//!
+//! Of one message group the engine gives out one message at a time, where SQS may put several into
+//! a batch; the order within a group is the same.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,9 @@
 //! from there, and sends again what may have been lost; some of it was handled before the crash,
 //! which is harmless, since every consumer must cope with a message that comes twice. A message in
 //! a dead-letter queue holds the position back: it gets its next chance at the next start.
+//!
+//! What is not imitated: the age limit of records, and the parallelisation factor (one call at a
+//! time keeps every order that any factor would keep).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

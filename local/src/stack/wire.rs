@@ -167,45 +167,32 @@ fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorEr
 
 /// What arrives instead of an answer.
 fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
-    let dynamodb = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
-    match (fault, call.service) {
-        (Fault::Timeout | Fault::LostReply, _) => Err(ConnectorError::timeout("no answer in time (injected)".into())),
-        (Fault::Throttled, Service::DynamoDb) => answer(
-            400,
-            &serde_json::json!({
-            "__type": dynamodb("ThrottlingException"), "message": "Rate exceeded (injected)" }),
-        ),
-        (Fault::Throttled, Service::Sqs) => answer(
-            403,
-            &serde_json::json!({
-            "__type": "com.amazonaws.sqs#RequestThrottled", "message": "Rate exceeded (injected)" }),
-        ),
-        (Fault::Conflict, Service::DynamoDb) if call.operation == "TransactWriteItems" => {
-            let reasons: Vec<_> = (0..call.items.max(1))
-                .map(|item| match item {
-                    0 => serde_json::json!({ "Code": "TransactionConflict",
-                        "Message": "Transaction is ongoing for the item" }),
-                    _ => serde_json::json!({ "Code": "None" }),
-                })
-                .collect();
-            answer(
-                400,
-                &serde_json::json!({ "__type": dynamodb("TransactionCanceledException"),
-                "Message": "Transaction cancelled (injected)", "CancellationReasons": reasons }),
-            )
+    let transaction = call.operation == "TransactWriteItems";
+    let (status, kind) = match (fault, call.service) {
+        (Fault::Timeout | Fault::LostReply, _) => {
+            return Err(ConnectorError::timeout("no answer in time (injected)".into()));
         }
-        (Fault::Conflict, Service::DynamoDb) => answer(
-            400,
-            &serde_json::json!({
-            "__type": dynamodb("TransactionConflictException"),
-            "message": "Transaction is ongoing for the item (injected)" }),
-        ),
-        (Fault::Unavailable | Fault::Conflict, _) => answer(
-            500,
-            &serde_json::json!({
-            "__type": dynamodb("InternalServerError"), "message": "Internal server error (injected)" }),
-        ),
+        (Fault::Throttled, Service::DynamoDb) => (400, "ThrottlingException"),
+        (Fault::Throttled, Service::Sqs) => (403, "RequestThrottled"),
+        (Fault::Conflict, Service::DynamoDb) if transaction => (400, "TransactionCanceledException"),
+        (Fault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
+        (Fault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
+        (Fault::Unavailable | Fault::Conflict, Service::Sqs) => (500, "InternalError"),
+    };
+    let service = match call.service {
+        Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
+        Service::Sqs => "com.amazonaws.sqs",
+    };
+    let mut body = serde_json::json!({ "__type": format!("{service}#{kind}"), "message": "injected" });
+    if fault == Fault::Conflict && transaction {
+        // The first item is the one in the way.
+        let reason = |item| match item {
+            0 => serde_json::json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" }),
+            _ => serde_json::json!({ "Code": "None" }),
+        };
+        body["CancellationReasons"] = (0..call.items.max(1)).map(reason).collect();
     }
+    answer(status, &body)
 }
 
 fn answer(status: u16, body: &serde_json::Value) -> Result<HttpResponse, ConnectorError> {

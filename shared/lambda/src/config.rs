@@ -48,10 +48,10 @@ impl Config {
             programs: required("PROGRAMS_TABLE"),
         };
         let recheck = given("PROGRAM_RECHECK_MS").map_or(Ok(2000), |text| text.parse());
-        let program_recheck = recheck.map(Duration::from_millis).unwrap_or_else(|_| {
+        if recheck.is_err() {
             wrong.push("PROGRAM_RECHECK_MS");
-            Duration::ZERO
-        });
+        }
+        let program_recheck = recheck.map_or(Duration::ZERO, Duration::from_millis);
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
         }

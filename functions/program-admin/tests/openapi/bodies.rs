@@ -193,7 +193,7 @@ pub struct Claim {
     member: MemberReference,
 }
 
-/// A change by hand: at most one of award, deduct and set_balance; at least one of these, reward and vip.
+/// A change by hand: at most one of award, deduct and `set_balance`; at least one of these, reward and vip.
 #[derive(ToSchema)]
 pub struct Adjustment {
     /// So many points are given.

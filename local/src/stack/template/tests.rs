@@ -62,7 +62,7 @@ fn event_sources_with_their_settings() {
     assert_eq!((stream.retries, stream.bisect, stream.partial), (Some(2), true, true));
     assert_eq!(stream.failures.as_deref(), Some("tessera-Lost"));
     assert_eq!(stream.filters.len(), 1);
-    assert_eq!(template.schedules[0].name, "nightly");
+    assert_eq!((template.schedules[0].name.as_str(), template.schedules[0].function.as_str()), ("nightly", "nightly"));
 }
 
 #[test]

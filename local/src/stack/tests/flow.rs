@@ -81,6 +81,20 @@ async fn a_record_that_never_passes_is_reported_and_left_behind() {
     stack.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_record_that_makes_its_batch_panic_is_found_by_halving() {
+    let (stack, witness) = start(StackOptions::default()).await;
+    let clients = stack.clients("test");
+    witness.lock().relay_panic.push("a:3".to_owned());
+    for id in ["a:1", "a:2", "a:3", "a:4", "a:5"] {
+        put(&clients, id).await;
+    }
+    let dead = stack.settle().await.unwrap();
+    assert_eq!(dead.into_iter().collect::<Vec<_>>(), [("tessera-Lost".to_owned(), 1)]);
+    assert_eq!(witness.lock().taken, ["a:1", "a:2", "a:4", "a:5"]);
+    stack.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_stacks_live_side_by_side() {
     let stacks = (0..8).map(|number| {

@@ -88,6 +88,14 @@ async fn clock_capacity_settle_and_jobs() {
     let used: Value = client.delete(local("capacity")).send().await.unwrap().json().await.unwrap();
     assert_eq!(used["functions"], json!({}));
 
+    let ran: Value = client.post(local("jobs/nightly")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(ran, json!({ "ran": { "by": "schedule" } }));
+    let ran = client.post(local("jobs/nightly")).json(&json!({ "by": "hand" })).send().await.unwrap();
+    assert_eq!(ran.json::<Value>().await.unwrap(), json!({ "ran": { "by": "hand" } }));
+    let elsewhere = client.post(local("capacity/reset")).header("origin", "https://elsewhere.example");
+    problem(elsewhere.send().await.unwrap(), 403, "forbidden").await;
+    let here = client.post(local("capacity/reset")).header("origin", stack.url());
+    assert_eq!(here.send().await.unwrap().status(), 200);
     problem(client.post(local("jobs/none")).send().await.unwrap(), 404, "not_found").await;
     problem(client.get(local("nothing")).send().await.unwrap(), 404, "not_found").await;
     stack.shutdown().await;

@@ -43,9 +43,8 @@ impl Call {
             auth = given.and_then(|fields| serde_json::to_value(fields).and_then(serde_json::from_value).ok());
         }
         // Writes without an `Idempotency-Key` are known by it: no two calls may share one.
-        let request_id = request_id
-            .filter(|given| !given.is_empty())
-            .unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
+        let request_id =
+            request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = Natural { key: request_id.clone(), started_at: now };
         Self { request, route: route.unwrap_or_default(), request_id, auth, natural }
     }
@@ -171,9 +170,11 @@ impl Call {
     /// 400 when there is one that cannot be read: to go on without it would be to carry a repetition out twice.
     pub(super) fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
         let Some(given) = self.headers().get("idempotency-key") else { return Ok(None) };
-        let key = given.to_str().ok().map(str::trim).map(|key| {
-            key.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(key)
-        });
+        let key = given
+            .to_str()
+            .ok()
+            .map(str::trim)
+            .map(|key| key.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(key));
         let fits = key.filter(|key| (1..=MOST_KEY).contains(&key.len()));
         fits.map(Some).ok_or_else(|| {
             Problem::malformed_at("", format!("Idempotency-Key takes 1 to {MOST_KEY} printable ASCII characters"))

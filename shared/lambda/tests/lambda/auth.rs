@@ -1,0 +1,146 @@
+//! Who calls, and whom they reach.
+
+use jiff::Timestamp;
+use serde_json::json;
+use tessera_domain::member::MemberRef;
+use tessera_lambda::auth::{AuthContext, AuthFault, Caller, Scope, authorize};
+
+use crate::bench::Bench;
+
+fn scoped(scopes: &str) -> Caller {
+    let context = AuthContext { program: "prg_1".to_owned(), scopes: scopes.to_owned(), ..AuthContext::default() };
+    Caller::from_context(&context, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn a_scope_opens_its_own_doors() {
+    for wanted in Scope::ALL {
+        assert!(scoped("admin").may(&[wanted]));
+        for given in Scope::ALL {
+            let of_support = [Scope::MembersRead, Scope::MembersWrite, Scope::RewardsRedeem];
+            let opens =
+                given == wanted || given == Scope::Admin || given == Scope::Support && of_support.contains(&wanted);
+            assert_eq!(scoped(given.name()).may(&[wanted]), opens, "{given:?} for {wanted:?}");
+        }
+    }
+    let till = scoped("receipts:write no:such rewards:redeem");
+    assert!(till.may(&[Scope::MembersRead, Scope::RewardsRedeem]));
+    assert_eq!(till.require(&[Scope::MembersRead]).unwrap_err().status(), 403);
+}
+
+#[tokio::test]
+async fn a_key_stands_for_its_program() {
+    let bench = Bench::start().await;
+    let admin = bench.caller(&bench.program.admin_key).await.unwrap();
+    assert_eq!((&admin.program, &admin.member), (&bench.program.id, &None));
+    assert!(admin.may(&[Scope::ReportsRead]));
+    let again = Caller::from_context(&admin.to_context(), bench.services.clock.now()).unwrap();
+    assert_eq!(again, admin);
+    for credential in ["tsk_nobody", "", "a.b.c", "eyJ.eyJ.x", &"x".repeat(5000)] {
+        assert!(matches!(bench.caller(credential).await, Err(AuthFault::Bad(_))), "{credential}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_the_shop_stands_for_a_member_for_an_hour_at_most() {
+    let bench = Bench::start().await;
+    let caller = bench.caller(&bench.token(&json!({}), "HS256")).await.unwrap();
+    assert_eq!(caller.member.as_ref().unwrap().as_str(), "c-1");
+    assert_eq!((&caller.program, caller.scopes.len()), (&bench.program.id, 0));
+    assert!(caller.clone().require(&[Scope::MembersRead]).is_err());
+    // The authorizer's answer may be remembered for longer than the token lives.
+    let context = caller.to_context();
+    let after = |seconds: i64| Timestamp::from_second(bench.now() + seconds).unwrap();
+    assert!(Caller::from_context(&context, after(599)).is_ok());
+    assert_eq!(Caller::from_context(&context, after(600)).unwrap_err().status(), 401);
+
+    assert!(bench.caller(&bench.token(&json!({ "exp": bench.now() + 3600 }), "HS256")).await.is_ok());
+    for claims in [
+        json!({ "exp": bench.now() }),
+        json!({ "exp": bench.now() + 3601 }),
+        json!({ "exp": i64::MAX }),
+        json!({ "exp": "soon" }),
+        json!({ "exp": null }),
+        json!({ "sub": "" }),
+        json!({ "sub": null }),
+        json!({ "iss": "prg_other" }),
+        json!({ "iss": "" }),
+    ] {
+        let refused = bench.caller(&bench.token(&claims, "HS256")).await;
+        assert!(matches!(refused, Err(AuthFault::Bad(_))), "{claims}");
+    }
+    for algorithm in ["none", "HS384", "HS512", "RS256", "hs256"] {
+        assert!(matches!(bench.caller(&bench.token(&json!({}), algorithm)).await, Err(AuthFault::Bad(_))));
+    }
+    let forged = bench.token_signed(&json!({}), "HS256", "another secret");
+    assert!(matches!(bench.caller(&forged).await, Err(AuthFault::Bad(_))));
+    let unsigned = bench.token(&json!({}), "none");
+    let unsigned = &unsigned[..=unsigned.rfind('.').unwrap()];
+    assert!(matches!(bench.caller(unsigned).await, Err(AuthFault::Bad(_))));
+}
+
+#[tokio::test]
+async fn the_secret_before_serves_for_a_day() {
+    let bench = Bench::start().await;
+    let old = bench.program.storefront_secret.clone();
+    let store = &bench.services.store;
+    let now = bench.services.clock.now();
+    let new = store.rotate_storefront_secret(&bench.program.id, &bench.key, now).await.unwrap().unwrap();
+    let signed = |secret: &str| bench.token_signed(&json!({}), "HS256", secret);
+    assert!(bench.caller(&signed(&new)).await.is_ok());
+    assert!(bench.caller(&signed(&old)).await.is_ok());
+    bench.pass(24 * 3600 + 1);
+    let signed = |secret: &str| bench.token_signed(&json!({}), "HS256", secret);
+    assert!(bench.caller(&signed(&new)).await.is_ok());
+    assert!(bench.caller(&signed(&old)).await.is_err());
+}
+
+#[tokio::test]
+async fn the_authorizer_lets_the_function_say_why_not() {
+    let bench = Bench::start().await;
+    let good = authorize(&bench.services, Some(&format!("bearer {}", bench.program.admin_key))).await.unwrap();
+    assert_eq!(good["isAuthorized"], true);
+    assert_eq!(good["context"]["program"], json!(bench.program.id));
+    assert_eq!((&good["context"]["scopes"], &good["context"]["problem"]), (&json!("admin"), &json!("")));
+    for header in [None, Some(""), Some("Basic YTpi"), Some("Bearer tsk_nobody")] {
+        let bad = authorize(&bench.services, header).await.unwrap();
+        assert_eq!(bad["isAuthorized"], true);
+        assert_ne!(bad["context"]["problem"], "");
+        assert_eq!(bad["context"]["program"], "");
+        let context: AuthContext = serde_json::from_value(bad["context"].clone()).unwrap();
+        assert_eq!(Caller::from_context(&context, bench.services.clock.now()).unwrap_err().status(), 401);
+    }
+}
+
+#[tokio::test]
+async fn a_token_reaches_its_own_member_alone() {
+    let bench = Bench::start().await;
+    let services = &bench.services;
+    let program = services.programs.get(&bench.program.id).await.unwrap().unwrap();
+    let mut inner = Vec::new();
+    for (id, email) in [("c-1", "ada@example.com"), ("c-2", "bob@example.com")] {
+        let reference =
+            MemberRef { id: Some(id.parse().unwrap()), email: Some(email.parse().unwrap()), ..MemberRef::default() };
+        let now = services.clock.now();
+        let key = &program.head.identity_key;
+        let found = services.store.find_or_create_visitor(&program.id, key, &reference, now).await.unwrap();
+        inner.push(found.member);
+    }
+    let token = |sub: &str| bench.token(&json!({ "sub": sub }), "HS256");
+    let ada = bench.caller(&token("c-1")).await.unwrap();
+    for path in ["c-1", "email:Ada@example.com", inner[0].as_str()] {
+        assert_eq!(services.member_for(&program, &ada, path).await.unwrap().as_ref(), Some(&inner[0]), "{path}");
+    }
+    for path in ["c-2", "email:bob@example.com", inner[1].as_str(), "c-3", "email:none@example.com", "m_none"] {
+        assert_eq!(services.member_for(&program, &ada, path).await.unwrap_err().status(), 403, "{path}");
+    }
+    let stranger = bench.caller(&token("c-9")).await.unwrap();
+    assert_eq!(services.member_for(&program, &stranger, "c-9").await.unwrap(), None);
+    // A customer may have chosen a name that reads like someone else's address.
+    for name in [inner[0].as_str(), "email:ada@example.com"] {
+        let sly = bench.caller(&token(name)).await.unwrap();
+        assert_eq!(services.member_for(&program, &sly, name).await.unwrap_err().status(), 403, "{name}");
+    }
+    let admin = bench.caller(&bench.program.admin_key).await.unwrap();
+    assert_eq!(services.member_for(&program, &admin, "c-2").await.unwrap().as_ref(), Some(&inner[1]));
+}

@@ -1,0 +1,185 @@
+//! `Idempotency-Key`: once, and the first answer again.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tessera_lambda::Problem;
+use tessera_lambda::auth::AuthContext;
+use tessera_lambda::http::{self, Natural, Response, answer};
+
+use crate::bench::{Bench, body, header, request};
+
+/// A function that counts how often it runs, and answers what it is told to.
+struct Counter<'a> {
+    bench: &'a Bench,
+    runs: AtomicU32,
+    naturals: Mutex<Vec<Natural>>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(bench: &'a Bench) -> Self {
+        Self { bench, runs: AtomicU32::new(0), naturals: Mutex::default() }
+    }
+
+    async fn send(
+        &self,
+        key: Option<&str>,
+        auth: &AuthContext,
+        text: &str,
+        outcome: impl FnOnce(u32) -> Result<Response, Problem>,
+    ) -> Response {
+        let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        answer(&self.bench.services, request("POST", &headers, Some(auth), text), async |call| {
+            let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
+            self.naturals.lock().unwrap().push(call.natural().clone());
+            call.caller(&self.bench.services)?;
+            outcome(run)
+        })
+        .await
+    }
+
+    fn runs(&self) -> u32 {
+        self.runs.load(Ordering::SeqCst)
+    }
+
+    fn natural(&self, run: usize) -> Natural {
+        self.naturals.lock().unwrap()[run - 1].clone()
+    }
+}
+
+fn made(run: u32) -> Result<Response, Problem> {
+    Ok(http::with_header(http::json(201, &json!({ "run": run })), "location", "/v1/things/1"))
+}
+
+fn replayed(response: &Response) -> bool {
+    header(response, "idempotency-replayed") == Some("true")
+}
+
+#[tokio::test]
+async fn the_same_call_gets_the_first_answer_again() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let first = counter.send(Some("\"k-1\""), &admin, "{}", made).await;
+    assert_eq!((first.status().as_u16(), replayed(&first)), (201, false));
+    bench.pass(3 * 24 * 3600);
+    // With or without quotes it is the same key.
+    let again = counter.send(Some("k-1"), &admin, "{}", made).await;
+    assert_eq!((again.status().as_u16(), replayed(&again)), (201, true));
+    assert_eq!(body(&again), json!({ "run": 1 }));
+    assert_eq!(header(&again, "location"), Some("/v1/things/1"));
+    assert_eq!(header(&again, "content-type"), Some("application/json"));
+    let other = counter.send(Some("k-1"), &admin, "{ }", made).await;
+    assert_eq!(
+        (other.status().as_u16(), &body(&other)["type"]),
+        (422, &json!("urn:tessera:problem:idempotency_key_reused"))
+    );
+    assert_eq!(counter.runs(), 1);
+    // After a week it is forgotten.
+    bench.pass(5 * 24 * 3600);
+    assert_eq!(body(&counter.send(Some("k-1"), &admin, "{}", made).await), json!({ "run": 2 }));
+    // Without a key every call is its own.
+    for run in [3, 4] {
+        assert_eq!(body(&counter.send(None, &admin, "{}", made).await), json!({ "run": run }));
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_answers_too_but_passing_ones_are_not() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let mut runs = 0;
+    for (status, is_kept) in
+        [(400, true), (404, true), (409, true), (422, true), (403, false), (429, false), (503, false)]
+    {
+        let key = format!("k-{status}");
+        let refuse = |_| Err(Problem::new(status, "no", "no").with("why", json!(status)));
+        let first = counter.send(Some(&key), &admin, "{}", refuse).await;
+        assert_eq!(
+            (first.status().as_u16(), header(&first, "content-type")),
+            (status, Some("application/problem+json"))
+        );
+        let again = counter.send(Some(&key), &admin, "{}", made).await;
+        assert_eq!(again.status().as_u16(), if is_kept { status } else { 201 }, "{status}");
+        assert_eq!(replayed(&again), is_kept, "{status}");
+        if is_kept {
+            assert_eq!(body(&again), body(&first));
+        }
+        runs += if is_kept { 1 } else { 2 };
+        assert_eq!(counter.runs(), runs, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_broke_off_is_taken_up_as_what_it_was() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let broken = counter.send(Some("k-1"), &admin, "{}", |_| panic!("poison")).await;
+    assert_eq!((broken.status().as_u16(), header(&broken, "retry-after")), (503, Some("1")));
+    assert!(!body(&broken).to_string().contains("poison"));
+    bench.pass(7);
+    assert_eq!(counter.send(Some("k-1"), &admin, "{}", made).await.status().as_u16(), 201);
+    assert_eq!(counter.natural(1), counter.natural(2));
+    assert_eq!(counter.natural(1).key, "k-1");
+    assert_eq!(counter.natural(1).started_at.as_second(), bench.now() - 7);
+    assert!(replayed(&counter.send(Some("k-1"), &admin, "{}", made).await));
+}
+
+#[tokio::test]
+async fn a_running_call_is_a_conflict() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let services = &bench.services;
+    let within = answer(services, request("POST", &[("idempotency-key", "k-1")], Some(&admin), "{}"), async |_| {
+        let meanwhile = counter.send(Some("k-1"), &admin, "{}", made).await;
+        Ok(http::json(200, &json!({ "status": meanwhile.status().as_u16(), "body": body(&meanwhile) })))
+    });
+    let within = body(&within.await);
+    assert_eq!((&within["status"], &within["body"]["type"]), (&json!(409), &json!("urn:tessera:problem:in_flight")));
+    assert_eq!(counter.runs(), 0);
+}
+
+#[tokio::test]
+async fn a_key_is_its_callers_own() {
+    let bench = Bench::start().await;
+    let counter = Counter::new(&bench);
+    let (admin, ada, bob) = (bench.admin().await, bench.member("ada").await, bench.member("bob").await);
+    for (run, caller) in (1..).zip([&admin, &ada, &bob]) {
+        let first = counter.send(Some("1"), caller, "{}", made).await;
+        assert_eq!((body(&first), replayed(&first)), (json!({ "run": run }), false));
+    }
+    let again = counter.send(Some("1"), &ada, "{}", made).await;
+    assert_eq!((body(&again), replayed(&again)), (json!({ "run": 2 }), true));
+    // Whoever may do less does not get to read the answer.
+    let till = AuthContext { scopes: "receipts:write".to_owned(), ..admin.clone() };
+    assert_eq!(counter.send(Some("1"), &till, "{}", made).await.status().as_u16(), 422);
+    let nobody = AuthContext { problem: "no".to_owned(), ..AuthContext::default() };
+    assert_eq!(counter.send(Some("1"), &nobody, "{}", made).await.status().as_u16(), 401);
+    assert_eq!(counter.runs(), 3);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_no_missing_key() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    for key in ["", "  ", "\"\"", "cl\u{e9}", &"x".repeat(256)] {
+        let refused = counter.send(Some(key), &admin, "{}", made).await;
+        assert_eq!(refused.status().as_u16(), 400, "{key}");
+    }
+    assert_eq!(counter.runs(), 0);
+    for key in ["x".repeat(255), format!("\"{}\"", "x".repeat(255))] {
+        assert_eq!(body(&counter.send(Some(&key), &admin, "{}", made).await), json!({ "run": 1 }));
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once_and_kept_nowhere() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let show = |_| Ok(http::secret(http::json(201, &json!({ "key": "tsk_secret" }))));
+    let first: Value = body(&counter.send(Some("k-1"), &admin, "{}", show).await);
+    assert_eq!(first["key"], "tsk_secret");
+    let again = counter.send(Some("k-1"), &admin, "{}", show).await;
+    assert!(replayed(&again) && !body(&again).to_string().contains("tsk_secret"));
+    assert_eq!(counter.runs(), 1);
+}
