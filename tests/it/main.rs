@@ -5,6 +5,7 @@ mod bad_input;
 mod capacity;
 mod concurrency;
 mod coupons;
+mod events;
 mod journey;
 mod restart;
 mod shop;
