@@ -97,21 +97,23 @@ pub fn read_orders(file: impl Read, options: &ReadOptions) -> anyhow::Result<Ord
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let header = csv::StringRecord::from_byte_record_lossy(reader.byte_headers()?.clone());
     let places = options.columns.find(&header)?;
-    let mut reading = Reading { options, orders: Orders::default(), open: Vec::new(), sold: HashMap::new() };
+    let mut reading = Reading { options, orders: Orders::default(), sold: HashMap::new() };
+    // The rows of one number may be parted by another's: they are gathered over the whole file.
+    let mut receipts: Vec<Vec<Row>> = Vec::new();
+    let mut places_of: HashMap<String, usize> = HashMap::new();
     for (number, record) in reader.byte_records().enumerate() {
         let record = csv::StringRecord::from_byte_record_lossy(record.with_context(|| format!("row {}", number + 2))?);
         let row = reading.row(&record, &places).with_context(|| format!("row {}", number + 2))?;
         let Some(row) = row else { continue };
-        if reading.open.first().is_some_and(|first| first.receipt != row.receipt) {
-            reading.close();
+        let place = *places_of.entry(row.receipt.clone()).or_insert(receipts.len());
+        if place == receipts.len() {
+            receipts.push(Vec::new());
         }
-        reading.open.push(row);
-        if options.limit.is_some_and(|limit| reading.orders.operations.len() >= limit) {
-            reading.open.clear();
-            break;
-        }
+        receipts[place].push(row);
     }
-    reading.close();
+    for rows in receipts {
+        reading.close(&rows);
+    }
     if let Some(limit) = options.limit {
         reading.orders.operations.truncate(limit);
     }
@@ -121,8 +123,6 @@ pub fn read_orders(file: impl Read, options: &ReadOptions) -> anyhow::Result<Ord
 struct Reading<'a> {
     options: &'a ReadOptions,
     orders: Orders,
-    /// The rows of the receipt that is being read.
-    open: Vec<Row>,
     /// What each customer has of each product, in the order in which it was bought.
     sold: HashMap<(String, String), Vec<Sold>>,
 }
@@ -160,13 +160,12 @@ impl Reading<'_> {
     }
 
     /// Turns the rows of one number into a receipt, or into refunds.
-    fn close(&mut self) {
-        let rows = std::mem::take(&mut self.open);
+    fn close(&mut self, rows: &[Row]) {
         let Some(first) = rows.first() else { return };
         if first.receipt.starts_with(&self.options.cancellation) {
-            self.refund(&rows);
+            self.refund(rows);
         } else {
-            self.receipt(&rows);
+            self.receipt(rows);
         }
     }
 
@@ -274,11 +273,13 @@ mod tests {
         let orders = read(
             "1,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n\
              1,71053,LANTERN,2,2010-12-01 08:26:00,3.39,17850.0,United Kingdom\n\
-             2,71053,LANTERN,1,2010-12-01 09:00:00,3.39,,United Kingdom\n",
+             2,71053,LANTERN,1,2010-12-01 09:00:00,3.39,,United Kingdom\n\
+             3,71053,LANTERN,1,2010-12-01 09:00:00,3.39,17850.0,United Kingdom\n\
+             1,71053,LANTERN,1,2010-12-01 08:27:00,1.00,17850.0,United Kingdom\n",
         );
-        assert_eq!((orders.rows, orders.without_customer, orders.operations.len()), (3, 1, 1));
+        assert_eq!((orders.rows, orders.without_customer, orders.operations.len()), (5, 1, 2));
         let Operation::Receipt { body } = &orders.operations[0] else { panic!("no receipt") };
-        assert_eq!(body["total"], "22.08");
+        assert_eq!(body["total"], "23.08");
         assert_eq!(body["member"]["id"], "17850");
         assert_eq!(body["lines"][0]["category"], "range-85");
         assert_eq!(body["occurred_at"], "2010-12-01T08:26:00Z");
