@@ -1,8 +1,8 @@
 //! The process is killed in the middle of its work, and started again: nothing is lost, nothing doubled.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tessera_local::Platform;
@@ -32,20 +32,19 @@ async fn killed_in_the_middle_of_a_replay() {
         Command::new(env!("CARGO_BIN_EXE_tessera"))
             .args(["--empty", "--admin-key", KEY, "--port", &port.to_string(), "--data"])
             .arg(folder.path())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap()
     };
+    // It says when it can be called: the program and its key are there then.
+    let wait = |process: &mut Child| {
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = lines.map(Result::unwrap).find(|line| line.starts_with("ready "));
+        assert_eq!(ready, Some(format!("ready http://127.0.0.1:{port}")));
+    };
     let client = reqwest::Client::new();
     let url = format!("http://127.0.0.1:{port}");
-    let wait = async || {
-        let started = Instant::now();
-        while client.get(format!("{url}/v1/openapi.json")).send().await.is_err() {
-            assert!(started.elapsed() < Duration::from_mins(1), "the stack does not start");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
     let put = async || {
         let answer = client.put(format!("{url}/v1/program")).bearer_auth(KEY).json(&program()).send().await;
         assert_eq!(answer.unwrap().status(), 200);
@@ -56,7 +55,7 @@ async fn killed_in_the_middle_of_a_replay() {
     };
 
     let mut process = serve();
-    wait().await;
+    wait(&mut process);
     put().await;
     let mut accepted = 0;
     for n in 0..100 {
@@ -67,7 +66,7 @@ async fn killed_in_the_middle_of_a_replay() {
     process.wait().unwrap();
 
     let mut process = serve();
-    wait().await;
+    wait(&mut process);
     // The sender repeats what it is not sure of, and goes on.
     for n in 90..140 {
         let status = send(n).await.unwrap().status();
