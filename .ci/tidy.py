@@ -55,7 +55,7 @@ def leftovers(text: str) -> list[tuple[int, str]]:
 
     >>> leftovers("a\\n// TO" + "DO: b\\nlet TODOS = 1;")
     [(2, 'a marker of unfinished work')]
-    >>> leftovers("see /ho" + "me/ada/x, https://example.com/home/ada and ../work/main")
+    >>> leftovers("see /ho" + "me/ada/x, https://example.com/home/ada and ../there/main")
     [(1, 'a path of one machine')]
     """
     found = []
