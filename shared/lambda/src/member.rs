@@ -75,7 +75,12 @@ impl Services {
     }
 
     async fn look_up(&self, program: &ActiveProgram, reference: &MemberRef) -> Result<Option<MemberId>, Problem> {
-        let known = self.store.resolve(&program.id, &program.head.identity_key, reference, false).await?;
-        Ok(known.member)
+        let key = &program.head.identity_key;
+        let known = self.store.resolve(&program.id, key, reference, false).await?;
+        if known.member.is_some() {
+            return Ok(known.member);
+        }
+        // Whoever enrolled a moment ago is seen only by a consistent read.
+        Ok(self.store.resolve(&program.id, key, reference, true).await?.member)
     }
 }
