@@ -32,6 +32,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let context = Context {
         program: &program.compiled,
         member: &member,
+        profile: None,
         now,
         seed: tessera_store::seed()?,
         out_of_stock: &out_of_stock,

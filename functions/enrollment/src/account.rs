@@ -70,7 +70,7 @@ impl Desk<'_> {
         let commit = Commit::new(&self.program.id, config, self.member, key);
         let decide = |seen: &Seen<'_>| {
             let (seed, out_of_stock) = (seen.seed, seen.out_of_stock);
-            let context = Context { program: config, member: self.member, now, seed, out_of_stock };
+            let context = Context { program: config, member: self.member, profile: None, now, seed, out_of_stock };
             decide(&context, seen.account).ok_or(NothingToDo)
         };
         match self.services.store.commit(&commit, decide).await {

@@ -151,8 +151,14 @@ async fn decide(
     let key = EntryKey::coupon(call.natural().started_at, &natural);
     let commit = Commit { coupons: &codes, ..Commit::new(&program.id, config, &coupon.member, &key) };
     let committed = services.store.commit(&commit, |seen| {
-        let context =
-            Context { program: config, member: &coupon.member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        let context = Context {
+            program: config,
+            member: &coupon.member,
+            profile: None,
+            now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
         let current = seen.coupons.iter().find(|seen| seen.code == coupon.code).unwrap_or(&coupon);
         (wanted.decide)(&context, seen.account, current)
     });

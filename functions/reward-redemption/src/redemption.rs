@@ -27,8 +27,14 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     let key = EntryKey::coupon(call.natural().started_at, &call.natural().key);
     let commit = Commit::new(&program.id, config, &member, &key);
     let committed = services.store.commit(&commit, |seen| {
-        let context =
-            Context { program: config, member: &member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        let context = Context {
+            program: config,
+            member: &member,
+            profile: None,
+            now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
         decide_redemption(&context, seen.account, &wish)
     });
     let committed = match committed.await {

@@ -21,8 +21,14 @@ pub(crate) async fn evaluate(
     let commit = Commit { coupons: &receipt.coupons, ..Commit::new(&program.id, &program.compiled, member, &key) };
     let now = services.clock.now();
     let committed = services.store.commit(&commit, |seen| {
-        let context =
-            Context { program: &program.compiled, member, now, seed: seen.seed, out_of_stock: seen.out_of_stock };
+        let context = Context {
+            program: &program.compiled,
+            member,
+            profile: None,
+            now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
         let fact = ReceiptContext { receipt, coupons: seen.coupons };
         Ok::<_, Infallible>(decide_receipt(&context, seen.account, &fact))
     });

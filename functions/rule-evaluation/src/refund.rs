@@ -113,7 +113,7 @@ impl Case<'_> {
                 Cause::Receipt(_) => decision = Some(entry),
                 Cause::Refund(_, id) if id == self.refund => return Err(Missing::Nothing),
                 Cause::Refund(_, id) => earlier.push((self.stored_refund(id)?.clone(), entry.clone())),
-                Cause::Enrollment | Cause::Coupon { .. } | Cause::Adjustment { .. } => {}
+                _ => {}
             }
         }
         let decision = decision.ok_or(Missing::Decision)?;
@@ -132,6 +132,7 @@ impl Case<'_> {
         let context = Context {
             program: self.program,
             member: self.member,
+            profile: None,
             now: self.now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

@@ -90,6 +90,8 @@ ids! {
     ReceiptId,
     /// A refund, as the shop numbered it; unique within its receipt.
     RefundId,
+    /// An interaction, as the shop numbered it.
+    InteractionId,
     /// A line of a receipt.
     LineId,
     /// An earning rule.

@@ -70,7 +70,8 @@ impl Story {
     fn buy(&mut self) {
         let (member, stock) = (member(), BTreeSet::new());
         let seed = Seed([0; 32]);
-        let context = Context { program: &self.program, member: &member, now: now(), seed, out_of_stock: &stock };
+        let context =
+            Context { program: &self.program, member: &member, profile: None, now: now(), seed, out_of_stock: &stock };
         let receipt = stored(&self.program, &[]).receipt;
         let decision = decide_receipt(&context, &self.account, &ReceiptContext { receipt: &receipt, coupons: &[] });
         self.keep(decision);

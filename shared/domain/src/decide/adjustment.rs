@@ -157,7 +157,7 @@ pub fn decide_adjustment(
         };
     }
     if let (Some(before), Some(after)) = (before, draft.account.tier.current()) {
-        draft.entry.tier = Some(TierMove { before, after: after.clone() });
+        draft.entry.tier = Some(TierMove { before, after: after.clone(), skipped: Vec::new() });
     }
     Ok(draft.finish())
 }

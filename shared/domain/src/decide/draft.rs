@@ -144,6 +144,8 @@ impl<'a> Draft<'a> {
         Decision {
             account: self.account,
             entry: self.entry,
+            tier_changes: Vec::new(),
+            marks: false,
             issued: self.issued,
             changed: self.changed,
             stock: self.stock,

@@ -26,6 +26,7 @@ use crate::account::Account;
 use crate::coupon::Coupon;
 use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
+use crate::member::Profile;
 use crate::program::CompiledProgram;
 use draft::Draft;
 
@@ -36,6 +37,9 @@ pub struct Context<'a> {
     pub program: &'a CompiledProgram,
     /// Whose account it is.
     pub member: &'a MemberId,
+    /// All that is personal about them, for rules that ask for it; `None` when it was not looked up, because no rule
+    /// that this fact can meet does, or when there is none.
+    pub profile: Option<&'a Profile>,
     /// The time of the decision.
     pub now: Timestamp,
     /// Where coupon codes take their randomness from.
@@ -51,6 +55,12 @@ pub struct Decision {
     pub account: Account,
     /// The entry of the ledger.
     pub entry: Entry,
+    /// The entries of the changes of tier that followed, in their order: what the rules for them did.
+    pub tier_changes: Vec<Entry>,
+    /// True when the fact takes the mark of what counts only once ([`Interaction::once`]).
+    ///
+    /// [`Interaction::once`]: crate::fact::Interaction::once
+    pub marks: bool,
     /// Coupons that are issued, whose codes must be new.
     pub issued: Vec<Coupon>,
     /// Coupons that change: each as it was, and as it becomes.

@@ -47,7 +47,7 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     use_coupons(&mut draft, fact);
     draft.account.touch(context.program, receipt.occurred_at);
     if let (Some(before), Some(after)) = (before, draft.account.tier.current()) {
-        draft.entry.tier = Some(TierMove { before, after: after.clone() });
+        draft.entry.tier = Some(TierMove { before, after: after.clone(), skipped: Vec::new() });
     }
     draft.finish()
 }

@@ -71,7 +71,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     take_back(&mut draft, fact);
     restore(&mut draft, fact, &before, &after);
     if let (Some(before), Some(after)) = (tier_before, draft.account.tier.current()) {
-        draft.entry.tier = Some(TierMove { before, after: after.clone() });
+        draft.entry.tier = Some(TierMove { before, after: after.clone(), skipped: Vec::new() });
     }
     draft.finish()
 }

@@ -1,9 +1,11 @@
 //! Facts: everything that can change points.
 
+mod interaction;
 mod receipt;
 mod refund;
 mod remaining;
 
+pub use interaction::{EMAIL_CLICKED, EMAIL_OPENED, Interaction, InteractionInput, read_interaction};
 pub use receipt::{Line, MAX_LINES, Receipt, ReceiptInput, read_receipt};
 pub use refund::{Refund, RefundAmount, RefundLine, read_refund};
 pub use remaining::{RefundFault, Remaining};

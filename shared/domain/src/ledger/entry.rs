@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::posting::Movement;
 use crate::account::LotKey;
-use crate::ids::{CouponCode, ReceiptId, RefundId, RewardId, RuleId, TierId};
+use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId, TierId};
 use crate::points::{Both, Points};
+use crate::time::Day;
 
 /// What one fact did to one member. Its key is made from the fact alone, so there is exactly one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +67,20 @@ pub enum Cause {
     Receipt(ReceiptId),
     /// A refund of a receipt.
     Refund(ReceiptId, RefundId),
+    /// An interaction.
+    Interaction(InteractionId),
     /// Enrolment.
     Enrollment,
+    /// A change of the profile: lists or attributes that rules ask for.
+    Profile,
+    /// The local day on which rules for the member's birthday came due.
+    Birthday(Day),
+    /// The local day on which so long had passed since the last purchase that rules came due.
+    Inactivity(Day),
+    /// What the rules for a change of tier did; the change came with the entry before it, which had this cause.
+    TierChange(Box<Cause>),
+    /// A review of the tier when its time was over.
+    TierReview(Day),
     /// A change of a coupon: redemption, commit, cancellation.
     Coupon {
         /// The coupon.
@@ -199,6 +212,9 @@ pub struct TierMove {
     pub before: TierId,
     /// After.
     pub after: TierId,
+    /// The steps of the ladder that were passed over, from the lowest (T4).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<TierId>,
 }
 
 /// Why a fact that was accepted could not be applied.

@@ -74,7 +74,7 @@ pub enum Attribute {
 
 impl Attribute {
     /// Reads a text, a number, true or false, or a list of texts.
-    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
+    pub(crate) fn read(node: &Node<'_>) -> Option<Self> {
         match node.value {
             Value::Bool(flag) => Some(Self::Flag(*flag)),
             Value::Number(number) => Some(Self::Number(number.clone())),
@@ -83,6 +83,16 @@ impl Attribute {
             Value::Null | Value::Object(_) => {
                 node.refuse("must be a text, a number, true or false, or a list of texts")
             }
+        }
+    }
+
+    /// Its texts, as rules compare them: one, or those of a list.
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Flag(flag) => vec![flag.to_string()],
+            Self::Number(number) => vec![number.to_string()],
+            Self::Text(text) => vec![text.clone()],
+            Self::List(texts) => texts.clone(),
         }
     }
 

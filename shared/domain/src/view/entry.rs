@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::explain::{Explanation, explain_outcome, explain_skip};
-use crate::ids::{CouponCode, ReceiptId, RefundId, RewardId, RuleId};
-use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
+use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId};
+use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
 
 /// A line of a member's ledger.
@@ -42,6 +42,9 @@ pub struct EntrySource {
     /// The refund of that receipt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundId>,
+    /// The interaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<InteractionId>,
     /// The rule, when it was one alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
@@ -100,17 +103,26 @@ fn moved(movement: &Movement) -> Both {
 }
 
 fn source(entry: &Entry) -> EntrySource {
-    let rule = match entry.outcomes.as_slice() {
+    source_of(&entry.cause, &entry.outcomes)
+}
+
+fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
+    let rule = match outcomes {
         [outcome] => Some(outcome.rule.clone()),
         _ => None,
     };
     let none = EntrySource::default();
-    match &entry.cause {
+    match cause {
         Cause::Receipt(receipt) => EntrySource { receipt: Some(receipt.clone()), rule, ..none },
         Cause::Refund(receipt, refund) => {
             EntrySource { receipt: Some(receipt.clone()), refund: Some(refund.clone()), rule, ..none }
         }
-        Cause::Enrollment => EntrySource { rule, ..none },
+        Cause::Interaction(interaction) => EntrySource { interaction: Some(interaction.clone()), rule, ..none },
+        Cause::Enrollment | Cause::Profile => EntrySource { rule, ..none },
+        Cause::Birthday(_) => EntrySource { job: Some("birthdays"), rule, ..none },
+        Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
+        Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },
+        Cause::TierChange(cause) => EntrySource { rule, ..source_of(cause, outcomes) },
         Cause::Coupon { code, reward, .. } => {
             EntrySource { coupon: Some(code.clone()), reward: Some(reward.clone()), ..none }
         }

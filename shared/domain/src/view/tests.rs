@@ -86,7 +86,8 @@ impl Story {
     fn decide(&mut self, now: Timestamp, decide: impl FnOnce(&Context<'_>, &Account) -> Decision) -> Entry {
         let (member, none) = (inner(), BTreeSet::new());
         let seed = Seed([u8::try_from(self.entries.len()).unwrap(); 32]);
-        let context = Context { program: &self.program, member: &member, now, seed, out_of_stock: &none };
+        let context =
+            Context { program: &self.program, member: &member, profile: None, now, seed, out_of_stock: &none };
         let decision = decide(&context, &self.account);
         self.account = decision.account;
         self.coupons.extend(decision.issued);

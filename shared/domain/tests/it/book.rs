@@ -70,6 +70,7 @@ impl Book {
         let context = Context {
             program: &self.program,
             member: &id,
+            profile: None,
             now: self.now,
             seed: Seed(seed),
             out_of_stock: &BTreeSet::new(),

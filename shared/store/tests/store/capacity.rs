@@ -52,7 +52,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     let decide = |account: &Account, member: &_| {
         let none = std::collections::BTreeSet::new();
         let seed = tessera_store::seed().unwrap();
-        let context = Context { program: &config, member, now: noon(), seed, out_of_stock: &none };
+        let context = Context { program: &config, member, profile: None, now: noon(), seed, out_of_stock: &none };
         decide_receipt(&context, account, &ReceiptContext { receipt: &receipt, coupons: &[] })
     };
     let member = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap().member;

@@ -98,7 +98,15 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         ignored: Vec::new(),
         rejected: None,
     };
-    Decision { account, entry, issued: Vec::new(), changed: Vec::new(), stock: Vec::new() }
+    Decision {
+        account,
+        entry,
+        tier_changes: Vec::new(),
+        marks: false,
+        issued: Vec::new(),
+        changed: Vec::new(),
+        stock: Vec::new(),
+    }
 }
 
 pub fn for_receipt(id: &str) -> Cause {
