@@ -81,6 +81,22 @@ impl Counter {
         popped
     }
 
+    /// Takes back the firings of a day beyond the first `kept`; the latest first.
+    pub fn pop_of_day(&mut self, day: Day, kept: u64) -> Vec<Run> {
+        let standing: u64 = self.runs.iter().filter(|run| run.day == Some(day)).map(|run| run.count).sum();
+        let mut left = standing.saturating_sub(kept);
+        let mut popped = Vec::new();
+        for run in self.runs.iter_mut().rev().filter(|run| run.day == Some(day)) {
+            let part = run.split_off(left);
+            left -= part.count;
+            if part.count > 0 {
+                popped.push(part);
+            }
+        }
+        self.runs.retain(|run| run.count > 0);
+        popped
+    }
+
     /// What counted on the days from the first to the last, both included.
     pub fn sum_of_days(&self, first: Day, last: Day) -> i64 {
         let within = self.days.iter().filter(|(day, _)| first <= *day && *day <= last);
