@@ -115,9 +115,9 @@ impl Counter {
     pub fn prune(&mut self, day: Day, frame: Option<Frame>) {
         let oldest = day.offset(-KEPT);
         self.uses.prune(oldest);
-        if let Some(Frame::Rolling(length)) = frame {
+        if let Some(Frame::Rolling(_)) = frame {
             // A window's firings go with its days.
-            let first = day.offset(-i32::try_from(length.saturating_mul(2)).unwrap_or(i32::MAX));
+            let first = day.offset(-WINDOW_DAYS);
             self.days.retain(|(day, counted)| *day >= first && *counted != 0);
             self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
             return;
@@ -139,6 +139,8 @@ impl Counter {
 
 /// For how many days closed periods and the days of firings are remembered.
 const KEPT: i32 = 400;
+/// For how many days the sums of windows that roll are remembered: as long as the longest window.
+const WINDOW_DAYS: i32 = 366;
 
 #[cfg(test)]
 mod tests {
