@@ -38,7 +38,7 @@ impl Shop {
     pub fn member(tier: &str, since: Day) -> Result<Account, BenchError> {
         let tier = TierId::new(tier).map_err(|why| making("tier", why))?;
         let mut account = Account::new(Status::Member);
-        account.tier.held = Some(Held { tier, since, until: None, year: None });
+        account.tier.held = Some(Held { tier, since, until: None, year: None, gifts: Vec::new() });
         Ok(account)
     }
 
@@ -52,6 +52,13 @@ impl Shop {
     pub fn decide(&self, account: &Account, receipt: &Receipt) -> Decision {
         let context = self.context(receipt.occurred_at + SignedDuration::from_mins(1));
         decide_receipt(&context, account, &ReceiptContext { receipt, coupons: &[] })
+    }
+
+    /// How many rules the index finds for a receipt, each of which is then verified.
+    pub fn candidates(&self, receipt: &Receipt) -> usize {
+        let day = Day::of(receipt.occurred_at, &self.program.zone);
+        let words = self.program.rules.words(receipt);
+        self.program.rules.for_receipt(&words, receipt.occurred_at, day).count()
     }
 
     fn context(&self, now: Timestamp) -> Context<'_> {

@@ -55,6 +55,11 @@ pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Ve
             let _ = black_box(read_receipt(black_box(&case.body), currency));
         }
     });
+    let search = least(windows, || {
+        for case in &cases {
+            black_box(shop.candidates(black_box(&case.receipt)));
+        }
+    });
     let decide = least(windows, || {
         for case in &cases {
             black_box(shop.decide(black_box(case.account), black_box(&case.receipt)));
@@ -71,12 +76,14 @@ pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Ve
     };
     let mut ours = line("tessera", decide, wrong);
     ours["fired"] = json!(fired);
+    ours["verified"] = json!(cases.iter().map(|case| shop.candidates(&case.receipt)).sum::<usize>());
+    ours["index_bytes"] = json!(shop.program.rules.index_bytes());
     ours["entry_bytes"] = json!(largest_entry(&shop, &cases)?);
     ours["read_nanoseconds"] = json!(nanoseconds(read_time));
     ours["build_nanoseconds"] = json!(nanoseconds(compile_time));
     let mut parse = line("serde_json", json, 0);
     parse["bytes"] = json!(bytes);
-    Ok(vec![ours, parse, line("read_receipt", reader, 0)])
+    Ok(vec![ours, line("search", search, 0), parse, line("read_receipt", reader, 0)])
 }
 
 fn cases<'a>(
