@@ -1,6 +1,7 @@
 //! One type for each kind of identifier, so that a member can never be passed where a reward is meant.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,7 @@ macro_rules! ids {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes a text as identifier.
@@ -49,7 +50,7 @@ macro_rules! ids {
             /// When it is empty, too long or has characters that no identifier has.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
-                check(&text).map(|()| Self(text))
+                check(&text).map(|()| Self(text.into()))
             }
 
             /// The identifier as text.

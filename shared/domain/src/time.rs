@@ -15,6 +15,9 @@ pub struct Day(i32);
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 impl Day {
+    /// The last day there is.
+    pub const LAST: Self = MAX_DAY;
+
     /// The day of a moment in a time zone.
     pub fn of(at: Timestamp, zone: &TimeZone) -> Self {
         Self::from_date(zone.to_datetime(at).date())
@@ -41,6 +44,16 @@ impl Day {
     pub fn plus_months(self, months: u32) -> Self {
         let months = i32::try_from(months.min(MOST_MONTHS)).unwrap_or_default();
         Self::from_date(self.date().saturating_add(months.months()))
+    }
+
+    /// Days since 1 January 1970.
+    pub(crate) const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The day with a number, as far as there is one.
+    pub(crate) fn from_number(number: i64) -> Self {
+        Self(i32::try_from(number).unwrap_or(MAX_DAY.0)).min(MAX_DAY)
     }
 
     /// How many days this one is after another; negative when it is before.

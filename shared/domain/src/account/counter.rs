@@ -2,125 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::CouponCode;
-use crate::points::Both;
-use crate::rule::Period;
+use super::firings::Run;
+use super::uses::Uses;
+use crate::rule::Frame;
 use crate::time::Day;
 
-/// The state of one rule for one member: the running total of a cumulative measure, what its firings gave, and how
-/// much of its limits is used.
+/// The state of one rule for one member: the running total of a cumulative measure, what its firings gave, how much of
+/// its limits is used, and for what it has fired that counts only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
     /// Which trigger and start of the rule it counts for; when those change, it starts anew.
     #[serde(rename = "g")]
     pub generation: u32,
-    /// The running total: minor units, receipts or items.
+    /// The running total: minor units, receipts or items that count.
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub sum: i64,
+    /// Where spend counts only between bounds: the running total of all of it, counted or not.
+    #[serde(rename = "t", default, skip_serializing_if = "is_zero")]
+    pub total: i64,
+    /// Where a window begins with the first receipt: its first day.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Day>,
+    /// Where a window rolls: what counted on each local day, oldest first.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::days")]
+    pub days: Vec<(Day, i64)>,
     /// The firings that were due so far, oldest first, in runs of equal ones.
-    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::runs")]
     pub runs: Vec<Run>,
-    /// What is used of the limits, by period.
-    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
-    pub uses: Vec<Use>,
+    /// What is used of the limits.
+    #[serde(rename = "u", default, skip_serializing_if = "Uses::is_empty")]
+    pub uses: Uses,
+    /// What it has fired for and fires for only once: values of a profile with the time they were taken, years of
+    /// birthdays, lapses.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<(i64, i64)>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 const fn is_zero(n: &i64) -> bool {
     *n == 0
-}
-
-/// Consecutive firings of a cumulative measure that gave the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// How many firings.
-    #[serde(rename = "n")]
-    pub count: u64,
-    /// What each of them gave.
-    #[serde(rename = "p", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
-    pub each: Both,
-    /// True when a limit cut them: they gave nothing and used no place.
-    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
-    pub lost: bool,
-    /// The local day, where a limit must get the place back if they are reversed.
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    pub day: Option<Day>,
-    /// The coupons that they gave, oldest first.
-    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
-    pub coupons: Vec<CouponCode>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-const fn both_zero(both: &Both) -> bool {
-    both.is_zero()
-}
-
-impl Run {
-    /// The same firings one by one, the latest first, where they gave coupons: each of them may have been used.
-    pub(crate) fn by_coupon(mut self) -> Vec<Self> {
-        if self.coupons.is_empty() {
-            return vec![self];
-        }
-        let mut single = Vec::new();
-        while self.count > 0 {
-            let kept = self.coupons_of(self.count - 1);
-            let coupons = self.coupons.split_off(kept);
-            self.count -= 1;
-            single.push(Self { count: 1, coupons, ..self.clone() });
-        }
-        single
-    }
-
-    /// How many of its coupons the first `firings` gave: every firing of a rule gives as many.
-    fn coupons_of(&self, firings: u64) -> usize {
-        let all = u64::try_from(self.coupons.len()).unwrap_or(u64::MAX);
-        usize::try_from(firings.saturating_mul(all) / self.count.max(1)).unwrap_or(usize::MAX).min(self.coupons.len())
-    }
-
-    /// True when the other's firings can be told together with these.
-    fn joins(&self, other: &Self) -> bool {
-        self.each == other.each
-            && self.lost == other.lost
-            && self.day == other.day
-            && self.coupons.is_empty()
-            && other.coupons.is_empty()
-    }
-}
-
-/// What is used of a rule's limits in one period. Stored as a tuple: a rule limited by the day has one for each day on
-/// which it fired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "PackedUse", from = "PackedUse")]
-pub struct Use {
-    /// The period.
-    pub period: Period,
-    /// So many of them together.
-    pub every: u32,
-    /// Its first local day.
-    pub start: Day,
-    /// The firings granted in it.
-    pub times: u64,
-    /// The points granted in it, of both kinds together.
-    pub points: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PackedUse(u8, u32, Day, u64, i64);
-
-const PERIODS: [Period; 5] = [Period::Day, Period::Week, Period::Month, Period::Year, Period::Lifetime];
-
-impl From<Use> for PackedUse {
-    fn from(used: Use) -> Self {
-        let period = PERIODS.iter().position(|period| *period == used.period).unwrap_or(PERIODS.len() - 1);
-        Self(u8::try_from(period).unwrap_or(u8::MAX), used.every, used.start, used.times, used.points)
-    }
-}
-
-impl From<PackedUse> for Use {
-    fn from(PackedUse(period, every, start, times, points): PackedUse) -> Self {
-        let period = PERIODS.get(usize::from(period)).copied().unwrap_or(Period::Lifetime);
-        Self { period, every, start, times, points }
-    }
 }
 
 impl Counter {
@@ -151,12 +71,9 @@ impl Counter {
         let mut popped = Vec::new();
         while left > 0 {
             let Some(last) = self.runs.last_mut() else { break };
-            let part = last.count.min(left);
-            left -= part;
-            let kept = last.coupons_of(last.count - part);
-            let coupons = last.coupons.split_off(kept);
-            last.count -= part;
-            popped.push(Run { count: part, coupons, ..last.clone() });
+            let part = last.split_off(left);
+            left -= part.count;
+            popped.push(part);
             if last.count == 0 {
                 self.runs.pop();
             }
@@ -164,35 +81,32 @@ impl Counter {
         popped
     }
 
-    /// What is used in a period, zero when nothing is.
-    pub fn used(&self, period: Period, every: u32, start: Day) -> Use {
-        let found = self.uses.iter().find(|u| u.period == period && u.every == every && u.start == start);
-        found.copied().unwrap_or(Use { period, every, start, times: 0, points: 0 })
+    /// What counted on the days from the first to the last, both included.
+    pub fn sum_of_days(&self, first: Day, last: Day) -> i64 {
+        let within = self.days.iter().filter(|(day, _)| first <= *day && *day <= last);
+        within.map(|(_, counted)| *counted).fold(0, i64::saturating_add)
     }
 
-    /// Changes what is used in a period.
-    pub fn set_used(&mut self, used: Use) {
-        self.uses.retain(|u| !(u.period == used.period && u.every == used.every && u.start == used.start));
-        if used.times > 0 || used.points > 0 {
-            self.uses.push(used);
+    /// Adds to what counted on a day; a refund takes away.
+    pub fn add_to_day(&mut self, day: Day, counted: i64) {
+        match self.days.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(place) => self.days[place].1 = self.days[place].1.saturating_add(counted),
+            Err(place) => self.days.insert(place, (day, counted)),
         }
     }
 
-    /// Forgets periods that closed more than 400 days before `day`, and in which of them old firings fell: no refund
-    /// comes that late.
-    pub fn prune(&mut self, day: Day) {
-        const KEPT: u32 = 400;
-        self.uses.retain(|u| {
-            let longest = match u.period {
-                Period::Lifetime => return true,
-                Period::Day => u.every,
-                Period::Week => u.every.saturating_mul(7),
-                Period::Month => u.every.saturating_mul(31),
-                Period::Year => u.every.saturating_mul(366),
-            };
-            u.start.plus_days(longest.saturating_add(KEPT)) >= day
-        });
-        let old = |run: &Run| run.day.is_some_and(|fired| fired.plus_days(KEPT) < day);
+    /// Forgets what no fact or refund looks at any more, seen from `day`: no refund comes after 400 days.
+    pub fn prune(&mut self, day: Day, frame: Option<Frame>) {
+        let oldest = day.offset(-KEPT);
+        self.uses.prune(oldest);
+        if let Some(Frame::Rolling(length)) = frame {
+            // A window's firings go with its days.
+            let first = day.offset(-i32::try_from(length.saturating_mul(2)).unwrap_or(i32::MAX));
+            self.days.retain(|(day, counted)| *day >= first && *counted != 0);
+            self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
+            return;
+        }
+        let old = |run: &Run| run.day.is_some_and(|fired| fired < oldest);
         if self.runs.iter().any(old) {
             for run in std::mem::take(&mut self.runs) {
                 let day = run.day.filter(|_| !old(&run));
@@ -203,14 +117,18 @@ impl Counter {
 
     /// True when there is nothing to remember.
     pub fn is_blank(&self) -> bool {
-        self.sum == 0 && self.runs.is_empty() && self.uses.is_empty()
+        *self == Self::new(self.generation)
     }
 }
+
+/// For how many days closed periods and the days of firings are remembered.
+const KEPT: i32 = 400;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::points::Points;
+    use crate::ids::CouponCode;
+    use crate::points::{Both, Points};
 
     fn run(count: u64, points: i64) -> Run {
         Run { count, each: Both { redeemable: Points::new(points), ..Both::ZERO }, ..Run::default() }
@@ -237,5 +155,18 @@ mod tests {
         counter.push(Run { count: 2, coupons: vec![code("A"), code("B")], ..Run::default() });
         assert_eq!(counter.pop(1)[0].coupons, [code("B")]);
         assert_eq!(counter.runs[0].coupons, [code("A")]);
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let day = |n: i64| Day::from_number(20_500 + n);
+        let mut counter = Counter { sum: 5, total: 9, opened: Some(day(0)), ..Counter::new(7) };
+        counter.push(Run { day: Some(day(1)), coupons: vec![CouponCode::new("A").unwrap()], ..run(1, 10) });
+        counter.push(Run { day: Some(day(2)), ..run(1, 10) });
+        counter.push(Run { lost: true, ..run(4, 0) });
+        counter.add_to_day(day(3), 450);
+        counter.marks.push((1, 2));
+        let packed = crate::pack::pack(&counter).unwrap();
+        assert_eq!(crate::pack::unpack::<Counter>(&packed).unwrap(), counter);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::cmp::Reverse;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
+use crate::pack::{fold_rows, unfold_rows};
 use crate::points::Points;
 use crate::program::Expiry;
 use crate::time::Day;
@@ -67,17 +69,30 @@ pub type Taken = Lot;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lots(Vec<Lot>);
 
-// Stored as flat numbers: a lot is three small integers, and a member may have one for each day of a year.
+// Stored as rows of small numbers: a member may have a lot for each day of a year.
 impl Serialize for Lots {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|lot| (lot.key.0, lot.key.1, lot.points)))
+        let rows = self.0.iter().map(|lot| {
+            let from = lot.key.0;
+            // Most lots live equally long, and one that lives for ever is told by a number that no life has.
+            let life = lot.key.1.map_or(i64::MIN, |last| i64::from(last.days_since(from)));
+            [i64::from(from.number()), life, lot.points.get()]
+        });
+        fold_rows(rows).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Lots {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let lots = Vec::<(Day, Option<Day>, Points)>::deserialize(deserializer)?;
-        Ok(Self(lots.into_iter().map(|(from, last, points)| Lot { key: LotKey(from, last), points }).collect()))
+        let rows = unfold_rows::<3>(&Vec::<i64>::deserialize(deserializer)?);
+        let rows = rows.ok_or_else(|| D::Error::custom("not rows of lots"))?;
+        let mut lots = Self::default();
+        for [from, life, points] in rows {
+            let from = Day::from_number(from);
+            let last = (life != i64::MIN).then(|| from.offset(i32::try_from(life).unwrap_or(i32::MAX)));
+            lots.add(LotKey(from, last), Points::new(points));
+        }
+        Ok(lots)
     }
 }
 

@@ -4,13 +4,19 @@
 //! time: [`Account::settle`] brings a copy up to a moment, whether to show it or to decide on it.
 
 mod counter;
+mod due;
+mod firings;
 mod lots;
+mod packed;
 mod settle;
 mod tier;
+mod uses;
 
-pub use counter::{Counter, Run, Use};
+pub use counter::Counter;
+pub use firings::Run;
 pub use lots::{Lot, LotKey, Lots, Taken, last_taken};
-pub use tier::{Held, TierState, window_sum};
+pub use tier::{Gift, Held, TierState, window_sum};
+pub use uses::{Used, Uses, When};
 
 use std::collections::BTreeMap;
 
@@ -76,7 +82,27 @@ pub struct Account {
     /// Points redeemed, less what was restored.
     #[serde(rename = "p", default, skip_serializing_if = "points_zero")]
     pub lifetime_redeemed: Points,
-    /// The last purchase, redemption or enrolment.
+    /// When they enrolled.
+    #[serde(
+        rename = "n",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub enrolled_at: Option<Timestamp>,
+    /// The last purchase.
+    #[serde(
+        rename = "b",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub last_purchase: Option<Timestamp>,
+    /// The local day on which to look whether something has come due: facts only bring it forward, so that it seldom
+    /// changes; whoever looks sets it anew.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Day>,
+    /// The last purchase, interaction, redemption or enrolment.
     #[serde(
         rename = "a",
         default,

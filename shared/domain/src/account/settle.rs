@@ -29,7 +29,7 @@ impl Account {
         // A clock that went back changes nothing: what was released stays released.
         let day = self.settled.map_or(today, |settled| settled.max(today));
         let released = self.newly_spendable(day);
-        self.settled = Some(day);
+        let before = self.settled.replace(day);
 
         let mut release =
             Movement::new(MovementType::Release).post(Bucket::Pending, Bucket::Available, Kind::Redeemable, released);
@@ -39,7 +39,7 @@ impl Account {
         release = self.pay_debt(release);
         self.merge_spendable(day);
 
-        self.tier.review(program, &self.qualifying, day);
+        self.tier.review(program, &self.qualifying, before, day);
         [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
     }
 

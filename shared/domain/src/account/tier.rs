@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::TierId;
-use crate::points::Points;
+use super::LotKey;
+use crate::ids::{CouponCode, RuleId, TierId};
+use crate::points::{Both, Points};
 use crate::program::{CompiledProgram, Downgrade, TierWindow, Tiers};
 use crate::time::{Day, Month};
 
@@ -38,6 +40,35 @@ pub struct Held {
     /// The year whose points reached it.
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     pub year: Option<i16>,
+    /// What the rules for the change to it gave: a refund that takes the tier away takes it back.
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub gifts: Vec<Gift>,
+}
+
+/// What a rule gave for a change of tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gift {
+    /// The rule.
+    #[serde(rename = "r")]
+    pub rule: RuleId,
+    /// The version of the program in which it last changed.
+    #[serde(rename = "v")]
+    pub rule_version: u32,
+    /// When.
+    #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// How often it fired.
+    #[serde(rename = "n")]
+    pub firings: i64,
+    /// The points.
+    #[serde(rename = "p", with = "crate::points::packed")]
+    pub points: Both,
+    /// The lot that they went to.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<LotKey>,
+    /// The coupons.
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponCode>,
 }
 
 /// Qualifying points that count on `day` under a window.
@@ -75,12 +106,19 @@ impl TierState {
     fn hold(&mut self, tiers: &Tiers, rank: usize, since: Day, until: Option<Day>, year: Option<i16>) {
         if let Some(tier) = tiers.ladder.get(rank) {
             let until = until.filter(|_| rank > 0);
-            self.held = Some(Held { tier: tier.id.clone(), since, until, year });
+            self.held = Some(Held { tier: tier.id.clone(), since, until, year, gifts: Vec::new() });
         }
     }
 
     /// Brings the tier up to a day: places a newcomer, and lets a tier fall that is over and was not earned again.
-    pub(super) fn review(&mut self, program: &CompiledProgram, qualifying: &BTreeMap<Month, Points>, day: Day) {
+    /// `since` is the day up to which that was done before.
+    pub(super) fn review(
+        &mut self,
+        program: &CompiledProgram,
+        qualifying: &BTreeMap<Month, Points>,
+        since: Option<Day>,
+        day: Day,
+    ) {
         let Some(tiers) = &program.program.tiers else { return };
         let known = self.held.as_ref().is_some_and(|held| tiers.rank(&held.tier).is_some());
         if !known {
@@ -90,12 +128,67 @@ impl TierState {
             let until = (tiers.window == TierWindow::CalendarYear).then(|| end_of(day.year().saturating_add(1)));
             self.hold(tiers, rank, day, until, Some(day.year()));
         }
+        if let TierWindow::RollingMonths(_) = tiers.window {
+            self.roll(tiers, qualifying, since.unwrap_or(day), day);
+            return;
+        }
         while let Some(until) = self.held.as_ref().and_then(|held| held.until) {
             let last_chance = until.plus_days(tiers.grace_days);
             if day <= last_chance {
                 break;
             }
             self.fall(tiers, qualifying, until, last_chance.plus_days(1));
+        }
+    }
+
+    /// The daily reviews under a rolling window, from the day after `since` to `day`: a tier whose window has held less than
+    /// its threshold for longer than the grace falls. Between facts a window changes only when a month leaves it.
+    fn roll(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, since: Day, day: Day) {
+        let mut today = since;
+        loop {
+            let sum = window_sum(tiers.window, qualifying, today);
+            let rank = self.rank(tiers);
+            let Some(held) = &mut self.held else { return };
+            if rank == 0 || tiers.reached(sum) >= rank {
+                held.until = None;
+            } else {
+                // It was reached up to the day before.
+                let until = *held.until.get_or_insert(today.offset(-1));
+                if today > until.plus_days(tiers.grace_days) {
+                    let fallen = match tiers.downgrade {
+                        Downgrade::None => rank,
+                        Downgrade::OneDown => (rank - 1).max(tiers.reached(sum)),
+                        Downgrade::Full => tiers.reached(sum),
+                    };
+                    if fallen < rank {
+                        self.before.clear();
+                        self.hold(tiers, fallen, today, None, None);
+                        continue;
+                    }
+                }
+            }
+            if today >= day {
+                return;
+            }
+            let next_month = today.first_of_month().plus_months(1);
+            let grace_over = self.held.as_ref().and_then(|held| held.until);
+            let grace_over = grace_over.map(|until| until.plus_days(tiers.grace_days).plus_days(1));
+            let next = grace_over.filter(|over| *over > today).map_or(next_month, |over| over.min(next_month));
+            today = next.min(day);
+        }
+    }
+
+    /// The day after which the tier may fall unless it is earned again; `None` when it cannot.
+    pub(super) fn next_review(&self, program: &CompiledProgram, today: Option<Day>) -> Option<Day> {
+        let tiers = program.program.tiers.as_ref()?;
+        let held = self.held.as_ref()?;
+        match held.until {
+            Some(until) => Some(until.plus_days(tiers.grace_days).plus_days(1)),
+            // Under a rolling window each month may be the one that lacks.
+            None if self.rank(tiers) > 0 && matches!(tiers.window, TierWindow::RollingMonths(_)) => {
+                Some(today.unwrap_or(held.since).first_of_month().plus_months(1))
+            }
+            None => None,
         }
     }
 
@@ -135,6 +228,10 @@ impl TierState {
         if tiers.window != TierWindow::CalendarYear {
             let reached = tiers.reached(window_sum(tiers.window, qualifying, day));
             self.rise_to(tiers, reached, day, None, None);
+            let rank = self.rank(tiers);
+            if let Some(held) = self.held.as_mut().filter(|_| reached >= rank) {
+                held.until = None;
+            }
             return;
         }
         for year in [earned_on.year(), day.year()] {
@@ -169,9 +266,17 @@ impl TierState {
         }
     }
 
-    /// Takes the tier away at once when a refund took the points that reached it; leads back to the one held before.
-    pub(crate) fn sink(&mut self, program: &CompiledProgram, qualifying: &BTreeMap<Month, Points>, day: Day) {
-        let Some(tiers) = &program.program.tiers else { return };
+    /// Takes the tier away at once when a refund took the points that reached it; leads back to the one held before, and
+    /// tells what the rules for the changes that are undone had given.
+    #[must_use]
+    pub(crate) fn sink(
+        &mut self,
+        program: &CompiledProgram,
+        qualifying: &BTreeMap<Month, Points>,
+        day: Day,
+    ) -> Vec<Gift> {
+        let mut gifts = Vec::new();
+        let Some(tiers) = &program.program.tiers else { return gifts };
         while let (Some(held), true) = (&self.held, !self.before.is_empty()) {
             let threshold = tiers.ladder.get(self.rank(tiers)).map_or(Points::ZERO, |tier| tier.threshold);
             let kept = match (tiers.window, held.year) {
@@ -180,15 +285,15 @@ impl TierState {
                 }
                 _ => (window_sum(tiers.window, qualifying, day) >= threshold).then_some(day.year()),
             };
-            match kept {
-                Some(year) => {
-                    if let Some(held) = &mut self.held {
-                        held.until = held.until.map(|until| until.min(end_of(year.saturating_add(1))));
-                    }
-                    return;
+            if let Some(year) = kept {
+                if let Some(held) = &mut self.held {
+                    held.until = held.until.map(|until| until.min(end_of(year.saturating_add(1))));
                 }
-                None => self.held = self.before.pop(),
+                return gifts;
             }
+            let lost = std::mem::replace(&mut self.held, self.before.pop());
+            gifts.extend(lost.into_iter().flat_map(|held| held.gifts));
         }
+        gifts
     }
 }

@@ -8,7 +8,7 @@ use crate::account::{Account, LotKey, window_sum};
 use crate::coupon::CouponStatus;
 use crate::ids::{RewardId, TierId};
 use crate::input::{self, Fault, Node};
-use crate::ledger::{Bucket, Cause, Movement, MovementType, TierMove};
+use crate::ledger::{Bucket, Cause, Movement, MovementType};
 use crate::points::{Kind, Points};
 use crate::program::TierWindow;
 use crate::rule::EffectKind;
@@ -127,7 +127,6 @@ pub fn decide_adjustment(
     }
     let cause = Cause::Adjustment { actor: actor.to_owned(), reason: adjustment.reason.clone() };
     let mut draft = Draft::new(context, account, context.now, cause);
-    let before = draft.account.tier.current().cloned();
     if let Some(change) = adjustment.change {
         if adjustment.kind != EffectKind::Qualifying {
             redeemable(&mut draft, change)?;
@@ -155,9 +154,6 @@ pub fn decide_adjustment(
                 Some((id.clone(), draft.today()))
             }
         };
-    }
-    if let (Some(before), Some(after)) = (before, draft.account.tier.current()) {
-        draft.entry.tier = Some(TierMove { before, after: after.clone(), skipped: Vec::new() });
     }
     Ok(draft.finish())
 }

@@ -1,20 +1,27 @@
-//! A decision in the making: the account being changed and the entry that tells it.
+//! A decision in the making: the account being changed and the entries that tell it.
 
 use jiff::Timestamp;
 
+use super::occasion::Occasion;
 use super::{Context, Decision};
-use crate::account::{Account, Counter, Taken};
+use crate::account::{Account, Counter, Gift, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
-use crate::ids::{CouponCode, RewardId};
-use crate::ledger::{Cause, Entry, Movement};
+use crate::ids::{CouponCode, RewardId, TierId};
+use crate::ledger::{Cause, Entry, Movement, SkipReason, TierMove};
 use crate::pack::pack;
 use crate::points::Points;
-use crate::program::{CodeSource, Reward};
-use crate::rule::CompiledRule;
+use crate::program::{CodeSource, Reward, TierWindow};
+use crate::rule::{CompiledRule, TierDirection, Trigger, Waiting};
 use crate::time::Day;
 
 /// An entry larger than this, packed, costs a second write unit: what explains most cheaply is left out then.
 const ENTRY_BYTES: usize = 850;
+/// What an entry takes at most without outcomes and skipped rules, and what one of them takes at most.
+const BARE_BYTES: usize = 250;
+const LINE_BYTES: usize = 90;
+/// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
+/// refused; this bounds the transaction.
+const MOST_PASSES: usize = 15;
 
 /// A decision in the making.
 pub(super) struct Draft<'a> {
@@ -23,32 +30,46 @@ pub(super) struct Draft<'a> {
     pub entry: Entry,
     pub issued: Vec<Coupon>,
     pub changed: Vec<(Coupon, Coupon)>,
+    pub marks: bool,
+    /// True for a decision that was made because something came due.
+    pub looked: bool,
     stock: Vec<RewardId>,
+    /// The entry of the fact itself, once it is whole, and those of the changes of tier after it.
+    main: Option<Entry>,
+    done: Vec<Entry>,
+    /// The tier when the fact was taken up.
+    tier: Option<TierId>,
+    /// The change of tier by the passing of time that bringing the account up to the present made.
+    reviewed: Option<TierMove>,
 }
 
 impl<'a> Draft<'a> {
     /// Begins with the account brought up to the present.
     pub fn new(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
         let mut account = account.clone();
+        let before = account.tier.current().cloned();
         let movements = account.settle(context.program, context.now);
-        let entry = Entry {
-            at,
-            decided_at: context.now,
-            sequence: account.version + 1,
-            program_version: context.program.version,
-            cause,
-            movements,
-            outcomes: Vec::new(),
-            skipped: Vec::new(),
-            truncated: false,
-            tier: None,
-            balance: Points::ZERO,
-            lot: None,
-            coupons: Vec::new(),
-            ignored: Vec::new(),
-            rejected: None,
+        let tier = account.tier.current().cloned();
+        let reviewed = match (before, &tier) {
+            (Some(before), Some(after)) if before != *after => Some(tier_move(context, before, after.clone())),
+            _ => None,
         };
-        Self { context, account, entry, issued: Vec::new(), changed: Vec::new(), stock: Vec::new() }
+        let entry =
+            Entry { movements, ..Entry::new(at, context.now, account.version + 1, context.program.version, cause) };
+        Self {
+            context,
+            account,
+            entry,
+            issued: Vec::new(),
+            changed: Vec::new(),
+            marks: false,
+            looked: false,
+            stock: Vec::new(),
+            main: None,
+            done: Vec::new(),
+            tier,
+            reviewed,
+        }
     }
 
     /// The local day of the decision.
@@ -71,12 +92,14 @@ impl<'a> Draft<'a> {
 
     /// Keeps what a rule remembers, unless that is nothing.
     pub fn keep(&mut self, rule: &CompiledRule, mut counter: Counter) {
-        counter.prune(self.today());
         if counter.is_blank() {
-            self.account.counters.remove(&rule.rule.id);
-        } else {
-            self.account.counters.insert(rule.rule.id.clone(), counter);
+            if !self.account.counters.is_empty() {
+                self.account.counters.remove(&rule.rule.id);
+            }
+            return;
         }
+        counter.prune(self.today(), rule.frame());
+        self.account.counters.insert(rule.rule.id.clone(), counter);
     }
 
     /// Counts qualifying points in the month of `day`, and lets the tier rise.
@@ -132,43 +155,207 @@ impl<'a> Draft<'a> {
         Some(code)
     }
 
-    /// The decision, whole.
+    /// The decision, whole: the changes of tier that it made are followed first.
     pub fn finish(mut self) -> Decision {
-        self.account.version += 1;
-        self.entry.balance = self.account.balance();
+        self.entry.tier = self.tier_moved();
+        let caused = self.entry.cause.clone();
+        let moved = self.entry.tier.clone().filter(|moved| moved.before != moved.after);
+        if let Some(reviewed) = self.reviewed.take() {
+            let day = self.today();
+            self.follow(reviewed, &Cause::TierReview(day));
+        }
+        if let Some(moved) = moved.filter(|_| !matches!(caused, Cause::Refund(..))) {
+            self.follow(moved, &caused);
+        }
+        self.end()
+    }
+
+    fn end(mut self) -> Decision {
+        self.account.arm(self.context.program, self.looked);
         // Counters of rules that the program has no more are forgotten.
         let rules = &self.context.program.rules;
         self.account.counters.retain(|id, _| rules.get(id).is_some());
         self.forget_old_months();
-        self.shorten();
+        self.entry.balance = self.account.balance();
+        shorten(&mut self.entry, rules);
+        self.account.version = self.entry.sequence;
+        let (entry, tier_changes) = match self.main {
+            None => (self.entry, Vec::new()),
+            Some(main) => {
+                self.done.push(self.entry);
+                (main, self.done)
+            }
+        };
         Decision {
             account: self.account,
-            entry: self.entry,
-            tier_changes: Vec::new(),
-            marks: false,
+            entry,
+            tier_changes,
+            marks: self.marks,
             issued: self.issued,
             changed: self.changed,
             stock: self.stock,
         }
     }
 
+    /// How the tier moved since the fact was taken up; the same before and after when it did not.
+    fn tier_moved(&self) -> Option<TierMove> {
+        let before = self.tier.clone()?;
+        let after = self.account.tier.current()?.clone();
+        Some(tier_move(self.context, before, after))
+    }
+
+    /// Lets the rules for a change of tier act; their points may change it again, and so on. A review has its entry in
+    /// any case: nothing else tells of it.
+    fn follow(&mut self, moved: TierMove, caused: &Cause) {
+        let mut moved = Some(moved);
+        for _ in 0..MOST_PASSES {
+            let Some(change) = moved.take() else { return };
+            let at = self.entry.at;
+            let context = self.context;
+            let rules: Vec<&CompiledRule> = context
+                .program
+                .rules
+                .waiting(&Waiting::TierChange)
+                .filter(|rule| meets(rule, context, &change))
+                .collect();
+            let rules: Vec<&CompiledRule> = rules.into_iter().filter(|rule| rule.covers(at)).collect();
+            let is_review = matches!(caused, Cause::TierReview(_));
+            if rules.is_empty() && !is_review {
+                return;
+            }
+            self.turn_page(Cause::TierChange(Box::new(caused.clone())));
+            let mut occasion = Occasion::new(context, &self.account, at);
+            occasion.tier = Some(change.after.clone());
+            let before = self.account.tier.current().cloned();
+            for rule in rules {
+                self.consider(rule, &occasion, super::fire::NO_AMOUNT);
+            }
+            self.apply(&occasion);
+            self.remember_gifts(&change.after);
+            let after = self.account.tier.current().cloned();
+            self.entry.tier = match (before, after) {
+                (Some(before), Some(after)) if before != after => {
+                    let next = tier_move(context, before, after);
+                    moved = Some(next.clone());
+                    Some(next)
+                }
+                _ => is_review.then_some(change),
+            };
+        }
+    }
+
+    /// Begins the next entry.
+    fn turn_page(&mut self, cause: Cause) {
+        self.entry.balance = self.account.balance();
+        let next = Entry::new(
+            self.entry.at,
+            self.entry.decided_at,
+            self.entry.sequence + 1,
+            self.entry.program_version,
+            cause,
+        );
+        let mut done = std::mem::replace(&mut self.entry, next);
+        shorten(&mut done, &self.context.program.rules);
+        match self.main {
+            None => self.main = Some(done),
+            Some(_) => self.done.push(done),
+        }
+    }
+
+    /// A refund that takes the tier away takes back what the rules for reaching it gave.
+    fn remember_gifts(&mut self, tier: &TierId) {
+        let (lot, at) = (self.entry.lot, self.entry.at);
+        let gifts: Vec<Gift> = self
+            .entry
+            .outcomes
+            .iter()
+            .filter(|outcome| !outcome.credits().is_zero() || !outcome.rewards.is_empty())
+            .map(|outcome| Gift {
+                rule: outcome.rule.clone(),
+                rule_version: outcome.rule_version,
+                at,
+                firings: outcome.firings,
+                points: outcome.credits(),
+                lot,
+                coupons: outcome.rewards.clone(),
+            })
+            .collect();
+        let before = self.account.tier.before.iter_mut();
+        if let Some(held) = before.chain(&mut self.account.tier.held).rev().find(|held| held.tier == *tier) {
+            held.gifts.extend(gifts);
+        }
+    }
+
     /// Months that no window or refund looks at any more are kept as one sum.
     fn forget_old_months(&mut self) {
-        const KEPT: u32 = 36;
-        let oldest = self.today().month().minus(KEPT);
+        let window = match self.context.program.program.tiers.as_ref().map(|tiers| tiers.window) {
+            Some(TierWindow::RollingMonths(months)) => months,
+            _ => 24,
+        };
+        let oldest = self.today().month().minus(window.saturating_add(12));
         let old: Points = self.account.qualifying.range(..oldest).map(|(_, points)| *points).sum();
         if self.account.qualifying.range(..oldest).count() > 1 {
             self.account.qualifying = self.account.qualifying.split_off(&oldest);
             self.account.qualifying.insert(oldest.minus(1), old);
         }
     }
+}
 
-    /// What was not given is told as far as there is room; the rest can be computed from the program's version.
-    fn shorten(&mut self) {
-        let size = |entry: &Entry| pack(entry).map_or(0, |bytes| bytes.len());
-        while !self.entry.skipped.is_empty() && size(&self.entry) > ENTRY_BYTES {
-            self.entry.skipped.truncate(self.entry.skipped.len() / 2);
-            self.entry.truncated = true;
-        }
+fn tier_move(context: &Context<'_>, before: TierId, after: TierId) -> TierMove {
+    let skipped = match (context.program.rank(&before), context.program.rank(&after)) {
+        (Some(from), Some(to)) if from < to => passed_over(context, from + 1..to),
+        (Some(from), Some(to)) if to < from => passed_over(context, to + 1..from),
+        _ => Vec::new(),
+    };
+    TierMove { before, after, skipped }
+}
+
+fn passed_over(context: &Context<'_>, ranks: std::ops::Range<usize>) -> Vec<TierId> {
+    let ladder = context.program.program.tiers.as_ref().map(|tiers| tiers.ladder.as_slice()).unwrap_or_default();
+    ladder.get(ranks).unwrap_or_default().iter().map(|tier| tier.id.clone()).collect()
+}
+
+/// True when a rule for changes of tier waits for this one.
+fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
+    let Trigger::TierChange(trigger) = &rule.rule.on else { return false };
+    let ranks = (context.program.rank(&moved.before), context.program.rank(&moved.after));
+    let direction = match ranks {
+        (_, None) => Some(TierDirection::Vip),
+        (Some(before), Some(after)) if before < after => Some(TierDirection::Upgrade),
+        (Some(_), Some(_)) => Some(TierDirection::Downgrade),
+        // From outside the ladder back to it is neither up nor down.
+        (None, Some(_)) => None,
+    };
+    trigger.direction.is_none_or(|wanted| Some(wanted) == direction)
+        && trigger.from.as_ref().is_none_or(|from| from.contains(&moved.before))
+        && trigger.to.as_ref().is_none_or(|to| to.contains(&moved.after))
+}
+
+/// What was not given is told as far as there is room; the rest can be computed from the program's version. What a refund
+/// must know of a running total always stays.
+fn shorten(entry: &mut Entry, rules: &crate::rule::RuleSet) {
+    let lines = entry.outcomes.len() + entry.skipped.len() + entry.movements.len() + entry.ignored.len();
+    if BARE_BYTES + lines * LINE_BYTES <= ENTRY_BYTES {
+        return;
     }
+    let size = |entry: &Entry| pack(entry).map_or(0, |bytes| bytes.len());
+    while entry.skipped.iter().any(|skipped| !is_needed(skipped, rules)) && size(entry) > ENTRY_BYTES {
+        let spare = entry.skipped.iter().filter(|skipped| !is_needed(skipped, rules)).count();
+        let most = spare / 2;
+        let mut told = 0;
+        entry.skipped.retain(|skipped| {
+            if is_needed(skipped, rules) {
+                return true;
+            }
+            told += 1;
+            told <= most
+        });
+        entry.truncated = true;
+    }
+}
+
+/// True when a refund must know that a rule did not count the receipt: nothing else tells.
+fn is_needed(skipped: &crate::ledger::Skipped, rules: &crate::rule::RuleSet) -> bool {
+    matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange)
+        && rules.get(&skipped.rule).is_some_and(|rule| rule.measure().1.is_cumulative())
 }

@@ -1,12 +1,15 @@
 //! What enrolment does.
 
 use super::draft::Draft;
+use super::fire::NO_AMOUNT;
+use super::occasion::Occasion;
 use super::{Context, Decision};
 use crate::account::{Account, Status};
 use crate::ledger::Cause;
+use crate::rule::Waiting;
 
-/// Decides on an enrolment: the contact becomes a member and keeps all points. `None` when there is nothing to do:
-/// the member is enrolled already, or shut out.
+/// Decides on an enrolment: the contact becomes a member, keeps all points, and the rules for enrolment, lists and
+/// attributes fire. `None` when there is nothing to do: the member is enrolled already, or shut out.
 pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Decision> {
     match account.status {
         Status::Member | Status::Excluded => return None,
@@ -14,6 +17,13 @@ pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Dec
     }
     let mut draft = Draft::new(context, account, context.now, Cause::Enrollment);
     draft.account.status = Status::Member;
+    draft.account.enrolled_at = Some(context.now);
+    let occasion = Occasion::new(context, &draft.account, context.now);
+    for rule in context.program.rules.waiting(&Waiting::Enrollment).filter(|rule| rule.covers(context.now)) {
+        draft.consider(rule, &occasion, NO_AMOUNT);
+    }
+    draft.consider_profile();
+    draft.apply(&occasion);
     draft.account.touch(context.program, context.now);
     Some(draft.finish())
 }

@@ -1,21 +1,37 @@
 //! Decisions: what a fact does to a member's account. Pure: everything needed comes in as an argument.
 
 mod adjustment;
+mod calendar;
 mod codes;
 mod coupon;
 mod draft;
+mod effects;
 mod enrollment;
-mod points;
+mod explain;
+mod fire;
+mod interaction;
+mod limits;
+mod measure;
+mod multiply;
+mod occasion;
+mod profile;
 mod receipt;
+mod recount;
+mod referral;
 mod refund;
 
 pub use adjustment::{Adjustment, AdjustmentFault, Change, decide_adjustment, read_adjustment};
+pub use calendar::{decide_birthday, decide_due};
 pub use codes::Seed;
 pub use coupon::{
     CouponFault, Redemption, RedemptionFault, decide_cancel, decide_commit, decide_redemption, may_redeem,
 };
 pub use enrollment::{decide_enrollment, decide_invitation};
+pub use explain::{RuleExplanation, explain_receipt};
+pub use interaction::{InteractionContext, decide_interaction};
+pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
+pub use referral::decide_referral;
 pub use refund::{RefundContext, decide_refund};
 
 use std::collections::BTreeSet;
@@ -28,7 +44,6 @@ use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
 use crate::member::Profile;
 use crate::program::CompiledProgram;
-use draft::Draft;
 
 /// What a decision is made with, besides the account and the fact.
 #[derive(Debug, Clone)]

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::points::{per_firing, per_unit};
+use super::multiply::{Fired, extras};
+use super::occasion::{Basket, Occasion};
+use super::recount::Recount;
 use super::{Context, Decision};
-use crate::account::{Account, Run, Use, last_taken};
+use crate::account::{Account, Gift, LotKey, Used, last_taken};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::fact::{Receipt, Refund, RefundFault, Remaining};
-use crate::ids::CouponCode;
-use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Rejection, TierMove};
+use crate::ids::{CouponCode, RuleId};
+use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Rejection};
 use crate::points::{Both, Kind, Points};
 use crate::program::{CompiledProgram, ReturnedRedemption};
-use crate::rule::{CompiledRule, Eligible, Form};
 use crate::time::Day;
 
 /// A refund and what was looked up for it.
@@ -33,19 +34,25 @@ pub struct RefundContext<'a> {
 }
 
 impl RefundContext<'_> {
-    /// What the refunds before this one reversed of a rule.
-    fn reversed(&self, rule: &CompiledRule) -> impl Iterator<Item = &Outcome> {
+    /// What the refunds before this one changed of a rule's outcome.
+    pub(super) fn earlier_of(&self, rule: &RuleId) -> impl Iterator<Item = &Outcome> {
         let entries = self.earlier.iter().map(|(_, entry)| entry);
-        entries.flat_map(|entry| &entry.outcomes).filter(|outcome| outcome.rule == rule.rule.id)
+        entries.flat_map(|entry| &entry.outcomes).filter(move |outcome| outcome.rule == *rule)
+    }
+
+    /// The sum of some number over an outcome and what refunds before this one changed of it.
+    pub(super) fn standing<T>(&self, outcome: &Outcome, number: impl Fn(&Outcome) -> T, add: impl Fn(T, T) -> T) -> T {
+        self.earlier_of(&outcome.rule).fold(number(outcome), |sum, change| add(sum, number(change)))
     }
 }
 
 /// Decides on a refund. One that cannot be applied is rejected: it has its entry, and nothing moves.
 pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundContext<'_>) -> Decision {
-    let cause = Cause::Refund(fact.receipt.id.clone(), fact.refund.id.clone());
+    let receipt = fact.receipt;
+    let cause = Cause::Refund(receipt.id.clone(), fact.refund.id.clone());
     let mut draft = Draft::new(context, account, fact.refund.occurred_at, cause);
     let accepted = fact.earlier.iter().filter(|(_, entry)| entry.rejected.is_none());
-    let before = Remaining::after(fact.receipt, accepted.map(|(refund, _)| refund));
+    let before = Remaining::after(receipt, accepted.map(|(refund, _)| refund));
     let after = match before.less(fact.refund) {
         Ok(after) => after,
         Err(fault) => {
@@ -57,215 +64,91 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         }
     };
 
-    let tier_before = draft.account.tier.current().cloned();
-    let tier = fact.decision.tier.as_ref().map(|tier| &tier.before);
-    let whole = Remaining::whole(fact.receipt);
-    for rule in fact.decided_by.rules.for_receipt(fact.receipt.occurred_at) {
-        let in_scope = rule.rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)));
-        let currency = fact.decided_by.program.currency;
-        let Some(sold) = rule.eligible(fact.receipt, &whole, currency).filter(|_| in_scope) else { continue };
-        let left = [&before, &after].map(|remaining| rule.eligible(fact.receipt, remaining, currency));
-        Recount { draft: &mut draft, fact, rule, sold, before: left[0], after: left[1] }.run();
+    let rules = &fact.decided_by.rules;
+    let currency = fact.decided_by.program.currency;
+    let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
+    occasion.tier = fact.decision.tier.as_ref().map(|tier| tier.before.clone());
+    let basket = Basket { receipt, words: rules.words(receipt), remaining: after };
+    for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
+        if rule.is_for(occasion.tier.as_ref()) {
+            let left = [&before, &basket.remaining].map(|left| rule.eligible(receipt, &basket.words, left, currency));
+            Recount { draft: &mut draft, fact, rule, occasion: &occasion, before: left[0], after: left[1] }.run();
+        }
     }
-
-    take_back(&mut draft, fact);
-    restore(&mut draft, fact, &before, &after);
-    if let (Some(before), Some(after)) = (tier_before, draft.account.tier.current()) {
-        draft.entry.tier = Some(TierMove { before, after: after.clone(), skipped: Vec::new() });
-    }
+    take_back_extras(&mut draft, fact, &basket);
+    take_back(&mut draft, fact, occasion.day);
+    return_debits(&mut draft, fact, occasion.day);
+    restore(&mut draft, fact, &before, &basket.remaining);
     draft.finish()
 }
 
-/// One rule, recomputed on what remains.
-struct Recount<'d, 'a, 'c> {
-    draft: &'d mut Draft<'c>,
-    fact: &'d RefundContext<'a>,
-    rule: &'d CompiledRule,
-    sold: Eligible,
-    before: Option<Eligible>,
-    after: Option<Eligible>,
-}
-
-impl Recount<'_, '_, '_> {
-    fn run(mut self) {
-        let outcome = self.fact.decision.outcomes.iter().find(|outcome| outcome.rule == self.rule.rule.id);
-        let (_, form) = self.rule.measure();
-        let mut change = if form.is_cumulative() {
-            self.cumulative(form, outcome)
+/// What multipliers added is recomputed on what their base rules have left.
+fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Basket<'_>) {
+    let outcomes = &fact.decision.outcomes;
+    if outcomes.iter().all(|outcome| outcome.extra.is_zero()) {
+        return;
+    }
+    let now = |outcome: &Outcome| draft.entry.outcomes.iter().find(|change| change.rule == outcome.rule);
+    let fired: Vec<(&Outcome, Fired<'_>)> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            let rule = fact.decided_by.rules.get(&outcome.rule)?;
+            let left = |number: fn(&Outcome) -> Both| {
+                let standing = fact.standing(outcome, number, Both::plus);
+                now(outcome).map_or(standing, |change| standing.plus(number(change)))
+            };
+            let firings = fact.standing(outcome, |o| o.firings, |a, b| a + b) + now(outcome).map_or(0, |c| c.firings);
+            let fired = Fired { rule, firings, fixed: left(|o| o.fixed), per_unit: left(|o| o.per_unit) };
+            Some((outcome, fired))
+        })
+        .collect();
+    let (outcomes, fired): (Vec<&Outcome>, Vec<Fired<'_>>) = fired.into_iter().unzip();
+    for (outcome, due) in outcomes.into_iter().zip(extras(&fired, fact.decided_by, Some(basket))) {
+        let given = fact.standing(outcome, |o| o.extra, Both::plus);
+        // A refund never raises what a rule gave, nor what one took that gave less than its base.
+        let due = Both {
+            redeemable: towards_zero(due.redeemable, given.redeemable),
+            qualifying: towards_zero(due.qualifying, given.qualifying),
+        };
+        let extra = due.minus(given);
+        if extra.is_zero() {
+            continue;
+        }
+        if let Some(change) = draft.entry.outcomes.iter_mut().find(|change| change.rule == outcome.rule) {
+            change.extra = extra;
         } else {
-            match outcome {
-                Some(outcome) => self.per_receipt(form, outcome),
-                None => return,
-            }
-        };
-        if let Some(outcome) = outcome {
-            change.per_unit = self.by_amount(form, outcome);
-            self.return_points(change.per_unit.sum());
+            let nothing = Outcome::nothing(outcome.rule.clone(), outcome.rule_version);
+            draft.entry.outcomes.push(Outcome { extra, ..nothing });
         }
-        let nothing = change.firings == 0 && change.unrecoverable == 0 && change.credits().is_zero();
-        if !nothing {
-            self.draft.entry.outcomes.push(change);
-        }
-    }
-
-    fn blank(&self) -> Outcome {
-        Outcome {
-            rule: self.rule.rule.id.clone(),
-            rule_version: self.rule.version,
-            firings: 0,
-            lost: 0,
-            unrecoverable: 0,
-            fixed: Both::ZERO,
-            per_unit: Both::ZERO,
-            counted: 0,
-            before: None,
-            rewards: Vec::new(),
-        }
-    }
-
-    /// A measure per receipt: its firings on what remains.
-    fn per_receipt(&mut self, form: Form, outcome: &Outcome) -> Outcome {
-        let (unit, _) = self.rule.measure();
-        let earlier = self.fact.reversed(self.rule);
-        let standing = earlier.fold(outcome.firings, |sum, reversed| sum + reversed.firings);
-        let earlier = self.fact.reversed(self.rule);
-        let given = earlier.fold(outcome.fixed, |sum, reversed| sum.plus(reversed.fixed));
-        let due = self.after.map_or(0, |eligible| form.due(eligible.count(unit)));
-        let due = i64::try_from(due).unwrap_or(i64::MAX).min(standing);
-        let reversed = u64::try_from(standing - due).unwrap_or(0);
-
-        // Coupons of the latest firings go first; one that was used already keeps its firing.
-        let cancelled: Vec<&CouponCode> = self.fact.reversed(self.rule).flat_map(|o| &o.rewards).collect();
-        let mut codes: Vec<CouponCode> =
-            outcome.rewards.iter().filter(|code| !cancelled.contains(code)).cloned().collect();
-        let per_firing_codes = codes.len() / usize::try_from(standing.max(1)).unwrap_or(1);
-        let mut change = self.blank();
-        for _ in 0..(if per_firing_codes == 0 { 0 } else { reversed }) {
-            let taken = codes.split_off(codes.len().saturating_sub(per_firing_codes));
-            if self.cancel(&taken) {
-                change.rewards.extend(taken);
-            } else {
-                change.unrecoverable += 1;
-            }
-        }
-        let reversed = reversed - u64::try_from(change.unrecoverable).unwrap_or(0);
-        let left = u64::try_from(standing).unwrap_or(0).saturating_sub(reversed);
-        let kept = per_firing(&self.rule.rule).times(left).min(given);
-        change.firings = -i64::try_from(reversed).unwrap_or(i64::MAX);
-        change.fixed = kept.minus(given);
-        let day = Day::of(self.fact.receipt.occurred_at, &self.draft.context.program.zone);
-        self.return_places(day, reversed, given.minus(kept).sum());
-        change
-    }
-
-    /// A measure over a running total: the total is set to what remains, the firings no longer due are reversed.
-    fn cumulative(&mut self, form: Form, outcome: Option<&Outcome>) -> Outcome {
-        let (unit, _) = self.rule.measure();
-        let count = |eligible: Option<Eligible>| eligible.map_or(0, |eligible| eligible.count(unit));
-        let less = count(self.before) - count(self.after);
-        let kept = self.draft.account.counters.get(&self.rule.rule.id);
-        let Some(mut counter) = kept.filter(|counter| counter.generation == self.rule.generation).cloned() else {
-            return self.forgotten(form, outcome, count(self.before), count(self.after));
-        };
-        counter.sum -= less;
-        let over = counter.due().saturating_sub(form.due(counter.sum));
-        let mut change = self.blank();
-        let mut returned: Vec<(Day, u64, Points)> = Vec::new();
-        let mut kept_runs: Vec<Run> = Vec::new();
-        for run in counter.pop(over).into_iter().flat_map(Run::by_coupon).filter(|run| !run.lost) {
-            if !self.cancel(&run.coupons) {
-                change.unrecoverable += i64::try_from(run.count).unwrap_or(i64::MAX);
-                kept_runs.push(run);
-                continue;
-            }
-            let points = run.each.times(run.count);
-            change.firings -= i64::try_from(run.count).unwrap_or(i64::MAX);
-            change.fixed = change.fixed.minus(points);
-            change.rewards.extend(run.coupons.iter().cloned());
-            if let Some(day) = run.day {
-                returned.push((day, run.count, points.sum()));
-            }
-        }
-        kept_runs.into_iter().rev().for_each(|run| counter.push(run));
-        self.draft.account.counters.insert(self.rule.rule.id.clone(), counter);
-        for (day, firings, points) in returned {
-            self.return_places(day, firings, points);
-        }
-        change
-    }
-
-    /// The rule has changed or gone since, and its counter with it: what the receipt's own firings gave is judged by
-    /// the running total that stood before it.
-    fn forgotten(&mut self, form: Form, outcome: Option<&Outcome>, before: i64, after: i64) -> Outcome {
-        let mut change = self.blank();
-        let Some((outcome, base)) = outcome.and_then(|o| o.before.map(|base| (o, base))) else { return change };
-        let standing = self.fact.reversed(self.rule).fold(outcome.firings, |sum, o| sum + o.firings);
-        let fixed = self.fact.reversed(self.rule).fold(outcome.fixed, |sum, o| sum.plus(o.fixed));
-        let lost = form.due(base + before).saturating_sub(form.due(base + after));
-        let reversed = i64::try_from(lost).unwrap_or(i64::MAX).min(standing);
-        let left = u64::try_from(standing - reversed).unwrap_or(0);
-        let kept = per_firing(&self.rule.rule).times(left).min(fixed);
-        change.firings = -reversed;
-        change.fixed = kept.minus(fixed);
-        change
-    }
-
-    /// What credits by amount lose: the whole receipt's credit, recomputed on what remains.
-    fn by_amount(&self, form: Form, outcome: &Outcome) -> Both {
-        let earlier = self.fact.reversed(self.rule);
-        let given = earlier.fold(outcome.per_unit, |sum, reversed| sum.plus(reversed.per_unit));
-        let policy = &self.fact.decided_by.program;
-        let (unit, _) = self.rule.measure();
-        let fires = |eligible: &Eligible| form.is_cumulative() || form.due(eligible.count(unit)) > 0;
-        let due = self.after.filter(fires).map_or(Both::ZERO, |eligible| {
-            per_unit(&self.rule.rule, eligible.amount, policy.currency, policy.points.rounding)
-        });
-        debug_assert!(self.after.is_none_or(|after| after.amount <= self.sold.amount));
-        due.min(given).minus(given)
-    }
-
-    /// Cancels coupons; false, and nothing done, when one was used already.
-    fn cancel(&mut self, codes: &[CouponCode]) -> bool {
-        let coupons: Vec<&Coupon> = codes.iter().filter_map(|code| self.fact.coupons.get(code)).collect();
-        if coupons.iter().any(|coupon| coupon.status == CouponStatus::Used) {
-            return false;
-        }
-        for coupon in coupons {
-            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
-            self.draft.changed.push((coupon.clone(), cancelled));
-        }
-        true
-    }
-
-    /// Gives reversed firings and points back to the limits of the period in which they were granted.
-    fn return_places(&mut self, day: Day, firings: u64, points: Points) {
-        let rule = self.rule;
-        let kept = self.draft.account.counters.get_mut(&rule.rule.id);
-        let Some(counter) = kept.filter(|counter| counter.generation == rule.generation) else { return };
-        let mut done: Vec<Use> = Vec::new();
-        for limit in &rule.rule.limit {
-            let used = counter.used(limit.per, limit.every, rule.period_start(limit, day));
-            if done.iter().any(|other| (other.period, other.every) == (used.period, used.every)) {
-                continue;
-            }
-            done.push(used);
-            let points = used.points.saturating_sub(points.get()).max(0);
-            counter.set_used(Use { times: used.times.saturating_sub(firings), points, ..used });
-        }
-    }
-
-    fn return_points(&mut self, lost: Points) {
-        let day = Day::of(self.fact.receipt.occurred_at, &self.draft.context.program.zone);
-        self.return_places(day, 0, lost.negated());
     }
 }
 
-/// Posts what the rules lost.
-fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>) {
+/// What is due, but no further from zero than what was given.
+fn towards_zero(due: Points, given: Points) -> Points {
+    if given.is_positive() { due.min(given).max(Points::ZERO) } else { due.max(given).min(Points::ZERO) }
+}
+
+/// Posts what the rules lost, and what the rules for a tier lost that goes with it.
+fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let lost = draft.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.minus(outcome.credits()));
+    post_lost(draft, lost, fact.decision.lot, day);
+    loop {
+        let today = draft.today();
+        let gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
+        if gifts.is_empty() {
+            return;
+        }
+        for gift in gifts {
+            take_gift(draft, fact, gift);
+        }
+    }
+}
+
+fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) {
+    // A multiplier below one gave less: with its base it may also come back.
     if lost.redeemable.is_positive() {
         let policy = draft.context.program.program.points.negative_balance;
-        for movement in draft.account.claw_back(fact.decision.lot, lost.redeemable, policy) {
+        for movement in draft.account.claw_back(from, lost.redeemable, policy) {
             draft.push(movement);
         }
         draft.account.lifetime_earned = draft.account.lifetime_earned.minus(lost.redeemable);
@@ -277,12 +160,64 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>) {
             Kind::Qualifying,
             lost.qualifying,
         ));
-        let day = Day::of(fact.receipt.occurred_at, &draft.context.program.zone);
         let month = draft.account.qualifying.entry(day.month()).or_default();
         *month = month.minus(lost.qualifying);
-        let today = draft.today();
-        draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
     }
+}
+
+/// Takes back what a rule gave for reaching a tier that was taken away; a coupon that was used stays, and the points with
+/// it (R3).
+fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: Gift) {
+    let day = Day::of(gift.at, &draft.context.program.zone);
+    let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
+    if draft.cancel(fact.coupons, &gift.coupons) {
+        change.firings = -gift.firings;
+        change.fixed = gift.points.negated();
+        change.rewards = gift.coupons;
+        let used = Used { times: -gift.firings, points: -gift.points.sum().get() };
+        draft.return_places(&gift.rule, None, used, gift.at);
+        post_lost(draft, gift.points, gift.lot, day);
+    } else {
+        change.unrecoverable = gift.firings;
+    }
+    draft.entry.outcomes.push(change);
+}
+
+/// Gives back what rules had taken for what is returned: the points go to the lots that they came from.
+fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
+    let changes: Vec<(RuleId, Both)> = draft
+        .entry
+        .outcomes
+        .iter()
+        .filter(|change| !change.debited.is_zero())
+        .map(|change| (change.rule.clone(), change.debited.negated()))
+        .collect();
+    for (rule, returned) in changes {
+        let Some(outcome) = fact.decision.outcomes.iter().find(|outcome| outcome.rule == rule) else { continue };
+        let before: Points = fact.earlier_of(&rule).map(|change| change.debited.redeemable.negated()).sum();
+        let fresh = between(&outcome.taken, before, before.plus(returned.redeemable));
+        let movement = Movement::new(MovementType::Restore).post(
+            Bucket::Removed,
+            Bucket::Available,
+            Kind::Qualifying,
+            returned.qualifying,
+        );
+        let movement = draft.account.give_back(movement, Bucket::Removed, &fresh);
+        draft.push(movement);
+        draft.earn_qualifying(returned.qualifying, day);
+    }
+}
+
+/// The lots that come back between so many points and so many: the last-consumed first.
+fn between(taken: &[crate::account::Lot], before: Points, after: Points) -> Vec<crate::account::Lot> {
+    let earlier = last_taken(taken, before);
+    let now = last_taken(taken, after).into_iter();
+    now.filter_map(|lot| {
+        let had: Points = earlier.iter().filter(|other| other.key == lot.key).map(|other| other.points).sum();
+        let points = lot.points.minus(had);
+        points.is_positive().then_some(crate::account::Lot { points, ..lot })
+    })
+    .collect()
 }
 
 /// Gives back points that had paid for the order, as far as the order was returned (R6).
@@ -303,20 +238,26 @@ fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, before: &Remaining, 
                 Points::new(i64::try_from(share).unwrap_or(0))
             }
         };
-        // The last-consumed lots come back first; those that came back before are passed over.
-        let (earlier, now) = (last_taken(&used.taken, due(before)), last_taken(&used.taken, due(after)));
-        let fresh: Vec<_> = now
-            .into_iter()
-            .filter_map(|lot| {
-                let had: Points = earlier.iter().filter(|other| other.key == lot.key).map(|other| other.points).sum();
-                let points = lot.points.minus(had);
-                points.is_positive().then_some(crate::account::Lot { points, ..lot })
-            })
-            .collect();
+        let fresh = between(&used.taken, due(before), due(after));
         let restored: Points = fresh.iter().map(|lot| lot.points).sum();
         let movement = Movement::new(MovementType::Restore);
         let movement = draft.account.give_back(movement, Bucket::Redeemed, &fresh);
         draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.minus(restored);
         draft.push(movement);
+    }
+}
+
+impl Draft<'_> {
+    /// Cancels coupons; false, and nothing done, when one was used already.
+    pub(super) fn cancel(&mut self, known: &BTreeMap<CouponCode, Coupon>, codes: &[CouponCode]) -> bool {
+        let coupons: Vec<&Coupon> = codes.iter().filter_map(|code| known.get(code)).collect();
+        if coupons.iter().any(|coupon| coupon.status == CouponStatus::Used) {
+            return false;
+        }
+        for coupon in coupons {
+            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
+            self.changed.push((coupon.clone(), cancelled));
+        }
+        true
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::posting::Movement;
-use crate::account::LotKey;
+use crate::account::{LotKey, Taken};
 use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId, TierId};
 use crate::points::{Both, Points};
 use crate::time::Day;
@@ -79,6 +79,8 @@ pub enum Cause {
     Inactivity(Day),
     /// What the rules for a change of tier did; the change came with the entry before it, which had this cause.
     TierChange(Box<Cause>),
+    /// A referral that succeeded.
+    Referral(String),
     /// A review of the tier when its time was over.
     TierReview(Day),
     /// A change of a coupon: redemption, commit, cancellation.
@@ -137,6 +139,24 @@ pub struct Outcome {
     /// The points that the eligible amount gave.
     #[serde(rename = "u", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub per_unit: Both,
+    /// What a multiplier added to other rules' points; below zero when its factor is below one.
+    #[serde(rename = "m", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
+    pub extra: Both,
+    /// The points that were taken; on a refund, those that came back, below zero.
+    #[serde(rename = "d", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
+    pub debited: Both,
+    /// The lots that they were taken from.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Taken>,
+    /// The points that a reset emptied.
+    #[serde(rename = "z", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
+    pub reset: Both,
+    /// The tier outside the ladder that was given.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub vip: Option<TierId>,
+    /// The amount that a debit by amount was reckoned on, in minor units.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub amount: i64,
     /// What the receipt counted for the rule: minor units, receipts or items.
     #[serde(rename = "a", default, skip_serializing_if = "is_zero")]
     pub counted: i64,
@@ -159,9 +179,36 @@ const fn both_zero(both: &Both) -> bool {
 }
 
 impl Outcome {
-    /// All points of it.
+    /// Nothing yet, of a rule.
+    pub(crate) const fn nothing(rule: RuleId, rule_version: u32) -> Self {
+        Self {
+            rule,
+            rule_version,
+            firings: 0,
+            lost: 0,
+            unrecoverable: 0,
+            fixed: Both::ZERO,
+            per_unit: Both::ZERO,
+            extra: Both::ZERO,
+            debited: Both::ZERO,
+            taken: Vec::new(),
+            reset: Both::ZERO,
+            vip: None,
+            amount: 0,
+            counted: 0,
+            before: None,
+            rewards: Vec::new(),
+        }
+    }
+
+    /// The points that it gave, multipliers included.
     pub const fn credits(&self) -> Both {
-        self.fixed.plus(self.per_unit)
+        self.fixed.plus(self.per_unit).plus(self.extra)
+    }
+
+    /// By how much it changed the balances.
+    pub const fn net(&self) -> Both {
+        self.credits().minus(self.debited).minus(self.reset)
     }
 }
 
@@ -202,6 +249,12 @@ pub enum SkipReason {
     Duplicate,
     /// The member is shut out.
     MemberExcluded,
+    /// The rule was not in force at the time. Told only when every rule is asked about.
+    OutsideCalendar,
+    /// The fact is not what the rule's filter asks for. Told only when every rule is asked about.
+    FilterNotMet,
+    /// The rule waits for something else. Told only when every rule is asked about.
+    OtherTrigger,
 }
 
 /// The tier before a fact and after it.
@@ -229,6 +282,33 @@ pub enum Rejection {
 }
 
 impl Entry {
+    /// An entry that tells nothing yet.
+    pub(crate) const fn new(
+        at: Timestamp,
+        decided_at: Timestamp,
+        sequence: u64,
+        program_version: u32,
+        cause: Cause,
+    ) -> Self {
+        Self {
+            at,
+            decided_at,
+            sequence,
+            program_version,
+            cause,
+            movements: Vec::new(),
+            outcomes: Vec::new(),
+            skipped: Vec::new(),
+            truncated: false,
+            tier: None,
+            balance: Points::ZERO,
+            lot: None,
+            coupons: Vec::new(),
+            ignored: Vec::new(),
+            rejected: None,
+        }
+    }
+
     /// By how much it changes the member's balances.
     pub fn delta(&self) -> Both {
         self.movements.iter().fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))

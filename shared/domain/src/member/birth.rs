@@ -38,6 +38,11 @@ impl BirthDate {
         self.day
     }
 
+    /// The month and the day.
+    pub const fn month_and_day(self) -> (i8, i8) {
+        (self.month, self.day)
+    }
+
     /// The birthday in a year; 29 February counts on the 28th in common years.
     pub fn in_year(self, year: i16) -> Date {
         Date::new(year, self.month, self.day).unwrap_or_else(|_| date(year, 2, 28))

@@ -53,6 +53,12 @@ pub struct Profile {
     /// What they agreed to, by name.
     #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consent: BTreeMap<String, Consent>,
+    /// When each list was subscribed to, in milliseconds since 1970.
+    #[serde(rename = "g", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub listed_at: BTreeMap<String, i64>,
+    /// When each attribute took its value, in milliseconds since 1970.
+    #[serde(rename = "h", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed_at: BTreeMap<String, i64>,
     /// When they became known.
     #[serde(rename = "x", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -84,9 +90,41 @@ impl Profile {
             referral_code: None,
             referred_with: None,
             consent: BTreeMap::new(),
+            listed_at: BTreeMap::new(),
+            changed_at: BTreeMap::new(),
             created_at: to_millisecond(now),
             enrolled_at: None,
         }
+    }
+
+    /// Notes when lists were subscribed to and attributes took their values, for the rules that wait for that: `before`
+    /// is the profile as it was.
+    pub fn note_changes(&mut self, before: &Self, now: Timestamp) {
+        let now = now.as_millisecond();
+        self.listed_at.retain(|list, _| self.lists.contains(list));
+        for list in self.lists.difference(&before.lists) {
+            self.listed_at.insert(list.clone(), now);
+        }
+        self.changed_at.retain(|name, _| self.attributes.contains_key(name));
+        for (name, value) in &self.attributes {
+            if before.attributes.get(name) != Some(value) {
+                self.changed_at.insert(name.clone(), now);
+            }
+        }
+    }
+
+    /// When a list was subscribed to.
+    pub fn list_since(&self, list: &str) -> Timestamp {
+        self.since(self.listed_at.get(list))
+    }
+
+    /// When an attribute took its value.
+    pub fn attribute_since(&self, attribute: &str) -> Timestamp {
+        self.since(self.changed_at.get(attribute))
+    }
+
+    fn since(&self, at: Option<&i64>) -> Timestamp {
+        at.and_then(|at| Timestamp::from_millisecond(*at).ok()).unwrap_or(self.created_at)
     }
 
     /// The identifiers that it holds.

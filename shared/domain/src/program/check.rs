@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{PointsPolicy, Reward, Tiers, size};
+use super::{PointsPolicy, Reward, size};
 use crate::input::Faults;
 use crate::rule::{Known, Rule, check_period, check_rules};
 
@@ -17,8 +17,6 @@ pub(super) struct Parts<'a> {
     pub zone: Option<&'a TimeZone>,
     /// How points behave.
     pub points: Option<&'a PointsPolicy>,
-    /// The tiers.
-    pub tiers: Option<&'a Tiers>,
     /// The rewards, by their place; `None` where one could not be read.
     pub rewards: &'a [Option<Reward>],
     /// The rules, by their place; `None` where one could not be read.

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::ids::{RewardId, RuleId, TierId};
 use crate::money::Currency;
-use crate::rule::{Rule, RuleSet};
+use crate::rule::{Rule, RuleSet, Trigger};
 
 /// A loyalty program: all of its configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -179,6 +179,41 @@ pub struct CompiledProgram {
     pub zone: TimeZone,
     /// Its rules, ready to match.
     pub rules: RuleSet,
+    asks_profile: Vec<Asked>,
+}
+
+/// A kind of fact whose rules may ask for the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Receipts.
+    Receipt,
+    /// Interactions.
+    Interaction,
+    /// What comes due by the calendar: lapses, reviews of tiers.
+    Due,
+    /// Anything else that may change a tier, such as an adjustment.
+    Tier,
+}
+
+impl Asked {
+    const ALL: [Self; 4] = [Self::Receipt, Self::Interaction, Self::Due, Self::Tier];
+
+    const fn meets(self, trigger: &Trigger) -> bool {
+        match trigger {
+            Trigger::TierChange(_) => true,
+            Trigger::Receipt(_) => matches!(self, Self::Receipt),
+            Trigger::Interaction(_) | Trigger::EmailOpened(_) | Trigger::EmailClicked(_) => {
+                matches!(self, Self::Interaction)
+            }
+            Trigger::Inactivity { .. } => matches!(self, Self::Due),
+            // Those that decide on these have the profile at hand.
+            Trigger::Birthday(_)
+            | Trigger::Enrollment {}
+            | Trigger::ListSubscription { .. }
+            | Trigger::Profile(_)
+            | Trigger::Referral { .. } => false,
+        }
+    }
 }
 
 impl CompiledProgram {
@@ -187,7 +222,14 @@ impl CompiledProgram {
     pub fn new(program: Program, version: u32, rule_versions: &std::collections::BTreeMap<RuleId, u32>) -> Self {
         let zone = TimeZone::get(&program.timezone).unwrap_or(TimeZone::UTC);
         let rules = RuleSet::new(&program, &zone, version, rule_versions);
-        Self { program, version, zone, rules }
+        let asks_profile = Asked::ALL.into_iter().filter(|asked| rules.asks_profile(|on| asked.meets(on))).collect();
+        Self { program, version, zone, rules, asks_profile }
+    }
+
+    /// True when a kind of fact can meet a rule with a condition on the profile, or one for the change of tier that may
+    /// follow: then the profile must be looked up for it.
+    pub fn asks_profile(&self, asked: Asked) -> bool {
+        self.asks_profile.contains(&asked)
     }
 
     /// A reward of the catalogue.

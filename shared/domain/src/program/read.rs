@@ -64,7 +64,6 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         document: node.value,
         zone: timezone.as_ref().map(|(_, zone)| zone),
         points: points.as_ref(),
-        tiers: tiers.as_ref().and_then(Option::as_ref),
         rewards: rewards.as_deref().unwrap_or_default(),
         rules: rules.as_deref().unwrap_or_default(),
     };

@@ -8,20 +8,26 @@
 use super::check::Parts;
 use super::{Expiry, PointsPolicy};
 use crate::input::Faults;
-use crate::rule::{Counting, Limit, Measure, Period, Rule, RuleStatus, SpendHow, Trigger};
+use crate::rule::{
+    Bound, Counting, Limit, Measure, Period, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger, Window,
+};
 
-/// The bytes of a lot: its two days take three each, its points up to three when they are at most 65,535, and one
-/// holds it together.
-const LOT_BYTES: u32 = 10;
-/// The most lots of one member: what is left of 8 KB is for the other parts of the account.
-const MOST_LOTS: u32 = 8_000 / LOT_BYTES;
+/// The bytes of a lot: a row of three numbers as their distances from the row above, with a count; the points may jump by
+/// up to 65,535.
+const LOT_BYTES: u32 = 6;
+/// The most lots of one member: the rest of 8 KB is for the other parts of the account.
+const MOST_LOTS: u32 = 4_800 / LOT_BYTES;
 
 /// The most bytes that the counters of all active rules may take: three quarters of what an item can have.
 const MOST_COUNTER_BYTES: u64 = 300_000;
 /// The bytes of a counter without its rule's identifier: generation, sum, and a few runs of firings.
 const COUNTER_BYTES: u64 = 60;
 /// The bytes of what is used of a limit in one period.
-const USE_BYTES: u64 = 24;
+const USE_BYTES: u64 = 8;
+/// The bytes of what was used at one moment, of a limit that rolls.
+const MOMENT_BYTES: u64 = 14;
+/// The bytes of what counted on one day of a window that rolls, and of a firing in it.
+const WINDOW_DAY_BYTES: u64 = 16;
 /// For how many days closed periods are remembered, for refunds.
 const REMEMBERED_DAYS: u64 = 400;
 
@@ -69,8 +75,10 @@ fn counter_bytes(rule: &Rule) -> u64 {
     if rule.status != RuleStatus::Active || (!counts_on(rule) && rule.limit.is_empty()) {
         return 0;
     }
-    let uses: u64 = rule.limit.iter().map(periods).sum();
-    COUNTER_BYTES + rule.id.as_str().len() as u64 + uses * USE_BYTES
+    let uses: u64 = rule.limit.iter().map(use_bytes).sum();
+    // The days of firings are kept where a limit may get places back.
+    let firings = if counts_on(rule) && !rule.limit.is_empty() { REMEMBERED_DAYS * USE_BYTES } else { 0 };
+    COUNTER_BYTES + rule.id.as_str().len() as u64 + uses + firings + window_bytes(rule)
 }
 
 /// True when a rule counts over several receipts.
@@ -83,6 +91,29 @@ fn counts_on(rule: &Rule) -> bool {
             matches!(count, Counting::TotalAtLeast(_) | Counting::Every(_))
         }
     }
+}
+
+/// What the days of a window that rolls take; its firings are kept for twice its length.
+fn window_bytes(rule: &Rule) -> u64 {
+    match &rule.on {
+        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { days, from: None }), .. }) => {
+            2 * u64::from(*days) * WINDOW_DAY_BYTES
+        }
+        _ => 0,
+    }
+}
+
+/// What is remembered of a limit.
+fn use_bytes(limit: &Limit) -> u64 {
+    if !limit.rolling {
+        return periods(limit) * USE_BYTES;
+    }
+    // Each moment used a place, or a point, at least.
+    let most = match limit.bound {
+        Bound::Times(times) => u64::from(times),
+        Bound::Points(points) => u64::try_from(points.get()).unwrap_or(0),
+    };
+    most.saturating_mul(MOMENT_BYTES)
 }
 
 /// How many periods of a limit are remembered at once: the open one, and those closed not too long ago.
@@ -100,7 +131,7 @@ fn periods(limit: &Limit) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Counter, LotKey, Lots, Run, Use};
+    use crate::account::{Counter, LotKey, Lots, Run, Used, When};
     use crate::pack::pack;
     use crate::points::{Both, Points};
     use crate::time::Day;
@@ -116,26 +147,41 @@ mod tests {
         assert!(bytes <= (MOST_LOTS * LOT_BYTES) as usize + 3, "{bytes}");
     }
 
+    /// A rule that fires for every 10 €, at most so often, and the account of a member who bought on every day.
+    fn daily(limit: &serde_json::Value) -> (u64, u64) {
+        let program = serde_json::json!({
+            "name": "Club Ada", "currency": "EUR", "timezone": "Europe/Rome", "points": {},
+            "rules": [{ "id": "r", "status": "active", "starts_at": "2026-01-01", "limit": limit,
+                "on": { "receipt": { "spend": { "every": "10.00" } } }, "then": [{ "credit": { "points": 3 } }] }],
+        });
+        let program = crate::program::read_program(&program).unwrap();
+        let compiled = crate::program::CompiledProgram::new(program.clone(), 1, &std::collections::BTreeMap::new());
+        let rule = compiled.rules.get(&program.rules[0].id).unwrap();
+        let mut counter = Counter { sum: 999_999_999_999, ..Counter::new(u32::MAX) };
+        for n in 0..800_u32 {
+            let day = Day::from_date("2026-01-01".parse().unwrap()).plus_days(n);
+            let when = When { at: day.start(&compiled.zone), day, zone: &compiled.zone };
+            // Never the same number on two days.
+            let times = i64::from(n % 97 + 1);
+            counter.uses.add(rule, Used { times, points: times * 3 }, when);
+            let each = Both { redeemable: Points::new(3), ..Both::ZERO };
+            counter.push(Run { count: u64::from(n % 97 + 1), each, day: Some(day), ..Run::default() });
+            counter.prune(day, None);
+        }
+        (pack(&counter).unwrap().len() as u64, counter_bytes(&program.rules[0]))
+    }
+
     #[test]
     fn counters_take_no_more_than_is_counted() {
-        let day = Day::from_date("2026-01-01".parse().unwrap());
-        let mut counter = Counter { sum: 999_999_999_999, ..Counter::new(u32::MAX) };
-        for points in [10, 20] {
-            let each = Both { redeemable: Points::new(points), ..Both::ZERO };
-            counter.push(Run { count: 1_000, each, ..Run::default() });
+        for limit in [
+            serde_json::json!({ "times": 100, "per": "day" }),
+            serde_json::json!({ "points": 500, "per": "day" }),
+            serde_json::json!({ "times": 100, "per": "month" }),
+            serde_json::json!([{ "times": 100, "per": "week" }, { "times": 1000, "per": "year" }]),
+            serde_json::json!({ "times": 700, "per": "year", "rolling": true }),
+        ] {
+            let (is, counted) = daily(&limit);
+            assert!(is <= counted, "{limit}: {is} bytes, counted as {counted}");
         }
-        let bytes = pack(&counter).unwrap().len() as u64;
-        assert!(bytes <= COUNTER_BYTES, "{bytes}");
-        for n in 0..100 {
-            counter.set_used(Use {
-                period: Period::Month,
-                every: 1,
-                start: day.plus_days(n),
-                times: 200,
-                points: 1_000,
-            });
-        }
-        let bytes = pack(&counter).unwrap().len() as u64;
-        assert!(bytes <= COUNTER_BYTES + 100 * USE_BYTES, "{bytes}");
     }
 }

@@ -1,5 +1,7 @@
 //! What one rule cannot tell of itself: whether what it names exists, and whether its parts go together.
 
+mod cycles;
+
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
@@ -60,6 +62,7 @@ pub(crate) fn check_rules(rules: &[Option<Rule>], known: &Known, zone: Option<&T
             check_rule(rule, &format!("/rules/{place}"), known, zone, faults);
         }
     }
+    cycles::check(rules, known, faults);
 }
 
 fn check_rule(rule: &Rule, pointer: &str, known: &Known, zone: Option<&TimeZone>, faults: &Faults) {

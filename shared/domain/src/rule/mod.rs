@@ -8,7 +8,8 @@ mod schema;
 mod trigger;
 
 pub(crate) use check::{Known, check_period, check_rules};
-pub use compile::{CompiledRule, Eligible, Form, RuleSet, Unit};
+pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range, RuleSet, Sums, Unit, Words};
+pub(crate) use compile::{Waiting, in_program, round};
 pub(crate) use read::read_each_rule;
 pub use read::{read_rule, read_rules};
 pub use trigger::{

@@ -45,6 +45,9 @@ pub struct EntrySource {
     /// The interaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<InteractionId>,
+    /// The referral.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referral: Option<String>,
     /// The rule, when it was one alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
@@ -119,6 +122,7 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
         }
         Cause::Interaction(interaction) => EntrySource { interaction: Some(interaction.clone()), rule, ..none },
         Cause::Enrollment | Cause::Profile => EntrySource { rule, ..none },
+        Cause::Referral(referral) => EntrySource { referral: Some(referral.clone()), rule, ..none },
         Cause::Birthday(_) => EntrySource { job: Some("birthdays"), rule, ..none },
         Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
         Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },

@@ -65,6 +65,9 @@ pub fn explain_skip(skipped: &Skipped) -> Explanation {
         SkipReason::OutOfStock => "the reward is out of stock",
         SkipReason::Duplicate => "it was counted already",
         SkipReason::MemberExcluded => "the member is excluded",
+        SkipReason::OutsideCalendar => "the rule was not in force",
+        SkipReason::FilterNotMet => "it is not what the rule asks for",
+        SkipReason::OtherTrigger => "the rule waits for something else",
     };
     let text = match &skipped.missing {
         Some(missing) => format!("Gave nothing: {why}, {missing} missing."),

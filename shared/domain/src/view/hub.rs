@@ -8,13 +8,13 @@ use super::coupon::CouponView;
 use super::member::{PointsView, points, today};
 use super::reward::{Catalogue, NextReward, Progress, RewardView, catalogue};
 use super::tier::{TierView, tier};
-use crate::account::{Account, Status};
+use crate::account::{Account, Status, When};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::ids::RuleId;
 use crate::member::Profile;
 use crate::points::Points;
 use crate::program::CompiledProgram;
-use crate::rule::{Bound, CompiledRule, Effect, EffectKind, Rate, RuleStatus};
+use crate::rule::{CompiledRule, Effect, EffectKind, Frame, Rate, RuleStatus};
 use crate::time::Day;
 
 /// Who looks.
@@ -261,7 +261,9 @@ fn ways(program: &CompiledProgram, known: Option<(&Account, Day)>, now: Timestam
             icon_url: way.icon_url.clone(),
             action_url: way.action_url.clone(),
             points: fixed_points(&rule.then),
-            completed: known.is_some_and(|(account, today)| is_completed(compiled, account, today)),
+            completed: known.is_some_and(|(account, day)| {
+                is_completed(compiled, account, When { at: now, day, zone: &program.zone })
+            }),
         })
     });
     shown.collect()
@@ -284,19 +286,14 @@ fn fixed_points(effects: &[Effect]) -> Option<Points> {
 }
 
 /// True when a rule gives a member no more now: a total was reached, or a limit is used up.
-fn is_completed(rule: &CompiledRule, account: &Account, today: Day) -> bool {
+fn is_completed(rule: &CompiledRule, account: &Account, when: When<'_>) -> bool {
     let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation);
     let Some(counter) = counter else { return false };
     let (_, form) = rule.measure();
-    // Once a total is reached, no count makes it fire again.
-    let reached = form.is_cumulative() && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
-    let used_up = rule.rule.limit.iter().any(|limit| {
-        let used = counter.used(limit.per, limit.every, rule.period_start(limit, today));
-        match limit.bound {
-            Bound::Times(times) => used.times >= u64::from(times),
-            Bound::Points(points) => used.points >= points.get(),
-        }
-    });
+    // Once a total is reached, no count makes it fire again; unless its window moves on.
+    let moves_on = matches!(rule.frame(), Some(Frame::Rolling(_) | Frame::FirstReceipt(_)));
+    let reached = form.is_cumulative() && !moves_on && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
+    let used_up = counter.uses.room(rule, when) == Some(0);
     reached || used_up
 }
 

@@ -7,17 +7,20 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, CouponFault, Decision, ReceiptContext, Redemption, RedemptionFault, RefundContext, Seed,
-    decide_adjustment, decide_cancel, decide_commit, decide_enrollment, decide_receipt, decide_redemption,
-    decide_refund, read_adjustment,
+    AdjustmentFault, Context, CouponFault, Decision, InteractionContext, ReceiptContext, Redemption, RedemptionFault,
+    RefundContext, Seed, decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_due,
+    decide_enrollment, decide_interaction, decide_profile, decide_receipt, decide_redemption, decide_refund,
+    read_adjustment,
 };
-use tessera_domain::fact::{Receipt, Refund, read_receipt, read_refund};
+use tessera_domain::fact::{Receipt, Refund, read_interaction, read_receipt, read_refund};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use tessera_domain::input::Fault;
 use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
+use tessera_domain::member::{Profile, read_enrollment, read_patch};
 use tessera_domain::pack::{pack, unpack};
 use tessera_domain::points::Both;
 use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::time::Day;
 
 pub struct Book {
     pub program: CompiledProgram,
@@ -25,6 +28,12 @@ pub struct Book {
     pub accounts: BTreeMap<String, Account>,
     pub entries: BTreeMap<String, Vec<Entry>>,
     pub coupons: BTreeMap<CouponCode, Coupon>,
+    pub profiles: BTreeMap<String, Profile>,
+    /// What counted once and counts no more.
+    marks: BTreeSet<(String, String)>,
+    interactions: BTreeSet<String>,
+    /// The last local day that the jobs have served.
+    served: Day,
     receipts: BTreeMap<ReceiptId, (String, Receipt, Entry)>,
     refunds: BTreeMap<ReceiptId, Vec<(Refund, Entry)>>,
     waiting: BTreeMap<ReceiptId, Vec<Value>>,
@@ -35,6 +44,10 @@ impl Book {
     pub fn open(program: &Value, now: Timestamp) -> Result<Self, Vec<Fault>> {
         let program = CompiledProgram::new(read_program(program)?, 1, &BTreeMap::new());
         Ok(Self {
+            served: Day::of(now, &program.zone),
+            profiles: BTreeMap::new(),
+            marks: BTreeSet::new(),
+            interactions: BTreeSet::new(),
             program,
             now,
             accounts: BTreeMap::new(),
@@ -70,7 +83,7 @@ impl Book {
         let context = Context {
             program: &self.program,
             member: &id,
-            profile: None,
+            profile: self.profiles.get(member),
             now: self.now,
             seed: Seed(seed),
             out_of_stock: &BTreeSet::new(),
@@ -80,7 +93,7 @@ impl Book {
     }
 
     fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
-        assert_eq!(decision.account.version, before.version + 1);
+        assert_eq!(decision.account.version, before.version + 1 + decision.tier_changes.len() as u64);
         // What is stored must come back as it was.
         let account: Account = unpack(&pack(&decision.account).unwrap()).unwrap();
         assert_eq!(account, decision.account);
@@ -93,7 +106,12 @@ impl Book {
             assert_eq!(self.coupons.insert(new.code.clone(), new), Some(old));
         }
         self.accounts.insert(member.to_owned(), account);
-        self.entries.entry(member.to_owned()).or_default().push(entry.clone());
+        let entries = self.entries.entry(member.to_owned()).or_default();
+        entries.push(entry.clone());
+        for change in decision.tier_changes {
+            assert_eq!(unpack::<Entry>(&pack(&change).unwrap()).unwrap(), change);
+            entries.push(change);
+        }
         entry
     }
 
@@ -144,9 +162,74 @@ impl Book {
         Ok(Some(entry))
     }
 
-    pub fn enroll(&mut self, member: &str) -> bool {
-        let decided = self.decide(member, |context, account| decide_enrollment(context, account).ok_or(()));
+    /// Enrols whoever the body names; false when they were enrolled already.
+    pub fn enroll(&mut self, body: &Value) -> bool {
+        let input = read_enrollment(body).unwrap();
+        let member = name_of(body);
+        let now = self.now;
+        let before = self.profiles.entry(member.clone()).or_insert_with(|| Profile::new(input.reference.clone(), now));
+        let mut profile = before.clone();
+        input.details.clone().apply(&mut profile).unwrap();
+        profile.referred_with = input.referral_code.clone().or(profile.referred_with);
+        profile.note_changes(before, now);
+        profile.enrolled(now);
+        *before = profile;
+        let decided = self.decide(&member, |context, account| decide_enrollment(context, account).ok_or(()));
         decided.is_ok()
+    }
+
+    /// Changes a profile; true when a rule had something to say to it.
+    pub fn patch(&mut self, member: &str, body: &Value) -> bool {
+        let now = self.now;
+        let known = self.profiles.get_mut(member).unwrap();
+        let before = known.clone();
+        read_patch(body).unwrap().apply(known).unwrap();
+        known.note_changes(&before, now);
+        self.decide(member, |context, account| decide_profile(context, account).ok_or(())).is_ok()
+    }
+
+    /// Takes an interaction; one that is known already changes nothing.
+    pub fn interaction(&mut self, body: &Value) -> Option<Entry> {
+        let interaction = read_interaction(body).unwrap().interaction;
+        if !self.interactions.insert(interaction.id.to_string()) {
+            return None;
+        }
+        let member = member_of(body);
+        let mark = interaction.once().map(|once| (member.clone(), once));
+        let counted_before = mark.as_ref().is_some_and(|mark| self.marks.contains(mark));
+        let fact = InteractionContext { interaction: &interaction, counted_before };
+        let mut marks = false;
+        let entry = self.decide(&member, |context, account| {
+            let decision = decide_interaction(context, account, &fact);
+            marks = decision.marks;
+            Ok::<_, ()>(decision)
+        });
+        if marks {
+            assert!(self.marks.insert(mark.unwrap()), "a mark was taken twice");
+        }
+        entry.ok()
+    }
+
+    /// Lets time pass: every local day that began is served, as the jobs do.
+    pub fn pass(&mut self, now: Timestamp) {
+        self.now = now;
+        let today = Day::of(now, &self.program.zone);
+        while self.served < today {
+            self.served = self.served.plus_days(1);
+            let day = self.served;
+            let born = self.program.birthdays_on(day);
+            let members: Vec<String> = self.accounts.keys().cloned().collect();
+            for member in members {
+                let birth = self.profiles.get(&member).and_then(|profile| profile.birth_date);
+                if birth.is_some_and(|birth| born.contains(&birth.month_and_day())) {
+                    let _ = self.decide(&member, |context, account| decide_birthday(context, account, day).ok_or(()));
+                }
+            }
+        }
+        let due = self.accounts.iter().filter(|(_, account)| account.due.is_some_and(|due| due <= today));
+        for member in due.map(|(member, _)| member.clone()).collect::<Vec<_>>() {
+            let _ = self.decide(&member, |context, account| decide_due(context, account).ok_or(()));
+        }
     }
 
     pub fn redeem(&mut self, member: &str, reward: &str, reserve: Option<u32>) -> Result<CouponCode, RedemptionFault> {
@@ -208,9 +291,12 @@ impl Book {
     }
 }
 
-/// The inner name of whoever a body names; here simply the first identifier.
+/// The inner name of whoever a body's `member` names; here simply the first identifier.
 pub fn member_of(body: &Value) -> String {
-    let member = &body["member"];
+    name_of(&body["member"])
+}
+
+fn name_of(member: &Value) -> String {
     let text = |field: &str| member[field].as_str().map(str::to_owned);
     text("id").or_else(|| text("email").map(|email| format!("email:{email}"))).unwrap()
 }

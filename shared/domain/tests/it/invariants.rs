@@ -153,7 +153,7 @@ fn open(rules: &Value, points: &Value) -> Book {
         { "id": "gold", "name": "Gold", "threshold": 200 },
     ] });
     let mut book = Book::open(&document, "2026-02-01T12:00:00Z".parse().unwrap()).unwrap();
-    book.enroll("c");
+    book.enroll(&serde_json::json!({ "id": "c" }));
     book
 }
 

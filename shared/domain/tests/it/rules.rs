@@ -23,7 +23,7 @@ pub fn rule(id: &str, on: &Value, then: &Value) -> Value {
 
 pub fn book(rules: &Value) -> Book {
     let mut book = Book::open(&program(rules), "2026-03-01T12:00:00Z".parse().unwrap()).unwrap();
-    book.enroll("c");
+    book.enroll(&serde_json::json!({ "id": "c" }));
     book
 }
 

@@ -244,8 +244,9 @@ fn the_worst_account_must_fit() {
         };
         with("/rules", (0..count).map(with_id).collect())
     };
-    accepted(&rules(30, json!({ "limit": { "times": 1, "per": "day" } })));
-    refused(&rules(40, json!({ "limit": { "times": 1, "per": "day" } })), "/rules");
+    accepted(&rules(40, json!({ "limit": { "times": 1, "per": "day" } })));
+    refused(&rules(100, json!({ "limit": { "times": 1, "per": "day" } })), "/rules");
+    refused(&rules(1, json!({ "limit": { "times": 30_000, "per": "year", "rolling": true } })), "/rules");
     accepted(&rules(2_000, json!({})));
     accepted(&rules(10_000, json!({ "on": { "receipt": {} } })));
 }

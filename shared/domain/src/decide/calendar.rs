@@ -1,0 +1,117 @@
+//! What the passing of time does: birthdays, lapses, reviews of tiers.
+
+use jiff::Timestamp;
+
+use super::draft::Draft;
+use super::fire::NO_AMOUNT;
+use super::occasion::{Occasion, birthday, span_start};
+use super::{Context, Decision};
+use crate::account::{Account, Status};
+use crate::ledger::{Cause, SkipReason};
+use crate::program::CompiledProgram;
+use crate::rule::{BirthdayTrigger, CompiledRule, Trigger, Waiting};
+use crate::time::Day;
+
+/// Decides on the birthday rules that come due for a member on a local day; `None` when none does. Once a year for each
+/// rule, even if the date was edited meanwhile; who enrolled on the day itself waits for the next.
+pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Option<Decision> {
+    let birth = context.profile?.birth_date?;
+    let zone = &context.program.zone;
+    let enrolled = Day::of(account.enrolled_at?, zone);
+    if account.status != Status::Member || enrolled >= day {
+        return None;
+    }
+    let at = day.start(zone);
+    let mut draft = Draft::new(context, account, at, Cause::Birthday(day));
+    let occasion = Occasion::new(context, &draft.account, at);
+    for (rule, trigger) in birthday_rules(context.program).filter(|(rule, _)| rule.covers(at)) {
+        let Some(year) = years(day).find(|year| begins(trigger, birthday(birth, *year)) == day) else { continue };
+        draft.consider_once(rule, &occasion, (0, i64::from(year)));
+    }
+    draft.apply(&occasion);
+    let has_decided = !draft.entry.outcomes.is_empty() || !draft.entry.skipped.is_empty();
+    has_decided.then(|| draft.finish())
+}
+
+/// Decides on what has come due for a member by now: lapses, and the review of the tier. `None` when it is too early.
+pub fn decide_due(context: &Context<'_>, account: &Account) -> Option<Decision> {
+    let today = Day::of(context.now, &context.program.zone);
+    account.due.filter(|due| *due <= today)?;
+    let mut draft = Draft::new(context, account, context.now, Cause::Inactivity(today));
+    draft.looked = true;
+    let occasion = Occasion::new(context, &draft.account, context.now);
+    let rules = context.program.rules.waiting(&Waiting::Inactivity);
+    let due: Vec<(&CompiledRule, Timestamp)> = rules
+        .filter(|rule| rule.covers(context.now))
+        .filter_map(|rule| {
+            let (since, day) = draft.account.next_lapse(context.program, rule)?;
+            (day <= today).then_some((rule, since))
+        })
+        .collect();
+    for (rule, since) in due {
+        draft.consider_once(rule, &occasion, Account::lapse_mark(since));
+    }
+    draft.apply(&occasion);
+    Some(draft.finish())
+}
+
+impl Draft<'_> {
+    /// Lets a rule fire for something that it fires for once.
+    fn consider_once(&mut self, rule: &CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
+        if self.counter(rule).marks.contains(&mark) {
+            self.skip(rule, SkipReason::Duplicate, None);
+            return;
+        }
+        self.consider(rule, occasion, NO_AMOUNT);
+        let mut counter = self.counter(rule);
+        // Only the latest is ever asked for again.
+        counter.marks = vec![mark];
+        self.keep(rule, counter);
+    }
+}
+
+impl CompiledProgram {
+    /// The dates of birth, as month and day, for which a birthday rule comes due on a local day; empty when there is
+    /// nothing to do on it.
+    pub fn birthdays_on(&self, day: Day) -> Vec<(i8, i8)> {
+        let at = day.start(&self.zone);
+        let mut dates: Vec<(i8, i8)> = Vec::new();
+        for (_, trigger) in birthday_rules(self).filter(|(rule, _)| rule.covers(at)) {
+            let before = i32::try_from(trigger.days_before.unwrap_or(0)).unwrap_or(i32::MAX);
+            let first = day.offset(before);
+            // A month is the longest span; each of its days may be a birthday whose span begins on the day.
+            for candidate in (0..31).map(|later| first.offset(later)) {
+                if begins(trigger, candidate) != day {
+                    continue;
+                }
+                let date = candidate.date();
+                dates.push((date.month(), date.day()));
+                // In common years 29 February is kept a day earlier.
+                if (date.month(), date.day()) == (2, 28) && !date.in_leap_year() {
+                    dates.push((2, 29));
+                }
+            }
+        }
+        dates.sort_unstable();
+        dates.dedup();
+        dates
+    }
+}
+
+fn birthday_rules(program: &CompiledProgram) -> impl Iterator<Item = (&CompiledRule, &BirthdayTrigger)> {
+    program.rules.waiting(&Waiting::Birthday).filter_map(|rule| match &rule.rule.on {
+        Trigger::Birthday(trigger) => Some((rule, trigger)),
+        _ => None,
+    })
+}
+
+/// The local day on which a rule comes due for a birthday.
+fn begins(trigger: &BirthdayTrigger, birthday: Day) -> Day {
+    let before = i32::try_from(trigger.days_before.unwrap_or(0)).unwrap_or(i32::MAX);
+    span_start(trigger.at, birthday).offset(-before)
+}
+
+/// The years whose birthday may be meant on a day: days before it may lie in the year before.
+fn years(day: Day) -> impl Iterator<Item = i16> {
+    [day.year(), day.year().saturating_add(1)].into_iter()
+}

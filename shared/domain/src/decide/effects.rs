@@ -1,0 +1,131 @@
+//! What the rules that fired do to the account: credits, what multiplies them, debits, resets, a tier outside the ladder.
+
+use super::draft::Draft;
+use super::multiply::{Fired, extras};
+use super::occasion::Occasion;
+use crate::account::{LotKey, window_sum};
+use crate::ledger::{Bucket, Movement, MovementType};
+use crate::points::{Both, Kind, Points};
+use crate::program::TierWindow;
+use crate::rule::CompiledRule;
+use crate::time::Day;
+
+impl Draft<'_> {
+    /// Posts what the rules of the entry did, in the order of `semantics.md`, and lets the tier rise.
+    pub(super) fn apply(&mut self, occasion: &Occasion<'_>) {
+        let program = self.context.program;
+        let rules: Vec<Option<&CompiledRule>> =
+            self.entry.outcomes.iter().map(|outcome| program.rules.get(&outcome.rule)).collect();
+        if rules.iter().flatten().any(|rule| !rule.gains.multiply.is_empty()) {
+            self.multiply(&rules, occasion);
+        }
+        self.credit(occasion);
+        for (place, rule) in rules.iter().enumerate() {
+            if let Some(rule) = rule.filter(|rule| !rule.gains.debit.is_nothing()) {
+                self.debit(place, rule, occasion.day);
+            }
+        }
+        for (place, rule) in rules.iter().enumerate() {
+            let (redeemable, qualifying) = rule.map(|rule| rule.gains.reset).unwrap_or_default();
+            if redeemable || qualifying {
+                self.reset(place, redeemable, qualifying);
+            }
+            if let Some(vip) = rule.and_then(|rule| rule.gains.vip.as_ref()) {
+                self.account.tier.vip = Some((vip.clone(), self.today()));
+                self.entry.outcomes[place].vip = Some(vip.clone());
+            }
+        }
+    }
+
+    fn multiply(&mut self, rules: &[Option<&CompiledRule>], occasion: &Occasion<'_>) {
+        let outcomes = self.entry.outcomes.iter().zip(rules);
+        let fired: Vec<Fired<'_>> = outcomes
+            .filter_map(|(outcome, rule)| {
+                let (firings, fixed, per_unit) = (outcome.firings, outcome.fixed, outcome.per_unit);
+                rule.map(|rule| Fired { rule, firings, fixed, per_unit })
+            })
+            .collect();
+        let extras = extras(&fired, self.context.program, occasion.basket.as_ref());
+        for (outcome, extra) in self.entry.outcomes.iter_mut().zip(extras) {
+            outcome.extra = extra;
+        }
+    }
+
+    fn credit(&mut self, occasion: &Occasion<'_>) {
+        let total = self.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.credits()));
+        let policy = &self.context.program.program.points;
+        let mut earn = Movement::new(MovementType::Earn).post(
+            Bucket::Issued,
+            Bucket::Available,
+            Kind::Qualifying,
+            total.qualifying,
+        );
+        if total.redeemable.is_positive() {
+            // Holding is for points earned on receipts; everything else is spendable at once.
+            let hold = if occasion.basket.is_some() { policy.hold_days } else { 0 };
+            let key = LotKey::new(occasion.day.plus_days(hold), policy.expiry);
+            self.entry.lot = Some(key);
+            earn = self.account.deposit(earn, Bucket::Issued, key, total.redeemable);
+        }
+        self.account.lifetime_earned = self.account.lifetime_earned.plus(total.redeemable);
+        self.push(earn);
+        // A fact that comes late may bring points whose time is over already.
+        let expired = self.account.expire();
+        self.push(expired);
+        self.earn_qualifying(total.qualifying, occasion.day);
+    }
+
+    /// Takes points; a debit stops at zero.
+    fn debit(&mut self, place: usize, rule: &CompiledRule, day: Day) {
+        let policy = &self.context.program.program;
+        let outcome = &self.entry.outcomes[place];
+        let firings = u64::try_from(outcome.firings).unwrap_or(0);
+        let debit = &rule.gains.debit;
+        let by_amount = debit.by_amount(outcome.amount, policy.currency, policy.points.rounding);
+        let due = debit.per_firing.times(firings).plus(by_amount);
+        let spendable = if self.account.debt.is_positive() { Points::ZERO } else { self.account.available() };
+        let debited = due.min(Both { redeemable: spendable, qualifying: self.qualifying() });
+        let taken = self.account.spend(debited.redeemable);
+        self.take_qualifying(debited.qualifying, day);
+        let movement = Movement::new(MovementType::Debit)
+            .post(Bucket::Available, Bucket::Removed, Kind::Redeemable, debited.redeemable)
+            .post(Bucket::Available, Bucket::Removed, Kind::Qualifying, debited.qualifying);
+        self.push(movement);
+        let outcome = &mut self.entry.outcomes[place];
+        (outcome.debited, outcome.taken) = (debited, taken);
+    }
+
+    /// Empties what is spendable, or what qualifies; what is still held stays, and so does a debt.
+    fn reset(&mut self, place: usize, redeemable: bool, qualifying: bool) {
+        let mut emptied = Both::ZERO;
+        if redeemable {
+            emptied.redeemable = self.account.available();
+            self.account.spend(emptied.redeemable);
+        }
+        if qualifying {
+            emptied.qualifying = self.account.qualifying_total();
+            self.account.qualifying.clear();
+        }
+        // What was below zero, because a refund took more than the month had, comes back to zero as an issue.
+        let movement = Movement::new(MovementType::Reset)
+            .post(Bucket::Available, Bucket::Removed, Kind::Redeemable, emptied.redeemable)
+            .post(Bucket::Available, Bucket::Removed, Kind::Qualifying, emptied.qualifying)
+            .post(Bucket::Issued, Bucket::Available, Kind::Qualifying, emptied.qualifying.negated());
+        self.push(movement);
+        self.entry.outcomes[place].reset = emptied;
+    }
+
+    /// The qualifying points that count now; none when refunds took more.
+    fn qualifying(&self) -> Points {
+        let tiers = self.context.program.program.tiers.as_ref();
+        let window = tiers.map_or(TierWindow::CalendarYear, |tiers| tiers.window);
+        window_sum(window, &self.account.qualifying, self.today()).max(Points::ZERO)
+    }
+
+    fn take_qualifying(&mut self, points: Points, day: Day) {
+        if points.is_positive() {
+            let month = self.account.qualifying.entry(day.month()).or_default();
+            *month = month.minus(points);
+        }
+    }
+}

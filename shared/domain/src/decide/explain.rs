@@ -1,0 +1,54 @@
+//! Why each rule of a program gave what it gave to a receipt: also those that the receipt did not concern, of which its
+//! entry tells nothing.
+
+use crate::fact::{Receipt, Remaining};
+use crate::ids::RuleId;
+use crate::ledger::{Entry, Outcome, SkipReason, Skipped};
+use crate::program::CompiledProgram;
+use crate::rule::{CompiledRule, RuleStatus};
+
+/// What one rule did with a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleExplanation {
+    /// The rule.
+    pub rule: RuleId,
+    /// What it gave, when it fired.
+    pub fired: Option<Outcome>,
+    /// Why it gave nothing, or less than was due.
+    pub skipped: Option<Skipped>,
+}
+
+/// Explains a decision on a receipt for every rule of the program that made it, in the program's order. What the entry
+/// says stands; the rest is computed from the receipt and the rules.
+pub fn explain_receipt(program: &CompiledProgram, receipt: &Receipt, entry: &Entry) -> Vec<RuleExplanation> {
+    let words = program.rules.words(receipt);
+    let whole = Remaining::whole(receipt);
+    let explain = |rule: &CompiledRule| {
+        let id = &rule.rule.id;
+        let fired = entry.outcomes.iter().find(|outcome| outcome.rule == *id).cloned();
+        let told = entry.skipped.iter().find(|skipped| skipped.rule == *id).cloned();
+        let skipped = match (&fired, told) {
+            (_, Some(skipped)) => Some(skipped),
+            (Some(_), None) => None,
+            (None, None) => {
+                let eligible = rule.eligible(receipt, &words, &whole, program.program.currency);
+                let before = entry.tier.as_ref().map(|tier| &tier.before);
+                let reason = if rule.receipt().is_none() {
+                    SkipReason::OtherTrigger
+                } else if rule.rule.status != RuleStatus::Active || !rule.covers(receipt.occurred_at) {
+                    SkipReason::OutsideCalendar
+                } else if eligible.is_none() {
+                    SkipReason::FilterNotMet
+                } else if !rule.is_for(before) {
+                    SkipReason::TierOutOfScope
+                } else {
+                    // It was left out of a long entry, and of those only what fell short is left.
+                    SkipReason::BelowThreshold
+                };
+                Some(Skipped { rule: id.clone(), reason, missing: None })
+            }
+        };
+        RuleExplanation { rule: id.clone(), fired, skipped }
+    };
+    program.rules.iter().map(explain).collect()
+}

@@ -1,0 +1,132 @@
+//! One rule meets one fact: it is counted, its limits cut, and what it gives is noted.
+
+use super::draft::Draft;
+use super::limits::{Given, cap, remember};
+use super::measure::{Progress, advance};
+use super::occasion::{Occasion, all_hold};
+use crate::account::{Counter, Status, Used};
+use crate::coupon::CouponStatus;
+use crate::ids::CouponCode;
+use crate::ledger::{Outcome, SkipReason, Skipped};
+use crate::money::Money;
+use crate::points::{Both, Points};
+use crate::rule::{CompiledRule, Eligible, Unit};
+
+/// The most coupons that one fact gives: a transaction has room for so many.
+const MOST_COUPONS: usize = 25;
+
+/// What a fact without an amount counts.
+pub(super) const NO_AMOUNT: Eligible = Eligible { amount: 0, items: 0 };
+
+impl Draft<'_> {
+    /// Lets a rule whose trigger and filters the fact met count it, and fire as often as that makes and its limits leave.
+    pub(super) fn consider(&mut self, rule: &CompiledRule, occasion: &Occasion<'_>, eligible: Eligible) {
+        if let Err(reason) = self.may_count(rule, occasion) {
+            self.skip(rule, reason, None);
+            return;
+        }
+        let mut counter = self.counter(rule);
+        match advance(rule, &mut counter, eligible, occasion.day) {
+            Err(reason) => self.skip(rule, reason, None),
+            Ok(progress) if progress.due == 0 => {
+                // A total that was reached fires once: nothing is missing, and nothing more comes.
+                let reason = if progress.missing > 0 { SkipReason::BelowThreshold } else { SkipReason::LimitReached };
+                let missing = (progress.missing > 0).then(|| self.in_unit(rule.measure().0, progress.missing));
+                self.skip(rule, reason, missing);
+            }
+            Ok(progress) => self.fire(rule, &mut counter, occasion, progress),
+        }
+        self.keep(rule, counter);
+    }
+
+    /// True when the rule counts facts of this member now.
+    fn may_count(&self, rule: &CompiledRule, occasion: &Occasion<'_>) -> Result<(), SkipReason> {
+        if self.account.status == Status::Excluded {
+            return Err(SkipReason::MemberExcluded);
+        }
+        if !rule.is_for(occasion.tier.as_ref()) {
+            return Err(SkipReason::TierOutOfScope);
+        }
+        if !all_hold(&rule.rule.conditions, self.context, &self.account, occasion.day) {
+            return Err(SkipReason::PredicateNotMet);
+        }
+        Ok(())
+    }
+
+    /// Grants the firings that are due, as far as the limits leave them.
+    fn fire(&mut self, rule: &CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
+        let zone = &self.context.program.zone;
+        let policy = &self.context.program.program;
+        let Progress { due, counted, amount, before, .. } = progress;
+        let places = counter.uses.room(rule, occasion.when(zone)).unwrap_or(u64::MAX);
+        let granted = due.min(places).min(self.room_for_coupons(rule));
+        let each = rule.gains.credit.per_firing;
+        let by_amount = if granted > 0 {
+            rule.gains.credit.by_amount(amount, policy.currency, policy.points.rounding)
+        } else {
+            Both::ZERO
+        };
+        let (fixed, by_amount, capped) = cap(rule, counter, each.times(granted), by_amount, occasion, zone);
+        let coupons = if granted > 0 { self.give_rewards(rule, granted) } else { Vec::new() };
+        let firings = i64::try_from(granted).unwrap_or(i64::MAX);
+
+        let used = Used { times: firings, points: fixed.plus(by_amount).sum().get() };
+        counter.uses.add(rule, used, occasion.when(zone));
+        if before.is_some() {
+            let given = Given { firings: granted, lost: due - granted, each, fixed, coupons: &coupons };
+            remember(rule, counter, given, occasion);
+        }
+        if granted > 0 {
+            self.entry.outcomes.push(Outcome {
+                firings,
+                lost: i64::try_from(due - granted).unwrap_or(i64::MAX),
+                fixed,
+                per_unit: by_amount,
+                counted,
+                amount: if rule.gains.debit.is_by_amount() { amount } else { 0 },
+                before,
+                rewards: coupons,
+                ..Outcome::nothing(rule.rule.id.clone(), rule.version)
+            });
+        }
+        if granted < due || capped {
+            self.skip(rule, SkipReason::LimitReached, None);
+        }
+    }
+
+    /// How many firings the transaction has room for, when each gives coupons.
+    fn room_for_coupons(&self, rule: &CompiledRule) -> u64 {
+        let left = MOST_COUPONS.saturating_sub(self.issued.len());
+        left.checked_div(rule.gains.rewards.len()).map_or(u64::MAX, |firings| firings as u64)
+    }
+
+    fn give_rewards(&mut self, rule: &CompiledRule, granted: u64) -> Vec<CouponCode> {
+        let mut codes = Vec::new();
+        for id in &rule.gains.rewards {
+            let Some(reward) = self.context.program.reward(id) else { continue };
+            if self.context.out_of_stock.contains(id) {
+                self.skip(rule, SkipReason::OutOfStock, None);
+                continue;
+            }
+            for _ in 0..granted {
+                if let Some(code) = self.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None) {
+                    codes.push(code);
+                }
+            }
+        }
+        codes
+    }
+
+    /// Notes that a rule gave nothing.
+    pub(super) fn skip(&mut self, rule: &CompiledRule, reason: SkipReason, missing: Option<String>) {
+        self.entry.skipped.push(Skipped { rule: rule.rule.id.clone(), reason, missing });
+    }
+
+    /// A count as people read it: money with its decimals, receipts and items as numbers.
+    fn in_unit(&self, unit: Unit, count: i64) -> String {
+        match unit {
+            Unit::Money => Money::new(count, self.context.program.program.currency).to_string(),
+            Unit::Receipts | Unit::Items => count.to_string(),
+        }
+    }
+}

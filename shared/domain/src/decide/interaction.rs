@@ -1,0 +1,71 @@
+//! What an interaction does: a named event, an opened e-mail, a followed link.
+
+use super::draft::Draft;
+use super::fire::NO_AMOUNT;
+use super::occasion::Occasion;
+use super::{Context, Decision};
+use crate::account::Account;
+use crate::fact::Interaction;
+use crate::ledger::{Cause, SkipReason};
+use crate::rule::{EmailTrigger, Trigger, Waiting};
+
+/// An interaction and what was looked up for it.
+#[derive(Debug, Clone)]
+pub struct InteractionContext<'a> {
+    /// The interaction.
+    pub interaction: &'a Interaction,
+    /// True when what counts only once ([`Interaction::once`]) has counted for this member before.
+    pub counted_before: bool,
+}
+
+/// Decides on an interaction.
+pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &InteractionContext<'_>) -> Decision {
+    let interaction = fact.interaction;
+    let cause = Cause::Interaction(interaction.id.clone());
+    let mut draft = Draft::new(context, account, interaction.occurred_at, cause);
+    let occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
+    let waiting = Waiting::Interaction(interaction.name.clone());
+    let counts = !interaction.is_machine_open();
+    for rule in context.program.rules.waiting(&waiting).filter(|rule| counts && rule.covers(occasion.at)) {
+        // It has counted from the first rule on that could have counted it, whatever else that rule asks.
+        draft.marks |= interaction.once().is_some() && !fact.counted_before;
+        if !is_met(&rule.rule.on, interaction) {
+            continue;
+        }
+        if fact.counted_before {
+            draft.skip(rule, SkipReason::Duplicate, None);
+        } else {
+            draft.consider(rule, &occasion, NO_AMOUNT);
+        }
+    }
+    draft.apply(&occasion);
+    if counts {
+        draft.account.touch(context.program, interaction.occurred_at);
+    }
+    draft.finish()
+}
+
+/// True when an interaction is what a trigger waits for.
+pub(super) fn is_met(trigger: &Trigger, interaction: &Interaction) -> bool {
+    match trigger {
+        Trigger::Interaction(wanted) => {
+            wanted.name == interaction.name
+                && wanted
+                    .filter
+                    .iter()
+                    .flat_map(|filter| &filter.properties)
+                    .all(|(name, values)| interaction.texts(name).iter().any(|text| values.contains(text)))
+        }
+        Trigger::EmailOpened(wanted) | Trigger::EmailClicked(wanted) => is_email_met(wanted, interaction),
+        _ => false,
+    }
+}
+
+fn is_email_met(wanted: &EmailTrigger, interaction: &Interaction) -> bool {
+    let among = |list: &Option<Vec<String>>, property: &str| {
+        list.as_ref().is_none_or(|list| interaction.texts(property).iter().any(|text| list.contains(text)))
+    };
+    among(&wanted.campaign_categories, "campaign_category")
+        && among(&wanted.devices, "device")
+        && among(&wanted.link_categories, "link_category")
+}

@@ -1,0 +1,181 @@
+//! Multipliers (SP9): what they add to the points of other rules, each its own share.
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use super::occasion::Basket;
+use crate::points::{Both, Kind, Points};
+use crate::program::{CompiledProgram, Rounding, Stacking};
+use crate::rule::{CompiledRule, Form, Multiplier, MultiplyScope, Unit, in_program, round};
+
+/// A rule that fired, with what it gave after limits and rounding.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fired<'a> {
+    pub rule: &'a CompiledRule,
+    pub firings: i64,
+    pub fixed: Both,
+    pub per_unit: Both,
+}
+
+/// A multiplier that works on this fact.
+struct Working<'a> {
+    /// Which of the fired rules it is.
+    place: usize,
+    multiplier: &'a Multiplier,
+}
+
+/// What each of the fired rules adds by multiplying the others; zero for those that multiply nothing. The sum is rounded
+/// once for each kind, and shared out in the order of the rules.
+pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Option<&Basket<'_>>) -> Vec<Both> {
+    let mut extras = vec![Both::ZERO; fired.len()];
+    if fired.iter().all(|one| one.rule.gains.multiply.is_empty()) {
+        return extras;
+    }
+    let policy = &program.program.points;
+    for kind in [Kind::Redeemable, Kind::Qualifying] {
+        let working: Vec<Working<'_>> = fired
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.firings > 0)
+            .flat_map(|(place, one)| {
+                one.rule.gains.multiply.iter().map(move |multiplier| Working { place, multiplier })
+            })
+            .filter(|working| working.multiplier.concerns(kind))
+            .collect();
+        if working.is_empty() {
+            continue;
+        }
+        let mut shares = vec![Decimal::ZERO; working.len()];
+        for (place, base) in fired.iter().enumerate() {
+            for part in parts(fired, place, base, kind, &working, program, basket) {
+                stack(&part, &working, policy.multiplier_stacking, &mut shares);
+            }
+        }
+        // Rounding the running sum shares out exactly what the sum of all is rounded to.
+        let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
+        for (working, share) in working.iter().zip(shares) {
+            exact += share;
+            let rounded = rounded(exact, policy.rounding);
+            let extra = extras[working.place].of_mut(kind);
+            *extra = extra.plus(rounded.minus(before));
+            before = rounded;
+        }
+    }
+    extras
+}
+
+/// Points of a rule that the same multipliers work on.
+struct Part {
+    points: Points,
+    /// Which of the working multipliers.
+    by: Vec<usize>,
+}
+
+/// Adds what each multiplier makes of some points.
+fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut [Decimal]) {
+    let points = Decimal::from(part.points.get());
+    let more = |place: usize| working[place].multiplier.more();
+    match stacking {
+        Stacking::Max => {
+            // The largest; of equal ones the first.
+            let best =
+                part.by.iter().copied().reduce(|best, other| if more(other) > more(best) { other } else { best });
+            if let Some(best) = best {
+                shares[best] += points * more(best);
+            }
+        }
+        Stacking::Additive => part.by.iter().for_each(|place| shares[*place] += points * more(*place)),
+        Stacking::Product => {
+            let mut product = points;
+            for place in &part.by {
+                let extra = product.saturating_mul(more(*place));
+                shares[*place] += extra;
+                product += extra;
+            }
+        }
+    }
+}
+
+/// The points of one rule in parts, each with the multipliers that work on it.
+fn parts(
+    fired: &[Fired<'_>],
+    place: usize,
+    base: &Fired<'_>,
+    kind: Kind,
+    working: &[Working<'_>],
+    program: &CompiledProgram,
+    basket: Option<&Basket<'_>>,
+) -> Vec<Part> {
+    let all = base.fixed.plus(base.per_unit).of(kind);
+    if all.is_zero() {
+        return Vec::new();
+    }
+    let concerned = |working: &Working<'_>| {
+        let named = working.multiplier.rules.as_ref();
+        working.place != place && named.is_none_or(|rules| rules.contains(&base.rule.rule.id))
+    };
+    let of_scope = |scope: MultiplyScope| -> Vec<usize> {
+        let places = working.iter().enumerate();
+        places.filter(|(_, w)| concerned(w) && w.multiplier.scope == scope).map(|(place, _)| place).collect()
+    };
+    let everywhere = of_scope(MultiplyScope::Receipt);
+    let on_lines = of_scope(MultiplyScope::Lines);
+    let Some(basket) = basket.filter(|_| !on_lines.is_empty()) else {
+        return vec![Part { points: all, by: everywhere }];
+    };
+
+    // Lines on which the same multipliers work belong together; those with most multipliers come first.
+    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+    for line in (0..basket.parts()).filter(|line| base.rule.selects(&basket.words, *line)) {
+        let selects = |w: &&usize| fired[working[**w].place].rule.selects(&basket.words, line);
+        let by: Vec<usize> = on_lines.iter().filter(selects).copied().collect();
+        match groups.iter_mut().find(|(other, _)| *other == by) {
+            Some((_, lines)) => lines.push(line),
+            None => groups.push((by, vec![line])),
+        }
+    }
+    groups.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    let mut parts = Vec::new();
+    let (mut lines, mut earned) = (Vec::new(), Points::ZERO);
+    for (by, group) in groups {
+        lines.extend(group);
+        let so_far = earned_on(base, &lines, kind, program, basket);
+        let mut by: Vec<usize> = by.into_iter().chain(everywhere.iter().copied()).collect();
+        by.sort_unstable();
+        parts.push(Part { points: so_far.minus(earned), by });
+        earned = so_far;
+    }
+    // What no line earned: firings of totals, points for the receipt as such.
+    parts.push(Part { points: all.minus(earned), by: everywhere });
+    parts
+}
+
+/// What credits by amount and by firings within the receipt earned on some lines: reckoned on them alone, and never more
+/// than was granted.
+fn earned_on(base: &Fired<'_>, lines: &[usize], kind: Kind, program: &CompiledProgram, basket: &Basket<'_>) -> Points {
+    let currency = program.program.currency;
+    let net = lines.iter().map(|line| basket.remaining.net(*line)).sum();
+    let amount = in_program(net, basket.receipt, currency);
+    let credit = &base.rule.gains.credit;
+    let by_amount = credit.by_amount(amount, currency, program.program.points.rounding).min(base.per_unit);
+    let fixed = match base.rule.measure() {
+        (unit, form @ Form::EveryPerReceipt(_)) => {
+            let count = match unit {
+                Unit::Money => amount,
+                Unit::Receipts => 1,
+                Unit::Items => lines.iter().map(|line| basket.remaining.items(*line)).sum(),
+            };
+            credit.per_firing.times(form.due(count)).min(base.fixed)
+        }
+        _ => Both::ZERO,
+    };
+    by_amount.plus(fixed).of(kind)
+}
+
+fn rounded(exact: Decimal, rounding: Rounding) -> Points {
+    let scale = 10_i128.pow(exact.scale());
+    let points = round(exact.mantissa(), scale, rounding);
+    // One rule gives at most so many on one receipt; a multiplier of it likewise.
+    let bound = |points: Points| points.min(Points::MAX).max(Points::MAX.negated());
+    exact.to_i128().map_or(Points::MAX, |_| bound(points))
+}

@@ -1,0 +1,185 @@
+//! What a rule gives and takes, made ready: fixed amounts summed, rates as integers.
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::ids::{RewardId, RuleId, TierId};
+use crate::money::Currency;
+use crate::points::{Both, Kind, Points};
+use crate::program::Rounding;
+use crate::rule::{Amount, Effect, EffectKind, MultiplyScope, Rate};
+
+/// Rates and factors have at most eight decimals.
+const DECIMALS: u32 = 8;
+const ONE: i128 = 10_i128.pow(DECIMALS);
+
+/// The effects of a rule.
+#[derive(Debug, Clone, Default)]
+pub struct Gains {
+    /// What it credits.
+    pub credit: Sums,
+    /// What it debits.
+    pub debit: Sums,
+    /// Whether it empties the balance of a kind: redeemable, qualifying.
+    pub reset: (bool, bool),
+    /// What it multiplies.
+    pub multiply: Vec<Multiplier>,
+    /// The rewards that each firing gives.
+    pub rewards: Vec<RewardId>,
+    /// The tier outside the ladder that it gives.
+    pub vip: Option<TierId>,
+}
+
+/// Points by firing and by amount; several of one kind are summed before they are rounded, once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sums {
+    /// For each firing.
+    pub per_firing: Both,
+    /// For each unit of the eligible amount, in parts of 10⁸: redeemable, qualifying.
+    per_unit: (i64, i64),
+}
+
+/// A multiplier (SP9).
+#[derive(Debug, Clone)]
+pub struct Multiplier {
+    /// The factor less one, in parts of 10⁸; negative when it makes less.
+    more: i64,
+    /// Which kinds it concerns: redeemable, qualifying.
+    kinds: (bool, bool),
+    /// Of which rules; `None`: of every other.
+    pub rules: Option<Vec<RuleId>>,
+    /// Of all that they gave, or only on the lines that the multiplier's own filter selects.
+    pub scope: MultiplyScope,
+}
+
+impl Multiplier {
+    /// True when it concerns points of a kind.
+    pub const fn concerns(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Redeemable => self.kinds.0,
+            Kind::Qualifying => self.kinds.1,
+        }
+    }
+
+    /// The factor less one.
+    pub fn more(&self) -> Decimal {
+        Decimal::new(self.more, DECIMALS)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, amount: &Amount) {
+        let (redeemable, qualifying) = kinds(amount.kind);
+        match amount.rate {
+            Rate::Points(points) => {
+                let of = |concerned: bool| if concerned { points } else { Points::ZERO };
+                let both = Both { redeemable: of(redeemable), qualifying: of(qualifying) };
+                self.per_firing = self.per_firing.plus(both);
+            }
+            Rate::PerUnit(rate) => {
+                let rate = parts(rate);
+                self.per_unit.0 += if redeemable { rate } else { 0 };
+                self.per_unit.1 += if qualifying { rate } else { 0 };
+            }
+        }
+    }
+
+    /// What an amount of money in minor units gives: rounded by the program's policy, once for each kind.
+    pub fn by_amount(&self, amount: i64, currency: Currency, rounding: Rounding) -> Both {
+        if self.per_unit == (0, 0) {
+            return Both::ZERO;
+        }
+        let divisor = ONE * 10_i128.pow(currency.decimals());
+        let points = |rate: i64| round(i128::from(amount) * i128::from(rate), divisor, rounding).min(Points::MAX);
+        Both { redeemable: points(self.per_unit.0), qualifying: points(self.per_unit.1) }
+    }
+
+    /// True when it gives or takes nothing, whatever happens.
+    pub fn is_nothing(&self) -> bool {
+        self.per_firing.is_zero() && self.per_unit == (0, 0)
+    }
+
+    /// True when it depends on an amount of money.
+    pub fn is_by_amount(&self) -> bool {
+        self.per_unit != (0, 0)
+    }
+}
+
+impl Gains {
+    /// The effects of a rule.
+    pub(super) fn new(effects: &[Effect]) -> Self {
+        let mut gains = Self::default();
+        for effect in effects {
+            match effect {
+                Effect::Credit(amount) => gains.credit.add(amount),
+                Effect::Debit(amount) => gains.debit.add(amount),
+                Effect::Reset { kind } => {
+                    let (redeemable, qualifying) = kinds(*kind);
+                    gains.reset.0 |= redeemable;
+                    gains.reset.1 |= qualifying;
+                }
+                Effect::Multiply(multiply) => gains.multiply.push(Multiplier {
+                    more: parts(multiply.factor - Decimal::ONE),
+                    kinds: kinds(multiply.kind),
+                    rules: multiply.rules.clone(),
+                    scope: multiply.scope,
+                }),
+                Effect::Reward { reward } => gains.rewards.push(reward.clone()),
+                Effect::Vip { vip } => gains.vip = Some(vip.clone()),
+            }
+        }
+        gains
+    }
+}
+
+const fn kinds(kind: EffectKind) -> (bool, bool) {
+    match kind {
+        EffectKind::Redeemable => (true, false),
+        EffectKind::Qualifying => (false, true),
+        EffectKind::Both => (true, true),
+    }
+}
+
+/// A number with at most eight decimals, in parts of 10⁸.
+fn parts(number: Decimal) -> i64 {
+    (number * Decimal::from(ONE)).to_i64().unwrap_or(i64::MAX)
+}
+
+/// A fraction rounded by a policy, also below zero: down is towards less.
+pub(crate) fn round(numerator: i128, denominator: i128, rounding: Rounding) -> Points {
+    let whole = match rounding {
+        Rounding::Floor => numerator.div_euclid(denominator),
+        Rounding::HalfUp => (numerator * 2 + denominator).div_euclid(denominator * 2),
+        Rounding::Ceil => -(-numerator).div_euclid(denominator),
+    };
+    Points::new(i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN } else { i64::MAX }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_is_rounded_by_policy() {
+        let ten = |rounding| round(499 * 10, 100, rounding).get();
+        assert_eq!([Rounding::Floor, Rounding::HalfUp, Rounding::Ceil].map(ten), [49, 50, 50]);
+        let less = |rounding| round(-3, 2, rounding).get();
+        assert_eq!([Rounding::Floor, Rounding::HalfUp, Rounding::Ceil].map(less), [-2, -1, -1]);
+    }
+
+    #[test]
+    fn rates_of_one_kind_are_summed_before_rounding() {
+        let credit = |rate: &str| {
+            let rate = Rate::PerUnit(rate.parse().unwrap());
+            Effect::Credit(Amount { rate, kind: EffectKind::Both })
+        };
+        let gains = Gains::new(&[credit("0.5"), credit("0.5"), credit("0.00000001")]);
+        let euro = Currency::from_code("EUR").unwrap();
+        let one = Both { redeemable: Points::new(1), qualifying: Points::new(1) };
+        assert_eq!(gains.credit.by_amount(100, euro, Rounding::Floor), one);
+        assert_eq!(
+            gains.credit.by_amount(crate::money::MAX_MINOR, euro, Rounding::Ceil).redeemable.get(),
+            10_000_000_100
+        );
+    }
+}

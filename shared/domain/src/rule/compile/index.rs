@@ -1,0 +1,146 @@
+//! Where the rules for receipts are looked for: under what they ask of a line or a store, sliced by day, so that the cost
+//! of a receipt follows the rules that can match it, not the rules there are.
+
+use rustc_hash::FxHashMap;
+
+use super::rule::CompiledRule;
+use super::words::{Field, Word, Words};
+use crate::time::Day;
+
+/// The fields that a list of rules is kept for, the most selective first.
+const KEYED: [Field; 6] = [Field::Sku, Field::Product, Field::Category, Field::Brand, Field::Attribute, Field::Store];
+
+/// The active rules that wait for a receipt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReceiptIndex {
+    /// For each word of a field, its part of the postings.
+    parts: FxHashMap<(Field, Word), (u32, u32)>,
+    /// The part of the rules that any receipt may meet.
+    general: (u32, u32),
+    /// The fields that have any part.
+    fields: Vec<Field>,
+    postings: Postings,
+    /// What each rule asks of the store, by the rule's place: its part of `stores`.
+    asked_stores: Vec<(u32, u32)>,
+    stores: Vec<Word>,
+    rules: usize,
+}
+
+/// Rules with the days on which they count, column by column; within a part, by their first day.
+#[derive(Debug, Clone, Default)]
+struct Postings {
+    rule: Vec<u32>,
+    from: Vec<Day>,
+    to: Vec<Day>,
+}
+
+/// The first and the last day of a rule, and its place.
+type Posting = (Day, Day, u32);
+
+/// Every store: the part of a rule that does not ask for one.
+const EVERY: (u32, u32) = (u32::MAX, u32::MAX);
+
+fn size(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl ReceiptIndex {
+    /// Indexes rules; each is given with its place in the program.
+    pub(super) fn new<'a>(rules: impl Iterator<Item = (usize, &'a CompiledRule)>, all: usize) -> Self {
+        let mut index = Self { rules: all, asked_stores: vec![EVERY; all], ..Self::default() };
+        let mut lists: FxHashMap<(Field, Word), Vec<Posting>> = FxHashMap::default();
+        let mut general = Vec::new();
+        for (place, rule) in rules {
+            let (from, to) = rule.days();
+            let posting = (from, to, size(place));
+            if let Some(stores) = &rule.test().stores {
+                let start = size(index.stores.len());
+                index.stores.extend_from_slice(stores);
+                index.asked_stores[place] = (start, size(index.stores.len()));
+            }
+            match rule.key() {
+                Some((field, words)) => {
+                    for word in words {
+                        lists.entry((field, *word)).or_default().push(posting);
+                    }
+                }
+                None => general.push(posting),
+            }
+        }
+        index.general = index.post(general);
+        for (key, list) in lists {
+            let part = index.post(list);
+            index.parts.insert(key, part);
+            if !index.fields.contains(&key.0) {
+                index.fields.push(key.0);
+            }
+        }
+        index.fields.sort_unstable();
+        index
+    }
+
+    fn post(&mut self, mut list: Vec<Posting>) -> (u32, u32) {
+        list.sort_unstable();
+        let start = size(self.postings.rule.len());
+        for (from, to, rule) in list {
+            self.postings.from.push(from);
+            self.postings.to.push(to);
+            self.postings.rule.push(rule);
+        }
+        (start, size(self.postings.rule.len()))
+    }
+
+    /// The places of the rules that a receipt of this day may meet, in the program's order.
+    pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
+        let mut found = vec![0_u64; self.rules.div_ceil(64)];
+        self.mark(self.general, words, day, &mut found);
+        for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
+            for word in words.all(*field) {
+                if let Some(part) = self.parts.get(&(*field, word)) {
+                    self.mark(*part, words, day, &mut found);
+                }
+            }
+        }
+        let mut places = Vec::new();
+        for (block, bits) in found.iter().enumerate() {
+            let mut bits = *bits;
+            while bits != 0 {
+                places.push(size(block * 64) + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+        places
+    }
+
+    /// Marks the rules of a part that count on a day and ask for no other store.
+    fn mark(&self, (start, end): (u32, u32), words: &Words, day: Day, found: &mut [u64]) {
+        let part = start as usize..end as usize;
+        let begun = self.postings.from[part.clone()].partition_point(|from| *from <= day);
+        let part = part.start..part.start + begun;
+        let columns = self.postings.to[part.clone()].chunks(64).zip(self.postings.rule[part].chunks(64));
+        for (ends, rules) in columns {
+            // One pass without branches finds those that are not over; they are few.
+            let mut open = 0_u64;
+            for (bit, to) in ends.iter().enumerate() {
+                open |= u64::from(*to >= day) << bit;
+            }
+            while open != 0 {
+                let rule = rules[open.trailing_zeros() as usize] as usize;
+                open &= open - 1;
+                let asked = self.asked_stores[rule];
+                if asked == EVERY || self.stores[asked.0 as usize..asked.1 as usize].contains(&words.store()) {
+                    found[rule / 64] |= 1 << (rule % 64);
+                }
+            }
+        }
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let part = size_of::<((Field, Word), (u32, u32))>();
+        self.parts.len() * part
+            + self.postings.rule.len() * (size_of::<u32>() + 2 * size_of::<Day>())
+            + self.asked_stores.len() * size_of::<(u32, u32)>()
+            + self.stores.len() * size_of::<Word>()
+    }
+}

@@ -1,0 +1,133 @@
+//! Rules made ready to match: moments resolved, texts as numbers, measures in one shape, and an index over them.
+
+mod gains;
+mod index;
+mod rule;
+mod words;
+
+pub(crate) use gains::round;
+pub use gains::{Gains, Multiplier, Sums};
+pub(crate) use rule::in_program;
+pub use rule::{CompiledRule, Eligible, Form, Frame, Range, Unit};
+pub use words::Words;
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Predicate, RuleStatus, Trigger};
+use crate::fact::Receipt;
+use crate::ids::RuleId;
+use crate::program::Program;
+use crate::time::Day;
+use index::ReceiptIndex;
+use words::Dictionary;
+
+/// All rules of a program, ready to match.
+#[derive(Debug, Clone, Default)]
+pub struct RuleSet {
+    rules: Vec<CompiledRule>,
+    places: HashMap<RuleId, usize>,
+    dictionary: Dictionary,
+    receipts: ReceiptIndex,
+    /// The places of the active rules that wait for anything else.
+    others: BTreeMap<Waiting, Vec<usize>>,
+}
+
+/// What a rule waits for, where that is no receipt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Waiting {
+    /// An interaction of a name; opened and clicked e-mails are such.
+    Interaction(String),
+    Birthday,
+    Enrollment,
+    Inactivity,
+    TierChange,
+    /// A list or an attribute of the profile.
+    Profile,
+    Referral,
+}
+
+impl Waiting {
+    fn of(trigger: &Trigger) -> Option<Self> {
+        Some(match trigger {
+            Trigger::Receipt(_) => return None,
+            Trigger::Interaction(interaction) => Self::Interaction(interaction.name.clone()),
+            Trigger::EmailOpened(_) => Self::Interaction(crate::fact::EMAIL_OPENED.to_owned()),
+            Trigger::EmailClicked(_) => Self::Interaction(crate::fact::EMAIL_CLICKED.to_owned()),
+            Trigger::Birthday(_) => Self::Birthday,
+            Trigger::Enrollment {} => Self::Enrollment,
+            Trigger::Inactivity { .. } => Self::Inactivity,
+            Trigger::TierChange(_) => Self::TierChange,
+            Trigger::ListSubscription { .. } | Trigger::Profile(_) => Self::Profile,
+            Trigger::Referral { .. } => Self::Referral,
+        })
+    }
+}
+
+impl RuleSet {
+    /// Makes the rules of a program ready; `versions` says in which version of the program each last changed.
+    pub fn new(program: &Program, zone: &TimeZone, version: u32, versions: &BTreeMap<RuleId, u32>) -> Self {
+        let mut dictionary = Dictionary::default();
+        let rules: Vec<CompiledRule> = program
+            .rules
+            .iter()
+            .map(|rule| {
+                let version = versions.get(&rule.id).copied().unwrap_or(version);
+                CompiledRule::new(rule, zone, version, &mut dictionary)
+            })
+            .collect();
+        let places = rules.iter().enumerate().map(|(place, rule)| (rule.rule.id.clone(), place)).collect();
+        let active = || rules.iter().enumerate().filter(|(_, rule)| rule.rule.status == RuleStatus::Active);
+        let receipts = ReceiptIndex::new(active().filter(|(_, rule)| rule.receipt().is_some()), rules.len());
+        let mut others: BTreeMap<Waiting, Vec<usize>> = BTreeMap::new();
+        for (place, rule) in active() {
+            if let Some(waiting) = Waiting::of(&rule.rule.on) {
+                others.entry(waiting).or_default().push(place);
+            }
+        }
+        Self { rules, places, dictionary, receipts, others }
+    }
+
+    /// A rule by its identifier.
+    pub fn get(&self, id: &RuleId) -> Option<&CompiledRule> {
+        self.places.get(id).and_then(|place| self.rules.get(*place))
+    }
+
+    /// All rules, in the program's order.
+    pub fn iter(&self) -> impl Iterator<Item = &CompiledRule> {
+        self.rules.iter()
+    }
+
+    /// A receipt in the words of these rules.
+    pub fn words(&self, receipt: &Receipt) -> Words {
+        self.dictionary.read(receipt)
+    }
+
+    /// The active rules that a receipt may meet: those that count one of this time and day, and ask for nothing that it
+    /// has not, as far as the index tells. In the program's order.
+    pub fn for_receipt(&self, words: &Words, at: Timestamp, day: Day) -> impl Iterator<Item = &CompiledRule> {
+        let places = self.receipts.candidates(words, day);
+        let rules = places.into_iter().filter_map(|place| self.rules.get(place as usize));
+        rules.filter(move |rule| rule.covers(at))
+    }
+
+    /// The active rules that wait for something else.
+    pub(crate) fn waiting(&self, waiting: &Waiting) -> impl Iterator<Item = &CompiledRule> {
+        let places = self.others.get(waiting).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| self.rules.get(*place))
+    }
+
+    /// True when an active rule that `which` selects has a condition on the profile.
+    pub(crate) fn asks_profile(&self, which: impl Fn(&Trigger) -> bool) -> bool {
+        let asks = |predicate: &Predicate| !matches!(predicate, Predicate::Enrolled(_));
+        let active = self.rules.iter().filter(|rule| rule.rule.status == RuleStatus::Active);
+        active.filter(|rule| which(&rule.rule.on)).any(|rule| rule.rule.conditions.iter().any(asks))
+    }
+
+    /// How much memory the index takes, in bytes: what grows with the rules besides the rules themselves.
+    pub fn index_bytes(&self) -> usize {
+        self.receipts.bytes()
+    }
+}

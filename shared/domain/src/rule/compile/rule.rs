@@ -1,0 +1,365 @@
+//! One rule made ready.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use sha2::{Digest, Sha256};
+
+use super::gains::Gains;
+use super::words::{Dictionary, Field, LineTest, ReceiptTest, Word, Words};
+use crate::fact::{Receipt, Remaining};
+use crate::ids::TierId;
+use crate::money::{Currency, Money, convert};
+use crate::rule::{
+    Counting, Limit, Measure, Period, ReceiptTrigger, Rule, SpendHow, SpendRange, Trigger, Window, WindowStart,
+};
+use crate::time::Day;
+
+/// A rule made ready to match.
+#[derive(Debug, Clone)]
+pub struct CompiledRule {
+    /// The rule.
+    pub rule: Rule,
+    /// The version of the program in which it last changed.
+    pub version: u32,
+    /// Changes with the trigger and the start: a counter of another generation starts anew.
+    pub generation: u32,
+    /// What it gives and takes.
+    pub gains: Gains,
+    starts_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    /// The local day of `starts_at`, from which periods of several are counted, and the last day on which facts count.
+    anchor: Day,
+    last: Day,
+    test: ReceiptTest,
+    measure: (Unit, Form),
+    range: Option<Range>,
+    frame: Option<Frame>,
+}
+
+/// What a measure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Money, in minor units of the program's currency.
+    Money,
+    /// Receipts.
+    Receipts,
+    /// Items.
+    Items,
+}
+
+/// When a measure fires, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Once for each receipt.
+    Always,
+    /// Once for each receipt that counts so much.
+    PerReceiptAtLeast(i64),
+    /// For each so much within one receipt.
+    EveryPerReceipt(i64),
+    /// Once when the running total reaches so much.
+    TotalAtLeast(i64),
+    /// For each so much of the running total.
+    Every(i64),
+}
+
+impl Form {
+    /// True for those that look at a running total.
+    pub const fn is_cumulative(self) -> bool {
+        matches!(self, Self::TotalAtLeast(_) | Self::Every(_))
+    }
+
+    /// How many firings a count makes: the receipt's own for the forms per receipt, the running total else.
+    pub fn due(self, count: i64) -> u64 {
+        let firings = match self {
+            Self::Always => 1,
+            Self::PerReceiptAtLeast(least) | Self::TotalAtLeast(least) => i64::from(count >= least),
+            Self::EveryPerReceipt(every) | Self::Every(every) => count / every.max(1),
+        };
+        u64::try_from(firings).unwrap_or(0)
+    }
+
+    /// How much a count lacks to the next firing.
+    pub fn missing(self, count: i64) -> i64 {
+        match self {
+            Self::Always => 0,
+            Self::PerReceiptAtLeast(least) | Self::TotalAtLeast(least) => (least - count).max(0),
+            Self::EveryPerReceipt(every) | Self::Every(every) => every - count.rem_euclid(every.max(1)),
+        }
+    }
+}
+
+/// Between which running totals spend counts (SP5), in minor units: `from` included, `up_to` not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    from: i64,
+    up_to: i64,
+    /// How the bounds are meant.
+    pub meant: SpendRange,
+}
+
+impl Range {
+    /// How much of the spend that carries the running total from `before` to `after` counts; `None` when a gate is shut.
+    pub fn counted(self, before: i64, after: i64) -> Option<i64> {
+        match self.meant {
+            SpendRange::Gate => (self.from <= after && after < self.up_to).then_some(after - before),
+            SpendRange::Band => Some(self.inside(after) - self.inside(before)),
+        }
+    }
+
+    /// How much of a running total lies inside.
+    pub fn inside(self, total: i64) -> i64 {
+        total.clamp(self.from, self.up_to) - self.from
+    }
+}
+
+/// Within what time a measure must be complete (SP6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame {
+    /// So many local days that end with the receipt's.
+    Rolling(u32),
+    /// So many local days that begin with the first receipt that counts.
+    FirstReceipt(u32),
+    /// These local days, both included.
+    Fixed(Day, Day),
+}
+
+/// What of a receipt concerns a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eligible {
+    /// The eligible amount, in minor units of the program's currency.
+    pub amount: i64,
+    /// The items.
+    pub items: i64,
+}
+
+impl Eligible {
+    /// What it counts in a unit.
+    pub const fn count(self, unit: Unit) -> i64 {
+        match unit {
+            Unit::Money => self.amount,
+            Unit::Receipts => 1,
+            Unit::Items => self.items,
+        }
+    }
+}
+
+impl CompiledRule {
+    pub(super) fn new(rule: &Rule, zone: &TimeZone, version: u32, dictionary: &mut Dictionary) -> Self {
+        let starts_at = rule.starts_at.at(zone);
+        let ends_at = rule.ends_at.map(|moment| moment.at(zone));
+        let trigger = match &rule.on {
+            Trigger::Receipt(trigger) => Some(trigger),
+            _ => None,
+        };
+        let filter = trigger.and_then(|trigger| trigger.filter.as_ref());
+        let mut frame = trigger.and_then(|trigger| trigger.within.as_ref()).map(frame);
+        let measure = trigger.map_or((Unit::Receipts, Form::Always), measure);
+        let range = trigger.and_then(range);
+        if let (Some(Frame::Rolling(_)), false) = (frame, measure.1.is_cumulative()) {
+            // Days that end with the receipt always hold it.
+            frame = None;
+        }
+        Self {
+            version,
+            generation: generation(rule),
+            gains: Gains::new(&rule.then),
+            starts_at,
+            ends_at,
+            anchor: Day::of(starts_at, zone),
+            last: ends_at.map_or(Day::LAST, |end| Day::of(end, zone)),
+            test: filter.map(|filter| ReceiptTest::new(filter, dictionary)).unwrap_or_default(),
+            measure,
+            range,
+            frame,
+            rule: rule.clone(),
+        }
+    }
+
+    /// True when a fact of this time counts.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
+    }
+
+    /// When it starts.
+    pub const fn starts_at(&self) -> Timestamp {
+        self.starts_at
+    }
+
+    /// The first and the last local day on which facts may count.
+    pub(super) const fn days(&self) -> (Day, Day) {
+        (self.anchor, self.last)
+    }
+
+    pub(super) const fn test(&self) -> &ReceiptTest {
+        &self.test
+    }
+
+    /// Where the rule is to be looked for; `None` when any receipt may meet it.
+    pub(super) fn key(&self) -> Option<(Field, &[Word])> {
+        let lines = self.test.lines.as_ref().and_then(LineTest::key);
+        lines.or_else(|| self.test.stores.as_ref().map(|stores| (Field::Store, &**stores)))
+    }
+
+    /// Its receipt trigger, when it has one.
+    pub const fn receipt(&self) -> Option<&ReceiptTrigger> {
+        match &self.rule.on {
+            Trigger::Receipt(trigger) => Some(trigger),
+            _ => None,
+        }
+    }
+
+    /// What it measures and when it fires.
+    pub const fn measure(&self) -> (Unit, Form) {
+        self.measure
+    }
+
+    /// Between which running totals spend counts.
+    pub const fn range(&self) -> Option<Range> {
+        self.range
+    }
+
+    /// Within what time its measure must be complete.
+    pub const fn frame(&self) -> Option<Frame> {
+        self.frame
+    }
+
+    /// True when members of a tier are concerned.
+    pub fn is_for(&self, tier: Option<&TierId>) -> bool {
+        self.rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)))
+    }
+
+    /// What of the remainder of a receipt concerns this rule; `None` when its filter is not met.
+    pub fn eligible(
+        &self,
+        receipt: &Receipt,
+        words: &Words,
+        remaining: &Remaining,
+        currency: Currency,
+    ) -> Option<Eligible> {
+        if remaining.is_empty() || !self.test.admits(words) {
+            return None;
+        }
+        let wants_items = self.measure.0 == Unit::Items;
+        let (net, items) = if self.test.lines.is_none() {
+            let items = if wants_items { (0..receipt.lines.len()).map(|line| remaining.items(line)).sum() } else { 0 };
+            (remaining.net_total(), items)
+        } else {
+            let (mut found, mut net, mut items) = (false, 0, 0);
+            for line in (0..receipt.lines.len()).filter(|line| self.selects(words, *line)) {
+                if !remaining.is_back(line) {
+                    found = true;
+                    net += remaining.net(line);
+                    items += if wants_items { remaining.items(line) } else { 0 };
+                }
+            }
+            if !found {
+                return None;
+            }
+            (net, items)
+        };
+        Some(Eligible { amount: in_program(net, receipt, currency), items })
+    }
+
+    /// True when its filter selects a line, by the line's place.
+    pub fn selects(&self, words: &Words, line: usize) -> bool {
+        self.test.lines.as_ref().is_none_or(|test| test.selects(words, line))
+    }
+
+    /// The first day of the period of a limit that holds `day`.
+    pub fn period_start(&self, limit: &Limit, day: Day) -> Day {
+        let every = i32::try_from(limit.every.max(1)).unwrap_or(i32::MAX);
+        let steps = |passed: i32| passed.div_euclid(every).saturating_mul(every);
+        match limit.per {
+            Period::Lifetime => Day::from_date(jiff::civil::date(1970, 1, 1)),
+            Period::Day => self.anchor.offset(steps(day.days_since(self.anchor))),
+            Period::Week => {
+                let first = self.anchor.monday();
+                first.offset(steps(day.days_since(first).div_euclid(7)).saturating_mul(7))
+            }
+            Period::Month => {
+                let first = self.anchor.first_of_month();
+                let months = steps(day.month().months_since(first.month()));
+                first.plus_months(u32::try_from(months).unwrap_or(0))
+            }
+            Period::Year => {
+                let first = self.anchor.first_of_year();
+                let years = steps(i32::from(day.year()) - i32::from(first.year()));
+                first.plus_months(u32::try_from(years).unwrap_or(0).saturating_mul(12))
+            }
+        }
+    }
+
+    /// The moment after which the rolling period of a limit begins that ends at `at`: wall-clock, so that a day is from
+    /// noon to noon also when the clocks change.
+    pub fn rolling_start(limit: &Limit, at: Timestamp, zone: &TimeZone) -> Timestamp {
+        let every = i64::from(limit.every.max(1));
+        let span = match limit.per {
+            Period::Day => every.days(),
+            Period::Week => every.weeks(),
+            Period::Month => every.months(),
+            Period::Year => every.years(),
+            Period::Lifetime => return Timestamp::MIN,
+        };
+        at.to_zoned(zone.clone()).checked_sub(span).map_or(Timestamp::MIN, |start| start.timestamp())
+    }
+}
+
+/// An amount of a receipt in the program's currency.
+pub(crate) fn in_program(net: i64, receipt: &Receipt, currency: Currency) -> i64 {
+    match receipt.fx_rate {
+        Some(rate) if receipt.currency != currency => convert(net, receipt.currency, currency, rate),
+        _ => net,
+    }
+}
+
+const fn measure(trigger: &ReceiptTrigger) -> (Unit, Form) {
+    match &trigger.measure {
+        None => (Unit::Receipts, Form::Always),
+        Some(Measure::Spend(spend)) => (
+            Unit::Money,
+            match spend.how {
+                SpendHow::TotalAtLeast(money) => Form::TotalAtLeast(money.minor()),
+                SpendHow::PerReceiptAtLeast(money) => Form::PerReceiptAtLeast(money.minor()),
+                SpendHow::Every(money) => Form::Every(money.minor()),
+                SpendHow::EveryPerReceipt(money) => Form::EveryPerReceipt(money.minor()),
+            },
+        ),
+        Some(Measure::Receipts(counting)) => (Unit::Receipts, form(*counting)),
+        Some(Measure::Quantity(counting)) => (Unit::Items, form(*counting)),
+    }
+}
+
+const fn form(counting: Counting) -> Form {
+    match counting {
+        Counting::TotalAtLeast(n) => Form::TotalAtLeast(n as i64),
+        Counting::PerReceiptAtLeast(n) => Form::PerReceiptAtLeast(n as i64),
+        Counting::Every(n) => Form::Every(n as i64),
+        Counting::EveryPerReceipt(n) => Form::EveryPerReceipt(n as i64),
+    }
+}
+
+fn range(trigger: &ReceiptTrigger) -> Option<Range> {
+    let Some(Measure::Spend(spend)) = &trigger.measure else { return None };
+    if spend.from.is_none() && spend.up_to.is_none() {
+        return None;
+    }
+    Some(Range {
+        from: spend.from.map_or(0, Money::minor),
+        up_to: spend.up_to.map_or(i64::MAX, Money::minor),
+        meant: spend.range.unwrap_or(SpendRange::Gate),
+    })
+}
+
+fn frame(window: &Window) -> Frame {
+    match window {
+        Window::Days { days, from: None } => Frame::Rolling(*days),
+        Window::Days { days, from: Some(WindowStart::FirstReceipt) } => Frame::FirstReceipt(*days),
+        Window::Fixed { starts_on, ends_on } => Frame::Fixed(Day::from_date(*starts_on), Day::from_date(*ends_on)),
+    }
+}
+
+fn generation(rule: &Rule) -> u32 {
+    let text = serde_json::to_string(&(&rule.on, &rule.starts_at)).unwrap_or_default();
+    let hash = Sha256::digest(text.as_bytes());
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}

@@ -1,0 +1,232 @@
+//! Texts that rules ask for, as numbers: comparing a receipt with a rule compares numbers.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use crate::fact::{Line, Receipt};
+use crate::rule::{Filter, LineFilter};
+
+/// A text that some rule of the set asks for.
+pub(super) type Word = u32;
+
+/// The word of a text that no rule asks for.
+const UNKNOWN: Word = Word::MAX;
+
+/// What of a receipt a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Field {
+    Store,
+    Channel,
+    Sku,
+    Product,
+    Category,
+    Brand,
+    Attribute,
+}
+
+const FIELDS: usize = 7;
+
+type Texts = FxHashMap<Box<str>, Word>;
+
+/// All texts that the rules of a set ask for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dictionary {
+    texts: [Texts; FIELDS],
+    /// The values of attributes by the attribute's name; their words are unique over all names.
+    attributes: FxHashMap<Box<str>, Texts>,
+    attribute_values: Word,
+}
+
+impl Dictionary {
+    fn learn(&mut self, field: Field, text: &str) -> Word {
+        let texts = &mut self.texts[field as usize];
+        let next = Word::try_from(texts.len()).unwrap_or(UNKNOWN);
+        *texts.entry(text.into()).or_insert(next)
+    }
+
+    fn learn_all(&mut self, field: Field, texts: &[String]) -> Box<[Word]> {
+        let mut words: Vec<Word> = texts.iter().map(|text| self.learn(field, text)).collect();
+        words.sort_unstable();
+        words.dedup();
+        words.into()
+    }
+
+    fn learn_attribute(&mut self, name: &str, values: &[String]) -> Box<[Word]> {
+        let known = self.attributes.entry(name.into()).or_default();
+        let mut words = Vec::new();
+        for value in values {
+            let next = self.attribute_values;
+            let word = *known.entry(value.as_str().into()).or_insert(next);
+            if word == next {
+                self.attribute_values += 1;
+            }
+            words.push(word);
+        }
+        words.into()
+    }
+
+    fn word(&self, field: Field, text: Option<&String>) -> Word {
+        let texts = &self.texts[field as usize];
+        if texts.is_empty() {
+            return UNKNOWN;
+        }
+        text.and_then(|text| texts.get(text.as_str())).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// The words of a receipt.
+    pub(super) fn read(&self, receipt: &Receipt) -> Words {
+        let mut many = Vec::new();
+        let lines = receipt.lines.iter().map(|line| self.read_line(line, &mut many)).collect();
+        Words {
+            store: self.word(Field::Store, receipt.store.as_ref()),
+            channel: self.word(Field::Channel, receipt.channel.as_ref()),
+            lines,
+            many,
+        }
+    }
+
+    fn read_line(&self, line: &Line, many: &mut Vec<Word>) -> LineWords {
+        let start = many.len();
+        if !self.texts[Field::Category as usize].is_empty() {
+            many.extend(line.categories.iter().map(|text| self.word(Field::Category, Some(text))));
+        }
+        let middle = many.len();
+        if !self.attributes.is_empty() {
+            for (name, values) in &line.attributes {
+                let Some(known) = self.attributes.get(name.as_str()) else { continue };
+                many.extend(values.iter().filter_map(|value| known.get(value.as_str()).copied()));
+            }
+        }
+        LineWords {
+            sku: self.word(Field::Sku, line.sku.as_ref()),
+            product: self.word(Field::Product, line.product.as_ref()),
+            brand: self.word(Field::Brand, line.brand.as_ref()),
+            categories: start..middle,
+            attributes: middle..many.len(),
+        }
+    }
+}
+
+/// A receipt in the words of a rule set.
+#[derive(Debug, Clone)]
+pub struct Words {
+    store: Word,
+    channel: Word,
+    lines: Vec<LineWords>,
+    /// Categories and attributes of all lines, one after another.
+    many: Vec<Word>,
+}
+
+#[derive(Debug, Clone)]
+struct LineWords {
+    sku: Word,
+    product: Word,
+    brand: Word,
+    categories: Range<usize>,
+    attributes: Range<usize>,
+}
+
+impl Words {
+    /// The words that the lines, or the receipt, have in a field; each once.
+    pub(super) fn all(&self, field: Field) -> Vec<Word> {
+        let mut words: Vec<Word> = match field {
+            Field::Store => vec![self.store],
+            Field::Channel => vec![self.channel],
+            _ => (0..self.lines.len()).flat_map(|line| self.of_line(line, field)).copied().collect(),
+        };
+        words.retain(|word| *word != UNKNOWN);
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    /// The store's word.
+    pub(super) const fn store(&self) -> Word {
+        self.store
+    }
+
+    fn of_line(&self, place: usize, field: Field) -> &[Word] {
+        let Some(line) = self.lines.get(place) else { return &[] };
+        match field {
+            Field::Sku => std::slice::from_ref(&line.sku),
+            Field::Product => std::slice::from_ref(&line.product),
+            Field::Brand => std::slice::from_ref(&line.brand),
+            Field::Category => self.many.get(line.categories.clone()).unwrap_or_default(),
+            Field::Attribute => self.many.get(line.attributes.clone()).unwrap_or_default(),
+            Field::Store | Field::Channel => &[],
+        }
+    }
+}
+
+/// A filter of receipts in words.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReceiptTest {
+    pub stores: Option<Box<[Word]>>,
+    stores_not: Box<[Word]>,
+    pub channels: Option<Box<[Word]>>,
+    pub lines: Option<LineTest>,
+}
+
+impl ReceiptTest {
+    pub(super) fn new(filter: &Filter, dictionary: &mut Dictionary) -> Self {
+        let mut learn = |field, texts: &Option<Vec<String>>| texts.as_ref().map(|t| dictionary.learn_all(field, t));
+        Self {
+            stores: learn(Field::Store, &filter.stores),
+            stores_not: learn(Field::Store, &filter.stores_not).unwrap_or_default(),
+            channels: learn(Field::Channel, &filter.channels),
+            lines: filter.lines.as_ref().map(|lines| LineTest::new(lines, dictionary)),
+        }
+    }
+
+    /// True when the receipt's store and channel are among those asked for.
+    pub(super) fn admits(&self, words: &Words) -> bool {
+        self.stores.as_ref().is_none_or(|stores| stores.contains(&words.store))
+            && !self.stores_not.contains(&words.store)
+            && self.channels.as_ref().is_none_or(|channels| channels.contains(&words.channel))
+    }
+}
+
+/// A filter of lines in words: of each list wanted a line has one, of those refused none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LineTest {
+    wanted: Vec<(Field, Box<[Word]>)>,
+    refused: Vec<(Field, Box<[Word]>)>,
+}
+
+impl LineTest {
+    fn new(filter: &LineFilter, dictionary: &mut Dictionary) -> Self {
+        let mut learn = |pairs: &[(Field, &Option<Vec<String>>)]| -> Vec<(Field, Box<[Word]>)> {
+            let there = pairs.iter().filter_map(|(field, texts)| texts.as_ref().map(|texts| (*field, texts)));
+            there.map(|(field, texts)| (field, dictionary.learn_all(field, texts))).collect()
+        };
+        // The most selective first: it decides soonest, and it is where a rule is looked for.
+        let mut wanted = learn(&[
+            (Field::Sku, &filter.skus),
+            (Field::Product, &filter.products),
+            (Field::Category, &filter.categories),
+            (Field::Brand, &filter.brands),
+        ]);
+        let refused = learn(&[
+            (Field::Sku, &filter.skus_not),
+            (Field::Category, &filter.categories_not),
+            (Field::Brand, &filter.brands_not),
+        ]);
+        for (name, values) in &filter.attributes {
+            wanted.push((Field::Attribute, dictionary.learn_attribute(name, values)));
+        }
+        Self { wanted, refused }
+    }
+
+    /// True when the line is among those asked for.
+    pub(super) fn selects(&self, words: &Words, place: usize) -> bool {
+        let has = |field: Field, list: &[Word]| words.of_line(place, field).iter().any(|word| list.contains(word));
+        self.wanted.iter().all(|(field, list)| has(*field, list))
+            && !self.refused.iter().any(|(field, list)| has(*field, list))
+    }
+
+    /// Where a rule with this test is to be looked for; `None` when every line may be meant.
+    pub(super) fn key(&self) -> Option<(Field, &[Word])> {
+        self.wanted.first().map(|(field, list)| (*field, &**list))
+    }
+}
