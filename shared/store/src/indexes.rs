@@ -40,12 +40,8 @@ pub(crate) fn birthday(program: &ProgramId, profile: &Profile) -> Option<(&'stat
 
 /// Where an account stands in the index of what comes due.
 pub(crate) fn due(program: &ProgramId, member: &MemberId, account: &Account) -> Vec<(&'static str, AttributeValue)> {
-    let Some(day) = due_day(account) else { return Vec::new() };
+    let Some(day) = account.due else { return Vec::new() };
     vec![(name::DUE_IN, text(keys::due(program, keys::due_shard(member)))), (name::DUE_ON, text(day.to_string()))]
-}
-
-fn due_day(_account: &Account) -> Option<Day> {
-    None
 }
 
 impl Store {

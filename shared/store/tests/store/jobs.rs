@@ -1,13 +1,14 @@
 //! What jobs work from: programs, marks, and the indexes of members.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use tessera_domain::ids::MemberId;
 use tessera_domain::time::Day;
-use tessera_store::SecretsKey;
+use tessera_store::{Commit, DUE_SHARDS, EntryKey, SecretsKey, Seen};
 
 use crate::bench::Bench;
-use crate::shop::{KEY, customer, document, noon, program, read};
+use crate::shop::{KEY, config, customer, document, for_receipt, member, noon, one_point, program, read};
 
 fn day(text: &str) -> Day {
     Day::from_date(text.parse().unwrap())
@@ -50,6 +51,60 @@ async fn members_are_found_by_their_birthday_whatever_the_year() {
     born(&bench, "c-2", None).await;
     assert!(found(&bench, 3, 10).await.is_empty());
     assert_eq!(found(&bench, 3, 11).await, BTreeSet::from([ada]));
+}
+
+/// Commits a decision that arms the account for a day.
+async fn arm(bench: &Bench, who: &MemberId, fact: &str, due: Option<Day>) {
+    let (program, config, key) = (program(), config(5), EntryKey::adjustment(noon(), fact));
+    let commit = Commit::new(&program, &config, who, &key);
+    let decide = |seen: &Seen<'_>| {
+        let mut decision = one_point(seen.account, for_receipt(fact));
+        decision.account.due = due;
+        Ok::<_, Infallible>(decision)
+    };
+    bench.store.commit(&commit, decide).await.unwrap();
+}
+
+async fn due(bench: &Bench, until: &str) -> BTreeSet<MemberId> {
+    let mut all = BTreeSet::new();
+    for shard in 0..DUE_SHARDS {
+        let page = bench.store.members_due(&program(), day(until), shard, None).await.unwrap();
+        assert!(page.next.is_none());
+        all.extend(page.members);
+    }
+    all
+}
+
+#[tokio::test]
+async fn members_are_found_when_something_comes_due() {
+    let bench = Bench::start().await;
+    let members: Vec<MemberId> = (0..20).map(|number| member(&format!("m_{number}"))).collect();
+    for (place, who) in members.iter().enumerate() {
+        arm(&bench, who, "r1", Some(day(if place < 10 { "2026-07-09" } else { "2026-12-31" }))).await;
+    }
+    assert!(due(&bench, "2026-07-08").await.is_empty());
+    let early: BTreeSet<MemberId> = members[..10].iter().cloned().collect();
+    assert_eq!(due(&bench, "2026-07-09").await, early);
+    assert_eq!(due(&bench, "2027-01-01").await, members.iter().cloned().collect());
+    // Whoever waits for nothing any more is no longer found; who is armed anew is found later.
+    arm(&bench, &members[0], "r2", None).await;
+    arm(&bench, &members[1], "r2", Some(day("2027-03-01"))).await;
+    assert_eq!(due(&bench, "2026-12-30").await, members[2..10].iter().cloned().collect());
+}
+
+#[tokio::test]
+async fn a_day_that_stays_costs_nothing() {
+    let bench = Bench::start().await;
+    let (ada, bob) = (member("m_1"), member("m_2"));
+    arm(&bench, &ada, "r1", Some(day("2026-07-09"))).await;
+    arm(&bench, &bob, "r1", None).await;
+    bench.wire.forget();
+    arm(&bench, &ada, "r2", Some(day("2026-07-09"))).await;
+    let armed = bench.wire.used()["TransactWriteItems"];
+    bench.wire.forget();
+    arm(&bench, &bob, "r2", None).await;
+    assert_eq!(bench.wire.used()["TransactWriteItems"], armed);
+    assert_eq!(armed.halves, 8, "the entry and the account: four units");
 }
 
 #[tokio::test]
