@@ -72,7 +72,7 @@ impl Draft<'_> {
 
         let used = Used { times: firings, points: fixed.plus(by_amount).sum().get() };
         counter.uses.add(rule, used, occasion.when(zone));
-        if before.is_some() {
+        if rule.measure().1.is_cumulative() {
             let given = Given { firings: granted, lost: due - granted, each, fixed, coupons: &coupons };
             remember(rule, counter, given, occasion);
         }

@@ -1,6 +1,6 @@
 //! Counting: what a receipt adds to a rule's running total, and how many firings that makes.
 
-use crate::account::Counter;
+use crate::account::{Counter, Run};
 use crate::ledger::SkipReason;
 use crate::rule::{CompiledRule, Eligible, Form, Frame, Range, SpendRange};
 use crate::time::Day;
@@ -14,7 +14,7 @@ pub(super) struct Progress {
     pub counted: i64,
     /// The amount that credits by amount are reckoned on.
     pub amount: i64,
-    /// The running total before, of a cumulative measure.
+    /// The running total before: of all spend where only what lies between bounds counts, else of a cumulative measure.
     pub before: Option<i64>,
     /// How much is missing to the next firing, of those that did not fire.
     pub missing: i64,
@@ -38,6 +38,7 @@ pub(super) fn advance(
         _ => {}
     }
     let (mut counted, mut amount) = (eligible.count(unit), eligible.amount);
+    let spent_before = rule.range().map(|_| kept.total);
     if let Some(range) = rule.range() {
         let before = kept.total;
         kept.total = before.saturating_add(counted);
@@ -61,7 +62,7 @@ pub(super) fn advance(
             (form.due(kept.sum).saturating_sub(kept.due()), Some(before), kept.sum)
         }
     };
-    Ok(Progress { due, counted, amount, before, missing: form.missing(reached) })
+    Ok(Progress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
 }
 
 /// The first day of a window of so many days that ends on a day.
@@ -83,40 +84,55 @@ fn open_window(counter: &mut Counter, length: u32, day: Day) -> Result<(), SkipR
     }
 }
 
-/// How much of a counter's running total belongs to a range and form that a refund changed: `less` is what the receipt
-/// counted less. Tells how many firings are due no more.
-pub(super) fn retreat(rule: &CompiledRule, counter: &mut Counter, less: Less, day: Day) -> u64 {
+/// Takes from a counter what a receipt of a day counts less, and the firings that are due no more; the latest first.
+/// `None`, and nothing done, when nothing is remembered of that day any more.
+pub(super) fn retreat(rule: &CompiledRule, counter: &mut Counter, less: Less, day: Day) -> Option<Vec<Run>> {
     let (_, form) = rule.measure();
     match rule.frame() {
         Some(Frame::Rolling(length)) => {
-            let ends: Vec<Day> = counter.runs.iter().filter_map(|run| run.day).collect();
-            let sums = |counter: &Counter| -> Vec<i64> {
-                ends.iter().map(|end| counter.sum_of_days(first_of(*end, length), *end)).collect()
-            };
-            let before = sums(counter);
-            counter.add_to_day(day, -less.counted);
-            let lost = before.iter().zip(sums(counter)).map(|(b, a)| form.due(*b).saturating_sub(form.due(a)));
-            // One reversal may make up for several windows that hold it.
-            match form {
-                Form::TotalAtLeast(_) => lost.sum(),
-                _ => lost.max().unwrap_or(0),
+            if less.counted != 0 && !counter.days.iter().any(|(other, _)| *other == day) {
+                return None;
             }
+            counter.add_to_day(day, -less.counted);
+            Some(recount_days(counter, form, length, day))
         }
         Some(Frame::FirstReceipt(length))
             if counter.opened.is_none_or(|opened| day < opened || day >= opened.plus_days(length)) =>
         {
-            // The receipt's window is over, and nothing of it is remembered.
-            0
+            None
         }
         _ => {
-            counter.total -= less.spent;
             counter.sum = match rule.range() {
-                Some(range) if range.meant == SpendRange::Band => range.inside(counter.total),
-                _ => counter.sum - less.counted,
+                None => counter.sum - less.counted,
+                Some(range) => {
+                    counter.total -= less.spent;
+                    match range.meant {
+                        SpendRange::Band => range.inside(counter.total),
+                        SpendRange::Gate => counter.sum - less.counted,
+                    }
+                }
             };
-            counter.due().saturating_sub(form.due(counter.sum))
+            let over = counter.due().saturating_sub(form.due(counter.sum));
+            Some(counter.pop(over))
         }
     }
+}
+
+/// Every day whose window holds the changed one is recounted: a day's receipts together fire as often as they carried the
+/// window over a step.
+fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day) -> Vec<Run> {
+    let last = changed.plus_days(length.saturating_sub(1));
+    let mut days: Vec<Day> = counter.runs.iter().filter_map(|run| run.day).collect();
+    days.retain(|day| changed <= *day && *day <= last);
+    days.dedup();
+    let mut popped = Vec::new();
+    for day in days.into_iter().rev() {
+        let with = counter.sum_of_days(first_of(day, length), day);
+        let without = with - counter.sum_of_days(day, day);
+        let due = form.due(with).saturating_sub(form.due(without));
+        popped.extend(counter.pop_of_day(day, due));
+    }
+    popped
 }
 
 /// What a receipt has less by a refund.

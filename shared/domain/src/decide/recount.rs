@@ -71,15 +71,18 @@ impl Recount<'_, '_, '_> {
     /// A measure per receipt: its firings on what remains.
     fn per_receipt(&mut self, form: Form, outcome: &Outcome) -> Outcome {
         let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b);
-        let given = self.fact.standing(outcome, |o| o.fixed, Both::plus);
         let due = self.after.map_or(0, |_| {
             let counted = reckoned(self.rule.range(), outcome.before.unwrap_or(0), self.count(self.after));
             form.due(counted)
         });
         let due = i64::try_from(due).unwrap_or(i64::MAX).min(standing);
-        let reversed = u64::try_from(standing - due).unwrap_or(0);
+        self.reverse(outcome, standing, standing - due)
+    }
 
-        // Coupons of the latest firings go first; one that was used already keeps its firing.
+    /// Reverses so many of the firings that the receipt's own decision granted and that still stand. Coupons of the latest
+    /// firings go first; one that was used already keeps its firing.
+    fn reverse(&mut self, outcome: &Outcome, standing: i64, reversed: i64) -> Outcome {
+        let given = self.fact.standing(outcome, |o| o.fixed, Both::plus);
         let cancelled: Vec<&CouponCode> = self.fact.earlier_of(&self.rule.rule.id).flat_map(|o| &o.rewards).collect();
         let mut codes: Vec<CouponCode> =
             outcome.rewards.iter().filter(|code| !cancelled.contains(code)).cloned().collect();
@@ -93,11 +96,9 @@ impl Recount<'_, '_, '_> {
                 change.unrecoverable += 1;
             }
         }
-        let reversed = reversed - u64::try_from(change.unrecoverable).unwrap_or(0);
-        let left = u64::try_from(standing).unwrap_or(0).saturating_sub(reversed);
-        let kept = self.rule.gains.credit.per_firing.times(left).min(given);
-        change.firings = -i64::try_from(reversed).unwrap_or(i64::MAX);
-        change.fixed = kept.minus(given);
+        change.firings = change.unrecoverable - reversed;
+        let left = u64::try_from(standing + change.firings).unwrap_or(0);
+        change.fixed = self.rule.gains.credit.per_firing.times(left).min(given).minus(given);
         let back = Used { times: change.firings, points: change.fixed.sum().get() };
         self.draft.return_places(&self.rule.rule.id, Some(self.rule), back, self.occasion.at);
         change
@@ -121,11 +122,13 @@ impl Recount<'_, '_, '_> {
         let Some(mut counter) = kept.cloned() else {
             return self.forgotten(form, outcome);
         };
-        let over = retreat(self.rule, &mut counter, less, self.occasion.day);
+        let Some(popped) = retreat(self.rule, &mut counter, less, self.occasion.day) else {
+            return self.forgotten(form, outcome);
+        };
         let mut change = self.blank();
         let mut returned: Vec<(Day, Used)> = Vec::new();
         let mut kept_runs: Vec<Run> = Vec::new();
-        for run in counter.pop(over).into_iter().flat_map(Run::by_coupon).filter(|run| !run.lost) {
+        for run in popped.into_iter().flat_map(Run::by_coupon).filter(|run| run.count > 0) {
             if !self.draft.cancel(self.fact.coupons, &run.coupons) {
                 change.unrecoverable += i64::try_from(run.count).unwrap_or(i64::MAX);
                 kept_runs.push(run);
@@ -151,24 +154,20 @@ impl Recount<'_, '_, '_> {
         change
     }
 
-    /// The rule has changed or gone since, and its counter with it: what the receipt's own firings gave is judged by
-    /// the running total that stood before it.
+    /// The counter is gone, because the rule changed or its window is over: what the receipt's own firings gave is judged
+    /// by the running total that stood before it.
     fn forgotten(&mut self, form: Form, outcome: Option<&Outcome>) -> Outcome {
-        let mut change = self.blank();
-        let Some((outcome, base)) = outcome.and_then(|o| o.before.map(|base| (o, base))) else { return change };
+        let Some((outcome, base)) = outcome.and_then(|o| o.before.map(|base| (o, base))) else { return self.blank() };
         let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b);
-        let fixed = self.fact.standing(outcome, |o| o.fixed, Both::plus);
         let sum = |count: i64| match self.rule.range() {
             Some(range) => range.inside(base.saturating_add(count)),
             None => base.saturating_add(count),
         };
         let [before, after] = [self.before, self.after].map(|eligible| form.due(sum(self.count(eligible))));
-        let reversed = i64::try_from(before.saturating_sub(after)).unwrap_or(i64::MAX).min(standing);
-        let left = u64::try_from(standing - reversed).unwrap_or(0);
-        let kept = self.rule.gains.credit.per_firing.times(left).min(fixed);
-        change.firings = -reversed;
-        change.fixed = kept.minus(fixed);
-        change
+        let lost = before.saturating_sub(after);
+        // Of what is wholly back nothing stands.
+        let lost = if self.after.is_some() { i64::try_from(lost).unwrap_or(i64::MAX) } else { standing };
+        self.reverse(outcome, standing, lost.min(standing))
     }
 
     /// The amount that credits and debits by amount are reckoned on now; `None` when the rule would not have fired.
@@ -198,6 +197,9 @@ impl Recount<'_, '_, '_> {
         }
         let policy = &self.fact.decided_by.program;
         let debit = &self.rule.gains.debit;
+        if self.after.is_none() {
+            return debited.negated();
+        }
         let firings = self.fact.standing(outcome, |o| o.firings, |a, b| a + b) + reversed;
         let fixed = debit.per_firing.times(u64::try_from(firings).unwrap_or(0));
         let (_, form) = self.rule.measure();

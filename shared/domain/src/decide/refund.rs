@@ -105,6 +105,9 @@ fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Ba
     let (outcomes, fired): (Vec<&Outcome>, Vec<Fired<'_>>) = fired.into_iter().unzip();
     for (outcome, due) in outcomes.into_iter().zip(extras(&fired, fact.decided_by, Some(basket))) {
         let given = fact.standing(outcome, |o| o.extra, Both::plus);
+        // The firings of a running total that a refund reverses may be another receipt's; of what is wholly back nothing
+        // stands all the same.
+        let due = if basket.remaining.is_empty() { Both::ZERO } else { due };
         // A refund never raises what a rule gave, nor what one took that gave less than its base.
         let due = Both {
             redeemable: towards_zero(due.redeemable, given.redeemable),
@@ -145,7 +148,19 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
 }
 
 fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) {
-    // A multiplier below one gave less: with its base it may also come back.
+    // A multiplier below one took from points that another receipt's refund has reversed already: that comes back.
+    let back = Both::ZERO.minus(lost.min(Both::ZERO));
+    if !back.is_zero() {
+        let key = from.unwrap_or_else(|| LotKey::new(draft.today(), draft.context.program.program.points.expiry));
+        let movement = Movement::new(MovementType::Earn);
+        let movement = movement.post(Bucket::Issued, Bucket::Available, Kind::Qualifying, back.qualifying);
+        let movement = draft.account.deposit(movement, Bucket::Issued, key, back.redeemable);
+        draft.account.lifetime_earned = draft.account.lifetime_earned.plus(back.redeemable);
+        draft.push(movement);
+        let expired = draft.account.expire();
+        draft.push(expired);
+        draft.earn_qualifying(back.qualifying, day);
+    }
     if lost.redeemable.is_positive() {
         let policy = draft.context.program.program.points.negative_balance;
         for movement in draft.account.claw_back(from, lost.redeemable, policy) {
