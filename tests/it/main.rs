@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod bad_input;
+mod calendar;
 mod capacity;
 mod concurrency;
 mod coupons;
 mod events;
+mod interactions;
 mod journey;
 mod restart;
 mod shop;

@@ -9,7 +9,8 @@ use tessera_domain::coupon::Coupon;
 use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::ids::MemberId;
-use tessera_domain::member::MemberRef;
+use tessera_domain::member::{MemberRef, Profile};
+use tessera_domain::program::Asked;
 use tessera_domain::view::PreviewView;
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
@@ -26,13 +27,13 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let currency = program.compiled.program.currency;
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
 
-    let (member, account) = look_up(services, &program, basket.member.as_ref()).await?;
+    let (member, profile, account) = look_up(services, &program, basket.member.as_ref()).await?;
     let coupons = coupons(services, &program, &basket.receipt).await?;
     let out_of_stock = BTreeSet::new();
     let context = Context {
         program: &program.compiled,
         member: &member,
-        profile: None,
+        profile: profile.as_ref(),
         now,
         seed: tessera_store::seed()?,
         out_of_stock: &out_of_stock,
@@ -52,23 +53,28 @@ fn completed(mut body: Value, now: Timestamp) -> Value {
     body
 }
 
-/// Whose basket it is, and their account; someone unknown has nothing yet.
+/// Whose basket it is, their profile where a rule asks for it, and their account; someone unknown has nothing yet.
 async fn look_up(
     services: &Services,
     program: &ActiveProgram,
     reference: Option<&MemberRef>,
-) -> Result<(MemberId, Account), Problem> {
+) -> Result<(MemberId, Option<Profile>, Account), Problem> {
     let key = &program.head.identity_key;
     let known = match reference {
         Some(reference) => services.store.resolve(&program.id, key, reference, false).await?.member,
         None => None,
     };
     if let Some(member) = known {
+        if program.compiled.asks_profile(Asked::Receipt) {
+            let found = services.store.get_member(&program.id, &member).await?;
+            let (profile, account) = found.unzip();
+            return Ok((member, profile, account.unwrap_or_default()));
+        }
         let account = services.store.get_account(&program.id, &member).await?;
-        return Ok((member, account.unwrap_or_default()));
+        return Ok((member, None, account.unwrap_or_default()));
     }
     let nobody = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
-    Ok((nobody, Account::default()))
+    Ok((nobody, None, Account::default()))
 }
 
 /// The coupons that the basket names.

@@ -7,6 +7,7 @@ mod coupon;
 mod entry;
 mod explain;
 mod hub;
+mod interaction;
 mod language;
 mod member;
 mod receipt;
@@ -17,6 +18,7 @@ pub use coupon::CouponView;
 pub use entry::{EntrySource, EntryView};
 pub use explain::{Explanation, explain_outcome, explain_skip};
 pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Visitor, WayView};
+pub use interaction::InteractionView;
 pub use language::choose_language;
 pub use member::{Expiring, MemberView, PointsView};
 pub use receipt::{

@@ -241,7 +241,7 @@ fn restored(entry: &Entry) -> Both {
     restores.fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))
 }
 
-fn status(entry: Option<&Entry>) -> FactStatus {
+pub(super) fn status(entry: Option<&Entry>) -> FactStatus {
     match entry {
         None => FactStatus::Accepted,
         Some(entry) if entry.rejected.is_some() => FactStatus::Rejected,
