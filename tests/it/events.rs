@@ -20,7 +20,7 @@ fn every_sample_parses_as_its_functions_event() {
         let fault = match function.as_str() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
             "event-relay" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
-            "rule-evaluation" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
+            "rule-evaluation" | "backtest-run" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {
                 Ok(event) => {
                     assert!(event.request_context.route_key.is_some(), "{}", path.display());

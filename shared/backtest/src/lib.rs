@@ -9,6 +9,7 @@ mod flows;
 mod histogram;
 mod history;
 mod html;
+mod join;
 mod plan;
 mod replay;
 mod report;
@@ -21,6 +22,7 @@ mod words;
 
 pub use histogram::Histogram;
 pub use history::History;
+pub use join::Join;
 pub use plan::{Period, Plan};
 pub use report::{
     Bin, CouponLine, Difference, Distribution, Facts, MonthLine, PointsLine, Report, RuleLine, SideReport, TierLine,

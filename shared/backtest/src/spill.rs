@@ -54,10 +54,10 @@ pub struct Partitions {
 }
 
 /// A fact on its way: lengths and bytes. The receipt's id stands there for refunds alone.
-struct Record<'a> {
-    member: &'a [u8],
-    receipt: &'a [u8],
-    packed: &'a [u8],
+pub(crate) struct Record<'a> {
+    pub member: &'a [u8],
+    pub receipt: &'a [u8],
+    pub packed: &'a [u8],
 }
 
 impl Spill {
@@ -69,7 +69,7 @@ impl Spill {
         Self::open(folder, "facts".to_owned(), 0)
     }
 
-    fn open(folder: &Path, prefix: String, deal: u32) -> Result<Self, SpillError> {
+    pub(crate) fn open(folder: &Path, prefix: String, deal: u32) -> Result<Self, SpillError> {
         let make = |number| File::create(folder.join(format!("{prefix}-{number}"))).map(BufWriter::new);
         let files = (0..FILES).map(make).collect::<Result<_, _>>()?;
         Ok(Self { folder: folder.to_owned(), prefix, deal, files, bytes: vec![0; FILES] })
@@ -133,6 +133,15 @@ impl Partitions {
         self.bytes.get(part).copied().unwrap_or(0)
     }
 
+    /// Gives the records of a part as they lie there.
+    pub(crate) fn records(
+        &self,
+        part: usize,
+        take: impl FnMut(&Record<'_>) -> Result<(), SpillError>,
+    ) -> Result<(), SpillError> {
+        read(&self.folder.join(format!("{}-{part}", self.prefix)), take)
+    }
+
     /// Gives the members of a part, one after another.
     ///
     /// # Errors
@@ -163,8 +172,10 @@ impl Partitions {
             }
             Ok(())
         })?;
-        for (member, Facts { receipts, refunds }) in members {
-            let member = MemberId::new(String::from_utf8_lossy(&member))?;
+        for (number, (member, Facts { receipts, refunds })) in members.into_iter().enumerate() {
+            // Names longer than any of ours are of no interest to a decision: they only must differ.
+            let name = String::from_utf8_lossy(&member);
+            let member = MemberId::new(name).or_else(|_| MemberId::new(format!("m_{number}")))?;
             take(History::new(member, receipts, refunds, period));
         }
         Ok(())

@@ -42,7 +42,7 @@ fn worked_numbers() {
 fn a_table_and_a_page_tell_the_same_and_nothing_is_markup() {
     let report = report();
     let table = report.table();
-    for told in ["Club <Ada>", "The draft would have cost 1.94 EUR more (40.42 %).", "4.80  6.74", "every-50"] {
+    for told in ["Club <Ada>", "The draft would have cost 1.94 EUR more (40.42 %).", "4.80   6.74", "every-50"] {
         assert!(table.contains(told), "{told}\n{table}");
     }
     let page = report.html();
