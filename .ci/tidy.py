@@ -26,6 +26,9 @@ LEFT_OVER = {
 }
 
 
+# Functions whose work is a whole table.
+SCANS = {"BacktestRun"}
+
 # Calls that stand in one file alone.
 CONFINED = {r"\.scan[(][)]": (Path("shared/store/src/scan.rs"), "no request may grow with the table")}
 
@@ -129,7 +132,7 @@ def check_policies(name: str, properties: dict, faults: list[str]) -> None:
         for statement in policy["Statement"]:
             actions, resource = statement["Action"], statement["Resource"]
             for action in [actions] if isinstance(actions, str) else actions:
-                if "*" in action or action.endswith(":Scan"):
+                if "*" in action or (action.endswith(":Scan") and name not in SCANS):
                     faults.append(f"template.yaml: {name}: the action {action} is too much")
             if "*" in str(resource):
                 faults.append(f"template.yaml: {name}: a statement must name its resources")

@@ -39,8 +39,8 @@ struct Options {
     /// How many rules.
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
     sizes: Vec<usize>,
-    /// How many times all receipts are decided; the least time counts.
-    #[arg(long, default_value_t = 15)]
+    /// How many times all receipts are decided; the least time of each slice of them counts.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     windows: u32,
 }
 

@@ -12,9 +12,9 @@ use crate::workload::{Receipt, Rule};
 /// Of what a rule's threshold and points are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// Of the whole receipt, as the peers count: the same answers, rule for rule and point for point. Every line says
-    /// all categories of the receipt, so that a filter on one takes them all, and the cents of the total are a discount
-    /// on the order, because the peers round the amount before they multiply it.
+    /// Of the whole receipt, as the peers count: the same answers, rule for rule and point for point. The receipt has what
+    /// the peers look at: one line of all its categories and its total, so that a filter on one takes all of it, and the
+    /// cents of the total are a discount on the order, because the peers round the amount before they multiply it.
     Total,
     /// Of the lines of the rule's category, as a shop means it.
     Lines,
@@ -88,15 +88,15 @@ pub fn receipt(receipt: &Receipt, reading: Reading) -> Result<Value, BenchError>
         Reading::Lines => 0,
     };
     let mut lines = Vec::new();
-    for (place, line) in receipt.lines.iter().enumerate() {
-        let category = match reading {
-            Reading::Total => json!(receipt.categories),
-            Reading::Lines => json!(line.category),
-        };
-        lines.push(json!({
-            "id": (place + 1).to_string(), "sku": line.sku, "category": category,
-            "quantity": line.qty.to_string(), "amount": money(cents(&line.amount)?),
-        }));
+    if reading == Reading::Total {
+        lines.push(json!({ "id": "1", "category": receipt.categories, "amount": money(total) }));
+    } else {
+        for (place, line) in receipt.lines.iter().enumerate() {
+            lines.push(json!({
+                "id": (place + 1).to_string(), "sku": line.sku, "category": line.category,
+                "quantity": line.qty.to_string(), "amount": money(cents(&line.amount)?),
+            }));
+        }
     }
     let mut body = json!({
         "id": receipt.id, "occurred_at": format!("{}T12:00:00+01:00", day(receipt.day)),

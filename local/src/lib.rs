@@ -1,5 +1,6 @@
 //! The `tessera` binary's library: the local stack, the command line and the demo.
 
+pub mod backtest;
 pub mod cli;
 pub mod demo;
 pub mod platform;

@@ -78,7 +78,6 @@ struct Member {
     account: Option<Account>,
     coupons: Vec<Coupon>,
     decided: HashSet<String>,
-    has_entries: bool,
 }
 
 /// Reads all tables and proves them.
@@ -94,14 +93,8 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     for ((program, member), found) in &members {
         let program_totals = totals.entry(program.to_string()).or_default();
         program_totals.0.merge(found.audit.totals());
-        let Some(account) = &found.account else {
-            // Someone who is known and for whom nothing was decided yet has none.
-            if !found.has_entries && found.coupons.is_empty() {
-                continue;
-            }
-            report.discrepancies.push(format!("{program} {member}: entries or coupons without an account"));
-            continue;
-        };
+        // Someone who is known and has done nothing has no account yet; with entries that shows below.
+        let account = &found.account.clone().unwrap_or_default();
         report.members += 1;
         program_totals.1 += account.balance().get();
         let wrong = found.audit.compare(account).into_iter().chain(reservations(account, &found.coupons));
@@ -141,7 +134,6 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
             for stored in scanned.entries {
                 report.entries += 1;
                 member.audit.add(&stored.entry);
-                member.has_entries = true;
                 let fact = match &stored.entry.cause {
                     Cause::Receipt(receipt) => format!("receipt {receipt}"),
                     Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),

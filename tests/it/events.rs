@@ -24,7 +24,7 @@ fn every_sample_parses_as_its_functions_event() {
             "birthdays" | "inactivity" => serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
                 .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                 .err(),
-            "rule-evaluation" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
+            "rule-evaluation" | "backtest-run" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {
                 Ok(event) => {
                     assert!(event.request_context.route_key.is_some(), "{}", path.display());

@@ -1,6 +1,7 @@
 //! Journeys over the local stack: one isolated stack per test, in process, HTTP in and HTTP out.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod backtest;
 mod bad_input;
 mod calendar;
 mod capacity;

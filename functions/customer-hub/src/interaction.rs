@@ -1,12 +1,12 @@
 //! One interaction, with what was decided on it.
 
 use tessera_domain::ids::InteractionId;
-use tessera_domain::view::InteractionView;
+use tessera_domain::view::{Explainer, InteractionView};
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::EntryKey;
 
-use crate::load;
+use crate::{language, load};
 
 /// `GET /v1/interactions/{id}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
@@ -16,7 +16,8 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
     let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;
     let key = EntryKey::interaction(stored.interaction.occurred_at, &id);
     let entry = services.store.get_entry(&program.id, &stored.member, &key).await?;
-    Ok(http::json(200, &InteractionView::new(&stored.interaction, entry.as_ref())))
+    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
+    Ok(http::json(200, &InteractionView::new(&stored.interaction, entry.as_ref(), &explainer)))
 }
 
 fn unknown() -> Problem {

@@ -2,6 +2,7 @@
 //! the description of the API.
 
 mod adjustment;
+mod backtest;
 mod change;
 mod diff;
 mod key;
@@ -31,6 +32,8 @@ async fn route(services: &Services, call: Call) -> Result<Response<Body>, Proble
         "PUT /v1/program" => program::put(services, &call).await,
         "GET /v1/rules" => parts::list(services, &call, Part::Rules).await,
         "POST /v1/rules" => parts::post(services, &call, Part::Rules).await,
+        "POST /v1/rules/backtest" => backtest::post(services, &call).await,
+        "GET /v1/rules/backtest/{id}" => backtest::get(services, &call).await,
         "GET /v1/rules/{id}" => parts::get(services, &call, Part::Rules).await,
         "PUT /v1/rules/{id}" => parts::put(services, &call, Part::Rules).await,
         "DELETE /v1/rules/{id}" => parts::delete(services, &call, Part::Rules).await,

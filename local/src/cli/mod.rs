@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod backtest;
 mod replay;
 mod serve;
 mod verify;
@@ -29,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Send the orders of a CSV file as receipts and refunds to a running stack.
     Replay(replay::ReplayArgs),
+    /// Show what draft rules would have cost.
+    Backtest(Box<backtest::BacktestArgs>),
     /// Prove that every balance follows from the ledger, and that every fact was decided exactly once.
     Verify(verify::VerifyArgs),
 }
@@ -64,6 +67,7 @@ impl Cli {
         match self.command {
             None => self.serve.run().await,
             Some(Command::Replay(args)) => args.run().await,
+            Some(Command::Backtest(args)) => args.run().await,
             Some(Command::Verify(args)) => args.run().await,
         }
     }

@@ -14,6 +14,8 @@ pub struct Config {
     pub tables: Tables,
     /// The queue of facts; for `event-relay` alone.
     pub facts_queue_url: Option<String>,
+    /// The queue of backtests; for the function that takes them in.
+    pub backtests_queue_url: Option<String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
     pub secrets_key_parameter: Option<String>,
     /// After how long a warm function looks for a newer version of a program.
@@ -59,6 +61,7 @@ impl Config {
             function: given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             tables,
             facts_queue_url: given("FACTS_QUEUE_URL"),
+            backtests_queue_url: given("BACKTESTS_QUEUE_URL"),
             secrets_key_parameter: given("SECRETS_KEY_PARAMETER"),
             program_recheck,
         })

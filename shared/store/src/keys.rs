@@ -231,6 +231,16 @@ pub(crate) fn idempotency(program: &ProgramId, hash: &str) -> Key {
     Key::new(format!("{}#i#{hash}", escape(program.as_str())), "idempotency")
 }
 
+/// What was asked of a backtest, and how far it is.
+pub(crate) fn backtest(program: &ProgramId, id: &str) -> Key {
+    Key::new(escape(program.as_str()), format!("b#{}", escape(id)))
+}
+
+/// What came of a backtest.
+pub(crate) fn backtest_result(program: &ProgramId, id: &str) -> Key {
+    Key::new(escape(program.as_str()), format!("b#{}#result", escape(id)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -303,6 +313,8 @@ mod tests {
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
             (format!("api key {a:?}"), api_key(&p, a)),
+            (format!("backtest {a:?}"), backtest(&p, a)),
+            (format!("backtest result {a:?}"), backtest_result(&p, a)),
         ];
         keys.into_iter().map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }

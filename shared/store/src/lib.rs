@@ -4,6 +4,7 @@
 //! are, `programs` the configuration (and [`ProgramCache`] the copy that a warm function works with), `idempotency` the
 //! answers that a repeated call gets again. `keys` builds every key, `items` every attribute.
 
+mod backtests;
 mod calls;
 mod commit;
 mod coupons;
@@ -24,6 +25,7 @@ mod scan;
 mod secrets;
 mod writes;
 
+pub use backtests::{BacktestStatus, BacktestWish, StoredBacktest};
 pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
 pub use coupons::CouponError;
 pub use error::StoreError;

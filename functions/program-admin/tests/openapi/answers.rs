@@ -159,3 +159,41 @@ pub enum DifferenceKind {
     /// The parts of a list stand in another order.
     Reordered,
 }
+
+/// How far a backtest is.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum BacktestStatus {
+    /// It waits.
+    Queued,
+    /// It is being made.
+    Running,
+    /// Its report is there.
+    Done,
+    /// It cannot be made.
+    Failed,
+}
+
+/// A backtest that was taken in.
+#[derive(ToSchema)]
+pub struct BacktestTaken {
+    /// Its identifier.
+    id: String,
+    /// How far it is.
+    status: BacktestStatus,
+}
+
+/// A backtest.
+#[derive(ToSchema)]
+pub struct BacktestAnswer {
+    /// Its identifier.
+    id: String,
+    /// How far it is.
+    status: BacktestStatus,
+    /// What came of it, once it is done.
+    #[schema(nullable = false)]
+    report: Option<tessera_backtest::Report>,
+    /// Why it failed.
+    #[schema(nullable = false)]
+    reason: Option<String>,
+}

@@ -320,3 +320,14 @@ pub enum AnyTier {
     /// A tier outside the ladder.
     Vip(tessera_domain::program::VipTier),
 }
+
+/// Rules to try.
+#[derive(ToSchema)]
+pub struct Backtest {
+    /// All rules of the program as they would be.
+    rules: Vec<tessera_domain::rule::Rule>,
+    /// Receipts from this date or time on; without an offset it is the program's.
+    from: Option<String>,
+    /// Receipts and refunds before this date or time.
+    to: Option<String>,
+}

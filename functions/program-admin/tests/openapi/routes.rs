@@ -84,6 +84,18 @@ fn program() -> Vec<Route> {
         ["listTiers", "addTier", "getTier", "putTier", "deleteTier"],
         "tier",
     );
+    let backtests = [
+        route(Post, "/v1/rules/backtest", "backtestRules", "Tries rules on the stored receipts", ADMIN)
+            .details(
+                "What they would have cost, beside what the present rules did. Rules with status `draft` work here.",
+            )
+            .takes::<b::Backtest>()
+            .gives::<a::BacktestTaken>(202, "It is being made."),
+        route(Get, "/v1/rules/backtest/{id}", "getBacktest", "Reads what came of a backtest", ADMIN)
+            .details("Kept for 30 days.")
+            .gives::<a::BacktestAnswer>(200, "How far it is, with the report when it is done."),
+    ];
+    let rules = rules.into_iter().chain(backtests);
     let all = whole.into_iter().chain(rules).chain(rewards).chain(tiers);
     all.map(|route| route.tag("Program")).collect()
 }

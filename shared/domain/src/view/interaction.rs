@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::explain::Explainer;
 use super::receipt::{DecisionView, FactStatus, status};
 use crate::fact::Interaction;
 use crate::ids::InteractionId;
@@ -28,13 +29,13 @@ pub struct InteractionView {
 
 impl InteractionView {
     /// An interaction, and the entry that was made of it if there is one already.
-    pub fn new(interaction: &Interaction, entry: Option<&Entry>) -> Self {
+    pub fn new(interaction: &Interaction, entry: Option<&Entry>, explainer: &Explainer<'_>) -> Self {
         Self {
             id: interaction.id.clone(),
             status: status(entry),
             occurred_at: interaction.occurred_at,
             name: interaction.name.clone(),
-            decision: entry.map(DecisionView::of),
+            decision: entry.map(|entry| DecisionView::of(entry, explainer)),
         }
     }
 }

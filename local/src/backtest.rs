@@ -1,0 +1,132 @@
+//! Receipts and refunds of files, put aside by member for `tessera backtest`.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde_json::Value;
+use tessera_backtest::{Join, Partitions, Spill};
+use tessera_domain::fact::{read_receipt, read_refund};
+use tessera_domain::ids::ReceiptId;
+use tessera_domain::input::Fault;
+use tessera_domain::member::MemberRef;
+use tessera_domain::money::Currency;
+use tessera_domain::pack::pack;
+
+use crate::replay::Operation;
+
+/// Facts by member, and what is to be known of them all.
+#[derive(Debug)]
+pub struct Taken {
+    /// The facts.
+    pub facts: Partitions,
+    /// The time of the last.
+    pub last: Timestamp,
+    /// Receipts that name no member: left out.
+    pub anonymous: u64,
+    /// Refunds whose receipt is not there: left out.
+    pub without_receipt: u64,
+}
+
+/// Facts while they are put aside.
+struct Taking {
+    currency: Currency,
+    spill: Spill,
+    join: Join,
+    last: Timestamp,
+    anonymous: u64,
+}
+
+impl Taken {
+    /// Takes the lines of a file: receipts as they are sent, and refunds as `{ "refund": { "receipt", … } }`. The files
+    /// that it makes are in a folder that is the caller's to remove.
+    ///
+    /// # Errors
+    /// The first line that is neither, with its number and what is wrong with it.
+    pub fn lines(
+        lines: impl Iterator<Item = io::Result<String>>,
+        currency: Currency,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut taking = Taking::new(currency, folder)?;
+        for (number, line) in (1..).zip(lines) {
+            let line = line.context("the receipts cannot be read")?;
+            if !line.trim().is_empty() {
+                taking.line(&line).with_context(|| format!("line {number}"))?;
+            }
+        }
+        taking.finish()
+    }
+
+    /// Takes the receipts and refunds that were read from a file of orders.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn orders(operations: Vec<Operation>, currency: Currency, folder: &Path) -> anyhow::Result<Self> {
+        let mut taking = Taking::new(currency, folder)?;
+        for operation in operations {
+            match operation {
+                Operation::Receipt { body } => taking.receipt(&body)?,
+                Operation::Refund { receipt, body } => taking.refund(&receipt, &body)?,
+            }
+        }
+        taking.finish()
+    }
+}
+
+impl Taking {
+    fn new(currency: Currency, folder: &Path) -> anyhow::Result<Self> {
+        let (spill, join) = (Spill::new(folder)?, Join::new(folder)?);
+        Ok(Self { currency, spill, join, last: Timestamp::UNIX_EPOCH, anonymous: 0 })
+    }
+
+    fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        let mut body: Value = serde_json::from_str(line).context("no JSON")?;
+        let Some(refund) = body.get_mut("refund") else { return self.receipt(&body) };
+        let Value::Object(fields) = refund else { anyhow::bail!("/refund: must be an object") };
+        let receipt = fields.remove("receipt").and_then(|receipt| receipt.as_str().map(str::to_owned));
+        let receipt = receipt.context("/refund/receipt: must be the receipt's id")?;
+        let refund = refund.take();
+        self.refund(&receipt, &refund)
+    }
+
+    fn receipt(&mut self, body: &Value) -> anyhow::Result<()> {
+        let read = read_receipt(body, self.currency).map_err(|faults| told(&faults))?;
+        self.last = self.last.max(read.receipt.occurred_at);
+        let Some(member) = &read.member else {
+            self.anonymous += 1;
+            return Ok(());
+        };
+        let member = key(member);
+        self.spill.receipt(&member, &pack(&read.receipt)?)?;
+        Ok(self.join.receipt(&read.receipt.id, &member)?)
+    }
+
+    fn refund(&mut self, receipt: &str, body: &Value) -> anyhow::Result<()> {
+        let refund = read_refund(body, self.currency).map_err(|faults| told(&faults))?;
+        self.last = self.last.max(refund.occurred_at);
+        Ok(self.join.refund(&ReceiptId::new(receipt)?, &pack(&refund)?)?)
+    }
+
+    fn finish(mut self) -> anyhow::Result<Taken> {
+        let without_receipt = self.join.finish(&mut self.spill)?;
+        let facts = self.spill.finish()?;
+        Ok(Taken { facts, last: self.last, anonymous: self.anonymous, without_receipt })
+    }
+}
+
+/// The one name of a member of a file: the first identifier that is there.
+fn key(member: &MemberRef) -> String {
+    let MemberRef { id, card, email, phone } = member;
+    let id = id.as_ref().map(|id| format!("id:{id}"));
+    let card = card.as_ref().map(|card| format!("card:{}", card.as_str()));
+    let email = email.as_ref().map(|email| format!("email:{}", email.as_str()));
+    let phone = phone.as_ref().map(|phone| format!("phone:{}", phone.as_str()));
+    id.or(card).or(email).or(phone).unwrap_or_else(|| "nobody".to_owned())
+}
+
+fn told(faults: &[Fault]) -> anyhow::Error {
+    let faults: Vec<String> = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
+    anyhow::anyhow!(faults.join("; "))
+}

@@ -1,0 +1,234 @@
+//! `tessera backtest`.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use tessera_backtest::{Partitions, Period, Plan, Report, Spill, run};
+use tessera_domain::ids::ProgramId;
+use tessera_domain::input::Fault;
+use tessera_domain::program::{Program, read_program};
+use tessera_domain::time::Moment;
+
+use crate::Platform;
+use crate::backtest::Taken;
+use crate::replay::{Columns, ReadOptions, read_orders};
+use crate::stack::{StackOptions, Storage};
+
+/// Show what draft rules would have cost: receipts and refunds through the same decisions as ever, once under the
+/// present rules and once under the draft.
+///
+/// The receipts are those of a file, or those that a data folder holds. A file has one JSON object on each line: a receipt
+/// as it is sent to POST /v1/receipts, or a refund as {"refund": {"receipt": "0532-0007", "id": …, "occurred_at": …,
+/// "lines" or "amount": …}} with the fields of POST /v1/receipts/{id}/refunds. Lines may come in any order; receipts
+/// without a member are left out.
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// The draft: a list of rules, or an object with such a list as "rules", such as a whole program.
+    #[arg(long, value_name = "FILE")]
+    rules: PathBuf,
+    /// The receipts, one JSON object on each line; - reads them from standard input.
+    #[arg(long, value_name = "FILE", requires = "program", conflicts_with_all = ["data", "orders"])]
+    receipts: Option<PathBuf>,
+    /// The receipts as a CSV file like that of `tessera replay`: the columns of UCI Online Retail; - for standard input.
+    #[arg(long, value_name = "FILE", requires = "program", conflicts_with = "data")]
+    orders: Option<PathBuf>,
+    /// The data folder of a local stack, which must not be running.
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["receipts", "orders"])]
+    data: Option<PathBuf>,
+    /// The present program; the one that the folder holds when absent.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Which program of the folder; its own when absent.
+    #[arg(long, value_name = "ID", requires = "data")]
+    program_id: Option<String>,
+    /// Only receipts from this date or time on; without an offset it is the program's.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Only receipts and refunds before this date or time.
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Where to write it instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How many threads; every core when absent.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned text for a terminal.
+    Table,
+    /// Everything, for programs.
+    Json,
+    /// A page with charts, for a browser or a printer.
+    Html,
+}
+
+impl BacktestArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let rules = draft(&self.rules)?;
+        let folder = tempfile::tempdir().context("there is no temporary folder")?;
+        let (document, taken) = match &self.data {
+            Some(data) => self.stored(data, folder.path()).await?,
+            None => self.given(folder.path())?,
+        };
+        let program = read(&document, "the program")?;
+        let period = self.period(&program, &taken)?;
+        let plan = Plan::read(&document, &rules, period).map_err(|faults| refused("the draft", &faults))?;
+        let started = std::time::Instant::now();
+        let report = replay(&plan, &taken.facts, self.threads)?;
+        let millis = started.elapsed().as_millis().max(1);
+        let text = match self.format {
+            Format::Table => report.table(),
+            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+            Format::Html => report.html(),
+        };
+        match &self.out {
+            Some(file) => fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))?,
+            None => io::stdout().write_all(text.as_bytes())?,
+        }
+        let (receipts, refunds) = (report.facts.receipts, report.facts.refunds);
+        let rate = u128::from(receipts + refunds) * 1000 / millis;
+        eprintln!(
+            "{receipts} receipts and {refunds} refunds replayed twice in {}.{:03} s, {rate} per second; {} without a \
+             member and {} refunds without their receipt left out",
+            millis / 1000,
+            millis % 1000,
+            taken.anonymous,
+            taken.without_receipt
+        );
+        Ok(())
+    }
+
+    fn period(&self, program: &Program, taken: &Taken) -> anyhow::Result<Period> {
+        let zone = TimeZone::get(&program.timezone)?;
+        let moment = |text: &Option<String>| -> anyhow::Result<Option<Timestamp>> {
+            let Some(text) = text else { return Ok(None) };
+            let moment = Moment::parse(text).with_context(|| format!("{text} is no date or time"))?;
+            Ok(Some(moment.at(&zone)))
+        };
+        let (from, to) = (moment(&self.from)?, moment(&self.to)?);
+        Ok(Period { from, to, as_of: to.unwrap_or(taken.last) })
+    }
+
+    /// The program and the facts of files.
+    fn given(&self, folder: &Path) -> anyhow::Result<(Value, Taken)> {
+        let document = json(self.program.as_deref().context("--program is needed with a file of receipts")?)?;
+        let program = read(&document, "the program")?;
+        let taken = if let Some(file) = &self.orders {
+            let options = ReadOptions {
+                columns: Columns::default(),
+                currency: program.currency,
+                zone: TimeZone::get(&program.timezone)?,
+                cancellation: "C".to_owned(),
+                shift_weeks: 0,
+                limit: None,
+            };
+            Taken::orders(read_orders(open(file)?.0, &options)?.operations, program.currency, folder)?
+        } else {
+            let (file, size) = open(self.receipts.as_deref().context("there are no receipts")?)?;
+            let bar = bar(size, "reading {bytes} of {total_bytes} {wide_bar} {eta}")?;
+            let lines = BufReader::with_capacity(1 << 20, bar.wrap_read(file));
+            let taken = Taken::lines(lines.lines(), program.currency, folder)?;
+            bar.finish_and_clear();
+            taken
+        };
+        Ok((document, taken))
+    }
+
+    /// The program and the facts of a data folder.
+    async fn stored(&self, data: &Path, folder: &Path) -> anyhow::Result<(Value, Taken)> {
+        let own = data.join("program");
+        let id = match &self.program_id {
+            Some(id) => id.clone(),
+            None => fs::read_to_string(&own).with_context(|| {
+                format!("{} does not say which program is meant; name it with --program-id", own.display())
+            })?,
+        };
+        let id = ProgramId::new(id.trim())?;
+        let options = StackOptions { storage: Storage::Folder(data.to_owned()), ..StackOptions::default() };
+        let stack = Platform::start(options).await?;
+        stack.settle().await?;
+        let (store, now) = (stack.store().clone(), stack.now());
+        let document = if let Some(file) = &self.program {
+            json(file)?
+        } else {
+            let head =
+                store.load_head(&id).await?.with_context(|| format!("there is no program {id} in the folder"))?;
+            let found = store.load_program(&id, head.version).await?.context("the program's document is gone")?;
+            serde_json::to_value(&found.program)?
+        };
+        let facts = tessera_backtest_run::gather(&store, &id, 2, Spill::new(folder)?).await?;
+        stack.shutdown().await;
+        Ok((document, Taken { facts, last: now, anonymous: 0, without_receipt: 0 }))
+    }
+}
+
+/// Replays with a bar that counts bytes, on a terminal.
+fn replay(plan: &Plan, facts: &Partitions, threads: Option<NonZeroUsize>) -> anyhow::Result<Report> {
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let bar = bar(Some(facts.bytes()), "replaying {percent} % {wide_bar} {eta}")?;
+    let period = plan.period();
+    let tally = run(plan, threads, facts.parts(), |part, take| {
+        let bytes = facts.bytes_of(part);
+        facts.each(part, &period, take)?;
+        bar.inc(bytes);
+        Ok::<_, tessera_backtest::SpillError>(())
+    })?;
+    bar.finish_and_clear();
+    Ok(Report::new(plan, &tally))
+}
+
+fn bar(length: Option<u64>, template: &str) -> anyhow::Result<ProgressBar> {
+    if !io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let Some(length) = length else { return Ok(ProgressBar::no_length()) };
+    Ok(ProgressBar::new(length).with_style(ProgressStyle::with_template(template)?))
+}
+
+/// A file, or standard input, and its size where that is known.
+fn open(file: &Path) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let opened = File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+    let size = opened.metadata().ok().map(|metadata| metadata.len());
+    Ok((Box::new(opened), size))
+}
+
+fn json(file: &Path) -> anyhow::Result<Value> {
+    let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", file.display()))
+}
+
+/// The rules of a draft.
+fn draft(file: &Path) -> anyhow::Result<Value> {
+    match json(file)? {
+        Value::Object(mut fields) => fields.remove("rules").with_context(|| format!("{} has no rules", file.display())),
+        Value::Array(rules) => Ok(Value::Array(rules)),
+        _ => bail!("{} is neither a list of rules nor an object with one", file.display()),
+    }
+}
+
+fn read(document: &Value, what: &str) -> anyhow::Result<Program> {
+    read_program(document).map_err(|faults| refused(what, &faults))
+}
+
+fn refused(what: &str, faults: &[Fault]) -> anyhow::Error {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("  {}: {}", fault.pointer, fault.detail)).collect();
+    anyhow::anyhow!("{what} has faults:\n{}", lines.join("\n"))
+}

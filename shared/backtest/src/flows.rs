@@ -1,0 +1,68 @@
+//! Where points went: the postings of many entries, added up.
+
+use tessera_domain::ledger::{Bucket, Entry, Movement};
+use tessera_domain::points::Kind;
+
+/// How many places there are.
+const PLACES: usize = 10;
+
+/// What all postings put into each place, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Flows {
+    buckets: [[i64; PLACES]; 2],
+}
+
+const fn place(bucket: Bucket) -> usize {
+    match bucket {
+        Bucket::Issued => 0,
+        Bucket::Forgiven => 1,
+        Bucket::Pending => 2,
+        Bucket::Available => 3,
+        Bucket::Reserved => 4,
+        Bucket::Debt => 5,
+        Bucket::Redeemed => 6,
+        Bucket::Expired => 7,
+        Bucket::Reversed => 8,
+        Bucket::Removed => 9,
+    }
+}
+
+const fn side(kind: Kind) -> usize {
+    match kind {
+        Kind::Redeemable => 0,
+        Kind::Qualifying => 1,
+    }
+}
+
+impl Flows {
+    /// Adds the postings of an entry.
+    pub fn add(&mut self, entry: &Entry) {
+        self.add_movements(&entry.movements);
+    }
+
+    /// Adds postings.
+    pub fn add_movements(&mut self, movements: &[Movement]) {
+        for posting in movements.iter().flat_map(|movement| &movement.postings) {
+            let of = &mut self.buckets[side(posting.kind())];
+            of[place(posting.0)] -= posting.3.get();
+            of[place(posting.1)] += posting.3.get();
+        }
+    }
+
+    /// Adds others.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().flatten().zip(other.buckets.iter().flatten()) {
+            *mine += theirs;
+        }
+    }
+
+    /// What is in a place.
+    pub const fn of(&self, bucket: Bucket, kind: Kind) -> i64 {
+        self.buckets[side(kind)][place(bucket)]
+    }
+
+    /// The points issued.
+    pub const fn issued(&self, kind: Kind) -> i64 {
+        -self.of(Bucket::Issued, kind)
+    }
+}

@@ -1,0 +1,94 @@
+//! One member's facts in the order of time.
+
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+use tessera_domain::fact::{Receipt, Refund};
+use tessera_domain::ids::{MemberId, ReceiptId};
+
+use crate::Period;
+
+/// One member's receipts and refunds in the order of time, every refund after its receipt.
+#[derive(Debug)]
+pub struct History {
+    /// Whose.
+    pub(crate) member: MemberId,
+    /// The receipts, the earliest first.
+    pub(crate) receipts: Vec<Receipt>,
+    /// The refunds, the earliest first, each with the place of its receipt.
+    pub(crate) refunds: Vec<(usize, Refund)>,
+    /// For each receipt, whether it has refunds.
+    pub(crate) refunded: Vec<bool>,
+    /// What happened, in order.
+    pub(crate) steps: Vec<Step>,
+    /// Refunds whose receipt is not among the receipts.
+    pub(crate) orphans: u64,
+}
+
+/// A fact of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The receipt at a place.
+    Receipt(usize),
+    /// The refund at a place.
+    Refund(usize),
+}
+
+impl History {
+    /// Puts a member's facts in order. What is outside the period is left out, with its refunds; a receipt, or a refund
+    /// of one receipt, that comes twice counts once.
+    pub fn new(
+        member: MemberId,
+        receipts: impl IntoIterator<Item = Receipt>,
+        refunds: impl IntoIterator<Item = (ReceiptId, Refund)>,
+        period: &Period,
+    ) -> Self {
+        let mut early = FxHashMap::default();
+        let mut receipts: Vec<Receipt> = receipts.into_iter().collect();
+        receipts.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
+        let mut places: FxHashMap<ReceiptId, usize> = FxHashMap::default();
+        let mut kept: Vec<Receipt> = Vec::with_capacity(receipts.len());
+        for receipt in receipts {
+            if !period.holds(receipt.occurred_at) {
+                early.insert(receipt.id, ());
+            } else if !places.contains_key(&receipt.id) && !early.contains_key(&receipt.id) {
+                places.insert(receipt.id.clone(), kept.len());
+                kept.push(receipt);
+            }
+        }
+
+        let mut orphans = 0;
+        let mut found: Vec<(Timestamp, usize, Refund)> = Vec::new();
+        for (receipt, refund) in refunds {
+            match places.get(&receipt) {
+                Some(place) if period.ends_after(refund.occurred_at) => {
+                    found.push((refund.occurred_at.max(kept[*place].occurred_at), *place, refund));
+                }
+                Some(_) => {}
+                None => orphans += u64::from(!early.contains_key(&receipt)),
+            }
+        }
+        found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+        let mut refunded = vec![false; kept.len()];
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|(_, place, refund)| seen.insert((*place, refund.id.clone())));
+
+        let mut steps = Vec::with_capacity(kept.len() + found.len());
+        let mut next = 0;
+        for (place, (at, of, _)) in found.iter().enumerate() {
+            while next < kept.len() && kept[next].occurred_at <= *at {
+                steps.push(Step::Receipt(next));
+                next += 1;
+            }
+            refunded[*of] = true;
+            steps.push(Step::Refund(place));
+        }
+        steps.extend((next..kept.len()).map(Step::Receipt));
+        let refunds = found.into_iter().map(|(_, place, refund)| (place, refund)).collect();
+        Self { member, receipts: kept, refunds, refunded, steps, orphans }
+    }
+
+    /// True when there is nothing to replay.
+    pub const fn is_empty(&self) -> bool {
+        self.receipts.is_empty() && self.orphans == 0
+    }
+}

@@ -1,0 +1,207 @@
+//! Bringing facts together by member without holding them all in memory: they are dealt out to files by member, and each
+//! file is small enough to be read whole. One that is not is dealt out again.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxBuildHasher;
+use tessera_domain::fact::{Receipt, Refund};
+use tessera_domain::ids::{IdError, MemberId, ReceiptId};
+use tessera_domain::pack::{PackError, unpack};
+
+use crate::{History, Period};
+
+/// How many files; all are open at once while facts are dealt out.
+const FILES: usize = 64;
+/// A file larger than this is dealt out again, unless that was done so often already that it must be one member.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MOST_DEALS: u32 = 4;
+
+/// Why facts could not be brought together.
+#[derive(Debug, thiserror::Error)]
+pub enum SpillError {
+    /// A temporary file could not be written or read.
+    #[error("a temporary file failed: {0}")]
+    File(#[from] io::Error),
+    /// A fact is not one of ours.
+    #[error("a fact cannot be read: {0}")]
+    Fact(#[from] PackError),
+    /// An identifier is none.
+    #[error("an identifier cannot be read: {0}")]
+    Id(#[from] IdError),
+}
+
+/// Facts being dealt out to files in a folder, by member.
+#[derive(Debug)]
+pub struct Spill {
+    folder: PathBuf,
+    prefix: String,
+    deal: u32,
+    files: Vec<BufWriter<File>>,
+    bytes: Vec<u64>,
+}
+
+/// Facts that lie in files, by member.
+#[derive(Debug)]
+pub struct Partitions {
+    folder: PathBuf,
+    prefix: String,
+    deal: u32,
+    bytes: Vec<u64>,
+}
+
+/// A fact on its way: lengths and bytes. The receipt's id stands there for refunds alone.
+pub(crate) struct Record<'a> {
+    pub member: &'a [u8],
+    pub receipt: &'a [u8],
+    pub packed: &'a [u8],
+}
+
+impl Spill {
+    /// Opens the files in a folder that is there, and is the caller's to remove.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub fn new(folder: &Path) -> Result<Self, SpillError> {
+        Self::open(folder, "facts".to_owned(), 0)
+    }
+
+    pub(crate) fn open(folder: &Path, prefix: String, deal: u32) -> Result<Self, SpillError> {
+        let make = |number| File::create(folder.join(format!("{prefix}-{number}"))).map(BufWriter::new);
+        let files = (0..FILES).map(make).collect::<Result<_, _>>()?;
+        Ok(Self { folder: folder.to_owned(), prefix, deal, files, bytes: vec![0; FILES] })
+    }
+
+    /// Takes a packed receipt of a member.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn receipt(&mut self, member: &str, packed: &[u8]) -> Result<(), SpillError> {
+        self.take(&Record { member: member.as_bytes(), receipt: &[], packed })
+    }
+
+    /// Takes a packed refund of a member's receipt.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn refund(&mut self, member: &str, receipt: &ReceiptId, packed: &[u8]) -> Result<(), SpillError> {
+        self.take(&Record { member: member.as_bytes(), receipt: receipt.as_str().as_bytes(), packed })
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> Result<(), SpillError> {
+        let mut hasher = FxBuildHasher.build_hasher();
+        hasher.write_u32(self.deal);
+        hasher.write(record.member);
+        // The low bits of this hash are the poor ones.
+        let place = usize::try_from(hasher.finish() >> 40).unwrap_or(0) % FILES;
+        for part in [record.member, record.receipt, record.packed] {
+            let length = u32::try_from(part.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+            self.files[place].write_all(&length.to_le_bytes())?;
+            self.files[place].write_all(part)?;
+            self.bytes[place] += 4 + u64::from(length);
+        }
+        Ok(())
+    }
+
+    /// All are taken.
+    ///
+    /// # Errors
+    /// When the last cannot be written.
+    pub fn finish(mut self) -> Result<Partitions, SpillError> {
+        self.files.iter_mut().try_for_each(Write::flush)?;
+        let Self { folder, prefix, deal, bytes, .. } = self;
+        Ok(Partitions { folder, prefix, deal, bytes })
+    }
+}
+
+impl Partitions {
+    /// How many parts there are.
+    pub const fn parts(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// All their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.iter().sum()
+    }
+
+    /// The bytes of a part.
+    pub fn bytes_of(&self, part: usize) -> u64 {
+        self.bytes.get(part).copied().unwrap_or(0)
+    }
+
+    /// Gives the records of a part as they lie there.
+    pub(crate) fn records(
+        &self,
+        part: usize,
+        take: impl FnMut(&Record<'_>) -> Result<(), SpillError>,
+    ) -> Result<(), SpillError> {
+        read(&self.folder.join(format!("{}-{part}", self.prefix)), take)
+    }
+
+    /// Gives the members of a part, one after another.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a fact in it.
+    pub fn each(&self, part: usize, period: &Period, take: &mut dyn FnMut(History)) -> Result<(), SpillError> {
+        let path = self.folder.join(format!("{}-{part}", self.prefix));
+        if self.bytes_of(part) > MOST_BYTES && self.deal < MOST_DEALS {
+            let prefix = format!("{}-{part}", self.prefix);
+            let mut smaller = Spill::open(&self.folder, prefix, self.deal + 1)?;
+            read(&path, |record| smaller.take(record))?;
+            let smaller = smaller.finish()?;
+            std::fs::remove_file(&path)?;
+            return (0..smaller.parts()).try_for_each(|part| {
+                smaller.each(part, period, take)?;
+                Ok(std::fs::remove_file(smaller.folder.join(format!("{}-{part}", smaller.prefix))).unwrap_or(()))
+            });
+        }
+        let mut members: BTreeMap<Vec<u8>, Facts> = BTreeMap::new();
+        read(&path, |record| {
+            if !members.contains_key(record.member) {
+                members.insert(record.member.to_vec(), Facts::default());
+            }
+            let Some(facts) = members.get_mut(record.member) else { return Ok(()) };
+            if record.receipt.is_empty() {
+                facts.receipts.push(unpack(record.packed)?);
+            } else {
+                facts.refunds.push((ReceiptId::new(String::from_utf8_lossy(record.receipt))?, unpack(record.packed)?));
+            }
+            Ok(())
+        })?;
+        for (number, (member, Facts { receipts, refunds })) in members.into_iter().enumerate() {
+            // Names longer than any of ours are of no interest to a decision: they only must differ.
+            let name = String::from_utf8_lossy(&member);
+            let member = MemberId::new(name).or_else(|_| MemberId::new(format!("m_{number}")))?;
+            take(History::new(member, receipts, refunds, period));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Facts {
+    receipts: Vec<Receipt>,
+    refunds: Vec<(ReceiptId, Refund)>,
+}
+
+/// Reads the records of a file, one after another.
+fn read(path: &Path, mut take: impl FnMut(&Record<'_>) -> Result<(), SpillError>) -> Result<(), SpillError> {
+    let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
+    let mut parts: [Vec<u8>; 3] = Default::default();
+    loop {
+        for (number, part) in parts.iter_mut().enumerate() {
+            let mut length = [0; 4];
+            match file.read_exact(&mut length) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && number == 0 => return Ok(()),
+                result => result?,
+            }
+            part.resize(usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX), 0);
+            file.read_exact(part)?;
+        }
+        take(&Record { member: &parts[0], receipt: &parts[1], packed: &parts[2] })?;
+    }
+}

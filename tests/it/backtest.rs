@@ -1,0 +1,131 @@
+//! Draft rules on the receipts that are stored: what they would have cost is what a program with them has.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, per_euro, program, receipt};
+
+const CLOCK: &str = "2026-04-01T12:00:00+02:00";
+
+/// Other rules: a cumulative one with a limit, a coupon for every second receipt, points for a tier.
+fn other() -> Value {
+    json!([
+        { "id": "every-50", "name": "Every 50", "status": "active", "starts_at": "2026-01-01T00:00:00",
+          "limit": { "times": 3, "per": "month" },
+          "on": { "receipt": { "spend": { "every": "50.00" } } }, "then": [{ "credit": { "points": 40, "kind": "both" } }] },
+        { "id": "second", "name": "Every second", "status": "active", "starts_at": "2026-01-01T00:00:00",
+          "on": { "receipt": { "receipts": { "every": 2 } } }, "then": [{ "reward": "five-off" }] },
+        { "id": "per-euro", "name": "A point per euro", "status": "active", "starts_at": "2026-01-01T00:00:00",
+          "on": { "receipt": {} }, "then": [{ "credit": { "per_unit": "0.5", "kind": "both" } }] },
+    ])
+}
+
+/// Receipts of a few members over two months, and refunds of some of them, one before its receipt.
+async fn sell(shop: &Shop) {
+    let refund = |id: &str, at: &str, amount: &str| json!({ "id": id, "occurred_at": at, "amount": amount });
+    let early = refund("early", "2026-03-05T10:00:00+01:00", "25.00");
+    assert_eq!(shop.post("/v1/receipts/r-2-4/refunds", &early).await.status, 202);
+    for member in 0..4 {
+        for day in 1..6 {
+            let id = format!("r-{member}-{day}");
+            let total = format!("{}.{:02}", 40 + member * 37 + day * 11, day * 7);
+            let mut body = receipt(&id, &format!("c-{member}"), &total);
+            let month = if day < 3 { 2 } else { 3 };
+            body["occurred_at"] = json!(format!("2026-0{month}-0{day}T10:00:00+01:00"));
+            assert_eq!(shop.post("/v1/receipts", &body).await.status, 202);
+            // The order in which a member's facts are decided is that of their times.
+            shop.settle().await;
+        }
+    }
+    for (receipt, at, amount) in [
+        ("r-0-1", "2026-03-20T10:00:00+01:00", "20.00"),
+        ("r-1-5", "2026-03-21T10:00:00+01:00", "132.35"),
+        ("r-0-1", "2026-03-22T10:00:00+01:00", "31.07"),
+        ("r-3-3", "2026-03-23T10:00:00+01:00", "60.00"),
+    ] {
+        let body = refund(&format!("f-{at}"), at, amount);
+        let answer = shop.post(&format!("/v1/receipts/{receipt}/refunds"), &body).await;
+        assert_eq!(answer.status, 202, "{receipt} {}", answer.body);
+        shop.settle().await;
+    }
+}
+
+/// The points that a shop's members have, and the sums of its ledger.
+async fn ledger(shop: &Shop) -> (i64, i64, tessera_local::verify::Sums) {
+    let (mut balance, mut qualifying) = (0, 0);
+    for member in 0..4 {
+        let points = shop.member(&format!("c-{member}")).await["points"].clone();
+        balance += points["available"].as_i64().unwrap() - points["debt"].as_i64().unwrap();
+        qualifying += points["qualifying"].as_i64().unwrap();
+    }
+    (balance, qualifying, shop.verify().await.programs[&shop.program].clone())
+}
+
+async fn backtest(shop: &Shop, wish: &Value) -> Value {
+    let taken = shop.post("/v1/rules/backtest", wish).await;
+    assert_eq!((taken.status, &taken.body["status"]), (202, &json!("queued")), "{}", taken.body);
+    shop.settle().await;
+    let made = shop.get(&format!("/v1/rules/backtest/{}", taken.body["id"].as_str().unwrap())).await;
+    assert_eq!(made["status"], "done", "{made}");
+    made["report"].clone()
+}
+
+fn agrees(side: &Value, ledger: &(i64, i64, tessera_local::verify::Sums)) {
+    let (balance, qualifying, sums) = ledger;
+    assert_eq!(side["points"]["balance"], *balance);
+    assert_eq!(side["qualifying"], *qualifying);
+    assert_eq!(side["points"]["issued"], sums.issued);
+    assert_eq!(side["points"]["reversed"], sums.reversed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backtest_is_the_ledger_of_a_program_with_these_rules() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    sell(&shop).await;
+    let present = ledger(&shop).await;
+    assert!(present.0 > 1000 && present.2.reversed > 100, "{present:?}");
+
+    let same = backtest(&shop, &json!({ "rules": per_euro() })).await;
+    assert_eq!((&same["facts"]["receipts"], &same["facts"]["refunds"]), (&json!(20), &json!(5)));
+    assert_eq!(same["present"], same["draft"]);
+    assert_eq!(same["difference"]["points"]["issued"], 0);
+    agrees(&same["present"], &present);
+
+    let second = Shop::open(&program(&other()), CLOCK).await;
+    sell(&second).await;
+    let really = ledger(&second).await;
+    let tried = backtest(&shop, &json!({ "rules": other() })).await;
+    agrees(&tried["present"], &present);
+    agrees(&tried["draft"], &really);
+    assert_eq!(tried["difference"]["points"]["balance"], really.0 - present.0);
+    let mut coupons = 0;
+    for member in 0..4 {
+        let page = second.get(&format!("/v1/members/c-{member}/coupons")).await;
+        coupons += page["items"].as_array().unwrap().iter().filter(|coupon| coupon["status"] != "cancelled").count();
+    }
+    let told = &tried["draft"]["coupons"][0];
+    assert_eq!(told["given"].as_u64().unwrap() - told["cancelled"].as_u64().unwrap(), coupons as u64);
+
+    // Only what was bought in March.
+    let march = backtest(&shop, &json!({ "rules": other(), "from": "2026-03-01", "to": "2026-03-21" })).await;
+    assert_eq!((&march["facts"]["receipts"], &march["facts"]["refunds"]), (&json!(12), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_a_draft_is_told_at_once() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let mut rules = other();
+    rules[1]["then"][0]["reward"] = json!("unknown");
+    let refused = shop.post("/v1/rules/backtest", &json!({ "rules": rules })).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert_eq!(refused.body["errors"][0]["pointer"], "/rules/1/then/0/reward");
+    let refused = shop.post("/v1/rules/backtest", &json!({ "rules": per_euro(), "from": "soon" })).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (400, &json!("/from")));
+    let none = shop.call(Method::GET, "/v1/rules/backtest/bt_none", None).await;
+    assert_eq!((none.status, none.problem()), (404, "not_found"));
+    let stranger = shop.call_with(Method::POST, "/v1/rules/backtest", Some(&json!({ "rules": [] })), &[]).await;
+    assert_eq!(stranger.status, 401);
+    // Nothing was ever sold: the report says so.
+    let empty = backtest(&shop, &json!({ "rules": [] })).await;
+    assert_eq!((&empty["facts"]["receipts"], &empty["first_day"]), (&json!(0), &json!(null)));
+}
