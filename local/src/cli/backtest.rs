@@ -26,7 +26,7 @@ use crate::stack::{StackOptions, Storage};
 /// present rules and once under the draft.
 ///
 /// The receipts are those of a file, or those that a data folder holds. A file has one JSON object on each line: a receipt
-/// as it is sent to POST /v1/receipts, or a refund as {"refund": {"receipt": "0532-0007", "id": …, "occurred_at": …,
+/// as it is sent to POST /v1/receipts, or a refund as {"refund": {"receipt": "0532-0007", "id": …, `occurred_at`: …,
 /// "lines" or "amount": …}} with the fields of POST /v1/receipts/{id}/refunds. Lines may come in any order; receipts
 /// without a member are left out.
 #[derive(Debug, Args)]
