@@ -65,26 +65,14 @@ impl Counter {
 
     /// Takes back the latest `count` firings; the latest first.
     pub fn pop(&mut self, count: u64) -> Vec<Run> {
-        let mut left = count;
-        let mut popped = Vec::new();
-        while left > 0 {
-            let Some(last) = self.runs.last_mut() else { break };
-            let part = last.split_off(left);
-            left -= part.due();
-            popped.push(part);
-            if last.due() == 0 {
-                self.runs.pop();
-            }
-        }
-        popped
+        self.pop_where(count, |_| true)
     }
 
-    /// Takes back the firings of a day beyond the first `kept`; the latest first.
-    pub fn pop_of_day(&mut self, day: Day, kept: u64) -> Vec<Run> {
-        let standing: u64 = self.runs.iter().filter(|run| run.day == Some(day)).map(Run::due).sum();
-        let mut left = standing.saturating_sub(kept);
+    /// Takes back the latest `count` firings that `which` selects; the latest first.
+    pub fn pop_where(&mut self, count: u64, which: impl Fn(&Run) -> bool) -> Vec<Run> {
+        let mut left = count;
         let mut popped = Vec::new();
-        for run in self.runs.iter_mut().rev().filter(|run| run.day == Some(day)) {
+        for run in self.runs.iter_mut().rev().filter(|run| which(run)) {
             let part = run.split_off(left);
             left -= part.due();
             if part.due() > 0 {
@@ -109,8 +97,12 @@ impl Counter {
         }
     }
 
-    /// Forgets what no fact or refund looks at any more, seen from `day`: no refund comes after 400 days.
-    pub fn prune(&mut self, day: Day, frame: Option<Frame>) {
+    /// Forgets what no fact or refund looks at any more, seen from the latest day that it knows, at the latest `today`: no
+    /// refund comes after 400 days. An old history that is sent late is thus counted as if it had come in time.
+    pub fn prune(&mut self, today: Day, frame: Option<Frame>) {
+        let days = self.days.last().map(|(day, _)| *day);
+        let fired = self.runs.iter().filter_map(|run| run.day).max();
+        let day = days.max(fired).max(self.uses.latest()).map_or(today, |latest| latest.min(today));
         let oldest = day.offset(-KEPT);
         self.uses.prune(oldest);
         if let Some(Frame::Rolling(_)) = frame {

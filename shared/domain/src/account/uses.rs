@@ -168,6 +168,11 @@ impl Uses {
         self.recent.retain(|recent| !recent.used.is_nothing());
     }
 
+    /// The first day of the latest calendar period in which something was used.
+    pub(super) fn latest(&self) -> Option<Day> {
+        self.periods.iter().map(|u| u.start).max()
+    }
+
     /// Forgets periods that closed before a day.
     pub(super) fn prune(&mut self, oldest: Day) {
         self.periods.retain(|u| {

@@ -118,20 +118,20 @@ pub(super) fn retreat(rule: &CompiledRule, counter: &mut Counter, less: Less, da
     }
 }
 
-/// Every day whose window holds the changed one is recounted: a day's receipts together fire as often as they carried the
-/// window over a step.
+/// All days that are remembered are recounted: a day's receipts together fire as often as they carry the window over a
+/// step, and what stood on a day that is gone may be due on another. Firings whose windows hold the changed day go first.
 fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day) -> Vec<Run> {
-    let last = changed.plus_days(length.saturating_sub(1));
-    let mut days: Vec<Day> = counter.runs.iter().filter_map(|run| run.day).collect();
-    days.retain(|day| changed <= *day && *day <= last);
-    days.dedup();
-    let mut popped = Vec::new();
-    for day in days.into_iter().rev() {
+    let due_on = |day: Day| {
         let with = counter.sum_of_days(first_of(day, length), day);
         let without = with - counter.sum_of_days(day, day);
-        let due = form.due(with).saturating_sub(form.due(without));
-        popped.extend(counter.pop_of_day(day, due));
-    }
+        form.due(with).saturating_sub(form.due(without))
+    };
+    let due: u64 = counter.days.iter().map(|(day, _)| due_on(*day)).sum();
+    let over = counter.due().saturating_sub(due);
+    let last = changed.plus_days(length.saturating_sub(1));
+    let mut popped = counter.pop_where(over, |run| run.day.is_some_and(|day| changed <= day && day <= last));
+    let left = over - popped.iter().map(Run::due).sum::<u64>();
+    popped.extend(counter.pop(left));
     popped
 }
 

@@ -46,7 +46,9 @@ fn a_total_within_days_may_fire_again_and_is_reversed_where_it_fired() {
     assert_eq!(buy(&mut book, "c", "2026-03-12", "50.00"), 10);
     assert_eq!(buy(&mut book, "d", "2026-05-01", "70.00"), 10);
     assert_eq!(buy(&mut book, "e", "2026-05-02", "40.00"), 20);
-    assert_eq!(back(&mut book, "a", "60.00"), 10);
+    // Without the 60 the window reaches 100 two days later; without one of the 50 it never does.
+    assert_eq!(back(&mut book, "a", "60.00"), 20);
+    assert_eq!(back(&mut book, "c", "50.00"), 10);
     assert_eq!(back(&mut book, "e", "40.00"), 0);
     assert_eq!(buy(&mut book, "f", "2026-05-03", "30.00"), 10);
 }
@@ -94,4 +96,21 @@ fn credits_by_amount_under_a_band_are_on_the_slice() {
     assert_eq!(buy(&mut book, "b", "2026-03-02", "120.00"), 300);
     assert_eq!(back(&mut book, "b", "30.00"), 280);
     assert_eq!(back(&mut book, "b", "90.00"), 100);
+}
+
+#[test]
+fn an_old_history_that_comes_late_is_counted_as_if_it_had_come_in_time() {
+    let mut limited = rule("l", &json!({ "receipt": {} }), &json!([{ "credit": { "points": 1 } }]));
+    limited["limit"] = json!({ "times": 1, "per": "week" });
+    let window = json!({ "receipt": { "spend": { "every": "50.00" }, "within": { "days": 30 } } });
+    let rules = json!([rule("w", &window, &json!([{ "credit": { "points": 10 } }])), limited]);
+    let mut book = book(&rules);
+    book.pass("2029-03-01T12:00:00Z".parse().unwrap());
+    // 2, 9 and 16 March 2026 are Mondays.
+    for (id, day, points) in
+        [("a", "2026-03-02", 1), ("b", "2026-03-04", 11), ("c", "2026-03-09", 12), ("d", "2026-03-15", 22)]
+    {
+        assert_eq!(buy(&mut book, id, day, "30.00"), points, "{id}");
+    }
+    assert_eq!(back(&mut book, "b", "30.00"), 12);
 }
