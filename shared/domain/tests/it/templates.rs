@@ -239,3 +239,26 @@ fn referral_bonus() {
     book.referral("c", Advocate, "friendship-2");
     assert_eq!(available(&mut book), 100);
 }
+
+#[test]
+fn all_of_them_together() {
+    let ids: Vec<String> = templates().into_iter().map(|template| template.id).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut book = Book::open(&document(&ids), NOW.parse().unwrap()).unwrap();
+    book.enroll(&json!({ "id": "c", "lists": ["newsletter"] }));
+    assert_eq!(available(&mut book), 100 + 50);
+    // A point per euro, twice 50, and the first purchase.
+    buy(&mut book, "1", NOW, "120.00");
+    assert_eq!(available(&mut book), 150 + 120 + 20 + 50);
+    happened(&mut book, "1", NOW, "wallet_pass_added");
+    happened(&mut book, "2", NOW, "review_written");
+    assert_eq!(available(&mut book), 340 + 50 + 20);
+    book.adjust("c", &json!({ "vip": "vip", "reason": "a good customer" })).unwrap();
+    assert_eq!(available(&mut book), 410 + 500);
+    let lines = json!([{ "id": "1", "category": "winter", "amount": "10.00" },
+                       { "id": "2", "category": "coffee", "quantity": "3", "amount": "9.00" }]);
+    buy_lines(&mut book, "2", "19.00", &lines);
+    // Only the winter line counts three times.
+    assert_eq!(available(&mut book), 910 + 19 + 20);
+    assert_eq!((coupons(&book, "free-coffee"), book.coupons.len()), (1, 1));
+}
