@@ -1,4 +1,5 @@
 //! Backtests against a plain ledger, in parts and as a whole.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod ledger;
 mod reports;
