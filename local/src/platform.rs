@@ -95,9 +95,11 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
     Ok(match setting.name.as_str() {
         "authorizer" => handler!(Authorizer, tessera_authorizer::handle),
         "backtest-run" => handler!(Queue, tessera_backtest_run::handle),
+        "birthdays" => handler!(Job, tessera_birthdays::handle),
         "customer-hub" => handler!(Http, tessera_customer_hub::handle),
         "enrollment" => handler!(Http, tessera_enrollment::handle),
         "event-relay" => handler!(Stream, tessera_event_relay::handle),
+        "inactivity" => handler!(Job, tessera_inactivity::handle),
         "program-admin" => handler!(Http, tessera_program_admin::handle),
         "receipt-ingestion" => handler!(Http, tessera_receipt_ingestion::handle),
         "reward-redemption" => handler!(Http, tessera_reward_redemption::handle),

@@ -139,6 +139,8 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
                 let fact = match &stored.entry.cause {
                     Cause::Receipt(receipt) => format!("receipt {receipt}"),
                     Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),
+                    Cause::Interaction(interaction) => format!("interaction {interaction}"),
+                    // What a change of tier led to belongs to the fact before it.
                     _ => continue,
                 };
                 if !member.decided.insert(fact.clone()) {
@@ -166,6 +168,9 @@ async fn read_facts(
                     // Refunds that came before their receipt, or its claim, are carried by it.
                     let waited = early.iter().map(|refund| format!("refund {refund} of {receipt}"));
                     (program, member, std::iter::once(format!("receipt {receipt}")).chain(waited).collect())
+                }
+                FactImage::Interaction { program, member, interaction, .. } => {
+                    (program, member, vec![format!("interaction {interaction}")])
                 }
                 FactImage::Refund { program, member, receipt, refund, .. } => {
                     (program, member, vec![format!("refund {refund} of {receipt}")])

@@ -3,10 +3,12 @@
 
 mod backtest;
 mod bad_input;
+mod calendar;
 mod capacity;
 mod concurrency;
 mod coupons;
 mod events;
+mod interactions;
 mod journey;
 mod restart;
 mod shop;

@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tessera_domain::view::EntryView;
+use tessera_domain::view::{EntryView, Explainer};
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::StoredEntry;
 
 use crate::list::{Listed, MOST_READS, Place, known, limit};
-use crate::load;
+use crate::{language, load};
 
 /// `GET /v1/members/{member}/entries`, newest first.
 ///
@@ -22,6 +22,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
     let member = known(services, &program, call).await?;
     let place = Place::new(&program, "entries", &member);
 
+    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
     let mut next = place.of(call)?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {
@@ -34,7 +35,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
             break;
         }
     }
-    Ok(http::json(200, &Listed { items: taken.lines(), next_cursor: next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items: taken.lines(&explainer), next_cursor: next.map(|next| place.seal(&next)) }))
 }
 
 /// The entries of a page, as many as its lines leave room for.
@@ -67,11 +68,11 @@ impl Taken {
     }
 
     /// The lines, the latest written first.
-    fn lines(mut self) -> Vec<EntryView> {
+    fn lines(mut self, explainer: &Explainer<'_>) -> Vec<EntryView> {
         self.entries.sort_by_key(|stored| std::cmp::Reverse(stored.entry.sequence));
         let lines = self.entries.iter().flat_map(|stored| {
             let key = URL_SAFE_NO_PAD.encode(stored.key.as_str());
-            EntryView::of(&key, &stored.entry)
+            EntryView::of(&key, &stored.entry, explainer)
         });
         lines.collect()
     }
@@ -86,6 +87,13 @@ mod tests {
     use tessera_store::EntryKey;
 
     use super::*;
+
+    fn explainer() -> Explainer<'static> {
+        let document = serde_json::json!({ "name": "Club", "currency": "EUR", "timezone": "Europe/Rome" });
+        let program = tessera_domain::program::read_program(&document).unwrap();
+        let compiled = tessera_domain::program::CompiledProgram::new(program, 1, &std::collections::BTreeMap::new());
+        Explainer::new(Box::leak(Box::new(compiled)), "en")
+    }
 
     fn stored(sequence: u64, lines: usize) -> StoredEntry {
         let id = ReceiptId::new(format!("r-{sequence}")).unwrap();
@@ -121,19 +129,19 @@ mod tests {
         let stopped = taken.take(vec![stored(4, 2), stored(9, 0), stored(3, 2), stored(2, 1)]).unwrap();
         assert_eq!(stopped, stored(9, 0).key.as_str());
         assert!(taken.is_full);
-        assert_eq!(taken.lines().len(), 2);
+        assert_eq!(taken.lines(&explainer()).len(), 2);
 
         let mut taken = Taken::new(1);
         assert!(taken.take(vec![stored(4, 0), stored(3, 2)]).is_none());
         assert!(taken.is_full);
-        assert_eq!(taken.lines().len(), 2);
+        assert_eq!(taken.lines(&explainer()).len(), 2);
     }
 
     #[test]
     fn the_latest_written_comes_first_and_ids_differ() {
         let mut taken = Taken::new(50);
         assert!(taken.take(vec![stored(2, 1), stored(3, 2)]).is_none());
-        let lines = taken.lines();
+        let lines = taken.lines(&explainer());
         let balances: Vec<i64> = lines.iter().map(|line| line.balance.get()).collect();
         assert_eq!(balances, [100, 90, 100]);
         let ids: std::collections::BTreeSet<&str> = lines.iter().map(|line| line.id.as_str()).collect();

@@ -1,7 +1,9 @@
 //! What shops and shoppers look at: members, ledgers, receipts, coupons, the storefront view. Nothing here writes.
 
 mod entries;
+mod examine;
 mod hub;
+mod interaction;
 mod list;
 mod member;
 mod preview;
@@ -31,7 +33,10 @@ async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
         "GET /v1/members/{member}/hub" => hub::of_member(services, &call).await,
         "GET /v1/hub" => hub::of_whoever_calls(services, &call).await,
         "GET /v1/receipts/{id}" => receipt::get(services, &call).await,
+        "GET /v1/receipts/{id}/explanation" => receipt::explain(services, &call).await,
+        "GET /v1/interactions/{id}" => interaction::get(services, &call).await,
         "POST /v1/receipts/preview" => preview::post(services, &call).await,
+        "POST /v1/rules/examine" => examine::post(services, &call).await,
         _ => Err(http::unknown_route(&call)),
     }
 }

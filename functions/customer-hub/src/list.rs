@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tessera_domain::ids::MemberId;
-use tessera_domain::view::{CouponView, ReceiptView};
+use tessera_domain::view::{CouponView, Explainer, ReceiptView};
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services, cursor};
 use tessera_store::ActiveProgram;
@@ -64,12 +64,13 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
     let member = known(services, &program, call).await?;
     let place = Place::new(&program, "receipts", &member);
 
+    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
     let mut next = place.of(call)?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
         let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
         let page = services.store.member_receipts(&program.id, &member, left, next.as_deref()).await?;
-        items.extend(page.items.iter().filter_map(|stored| ReceiptView::of_entry(&stored.entry)));
+        items.extend(page.items.iter().filter_map(|stored| ReceiptView::of_entry(&stored.entry, &explainer)));
         next = page.next;
         if next.is_none() || items.len() >= limit as usize {
             break;

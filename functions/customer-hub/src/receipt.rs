@@ -1,29 +1,53 @@
 //! One receipt, with what was decided on it and on its refunds.
 
+use tessera_domain::decide::explain_receipt;
 use tessera_domain::ids::ReceiptId;
-use tessera_domain::ledger::Entry;
-use tessera_domain::view::ReceiptView;
+use tessera_domain::ledger::{Cause, Entry};
+use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::{ActiveProgram, StoredReceipt};
 
-use crate::load;
+use crate::{language, load};
 
 /// `GET /v1/receipts/{id}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::ReceiptsWrite, Scope::MembersRead])?;
-    let id = ReceiptId::new(call.path("id")?).map_err(|_| unknown())?;
     let program = load(services, &caller.program).await?;
-    let stored = services.store.get_receipt_with_refunds(&program.id, &id).await?.ok_or_else(unknown)?;
-    let entries: Vec<Entry> = match &stored.member {
-        Some(member) => {
-            let at = stored.receipt.occurred_at;
-            let entries = services.store.receipt_entries(&program.id, member, at, &id).await?;
-            entries.into_iter().map(|stored| stored.entry).collect()
-        }
-        None => Vec::new(),
-    };
+    let stored = named(services, &program, call).await?;
+    let entries = entries(services, &program, &stored).await?;
     let refunds = stored.refunds.iter().map(|stored| &stored.refund.id);
-    Ok(http::json(200, &ReceiptView::new(&stored.receipt, refunds, &entries)))
+    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
+    Ok(http::json(200, &ReceiptView::new(&stored.receipt, refunds, &entries, &explainer)))
+}
+
+/// `GET /v1/receipts/{id}/explanation`: every rule of the version of the program that decided.
+pub(crate) async fn explain(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::Support, Scope::MembersRead])?;
+    let program = load(services, &caller.program).await?;
+    let stored = named(services, &program, call).await?;
+    let entries = entries(services, &program, &stored).await?;
+    let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(_)));
+    let entry = decided.ok_or_else(|| Problem::not_found("the receipt has not been decided yet"))?;
+    let version = entry.program_version;
+    let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;
+    let explainer = Explainer::new(&decided_by, language(call, &program, None));
+    let explained = explain_receipt(&decided_by, &stored.receipt, entry);
+    let rules = explained.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
+    Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))
+}
+
+async fn named(services: &Services, program: &ActiveProgram, call: &Call) -> Result<StoredReceipt, Problem> {
+    let id = ReceiptId::new(call.path("id")?).map_err(|_| unknown())?;
+    services.store.get_receipt_with_refunds(&program.id, &id).await?.ok_or_else(unknown)
+}
+
+/// The entries of a receipt and its refunds, as far as they were decided.
+async fn entries(services: &Services, program: &ActiveProgram, stored: &StoredReceipt) -> Result<Vec<Entry>, Problem> {
+    let Some(member) = &stored.member else { return Ok(Vec::new()) };
+    let (at, id) = (stored.receipt.occurred_at, &stored.receipt.id);
+    let entries = services.store.receipt_entries(&program.id, member, at, id).await?;
+    Ok(entries.into_iter().map(|stored| stored.entry).collect())
 }
 
 fn unknown() -> Problem {

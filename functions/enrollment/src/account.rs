@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
-use tessera_domain::decide::{Context, Decision, decide_enrollment, decide_invitation};
+use tessera_domain::decide::{Context, Decision, decide_enrollment, decide_invitation, decide_profile};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{Locale, Profile};
+use tessera_domain::rule::{CompiledRule, RuleStatus, Trigger};
 use tessera_domain::view::{MemberView, choose_language};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, Call, Natural, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Seen};
 
@@ -35,6 +36,7 @@ impl Desk<'_> {
             let before = store.get_profile(&self.program.id, self.member).await?.ok_or_else(unknown)?;
             let mut after = before.clone();
             change(&mut after)?;
+            after.note_changes(&before, self.services.clock.now());
             if after == before {
                 return Ok(after);
             }
@@ -55,6 +57,19 @@ impl Desk<'_> {
         self.commit(&EntryKey::enrollment(started_at), decide_enrollment).await
     }
 
+    /// Lets the rules for lists and attributes fire that wait for what the profile has become; false when none does.
+    /// Whoever repeats a change after a fault does this again: what has fired does not fire twice.
+    pub async fn react(&self, call: &Natural) -> Result<bool, Problem> {
+        let waits = |rule: &CompiledRule| {
+            rule.rule.status == RuleStatus::Active
+                && matches!(rule.rule.on, Trigger::ListSubscription { .. } | Trigger::Profile(_))
+        };
+        if !self.program.compiled.rules.iter().any(waits) {
+            return Ok(false);
+        }
+        self.commit(&EntryKey::profile(call.started_at, &call.key), decide_profile).await
+    }
+
     /// Notes that a visitor was invited; false when there is nothing to note.
     pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<bool, Problem> {
         let key = EntryKey::adjustment(started_at, "invitation");
@@ -67,10 +82,12 @@ impl Desk<'_> {
         decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
     ) -> Result<bool, Problem> {
         let (config, now) = (&self.program.compiled, self.services.clock.now());
-        let commit = Commit::new(&self.program.id, config, self.member, key);
+        // Read with the account, and after the profile was written: what it has become.
+        let commit = Commit { profile: true, ..Commit::new(&self.program.id, config, self.member, key) };
         let decide = |seen: &Seen<'_>| {
             let (seed, out_of_stock) = (seen.seed, seen.out_of_stock);
-            let context = Context { program: config, member: self.member, profile: None, now, seed, out_of_stock };
+            let context =
+                Context { program: config, member: self.member, profile: seen.profile, now, seed, out_of_stock };
             decide(&context, seen.account).ok_or(NothingToDo)
         };
         match self.services.store.commit(&commit, decide).await {

@@ -23,5 +23,6 @@ pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, 
         Ok(())
     })
     .await?;
+    desk.react(call.natural()).await?;
     desk.answer(call, 200, false).await
 }

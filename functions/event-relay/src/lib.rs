@@ -65,6 +65,9 @@ fn messages(record: EventRecord) -> Result<Vec<Outgoing>, String> {
         Some(FactImage::Refund { program, member, receipt, refund, .. }) => {
             vec![FactMessage::refund(program, member, receipt, refund)]
         }
+        Some(FactImage::Interaction { program, member, interaction, packed }) => {
+            vec![FactMessage::interaction(program, member, interaction, &packed)]
+        }
         Some(FactImage::Receipt { program, member, receipt, packed, early }) => {
             let first = FactMessage::receipt(program.clone(), member.clone(), receipt.clone(), &packed);
             let waited = early

@@ -102,6 +102,13 @@ fn receipt(id: &str, member: Option<&str>, bytes: usize) -> Value {
     image
 }
 
+fn interaction(id: &str, member: &str) -> Value {
+    let mut image = receipt(id, Some(member), 10);
+    image["pk"] = json!({ "S": format!("prg_1#n#{id}") });
+    image["sk"] = json!({ "S": "interaction" });
+    image
+}
+
 fn event(records: Vec<Value>) -> Event {
     serde_json::from_value(json!({ "Records": records })).unwrap()
 }
@@ -128,6 +135,7 @@ async fn facts_of_members_become_messages_in_their_order() {
         record(4, "MODIFY", claimed),
         record(5, "REMOVE", json!({})),
         record(6, "INSERT", refund),
+        record(7, "INSERT", interaction("i-1", "m_2")),
     ];
     assert!(relay(&queue, records).await.is_empty());
     let names: Vec<String> = queue
@@ -136,16 +144,18 @@ async fn facts_of_members_become_messages_in_their_order() {
         .map(|message| match message.fact {
             Fact::Receipt { receipt, body } => format!("{} {receipt} {}", message.member, body.is_some()),
             Fact::Refund { receipt, refund } => format!("{} {receipt} {refund}", message.member),
+            Fact::Interaction { interaction, body } => format!("{} {interaction} {}", message.member, body.is_some()),
+            other @ (Fact::Birthday { .. } | Fact::Due { .. }) => panic!("not in the table: {other:?}"),
         })
         .collect();
-    assert_eq!(names, ["m_1 a true", "m_2 b true", "m_2 b f-2", "m_2 b f-1", "m_1 a f-9"]);
+    assert_eq!(names, ["m_1 a true", "m_2 b true", "m_2 b f-2", "m_2 b f-1", "m_1 a f-9", "m_2 i-1 true"]);
     let calls = queue.calls.lock().unwrap();
     let [call] = calls.as_slice() else { panic!("one call is enough") };
     let entries = call["Entries"].as_array().unwrap();
     let of = |name: &str| entries.iter().map(|entry| entry[name].as_str().unwrap()).collect::<Vec<_>>();
-    assert_eq!(of("MessageDeduplicationId"), ["e1-0", "e4-0", "e4-1", "e4-2", "e6-0"]);
+    assert_eq!(of("MessageDeduplicationId"), ["e1-0", "e4-0", "e4-1", "e4-2", "e6-0", "e7-0"]);
     let groups = of("MessageGroupId");
-    assert_eq!((groups[0], groups[1]), (groups[4], groups[2]));
+    assert_eq!((groups[0], groups[1], groups[1]), (groups[4], groups[2], groups[5]));
     assert_ne!(groups[0], groups[1]);
 }
 

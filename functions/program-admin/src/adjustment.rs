@@ -2,6 +2,7 @@
 
 use lambda_http::{Body, Response};
 use tessera_domain::decide::{AdjustmentFault, Context, decide_adjustment, read_adjustment};
+use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Problem, Scope, Services};
@@ -21,12 +22,13 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
 
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::adjustment(call.natural().started_at, &call.natural().key);
-    let commit = Commit::new(&program.id, config, &member, &key);
+    let profile = config.asks_profile(Asked::Tier);
+    let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
     let committed = services.store.commit(&commit, |seen| {
         let context = Context {
             program: config,
             member: &member,
-            profile: None,
+            profile: seen.profile,
             now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

@@ -1,7 +1,7 @@
 //! Facts as they are kept: two that say the same are the same, however their JSON was written.
 
 use jiff::Timestamp;
-use tessera_domain::fact::{Receipt, Refund};
+use tessera_domain::fact::{Interaction, Receipt, Refund};
 
 /// Takes a receipt's time to the millisecond, in which it is stored: a shop whose clock knows more must find its receipt
 /// unchanged when it sends it again.
@@ -12,6 +12,11 @@ pub(crate) fn as_kept(receipt: Receipt) -> Receipt {
 /// As [`as_kept`], for a refund.
 pub(crate) fn refund_as_kept(refund: Refund) -> Refund {
     Refund { occurred_at: to_the_millisecond(refund.occurred_at), ..refund }
+}
+
+/// As [`as_kept`], for an interaction.
+pub(crate) fn interaction_as_kept(interaction: Interaction) -> Interaction {
+    Interaction { occurred_at: to_the_millisecond(interaction.occurred_at), ..interaction }
 }
 
 fn to_the_millisecond(at: Timestamp) -> Timestamp {

@@ -1,10 +1,11 @@
-//! Facts come in: receipts, their refunds, and claims of anonymous receipts. A fact is answered when it is durable; the
+//! Facts come in: receipts, their refunds, claims of anonymous receipts, and interactions. A fact is answered when it is durable; the
 //! stream of the facts table carries it on, there is no second write to forget.
 
 mod answer;
 mod claim;
 mod content;
 mod identity;
+mod interaction;
 mod receipt;
 mod refund;
 mod time;
@@ -14,13 +15,18 @@ use tessera_domain::ids::ReceiptId;
 use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 
-/// Answers `POST /v1/receipts`, `POST /v1/receipts/{id}/refunds` and `POST /v1/receipts/{id}/claim`.
+/// Answers `POST /v1/receipts`, `POST /v1/receipts/{id}/refunds`, `POST /v1/receipts/{id}/claim` and
+/// `POST /v1/interactions`.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
     http::answer(services, request, |call| route(services, call)).await
 }
 
 async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?.require(&[Scope::ReceiptsWrite])?;
+    let scope = match call.route() {
+        "POST /v1/interactions" => Scope::InteractionsWrite,
+        _ => Scope::ReceiptsWrite,
+    };
+    let caller = call.caller(services)?.require(&[scope])?;
     let found = services.programs.get(&caller.program).await?;
     let program = found.ok_or_else(|| Problem::not_found("there is no such program"))?;
     let body = call.json()?;
@@ -28,6 +34,7 @@ async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
         "POST /v1/receipts" => receipt::accept(services, &program, &body).await,
         "POST /v1/receipts/{id}/refunds" => refund::accept(services, &program, &named(&call)?, &body).await,
         "POST /v1/receipts/{id}/claim" => claim::accept(services, &program, &named(&call)?, &body).await,
+        "POST /v1/interactions" => interaction::accept(services, &program, &body).await,
         _ => Err(http::unknown_route(&call)),
     }
 }

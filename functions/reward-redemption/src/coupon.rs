@@ -9,6 +9,7 @@ use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::decide::{Context, CouponFault, Decision, decide_cancel, decide_commit};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::money::Currency;
+use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Caller, Problem, Scope, Services};
@@ -149,12 +150,13 @@ async fn decide(
     let (now, config, codes) = (services.clock.now(), &program.compiled, [coupon.code.clone()]);
     let natural = format!("{}#{}", coupon.code, wanted.name);
     let key = EntryKey::coupon(call.natural().started_at, &natural);
-    let commit = Commit { coupons: &codes, ..Commit::new(&program.id, config, &coupon.member, &key) };
+    let profile = config.asks_profile(Asked::Tier);
+    let commit = Commit { coupons: &codes, profile, ..Commit::new(&program.id, config, &coupon.member, &key) };
     let committed = services.store.commit(&commit, |seen| {
         let context = Context {
             program: config,
             member: &coupon.member,
-            profile: None,
+            profile: seen.profile,
             now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

@@ -4,6 +4,7 @@ use lambda_http::{Body, Response};
 use tessera_domain::decide::{Context, RedemptionFault, decide_redemption};
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Cause;
+use tessera_domain::program::Asked;
 use tessera_lambda::http::Call;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{Commit, CommitError, Committed, EntryKey};
@@ -25,12 +26,13 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
 
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::coupon(call.natural().started_at, &call.natural().key);
-    let commit = Commit::new(&program.id, config, &member, &key);
+    let profile = config.asks_profile(Asked::Tier);
+    let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
     let committed = services.store.commit(&commit, |seen| {
         let context = Context {
             program: config,
             member: &member,
-            profile: None,
+            profile: seen.profile,
             now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

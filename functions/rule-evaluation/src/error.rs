@@ -1,6 +1,6 @@
 //! Why a fact could not be decided.
 
-use tessera_domain::ids::{ProgramId, ReceiptId, RefundId};
+use tessera_domain::ids::{InteractionId, ProgramId, ReceiptId, RefundId};
 use tessera_domain::pack::PackError;
 use tessera_lambda::message::MessageError;
 use tessera_store::StoreError;
@@ -21,6 +21,9 @@ pub enum EvaluationError {
     /// The message names a refund that is not stored.
     #[error("there is no refund {1} of receipt {0}")]
     UnknownRefund(ReceiptId, RefundId),
+    /// The message names an interaction that is not stored.
+    #[error("there is no interaction {0}")]
+    UnknownInteraction(InteractionId),
     /// The message names another member than the one the receipt was given to.
     #[error("receipt {0} is another member's than the message says")]
     OtherMember(ReceiptId),
@@ -34,6 +37,14 @@ pub enum EvaluationError {
         named: ReceiptId,
         /// The receipt that it carries.
         carried: ReceiptId,
+    },
+    /// The message carries another interaction than it names.
+    #[error("the message names interaction {named} and carries interaction {carried}")]
+    OtherInteraction {
+        /// The interaction that the message names.
+        named: InteractionId,
+        /// The interaction that it carries.
+        carried: InteractionId,
     },
     /// A receipt was decided by a version of the program that is not stored.
     #[error("program {program} has no version {version}, which decided a receipt")]

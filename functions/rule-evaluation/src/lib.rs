@@ -3,7 +3,9 @@
 //! A fact that was decided before changes nothing, so a message may come any number of times. What cannot be decided is
 //! logged and left to come again; after a few times it lies in the dead-letter queue.
 
+mod day;
 mod error;
+mod interaction;
 mod receipt;
 mod refund;
 
@@ -35,6 +37,8 @@ enum Outcome {
     Decided,
     /// It had been decided before, and nothing was written.
     DecidedBefore,
+    /// It does nothing, and nothing was written.
+    Nothing,
 }
 
 impl Outcome {
@@ -56,6 +60,12 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
             let receipt = carried(services, &program, receipt, &fact).await?;
             Outcome::of(&receipt::evaluate(services, &active, &member, &receipt).await?)
         }
+        Fact::Interaction { interaction, .. } => {
+            let interaction = interaction::carried(services, &program, interaction, &fact).await?;
+            Outcome::of(&interaction::evaluate(services, &active, &member, &interaction).await?)
+        }
+        Fact::Birthday { day } => day::birthday(services, &active, &member, *day).await?,
+        Fact::Due { day } => day::due(services, &active, &member, *day).await?,
         Fact::Refund { receipt, refund } => refund::evaluate(services, &active, &member, receipt, refund).await?,
     };
     tracing::info!(%program, %member, ?outcome, "a fact was taken");

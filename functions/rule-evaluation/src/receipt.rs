@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
 use tessera_domain::fact::Receipt;
 use tessera_domain::ids::MemberId;
+use tessera_domain::program::Asked;
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey};
 
@@ -18,13 +19,17 @@ pub(crate) async fn evaluate(
     receipt: &Receipt,
 ) -> Result<Committed, EvaluationError> {
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
-    let commit = Commit { coupons: &receipt.coupons, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let commit = Commit {
+        coupons: &receipt.coupons,
+        profile: program.compiled.asks_profile(Asked::Receipt),
+        ..Commit::new(&program.id, &program.compiled, member, &key)
+    };
     let now = services.clock.now();
     let committed = services.store.commit(&commit, |seen| {
         let context = Context {
             program: &program.compiled,
             member,
-            profile: None,
+            profile: seen.profile,
             now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

@@ -8,7 +8,7 @@ use tessera_domain::decide::{Context, Decision, RefundContext, decide_refund};
 use tessera_domain::fact::Refund;
 use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::{Cause, Entry};
-use tessera_domain::program::CompiledProgram;
+use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Seen, StoredReceipt};
 
@@ -75,7 +75,8 @@ async fn attempt(
     let receipt = &stored.receipt;
     let key = EntryKey::refund(receipt.occurred_at, &receipt.id, refund);
     let history = Some((receipt.occurred_at, &receipt.id));
-    let commit = Commit { history, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let profile = program.compiled.asks_profile(Asked::Receipt);
+    let commit = Commit { history, profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
     let case = Case { program: &program.compiled, member, now: services.clock.now(), stored, refund, decided_by };
     let committed = services.store.commit(&commit, |seen| case.decide(seen)).await?;
     Ok(Outcome::of(&committed))
@@ -132,7 +133,7 @@ impl Case<'_> {
         let context = Context {
             program: self.program,
             member: self.member,
-            profile: None,
+            profile: seen.profile,
             now: self.now,
             seed: seen.seed,
             out_of_stock: seen.out_of_stock,

@@ -30,6 +30,11 @@ impl Clock {
         frozen.unwrap_or_else(machine)
     }
 
+    /// True when the clock no longer follows the machine's.
+    pub fn stands_still(&self) -> bool {
+        self.frozen.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Moves the clock, which then stands still.
     ///
     /// # Errors
@@ -60,6 +65,7 @@ mod tests {
         let later: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
         let clock = Clock::new(Some(start));
         assert_eq!(clock.now(), start);
+        assert!(clock.stands_still() && !Clock::default().stands_still());
         assert_eq!(clock.clone().advance(later), Ok(later));
         assert_eq!(clock.now(), later);
         assert_eq!(clock.advance(start), Err(Backwards { now: later }));

@@ -29,8 +29,8 @@ pub enum Handler {
     Queue(Bound<SqsEvent, SqsBatchResponse>),
     /// Takes batches of stream records.
     Stream(Bound<dynamodb::Event, DynamoDbEventResponse>),
-    /// Runs a job.
-    Job(Bound<serde_json::Value, serde_json::Value>),
+    /// Runs a job; its answer is what it did, or why it could not.
+    Job(Bound<serde_json::Value, Result<serde_json::Value, String>>),
 }
 
 impl std::fmt::Debug for Handler {

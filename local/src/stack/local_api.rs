@@ -1,6 +1,5 @@
 //! `/_local/*`: what only the local stack has. It needs no credentials; it listens on loopback.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,26 +11,22 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_store::Store;
 
-use super::clock::Clock;
-use super::handler::{self, Handler};
+use super::clock::{Backwards, Clock};
 use super::problem::Problem;
+use super::schedules::Schedules;
 use super::settle::Settler;
-use super::template::Schedule;
 use super::wire::Exchange;
 use crate::verify::verify;
 
 /// How long a caller waits for the stack to settle.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How long a job may run: as long as Lambda lets any function.
-const JOB_LIMIT: Duration = Duration::from_mins(15);
 
 /// What the endpoints act on.
 pub(super) struct Local {
     pub clock: Clock,
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
-    pub schedules: Vec<Schedule>,
-    pub functions: HashMap<String, Handler>,
+    pub schedules: Arc<Schedules>,
     /// The tables as an operator sees them; none where the template is not Tessera's.
     pub store: Option<Store>,
 }
@@ -41,7 +36,7 @@ impl Local {
     pub async fn answer(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
         match (method.as_str(), path) {
             ("GET", "clock") => Ok(answer(&json!({ "now": self.clock.now() }))),
-            ("POST", "clock") => self.set_clock(body).map(|value| answer(&value)),
+            ("POST", "clock") => self.set_clock(body).await.map(|value| answer(&value)),
             ("POST", "settle") => self.settle().await.map(|value| answer(&value)),
             ("GET", "verify") => self.verify().await.map(|value| answer(&value)),
             ("GET", "capacity") => Ok(answer(&self.exchange.meter.json())),
@@ -57,7 +52,9 @@ impl Local {
         }
     }
 
-    fn set_clock(&self, body: &Bytes) -> Result<Value, Problem> {
+    /// Moves time. What had fallen due before is done before, at the time that was; what falls due by moving is done when
+    /// this answers.
+    async fn set_clock(&self, body: &Bytes) -> Result<Value, Problem> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Set {
@@ -65,15 +62,27 @@ impl Local {
         }
         let set: Set = serde_json::from_slice(body)
             .map_err(|error| Problem::malformed(format!("expected {{\"now\": \"2026-03-01T09:00:00Z\"}}: {error}")))?;
-        let now = self.clock.advance(set.now).map_err(|backwards| {
+        let backwards = |backwards: Backwards| {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             Problem::new(status, "clock_backwards", "Time moves forward", backwards.to_string())
-        })?;
+        };
+        if set.now < self.clock.now() {
+            return Err(backwards(Backwards { now: self.clock.now() }));
+        }
+        if self.clock.stands_still() && self.schedules.run_due().await {
+            self.settle().await?;
+        }
+        let now = self.clock.advance(set.now).map_err(backwards)?;
+        self.schedules.run_due().await;
         Ok(json!({ "now": now }))
     }
 
     async fn settle(&self) -> Result<Value, Problem> {
-        match tokio::time::timeout(PATIENCE, self.settler.settle()).await {
+        let settled = async {
+            self.schedules.idle().await;
+            self.settler.settle().await
+        };
+        match tokio::time::timeout(PATIENCE, settled).await {
             Ok(Ok(dead_letters)) => Ok(json!({ "settled": true, "dead_letters": dead_letters })),
             Ok(Err(error)) => {
                 tracing::error!(%error, "cannot tell whether the stack is settled");
@@ -99,22 +108,12 @@ impl Local {
     }
 
     async fn run(&self, name: &str, body: &Bytes) -> Result<Value, Problem> {
-        let schedule = self
-            .schedules
-            .iter()
-            .find(|schedule| schedule.name == name)
-            .ok_or_else(|| Problem::not_found(format!("the template has no job {name}")))?;
-        let Some(Handler::Job(function)) = self.functions.get(&schedule.function) else {
-            return Err(Problem::internal());
-        };
-        let input = match (body.is_empty(), &schedule.input) {
-            (false, _) => serde_json::from_slice(body),
-            (true, Some(input)) => serde_json::from_str(input),
-            (true, None) => Ok(json!({})),
-        };
-        let input = input.map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
-        handler::call(function, input, JOB_LIMIT).await.map_err(|error| {
-            tracing::error!(job = name, %error, "the job failed");
+        let input = if body.is_empty() { None } else { Some(serde_json::from_slice(body)) };
+        let input = input.transpose().map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
+        let ran = self.schedules.run(name, input).await;
+        let ran = ran.ok_or_else(|| Problem::not_found(format!("the template has no job {name}")))?;
+        ran.map_err(|error| {
+            tracing::error!(job = name, error = format!("{error:#}"), "the job failed");
             Problem::internal()
         })
     }

@@ -23,6 +23,7 @@ mod pollers;
 mod problem;
 mod queues;
 mod routes;
+mod schedules;
 mod settle;
 mod streams;
 pub mod template;
@@ -51,6 +52,7 @@ use activity::Activity;
 use checkpoint::Checkpoints;
 use engines::{Engines, listen, stopped, url};
 use gateway::Gateway;
+use schedules::Schedules;
 use settle::Settler;
 use streams::Position;
 use template::Template;
@@ -151,12 +153,12 @@ impl Stack {
             positions: positions.collect(),
             exchange: Arc::clone(&exchange),
         });
+        let schedules = Arc::new(Schedules::new(&template.schedules, &functions, clock.clone()));
         let local = local_api::Local {
             clock: clock.clone(),
             settler: Arc::clone(&settler),
             exchange: Arc::clone(&exchange),
-            schedules: template.schedules.clone(),
-            functions: functions.clone(),
+            schedules: Arc::clone(&schedules),
             store: store(&template, &Wire::new("operator", None, &exchange), &engines),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local)?;
@@ -184,6 +186,7 @@ impl Stack {
             _lock: lock,
         };
         stack.feed(&functions, &checkpoints, &stopping).await?;
+        stack.tasks.lock().await.spawn(schedules.watch(stopping));
         Ok(stack)
     }
 

@@ -155,6 +155,11 @@ impl Both {
         self.redeemable.plus(self.qualifying)
     }
 
+    /// As [`Both::is_zero`], where a reference is at hand.
+    pub(crate) const fn is_zero_ref(&self) -> bool {
+        self.is_zero()
+    }
+
     /// True when there is nothing of either kind.
     pub const fn is_zero(self) -> bool {
         self.redeemable.is_zero() && self.qualifying.is_zero()

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod cursor;
 pub mod http;
+pub mod job;
 mod member;
 pub mod message;
 pub mod problem;

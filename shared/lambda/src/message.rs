@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tessera_domain::ids::{MemberId, ProgramId, ReceiptId, RefundId};
+use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
+use tessera_domain::time::Day;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -43,6 +44,24 @@ pub enum Fact {
         receipt: ReceiptId,
         /// Its identifier.
         refund: RefundId,
+    },
+    /// An interaction.
+    Interaction {
+        /// Its identifier.
+        interaction: InteractionId,
+        /// The packed interaction, in base64; absent when it is to be read from the table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+    },
+    /// A local day on which rules for the member's birthday may come due.
+    Birthday {
+        /// The day, counted from 1 January 1970.
+        day: Day,
+    },
+    /// A local day by which something may have come due: a lapse, the review of a tier.
+    Due {
+        /// The day, counted from 1 January 1970.
+        day: Day,
     },
 }
 
@@ -96,8 +115,17 @@ impl BacktestMessage {
 impl FactMessage {
     /// A message about a receipt.
     pub fn receipt(program: ProgramId, member: MemberId, receipt: ReceiptId, packed: &[u8]) -> Self {
-        let body = (packed.len() <= MOST_CARRIED).then(|| STANDARD.encode(packed));
-        Self { version: VERSION, program, member, fact: Fact::Receipt { receipt, body } }
+        Self { version: VERSION, program, member, fact: Fact::Receipt { receipt, body: carried(packed) } }
+    }
+
+    /// A message about an interaction.
+    pub fn interaction(program: ProgramId, member: MemberId, interaction: InteractionId, packed: &[u8]) -> Self {
+        Self { version: VERSION, program, member, fact: Fact::Interaction { interaction, body: carried(packed) } }
+    }
+
+    /// A message about a birthday, or what else came due on a day.
+    pub const fn of_day(program: ProgramId, member: MemberId, fact: Fact) -> Self {
+        Self { version: VERSION, program, member, fact }
     }
 
     /// A message about a refund.
@@ -131,14 +159,21 @@ impl FactMessage {
     }
 }
 
+/// A packed fact as a message carries it; `None` when it is too long for that.
+fn carried(packed: &[u8]) -> Option<String> {
+    (packed.len() <= MOST_CARRIED).then(|| STANDARD.encode(packed))
+}
+
 impl Fact {
-    /// The packed receipt, where the message carries it.
+    /// The packed receipt or interaction, where the message carries it.
     ///
     /// # Errors
     /// When it is not base64.
     pub fn packed(&self) -> Result<Option<Vec<u8>>, MessageError> {
         match self {
-            Self::Receipt { body: Some(body), .. } => STANDARD.decode(body).map(Some).map_err(|_| MessageError::Body),
+            Self::Receipt { body: Some(body), .. } | Self::Interaction { body: Some(body), .. } => {
+                STANDARD.decode(body).map(Some).map_err(|_| MessageError::Body)
+            }
             _ => Ok(None),
         }
     }
@@ -163,6 +198,16 @@ mod tests {
         let later = message.to_text().replace("\"version\":1", "\"version\":2");
         assert!(matches!(FactMessage::parse(&later), Err(MessageError::Version(2))));
         assert!(matches!(FactMessage::parse("{\"type\":\"wish\"}"), Err(MessageError::Unknown(_))));
+        let opened = InteractionId::new("i").unwrap();
+        let opened = FactMessage::interaction(program.clone(), member.clone(), opened, b"packed");
+        let read = FactMessage::parse(&opened.to_text()).unwrap();
+        assert_eq!((read.fact.packed().unwrap().unwrap(), &read), (b"packed".to_vec(), &opened));
+        let day = Day::from_date(jiff::civil::date(2026, 3, 10));
+        for fact in [Fact::Birthday { day }, Fact::Due { day }] {
+            let message = FactMessage::of_day(program.clone(), member.clone(), fact);
+            assert_eq!(FactMessage::parse(&message.to_text()).unwrap(), message);
+            assert_eq!(message.group(), opened.group());
+        }
         let refund = FactMessage::refund(program, member, id("r"), RefundId::new("f").unwrap());
         assert_eq!(refund.group(), message.group());
         assert_eq!(refund.group().len(), 43);

@@ -102,6 +102,24 @@ where
     .await
 }
 
+/// Serves a schedule.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn job<F, Fut>(run: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, Value) -> Fut,
+    Fut: Future<Output = Result<Value, String>> + Send,
+{
+    let services = services().await?;
+    let run = &run;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let ran = Box::pin(run(Arc::clone(&services), event.payload));
+        async move { trace::within(event.context.xray_trace_id, ran).await.map_err(Error::from) }
+    }))
+    .await
+}
+
 /// Serves the gateway's question who calls.
 ///
 /// # Errors

@@ -40,6 +40,14 @@ pub(crate) mod name {
     pub const ISSUED: &str = "issued";
     /// On a profile: the guards that lead to it.
     pub const GUARDS: &str = "g";
+    /// On an account: where it stands in the index of what comes due.
+    pub const DUE_IN: &str = "dp";
+    /// On an account: the day on which something comes due.
+    pub const DUE_ON: &str = "dd";
+    /// On a profile: where it stands in the index of birthdays.
+    pub const BORN: &str = "bp";
+    /// On the mark of a job: the last local day that was served.
+    pub const SERVED: &str = "served";
     /// When DynamoDB may delete the item; seconds.
     pub const TTL: &str = "ttl";
 }

@@ -2,7 +2,8 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 use jiff::Timestamp;
-use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RefundId, RewardId};
+use tessera_domain::ids::{CouponCode, InteractionId, MemberId, ProgramId, ReceiptId, RefundId, RewardId};
+use tessera_domain::time::Day;
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,10 @@ impl Key {
 
 /// The sort key of an account.
 pub(crate) const ACCOUNT: &str = "account";
+/// The sort key of a profile.
+pub(crate) const PROFILE: &str = "profile";
+/// What all sort keys of guards of what counts only once begin with.
+pub(crate) const MARKS: &str = "o#";
 /// What all entries' sort keys begin with.
 pub(crate) const ENTRIES: &str = "e#";
 /// What all coupons' sort keys under a member begin with.
@@ -29,6 +34,12 @@ pub(crate) const REFUNDS: &str = "f#";
 pub(crate) const API_KEYS: &str = "key#";
 /// The sort key of a receipt, or of the marker that waits for it.
 pub(crate) const RECEIPT: &str = "receipt";
+/// The sort key of an interaction.
+pub(crate) const INTERACTION: &str = "interaction";
+/// The partition of the list of all programs: no program's, because it is what leads to them.
+pub(crate) const PROGRAMS: &str = "#programs";
+/// Over how many partitions of the index `due` the members of a program are spread.
+pub(crate) const DUE_SHARDS: u32 = 8;
 
 /// Makes a text safe inside a key: `#` separates, `%` escapes.
 pub(crate) fn escape(text: &str) -> String {
@@ -68,7 +79,7 @@ pub(crate) fn account(program: &ProgramId, member: &MemberId) -> Key {
 }
 
 pub(crate) fn profile(program: &ProgramId, member: &MemberId) -> Key {
-    Key::new(member_partition(program, member), "profile")
+    Key::new(member_partition(program, member), PROFILE)
 }
 
 pub(crate) fn entry(program: &ProgramId, member: &MemberId, sort: &str) -> Key {
@@ -84,9 +95,24 @@ pub(crate) fn refund_entry(receipt_at: Timestamp, receipt: &ReceiptId, refund: &
     format!("{}F#{}#", receipt_entry(receipt_at, receipt), escape(refund.as_str()))
 }
 
-/// The sort key of an entry of another kind: `N` enrolment, `C` coupon, `A` adjustment.
+/// The sort key of an entry of another kind: `N` enrolment, `C` coupon, `A` adjustment, `I` interaction, `P` profile.
 pub(crate) fn other_entry(at: Timestamp, kind: char, natural: &str) -> String {
     format!("{ENTRIES}{}#{kind}#{}#", time(at), escape(natural))
+}
+
+/// The sort key of an entry for a local day: `B` birthday, `D` what came due. It stands where that day begins in UTC.
+pub(crate) fn day_entry(day: Day, kind: char) -> String {
+    format!("{ENTRIES}{day}T00:00:00.000Z#{kind}#{day}#")
+}
+
+/// The sort key of what the rules for the `place`-th change of tier after an entry did, from 1.
+pub(crate) fn tier_change_entry(entry: &str, place: usize) -> String {
+    format!("{entry}T#{place}#")
+}
+
+/// The guard of what counts only once for a member.
+pub(crate) fn mark(program: &ProgramId, member: &MemberId, hash: &str) -> Key {
+    Key::new(member_partition(program, member), format!("{MARKS}{hash}"))
 }
 
 pub(crate) fn coupon(program: &ProgramId, member: &MemberId, issued_at: Timestamp, code: &CouponCode) -> Key {
@@ -129,6 +155,48 @@ pub(crate) fn refund(program: &ProgramId, receipt: &ReceiptId, refund: &RefundId
 /// The refund of a sort key that [`refund`] made.
 pub(crate) fn parse_refund(sk: &str) -> Option<RefundId> {
     RefundId::new(unescape(sk.strip_prefix(REFUNDS)?)).ok()
+}
+
+pub(crate) fn interaction(program: &ProgramId, interaction: &InteractionId) -> Key {
+    Key::new(format!("{}#n#{}", escape(program.as_str()), escape(interaction.as_str())), INTERACTION)
+}
+
+/// The program and interaction of a partition that [`interaction`] made.
+pub(crate) fn parse_interaction_partition(pk: &str) -> Option<(ProgramId, InteractionId)> {
+    let (program, interaction) = parse(pk, "n")?;
+    Some((ProgramId::new(program).ok()?, InteractionId::new(interaction).ok()?))
+}
+
+/// The partition of the index of birthdays: everyone of a program who was born on a day of any year.
+pub(crate) fn birthdays(program: &ProgramId, month: i8, day: i8) -> String {
+    format!("{}#b#{month:02}-{day:02}", escape(program.as_str()))
+}
+
+/// A partition of the index of what comes due.
+pub(crate) fn due(program: &ProgramId, shard: u32) -> String {
+    format!("{}#d#{shard}", escape(program.as_str()))
+}
+
+/// The partition of the index `due` that a member stands in: any spread does, as long as it stays.
+pub(crate) fn due_shard(member: &MemberId) -> u32 {
+    let hash =
+        member.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash % DUE_SHARDS
+}
+
+/// A program in the list of all.
+pub(crate) fn listed(program: &ProgramId) -> Key {
+    Key::new(PROGRAMS.to_owned(), escape(program.as_str()))
+}
+
+/// The program of a sort key that [`listed`] made.
+pub(crate) fn parse_listed(sk: &str) -> Option<ProgramId> {
+    ProgramId::new(unescape(sk)).ok()
+}
+
+/// How far a job has come with a program.
+pub(crate) fn job(program: &ProgramId, job: &str) -> Key {
+    Key::new(escape(program.as_str()), format!("job#{}", escape(job)))
 }
 
 pub(crate) fn head(program: &ProgramId) -> Key {
@@ -202,6 +270,7 @@ mod tests {
         let (receipt_id, refund_id) = (ReceiptId::new(a).unwrap(), RefundId::new(b).unwrap());
         let of_b = ReceiptId::new(b).unwrap();
         let reward = RewardId::new(a).unwrap();
+        let day = Day::of(at, &jiff::tz::TimeZone::UTC).plus_days(u32::try_from(minute).unwrap());
         let keys: Vec<(String, Key)> = vec![
             (format!("account {a:?}"), account(&p, &member)),
             (format!("profile {a:?}"), profile(&p, &member)),
@@ -209,6 +278,26 @@ mod tests {
             (format!("entry F {a:?} {b:?} {minute}"), entry(&p, &member, &refund_entry(at, &of_b, &refund_id))),
             (format!("entry C {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'C', b))),
             (format!("entry A {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'A', b))),
+            (format!("entry I {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'I', b))),
+            (format!("entry P {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'P', b))),
+            (format!("entry B {a:?} {day}"), entry(&p, &member, &day_entry(day, 'B'))),
+            (format!("entry D {a:?} {day}"), entry(&p, &member, &day_entry(day, 'D'))),
+            (
+                format!("entry RT1 {a:?} {b:?} {minute}"),
+                entry(&p, &member, &tier_change_entry(&receipt_entry(at, &of_b), 1)),
+            ),
+            (
+                format!("entry RT2 {a:?} {b:?} {minute}"),
+                entry(&p, &member, &tier_change_entry(&receipt_entry(at, &of_b), 2)),
+            ),
+            (format!("entry FT1 {a:?} {b:?} {minute}"), {
+                let refund = refund_entry(at, &of_b, &refund_id);
+                entry(&p, &member, &tier_change_entry(&refund, 1))
+            }),
+            (format!("entry IT1 {a:?} {b:?} {minute}"), {
+                entry(&p, &member, &tier_change_entry(&other_entry(at, 'I', b), 1))
+            }),
+            (format!("mark {a:?} {b:?}"), mark(&p, &member, &escape(b))),
             (format!("coupon {a:?} {b:?} {minute}"), coupon(&p, &member, at, &code)),
             (format!("code {b:?}"), coupon_guard(&p, &code)),
             (format!("id {a:?}"), identity_guard(&p, "id", a)),
@@ -217,6 +306,9 @@ mod tests {
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
             (format!("receipt {a:?}"), receipt(&p, &receipt_id)),
             (format!("refund {a:?} {b:?}"), refund(&p, &receipt_id, &refund_id)),
+            (format!("interaction {a:?}"), interaction(&p, &InteractionId::new(a).unwrap())),
+            ("listed".to_owned(), listed(&p)),
+            (format!("job {a:?}"), job(&p, a)),
             ("head".to_owned(), head(&p)),
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
@@ -257,8 +349,13 @@ mod tests {
             prop_assert_eq!(parse_member_partition(&partition), Some((program.clone(), member)));
             let of_receipt = ReceiptId::new(id.clone()).unwrap();
             let key = refund(&program, &of_receipt, &RefundId::new(id.clone()).unwrap());
-            prop_assert_eq!(parse_receipt_partition(&key.pk), Some((program, of_receipt)));
-            prop_assert_eq!(parse_refund(&key.sk), Some(RefundId::new(id).unwrap()));
+            prop_assert_eq!(parse_receipt_partition(&key.pk), Some((program.clone(), of_receipt)));
+            prop_assert_eq!(parse_refund(&key.sk), Some(RefundId::new(id.clone()).unwrap()));
+            let of_interaction = InteractionId::new(id).unwrap();
+            let key = interaction(&program, &of_interaction);
+            prop_assert_eq!(parse_receipt_partition(&key.pk), None);
+            prop_assert_eq!(parse_interaction_partition(&key.pk), Some((program.clone(), of_interaction)));
+            prop_assert_eq!(parse_listed(&listed(&program).sk), Some(program));
         }
 
         #[test]
@@ -266,6 +363,23 @@ mod tests {
             let text = |ms| time(Timestamp::from_millisecond(ms).unwrap());
             prop_assert_eq!(a.cmp(&b), text(a).cmp(&text(b)));
         }
+    }
+
+    #[test]
+    fn members_are_spread_over_what_comes_due() {
+        let shards = (0..1_000).map(|number| due_shard(&MemberId::new(format!("m_{number}")).unwrap()));
+        let mut counts = [0; DUE_SHARDS as usize];
+        shards.for_each(|shard| counts[shard as usize] += 1);
+        assert!(counts.iter().all(|count| (60..200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn days_sort_among_the_moments() {
+        let day = Day::from_date(jiff::civil::date(2026, 3, 10));
+        let entry = day_entry(day, 'B');
+        assert_eq!(entry, "e#2026-03-10T00:00:00.000Z#B#2026-03-10#");
+        let at = |text: &str| other_entry(text.parse().unwrap(), 'I', "1");
+        assert!(at("2026-03-09T23:59:59Z") < entry && entry < at("2026-03-10T00:00:01Z"));
     }
 
     #[test]

@@ -12,7 +12,9 @@ mod error;
 mod facts;
 mod hashes;
 mod idempotency;
+mod indexes;
 mod items;
+mod jobs;
 mod keys;
 mod members;
 mod programs;
@@ -27,8 +29,11 @@ pub use backtests::{BacktestStatus, BacktestWish, StoredBacktest};
 pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
 pub use coupons::CouponError;
 pub use error::StoreError;
-pub use facts::{Claim, FactImage, PutReceipt, PutRefund, StoredReceipt, StoredRefund};
+pub use facts::{
+    Claim, FactImage, PutInteraction, PutReceipt, PutRefund, StoredInteraction, StoredReceipt, StoredRefund,
+};
 pub use idempotency::{Begin, StoredAnswer};
+pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, NewApiKey, NewProgram, ProgramCache, PutProgramError,
@@ -44,7 +49,7 @@ pub use secrets::SecretsKey;
 pub struct Tables {
     /// Accounts, profiles, entries, coupons, guards, stocks.
     pub members: String,
-    /// Receipts and refunds, as they came.
+    /// Receipts, refunds and interactions, as they came.
     pub facts: String,
     /// Configuration, keys, idempotency.
     pub programs: String,

@@ -128,6 +128,23 @@ pub struct Receipt {
     referral_code: Option<String>,
 }
 
+/// Something that a member did: a named event, an opened e-mail, a followed link.
+#[derive(ToSchema)]
+pub struct Interaction {
+    /// As the sender numbered it: the same interaction can be sent any number of times.
+    id: String,
+    /// When it happened, with offset.
+    #[schema(format = DateTime)]
+    occurred_at: String,
+    /// Who did it; someone unknown becomes a visitor.
+    member: MemberReference,
+    /// What it is called. `email_opened` and `email_clicked` are the e-mails' own.
+    name: String,
+    /// What is known of it by name: a text, a number, true or false, or a list of texts. An e-mail needs `message` and
+    /// may have `campaign_category`, `device`, `link`, `link_category` and `machine_open`.
+    properties: Option<BTreeMap<String, Value>>,
+}
+
 /// A line of a receipt.
 #[derive(ToSchema)]
 pub struct ReceiptLine {

@@ -15,7 +15,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("Program", "The configuration: one document, or its parts."),
     ("Access", "API keys, the storefront secret, this description."),
     ("Members", "Who takes part, and what they have."),
-    ("Facts", "What shops report: receipts and refunds."),
+    ("Facts", "What shops report: receipts, refunds and interactions."),
     ("Coupons", "Redeemed rewards."),
 ];
 
@@ -222,6 +222,13 @@ fn facts() -> Vec<Route> {
             .takes::<b::Claim>()
             .gives::<a::Accepted>(202, "It is theirs now.")
             .gives::<a::Accepted>(200, "It was theirs already."),
+        route(Post, "/v1/interactions", "sendInteraction", "Reports what a member did", Auth::Scopes(&["interactions:write"]))
+            .details("Stored when answered. The same interaction can be sent any number of times; other content under its id is refused.")
+            .takes::<b::Interaction>()
+            .gives::<a::Accepted>(202, "Stored now.")
+            .gives::<a::Accepted>(200, "Stored before, with the same content."),
+        route(Get, "/v1/interactions/{id}", "getInteraction", "Reads what became of an interaction", Auth::Scopes(&["interactions:write", "members:read", "support"]))
+            .gives::<view::InteractionView>(200, "The interaction and its decision."),
         route(Post, "/v1/receipts/preview", "previewReceipt", "What a basket would earn now", Auth::Scopes(&["receipts:write", "members:read"]))
             .details("Nothing is stored.")
             .takes::<b::Receipt>()

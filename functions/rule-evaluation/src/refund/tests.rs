@@ -82,6 +82,8 @@ impl Story {
         let coupons: [Coupon; 0] = [];
         let seen = Seen {
             account: &self.account,
+            profile: None,
+            marked: false,
             seed: Seed([0; 32]),
             out_of_stock: &stock,
             coupons: &coupons,

@@ -155,6 +155,8 @@ pub struct Schedule {
     pub name: String,
     /// The function called.
     pub function: String,
+    /// How often, for `rate(…)`; a schedule of another kind runs by hand alone.
+    pub every: Option<Duration>,
     /// What it is called with, as JSON.
     pub input: Option<String>,
 }

@@ -63,6 +63,7 @@ fn event_sources_with_their_settings() {
     assert_eq!(stream.failures.as_deref(), Some("tessera-Lost"));
     assert_eq!(stream.filters.len(), 1);
     assert_eq!((template.schedules[0].name.as_str(), template.schedules[0].function.as_str()), ("nightly", "nightly"));
+    assert_eq!(template.schedules[0].every, Some(Duration::from_mins(15)));
 }
 
 #[test]

@@ -81,12 +81,30 @@ pub(super) fn read(
             "Schedule" | "ScheduleV2" => template.schedules.push(Schedule {
                 name: own.get("Name").and_then(scalar).unwrap_or_else(|| name.clone()),
                 function: function.to_owned(),
+                every: rate(&required(&own, if kind == "Schedule" { "Schedule" } else { "ScheduleExpression" })?)
+                    .with_context(|| name.clone())?,
                 input: own.get("Input").and_then(scalar),
             }),
             other => bail!("the local stack does not know the trigger {other} of {name}"),
         }
     }
     Ok(())
+}
+
+/// The period of `rate(15 minutes)`; none for a schedule of another kind.
+fn rate(expression: &str) -> Result<Option<Duration>> {
+    let Some(inside) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) else {
+        return Ok(None);
+    };
+    let (number, unit) = inside.split_once(' ').ok_or_else(|| anyhow!("{expression} has no unit"))?;
+    let number: u64 = number.parse().with_context(|| expression.to_owned())?;
+    let minutes = match unit.trim_end_matches('s') {
+        "minute" => 1,
+        "hour" => 60,
+        "day" => 24 * 60,
+        other => bail!("{expression}: {other} is no unit of a rate"),
+    };
+    Ok(Some(Duration::from_secs(number.saturating_mul(minutes * 60))))
 }
 
 struct Source<'a> {

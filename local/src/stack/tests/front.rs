@@ -102,6 +102,46 @@ async fn clock_capacity_settle_and_jobs() {
 }
 
 #[tokio::test]
+async fn schedules_run_when_the_clock_passes_them() {
+    let clock = Some("2026-03-01T09:00:00Z".parse().unwrap());
+    let (stack, witness) = start(StackOptions { clock, ..StackOptions::default() }).await;
+    let client = reqwest::Client::new();
+    let set = async |now: &str| {
+        let answer = client.post(format!("{}/_local/clock", stack.url())).json(&json!({ "now": now })).send().await;
+        assert_eq!(answer.unwrap().status(), 200);
+        witness.lock().nights.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (start, quarter, year) = ("2026-03-01T09:00:00Z", "2026-03-01T09:15:00Z", "2027-03-01T09:00:00Z");
+    // What would have run by then runs at the time that was; five minutes later nothing is due.
+    assert_eq!(set("2026-03-01T09:05:00Z").await, [start]);
+    assert_eq!(set(quarter).await, [start, quarter]);
+    // However far the clock jumps, it runs once.
+    assert_eq!(set(year).await, [start, quarter, year]);
+    // A job that failed is due still.
+    witness.lock().night_fail = 1;
+    assert_eq!(set("2027-03-01T10:00:00Z").await.len(), 3);
+    assert_eq!(set("2027-03-01T10:01:00Z").await.len(), 4);
+    let job = client.post(format!("{}/_local/jobs/nightly", stack.url()));
+    witness.lock().night_fail = 1;
+    problem(job.try_clone().unwrap().send().await.unwrap(), 500, "internal").await;
+    assert_eq!(job.send().await.unwrap().status(), 200);
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn schedules_run_by_the_machines_clock() {
+    let (stack, witness) = start(StackOptions::default()).await;
+    for _ in 0..200 {
+        if !witness.lock().nights.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!(witness.lock().nights.len(), 1);
+    stack.shutdown().await;
+}
+
+#[tokio::test]
 async fn starting_and_settling_take_no_time() {
     let begin = std::time::Instant::now();
     let (stack, _) = start(StackOptions::default()).await;

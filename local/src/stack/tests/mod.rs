@@ -42,6 +42,10 @@ pub(super) struct Seen {
     pub relay_fail: HashMap<String, u32>,
     /// Keys that make the relay panic.
     pub relay_panic: Vec<String>,
+    /// When the job ran, by the stack's clock.
+    pub nights: Vec<jiff::Timestamp>,
+    /// How often the job fails before it runs.
+    pub night_fail: u32,
     /// How often the authorizer was asked.
     pub asked: u32,
 }
@@ -70,7 +74,20 @@ impl Witness {
                 let own = own.clone();
                 async move { evaluate(&own, event) }.boxed()
             })),
-            "nightly" => Handler::Job(Arc::new(|input| async move { json!({ "ran": input }) }.boxed())),
+            "nightly" => {
+                let clock = setting.clock.clone();
+                Handler::Job(Arc::new(move |input| {
+                    let mut seen = own.lock();
+                    let ran = if seen.night_fail > 0 {
+                        seen.night_fail -= 1;
+                        Err("asked to".to_owned())
+                    } else {
+                        seen.nights.push(clock.now());
+                        Ok(json!({ "ran": input }))
+                    };
+                    async move { ran }.boxed()
+                }))
+            }
             other => anyhow::bail!("no handler for {other}"),
         })
     }

@@ -51,17 +51,15 @@ impl Counter {
 
     /// How many firings were due so far, granted or lost.
     pub fn due(&self) -> u64 {
-        self.runs.iter().map(|run| run.count).sum()
+        self.runs.iter().map(Run::due).sum()
     }
 
     /// Remembers firings.
     pub fn push(&mut self, run: Run) {
-        if run.count == 0 {
-            return;
-        }
-        match self.runs.last_mut() {
-            Some(last) if last.joins(&run) => last.count = last.count.saturating_add(run.count),
-            _ => self.runs.push(run),
+        let is_nothing = run.due() == 0;
+        let joined = self.runs.last_mut().is_some_and(|last| last.join(&run));
+        if !is_nothing && !joined {
+            self.runs.push(run);
         }
     }
 
@@ -72,9 +70,9 @@ impl Counter {
         while left > 0 {
             let Some(last) = self.runs.last_mut() else { break };
             let part = last.split_off(left);
-            left -= part.count;
+            left -= part.due();
             popped.push(part);
-            if last.count == 0 {
+            if last.due() == 0 {
                 self.runs.pop();
             }
         }
@@ -83,17 +81,17 @@ impl Counter {
 
     /// Takes back the firings of a day beyond the first `kept`; the latest first.
     pub fn pop_of_day(&mut self, day: Day, kept: u64) -> Vec<Run> {
-        let standing: u64 = self.runs.iter().filter(|run| run.day == Some(day)).map(|run| run.count).sum();
+        let standing: u64 = self.runs.iter().filter(|run| run.day == Some(day)).map(Run::due).sum();
         let mut left = standing.saturating_sub(kept);
         let mut popped = Vec::new();
         for run in self.runs.iter_mut().rev().filter(|run| run.day == Some(day)) {
             let part = run.split_off(left);
-            left -= part.count;
-            if part.count > 0 {
+            left -= part.due();
+            if part.due() > 0 {
                 popped.push(part);
             }
         }
-        self.runs.retain(|run| run.count > 0);
+        self.runs.retain(|run| run.due() > 0);
         popped
     }
 
@@ -115,20 +113,38 @@ impl Counter {
     pub fn prune(&mut self, day: Day, frame: Option<Frame>) {
         let oldest = day.offset(-KEPT);
         self.uses.prune(oldest);
-        if let Some(Frame::Rolling(length)) = frame {
+        if let Some(Frame::Rolling(_)) = frame {
             // A window's firings go with its days.
-            let first = day.offset(-i32::try_from(length.saturating_mul(2)).unwrap_or(i32::MAX));
+            let first = day.offset(-WINDOW_DAYS);
             self.days.retain(|(day, counted)| *day >= first && *counted != 0);
             self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
             return;
         }
-        let old = |run: &Run| run.day.is_some_and(|fired| fired < oldest);
-        if self.runs.iter().any(old) {
-            for run in std::mem::take(&mut self.runs) {
-                let day = run.day.filter(|_| !old(&run));
-                self.push(Run { day, ..run });
+        self.forget_days(oldest);
+    }
+
+    /// Firings of days before the oldest are told together, whatever their order: no refund asks for them.
+    fn forget_days(&mut self, oldest: Day) {
+        let is_old = |run: &Run| run.day.is_some_and(|fired| fired < oldest);
+        if !self.runs.iter().any(is_old) {
+            return;
+        }
+        let mut old: Vec<Run> = Vec::new();
+        let mut kept: Vec<Run> = Vec::new();
+        for run in std::mem::take(&mut self.runs) {
+            if run.day.is_some() && !is_old(&run) {
+                kept.push(run);
+                continue;
+            }
+            match old.iter_mut().find(|other| other.each == run.each) {
+                Some(same) => {
+                    same.count = same.count.saturating_add(run.count);
+                    same.lost = same.lost.saturating_add(run.lost);
+                }
+                None => old.push(Run { day: None, coupons: Vec::new(), ..run }),
             }
         }
+        self.runs = old.into_iter().chain(kept).collect();
     }
 
     /// True when there is nothing to remember.
@@ -139,6 +155,8 @@ impl Counter {
 
 /// For how many days closed periods and the days of firings are remembered.
 const KEPT: i32 = 400;
+/// For how many days the sums of windows that roll are remembered: as long as the longest window.
+const WINDOW_DAYS: i32 = 366;
 
 #[cfg(test)]
 mod tests {
@@ -179,7 +197,7 @@ mod tests {
         let mut counter = Counter { sum: 5, total: 9, opened: Some(day(0)), ..Counter::new(7) };
         counter.push(Run { day: Some(day(1)), coupons: vec![CouponCode::new("A").unwrap()], ..run(1, 10) });
         counter.push(Run { day: Some(day(2)), ..run(1, 10) });
-        counter.push(Run { lost: true, ..run(4, 0) });
+        counter.push(Run { lost: 4, ..run(0, 0) });
         counter.add_to_day(day(3), 450);
         counter.marks.push((1, 2));
         let packed = crate::pack::pack(&counter).unwrap();

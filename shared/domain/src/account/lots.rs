@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
-use crate::pack::{fold_rows, unfold_rows};
+use crate::pack::rows;
 use crate::points::Points;
 use crate::program::Expiry;
 use crate::time::Day;
@@ -78,16 +77,14 @@ impl Serialize for Lots {
             let life = lot.key.1.map_or(i64::MIN, |last| i64::from(last.days_since(from)));
             [i64::from(from.number()), life, lot.points.get()]
         });
-        fold_rows(rows).serialize(serializer)
+        rows::serialize(rows, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Lots {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let rows = unfold_rows::<3>(&Vec::<i64>::deserialize(deserializer)?);
-        let rows = rows.ok_or_else(|| D::Error::custom("not rows of lots"))?;
         let mut lots = Self::default();
-        for [from, life, points] in rows {
+        for [from, life, points] in rows::deserialize(deserializer)? {
             let from = Day::from_number(from);
             let last = (life != i64::MIN).then(|| from.offset(i32::try_from(life).unwrap_or(i32::MAX)));
             lots.add(LotKey(from, last), Points::new(points));

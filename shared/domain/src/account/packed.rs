@@ -1,77 +1,71 @@
-//! How parts of a counter are stored: rows of small numbers.
-
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::firings::Run;
-use crate::ids::CouponCode;
-use crate::pack::{fold_rows, unfold_rows};
-use crate::points::{Both, Points};
-use crate::time::Day;
+//! How parts of a counter are stored: rows of numbers.
 
 /// What counted on each day.
 pub(super) mod days {
-    use super::{D2, Day, Deserialize, Deserializer, Serialize, Serializer, fold_rows, unfold_rows};
+    use serde::{Deserializer, Serializer};
+
+    use crate::pack::rows;
+    use crate::time::Day;
 
     pub(in super::super) fn serialize<S: Serializer>(days: &[(Day, i64)], serializer: S) -> Result<S::Ok, S::Error> {
-        fold_rows(days.iter().map(|(day, counted)| [i64::from(day.number()), *counted])).serialize(serializer)
+        rows::serialize(days.iter().map(|(day, counted)| [i64::from(day.number()), *counted]), serializer)
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<(Day, i64)>, D::Error> {
-        let rows: D2 = unfold_rows(&Vec::<i64>::deserialize(deserializer)?);
-        let rows = rows.ok_or_else(|| super::wrong::<D>("days"))?;
+        let rows = rows::deserialize::<2, D>(deserializer)?;
         Ok(rows.into_iter().map(|[day, counted]| (Day::from_number(day), counted)).collect())
     }
 }
 
-type D2 = Option<Vec<[i64; 2]>>;
-
 /// Firings; their coupons stand beside them, because few have any.
 pub(super) mod runs {
-    use super::{
-        Both, CouponCode, Day, Deserialize, Deserializer, Points, Run, Serialize, Serializer, fold_rows, unfold_rows,
-    };
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_bytes::ByteBuf;
+
+    use crate::account::firings::Run;
+    use crate::ids::CouponCode;
+    use crate::pack::rows;
+    use crate::points::{Both, Points};
+    use crate::time::Day;
 
     /// No day.
     const NEVER: i64 = -1;
 
     pub(in super::super) fn serialize<S: Serializer>(runs: &[Run], serializer: S) -> Result<S::Ok, S::Error> {
-        let rows = runs.iter().map(|run| {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let packed = rows::fold(runs.iter().map(|run| {
             let day = run.day.map_or(NEVER, |day| i64::from(day.number()));
-            let count = i64::try_from(run.count).unwrap_or(i64::MAX);
-            [day, count, run.each.redeemable.get(), run.each.qualifying.get(), i64::from(run.lost)]
-        });
+            [day, number(run.count), number(run.lost), run.each.redeemable.get(), run.each.qualifying.get()]
+        }));
         let coupons: Vec<(usize, &[CouponCode])> = runs
             .iter()
             .enumerate()
             .filter(|(_, run)| !run.coupons.is_empty())
             .map(|(place, run)| (place, run.coupons.as_slice()))
             .collect();
-        (fold_rows(rows), coupons).serialize(serializer)
+        (ByteBuf::from(packed), coupons).serialize(serializer)
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Run>, D::Error> {
-        let (rows, coupons) = <(Vec<i64>, Vec<(usize, Vec<CouponCode>)>)>::deserialize(deserializer)?;
-        let rows = unfold_rows(&rows).ok_or_else(|| super::wrong::<D>("firings"))?;
-        let mut runs: Vec<Run> = rows
+        let (packed, coupons) = <(ByteBuf, Vec<(usize, Vec<CouponCode>)>)>::deserialize(deserializer)?;
+        let wrong = || D::Error::custom("not rows of firings");
+        let mut runs: Vec<Run> = rows::unfold(&packed)
+            .ok_or_else(wrong)?
             .into_iter()
-            .map(|[day, count, redeemable, qualifying, lost]| Run {
+            .map(|[day, count, lost, redeemable, qualifying]| Run {
                 count: u64::try_from(count).unwrap_or_default(),
+                lost: u64::try_from(lost).unwrap_or_default(),
                 each: Both { redeemable: Points::new(redeemable), qualifying: Points::new(qualifying) },
-                lost: lost != 0,
                 day: (day != NEVER).then(|| Day::from_number(day)),
                 coupons: Vec::new(),
             })
             .collect();
         for (place, coupons) in coupons {
-            runs.get_mut(place).ok_or_else(|| super::wrong::<D>("coupons"))?.coupons = coupons;
+            runs.get_mut(place).ok_or_else(wrong)?.coupons = coupons;
         }
         Ok(runs)
     }
-}
-
-fn wrong<'de, D: Deserializer<'de>>(what: &str) -> D::Error {
-    D::Error::custom(format_args!("not rows of {what}"))
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::ByteBuf;
 
-use crate::pack::{fold_rows, unfold_rows};
+use crate::pack::rows;
 use crate::points::Points;
 use crate::rule::{Bound, CompiledRule, Limit, Period};
 use crate::time::Day;
@@ -201,31 +202,31 @@ impl Serialize for Uses {
                 None => groups.push((kind, vec![used])),
             }
         }
-        let periods: Vec<(usize, u32, Vec<i64>)> = groups
+        let periods: Vec<(usize, u32, ByteBuf)> = groups
             .into_iter()
             .map(|((period, every), group)| {
                 let rows = group.iter().map(|u| [i64::from(u.start.number()), u.used.times, u.used.points]);
-                (code(period), every, fold_rows(rows))
+                (code(period), every, ByteBuf::from(rows::fold(rows)))
             })
             .collect();
-        let recent = fold_rows(self.recent.iter().map(|recent| [recent.at, recent.used.times, recent.used.points]));
-        (periods, recent).serialize(serializer)
+        let recent = self.recent.iter().map(|recent| [recent.at, recent.used.times, recent.used.points]);
+        (periods, ByteBuf::from(rows::fold(recent))).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Uses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (periods, recent) = <(Vec<(usize, u32, Vec<i64>)>, Vec<i64>)>::deserialize(deserializer)?;
+        let (periods, recent) = <(Vec<(usize, u32, ByteBuf)>, ByteBuf)>::deserialize(deserializer)?;
         let wrong = || D::Error::custom("not rows of uses");
         let mut read = Self::default();
-        for (period, every, rows) in periods {
+        for (period, every, packed) in periods {
             let period = *PERIODS.get(period).ok_or_else(wrong)?;
-            for [start, times, points] in unfold_rows(&rows).ok_or_else(wrong)? {
+            for [start, times, points] in rows::unfold(&packed).ok_or_else(wrong)? {
                 let used = Used { times, points };
                 read.periods.push(Use { period, every, start: Day::from_number(start), used });
             }
         }
-        for [at, times, points] in unfold_rows(&recent).ok_or_else(wrong)? {
+        for [at, times, points] in rows::unfold(&recent).ok_or_else(wrong)? {
             read.recent.push(Recent { at, used: Used { times, points } });
         }
         Ok(read)

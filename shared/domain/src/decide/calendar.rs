@@ -55,9 +55,9 @@ pub fn decide_due(context: &Context<'_>, account: &Account) -> Option<Decision> 
     Some(draft.finish())
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// Lets a rule fire for something that it fires for once.
-    fn consider_once(&mut self, rule: &CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
+    fn consider_once(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
         if self.counter(rule).marks.contains(&mark) {
             self.skip(rule, SkipReason::Duplicate, None);
             return;

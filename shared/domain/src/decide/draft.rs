@@ -7,18 +7,20 @@ use super::{Context, Decision};
 use crate::account::{Account, Counter, Gift, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::ids::{CouponCode, RewardId, TierId};
-use crate::ledger::{Cause, Entry, Movement, SkipReason, TierMove};
+use crate::ledger::{Cause, Entry, Movement, SkipReason, Skipped, TierMove};
 use crate::pack::pack;
 use crate::points::Points;
 use crate::program::{CodeSource, Reward, TierWindow};
-use crate::rule::{CompiledRule, TierDirection, Trigger, Waiting};
+use crate::rule::{CompiledRule, RuleSet, TierDirection, Trigger, Waiting};
 use crate::time::Day;
 
 /// An entry larger than this, packed, costs a second write unit: what explains most cheaply is left out then.
 const ENTRY_BYTES: usize = 850;
-/// What an entry takes at most without outcomes and skipped rules, and what one of them takes at most.
-const BARE_BYTES: usize = 250;
-const LINE_BYTES: usize = 90;
+/// What an entry takes at most without its lists, and what one item of them takes, its texts apart.
+const BARE_BYTES: usize = 200;
+const OUTCOME_BYTES: usize = 70;
+const SKIPPED_BYTES: usize = 24;
+const LINE_BYTES: usize = 60;
 /// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
 /// refused; this bounds the transaction.
 const MOST_PASSES: usize = 15;
@@ -33,6 +35,8 @@ pub(super) struct Draft<'a> {
     pub marks: bool,
     /// True for a decision that was made because something came due.
     pub looked: bool,
+    /// The rules of the entry's outcomes, until they are applied.
+    pub fired: Vec<&'a CompiledRule>,
     stock: Vec<RewardId>,
     /// The entry of the fact itself, once it is whole, and those of the changes of tier after it.
     main: Option<Entry>,
@@ -64,6 +68,7 @@ impl<'a> Draft<'a> {
             changed: Vec::new(),
             marks: false,
             looked: false,
+            fired: Vec::new(),
             stock: Vec::new(),
             main: None,
             done: Vec::new(),
@@ -333,29 +338,39 @@ fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
 
 /// What was not given is told as far as there is room; the rest can be computed from the program's version. What a refund
 /// must know of a running total always stays.
-fn shorten(entry: &mut Entry, rules: &crate::rule::RuleSet) {
-    let lines = entry.outcomes.len() + entry.skipped.len() + entry.movements.len() + entry.ignored.len();
-    if BARE_BYTES + lines * LINE_BYTES <= ENTRY_BYTES {
+fn shorten(entry: &mut Entry, rules: &RuleSet) {
+    if most_bytes(entry) <= ENTRY_BYTES {
         return;
     }
-    let size = |entry: &Entry| pack(entry).map_or(0, |bytes| bytes.len());
-    while entry.skipped.iter().any(|skipped| !is_needed(skipped, rules)) && size(entry) > ENTRY_BYTES {
-        let spare = entry.skipped.iter().filter(|skipped| !is_needed(skipped, rules)).count();
-        let most = spare / 2;
-        let mut told = 0;
-        entry.skipped.retain(|skipped| {
-            if is_needed(skipped, rules) {
-                return true;
-            }
-            told += 1;
-            told <= most
-        });
-        entry.truncated = true;
+    let mut over = pack(entry).map_or(0, |bytes| bytes.len()).saturating_sub(ENTRY_BYTES);
+    for place in (0..entry.skipped.len()).rev() {
+        if over == 0 {
+            return;
+        }
+        let skipped = &entry.skipped[place];
+        if !rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule)) {
+            over = over.saturating_sub(pack(skipped).map_or(0, |bytes| bytes.len()));
+            entry.skipped.remove(place);
+            entry.truncated = true;
+        }
     }
 }
 
+/// How many bytes an entry takes at most, roughly.
+fn most_bytes(entry: &Entry) -> usize {
+    let outcomes = entry.outcomes.iter().map(|outcome| {
+        OUTCOME_BYTES + outcome.rule.as_str().len() + (outcome.rewards.len() + outcome.taken.len()) * LINE_BYTES
+    });
+    let skipped = entry.skipped.iter().map(|skipped| {
+        SKIPPED_BYTES + skipped.rule.as_str().len() + skipped.missing.as_ref().map_or(0, |missing| missing.len() + 3)
+    });
+    let others = (entry.movements.len() + entry.ignored.len() + entry.coupons.len()) * LINE_BYTES;
+    BARE_BYTES + outcomes.sum::<usize>() + skipped.sum::<usize>() + others
+}
+
 /// True when a refund must know that a rule did not count the receipt: nothing else tells.
-fn is_needed(skipped: &crate::ledger::Skipped, rules: &crate::rule::RuleSet) -> bool {
-    matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange)
-        && rules.get(&skipped.rule).is_some_and(|rule| rule.measure().1.is_cumulative())
+pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
+    let is_shut_out =
+        matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded);
+    is_shut_out && rule.measure().1.is_cumulative()
 }

@@ -13,36 +13,35 @@ use crate::time::Day;
 impl Draft<'_> {
     /// Posts what the rules of the entry did, in the order of `semantics.md`, and lets the tier rise.
     pub(super) fn apply(&mut self, occasion: &Occasion<'_>) {
-        let program = self.context.program;
-        let rules: Vec<Option<&CompiledRule>> =
-            self.entry.outcomes.iter().map(|outcome| program.rules.get(&outcome.rule)).collect();
-        if rules.iter().flatten().any(|rule| !rule.gains.multiply.is_empty()) {
+        // One for each outcome, in their order.
+        let rules = std::mem::take(&mut self.fired);
+        if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
             self.multiply(&rules, occasion);
         }
         self.credit(occasion);
         for (place, rule) in rules.iter().enumerate() {
-            if let Some(rule) = rule.filter(|rule| !rule.gains.debit.is_nothing()) {
+            if !rule.gains.debit.is_nothing() {
                 self.debit(place, rule, occasion.day);
             }
         }
         for (place, rule) in rules.iter().enumerate() {
-            let (redeemable, qualifying) = rule.map(|rule| rule.gains.reset).unwrap_or_default();
+            let (redeemable, qualifying) = rule.gains.reset;
             if redeemable || qualifying {
                 self.reset(place, redeemable, qualifying);
             }
-            if let Some(vip) = rule.and_then(|rule| rule.gains.vip.as_ref()) {
+            if let Some(vip) = &rule.gains.vip {
                 self.account.tier.vip = Some((vip.clone(), self.today()));
                 self.entry.outcomes[place].vip = Some(vip.clone());
             }
         }
     }
 
-    fn multiply(&mut self, rules: &[Option<&CompiledRule>], occasion: &Occasion<'_>) {
+    fn multiply(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>) {
         let outcomes = self.entry.outcomes.iter().zip(rules);
         let fired: Vec<Fired<'_>> = outcomes
-            .filter_map(|(outcome, rule)| {
+            .map(|(outcome, rule)| {
                 let (firings, fixed, per_unit) = (outcome.firings, outcome.fixed, outcome.per_unit);
-                rule.map(|rule| Fired { rule, firings, fixed, per_unit })
+                Fired { rule, firings, fixed, per_unit }
             })
             .collect();
         let extras = extras(&fired, self.context.program, occasion.basket.as_ref());

@@ -1,6 +1,6 @@
 //! One rule meets one fact: it is counted, its limits cut, and what it gives is noted.
 
-use super::draft::Draft;
+use super::draft::{Draft, is_needed};
 use super::limits::{Given, cap, remember};
 use super::measure::{Progress, advance};
 use super::occasion::{Occasion, all_hold};
@@ -15,28 +15,34 @@ use crate::rule::{CompiledRule, Eligible, Unit};
 /// The most coupons that one fact gives: a transaction has room for so many.
 const MOST_COUPONS: usize = 25;
 
+/// More skipped rules than this are not told: an entry has no room for them.
+const MOST_SKIPPED: usize = 60;
+
 /// What a fact without an amount counts.
 pub(super) const NO_AMOUNT: Eligible = Eligible { amount: 0, items: 0 };
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// Lets a rule whose trigger and filters the fact met count it, and fire as often as that makes and its limits leave.
-    pub(super) fn consider(&mut self, rule: &CompiledRule, occasion: &Occasion<'_>, eligible: Eligible) {
+    pub(super) fn consider(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, eligible: Eligible) {
         if let Err(reason) = self.may_count(rule, occasion) {
             self.skip(rule, reason, None);
             return;
         }
-        let mut counter = self.counter(rule);
+        let mut counter = if rule.remembers() { self.counter(rule) } else { Counter::default() };
         match advance(rule, &mut counter, eligible, occasion.day) {
             Err(reason) => self.skip(rule, reason, None),
             Ok(progress) if progress.due == 0 => {
                 // A total that was reached fires once: nothing is missing, and nothing more comes.
                 let reason = if progress.missing > 0 { SkipReason::BelowThreshold } else { SkipReason::LimitReached };
-                let missing = (progress.missing > 0).then(|| self.in_unit(rule.measure().0, progress.missing));
+                let told = progress.missing > 0 && self.entry.skipped.len() < MOST_SKIPPED;
+                let missing = told.then(|| self.in_unit(rule.measure().0, progress.missing));
                 self.skip(rule, reason, missing);
             }
             Ok(progress) => self.fire(rule, &mut counter, occasion, progress),
         }
-        self.keep(rule, counter);
+        if rule.remembers() {
+            self.keep(rule, counter);
+        }
     }
 
     /// True when the rule counts facts of this member now.
@@ -54,7 +60,7 @@ impl Draft<'_> {
     }
 
     /// Grants the firings that are due, as far as the limits leave them.
-    fn fire(&mut self, rule: &CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
+    fn fire(&mut self, rule: &'a CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
         let zone = &self.context.program.zone;
         let policy = &self.context.program.program;
         let Progress { due, counted, amount, before, .. } = progress;
@@ -77,6 +83,7 @@ impl Draft<'_> {
             remember(rule, counter, given, occasion);
         }
         if granted > 0 {
+            self.fired.push(rule);
             self.entry.outcomes.push(Outcome {
                 firings,
                 lost: i64::try_from(due - granted).unwrap_or(i64::MAX),
@@ -119,7 +126,12 @@ impl Draft<'_> {
 
     /// Notes that a rule gave nothing.
     pub(super) fn skip(&mut self, rule: &CompiledRule, reason: SkipReason, missing: Option<String>) {
-        self.entry.skipped.push(Skipped { rule: rule.rule.id.clone(), reason, missing });
+        let skipped = Skipped { rule: rule.rule.id.clone(), reason, missing };
+        if self.entry.skipped.len() < MOST_SKIPPED || is_needed(&skipped, rule) {
+            self.entry.skipped.push(skipped);
+        } else {
+            self.entry.truncated = true;
+        }
     }
 
     /// A count as people read it: money with its decimals, receipts and items as numbers.

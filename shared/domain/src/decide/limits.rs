@@ -47,23 +47,22 @@ pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<
     let is_rolling = matches!(rule.frame(), Some(Frame::Rolling(_)));
     let day = (is_rolling || !rule.rule.limit.is_empty()).then_some(occasion.day);
     let Given { firings: granted, lost, each, fixed, coupons } = given;
-    if fixed == each.times(granted) {
-        counter.push(Run { count: granted, each, lost: false, day, coupons: coupons.to_vec() });
+    let run = |count: u64, each: Both| Run { count, each, day, ..Run::default() };
+    let mut runs = if fixed == each.times(granted) {
+        vec![run(granted, each)]
     } else {
         // A cap in points cut the last firings: the first ones gave all, one gave a rest, the others nothing.
         let whole = whole_firings(fixed, each).min(granted);
-        let rest = fixed.minus(each.times(whole));
         let partial = u64::from(granted > whole);
-        counter.push(Run { count: whole, each, lost: false, day, coupons: Vec::new() });
-        counter.push(Run { count: partial, each: rest, lost: false, day, coupons: Vec::new() });
-        let nothing = granted - whole - partial;
-        counter.push(Run { count: nothing, each: Both::ZERO, lost: false, day, coupons: Vec::new() });
-        if let Some(last) = counter.runs.last_mut() {
-            last.coupons = coupons.to_vec();
-        }
+        let rest = fixed.minus(each.times(whole));
+        vec![run(whole, each), run(partial, rest), run(granted - whole - partial, Both::ZERO)]
+    };
+    runs.retain(|run| run.count > 0);
+    if let Some(last) = runs.last_mut() {
+        last.coupons = coupons.to_vec();
     }
-    let day = if is_rolling { day } else { None };
-    counter.push(Run { count: lost, each: Both::ZERO, lost: true, day, coupons: Vec::new() });
+    runs.push(Run { lost, ..run(0, Both::ZERO) });
+    runs.into_iter().for_each(|run| counter.push(run));
 }
 
 /// How many firings are paid in full by some points.

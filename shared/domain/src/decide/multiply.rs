@@ -84,7 +84,15 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
                 shares[best] += points * more(best);
             }
         }
-        Stacking::Additive => part.by.iter().for_each(|place| shares[*place] += points * more(*place)),
+        Stacking::Additive => {
+            let mut left = points;
+            for place in &part.by {
+                // Several factors below one take all there is, and no more.
+                let extra = (points * more(*place)).max(-left);
+                shares[*place] += extra;
+                left += extra;
+            }
+        }
         Stacking::Product => {
             let mut product = points;
             for place in &part.by {

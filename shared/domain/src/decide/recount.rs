@@ -128,7 +128,7 @@ impl Recount<'_, '_, '_> {
         let mut change = self.blank();
         let mut returned: Vec<(Day, Used)> = Vec::new();
         let mut kept_runs: Vec<Run> = Vec::new();
-        for run in popped.into_iter().flat_map(Run::by_coupon).filter(|run| !run.lost) {
+        for run in popped.into_iter().flat_map(Run::by_coupon).filter(|run| run.count > 0) {
             if !self.draft.cancel(self.fact.coupons, &run.coupons) {
                 change.unrecoverable += i64::try_from(run.count).unwrap_or(i64::MAX);
                 kept_runs.push(run);

@@ -26,6 +26,8 @@ const COUNTER_BYTES: u64 = 60;
 const USE_BYTES: u64 = 8;
 /// The bytes of what was used at one moment, of a limit that rolls.
 const MOMENT_BYTES: u64 = 14;
+/// For how many days a window that rolls is remembered.
+const WINDOW_DAYS: u64 = 366;
 /// The bytes of what counted on one day of a window that rolls, and of a firing in it.
 const WINDOW_DAY_BYTES: u64 = 16;
 /// For how many days closed periods are remembered, for refunds.
@@ -93,11 +95,11 @@ fn counts_on(rule: &Rule) -> bool {
     }
 }
 
-/// What the days of a window that rolls take; its firings are kept for twice its length.
+/// What the days of a window that rolls take, and the firings on them.
 fn window_bytes(rule: &Rule) -> u64 {
     match &rule.on {
-        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { days, from: None }), .. }) => {
-            2 * u64::from(*days) * WINDOW_DAY_BYTES
+        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: None, .. }), .. }) => {
+            WINDOW_DAYS * WINDOW_DAY_BYTES
         }
         _ => 0,
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::explain::{Explanation, explain_outcome, explain_skip};
+use super::explain::{Event, Explainer, Explanation};
 use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
@@ -67,7 +67,7 @@ pub struct EntrySource {
 
 impl EntryView {
     /// The lines of an entry, the latest first. `key` identifies the entry among the member's.
-    pub fn of(key: &str, entry: &Entry) -> Vec<Self> {
+    pub fn of(key: &str, entry: &Entry, explainer: &Explainer<'_>) -> Vec<Self> {
         let mut balance = entry.balance;
         let numbered: Vec<(usize, &Movement)> = entry.movements.iter().enumerate().collect();
         let lines = numbered.into_iter().rev().map(|(place, movement)| {
@@ -87,7 +87,7 @@ impl EntryView {
                 } else {
                     source(entry)
                 },
-                explanation: explanation(entry, movement.kind),
+                explanation: explanation(entry, movement.kind, explainer),
             }
         });
         lines.collect()
@@ -134,20 +134,20 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
     }
 }
 
-fn explanation(entry: &Entry, kind: MovementType) -> Vec<Explanation> {
-    match (kind, &entry.cause) {
-        (MovementType::Release, _) => vec![Explanation::plain("Points became spendable.")],
-        (MovementType::Expire, _) => vec![Explanation::plain("Points expired.")],
-        (MovementType::WriteOff, _) => vec![Explanation::plain("A debt was forgiven.")],
-        (MovementType::Restore, Cause::Refund(..)) => {
-            vec![Explanation::plain("Points that paid for the returned goods came back.")]
+fn explanation(entry: &Entry, kind: MovementType, explainer: &Explainer<'_>) -> Vec<Explanation> {
+    let event = match (kind, &entry.cause) {
+        (MovementType::Release, _) => Event::Released,
+        (MovementType::Expire, _) => Event::Expired,
+        (MovementType::WriteOff, _) => Event::DebtForgiven,
+        (MovementType::Restore, Cause::Refund(..)) => Event::GoodsReturned,
+        (MovementType::Restore, _) => Event::CouponCancelled,
+        (MovementType::Redeem, _) => Event::RewardRedeemed,
+        (_, Cause::Adjustment { reason, .. }) => return vec![Explainer::said(reason)],
+        _ => {
+            let outcomes = entry.outcomes.iter().map(|outcome| explainer.outcome(outcome));
+            let skipped = entry.skipped.iter().filter(|_| kind == MovementType::Earn);
+            return outcomes.chain(skipped.map(|skipped| explainer.skipped(skipped))).collect();
         }
-        (MovementType::Restore, _) => vec![Explanation::plain("A coupon was cancelled.")],
-        (MovementType::Redeem, _) => vec![Explanation::plain("A reward was redeemed.")],
-        (_, Cause::Adjustment { reason, .. }) => vec![Explanation::plain(reason.clone())],
-        (MovementType::Earn, _) => {
-            entry.outcomes.iter().map(explain_outcome).chain(entry.skipped.iter().map(explain_skip)).collect()
-        }
-        _ => entry.outcomes.iter().map(explain_outcome).collect(),
-    }
+    };
+    vec![explainer.event(event)]
 }

@@ -7,22 +7,27 @@ mod coupon;
 mod entry;
 mod explain;
 mod hub;
+mod interaction;
 mod language;
 mod member;
 mod receipt;
 mod reward;
+mod rules;
 mod tier;
 
 pub use coupon::CouponView;
 pub use entry::{EntrySource, EntryView};
-pub use explain::{Explanation, explain_outcome, explain_skip};
+pub use explain::{Explainer, Explanation};
 pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Visitor, WayView};
+pub use interaction::InteractionView;
 pub use language::choose_language;
 pub use member::{Expiring, MemberView, PointsView};
 pub use receipt::{
-    DecisionView, FactStatus, IgnoredCoupon, OutcomeView, PreviewView, ReceiptView, RefundView, SkippedView,
+    DecisionView, ExaminedView, FactStatus, IgnoredCoupon, OutcomeView, PreviewView, ReceiptView, RefundView,
+    SkippedView,
 };
 pub use reward::{NextReward, Progress, RewardView};
+pub use rules::{ReceiptExplanation, RuleView};
 pub use tier::{KeepTier, NextTier, TierView};
 
 #[cfg(test)]

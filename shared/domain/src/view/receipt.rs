@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::explain::{explain_outcome, explain_skip};
+use super::explain::Explainer;
+use crate::decide::Decision;
 use crate::fact::Receipt;
-use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId};
-use crate::ledger::{Cause, Entry, MovementType, Rejection, SkipReason, TierMove};
+use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId, TierId};
+use crate::ledger::{Cause, Entry, MovementType, Outcome, Rejection, SkipReason, Skipped, TierMove};
 use crate::money::{Currency, Money};
 use crate::points::Both;
+use crate::program::CompiledProgram;
 
 /// How far an accepted fact has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,8 +87,28 @@ pub struct OutcomeView {
     pub rule_version: u32,
     /// How often it fired.
     pub firings: i64,
-    /// The points that it gave.
+    /// The points that it gave, those by multiplying other rules' included.
     pub credits: Both,
+    /// Of these, the points by multiplying.
+    #[serde(skip_serializing_if = "Both::is_zero_ref")]
+    pub multiplied: Both,
+    /// The points that it took.
+    #[serde(skip_serializing_if = "Both::is_zero_ref")]
+    pub debits: Both,
+    /// The points that it set to zero.
+    #[serde(skip_serializing_if = "Both::is_zero_ref")]
+    pub reset: Both,
+    /// The tier outside the ladder that it gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vip: Option<TierId>,
+    /// What the fact counted for it, as money or as a number; absent for rules without a measure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
+    /// The running total before, of a measure that counts over several receipts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// How often it was due besides, but cut by a limit.
+    pub lost: i64,
     /// The coupons that it gave.
     pub rewards: Vec<CouponCode>,
     /// The same in a sentence.
@@ -145,10 +167,48 @@ pub struct PreviewView {
     pub decision: DecisionView,
 }
 
+/// What a fact would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExaminedView {
+    /// What would be decided on it; codes of coupons are not known before they are issued.
+    #[serde(flatten)]
+    pub decision: DecisionView,
+    /// What would be decided on the changes of tier that followed.
+    pub tier_changes: Vec<DecisionView>,
+}
+
+impl ExaminedView {
+    /// What a decision that is not kept would do.
+    pub fn of(decision: &Decision, explainer: &Explainer<'_>) -> Self {
+        let without_codes = |entry: &Entry| PreviewView::of(entry, explainer).decision;
+        Self {
+            decision: without_codes(&decision.entry),
+            tier_changes: decision.tier_changes.iter().map(without_codes).collect(),
+        }
+    }
+
+    /// No rule has anything to say.
+    pub fn nothing(program: &CompiledProgram, now: Timestamp) -> Self {
+        let decision = DecisionView {
+            points: Both::ZERO,
+            outcomes: Vec::new(),
+            skipped: Vec::new(),
+            truncated: false,
+            tier: None,
+            coupons: Vec::new(),
+            coupons_ignored: Vec::new(),
+            decided_at: now,
+            program_version: program.version,
+        };
+        Self { decision, tier_changes: Vec::new() }
+    }
+}
+
 impl PreviewView {
     /// What a decision that is not kept would give.
-    pub fn of(entry: &Entry) -> Self {
-        let mut decision = DecisionView::of(entry);
+    pub fn of(entry: &Entry, explainer: &Explainer<'_>) -> Self {
+        let mut decision = DecisionView::of(entry, explainer);
         for outcome in &mut decision.outcomes {
             outcome.rewards.clear();
         }
@@ -158,7 +218,12 @@ impl PreviewView {
 
 impl ReceiptView {
     /// A receipt with its refunds and the entries that were made of them so far.
-    pub fn new<'a>(receipt: &Receipt, refunds: impl IntoIterator<Item = &'a RefundId>, entries: &[Entry]) -> Self {
+    pub fn new<'a>(
+        receipt: &Receipt,
+        refunds: impl IntoIterator<Item = &'a RefundId>,
+        entries: &[Entry],
+        explainer: &Explainer<'_>,
+    ) -> Self {
         let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(id) if *id == receipt.id));
         let refund = |id: &RefundId| {
             let entry = entries
@@ -178,13 +243,13 @@ impl ReceiptView {
             occurred_at: receipt.occurred_at,
             total: Some(Money::new(receipt.total, receipt.currency).to_string()),
             currency: Some(receipt.currency),
-            decision: decided.map(DecisionView::of),
+            decision: decided.map(|entry| DecisionView::of(entry, explainer)),
             refunds: Some(refunds.into_iter().map(refund).collect()),
         }
     }
 
     /// A receipt of which only the decision is at hand, for lists; `None` for another entry.
-    pub fn of_entry(entry: &Entry) -> Option<Self> {
+    pub fn of_entry(entry: &Entry, explainer: &Explainer<'_>) -> Option<Self> {
         let Cause::Receipt(id) = &entry.cause else { return None };
         Some(Self {
             id: id.clone(),
@@ -192,29 +257,50 @@ impl ReceiptView {
             occurred_at: entry.at,
             total: None,
             currency: None,
-            decision: Some(DecisionView::of(entry)),
+            decision: Some(DecisionView::of(entry, explainer)),
             refunds: None,
         })
     }
 }
 
-impl DecisionView {
-    /// What an entry decided on its receipt.
-    pub fn of(entry: &Entry) -> Self {
-        let outcomes = entry.outcomes.iter().map(|outcome| OutcomeView {
+impl OutcomeView {
+    /// What a rule gave.
+    pub fn of(outcome: &Outcome, explainer: &Explainer<'_>) -> Self {
+        Self {
             rule: outcome.rule.clone(),
             rule_version: outcome.rule_version,
             firings: outcome.firings,
             credits: outcome.credits(),
+            multiplied: outcome.extra,
+            debits: outcome.debited,
+            reset: outcome.reset,
+            vip: outcome.vip.clone(),
+            counted: explainer.measured(&outcome.rule, outcome.counted),
+            before: outcome.before.and_then(|before| explainer.measured(&outcome.rule, before)),
+            lost: outcome.lost,
             rewards: outcome.rewards.clone(),
-            text: explain_outcome(outcome).text,
-        });
-        let skipped = entry.skipped.iter().map(|skipped| SkippedView {
+            text: explainer.outcome(outcome).text,
+        }
+    }
+}
+
+impl SkippedView {
+    /// A rule that gave nothing.
+    pub fn of(skipped: &Skipped, explainer: &Explainer<'_>) -> Self {
+        Self {
             rule: skipped.rule.clone(),
             reason: skipped.reason,
             missing: skipped.missing.clone(),
-            text: explain_skip(skipped).text,
-        });
+            text: explainer.skipped(skipped).text,
+        }
+    }
+}
+
+impl DecisionView {
+    /// What an entry decided on its receipt.
+    pub fn of(entry: &Entry, explainer: &Explainer<'_>) -> Self {
+        let outcomes = entry.outcomes.iter().map(|outcome| OutcomeView::of(outcome, explainer));
+        let skipped = entry.skipped.iter().map(|skipped| SkippedView::of(skipped, explainer));
         let ignored =
             entry.ignored.iter().map(|(code, reason)| IgnoredCoupon { code: code.clone(), reason: reason.clone() });
         Self {
@@ -233,7 +319,7 @@ impl DecisionView {
 
 /// What the rules gave for the fact itself; that points were released or expired on the occasion is no part of it.
 fn earned(entry: &Entry) -> Both {
-    entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.credits()))
+    entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.net()))
 }
 
 fn restored(entry: &Entry) -> Both {
@@ -241,7 +327,7 @@ fn restored(entry: &Entry) -> Both {
     restores.fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))
 }
 
-fn status(entry: Option<&Entry>) -> FactStatus {
+pub(super) fn status(entry: Option<&Entry>) -> FactStatus {
     match entry {
         None => FactStatus::Accepted,
         Some(entry) if entry.rejected.is_some() => FactStatus::Rejected,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::explain::Explainer;
 use super::{CouponView, EntryView, HubView, MemberView, PreviewView, Progress, ReceiptView, Visitor};
 use crate::account::{Account, LotKey, Status};
 use crate::coupon::Coupon;
@@ -217,7 +218,7 @@ fn each_movement_is_a_line_and_balances_run() {
         ],
         ..Story::new().buy("r-1", "99.00")
     };
-    let lines = json_of(&EntryView::of("key", &entry));
+    let lines = json_of(&EntryView::of("key", &entry, &explainer()));
     let told: Vec<_> = lines
         .as_array()
         .unwrap()
@@ -245,7 +246,8 @@ fn the_lines_of_a_story_add_up_to_its_balance() {
     story.buy("r-1", "120.00");
     story.buy("r-2", "45.50");
     story.redeem("a");
-    let lines: Vec<EntryView> = story.entries.iter().flat_map(|entry| EntryView::of("k", entry)).collect();
+    let lines: Vec<EntryView> =
+        story.entries.iter().flat_map(|entry| EntryView::of("k", entry, &explainer())).collect();
     let sum: Points = lines.iter().map(|line| line.points.redeemable).sum();
     assert_eq!(sum, story.account.balance());
     let redeemed = lines.last().unwrap();
@@ -253,10 +255,14 @@ fn the_lines_of_a_story_add_up_to_its_balance() {
     assert_eq!(redeemed.source.coupon.as_ref(), Some(&story.coupons[0].code));
 }
 
+fn explainer() -> Explainer<'static> {
+    Explainer::new(Box::leak(Box::new(program())), "en")
+}
+
 #[test]
 fn a_receipt_waits_and_is_decided_and_refunded() {
     let (receipt, refund) = (receipt("r-1", "120.00"), RefundId::new("f-1").unwrap());
-    let waiting = json_of(&ReceiptView::new(&receipt, [&refund], &[]));
+    let waiting = json_of(&ReceiptView::new(&receipt, [&refund], &[], &explainer()));
     assert_eq!((&waiting["status"], &waiting["total"]), (&json!("accepted"), &json!("120.00")));
     assert!(waiting.get("decision").is_none());
     assert_eq!(waiting["refunds"][0]["status"], "accepted");
@@ -269,7 +275,7 @@ fn a_receipt_waits_and_is_decided_and_refunded() {
         outcome.fixed = outcome.fixed.negated();
         outcome.per_unit = outcome.per_unit.negated();
     }
-    let view = json_of(&ReceiptView::new(&receipt, [&refund], &[decided.clone(), undone.clone()]));
+    let view = json_of(&ReceiptView::new(&receipt, [&refund], &[decided.clone(), undone.clone()], &explainer()));
     assert_eq!(view["status"], "evaluated");
     assert_eq!(view["decision"]["points"], json!({ "redeemable": 130, "qualifying": 120 }));
     assert_eq!(view["decision"]["tier"], json!({ "before": "base", "after": "base" }));
@@ -281,13 +287,13 @@ fn a_receipt_waits_and_is_decided_and_refunded() {
     assert_eq!(view["refunds"][0]["points"], json!({ "redeemable": -130, "qualifying": -120 }));
 
     let rejected = Entry { rejected: Some(crate::ledger::Rejection::MoreThanRemains), outcomes: Vec::new(), ..undone };
-    let view = json_of(&ReceiptView::new(&receipt, [&refund], &[decided.clone(), rejected]));
+    let view = json_of(&ReceiptView::new(&receipt, [&refund], &[decided.clone(), rejected], &explainer()));
     let refund = &view["refunds"][0];
     assert_eq!((&refund["status"], &refund["reason"]), (&json!("rejected"), &json!("more_than_remains")));
 
-    let listed = json_of(&ReceiptView::of_entry(&decided));
+    let listed = json_of(&ReceiptView::of_entry(&decided, &explainer()));
     assert_eq!((&listed["id"], listed.get("total")), (&json!("r-1"), None));
-    let preview = PreviewView::of(&decided);
+    let preview = PreviewView::of(&decided, &explainer());
     assert_eq!(preview.points, Both { redeemable: Points::new(130), qualifying: Points::new(120) });
 }
 

@@ -232,6 +232,13 @@ impl Book {
         }
     }
 
+    pub fn referral(&mut self, member: &str, role: tessera_domain::rule::ReferralRole, referral: &str) {
+        let done = self.decide(member, |context, account| {
+            Ok::<_, ()>(tessera_domain::decide::decide_referral(context, account, role, referral))
+        });
+        done.unwrap();
+    }
+
     pub fn redeem(&mut self, member: &str, reward: &str, reserve: Option<u32>) -> Result<CouponCode, RedemptionFault> {
         let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes: reserve, apply: false };
         let known: BTreeSet<CouponCode> = self.coupons.keys().cloned().collect();

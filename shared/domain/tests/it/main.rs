@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod book;
+mod index;
 mod invariants;
+mod multipliers;
+mod others;
 mod rules;
+mod tiers;
 mod vectors;
+mod windows;

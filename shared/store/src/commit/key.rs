@@ -1,7 +1,8 @@
 //! The keys of entries.
 
 use jiff::Timestamp;
-use tessera_domain::ids::{ReceiptId, RefundId};
+use tessera_domain::ids::{InteractionId, ReceiptId, RefundId};
+use tessera_domain::time::Day;
 
 use crate::keys;
 
@@ -37,6 +38,31 @@ impl EntryKey {
         Self(keys::other_entry(at, 'N', "enrollment"))
     }
 
+    /// An interaction's decision. `at` is when it occurred.
+    pub fn interaction(at: Timestamp, interaction: &InteractionId) -> Self {
+        Self(keys::other_entry(at, 'I', interaction.as_str()))
+    }
+
+    /// What a change of the profile led to; as [`EntryKey::coupon`].
+    pub fn profile(at: Timestamp, natural: &str) -> Self {
+        Self(keys::other_entry(at, 'P', natural))
+    }
+
+    /// What a birthday led to on a local day: once for each day.
+    pub fn birthday(day: Day) -> Self {
+        Self(keys::day_entry(day, 'B'))
+    }
+
+    /// What had come due on a local day: once for each day.
+    pub fn due(day: Day) -> Self {
+        Self(keys::day_entry(day, 'D'))
+    }
+
+    /// What the rules for the `place`-th change of tier that came with this entry did, from 1.
+    pub(crate) fn tier_change(&self, place: usize) -> Self {
+        Self(keys::tier_change_entry(&self.0, place))
+    }
+
     /// The key as text: what identifies the entry among the member's, and where a list continues.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -67,6 +93,8 @@ mod tests {
         assert!(!EntryKey::refund(at, &receipt, &RefundId::new("R").unwrap()).is_receipt());
         assert!(!EntryKey::coupon(at, "R").is_receipt());
         assert!(!EntryKey::enrollment(at).is_receipt());
+        assert!(!EntryKey::receipt(at, &receipt).tier_change(1).is_receipt());
+        assert!(!EntryKey::interaction(at, &InteractionId::new("R").unwrap()).is_receipt());
     }
 
     #[test]

@@ -14,11 +14,16 @@ use tessera_domain::coupon::Coupon;
 use tessera_domain::decide::{Decision, Seed};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
+use tessera_domain::member::Profile;
 use tessera_domain::program::CompiledProgram;
 
 use self::stock::Stocks;
 use self::transaction::Attempt;
-use crate::{Store, StoreError, random, retry};
+use crate::items::{Reader, name};
+use crate::keys::{self, Key};
+use crate::{Store, StoreError, hashes, random, retry};
+
+const LOAD: &str = "reading what a decision must see";
 
 /// What is to be decided, and what the decision must see besides the account.
 #[derive(Debug, Clone)]
@@ -33,6 +38,12 @@ pub struct Commit<'a> {
     pub key: &'a EntryKey,
     /// Coupons that the decision must see; empty for none, which costs nothing.
     pub coupons: &'a [CouponCode],
+    /// The text of what counts only once for the member: the decision must see whether it counted, and takes its mark
+    /// when it counts it. `None` for none, which costs nothing.
+    pub mark: Option<&'a str>,
+    /// True when the decision must see the profile. With a mark or the profile the account is read in one call with
+    /// them.
+    pub profile: bool,
     /// A receipt whose entries (its decision and its refunds) the decision must see, with its time; and every coupon of
     /// the member that undoing them may touch. `None` for none, which costs nothing.
     pub history: Option<(Timestamp, &'a ReceiptId)>,
@@ -41,7 +52,7 @@ pub struct Commit<'a> {
 impl<'a> Commit<'a> {
     /// A decision that needs to see the account alone.
     pub fn new(program: &'a ProgramId, config: &'a CompiledProgram, member: &'a MemberId, key: &'a EntryKey) -> Self {
-        Self { program, config, member, key, coupons: &[], history: None }
+        Self { program, config, member, key, coupons: &[], mark: None, profile: false, history: None }
     }
 }
 
@@ -54,6 +65,10 @@ pub struct Seen<'a> {
     pub seed: Seed,
     /// Rewards whose stock turned out to be used up.
     pub out_of_stock: &'a BTreeSet<RewardId>,
+    /// True when what counts only once has counted: there is a mark of the text that was asked for.
+    pub marked: bool,
+    /// The profile, where it was asked for and there is one.
+    pub profile: Option<&'a Profile>,
     /// The coupons that were asked for and exist, whoever's they are; with a history, all of the member's.
     pub coupons: &'a [Coupon],
     /// The entries of the receipt that was asked for, by sequence.
@@ -113,6 +128,8 @@ impl Store {
                 account: &loaded.account,
                 seed: fresh,
                 out_of_stock: &stocks.out.clone(),
+                marked: loaded.marked,
+                profile: loaded.profile.as_ref(),
                 coupons: &loaded.coupons,
                 history: &loaded.history,
             };
@@ -127,8 +144,7 @@ impl Store {
             let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
             let start = u32::from(fresh.0[0]);
             let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
-            let version = loaded.account.version;
-            match self.write_decision(commit, version, &loaded.packed, &decision, &takes).await? {
+            match self.write_decision(commit, &loaded, &decision, &takes).await? {
                 Attempt::Written => return Ok(Committed::Now(Box::new(decision))),
                 Attempt::Exists(entry) => return Ok(Committed::Already(entry)),
                 Attempt::Again => {}
@@ -145,7 +161,7 @@ impl Store {
     /// Reads what a decision must see. The account comes first: whatever is read after it and then changes, changes it.
     async fn load_for(&self, commit: &Commit<'_>) -> Result<Loaded, StoreError> {
         let Commit { program, member, .. } = commit;
-        let account = self.get_account(program, member).await?.unwrap_or_default();
+        let person = self.load_person(commit).await?;
         let mut history = Vec::new();
         let mut stored = self.coupons_by_code(program, commit.coupons).await?;
         if let Some((at, receipt)) = commit.history {
@@ -161,13 +177,43 @@ impl Store {
                 coupons.push(stored.coupon);
             }
         }
-        Ok(Loaded { account, history, coupons, packed })
+        Ok(Loaded { history, coupons, packed, ..person })
+    }
+
+    /// Reads the account, and what else of the member's the decision must see, in one call.
+    async fn load_person(&self, commit: &Commit<'_>) -> Result<Loaded, StoreError> {
+        let Commit { program, member, .. } = commit;
+        let mut loaded = Loaded::default();
+        if commit.mark.is_none() && !commit.profile {
+            loaded.account = self.get_account(program, member).await?.unwrap_or_default();
+            return Ok(loaded);
+        }
+        let profile = commit.profile.then(|| keys::profile(program, member));
+        let mark = commit.mark.map(|text| mark_key(program, member, text));
+        let wanted: Vec<Key> = [keys::account(program, member)].into_iter().chain(profile).chain(mark).collect();
+        for item in self.get_many(LOAD, &self.tables.members, &wanted, true).await? {
+            let reader = Reader::new(LOAD, &item);
+            match reader.text(name::SK)? {
+                keys::ACCOUNT => loaded.account = reader.body()?,
+                keys::PROFILE => loaded.profile = Some(reader.body()?),
+                _ => loaded.marked = true,
+            }
+        }
+        Ok(loaded)
     }
 }
 
+/// Where the mark of a text stands: texts of any length are hashed.
+fn mark_key(program: &ProgramId, member: &MemberId, text: &str) -> Key {
+    keys::mark(program, member, &hashes::sha256_hex(text.as_bytes()))
+}
+
 /// What was read for a decision.
+#[derive(Default)]
 struct Loaded {
     account: Account,
+    profile: Option<Profile>,
+    marked: bool,
     history: Vec<Entry>,
     coupons: Vec<Coupon>,
     /// The coupons' bytes, which their change is conditional on.

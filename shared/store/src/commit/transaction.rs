@@ -1,16 +1,14 @@
 //! The transaction of a decision, and what it means when it is cancelled.
 
-use std::collections::BTreeMap;
-
 use tessera_domain::decide::Decision;
-use tessera_domain::ids::{CouponCode, RewardId};
+use tessera_domain::ids::RewardId;
 use tessera_domain::ledger::Entry;
 
-use super::Commit;
 use super::stock::Take;
+use super::{Commit, Loaded, mark_key};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{Store, StoreError, keys};
+use crate::{Store, StoreError, indexes, keys};
 
 const WRITE: &str = "committing a decision";
 
@@ -18,7 +16,7 @@ const WRITE: &str = "committing a decision";
 #[derive(Debug)]
 enum Part {
     Entry,
-    /// The account, the guard of a new code, a new coupon, a changed one: when its condition does not hold, what was seen
+    /// The account, a mark, the guard of a new code, a new coupon, a changed one: when its condition does not hold, what was seen
     /// has changed.
     Seen,
     Stock(RewardId),
@@ -38,18 +36,16 @@ pub(super) enum Attempt {
 }
 
 impl Store {
-    /// Writes a decision. `version` is the account's before it, zero when there is none; `coupons` the bytes of those that
-    /// were seen.
+    /// Writes a decision that was made from what was loaded.
     pub(super) async fn write_decision(
         &self,
         commit: &Commit<'_>,
-        version: u64,
-        coupons: &BTreeMap<CouponCode, Vec<u8>>,
+        loaded: &Loaded,
         decision: &Decision,
         takes: &[Take],
     ) -> Result<Attempt, StoreError> {
         let (parts, writes): (Vec<Part>, Vec<Write>) =
-            self.writes(commit, version, coupons, decision, takes)?.into_iter().unzip();
+            self.writes(commit, loaded, decision, takes)?.into_iter().unzip();
         match self.transact(WRITE, writes).await? {
             Transacted::Done => Ok(Attempt::Written),
             // An engine that tells that the entry is there, but not what it is.
@@ -64,8 +60,7 @@ impl Store {
     fn writes(
         &self,
         commit: &Commit<'_>,
-        version: u64,
-        coupons: &BTreeMap<CouponCode, Vec<u8>>,
+        loaded: &Loaded,
         decision: &Decision,
         takes: &[Take],
     ) -> Result<Vec<(Part, Write)>, StoreError> {
@@ -76,11 +71,14 @@ impl Store {
             item(&keys::entry(program, member, key.as_str()), [(name::BODY, bytes(packed(WRITE, &decision.entry)?))]);
         let mut writes = vec![(Part::Entry, Write::put(table, entry).when(ABSENT))];
 
-        let account = item(
+        let mut account = item(
             &keys::account(program, member),
             [(name::VERSION, number(decision.account.version)), (name::BODY, bytes(packed(WRITE, &decision.account)?))],
         );
+        let due = indexes::due(program, member, &decision.account);
+        account.extend(due.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let account = Write::put(table, account);
+        let version = loaded.account.version;
         let account = if version == 0 {
             account.when(ABSENT)
         } else {
@@ -88,6 +86,15 @@ impl Store {
         };
         writes.push((Part::Seen, account));
 
+        for (place, change) in decision.tier_changes.iter().enumerate() {
+            let key = keys::entry(program, member, key.tier_change(place + 1).as_str());
+            let entry = item(&key, [(name::BODY, bytes(packed(WRITE, change)?))]);
+            writes.push((Part::Seen, Write::put(table, entry).when(ABSENT)));
+        }
+        if let Some(text_of_mark) = commit.mark.filter(|_| decision.marks && !loaded.marked) {
+            let mark = item(&mark_key(program, member, text_of_mark), [(name::LEADS_TO, text(key.as_str()))]);
+            writes.push((Part::Seen, Write::put(table, mark).when(ABSENT)));
+        }
         for coupon in &decision.issued {
             let place = keys::coupon(program, &coupon.member, coupon.issued_at, &coupon.code);
             let guard = [(name::MEMBER, text(coupon.member.as_str())), (name::LEADS_TO, text(&*place.sk))];
@@ -98,7 +105,7 @@ impl Store {
         }
         for (before, after) in &decision.changed {
             // The bytes that were read: another version of this code may pack the same coupon differently.
-            let before = match coupons.get(&before.code) {
+            let before = match loaded.packed.get(&before.code) {
                 Some(bytes) => bytes.clone(),
                 None => packed(WRITE, before)?,
             };

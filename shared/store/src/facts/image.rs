@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tessera_domain::ids::{MemberId, ProgramId, ReceiptId, RefundId};
+use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
 
 use super::receipt::{early, member_of};
 use crate::StoreError;
 use crate::items::{Reader, name};
-use crate::keys::{self, RECEIPT};
+use crate::keys::{self, INTERACTION, RECEIPT};
 
 const READ: &str = "reading a record of the facts";
 
@@ -42,6 +42,17 @@ pub enum FactImage {
         /// The packed [`tessera_domain::fact::Refund`].
         packed: Vec<u8>,
     },
+    /// An interaction.
+    Interaction {
+        /// The tenant.
+        program: ProgramId,
+        /// Who did it.
+        member: MemberId,
+        /// Its identifier.
+        interaction: InteractionId,
+        /// The packed [`tessera_domain::fact::Interaction`].
+        packed: Vec<u8>,
+    },
 }
 
 impl FactImage {
@@ -58,10 +69,15 @@ impl FactImage {
             return Ok(None);
         }
         let strange = |attribute| StoreError::Item { operation: READ, attribute };
-        let partition = keys::parse_receipt_partition(reader.text(name::PK)?);
-        let (program, receipt) = partition.ok_or_else(|| strange(name::PK))?;
+        let (partition, sort) = (reader.text(name::PK)?, reader.text(name::SK)?);
         let packed = reader.bytes(name::BODY)?.to_vec();
-        let sort = reader.text(name::SK)?;
+        if sort == INTERACTION {
+            let parsed = keys::parse_interaction_partition(partition);
+            let (program, interaction) = parsed.ok_or_else(|| strange(name::PK))?;
+            return Ok(Some(Self::Interaction { program, member, interaction, packed }));
+        }
+        let parsed = keys::parse_receipt_partition(partition);
+        let (program, receipt) = parsed.ok_or_else(|| strange(name::PK))?;
         if sort == RECEIPT {
             return Ok(Some(Self::Receipt { program, member, receipt, packed, early: early(reader)? }));
         }

@@ -12,7 +12,7 @@ use tessera_domain::member::{MemberRef, Profile};
 use self::guards::{Guard, StoredProfile, guards, only};
 use crate::items::{bytes, item, name, number, packed, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{Store, StoreError, keys, random, retry};
+use crate::{Store, StoreError, indexes, keys, random, retry};
 
 const IDENTIFY: &str = "identifying a member";
 const REPLACE: &str = "replacing a profile";
@@ -223,6 +223,7 @@ impl Store {
             &keys::profile(program, member),
             [(name::VERSION, number(version)), (name::BODY, bytes(packed(IDENTIFY, profile)?))],
         );
+        new.extend(indexes::birthday(program, profile).map(|(name, value)| (name.to_owned(), value)));
         // A set is never empty in DynamoDB.
         if !guards.is_empty() {
             new.insert(name::GUARDS.to_owned(), AttributeValue::Ss(guards.iter().cloned().collect()));

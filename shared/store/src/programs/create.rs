@@ -10,7 +10,7 @@ use super::head::attribute;
 use super::storefront;
 use crate::items::{bytes, item, moment, name, number, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{SecretsKey, Store, StoreError, keys, random};
+use crate::{SecretsKey, Store, StoreError, jobs, keys, random};
 
 const CREATE: &str = "creating a program";
 
@@ -87,7 +87,8 @@ impl Store {
         let [by_id, by_hash] = self.api_key_writes(&id, &key, &admin_key);
         let head = Write::put(table, head).when(ABSENT);
         let record = Write::put(table, record).when(ABSENT);
-        match self.transact_patiently(CREATE, vec![by_hash, by_id, head, record]).await? {
+        let listed = Write::put(table, jobs::listed(&id));
+        match self.transact_patiently(CREATE, vec![by_hash, by_id, head, record, listed]).await? {
             Transacted::Done => Ok(NewProgram { id, admin_key, storefront_secret }),
             Transacted::Cancelled(obstacles) => match obstacles.into_iter().next() {
                 Some(Obstacle::Condition(Some(found))) => Err(CreateProgramError::KeyTaken(lookup_program(&found)?)),

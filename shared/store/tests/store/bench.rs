@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
 use dynoxide::Database;
 use tessera_store::{Store, Tables};
 
@@ -39,20 +42,38 @@ impl Bench {
         let tables =
             Tables { members: "members".to_owned(), facts: "facts".to_owned(), programs: "programs".to_owned() };
         for table in [&tables.members, &tables.facts, &tables.programs] {
-            create(&dynamodb, table).await;
+            create(&dynamodb, table, if *table == tables.members { INDEXES } else { &[] }).await;
         }
         wire.forget();
         Self { store: Store::new(dynamodb.clone(), tables), dynamodb, wire, _stop: stop }
     }
 }
 
-async fn create(dynamodb: &Client, table: &str) {
+/// The indexes of the members table: name, partition key, sort key.
+const INDEXES: &[(&str, &str, &str)] = &[("birthdays", "bp", "pk"), ("due", "dp", "dd")];
+
+async fn create(dynamodb: &Client, table: &str, indexes: &[(&str, &str, &str)]) {
     let mut request = dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     for (name, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
         let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
-        request = request
-            .attribute_definitions(attribute.build().unwrap())
-            .key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap());
+        request = request.attribute_definitions(attribute.build().unwrap()).key_schema(key(name, kind));
+    }
+    for (index, partition, sort) in indexes {
+        for name in [partition, sort].into_iter().filter(|name| **name != "pk") {
+            let attribute = AttributeDefinition::builder().attribute_name(*name).attribute_type(ScalarAttributeType::S);
+            request = request.attribute_definitions(attribute.build().unwrap());
+        }
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(*index)
+            .key_schema(key(partition, KeyType::Hash))
+            .key_schema(key(sort, KeyType::Range))
+            .projection(keys_only);
+        request = request.global_secondary_indexes(index.build().unwrap());
     }
     request.send().await.unwrap();
+}
+
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
 }

@@ -140,6 +140,21 @@ async fn surcharges() {
     let commit = Commit { history: Some((noon(), &receipt.id)), ..Commit::new(&program, &config, &ada, &key) };
     let point = |seen: &tessera_store::Seen<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
     measure!("decision on a refund", store.commit(&commit, point));
+    let seen = EntryKey::adjustment(noon(), "seen");
+    let commit = Commit { profile: true, ..Commit::new(&program, &config, &ada, &seen) };
+    measure!("decision that sees the profile", store.commit(&commit, point));
+    let body = json!({ "id": "i-1", "occurred_at": "2026-03-01T12:00:00Z", "member": { "id": "c-1" },
+        "name": "email_opened", "properties": { "message": "m-1", "device": "mobile" } });
+    let open = tessera_domain::fact::read_interaction(&body).unwrap().interaction;
+    measure!("interaction", store.put_interaction(&program, &ada, &open, noon()));
+    let key = EntryKey::interaction(noon(), &open.id);
+    let once = open.once();
+    let commit = Commit { mark: once.as_deref(), ..Commit::new(&program, &config, &ada, &key) };
+    let marking = |seen: &tessera_store::Seen<'_>| {
+        let decision = one_point(seen.account, for_receipt("r"));
+        Ok::<_, Infallible>(tessera_domain::decide::Decision { marks: true, ..decision })
+    };
+    measure!("decision that takes a mark", store.commit(&commit, marking));
     measure!("member read", store.get_member(&program, &ada));
     measure!("entries, a page", store.entries(&program, &ada, 50, None));
     measure!("coupons, a page", store.coupons(&program, &ada, 50, None));
@@ -169,5 +184,11 @@ async fn surcharges() {
     assert_eq!(calls("known by id and e-mail").len(), 1);
     assert_eq!(calls("decision with a coupon from a stock")["TransactWriteItems"], used(1, 20));
     assert_eq!(calls("refund")["PutItem"], used(1, 2));
+    assert_eq!(calls("interaction")["PutItem"], used(1, 2));
+    // One unit for each item that is looked at, whether or not it is there.
+    for (what, writes) in [("decision that sees the profile", 8), ("decision that takes a mark", 12)] {
+        assert_eq!(calls(what)["BatchGetItem"], used(1, 4), "{what}");
+        assert_eq!(calls(what)["TransactWriteItems"], used(1, writes), "{what}");
+    }
     assert_eq!(calls("program checked again")["GetItem"], used(1, 1));
 }

@@ -118,6 +118,7 @@ async fn no_refund_is_lost_however_it_meets_its_receipt() {
             .flat_map(|image| match image {
                 FactImage::Receipt { early, .. } => early.clone(),
                 FactImage::Refund { refund, .. } => vec![refund.clone()],
+                FactImage::Interaction { .. } => Vec::new(),
             })
             .collect();
         due.sort_unstable();

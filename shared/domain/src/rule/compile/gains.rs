@@ -147,6 +147,12 @@ fn parts(number: Decimal) -> i64 {
 
 /// A fraction rounded by a policy, also below zero: down is towards less.
 pub(crate) fn round(numerator: i128, denominator: i128, rounding: Rounding) -> Points {
+    if let (Ok(small), Ok(by)) = (i64::try_from(numerator), i64::try_from(denominator))
+        && rounding == Rounding::Floor
+    {
+        // Division of 128 bits is slow, and hardly ever needed.
+        return Points::new(small.div_euclid(by));
+    }
     let whole = match rounding {
         Rounding::Floor => numerator.div_euclid(denominator),
         Rounding::HalfUp => (numerator * 2 + denominator).div_euclid(denominator * 2),

@@ -20,9 +20,9 @@ pub(super) struct ReceiptIndex {
     /// The fields that have any part.
     fields: Vec<Field>,
     postings: Postings,
-    /// What each rule asks of the store, by the rule's place: its part of `stores`.
-    asked_stores: Vec<(u32, u32)>,
-    stores: Vec<Word>,
+    /// For each store that a rule asks for, the rules that a receipt of it may meet, a bit for each; `None` for receipts of
+    /// other stores. Empty when there are so many stores that it would take too much room: then only verifying tells.
+    admitted: FxHashMap<Option<Word>, Box<[u64]>>,
     rules: usize,
 }
 
@@ -37,8 +37,8 @@ struct Postings {
 /// The first and the last day of a rule, and its place.
 type Posting = (Day, Day, u32);
 
-/// Every store: the part of a rule that does not ask for one.
-const EVERY: (u32, u32) = (u32::MAX, u32::MAX);
+/// With more stores than this, a bit for each of them and each rule would take more than the postings.
+const MOST_STORES: usize = 250;
 
 fn size(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
@@ -47,17 +47,13 @@ fn size(n: usize) -> u32 {
 impl ReceiptIndex {
     /// Indexes rules; each is given with its place in the program.
     pub(super) fn new<'a>(rules: impl Iterator<Item = (usize, &'a CompiledRule)>, all: usize) -> Self {
-        let mut index = Self { rules: all, asked_stores: vec![EVERY; all], ..Self::default() };
+        let mut index = Self { rules: all, ..Self::default() };
         let mut lists: FxHashMap<(Field, Word), Vec<Posting>> = FxHashMap::default();
-        let mut general = Vec::new();
+        let (mut general, mut asked) = (Vec::new(), Vec::new());
         for (place, rule) in rules {
             let (from, to) = rule.days();
             let posting = (from, to, size(place));
-            if let Some(stores) = &rule.test().stores {
-                let start = size(index.stores.len());
-                index.stores.extend_from_slice(stores);
-                index.asked_stores[place] = (start, size(index.stores.len()));
-            }
+            asked.push((place, rule.test().stores.as_deref()));
             match rule.key() {
                 Some((field, words)) => {
                     for word in words {
@@ -76,6 +72,7 @@ impl ReceiptIndex {
             }
         }
         index.fields.sort_unstable();
+        index.admitted = admitted(&asked, all);
         index
     }
 
@@ -93,15 +90,19 @@ impl ReceiptIndex {
     /// The places of the rules that a receipt of this day may meet, in the program's order.
     pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
         let mut found = vec![0_u64; self.rules.div_ceil(64)];
-        self.mark(self.general, words, day, &mut found);
+        self.mark(self.general, day, &mut found);
         for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
             for word in words.all(*field) {
                 if let Some(part) = self.parts.get(&(*field, word)) {
-                    self.mark(*part, words, day, &mut found);
+                    self.mark(*part, day, &mut found);
                 }
             }
         }
-        let mut places = Vec::new();
+        let store = Some(words.store()).filter(|store| self.admitted.contains_key(&Some(*store)));
+        if let Some(admitted) = self.admitted.get(&store) {
+            found.iter_mut().zip(admitted).for_each(|(found, admitted)| *found &= admitted);
+        }
+        let mut places = Vec::with_capacity(found.iter().map(|bits| bits.count_ones() as usize).sum());
         for (block, bits) in found.iter().enumerate() {
             let mut bits = *bits;
             while bits != 0 {
@@ -112,8 +113,8 @@ impl ReceiptIndex {
         places
     }
 
-    /// Marks the rules of a part that count on a day and ask for no other store.
-    fn mark(&self, (start, end): (u32, u32), words: &Words, day: Day, found: &mut [u64]) {
+    /// Marks the rules of a part that count on a day.
+    fn mark(&self, (start, end): (u32, u32), day: Day, found: &mut [u64]) {
         let part = start as usize..end as usize;
         let begun = self.postings.from[part.clone()].partition_point(|from| *from <= day);
         let part = part.start..part.start + begun;
@@ -127,10 +128,7 @@ impl ReceiptIndex {
             while open != 0 {
                 let rule = rules[open.trailing_zeros() as usize] as usize;
                 open &= open - 1;
-                let asked = self.asked_stores[rule];
-                if asked == EVERY || self.stores[asked.0 as usize..asked.1 as usize].contains(&words.store()) {
-                    found[rule / 64] |= 1 << (rule % 64);
-                }
+                found[rule / 64] |= 1 << (rule % 64);
             }
         }
     }
@@ -140,7 +138,31 @@ impl ReceiptIndex {
         let part = size_of::<((Field, Word), (u32, u32))>();
         self.parts.len() * part
             + self.postings.rule.len() * (size_of::<u32>() + 2 * size_of::<Day>())
-            + self.asked_stores.len() * size_of::<(u32, u32)>()
-            + self.stores.len() * size_of::<Word>()
+            + self.admitted.values().map(|bits| bits.len() * size_of::<u64>()).sum::<usize>()
     }
+}
+
+/// The rules that a receipt of each store may meet.
+fn admitted(asked: &[(usize, Option<&[Word]>)], all: usize) -> FxHashMap<Option<Word>, Box<[u64]>> {
+    let mut stores: Vec<Word> = asked.iter().flat_map(|(_, stores)| stores.unwrap_or_default()).copied().collect();
+    stores.sort_unstable();
+    stores.dedup();
+    if stores.is_empty() || stores.len() > MOST_STORES {
+        return FxHashMap::default();
+    }
+    let mut everywhere = vec![0_u64; all.div_ceil(64)];
+    for (place, _) in asked.iter().filter(|(_, stores)| stores.is_none()) {
+        everywhere[place / 64] |= 1 << (place % 64);
+    }
+    let mut admitted: FxHashMap<Option<Word>, Box<[u64]>> =
+        stores.into_iter().map(|store| (Some(store), everywhere.clone().into())).collect();
+    for (place, stores) in asked {
+        for store in stores.unwrap_or_default() {
+            if let Some(bits) = admitted.get_mut(&Some(*store)) {
+                bits[place / 64] |= 1 << (place % 64);
+            }
+        }
+    }
+    admitted.insert(None, everywhere.into());
+    admitted
 }

@@ -34,6 +34,7 @@ pub struct CompiledRule {
     measure: (Unit, Form),
     range: Option<Range>,
     frame: Option<Frame>,
+    remembers: bool,
 }
 
 /// What a measure counts.
@@ -171,6 +172,8 @@ impl CompiledRule {
             measure,
             range,
             frame,
+            // Rules for anything but receipts keep marks of what they fire for once.
+            remembers: trigger.is_none() || measure.1.is_cumulative() || range.is_some() || !rule.limit.is_empty(),
             rule: rule.clone(),
         }
     }
@@ -223,6 +226,11 @@ impl CompiledRule {
         self.frame
     }
 
+    /// True when it remembers something of a member from one fact to the next.
+    pub const fn remembers(&self) -> bool {
+        self.remembers
+    }
+
     /// True when members of a tier are concerned.
     pub fn is_for(&self, tier: Option<&TierId>) -> bool {
         self.rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)))
@@ -239,24 +247,21 @@ impl CompiledRule {
         if remaining.is_empty() || !self.test.admits(words) {
             return None;
         }
-        let wants_items = self.measure.0 == Unit::Items;
-        let (net, items) = if self.test.lines.is_none() {
-            let items = if wants_items { (0..receipt.lines.len()).map(|line| remaining.items(line)).sum() } else { 0 };
-            (remaining.net_total(), items)
-        } else {
-            let (mut found, mut net, mut items) = (false, 0, 0);
-            for line in (0..receipt.lines.len()).filter(|line| self.selects(words, *line)) {
-                if !remaining.is_back(line) {
-                    found = true;
-                    net += remaining.net(line);
-                    items += if wants_items { remaining.items(line) } else { 0 };
+        let mut sum = Sum::new(remaining, self.measure.0 == Unit::Items);
+        match &self.test.lines {
+            None => {
+                let lines = if sum.wants_items { receipt.lines.len() } else { 0 };
+                (0..lines).for_each(|line| sum.add(line));
+                (sum.found, sum.net) = (true, remaining.net_total());
+            }
+            Some(test) => match test.category(words) {
+                Some(lines) => lines.for_each(|line| sum.add(line)),
+                None => {
+                    (0..receipt.lines.len()).filter(|line| test.selects(words, *line)).for_each(|line| sum.add(line));
                 }
-            }
-            if !found {
-                return None;
-            }
-            (net, items)
-        };
+            },
+        }
+        let Sum { found: true, net, items, .. } = sum else { return None };
         Some(Eligible { amount: in_program(net, receipt, currency), items })
     }
 
@@ -301,6 +306,30 @@ impl CompiledRule {
             Period::Lifetime => return Timestamp::MIN,
         };
         at.to_zoned(zone.clone()).checked_sub(span).map_or(Timestamp::MIN, |start| start.timestamp())
+    }
+}
+
+/// What lines amount to.
+struct Sum<'a> {
+    remaining: &'a Remaining,
+    wants_items: bool,
+    found: bool,
+    net: i64,
+    items: i64,
+}
+
+impl<'a> Sum<'a> {
+    const fn new(remaining: &'a Remaining, wants_items: bool) -> Self {
+        Self { remaining, wants_items, found: false, net: 0, items: 0 }
+    }
+
+    /// Adds a line, unless it is back.
+    fn add(&mut self, line: usize) {
+        if !self.remaining.is_back(line) {
+            self.found = true;
+            self.net += self.remaining.net(line);
+            self.items += if self.wants_items { self.remaining.items(line) } else { 0 };
+        }
     }
 }
 

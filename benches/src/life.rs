@@ -1,0 +1,78 @@
+//! A member's life under a program: accounts as decisions leave them, one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tessera_domain::account::{Account, Held, Status};
+use tessera_domain::decide::{Context, Decision, ReceiptContext, Seed, decide_receipt};
+use tessera_domain::fact::{Receipt, read_receipt};
+use tessera_domain::ids::{MemberId, RewardId, TierId};
+use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::time::Day;
+
+use crate::BenchError;
+
+/// A program in force and someone who buys under it.
+pub struct Shop {
+    /// The program.
+    pub program: CompiledProgram,
+    member: MemberId,
+    out_of_stock: BTreeSet<RewardId>,
+}
+
+impl Shop {
+    /// Opens with a program document.
+    pub fn open(document: &Value) -> Result<Self, BenchError> {
+        let program = read_program(document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
+        Self::with(CompiledProgram::new(program, 1, &BTreeMap::new()))
+    }
+
+    /// Opens with a compiled program.
+    pub fn with(program: CompiledProgram) -> Result<Self, BenchError> {
+        let member = MemberId::new("c-42").map_err(|why| making("member", why))?;
+        Ok(Self { program, member, out_of_stock: BTreeSet::new() })
+    }
+
+    /// A new member who holds a tier since `since` for ever.
+    pub fn member(tier: &str, since: Day) -> Result<Account, BenchError> {
+        let tier = TierId::new(tier).map_err(|why| making("tier", why))?;
+        let mut account = Account::new(Status::Member);
+        account.tier.held = Some(Held { tier, since, until: None, year: None, gifts: Vec::new() });
+        Ok(account)
+    }
+
+    /// Reads a receipt as ingestion does.
+    pub fn receipt(&self, body: &Value) -> Result<Receipt, BenchError> {
+        let input = read_receipt(body, self.program.program.currency);
+        Ok(input.map_err(|faults| BenchError::Refused { what: "receipt", faults })?.receipt)
+    }
+
+    /// Decides on a receipt a minute after the purchase.
+    pub fn decide(&self, account: &Account, receipt: &Receipt) -> Decision {
+        let context = self.context(receipt.occurred_at + SignedDuration::from_mins(1));
+        decide_receipt(&context, account, &ReceiptContext { receipt, coupons: &[] })
+    }
+
+    /// How many rules the index finds for a receipt, each of which is then verified.
+    pub fn candidates(&self, receipt: &Receipt) -> usize {
+        let day = Day::of(receipt.occurred_at, &self.program.zone);
+        let words = self.program.rules.words(receipt);
+        self.program.rules.for_receipt(&words, receipt.occurred_at, day).count()
+    }
+
+    fn context(&self, now: Timestamp) -> Context<'_> {
+        Context {
+            program: &self.program,
+            member: &self.member,
+            profile: None,
+            now,
+            seed: Seed([7; 32]),
+            out_of_stock: &self.out_of_stock,
+        }
+    }
+}
+
+fn making(what: &'static str, why: impl std::fmt::Display) -> BenchError {
+    BenchError::Making { what, why: why.to_string() }
+}

@@ -1,0 +1,67 @@
+//! Measures the rule engine on the workloads of `workloads.py`, and the sizes of what it stores. Prints one JSON object a
+//! line, for `table.py`; times are whole nanoseconds.
+
+mod life;
+mod sizes;
+mod speed;
+mod translate;
+mod workload;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use serde_json::Value;
+
+use crate::translate::Reading;
+use crate::workload::Workload;
+
+/// What can go wrong while measuring.
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    #[error("cannot read {path}: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{path} is not what it should be: {source}")]
+    Content { path: PathBuf, source: serde_json::Error },
+    #[error("an amount is not in cents: {0}")]
+    Amount(String),
+    #[error("the engine refuses the {what}: {faults:?}")]
+    Refused { what: &'static str, faults: Vec<tessera_domain::input::Fault> },
+    #[error("the {what} cannot be made: {why}")]
+    Making { what: &'static str, why: String },
+}
+
+/// Measures the rule engine.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The folder that `workloads.py` has filled.
+    #[arg(long)]
+    data: PathBuf,
+    /// How many rules.
+    #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
+    sizes: Vec<usize>,
+    /// How many times all receipts are decided; the least time of each slice of them counts.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    windows: u32,
+}
+
+fn main() -> Result<(), BenchError> {
+    let options = Options::parse();
+    for name in ["w1", "w3"] {
+        for size in &options.sizes {
+            let Some(workload) = Workload::load(&options.data, name, *size)? else { continue };
+            for reading in [Reading::Total, Reading::Lines] {
+                for line in speed::measure(&workload, reading, options.windows)? {
+                    print(&line);
+                }
+            }
+        }
+    }
+    for line in sizes::measure()? {
+        print(&line);
+    }
+    Ok(())
+}
+
+fn print(line: &Value) {
+    println!("{line}");
+}

@@ -1,0 +1,9 @@
+//! The Lambda binary of `birthdays`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::job(|services, input| async move { tessera_birthdays::handle(&services, input).await }).await
+}

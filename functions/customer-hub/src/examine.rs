@@ -1,0 +1,218 @@
+//! Trying rules out: what a fact would do, by the rules of the program or by others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use tessera_domain::account::{Account, Status};
+use tessera_domain::decide::{
+    Context, Decision, InteractionContext, ReceiptContext, decide_birthday, decide_due, decide_enrollment,
+    decide_interaction, decide_receipt,
+};
+use tessera_domain::fact::{Interaction, Receipt, read_interaction, read_receipt};
+use tessera_domain::ids::MemberId;
+use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, read_enrollment};
+use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::time::Day;
+use tessera_domain::view::{ExaminedView, Explainer};
+use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::{Problem, Scope, Services};
+use tessera_store::ActiveProgram;
+
+use crate::preview::{coupons, with_defaults};
+use crate::{language, load};
+
+/// `POST /v1/rules/examine`: the real decision on a fact that is nowhere stored.
+pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let caller = call.caller(services)?.require(&[Scope::Admin])?;
+    let body = call.json()?;
+    let now = services.clock.now();
+    let program = load(services, &caller.program).await?;
+    let asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
+    let config = match body.get("rules").filter(|rules| !rules.is_null()) {
+        Some(rules) => &with_rules(&program.compiled, rules).map_err(Problem::malformed)?,
+        None => &program.compiled,
+    };
+    let someone = someone(services, &program, &asked, now).await?;
+    let coupons = match &asked.fact {
+        Fact::Receipt(receipt) => coupons(services, &program, receipt).await?,
+        _ => Vec::new(),
+    };
+    let out_of_stock = BTreeSet::new();
+    let context = Context {
+        program: config,
+        member: &someone.member,
+        profile: someone.profile.as_ref(),
+        now,
+        seed: tessera_store::seed()?,
+        out_of_stock: &out_of_stock,
+    };
+    let account = &someone.account;
+    let decided: Option<Decision> = match &asked.fact {
+        Fact::Receipt(receipt) => {
+            Some(decide_receipt(&context, account, &ReceiptContext { receipt, coupons: &coupons }))
+        }
+        Fact::Interaction(interaction) => {
+            Some(decide_interaction(&context, account, &InteractionContext { interaction, counted_before: false }))
+        }
+        Fact::Enrollment(_) => decide_enrollment(&context, account),
+        Fact::Birthday(day) => decide_birthday(&context, account, *day),
+        Fact::Inactivity => decide_due(&context, account),
+    };
+    let explainer = Explainer::new(config, language(call, &program, someone.profile.as_ref()));
+    let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
+    Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
+}
+
+/// What is to be examined.
+struct Asked {
+    fact: Fact,
+    /// Whom it concerns; nobody in particular when empty.
+    who: Option<MemberPath>,
+}
+
+enum Fact {
+    Receipt(Receipt),
+    Interaction(Interaction),
+    Enrollment(Box<EnrollmentInput>),
+    /// The local day on which birthday rules come due.
+    Birthday(Day),
+    Inactivity,
+}
+
+impl Asked {
+    fn read(body: &Value, program: &CompiledProgram, now: Timestamp) -> Result<Self, Vec<Fault>> {
+        let (name, who) = input::read(body, |node| {
+            let object = node.object()?;
+            let fact = object.required("fact", |fact| {
+                let object = fact.object()?;
+                let found = object.exactly_one(&["receipt", "interaction", "enrollment", "birthday", "inactivity"]);
+                object.finish();
+                found.map(|(name, _)| name)
+            });
+            let who = object.optional("member", read_who);
+            // Their faults are told with those of the program.
+            object.field("rules");
+            object.finish();
+            Some((fact?, who?))
+        })?;
+        let sent = with_defaults(body["fact"][name].clone(), now);
+        let (fact, within) = Self::fact(name, &sent, program, now).map_err(|faults| {
+            let under = |fault: Fault| Fault { pointer: format!("/fact/{name}{}", fault.pointer), ..fault };
+            faults.into_iter().map(under).collect::<Vec<_>>()
+        })?;
+        Ok(Self { fact, who: who.or(within.map(MemberPath::Ref)) })
+    }
+
+    fn fact(
+        name: &str,
+        sent: &Value,
+        program: &CompiledProgram,
+        now: Timestamp,
+    ) -> Result<(Fact, Option<MemberRef>), Vec<Fault>> {
+        Ok(match name {
+            "receipt" => {
+                let read = read_receipt(sent, program.program.currency)?;
+                (Fact::Receipt(read.receipt), read.member)
+            }
+            "interaction" => {
+                let nobody = sent.get("member").is_none_or(Value::is_null);
+                let mut sent = sent.clone();
+                if nobody {
+                    sent["member"] = json!({ "id": "examined" });
+                }
+                let read = read_interaction(&sent)?;
+                (Fact::Interaction(read.interaction), Some(read.member).filter(|_| !nobody))
+            }
+            "enrollment" => {
+                let mut details = sent.clone();
+                if let Some(details) = details.as_object_mut() {
+                    details.remove("occurred_at");
+                    details.remove("member");
+                }
+                (Fact::Enrollment(Box::new(read_enrollment(&details)?)), None)
+            }
+            "birthday" => {
+                let today = Day::of(now, &program.zone);
+                let on = input::read(sent, |node| {
+                    let object = node.object()?;
+                    object.read_only(&["id", "occurred_at", "member"]);
+                    let on = object.or("on", today.date(), Node::date);
+                    object.finish();
+                    on
+                })?;
+                (Fact::Birthday(Day::from_date(on)), None)
+            }
+            _ => (Fact::Inactivity, None),
+        })
+    }
+}
+
+fn read_who(node: &Node<'_>) -> Option<MemberPath> {
+    if node.value.is_string() { node.parsed(MemberPath::parse) } else { MemberRef::read(node).map(MemberPath::Ref) }
+}
+
+/// The program with other rules.
+fn with_rules(program: &CompiledProgram, rules: &Value) -> Result<CompiledProgram, Vec<Fault>> {
+    let mut document = json!(program.program);
+    document["rules"] = rules.clone();
+    Ok(CompiledProgram::new(read_program(&document)?, program.version, &BTreeMap::new()))
+}
+
+/// Whose decision it is.
+struct Someone {
+    member: MemberId,
+    profile: Option<Profile>,
+    account: Account,
+}
+
+/// The member that is named; else someone with no history: a visitor who enrols, or a member of whom only is known what
+/// the fact needs.
+async fn someone(
+    services: &Services,
+    program: &ActiveProgram,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<Someone, Problem> {
+    let known = match &asked.who {
+        Some(MemberPath::Inner(member)) => Some(member.clone()),
+        Some(MemberPath::Ref(reference)) => {
+            services.store.resolve(&program.id, &program.head.identity_key, reference, false).await?.member
+        }
+        None => None,
+    };
+    if let Some(member) = known {
+        let found = services.store.get_member(&program.id, &member).await?;
+        let (profile, account) = found.ok_or_else(crate::member::unknown)?;
+        return Ok(Someone { member, profile: Some(profile), account });
+    }
+    if asked.who.is_some() && matches!(asked.fact, Fact::Birthday(_) | Fact::Inactivity) {
+        return Err(crate::member::unknown());
+    }
+    let member = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
+    let mut profile = Profile::new(MemberRef::default(), now);
+    // Long enough for any lapse to have come due.
+    let long_ago = now.checked_sub((24 * 366 * 11).hours()).unwrap_or(now);
+    let mut account = Account::new(Status::Member);
+    account.enrolled_at = Some(now);
+    match &asked.fact {
+        Fact::Enrollment(input) => {
+            let before = profile.clone();
+            input.details.clone().apply(&mut profile).map_err(Problem::malformed)?;
+            profile.referred_with.clone_from(&input.referral_code);
+            profile.note_changes(&before, now);
+            account = Account::new(Status::Visitor);
+        }
+        Fact::Birthday(_) | Fact::Inactivity => {
+            account.enrolled_at = Some(long_ago);
+            account.due = Some(Day::of(now, &program.compiled.zone));
+            if let Fact::Birthday(day) = &asked.fact {
+                let date = day.date();
+                profile.birth_date = format!("--{:02}-{:02}", date.month(), date.day()).parse().ok();
+            }
+        }
+        Fact::Receipt(_) | Fact::Interaction(_) => {}
+    }
+    Ok(Someone { member, profile: Some(profile), account })
+}

@@ -1,0 +1,9 @@
+//! The Lambda binary of `inactivity`.
+
+use lambda_runtime::Error;
+use tessera_lambda::serve;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    serve::job(|services, input| async move { tessera_inactivity::handle(&services, input).await }).await
+}

@@ -1,0 +1,63 @@
+//! What a day brings: birthdays, and what else has come due. A member has one decision of each kind for a local day.
+
+use tessera_domain::account::Account;
+use tessera_domain::decide::{Context, Decision, decide_birthday, decide_due};
+use tessera_domain::ids::MemberId;
+use tessera_domain::program::Asked;
+use tessera_domain::time::Day;
+use tessera_lambda::Services;
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey};
+
+use crate::{EvaluationError, Outcome};
+
+/// Decides on the birthday rules that come due for a member on a local day, which may be past.
+pub(crate) async fn birthday(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    day: Day,
+) -> Result<Outcome, EvaluationError> {
+    let key = EntryKey::birthday(day);
+    let commit = Commit { profile: true, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    evaluate(services, &commit, |context, account| decide_birthday(context, account, day)).await
+}
+
+/// Decides on what has come due for a member by now. `day` is the local day whose run found them.
+pub(crate) async fn due(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    day: Day,
+) -> Result<Outcome, EvaluationError> {
+    let key = EntryKey::due(day);
+    let profile = program.compiled.asks_profile(Asked::Due);
+    let commit = Commit { profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    evaluate(services, &commit, decide_due).await
+}
+
+/// Nothing comes due.
+struct Nothing;
+
+async fn evaluate(
+    services: &Services,
+    commit: &Commit<'_>,
+    decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
+) -> Result<Outcome, EvaluationError> {
+    let now = services.clock.now();
+    let committed = services.store.commit(commit, |seen| {
+        let context = Context {
+            program: commit.config,
+            member: commit.member,
+            profile: seen.profile,
+            now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
+        decide(&context, seen.account).ok_or(Nothing)
+    });
+    match committed.await {
+        Ok(committed) => Ok(Outcome::of(&committed)),
+        Err(CommitError::Refused(Nothing)) => Ok(Outcome::Nothing),
+        Err(CommitError::Store(error)) => Err(error.into()),
+    }
+}

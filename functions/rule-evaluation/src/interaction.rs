@@ -1,0 +1,68 @@
+//! Interactions: what of them counts only once for a member is marked with the decision that counts it.
+
+use std::convert::Infallible;
+
+use tessera_domain::decide::{Context, InteractionContext, decide_interaction};
+use tessera_domain::fact::Interaction;
+use tessera_domain::ids::{InteractionId, MemberId, ProgramId};
+use tessera_domain::pack::unpack;
+use tessera_domain::program::Asked;
+use tessera_lambda::Services;
+use tessera_lambda::message::Fact;
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey};
+
+use crate::EvaluationError;
+
+/// The interaction of a message: as a rule the message carries it; a long one is read from where it is stored.
+pub(crate) async fn carried(
+    services: &Services,
+    program: &ProgramId,
+    named: &InteractionId,
+    fact: &Fact,
+) -> Result<Interaction, EvaluationError> {
+    let Some(packed) = fact.packed()? else {
+        let stored = services.store.get_interaction(program, named).await?;
+        return stored
+            .map(|stored| stored.interaction)
+            .ok_or_else(|| EvaluationError::UnknownInteraction(named.clone()));
+    };
+    let interaction: Interaction = unpack(&packed)?;
+    if interaction.id == *named {
+        Ok(interaction)
+    } else {
+        Err(EvaluationError::OtherInteraction { named: named.clone(), carried: interaction.id })
+    }
+}
+
+/// Decides on an interaction, once: when it was decided before, nothing is written and that decision stands.
+pub(crate) async fn evaluate(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    interaction: &Interaction,
+) -> Result<Committed, EvaluationError> {
+    let key = EntryKey::interaction(interaction.occurred_at, &interaction.id);
+    let mark = interaction.once();
+    let commit = Commit {
+        mark: mark.as_deref(),
+        profile: program.compiled.asks_profile(Asked::Interaction),
+        ..Commit::new(&program.id, &program.compiled, member, &key)
+    };
+    let now = services.clock.now();
+    let committed = services.store.commit(&commit, |seen| {
+        let context = Context {
+            program: &program.compiled,
+            member,
+            profile: seen.profile,
+            now,
+            seed: seen.seed,
+            out_of_stock: seen.out_of_stock,
+        };
+        let fact = InteractionContext { interaction, counted_before: seen.marked };
+        Ok::<_, Infallible>(decide_interaction(&context, seen.account, &fact))
+    });
+    committed.await.map_err(|error| match error {
+        CommitError::Refused(never) => match never {},
+        CommitError::Store(error) => error.into(),
+    })
+}

@@ -1,0 +1,103 @@
+//! Schedules: jobs run when their time has come, whether the clock follows the machine's or is moved by hand.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+
+use super::clock::Clock;
+use super::engines::stopped;
+use super::handler::{self, Handler};
+use super::template::Schedule;
+
+/// How long a job may run: as long as Lambda lets any function.
+const LIMIT: Duration = Duration::from_mins(15);
+/// How often the machine's clock is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// The schedules of a template.
+pub(super) struct Schedules {
+    schedules: Vec<Schedule>,
+    functions: HashMap<String, Handler>,
+    clock: Clock,
+    /// When each ran last, by its place. Whoever holds it runs jobs.
+    last: Mutex<Vec<Option<Timestamp>>>,
+}
+
+impl Schedules {
+    /// None of them has run yet.
+    pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: Clock) -> Self {
+        let last = Mutex::new(vec![None; schedules.len()]);
+        Self { schedules: schedules.to_vec(), functions: functions.clone(), clock, last }
+    }
+
+    /// Runs what has fallen due: never yet, or a whole period ago. However long ago that is, it runs once. Tells whether
+    /// anything ran. A job that fails is due still.
+    pub async fn run_due(&self) -> bool {
+        let mut last = self.last.lock().await;
+        let mut any = false;
+        for (schedule, last) in self.schedules.iter().zip(last.iter_mut()) {
+            let now = self.clock.now();
+            let Some(period) = schedule.every else { continue };
+            let period = SignedDuration::try_from(period).unwrap_or(SignedDuration::MAX);
+            if last.is_some_and(|last| now.duration_since(last) < period) {
+                continue;
+            }
+            any = true;
+            match self.call(schedule, None).await {
+                Ok(_) => *last = Some(now),
+                Err(error) => tracing::error!(job = schedule.name, error = format!("{error:#}"), "the job failed"),
+            }
+        }
+        any
+    }
+
+    /// Runs a job now, by its own name or its function's; `None` when there is no such job.
+    pub async fn run(&self, name: &str, input: Option<Value>) -> Option<Result<Value>> {
+        let place = self.schedules.iter().position(|one| one.name == name || one.function == name)?;
+        let mut last = self.last.lock().await;
+        let now = self.clock.now();
+        let ran = self.call(&self.schedules[place], input).await;
+        if ran.is_ok() {
+            last[place] = Some(now);
+        }
+        Some(ran)
+    }
+
+    /// Resolves when no job is running.
+    pub async fn idle(&self) {
+        drop(self.last.lock().await);
+    }
+
+    /// Runs what falls due while the clock follows the machine's, until the stack stops.
+    pub async fn watch(self: Arc<Self>, stopping: watch::Receiver<bool>) {
+        let watching = async {
+            loop {
+                if !self.clock.stands_still() {
+                    self.run_due().await;
+                }
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::select! {
+            () = watching => {}
+            () = stopped(stopping) => {}
+        }
+    }
+
+    async fn call(&self, schedule: &Schedule, input: Option<Value>) -> Result<Value> {
+        let Some(Handler::Job(function)) = self.functions.get(&schedule.function) else {
+            return Err(anyhow!("{} is no job", schedule.function));
+        };
+        let input = match (input, &schedule.input) {
+            (Some(input), _) => input,
+            (None, Some(input)) => serde_json::from_str(input).context("the schedule's input")?,
+            (None, None) => json!({}),
+        };
+        handler::call(function, input, LIMIT).await?.map_err(|error| anyhow!(error))
+    }
+}

@@ -1,0 +1,45 @@
+//! Why each rule of a program gave what it gave to a receipt, as shown.
+
+use serde::Serialize;
+
+use super::explain::Explainer;
+use super::receipt::{OutcomeView, SkippedView};
+use crate::decide::RuleExplanation;
+use crate::ids::{ReceiptId, RuleId};
+
+/// The explanation of a receipt: every rule of the program that decided, in its order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceiptExplanation {
+    /// The receipt.
+    pub id: ReceiptId,
+    /// The version of the program that decided.
+    pub program_version: u32,
+    /// The rules.
+    pub rules: Vec<RuleView>,
+}
+
+/// What one rule did with a receipt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RuleView {
+    /// The rule.
+    pub rule: RuleId,
+    /// What it gave, when it fired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeView>,
+    /// Why it gave nothing, or less than was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkippedView>,
+}
+
+impl RuleView {
+    /// What one rule did.
+    pub fn of(explained: &RuleExplanation, explainer: &Explainer<'_>) -> Self {
+        Self {
+            rule: explained.rule.clone(),
+            outcome: explained.fired.as_ref().map(|outcome| OutcomeView::of(outcome, explainer)),
+            skipped: explained.skipped.as_ref().map(|skipped| SkippedView::of(skipped, explainer)),
+        }
+    }
+}

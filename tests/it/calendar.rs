@@ -1,0 +1,90 @@
+//! What time alone does: birthdays and lapses, by the schedules of the stack.
+
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, program, receipt};
+
+fn rule(id: &str, on: &Value, points: i64) -> Value {
+    json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on,
+            "then": [{ "credit": { "points": points } }] })
+}
+
+async fn available(shop: &Shop, member: &str) -> i64 {
+    shop.member(member).await["points"]["available"].as_i64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_birthday_comes_with_the_clock_once_a_year() {
+    let rules = json!([rule("gift", &json!({ "birthday": {} }), 50)]);
+    let shop = Shop::open(&program(&rules), "2026-03-01T12:00:00+01:00").await;
+    for (id, born) in [("c-1", "1990-03-10"), ("c-2", "--03-12"), ("c-3", "2000-02-29"), ("c-4", "1980-06-01")] {
+        shop.post("/v1/members", &json!({ "id": id, "birth_date": born })).await;
+    }
+    shop.post("/v1/members", &json!({ "id": "c-5", "status": "visitor", "birth_date": "1990-03-10" })).await;
+    shop.clock("2026-03-09T23:59:00+01:00").await;
+    assert_eq!(available(&shop, "c-1").await, 0);
+    shop.clock("2026-03-10T00:20:00+01:00").await;
+    assert_eq!(available(&shop, "c-1").await, 50);
+    assert_eq!(available(&shop, "c-5").await, 0, "visitors wait until they enrol");
+    let entries = shop.entries("c-1").await;
+    assert_eq!((&entries[0]["type"], &entries[0]["source"]["job"]), (&json!("earn"), &json!("birthdays")));
+    // Running it again, by hand too, changes nothing.
+    let ran = shop.post("/_local/jobs/birthdays", &json!({})).await;
+    assert_eq!((ran.status, &ran.body["members"]), (200, &json!(0)), "{}", ran.body);
+    // A clock that jumps over a birthday and the leap day of a common year serves both in one run.
+    shop.clock("2027-03-11T09:00:00+01:00").await;
+    let found = futures::future::join_all(["c-1", "c-2", "c-3", "c-4", "c-5"].map(|id| available(&shop, id))).await;
+    assert_eq!(found, [100, 50, 50, 50, 0]);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_enrols_on_the_day_waits_for_the_next() {
+    let rules = json!([rule("gift", &json!({ "birthday": {} }), 50)]);
+    let shop = Shop::open(&program(&rules), "2026-03-10T00:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1", "birth_date": "1990-03-10" })).await;
+    shop.clock("2026-03-10T18:00:00+01:00").await;
+    assert_eq!(available(&shop, "c-1").await, 0);
+    shop.clock("2027-03-10T18:00:00+01:00").await;
+    assert_eq!(available(&shop, "c-1").await, 50);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lapse_fires_once_and_a_purchase_arms_it_again() {
+    let rules = json!([rule("win-back", &json!({ "inactivity": { "days": 30 } }), 20)]);
+    let shop = Shop::open(&program(&rules), "2026-03-01T12:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    shop.post("/v1/members", &json!({ "id": "c-2" })).await;
+    let bought = async |id: &str, member: &str, at: &str| {
+        let mut body = receipt(id, member, "10.00");
+        body["occurred_at"] = json!(at);
+        assert_eq!(shop.post("/v1/receipts", &body).await.status, 202);
+        shop.settle().await;
+    };
+    shop.clock("2026-03-20T12:00:00+01:00").await;
+    bought("r-1", "c-2", "2026-03-20T11:00:00+01:00").await;
+    shop.clock("2026-03-31T12:00:00+02:00").await;
+    assert_eq!((available(&shop, "c-1").await, available(&shop, "c-2").await), (20, 0));
+    let ran = shop.post("/_local/jobs/inactivity", &json!({})).await;
+    assert_eq!(ran.status, 200, "{}", ran.body);
+    shop.clock("2026-05-31T12:00:00+02:00").await;
+    assert_eq!((available(&shop, "c-1").await, available(&shop, "c-2").await), (20, 20));
+    bought("r-2", "c-1", "2026-05-31T11:00:00+02:00").await;
+    shop.clock("2026-06-30T12:00:00+02:00").await;
+    assert_eq!((available(&shop, "c-1").await, available(&shop, "c-2").await), (40, 20));
+    shop.clock("2027-06-30T12:00:00+02:00").await;
+    assert_eq!((available(&shop, "c-1").await, available(&shop, "c-2").await), (40, 20));
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_without_such_rules_hands_nobody_on() {
+    let shop = Shop::open(&program(&json!([])), "2026-03-09T12:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1", "birth_date": "1990-03-10" })).await;
+    shop.clock("2026-03-10T12:00:00+01:00").await;
+    let again = shop.get("/_local/capacity").await;
+    assert!(again["functions"]["rule-evaluation"].is_null(), "{again}");
+    assert!(again["functions"]["birthdays"]["dynamodb"]["GetItem"].is_object(), "{again}");
+    assert_eq!(shop.entries("c-1").await.len(), 0);
+}
