@@ -94,8 +94,8 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
     }
     Ok(match setting.name.as_str() {
         "authorizer" => handler!(Authorizer, tessera_authorizer::handle),
-        "backtest-run" => handler!(Queue, tessera_backtest_run::handle),
         "birthdays" => handler!(Job, tessera_birthdays::handle),
+        "backtest-run" => handler!(Queue, tessera_backtest_run::handle),
         "customer-hub" => handler!(Http, tessera_customer_hub::handle),
         "enrollment" => handler!(Http, tessera_enrollment::handle),
         "event-relay" => handler!(Stream, tessera_event_relay::handle),

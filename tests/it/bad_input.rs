@@ -158,17 +158,37 @@ async fn only_good_credentials_open_a_door() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_evaluated_yet_is_refused_not_ignored() {
+async fn what_cannot_be_is_refused_not_ignored() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let rule = |on: Value, then: Value| json!({ "id": "x", "name": "x", "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": then });
     let credit = json!([{ "credit": { "points": 1 } }]);
     let cases = [
-        ("/rules/0/on", rule(json!({ "interaction": { "name": "review" } }), credit.clone())),
+        ("/rules/0/on", rule(json!({ "interaction": { "name": "email_opened" } }), credit.clone())),
         (
-            "/rules/0/on/receipt/within",
-            rule(json!({ "receipt": { "spend": { "every": "5.00" }, "within": { "days": 3 } } }), credit.clone()),
+            "/rules/0/on/receipt/spend/up_to",
+            rule(
+                json!({ "receipt": { "spend": { "every": "5.00", "from": "9.00", "up_to": "9.00" } } }),
+                credit.clone(),
+            ),
         ),
-        ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "multiply": { "factor": "2" } }]))),
+        ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "multiply": { "factor": "2", "rules": ["x"] } }]))),
+        ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "multiply": { "factor": "0" } }]))),
+        ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "reward": "none-such" }]))),
+        ("/rules/0/tiers/0", {
+            let mut rule = rule(json!({ "receipt": {} }), credit.clone());
+            rule["tiers"] = json!(["platinum"]);
+            rule
+        }),
+        ("/rules/0/ends_at", {
+            let mut rule = rule(json!({ "receipt": {} }), credit.clone());
+            rule["ends_at"] = json!("2025-12-31T00:00:00");
+            rule
+        }),
+        ("/rules/0/limit/times", {
+            let mut rule = rule(json!({ "receipt": {} }), credit.clone());
+            rule["limit"] = json!({ "times": 0, "per": "day" });
+            rule
+        }),
         ("/rules/0/then/0", rule(json!({ "receipt": {} }), json!([{ "credit": { "points": 0 } }]))),
         ("/rules/0/starts_at", {
             let mut rule = rule(json!({ "receipt": {} }), credit);

@@ -8,6 +8,7 @@ mod capacity;
 mod concurrency;
 mod coupons;
 mod events;
+mod explain;
 mod interactions;
 mod journey;
 mod restart;

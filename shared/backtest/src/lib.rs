@@ -25,7 +25,8 @@ pub use history::History;
 pub use join::Join;
 pub use plan::{Period, Plan};
 pub use report::{
-    Bin, CouponLine, Difference, Distribution, Facts, MonthLine, PointsLine, Report, RuleLine, SideReport, TierLine,
+    Bin, CouponLine, Distribution, Facts, MonthLine, PointsLine, Report, ReportDifference, RuleLine, SideReport,
+    TierLine,
 };
 pub use run::run;
 pub use spill::{Partitions, Spill, SpillError};

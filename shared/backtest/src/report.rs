@@ -41,7 +41,7 @@ pub struct Report {
     /// Under the draft.
     pub draft: SideReport,
     /// The draft less the present.
-    pub difference: Difference,
+    pub difference: ReportDifference,
     /// By month.
     pub months: Vec<MonthLine>,
     /// Rules of the draft that wait for something else than receipts: they were left out.
@@ -217,7 +217,7 @@ pub struct MonthLine {
 /// The draft less the present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Difference {
+pub struct ReportDifference {
     /// Redeemable points.
     pub points: PointsLine,
     /// Qualifying points.
@@ -260,7 +260,7 @@ impl Report {
         let present = side_report(&plan.present, &tally.present, costs[0], tally.spent);
         let draft = side_report(&plan.draft, &tally.draft, costs[1], tally.spent);
         let change = costs[1].sum().saturating_sub(costs[0].sum());
-        let difference = Difference {
+        let difference = ReportDifference {
             points: draft.points.less(&present.points),
             qualifying: draft.qualifying - present.qualifying,
             liability: costs[1].liability.zip(costs[0].liability).map(|(draft, present)| text(draft - present)),

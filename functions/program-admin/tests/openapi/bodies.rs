@@ -321,6 +321,20 @@ pub enum AnyTier {
     Vip(tessera_domain::program::VipTier),
 }
 
+/// A fact to try rules on.
+#[derive(ToSchema)]
+pub struct Examine {
+    /// One of `receipt`, `interaction`, `enrollment` (as their endpoints take them; id, time and member may be left out),
+    /// `birthday` (`on`: the local day on which its rules come due) and `inactivity`.
+    #[schema(value_type = Object)]
+    fact: serde_json::Value,
+    /// Whom it concerns, by path or by identifiers; absent: someone with no history.
+    #[schema(value_type = Option<Object>)]
+    member: Option<serde_json::Value>,
+    /// The rules that decide instead of the program's.
+    rules: Option<Vec<tessera_domain::rule::Rule>>,
+}
+
 /// Rules to try.
 #[derive(ToSchema)]
 pub struct Backtest {

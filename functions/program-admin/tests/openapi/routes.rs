@@ -229,6 +229,13 @@ fn facts() -> Vec<Route> {
             .gives::<a::Accepted>(200, "Stored before, with the same content."),
         route(Get, "/v1/interactions/{id}", "getInteraction", "Reads what became of an interaction", Auth::Scopes(&["interactions:write", "members:read", "support"]))
             .gives::<view::InteractionView>(200, "The interaction and its decision."),
+        route(Get, "/v1/receipts/{id}/explanation", "explainReceipt", "Explains a receipt's decision, rule by rule", Auth::Scopes(&["members:read", "support"]))
+            .details("Every rule of the version of the program that decided, also those that the receipt did not concern.")
+            .gives::<view::ReceiptExplanation>(200, "What each rule did, and why."),
+        route(Post, "/v1/rules/examine", "examineRules", "Tries rules on a fact", ADMIN)
+            .details("Nothing is stored. Without `member` it is someone with no history; with `rules` those decide instead of the program's.")
+            .takes::<b::Examine>()
+            .gives::<view::ExaminedView>(200, "The decision."),
         route(Post, "/v1/receipts/preview", "previewReceipt", "What a basket would earn now", Auth::Scopes(&["receipts:write", "members:read"]))
             .details("Nothing is stored.")
             .takes::<b::Receipt>()

@@ -7,8 +7,7 @@ use super::{Context, Decision};
 use crate::account::{Account, Counter, Gift, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::ids::{CouponCode, RewardId, TierId};
-use crate::ledger::{Cause, Entry, Movement, SkipReason, Skipped, TierMove};
-use crate::pack::pack;
+use crate::ledger::{Cause, Entry, Movement, Outcome, SkipReason, Skipped, TierMove};
 use crate::points::Points;
 use crate::program::{CodeSource, Reward, TierWindow};
 use crate::rule::{CompiledRule, RuleSet, TierDirection, Trigger, Waiting};
@@ -17,10 +16,11 @@ use crate::time::Day;
 /// An entry larger than this, packed, costs a second write unit: what explains most cheaply is left out then.
 const ENTRY_BYTES: usize = 850;
 /// What an entry takes at most without its lists, and what one item of them takes, its texts apart.
-const BARE_BYTES: usize = 200;
-const OUTCOME_BYTES: usize = 70;
+const BARE_BYTES: usize = 120;
+const OUTCOME_BYTES: usize = 14;
+const NUMBER_BYTES: usize = 8;
 const SKIPPED_BYTES: usize = 24;
-const LINE_BYTES: usize = 60;
+const LINE_BYTES: usize = 40;
 /// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
 /// refused; this bounds the transaction.
 const MOST_PASSES: usize = 15;
@@ -230,7 +230,7 @@ impl<'a> Draft<'a> {
             }
             self.turn_page(Cause::TierChange(Box::new(caused.clone())));
             let mut occasion = Occasion::new(context, &self.account, at);
-            occasion.tier = Some(change.after.clone());
+            occasion.tier = context.program.rules.tier_bit(Some(&change.after));
             let before = self.account.tier.current().cloned();
             for rule in rules {
                 self.consider(rule, &occasion, super::fire::NO_AMOUNT);
@@ -339,38 +339,50 @@ fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
 /// What was not given is told as far as there is room; the rest can be computed from the program's version. What a refund
 /// must know of a running total always stays.
 fn shorten(entry: &mut Entry, rules: &RuleSet) {
-    if most_bytes(entry) <= ENTRY_BYTES {
-        return;
-    }
-    let mut over = pack(entry).map_or(0, |bytes| bytes.len()).saturating_sub(ENTRY_BYTES);
+    let mut over = most_bytes(entry).saturating_sub(ENTRY_BYTES);
     for place in (0..entry.skipped.len()).rev() {
         if over == 0 {
             return;
         }
         let skipped = &entry.skipped[place];
-        if !rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule)) {
-            over = over.saturating_sub(pack(skipped).map_or(0, |bytes| bytes.len()));
+        if !(is_shut_out(skipped) && rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule))) {
+            over = over.saturating_sub(skipped_bytes(skipped));
             entry.skipped.remove(place);
             entry.truncated = true;
         }
     }
 }
 
-/// How many bytes an entry takes at most, roughly.
+/// How many bytes an entry takes at most, packed; a few more than it does. Packing it to see would cost more than
+/// deciding.
 fn most_bytes(entry: &Entry) -> usize {
-    let outcomes = entry.outcomes.iter().map(|outcome| {
-        OUTCOME_BYTES + outcome.rule.as_str().len() + (outcome.rewards.len() + outcome.taken.len()) * LINE_BYTES
-    });
-    let skipped = entry.skipped.iter().map(|skipped| {
-        SKIPPED_BYTES + skipped.rule.as_str().len() + skipped.missing.as_ref().map_or(0, |missing| missing.len() + 3)
-    });
-    let others = (entry.movements.len() + entry.ignored.len() + entry.coupons.len()) * LINE_BYTES;
-    BARE_BYTES + outcomes.sum::<usize>() + skipped.sum::<usize>() + others
+    let outcomes: usize = entry.outcomes.iter().map(outcome_bytes).sum();
+    let skipped: usize = entry.skipped.iter().map(skipped_bytes).sum();
+    let others = entry.movements.len() + entry.ignored.len() + entry.coupons.len();
+    BARE_BYTES + outcomes + skipped + others * LINE_BYTES
+}
+
+fn outcome_bytes(outcome: &Outcome) -> usize {
+    let both = [outcome.fixed, outcome.per_unit, outcome.extra, outcome.debited, outcome.reset];
+    let numbers = both.iter().filter(|both| !both.is_zero()).count()
+        + usize::from(outcome.counted != 0)
+        + usize::from(outcome.before.is_some())
+        + usize::from(outcome.lost != 0);
+    let lists = outcome.rewards.len() + outcome.taken.len();
+    OUTCOME_BYTES + outcome.rule.as_str().len() + numbers * NUMBER_BYTES + lists * LINE_BYTES
+}
+
+fn skipped_bytes(skipped: &Skipped) -> usize {
+    let missing = skipped.missing.as_ref().map_or(0, |missing| missing.len() + 3);
+    SKIPPED_BYTES + skipped.rule.as_str().len() + missing
+}
+
+/// True for the reasons for which a rule does not count a receipt at all.
+const fn is_shut_out(skipped: &Skipped) -> bool {
+    matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
 }
 
 /// True when a refund must know that a rule did not count the receipt: nothing else tells.
 pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
-    let is_shut_out =
-        matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded);
-    is_shut_out && rule.measure().1.is_cumulative()
+    is_shut_out(skipped) && rule.measure().1.is_cumulative()
 }

@@ -32,7 +32,7 @@ pub fn explain_receipt(program: &CompiledProgram, receipt: &Receipt, entry: &Ent
             (Some(_), None) => None,
             (None, None) => {
                 let eligible = rule.eligible(receipt, &words, &whole, program.program.currency);
-                let before = entry.tier.as_ref().map(|tier| &tier.before);
+                let before = program.rules.tier_bit(entry.tier.as_ref().map(|tier| &tier.before));
                 let reason = if rule.receipt().is_none() {
                     SkipReason::OtherTrigger
                 } else if rule.rule.status != RuleStatus::Active || !rule.covers(receipt.occurred_at) {

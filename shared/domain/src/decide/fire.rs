@@ -16,7 +16,7 @@ use crate::rule::{CompiledRule, Eligible, Unit};
 const MOST_COUPONS: usize = 25;
 
 /// More skipped rules than this are not told: an entry has no room for them.
-const MOST_SKIPPED: usize = 60;
+const MOST_SKIPPED: usize = 32;
 
 /// What a fact without an amount counts.
 pub(super) const NO_AMOUNT: Eligible = Eligible { amount: 0, items: 0 };
@@ -50,7 +50,7 @@ impl<'a> Draft<'a> {
         if self.account.status == Status::Excluded {
             return Err(SkipReason::MemberExcluded);
         }
-        if !rule.is_for(occasion.tier.as_ref()) {
+        if !rule.is_for(occasion.tier) {
             return Err(SkipReason::TierOutOfScope);
         }
         if !all_hold(&rule.rule.conditions, self.context, &self.account, occasion.day) {

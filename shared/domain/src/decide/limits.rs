@@ -62,7 +62,9 @@ pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<
         last.coupons = coupons.to_vec();
     }
     runs.push(Run { lost, ..run(0, Both::ZERO) });
-    runs.into_iter().for_each(|run| counter.push(run));
+    for run in runs {
+        counter.push(run);
+    }
 }
 
 /// How many firings are paid in full by some points.

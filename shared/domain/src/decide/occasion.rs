@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use super::Context;
 use crate::account::{Account, When};
 use crate::fact::{Receipt, Remaining};
-use crate::ids::TierId;
 use crate::member::{BirthDate, Profile};
 use crate::program::CompiledProgram;
 use crate::rule::{BirthdaySpan, EnrolledSpan, Nearness, Predicate, ProfileTest, Words};
@@ -19,8 +18,8 @@ pub(super) struct Occasion<'f> {
     pub at: Timestamp,
     /// Its local day.
     pub day: Day,
-    /// The tier that rules look at: the one held before the fact, or, for a change of tier, the one after.
-    pub tier: Option<TierId>,
+    /// The tier that rules look at, by its bit: the one held before the fact, or, for a change of tier, the one after.
+    pub tier: u64,
     /// What was bought.
     pub basket: Option<Basket<'f>>,
 }
@@ -48,7 +47,7 @@ impl<'f> Basket<'f> {
 impl Occasion<'_> {
     /// Something other than a receipt, at a moment, seen with the tier that the member has now.
     pub fn new(context: &Context<'_>, account: &Account, at: Timestamp) -> Self {
-        let tier = account.tier.current().cloned();
+        let tier = context.program.rules.tier_bit(account.tier.current());
         Self { at, day: Day::of(at, &context.program.zone), tier, basket: None }
     }
 

@@ -67,10 +67,10 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     let rules = &fact.decided_by.rules;
     let currency = fact.decided_by.program.currency;
     let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
-    occasion.tier = fact.decision.tier.as_ref().map(|tier| tier.before.clone());
+    occasion.tier = rules.tier_bit(fact.decision.tier.as_ref().map(|tier| &tier.before));
     let basket = Basket { receipt, words: rules.words(receipt), remaining: after };
     for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
-        if rule.is_for(occasion.tier.as_ref()) {
+        if rule.is_for(occasion.tier) {
             let left = [&before, &basket.remaining].map(|left| rule.eligible(receipt, &basket.words, left, currency));
             Recount { draft: &mut draft, fact, rule, occasion: &occasion, before: left[0], after: left[1] }.run();
         }

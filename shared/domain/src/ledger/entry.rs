@@ -125,7 +125,7 @@ pub struct Outcome {
     #[serde(rename = "v")]
     pub rule_version: u32,
     /// The firings granted; on a refund, those reversed, negative.
-    #[serde(rename = "n")]
+    #[serde(rename = "n", default = "one", skip_serializing_if = "is_one")]
     pub firings: i64,
     /// The firings that were due but cut by a limit.
     #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
@@ -166,6 +166,15 @@ pub struct Outcome {
     /// The coupons that were given, or cancelled.
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     pub rewards: Vec<CouponCode>,
+}
+
+const fn one() -> i64 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_one(n: &i64) -> bool {
+    *n == 1
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

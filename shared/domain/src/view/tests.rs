@@ -234,8 +234,8 @@ fn each_movement_is_a_line_and_balances_run() {
     assert_eq!(lines[1]["source"], json!({ "job": "points-expiry" }));
     assert_eq!(
         lines[0]["explanation"],
-        json!([{ "rule": "per-euro", "text": "Fired once: 99 points, 99 qualifying points." },
-            { "rule": "once", "text": "Gave nothing: not enough yet, 1.00 missing." }])
+        json!([{ "rule": "per-euro", "text": "per euro: applied once, giving 99 points, 99 qualifying points." },
+            { "rule": "once", "text": "first hundred: nothing, because 1.00 EUR more would have been needed." }])
     );
 }
 

@@ -56,6 +56,7 @@ impl Bench {
             function: "test".to_owned(),
             tables,
             facts_queue_url: None,
+            backtests_queue_url: None,
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,
         };

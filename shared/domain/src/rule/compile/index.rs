@@ -23,7 +23,6 @@ pub(super) struct ReceiptIndex {
     /// For each store that a rule asks for, the rules that a receipt of it may meet, a bit for each; `None` for receipts of
     /// other stores. Empty when there are so many stores that it would take too much room: then only verifying tells.
     admitted: FxHashMap<Option<Word>, Box<[u64]>>,
-    rules: usize,
 }
 
 /// Rules with the days on which they count, column by column; within a part, by their first day.
@@ -47,7 +46,7 @@ fn size(n: usize) -> u32 {
 impl ReceiptIndex {
     /// Indexes rules; each is given with its place in the program.
     pub(super) fn new<'a>(rules: impl Iterator<Item = (usize, &'a CompiledRule)>, all: usize) -> Self {
-        let mut index = Self { rules: all, ..Self::default() };
+        let mut index = Self::default();
         let mut lists: FxHashMap<(Field, Word), Vec<Posting>> = FxHashMap::default();
         let (mut general, mut asked) = (Vec::new(), Vec::new());
         for (place, rule) in rules {
@@ -89,32 +88,24 @@ impl ReceiptIndex {
 
     /// The places of the rules that a receipt of this day may meet, in the program's order.
     pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
-        let mut found = vec![0_u64; self.rules.div_ceil(64)];
-        self.mark(self.general, day, &mut found);
-        for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
-            for word in words.all(*field) {
-                if let Some(part) = self.parts.get(&(*field, word)) {
-                    self.mark(*part, day, &mut found);
-                }
-            }
-        }
         let store = Some(words.store()).filter(|store| self.admitted.contains_key(&Some(*store)));
-        if let Some(admitted) = self.admitted.get(&store) {
-            found.iter_mut().zip(admitted).for_each(|(found, admitted)| *found &= admitted);
+        let admitted = self.admitted.get(&store).map(|bits| &**bits);
+        let mut found = Vec::new();
+        self.collect(self.general, admitted, day, &mut found);
+        for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
+            words.each(*field, |word| {
+                if let Some(part) = self.parts.get(&(*field, word)) {
+                    self.collect(*part, admitted, day, &mut found);
+                }
+            });
         }
-        let mut places = Vec::with_capacity(found.iter().map(|bits| bits.count_ones() as usize).sum());
-        for (block, bits) in found.iter().enumerate() {
-            let mut bits = *bits;
-            while bits != 0 {
-                places.push(size(block * 64) + bits.trailing_zeros());
-                bits &= bits - 1;
-            }
-        }
-        places
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
-    /// Marks the rules of a part that count on a day.
-    fn mark(&self, (start, end): (u32, u32), day: Day, found: &mut [u64]) {
+    /// Collects the rules of a part that count on a day and may be met at the store.
+    fn collect(&self, (start, end): (u32, u32), admitted: Option<&[u64]>, day: Day, found: &mut Vec<u32>) {
         let part = start as usize..end as usize;
         let begun = self.postings.from[part.clone()].partition_point(|from| *from <= day);
         let part = part.start..part.start + begun;
@@ -126,9 +117,11 @@ impl ReceiptIndex {
                 open |= u64::from(*to >= day) << bit;
             }
             while open != 0 {
-                let rule = rules[open.trailing_zeros() as usize] as usize;
+                let rule = rules[open.trailing_zeros() as usize];
                 open &= open - 1;
-                found[rule / 64] |= 1 << (rule % 64);
+                if admitted.is_none_or(|bits| bits[rule as usize / 64] >> (rule % 64) & 1 == 1) {
+                    found.push(rule);
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use super::{Predicate, RuleStatus, Trigger};
 use crate::fact::Receipt;
-use crate::ids::RuleId;
+use crate::ids::{RuleId, TierId};
 use crate::program::Program;
 use crate::time::Day;
 use index::ReceiptIndex;
@@ -33,6 +33,8 @@ pub struct RuleSet {
     receipts: ReceiptIndex,
     /// The places of the active rules that wait for anything else.
     others: BTreeMap<Waiting, Vec<usize>>,
+    /// The program's tiers, on the ladder and outside it; there are at most forty.
+    tiers: Vec<TierId>,
 }
 
 /// What a rule waits for, where that is no receipt.
@@ -70,12 +72,16 @@ impl RuleSet {
     /// Makes the rules of a program ready; `versions` says in which version of the program each last changed.
     pub fn new(program: &Program, zone: &TimeZone, version: u32, versions: &BTreeMap<RuleId, u32>) -> Self {
         let mut dictionary = Dictionary::default();
+        let all_tiers = program.tiers.as_ref();
+        let ladder = all_tiers.into_iter().flat_map(|tiers| &tiers.ladder).map(|tier| tier.id.clone());
+        let vip = all_tiers.into_iter().flat_map(|tiers| &tiers.vip).map(|tier| tier.id.clone());
+        let tiers: Vec<TierId> = ladder.chain(vip).collect();
         let rules: Vec<CompiledRule> = program
             .rules
             .iter()
             .map(|rule| {
                 let version = versions.get(&rule.id).copied().unwrap_or(version);
-                CompiledRule::new(rule, zone, version, &mut dictionary)
+                CompiledRule::new(rule, zone, version, &mut dictionary, &tiers)
             })
             .collect();
         let places = rules.iter().enumerate().map(|(place, rule)| (rule.rule.id.clone(), place)).collect();
@@ -87,12 +93,17 @@ impl RuleSet {
                 others.entry(waiting).or_default().push(place);
             }
         }
-        Self { rules, places, dictionary, receipts, others }
+        Self { rules, places, dictionary, receipts, others, tiers }
     }
 
     /// A rule by its identifier.
     pub fn get(&self, id: &RuleId) -> Option<&CompiledRule> {
         self.places.get(id).and_then(|place| self.rules.get(*place))
+    }
+
+    /// The bit of a tier, by which rules tell whether they concern its members; no bit for none.
+    pub fn tier_bit(&self, tier: Option<&TierId>) -> u64 {
+        tier.map_or(0, |tier| rule::bit(&self.tiers, tier))
     }
 
     /// All rules, in the program's order.

@@ -35,6 +35,8 @@ pub struct CompiledRule {
     range: Option<Range>,
     frame: Option<Frame>,
     remembers: bool,
+    /// The bits of the tiers whose members it concerns.
+    tiers: Option<u64>,
 }
 
 /// What a measure counts.
@@ -145,7 +147,13 @@ impl Eligible {
 }
 
 impl CompiledRule {
-    pub(super) fn new(rule: &Rule, zone: &TimeZone, version: u32, dictionary: &mut Dictionary) -> Self {
+    pub(super) fn new(
+        rule: &Rule,
+        zone: &TimeZone,
+        version: u32,
+        dictionary: &mut Dictionary,
+        tiers: &[TierId],
+    ) -> Self {
         let starts_at = rule.starts_at.at(zone);
         let ends_at = rule.ends_at.map(|moment| moment.at(zone));
         let trigger = match &rule.on {
@@ -173,6 +181,7 @@ impl CompiledRule {
             range,
             frame,
             // Rules for anything but receipts keep marks of what they fire for once.
+            tiers: rule.tiers.as_ref().map(|own| own.iter().fold(0, |bits, tier| bits | bit(tiers, tier))),
             remembers: trigger.is_none() || measure.1.is_cumulative() || range.is_some() || !rule.limit.is_empty(),
             rule: rule.clone(),
         }
@@ -231,9 +240,14 @@ impl CompiledRule {
         self.remembers
     }
 
-    /// True when members of a tier are concerned.
-    pub fn is_for(&self, tier: Option<&TierId>) -> bool {
-        self.rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)))
+    /// True when members of a tier are concerned, which is given by its bit ([`RuleSet::tier_bit`]).
+    ///
+    /// [`RuleSet::tier_bit`]: super::RuleSet::tier_bit
+    pub const fn is_for(&self, tier: u64) -> bool {
+        match self.tiers {
+            Some(tiers) => tiers & tier != 0,
+            None => true,
+        }
     }
 
     /// What of the remainder of a receipt concerns this rule; `None` when its filter is not met.
@@ -307,6 +321,11 @@ impl CompiledRule {
         };
         at.to_zoned(zone.clone()).checked_sub(span).map_or(Timestamp::MIN, |start| start.timestamp())
     }
+}
+
+/// The bit of a tier; none for one that the program does not have.
+pub(super) fn bit(tiers: &[TierId], tier: &TierId) -> u64 {
+    tiers.iter().position(|other| other == tier).map_or(0, |place| 1 << (place % 64))
 }
 
 /// What lines amount to.

@@ -78,11 +78,11 @@ impl Dictionary {
     pub(super) fn read(&self, receipt: &Receipt) -> Words {
         let mut many = Vec::new();
         let lines: Vec<LineWords> = receipt.lines.iter().map(|line| self.read_line(line, &mut many)).collect();
-        let of_categories = |(place, line): (usize, &LineWords)| {
-            many[line.categories.clone()].iter().map(move |word| (*word, place)).collect::<Vec<_>>()
-        };
-        let mut by_category: Vec<(Word, usize)> = lines.iter().enumerate().flat_map(of_categories).collect();
-        by_category.retain(|(word, _)| *word != UNKNOWN);
+        let mut by_category: Vec<(Word, usize)> = Vec::with_capacity(lines.len());
+        for (place, line) in lines.iter().enumerate() {
+            let words = many[line.categories.clone()].iter().filter(|word| **word != UNKNOWN);
+            by_category.extend(words.map(|word| (*word, place)));
+        }
         by_category.sort_unstable();
         by_category.dedup();
         Words {
@@ -138,18 +138,23 @@ struct LineWords {
 }
 
 impl Words {
-    /// The words that the lines, or the receipt, have in a field; each once.
-    pub(super) fn all(&self, field: Field) -> Vec<Word> {
-        let mut words: Vec<Word> = match field {
-            Field::Category => self.by_category.iter().map(|(word, _)| *word).collect(),
-            Field::Store => vec![self.store],
-            Field::Channel => vec![self.channel],
-            _ => (0..self.lines.len()).flat_map(|line| self.of_line(line, field)).copied().collect(),
-        };
-        words.retain(|word| *word != UNKNOWN);
-        words.sort_unstable();
-        words.dedup();
-        words
+    /// Calls for each word that the lines, or the receipt, have in a field; once each.
+    pub(super) fn each(&self, field: Field, mut call: impl FnMut(Word)) {
+        match field {
+            Field::Store => call(self.store),
+            Field::Channel => call(self.channel),
+            Field::Category => {
+                let words = self.by_category.chunk_by(|(a, _), (b, _)| a == b).filter_map(|lines| lines.first());
+                words.for_each(|(word, _)| call(*word));
+            }
+            _ => {
+                let lines = 0..self.lines.len();
+                let mut words: Vec<Word> = lines.flat_map(|line| self.of_line(line, field)).copied().collect();
+                words.sort_unstable();
+                words.dedup();
+                words.into_iter().for_each(call);
+            }
+        }
     }
 
     /// The lines of a category.
