@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_domain::money::Currency;
+use tessera_local::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
 
 use crate::shop::{Shop, per_euro, program, receipt};
 
@@ -128,4 +130,42 @@ async fn what_is_wrong_with_a_draft_is_told_at_once() {
     // Nothing was ever sold: the report says so.
     let empty = backtest(&shop, &json!({ "rules": [] })).await;
     assert_eq!((&empty["facts"]["receipts"], &empty["first_day"]), (&json!(0), &json!(null)));
+}
+
+/// A week of real receipts under forty rules of every kind: every balance is proven, and a backtest of the same rules says
+/// what the ledger says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_rules_on_real_receipts_come_to_the_same_as_the_ledger() {
+    let document: Value = serde_json::from_str(include_str!("../programs/forty-rules.json")).unwrap();
+    assert_eq!(document["rules"].as_array().unwrap().len(), 40);
+    let shop = Shop::open(&document, "2011-01-01T12:00:00Z").await;
+    let options = ReadOptions {
+        columns: Columns::default(),
+        currency: Currency::from_code("GBP").unwrap(),
+        zone: jiff::tz::TimeZone::get("Europe/London").unwrap(),
+        cancellation: "C".to_owned(),
+        shift_weeks: 0,
+        limit: None,
+    };
+    let week = include_bytes!("../../local/src/demo/online-retail-week.csv").as_slice();
+    let orders = read_orders(week, &options).unwrap();
+    // One after the other: what depends on the order is then decided in the order of the times.
+    let sending = SendOptions {
+        url: shop.stack.url().to_owned(),
+        key: crate::shop::KEY.to_owned(),
+        concurrency: 1,
+        progress: false,
+    };
+    let sent = send(&orders.operations, &sending).await.unwrap();
+    assert_eq!((sent.receipts, sent.refunds, sent.refused_count), (329, 12, 0), "{:?}", sent.refused);
+    let sums = shop.verify().await.programs[&shop.program].clone();
+    let same = backtest(&shop, &json!({ "rules": document["rules"] })).await;
+    assert_eq!(same["present"], same["draft"]);
+    let points = &same["present"]["points"];
+    assert_eq!(
+        (&points["issued"], &points["reversed"], &points["balance"]),
+        (&json!(sums.issued), &json!(sums.reversed), &json!(sums.balance)),
+        "{sums:?}"
+    );
+    assert!(sums.issued > 100_000 && sums.reversed > 0 && sums.removed > 0, "{sums:?}");
 }

@@ -33,7 +33,9 @@ async fn every_vector_whose_program_is_accepted_is_met() {
         }
     }
     println!("{} vectors met, {} refused: {refused:?}", met.len(), refused.len());
-    for needed in ["sp1", "sp2", "sp3", "sp4", "sp8", "n1", "n2", "r1", "r2", "r7"] {
+    for needed in
+        ["sp1", "sp2", "sp3", "sp4", "sp8", "n1", "n2", "r1", "r2", "r7", "birthday", "inactivity", "email", "enrolled"]
+    {
         assert!(met.iter().any(|name| name.starts_with(needed)), "no vector of {needed} was met");
     }
 }

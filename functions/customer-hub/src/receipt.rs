@@ -32,8 +32,8 @@ pub(crate) async fn explain(services: &Services, call: &Call) -> Result<Response
     let version = entry.program_version;
     let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;
     let explainer = Explainer::new(&decided_by, language(call, &program, None));
-    let explained = explain_receipt(&decided_by, &stored.receipt, entry);
-    let rules = explained.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
+    let all = explain_receipt(&decided_by, &stored.receipt, entry);
+    let rules = all.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
     Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))
 }
 

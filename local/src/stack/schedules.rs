@@ -21,7 +21,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 
 /// The schedules of a template.
 pub(super) struct Schedules {
-    schedules: Vec<Schedule>,
+    jobs: Vec<Schedule>,
     functions: HashMap<String, Handler>,
     clock: Clock,
     /// When each ran last, by its place. Whoever holds it runs jobs.
@@ -32,7 +32,7 @@ impl Schedules {
     /// None of them has run yet.
     pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: Clock) -> Self {
         let last = Mutex::new(vec![None; schedules.len()]);
-        Self { schedules: schedules.to_vec(), functions: functions.clone(), clock, last }
+        Self { jobs: schedules.to_vec(), functions: functions.clone(), clock, last }
     }
 
     /// Runs what has fallen due: never yet, or a whole period ago. However long ago that is, it runs once. Tells whether
@@ -40,7 +40,7 @@ impl Schedules {
     pub async fn run_due(&self) -> bool {
         let mut last = self.last.lock().await;
         let mut any = false;
-        for (schedule, last) in self.schedules.iter().zip(last.iter_mut()) {
+        for (schedule, last) in self.jobs.iter().zip(last.iter_mut()) {
             let now = self.clock.now();
             let Some(period) = schedule.every else { continue };
             let period = SignedDuration::try_from(period).unwrap_or(SignedDuration::MAX);
@@ -58,10 +58,10 @@ impl Schedules {
 
     /// Runs a job now, by its own name or its function's; `None` when there is no such job.
     pub async fn run(&self, name: &str, input: Option<Value>) -> Option<Result<Value>> {
-        let place = self.schedules.iter().position(|one| one.name == name || one.function == name)?;
+        let place = self.jobs.iter().position(|one| one.name == name || one.function == name)?;
         let mut last = self.last.lock().await;
         let now = self.clock.now();
-        let ran = self.call(&self.schedules[place], input).await;
+        let ran = self.call(&self.jobs[place], input).await;
         if ran.is_ok() {
             last[place] = Some(now);
         }

@@ -1,7 +1,7 @@
 //! One member's facts in the order of time.
 
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tessera_domain::fact::{Receipt, Refund};
 use tessera_domain::ids::{MemberId, ReceiptId};
 
@@ -42,15 +42,15 @@ impl History {
         refunds: impl IntoIterator<Item = (ReceiptId, Refund)>,
         period: &Period,
     ) -> Self {
-        let mut early = FxHashMap::default();
+        let mut early: FxHashSet<ReceiptId> = FxHashSet::default();
         let mut receipts: Vec<Receipt> = receipts.into_iter().collect();
         receipts.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
         let mut places: FxHashMap<ReceiptId, usize> = FxHashMap::default();
         let mut kept: Vec<Receipt> = Vec::with_capacity(receipts.len());
         for receipt in receipts {
             if !period.holds(receipt.occurred_at) {
-                early.insert(receipt.id, ());
-            } else if !places.contains_key(&receipt.id) && !early.contains_key(&receipt.id) {
+                early.insert(receipt.id);
+            } else if !places.contains_key(&receipt.id) && !early.contains(&receipt.id) {
                 places.insert(receipt.id.clone(), kept.len());
                 kept.push(receipt);
             }
@@ -64,7 +64,7 @@ impl History {
                     found.push((refund.occurred_at.max(kept[*place].occurred_at), *place, refund));
                 }
                 Some(_) => {}
-                None => orphans += u64::from(!early.contains_key(&receipt)),
+                None => orphans += u64::from(!early.contains(&receipt)),
             }
         }
         found.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));

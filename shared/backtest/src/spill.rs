@@ -156,7 +156,9 @@ impl Partitions {
             std::fs::remove_file(&path)?;
             return (0..smaller.parts()).try_for_each(|part| {
                 smaller.each(part, period, take)?;
-                Ok(std::fs::remove_file(smaller.folder.join(format!("{}-{part}", smaller.prefix))).unwrap_or(()))
+                // What cannot be removed goes with the folder.
+                let _ = std::fs::remove_file(smaller.folder.join(format!("{}-{part}", smaller.prefix)));
+                Ok(())
             });
         }
         let mut members: BTreeMap<Vec<u8>, Facts> = BTreeMap::new();

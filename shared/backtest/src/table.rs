@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tessera_domain::ids::{RewardId, RuleId};
+
 use crate::words::{grouped, grouped_money, signed};
 use crate::{Report, SideReport};
 
@@ -54,7 +56,7 @@ impl Report {
     /// What a reader must know besides the numbers, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let list = |ids: Vec<&str>| ids.join(", ");
-        let rules = |ids: &[tessera_domain::ids::RuleId]| list(ids.iter().map(|id| id.as_str()).collect());
+        let rules = |ids: &[RuleId]| list(ids.iter().map(RuleId::as_str).collect());
         let mut notes = vec![
             "Everyone begins with nothing, nobody redeems, and each receipt is decided at its own time.".to_owned(),
         ];
@@ -80,7 +82,7 @@ impl Report {
             notes.push(format!("Rules that begin after the period: {}.", rules(&self.not_yet_started)));
         }
         if !self.over_stock.is_empty() {
-            let rewards = list(self.over_stock.iter().map(|id| id.as_str()).collect());
+            let rewards = list(self.over_stock.iter().map(RewardId::as_str).collect());
             notes.push(format!("More coupons than there is stock: {rewards}."));
         }
         notes

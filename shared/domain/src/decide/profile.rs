@@ -16,7 +16,7 @@ use crate::rule::{CompiledRule, Trigger, Waiting};
 pub fn decide_profile(context: &Context<'_>, account: &Account) -> Option<Decision> {
     let mut draft = Draft::new(context, account, context.now, Cause::Profile);
     draft.consider_profile();
-    if draft.entry.outcomes.is_empty() && draft.entry.skipped.is_empty() {
+    if draft.entry.outcomes.is_empty() {
         return None;
     }
     let occasion = Occasion::new(context, &draft.account, context.now);

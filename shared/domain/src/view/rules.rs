@@ -35,11 +35,11 @@ pub struct RuleView {
 
 impl RuleView {
     /// What one rule did.
-    pub fn of(explained: &RuleExplanation, explainer: &Explainer<'_>) -> Self {
+    pub fn of(told: &RuleExplanation, explainer: &Explainer<'_>) -> Self {
         Self {
-            rule: explained.rule.clone(),
-            outcome: explained.fired.as_ref().map(|outcome| OutcomeView::of(outcome, explainer)),
-            skipped: explained.skipped.as_ref().map(|skipped| SkippedView::of(skipped, explainer)),
+            rule: told.rule.clone(),
+            outcome: told.fired.as_ref().map(|outcome| OutcomeView::of(outcome, explainer)),
+            skipped: told.skipped.as_ref().map(|skipped| SkippedView::of(skipped, explainer)),
         }
     }
 }

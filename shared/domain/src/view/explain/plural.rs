@@ -27,7 +27,7 @@ pub(super) const fn category(language: &str, number: i64) -> Category {
         },
         b"it" => match n {
             1 => Category::One,
-            _ if n != 0 && n % 1_000_000 == 0 => Category::Many,
+            _ if n != 0 && n.is_multiple_of(1_000_000) => Category::Many,
             _ => Category::Other,
         },
         _ => {
