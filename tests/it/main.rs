@@ -13,4 +13,5 @@ mod interactions;
 mod journey;
 mod restart;
 mod shop;
+mod templates;
 mod vectors;

@@ -9,6 +9,7 @@ mod key;
 mod part;
 mod parts;
 mod program;
+mod template;
 mod version;
 
 use lambda_http::{Body, Request, Response};
@@ -37,6 +38,7 @@ async fn route(services: &Services, call: Call) -> Result<Response<Body>, Proble
         "GET /v1/rules/{id}" => parts::get(services, &call, Part::Rules).await,
         "PUT /v1/rules/{id}" => parts::put(services, &call, Part::Rules).await,
         "DELETE /v1/rules/{id}" => parts::delete(services, &call, Part::Rules).await,
+        "GET /v1/rule-templates" => template::list(services, &call).await,
         "GET /v1/rewards" => parts::list(services, &call, Part::Rewards).await,
         "POST /v1/rewards" => parts::post(services, &call, Part::Rewards).await,
         "GET /v1/rewards/{id}" => parts::get(services, &call, Part::Rewards).await,

@@ -1,7 +1,7 @@
 //! Every route of the API.
 
 use tessera_domain::program::{Program, Reward};
-use tessera_domain::rule::Rule;
+use tessera_domain::rule::{Rule, RuleTemplate};
 use tessera_domain::view;
 use utoipa::openapi::path::HttpMethod::{self, Delete, Get, Patch, Post, Put};
 use utoipa::openapi::schema::Type;
@@ -96,7 +96,10 @@ fn program() -> Vec<Route> {
             .gives::<a::BacktestAnswer>(200, "How far it is, with the report when it is done."),
     ];
     let rules = rules.into_iter().chain(backtests);
-    let all = whole.into_iter().chain(rules).chain(rewards).chain(tiers);
+    let templates = [route(Get, "/v1/rule-templates", "listRuleTemplates", "Lists ready rules to begin with", ADMIN)
+        .details("Their names are in the program's language, their calendars begin with its present day.")
+        .lists::<RuleTemplate>("All of them.")];
+    let all = whole.into_iter().chain(rules).chain(templates).chain(rewards).chain(tiers);
     all.map(|route| route.tag("Program")).collect()
 }
 

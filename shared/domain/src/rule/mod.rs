@@ -5,6 +5,7 @@ mod compile;
 mod read;
 #[cfg(feature = "openapi")]
 mod schema;
+mod templates;
 mod trigger;
 
 pub(crate) use check::{Known, check_period, check_rules};
@@ -12,6 +13,7 @@ pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range,
 pub(crate) use compile::{Waiting, in_program, round};
 pub(crate) use read::read_each_rule;
 pub use read::{read_rule, read_rules};
+pub use templates::{RuleTemplate, TemplateNeed, TemplatePart, rule_templates};
 pub use trigger::{
     BirthdaySpan, BirthdayTrigger, EmailTrigger, InteractionFilter, InteractionTrigger, ProfileTest, ReferralRole,
     TierChangeTrigger, TierDirection,

@@ -7,6 +7,7 @@ mod invariants;
 mod multipliers;
 mod others;
 mod rules;
+mod templates;
 mod tiers;
 mod vectors;
 mod windows;
