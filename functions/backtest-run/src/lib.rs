@@ -65,7 +65,15 @@ async fn take(services: &Services, message: &SqsMessage) -> Result<(), BacktestE
         Err(reason) => (Err(reason.clone()), 0),
     };
     let result = result.as_deref().map_err(String::as_str);
-    services.store.finish_backtest(&program, &backtest, result, services.clock.now()).await?;
+    let now = services.clock.now();
+    match services.store.finish_backtest(&program, &backtest, result, now).await {
+        // Another try would come to the same.
+        Err(StoreError::TooLarge { what, .. }) => {
+            let reason = format!("the report is too large: {what}");
+            services.store.finish_backtest(&program, &backtest, Err(&reason), now).await?;
+        }
+        kept => kept?,
+    }
     tracing::info!(%program, backtest, receipts = facts, done = result.is_ok(), "a backtest was made");
     Ok(())
 }

@@ -26,9 +26,9 @@ use crate::stack::{StackOptions, Storage};
 /// present rules and once under the draft.
 ///
 /// The receipts are those of a file, or those that a data folder holds. A file has one JSON object on each line: a receipt
-/// as it is sent to POST /v1/receipts, or a refund as {"refund": {"receipt": "0532-0007", "id": …, `occurred_at`: …,
-/// "lines" or "amount": …}} with the fields of POST /v1/receipts/{id}/refunds. Lines may come in any order; receipts
-/// without a member are left out.
+/// as it is sent to POST /v1/receipts, or a refund with the fields of POST /v1/receipts/{id}/refunds and its receipt:
+/// `{"refund": {"receipt": "0532-0007", "id": "7-1", "occurred_at": "2026-03-02T10:00:00+01:00", "amount": "5.00"}}`.
+/// Lines may come in any order; receipts without a member are left out.
 #[derive(Debug, Args)]
 pub struct BacktestArgs {
     /// The draft: a list of rules, or an object with such a list as "rules", such as a whole program.

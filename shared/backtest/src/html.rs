@@ -223,7 +223,7 @@ impl Report {
 
     fn numbers(&self, page: &mut String) {
         page.push_str(
-            "<h2>The numbers</h2><table><thead><tr><th></th><th>Present</th><th>Draft</th><th>ReportDifference</th></tr>\
+            "<h2>The numbers</h2><table><thead><tr><th></th><th>Present</th><th>Draft</th><th>Difference</th></tr>\
              </thead><tbody>",
         );
         for [name, present, draft, difference] in self.comparison() {

@@ -7,7 +7,10 @@ use serde_json::Value;
 use tessera_domain::ids::RuleId;
 use tessera_domain::input::Fault;
 use tessera_domain::program::{CompiledProgram, Program, read_program};
-use tessera_domain::rule::{Predicate, Rule, RuleStatus, Trigger};
+use tessera_domain::rule::{Rule, RuleStatus, Trigger};
+
+/// The most rules that are named for one reason: a report has its bounds, and a reader too.
+const MOST_NAMED: usize = 100;
 
 /// Which facts are replayed, and the moment at which balances are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +90,8 @@ impl Plan {
 
     /// Rules of the draft with conditions on who the member is, which never hold in a backtest.
     pub fn never_met(&self) -> Vec<RuleId> {
-        let asks = |condition: &Predicate| !matches!(condition, Predicate::Referred(false));
-        self.of_draft(|rule| matches!(rule.on, Trigger::Receipt(_)) && rule.conditions.iter().any(asks))
+        let replayed = |rule: &Rule| matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_));
+        self.of_draft(|rule| replayed(rule) && !rule.conditions.is_empty())
     }
 
     /// Rules of the draft whose calendar begins after the last moment of the period: they give nothing to any receipt in it.
@@ -99,6 +102,7 @@ impl Plan {
     }
 
     fn of_draft(&self, which: impl Fn(&Rule) -> bool) -> Vec<RuleId> {
-        self.draft.program.rules.iter().filter(|rule| which(rule)).map(|rule| rule.id.clone()).collect()
+        let found = self.draft.program.rules.iter().filter(|rule| which(rule));
+        found.take(MOST_NAMED).map(|rule| rule.id.clone()).collect()
     }
 }

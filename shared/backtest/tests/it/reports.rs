@@ -46,6 +46,7 @@ fn a_table_and_a_page_tell_the_same_and_nothing_is_markup() {
         assert!(table.contains(told), "{told}\n{table}");
     }
     let page = report.html();
+    assert!(page.contains("<th>Present</th><th>Draft</th><th>Difference</th>"));
     assert!(page.contains("Club &lt;Ada&gt;") && !page.contains("<Ada>"));
     assert!(page.contains("The draft would have cost 1.94 EUR more (40.42 %)."));
     for foreign in ["<script", "http:", "https:", "@import", "url("] {
