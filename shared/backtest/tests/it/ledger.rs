@@ -10,7 +10,6 @@ use tessera_backtest::{Plan, Report, Spill, Tally, run};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
 use tessera_domain::decide::{Context, ReceiptContext, RefundContext, Seed, decide_receipt, decide_refund};
-use tessera_domain::fact::{Receipt, Refund};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::{Bucket, Entry, MemberAudit, Totals};
 use tessera_domain::pack::pack;
@@ -34,10 +33,10 @@ fn whole(purchases: &BTreeMap<u32, Vec<Purchase>>) -> Tally {
 /// What one member's ledger holds, written as plainly as can be: every fact in its order of time, one after another.
 fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Account, MemberAudit, i64) {
     let (receipts, refunds) = facts(number, purchases);
-    let mut order: Vec<(jiff::Timestamp, usize, Result<&Receipt, &(ReceiptId, Refund)>)> = Vec::new();
-    order.extend(receipts.iter().map(|receipt| (receipt.occurred_at, 0, Ok(receipt))));
-    order.extend(refunds.iter().map(|refund| (refund.1.occurred_at, 1, Err(refund))));
-    order.sort_by_key(|(at, kind, _)| (*at, *kind));
+    let mut order: Vec<_> = receipts.iter().map(|receipt| (receipt.occurred_at, Ok(receipt))).collect();
+    // The sort is stable: at the same instant, receipts stay before refunds.
+    order.extend(refunds.iter().map(|refund| (refund.1.occurred_at, Err(refund))));
+    order.sort_by_key(|(at, _)| *at);
     let who = member(number);
     let nothing = BTreeSet::new();
     let mut account = Account::new(Status::Visitor);
@@ -45,7 +44,7 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
     let mut coupons: BTreeMap<_, Coupon> = BTreeMap::new();
     let mut entries: BTreeMap<ReceiptId, Entry> = BTreeMap::new();
     let mut given = 0;
-    for (step, (at, _, fact)) in order.into_iter().enumerate() {
+    for (step, (at, fact)) in order.into_iter().enumerate() {
         let seed = Seed([u8::try_from(step).unwrap(); 32]);
         let context = Context { program, member: &who, profile: None, now: at, seed, out_of_stock: &nothing };
         let decision = match fact {
@@ -64,7 +63,9 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
             }
         };
         audit.add(&decision.entry);
-        decision.tier_changes.iter().for_each(|entry| audit.add(entry));
+        for entry in &decision.tier_changes {
+            audit.add(entry);
+        }
         if let Ok(receipt) = fact {
             entries.insert(receipt.id.clone(), decision.entry);
         }

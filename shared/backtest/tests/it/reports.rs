@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use tessera_backtest::{Period, Plan, Report, Tally};
+use tessera_domain::ids::RuleId;
 
 use crate::shop::{Purchase, draft, history, present, program, rule, year};
 
@@ -32,7 +33,7 @@ fn worked_numbers() {
     assert_eq!(report.difference.cost_percent.as_deref(), Some("40.42"));
     let limited = report.draft.rules.iter().find(|line| line.rule.as_str() == "every-50").unwrap();
     assert_eq!((limited.firings, limited.cut_by_limits, limited.members), (2, 8, 2));
-    assert_eq!(report.not_replayed.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["hello"]);
+    assert_eq!(report.not_replayed.iter().map(RuleId::as_str).collect::<Vec<_>>(), ["hello"]);
     assert_eq!(report.present.tiers.iter().map(|line| line.members).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(report.months.len(), 2);
     assert_eq!((report.months[0].month.as_str(), report.months[0].net_spend.as_str()), ("2026-03", "100.00"));
