@@ -1,8 +1,8 @@
 """Starts functions as Lambda does and times them.
 
-A small stand-in for Lambda's Runtime API on 127.0.0.1 hands each process two events. Told are the milliseconds from the start of
-the process to its first request for work (Lambda's init), from there to the first answer, and for the second answer, and the
-most memory. Functions take turns, so that a machine that slows down slows all of them."""
+A small stand-in for Lambda's Runtime API on 127.0.0.1. Told are the milliseconds from the start of a process to its first request
+for work (Lambda's init), and the most memory; where there are events, each process is handed two, and told is also how long
+the first and the second answer take. Functions take turns, so that a machine that slows down slows all of them."""
 
 import argparse
 import json
@@ -118,12 +118,8 @@ def once(command: str, events: list[bytes], environment: dict[str, str]) -> dict
     if not ended or start.error:
         return start.error or errors[-300:] or "no answer"
     answers = [1e3 * (answered - sent) for sent, answered in zip(start.sent, start.answered)]
-    return {
-        "init_ms": 1e3 * (start.asked[0] - began),
-        "first_ms": answers[0],
-        "warm_ms": answers[-1],
-        "memory_mb": memory / 1024,
-    }
+    numbers = {"init_ms": 1e3 * (start.asked[0] - began), "memory_mb": memory / 1024}
+    return numbers | dict(zip(("first_ms", "warm_ms"), answers))
 
 
 def size_mb(command: str) -> float | None:
@@ -136,7 +132,7 @@ def main() -> None:
     """Prints one JSON object for each function: medians of its starts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--events", help="a file of JSON lines, two for each start; else a ping")
+    parser.add_argument("--events", help="a file of JSON lines, two for each start; without it a start is all")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one more variable")
     parser.add_argument("functions", nargs="+", metavar="NAME=COMMAND")
     asked = parser.parse_args()
@@ -145,12 +141,12 @@ def main() -> None:
     environment = os.environ | ENVIRONMENT | dict(pair.split("=", 1) for pair in asked.set)
     environment["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{server.server_port}"
     functions = dict(pair.split("=", 1) for pair in asked.functions)
-    lines = Path(asked.events).read_bytes().splitlines() if asked.events else [b'{"ping":1}']
+    lines = Path(asked.events).read_bytes().splitlines() if asked.events else []
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in functions}
     # The first turn only brings the files into the page cache.
     for turn in range(asked.runs + 1):
         for name, command in functions.items():
-            events = [lines[(2 * turn + place) % len(lines)] for place in range(2)]
+            events = lines[2 * turn : 2 * turn + 2]
             numbers = once(command, events, environment)
             if isinstance(numbers, str):
                 raise SystemExit(f"{name}: {numbers}")

@@ -1,0 +1,66 @@
+"""What the functions ask of DynamoDB and SQS, recorded on its way to the emulator."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Recorder:
+    """A door in front of the emulator: counts the calls that pass and the capacity units that answers tell."""
+
+    def __init__(self, port: int) -> None:
+        self.calls: Counter[str] = Counter()
+        self.units: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        recorder = self
+
+        class Door(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def log_message(self, *_: object) -> None:
+                """Says nothing."""
+
+            def pass_on(self) -> None:
+                """Hands a request on, and its answer back."""
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                emulator = http.client.HTTPConnection("127.0.0.1", port)
+                emulator.request(self.command, self.path, body, dict(self.headers.items()))
+                answer = emulator.getresponse()
+                text = answer.read()
+                emulator.close()
+                recorder.note(self.headers.get("X-Amz-Target", ""), text)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = do_DELETE = pass_on
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def note(self, target: str, answer: bytes) -> None:
+        """Counts a call, and the units it used."""
+        operation = target.rpartition(".")[2]
+        if not operation:
+            return
+        used = 0.0
+        if target.startswith("DynamoDB"):
+            told = json.loads(answer or b"{}").get("ConsumedCapacity") or []
+            used = sum(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
+        with self.lock:
+            self.calls[operation] += 1
+            self.units[operation] += used
+
+    def reset(self) -> None:
+        """Forgets what was counted."""
+        with self.lock:
+            self.calls.clear()
+            self.units.clear()

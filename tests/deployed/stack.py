@@ -1,0 +1,132 @@
+"""A running Tessera, as its users and its operator meet it. What differs between the local and the deployed one is in
+`local.py` and `deployment.py`; journeys see this alone."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TARGET = ROOT / "target"
+TESSERA = Path(os.environ.get("CARGO_TARGET_DIR", TARGET)) / "debug" / "tessera"
+PATIENCE = 60.0
+
+# Loopback alone, whatever proxy the machine knows.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API."""
+
+    status: int
+    body: Any
+
+    @property
+    def problem(self) -> str:
+        """The name of the problem, when it is one."""
+        return str(self.body.get("type", "")).removeprefix("urn:tessera:problem:")
+
+
+class Stack(ABC):
+    """A running stack with one program."""
+
+    program: str
+    key: str
+    secret: str
+    url: str
+    # What the API is called with besides: the emulator tells APIs apart by their host.
+    host: str | None = None
+
+    def take_program(self, printed: str) -> None:
+        """Reads what was printed when the program was made."""
+        words = [line.rsplit(maxsplit=1) for line in printed.splitlines() if line.strip()]
+        said = {words[0].strip(): words[1] for words in words if len(words) == 2}
+        self.program, self.key, self.secret = said["program"], said["admin key"], said["storefront secret"]
+
+    def call(self, method: str, path: str, body: Any = None, credentials: str | None = "") -> Answer:
+        """Calls the API with the admin key, other credentials, or none."""
+        headers = {"Content-Type": "application/json"}
+        if self.host:
+            headers["Host"] = self.host
+        if credentials is not None:
+            headers["Authorization"] = f"Bearer {credentials or self.key}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with _OPENER.open(request, timeout=60) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        return Answer(status, json.loads(text) if text else None)
+
+    def until(self, what: str, found: Callable[[], Any]) -> Any:
+        """Asks until there is something, as whoever waits for a decision does."""
+        end = time.monotonic() + PATIENCE
+        while not (value := found()):
+            if time.monotonic() > end:
+                raise AssertionError(f"waited in vain: {what}")
+            time.sleep(0.2)
+        return value
+
+    def evaluated(self, receipt: str) -> Any:
+        """A receipt once it is decided."""
+        path = f"/v1/receipts/{receipt}"
+
+        def decided() -> Any:
+            body = self.call("GET", path).body
+            return body if body.get("status") == "evaluated" else None
+
+        return self.until(f"{receipt} is decided", decided)
+
+    def token(self, member: str, secret: str | None = None) -> str:
+        """A member's token, as a shop's backend signs it."""
+
+        def part(value: bytes) -> str:
+            return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+        claims = {"iss": self.program, "sub": member, "exp": int(time.time()) + 600}
+        signed = ".".join(part(json.dumps(value).encode()) for value in ({"alg": "HS256", "typ": "JWT"}, claims))
+        mark = hmac.new((secret or self.secret).encode(), signed.encode(), hashlib.sha256).digest()
+        return f"{signed}.{part(mark)}"
+
+    def tessera(self, *words: str) -> str:
+        """What the command line prints."""
+        environment = os.environ | self.operator()
+        done = subprocess.run([TESSERA, *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"tessera {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def waiting(self, queue: str) -> int:
+        """How many messages a queue holds."""
+        name = "ApproximateNumberOfMessages"
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queue(queue), AttributeNames=[name])
+        return int(found["Attributes"][name])
+
+    def queue(self, name: str) -> str:
+        """The URL of a queue."""
+        return str(self.sqs.get_queue_url(QueueName=f"tessera-{name}")["QueueUrl"])
+
+    @abstractmethod
+    def operator(self) -> dict[str, str]:
+        """The variables under which the operator's tools reach this stack's tables and queues."""
+
+    @property
+    @abstractmethod
+    def sqs(self) -> Any:
+        """A client of SQS."""
+
+    @abstractmethod
+    def run_job(self, name: str) -> Any:
+        """Lets a schedule fall due; what the job says it did."""
