@@ -7,6 +7,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from recorder import Recorder
 from stack import TARGET
 
 WORK = TARGET / "deployed"
@@ -26,11 +27,13 @@ class Emulator:
     def __init__(self) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        # Functions, and they alone, go through it.
+        self.recorder = Recorder(self.port)
         self.log = WORK / "emulator.log"
         state = WORK / "state"
         settings = {
             "AUTH": "true",
-            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL": self.recorder.url,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "LAMBDA_EXECUTOR": "local",
