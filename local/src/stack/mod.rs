@@ -45,7 +45,7 @@ use tokio::task::JoinSet;
 
 pub use clients::Clients;
 pub use clock::{Backwards, Clock};
-pub use faults::{Fault, Faults};
+pub use faults::{Calls, DELIVERY, Fault, Faults, Injected, When};
 pub use handler::{Bound, Handler, Setting};
 
 use activity::Activity;
