@@ -44,6 +44,11 @@ impl Platform {
         self.stack.url()
     }
 
+    /// The stack that it runs on.
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
     /// The time of the stack.
     pub fn now(&self) -> Timestamp {
         self.stack.clock().now()

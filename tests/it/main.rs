@@ -9,6 +9,7 @@ mod concurrency;
 mod coupons;
 mod events;
 mod explain;
+mod faults;
 mod interactions;
 mod journey;
 mod restart;

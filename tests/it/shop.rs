@@ -51,7 +51,11 @@ impl Shop {
 
     /// Opens a folder in which a shop was before.
     pub async fn reopen(folder: &std::path::Path) -> Self {
-        let options = StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() };
+        Self::again(StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() }).await
+    }
+
+    /// Opens what was there before.
+    pub async fn again(options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
         Self { stack, program: String::new(), secret: String::new(), client: reqwest::Client::new() }
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -36,6 +37,8 @@ pub(super) struct Exchange {
     pub faults: Option<Arc<Faults>>,
     /// Who wakes up after a write.
     pub activity: Activity,
+    /// Whether the stack stands still.
+    halted: AtomicBool,
     http: Client<Tcp, Full<Bytes>>,
 }
 
@@ -45,7 +48,7 @@ impl Exchange {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).build(tcp);
-        Self { meter: Meter::default(), faults, activity, http }
+        Self { meter: Meter::default(), faults, activity, halted: AtomicBool::new(false), http }
     }
 }
 
@@ -103,7 +106,7 @@ impl Wire {
     /// What is to go wrong with a call. On a stack that stands still no call comes back.
     async fn fault(&self, call: &Call) -> Option<Fault> {
         let faults = self.exchange.faults.as_ref()?;
-        if faults.is_halted() {
+        if self.exchange.halted.load(Ordering::SeqCst) {
             return std::future::pending().await;
         }
         faults.next(&self.function, &call.operation)
@@ -116,6 +119,7 @@ impl Wire {
             Fault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
             Fault::Kill(_) => handler::kill().await,
             Fault::Halt(_) => {
+                self.exchange.halted.store(true, Ordering::SeqCst);
                 if let Some(faults) = &self.exchange.faults {
                     faults.halt();
                 }

@@ -105,17 +105,13 @@ impl Faults {
         let _ = self.halted.subscribe().wait_for(|halted| *halted).await;
     }
 
-    /// Lets the next stack run that takes this plan.
+    /// Forgets that a stack stands still, which goes on doing so: the next one takes this plan.
     pub fn resume(&self) {
         self.halted.send_replace(false);
     }
 
     pub(super) fn halt(&self) {
         self.halted.send_replace(true);
-    }
-
-    pub(super) fn is_halted(&self) -> bool {
-        *self.halted.borrow()
     }
 
     /// Counts a call, and says what is to go wrong with it.
