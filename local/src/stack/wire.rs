@@ -73,6 +73,11 @@ impl Wire {
         }
     }
 
+    /// Whether calls fail by plan.
+    pub fn meets_faults(&self) -> bool {
+        self.exchange.faults.is_some()
+    }
+
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
         let target = request.headers().get("x-amz-target").unwrap_or_default();

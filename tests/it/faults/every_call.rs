@@ -5,32 +5,50 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _};
-use tessera_local::stack::{Calls, Fault, Injected};
+use tessera_local::stack::{Calls, Fault, Injected, When};
 
 use super::journeys;
 use super::sender::{Planned, Sender};
 use super::state::End;
 
 /// So many stacks at once: most of the time they wait for a pause of the SDK's to end.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 32;
 /// As often as the SDK tries, so that the function itself meets the failure.
 const SDK_TRIES: u64 = 4;
 
-/// Every fault that can meet a call, alone; and as often as it takes to get past the SDK's own retries.
+/// Every kind of fault at every call, one fault in each plan.
 fn plans(calls: &Calls) -> Vec<Planned> {
     let mut plans = Vec::new();
     for ((function, operation), count) in calls {
         for call in 1..=*count {
-            for fault in Fault::of(operation) {
-                let planned = |times| Planned { function: function.clone(), operation: operation.clone(), call, times, fault };
-                plans.push(planned(1));
-                if fault.is_retried_by_the_sdk() {
-                    plans.push(planned(SDK_TRIES));
-                }
+            for (fault, times) in faults_of(operation) {
+                plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
             }
         }
     }
     plans
+}
+
+/// What is tried with an operation, and how many times in a row. Failures come so often that they get past the SDK's own
+/// retries; a lost reply also once, so that the SDK's retry meets what was done already.
+fn faults_of(operation: &str) -> Vec<(Fault, u64)> {
+    let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
+    // Nothing is done by a read that could be there after it and not before, nor do its failures differ.
+    let tells = |fault: &Fault| {
+        !is_read
+            || !matches!(
+                fault,
+                Fault::Unavailable | Fault::Panic(When::Before) | Fault::Kill(When::After) | Fault::Halt(When::After)
+            )
+    };
+    let faults = Fault::of(operation).into_iter().filter(tells);
+    let times = |fault| match fault {
+        Fault::LostReply if is_read => vec![1],
+        Fault::LostReply => vec![1, SDK_TRIES],
+        Fault::Timeout | Fault::Throttled | Fault::Unavailable => vec![SDK_TRIES],
+        _ => vec![1],
+    };
+    faults.flat_map(|fault| times(fault).into_iter().map(move |times| (fault, times))).collect()
 }
 
 async fn every_fault(name: &str, journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) {
@@ -76,7 +94,9 @@ pub fn table(name: &str, runs: usize, injected: &Injected) -> String {
     for ((function, operation, fault), times) in injected {
         rows.entry((function, operation)).or_default().push(format!("{fault} {times}"));
     }
-    let rows = rows.iter().map(|((function, operation), faults)| format!("{function:18} {operation:20} {}", faults.join(", ")));
+    let rows = rows
+        .iter()
+        .map(|((function, operation), faults)| format!("{function:18} {operation:20} {}", faults.join(", ")));
     let rows: Vec<String> = rows.collect();
     let total: u64 = injected.values().sum();
     format!("{name}: {total} faults in {runs} runs\n{}\n", rows.join("\n"))

@@ -23,7 +23,11 @@ pub fn full_program() -> Value {
     capped["limit"] = json!({ "times": 3, "per": "day" });
     program(&json!([
         rule("per-euro", &json!({ "receipt": {} }), &json!({ "credit": { "per_unit": "1", "kind": "both" } })),
-        rule("risen", &json!({ "tier_change": { "direction": "upgrade" } }), &json!({ "reward": { "reward": "last-one" } })),
+        rule(
+            "risen",
+            &json!({ "tier_change": { "direction": "upgrade" } }),
+            &json!({ "reward": { "reward": "last-one" } })
+        ),
         rule("welcome", &json!({ "enrollment": {} }), &points(20)),
         rule("opened", &json!({ "email_opened": {} }), &points(2)),
         rule("newsletter", &json!({ "list_subscription": { "list": "newsletter" } }), &points(10)),
@@ -35,7 +39,8 @@ pub fn full_program() -> Value {
 }
 
 async fn enrol(sender: &mut Sender, id: &str) {
-    let body = json!({ "id": id, "email": format!("{id}@example.com"), "birth_date": "1990-03-02", "tags": ["friends"] });
+    let body =
+        json!({ "id": id, "email": format!("{id}@example.com"), "birth_date": "1990-03-02", "tags": ["friends"] });
     sender.post("/v1/members", &body, None).await;
 }
 

@@ -65,11 +65,6 @@ impl Fault {
         }
     }
 
-    /// True when the SDK tries the call again by itself.
-    pub const fn is_retried_by_the_sdk(self) -> bool {
-        matches!(self, Self::Timeout | Self::Throttled | Self::Unavailable | Self::LostReply)
-    }
-
     /// On which side of the call it happens.
     pub(in crate::stack) const fn side(self) -> When {
         match self {
