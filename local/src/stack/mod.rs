@@ -310,7 +310,7 @@ fn lock(folder: &Path) -> Result<File> {
 
 /// The tables, where the template is Tessera's.
 fn store(template: &Template, wire: &Wire, engines: &Engines) -> Option<Store> {
-    let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables).ok())?;
+    let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables, &[]).ok())?;
     Some(Store::new(Clients::new(wire, engines).dynamodb, config.tables))
 }
 

@@ -3,5 +3,7 @@
 
 mod every_call;
 mod journeys;
+mod seeds;
 mod sender;
 mod state;
+mod table;
