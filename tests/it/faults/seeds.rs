@@ -12,9 +12,9 @@ use super::state::End;
 use super::table::table;
 use crate::shop::receipt;
 
-const SEEDS: [u64; 6] = [1, 2, 3, 5, 8, 13];
+const SEEDS: [u64; 8] = [1, 2, 3, 5, 8, 13, 21, 34];
 /// So many of a thousand calls fail.
-const PER_MILLE: u64 = 120;
+const PER_MILLE: u64 = 250;
 const SHOPPERS: [&str; 4] = ["c-0", "c-1", "c-2", "c-3"];
 /// What each shopper does, one thing after the other.
 const STEPS: usize = 7;
