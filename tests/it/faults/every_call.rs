@@ -8,7 +8,7 @@ use tessera_local::stack::{Calls, Fault, Injected, When};
 
 use super::journeys;
 use super::sender::{Planned, Sender};
-use super::state::End;
+use super::state::end;
 use super::table::table;
 
 /// So many stacks at once: most of the time they wait for a pause of the SDK's to end.
@@ -58,7 +58,7 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
         let members = journey(&mut sender).await;
         sender.settle().await;
         let calls = calls(&sender);
-        let end = End::of(&mut sender, &members).await;
+        let end = end(&mut sender, &members).await;
         (end, calls, sender.faults.log())
     };
     let (expected, calls, _) = run(None).await;

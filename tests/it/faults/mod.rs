@@ -2,8 +2,8 @@
 //! what they would have without it.
 
 mod every_call;
-mod journeys;
+pub mod journeys;
 mod seeds;
-mod sender;
-mod state;
+pub mod sender;
+pub mod state;
 mod table;

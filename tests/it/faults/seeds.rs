@@ -8,7 +8,7 @@ use tessera_local::stack::Injected;
 
 use super::journeys::{self, CLOCK};
 use super::sender::Sender;
-use super::state::End;
+use super::state::end;
 use super::table::table;
 use crate::shop::receipt;
 
@@ -67,7 +67,7 @@ fn program(random: &mut Rng) -> Value {
 }
 
 /// What one seed does, with so many faults in a thousand calls.
-async fn run(seed: u64, per_mille: u64) -> (End, Injected) {
+async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
     let mut random = Rng::with_seed(seed);
     let program = program(&mut random);
     let mut sender = Sender::open(&program, CLOCK, None).await;
@@ -89,7 +89,7 @@ async fn run(seed: u64, per_mille: u64) -> (End, Injected) {
         sender.job(job).await;
     }
     let log = sender.faults.log();
-    (End::of(&mut sender, &SHOPPERS).await, log)
+    (end(&mut sender, &SHOPPERS).await, log)
 }
 
 async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {

@@ -50,6 +50,13 @@ impl Sender {
         Self { shop, faults, options, planned, before: tessera_local::stack::Calls::new(), _folder: folder }
     }
 
+    /// An empty stack without a program, on which nothing fails.
+    pub async fn empty(clock: &str) -> Self {
+        let options = StackOptions { clock: Some(clock.parse().unwrap()), ..StackOptions::default() };
+        let (faults, before) = (Arc::default(), tessera_local::stack::Calls::new());
+        Self { shop: Some(Shop::again(options.clone()).await), faults, options, planned: None, before, _folder: None }
+    }
+
     /// From here on there are faults.
     pub fn begin(&mut self) {
         self.before = self.faults.calls();
