@@ -271,7 +271,6 @@ pub enum SkipReason {
 
 /// The tier before a fact and after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TierMove {
     /// Before.
