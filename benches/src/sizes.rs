@@ -27,7 +27,7 @@ pub fn measure() -> Result<Vec<Value>, BenchError> {
     Ok(vec![
         line("ledger entry, 30 rules fired", packed(&entry.entry)?, 1_024),
         line("account, two years of a purchase every fortnight under twelve rules", packed(&typical()?)?, 1_024),
-        line("account, ten years of daily purchases under twelve rules with daily limits", packed(&daily()?)?, 8_192),
+        line("account, ten years of daily purchases under twelve rules with daily limits", packed(&daily(10)?)?, 8_192),
     ])
 }
 
@@ -120,8 +120,8 @@ fn typical() -> Result<Account, BenchError> {
     life(&rules, jiff::civil::date(2024, 1, 10), 52, 14)
 }
 
-/// The account of someone who buys on each day of ten years, under twelve rules of which each has a limit by the day.
-fn daily() -> Result<Account, BenchError> {
+/// The account of someone who buys on each day of so many years, under twelve rules of which each has a limit by the day.
+fn daily(years: i64) -> Result<Account, BenchError> {
     let rules: Vec<Value> = (0..12)
         .map(|n| {
             let (trigger, then) = match n % 3 {
@@ -132,7 +132,7 @@ fn daily() -> Result<Account, BenchError> {
             with_limit(rule(&format!("daily-{n:02}"), &trigger, &then), &json!({ "times": 2, "per": "day" }))
         })
         .collect();
-    let (first, last) = (jiff::civil::date(2016, 1, 1), jiff::civil::date(2016, 1, 1).saturating_add(10.years()));
+    let (first, last) = (jiff::civil::date(2016, 1, 1), jiff::civil::date(2016, 1, 1).saturating_add(years.years()));
     let days = u32::try_from((last - first).get_days()).unwrap_or_default();
     life(&rules, first, days, 1)
 }
@@ -150,7 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn thirty_rules_fire_at_once() {
-        assert_eq!(entry_of_thirty().unwrap().entry.outcomes.len(), 30);
+    fn years_of_daily_purchases_fit_eight() {
+        // More days than are remembered.
+        let account = daily(2).unwrap();
+        assert_eq!(account.version, 731);
+        assert!(packed(&account).unwrap() <= 8_192);
+    }
+
+    #[test]
+    fn an_entry_of_thirty_fired_rules_fits_one() {
+        let entry = entry_of_thirty().unwrap().entry;
+        assert_eq!(entry.outcomes.len(), 30);
+        assert!(packed(&entry).unwrap() <= 1_024);
     }
 }

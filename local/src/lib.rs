@@ -3,7 +3,9 @@
 pub mod backtest;
 pub mod cli;
 pub mod demo;
+pub mod deployment;
 pub mod platform;
+pub mod redrive;
 pub mod replay;
 pub mod stack;
 pub mod verify;

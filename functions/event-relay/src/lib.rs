@@ -63,22 +63,7 @@ fn messages(record: EventRecord) -> Result<Vec<Outgoing>, String> {
     }
     let (event, sequence) = (record.event_id, record.change.sequence_number.unwrap_or_default());
     let image = FactImage::read(record.change.new_image).map_err(|error| error.to_string())?;
-    let facts = match image {
-        None => Vec::new(),
-        Some(FactImage::Refund { program, member, receipt, refund, .. }) => {
-            vec![FactMessage::refund(program, member, receipt, refund)]
-        }
-        Some(FactImage::Interaction { program, member, interaction, packed }) => {
-            vec![FactMessage::interaction(program, member, interaction, &packed)]
-        }
-        Some(FactImage::Receipt { program, member, receipt, packed, early }) => {
-            let first = FactMessage::receipt(program.clone(), member.clone(), receipt.clone(), &packed);
-            let waited = early
-                .into_iter()
-                .map(|refund| FactMessage::refund(program.clone(), member.clone(), receipt.clone(), refund));
-            std::iter::once(first).chain(waited).collect()
-        }
-    };
+    let facts = image.map(FactMessage::all_of).unwrap_or_default();
     let outgoing = facts.into_iter().enumerate().map(|(place, fact)| Outgoing {
         sequence: sequence.clone(),
         deduplication: format!("{event}-{place}"),

@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand.
 
 mod backtest;
+mod programs;
+mod redrive;
 mod replay;
 mod serve;
 mod verify;
@@ -32,6 +34,16 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Show what draft rules would have cost.
     Backtest(Box<backtest::BacktestArgs>),
+    /// Programs of a deployed stack.
+    Programs {
+        #[command(subcommand)]
+        command: programs::ProgramsCommand,
+    },
+    /// Send again what a deployed stack has given up.
+    Redrive {
+        #[command(subcommand)]
+        command: redrive::RedriveCommand,
+    },
     /// Prove that every balance follows from the ledger, and that every fact was decided exactly once.
     Verify(verify::VerifyArgs),
 }
@@ -68,6 +80,8 @@ impl Cli {
             None => self.serve.run().await,
             Some(Command::Replay(args)) => args.run().await,
             Some(Command::Backtest(args)) => args.run().await,
+            Some(Command::Programs { command }) => command.run().await,
+            Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Verify(args)) => args.run().await,
         }
     }

@@ -4,11 +4,10 @@ use std::fs;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
 use tessera_domain::program::read_program;
 use tessera_store::CreateProgramError;
 
-use super::{StorageArgs, time};
+use super::{StorageArgs, programs, time};
 use crate::Platform;
 use crate::demo;
 use crate::stack::StackOptions;
@@ -45,7 +44,7 @@ impl ServeArgs {
         };
         let stack = Platform::start(options).await?;
         if self.empty {
-            self.open(&stack, &empty_program()).await?;
+            self.open(&stack, &programs::without_rules()).await?;
         } else {
             let key = self.open(&stack, &demo::program()?).await?;
             demo::present(&stack, key.as_deref()).await?;
@@ -72,9 +71,7 @@ impl ServeArgs {
                 if let Some(file) = made_before {
                     fs::write(file, made.id.as_str())?;
                 }
-                println!("program           {}", made.id);
-                println!("admin key         {}", made.admin_key);
-                println!("storefront secret {}", made.storefront_secret);
+                programs::show(&made);
                 Ok(Some(made.admin_key))
             }
             Err(CreateProgramError::KeyTaken(id)) => {
@@ -84,12 +81,4 @@ impl ServeArgs {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// One program without rules, to be replaced with `PUT /v1/program`.
-fn empty_program() -> serde_json::Value {
-    json!({
-        "name": "Tessera", "currency": "EUR", "timezone": "Europe/Rome", "locale": "en",
-        "points": { "name": { "one": "point", "other": "points" } }, "rewards": [], "rules": [],
-    })
 }

@@ -5,22 +5,28 @@ use clap::Args;
 
 use super::StorageArgs;
 use crate::Platform;
+use crate::deployment::Deployment;
 use crate::stack::StackOptions;
 use crate::verify::{Report, verify};
 
-/// Prove the ledger of a folder, or of a running stack.
+/// Prove the ledger of a folder, of a deployed stack or of a running local one.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
     storage: StorageArgs,
-    /// The address of a running stack, when no folder is named.
+    /// The name of a deployed stack, whose tables are read under your AWS credentials.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["data", "memory"])]
+    stack: Option<String>,
+    /// The address of a running local stack, when neither is named.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     url: String,
 }
 
 impl VerifyArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let report: Report = if self.storage.data.is_some() {
+        let report: Report = if let Some(stack) = &self.stack {
+            verify(&Deployment::connect(stack).await.store).await?
+        } else if self.storage.data.is_some() {
             // Starting the stack carries on with what a killed one left unfinished; then nothing is under way.
             let options = StackOptions { storage: self.storage.storage(), ..StackOptions::default() };
             let stack = Platform::start(options).await?;

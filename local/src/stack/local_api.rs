@@ -27,6 +27,8 @@ pub(super) struct Local {
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
     pub schedules: Arc<Schedules>,
+    /// Where the engines answer, for whoever speaks to them as one speaks to AWS.
+    pub endpoints: Value,
     /// The tables as an operator sees them; none where the template is not Tessera's.
     pub store: Option<Store>,
 }
@@ -39,6 +41,7 @@ impl Local {
             ("POST", "clock") => self.set_clock(body).await.map(|value| answer(&value)),
             ("POST", "settle") => self.settle().await.map(|value| answer(&value)),
             ("GET", "verify") => self.verify().await.map(|value| answer(&value)),
+            ("GET", "endpoints") => Ok(answer(&self.endpoints)),
             ("GET", "capacity") => Ok(answer(&self.exchange.meter.json())),
             ("DELETE", "capacity") | ("POST", "capacity/reset") => {
                 self.exchange.meter.reset();

@@ -159,6 +159,7 @@ impl Stack {
             settler: Arc::clone(&settler),
             exchange: Arc::clone(&exchange),
             schedules: Arc::clone(&schedules),
+            endpoints: serde_json::json!({ "dynamodb": engines.dynamodb_url, "sqs": engines.sqs_url }),
             store: store(&template, &Wire::new("operator", None, &exchange), &engines),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local)?;

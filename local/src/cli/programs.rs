@@ -1,0 +1,85 @@
+//! `tessera programs`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tessera_domain::program::read_program;
+use tessera_lambda::{Clock, Secrets};
+use tessera_store::NewProgram;
+
+use crate::deployment::{Deployment, DeploymentArgs};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProgramsCommand {
+    /// Make a program on a deployed stack, under your AWS credentials: the step after its first deployment. Prints its id,
+    /// admin key and storefront secret; they are not shown again.
+    Create(CreateArgs),
+}
+
+/// A program to make.
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    #[command(flatten)]
+    deployment: DeploymentArgs,
+    /// The SSM parameter with the key of stored secrets: the template's `SecretsKeyParameter`.
+    #[arg(long, default_value = "/tessera/secrets-key", value_name = "NAME")]
+    secrets_key_parameter: String,
+    /// The program, as it is put at `/v1/program`; without it one without rules, to be replaced there.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// The admin key, instead of a new one; a repetition with the same key makes nothing.
+    #[arg(long, value_name = "KEY")]
+    admin_key: Option<String>,
+}
+
+impl ProgramsCommand {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Create(args) => args.run().await,
+        }
+    }
+}
+
+impl CreateArgs {
+    async fn run(self) -> anyhow::Result<()> {
+        let document = match &self.program {
+            Some(file) => {
+                let text = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", file.display()))?
+            }
+            None => without_rules(),
+        };
+        let program = read_program(&document).map_err(|faults| {
+            let faults = faults.iter().map(|fault| format!("\n  {} {}", fault.pointer, fault.detail));
+            anyhow::anyhow!("the program cannot be used:{}", faults.collect::<String>())
+        })?;
+        let deployment = Deployment::connect(&self.deployment.stack).await;
+        let secrets = Secrets::parameter(Some(self.secrets_key_parameter.clone()));
+        let key = secrets.key().await.map_err(|_| {
+            let name = &self.secrets_key_parameter;
+            anyhow::anyhow!("the SSM parameter {name} cannot be read; it is made before the first deployment")
+        })?;
+        let now = Clock::system().now();
+        let made = deployment.store.create_program(&program, self.admin_key.as_deref(), &key, now).await?;
+        show(&made);
+        Ok(())
+    }
+}
+
+/// Prints what is shown once.
+pub(super) fn show(made: &NewProgram) {
+    println!("program           {}", made.id);
+    println!("admin key         {}", made.admin_key);
+    println!("storefront secret {}", made.storefront_secret);
+}
+
+/// One program without rules, to be replaced with `PUT /v1/program`.
+pub(super) fn without_rules() -> Value {
+    json!({
+        "name": "Tessera", "currency": "EUR", "timezone": "Europe/Rome", "locale": "en",
+        "points": { "name": { "one": "point", "other": "points" } }, "rewards": [], "rules": [],
+    })
+}

@@ -1,0 +1,86 @@
+//! `tessera redrive`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use tessera_lambda::Clock;
+
+use super::time;
+use crate::deployment::{Deployment, DeploymentArgs};
+use crate::redrive::{self, Queue, Window};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RedriveCommand {
+    /// Send facts that have no decision to their queue again. Reads the whole table of facts.
+    Facts(FactsArgs),
+    /// Move dead letters back to the queue that they come from, after what was wrong has been put right.
+    DeadLetters(DeadLettersArgs),
+}
+
+/// Which facts.
+#[derive(Debug, Args)]
+pub(super) struct FactsArgs {
+    #[command(flatten)]
+    deployment: DeploymentArgs,
+    /// Facts that occurred from this time on.
+    #[arg(long, value_parser = time, default_value_t = Timestamp::MIN, hide_default_value = true, value_name = "TIME")]
+    from: Timestamp,
+    /// Facts that occurred before this time.
+    #[arg(long, value_parser = time, default_value_t = Timestamp::MAX, hide_default_value = true, value_name = "TIME")]
+    to: Timestamp,
+}
+
+/// Which letters.
+#[derive(Debug, Args)]
+pub(super) struct DeadLettersArgs {
+    #[command(flatten)]
+    deployment: DeploymentArgs,
+    /// The queue that gave them up.
+    #[arg(long, value_enum, default_value_t = Given::Facts)]
+    queue: Given,
+}
+
+/// A queue with dead letters.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Given {
+    /// Facts.
+    Facts,
+    /// Backtests.
+    Backtests,
+}
+
+impl RedriveCommand {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let run = format!("redrive-{}", Clock::system().now().as_millisecond());
+        match self {
+            Self::Facts(args) => args.run(&run).await,
+            Self::DeadLetters(args) => args.run(&run).await,
+        }
+    }
+}
+
+impl FactsArgs {
+    async fn run(self, run: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(self.from < self.to, "--from is to be before --to");
+        let deployment = Deployment::connect(&self.deployment.stack).await;
+        let url = deployment.queue_url("facts.fifo").await?;
+        let queue = Queue { sqs: &deployment.sqs, url: &url };
+        let done = redrive::facts(&deployment.store, queue, Window { from: self.from, to: self.to }, run).await?;
+        println!("{} facts, {} of them without a decision and sent again", done.seen, done.sent);
+        Ok(())
+    }
+}
+
+impl DeadLettersArgs {
+    async fn run(self, run: &str) -> anyhow::Result<()> {
+        let deployment = Deployment::connect(&self.deployment.stack).await;
+        let (dead, queue) = match self.queue {
+            Given::Facts => ("facts-dead.fifo", "facts.fifo"),
+            Given::Backtests => ("backtests-dead", "backtests"),
+        };
+        let (dead, queue) = (deployment.queue_url(dead).await?, deployment.queue_url(queue).await?);
+        let sqs = &deployment.sqs;
+        let done = redrive::dead_letters(Queue { sqs, url: &dead }, Queue { sqs, url: &queue }, run).await?;
+        println!("{} dead letters sent again", done.sent);
+        Ok(())
+    }
+}
