@@ -225,7 +225,7 @@ async fn what_a_newer_version_stored_is_refused_until_it_is_known() {
         }
         let refused = shop.call(method.clone(), path, body).await;
         assert_eq!((refused.status, refused.problem()), (503, "unavailable"), "{sort} {method} {path}");
-        // A fact on it is given up for now, for all to see, and comes again when the new version is there.
+        // A fact on it is given up, for all to see, until the new version is there.
         if sort == "account" {
             assert_eq!(shop.post("/v1/receipts", &receipt("r-9", "c-1", "10.00")).await.status, 202);
             let dead = shop.stack.stack().settle().await.unwrap();
@@ -233,7 +233,7 @@ async fn what_a_newer_version_stored_is_refused_until_it_is_known() {
             for item in old {
                 put(shop, table, item).await;
             }
-            shop.stack.stack().redrive().await.unwrap();
+            shop.redrive().await;
             shop.settle().await;
             assert_eq!(shop.get("/v1/receipts/r-9").await["status"], "evaluated");
             shop.verify().await;

@@ -278,14 +278,6 @@ impl Stack {
         self.settler.settle().await
     }
 
-    /// Gives what lies in dead-letter queues back to the queues that it came from; says how many messages.
-    ///
-    /// # Errors
-    /// When an engine no longer answers.
-    pub async fn redrive(&self) -> Result<u64> {
-        self.engines.queues.redrive().await
-    }
-
     /// Stops everything; calls under way are finished.
     pub async fn shutdown(self) {
         let _ = self.stop.send(true);

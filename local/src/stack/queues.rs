@@ -147,33 +147,6 @@ impl Queues {
         self.engine.change_message_visibility(input).await.map(drop).map_err(failed)
     }
 
-    /// Gives the messages of every dead-letter queue back to the queue that they came from; says how many.
-    pub async fn redrive(&self) -> Result<u64> {
-        let mut moved = 0;
-        for (name, queue) in &self.named {
-            let dead = queue.dead_letter.as_deref().and_then(|arn| arn.rsplit(':').next());
-            let Some(dead) = dead else { continue };
-            while !self.depth(dead).await?.is_empty() {
-                for received in self.receive(dead, 10).await? {
-                    let message = &received.message;
-                    let queue_url = self.known(name)?;
-                    let input = SendMessageInput {
-                        message_body: self.large.keep(&queue_url, message.body.clone().unwrap_or_default()),
-                        queue_url,
-                        message_group_id: message.attributes.get("MessageGroupId").cloned(),
-                        // As in SQS it is a new message: it must not be taken for the one that was given up.
-                        message_deduplication_id: self.is_fifo(name).then(|| received.id().to_owned()),
-                        ..SendMessageInput::default()
-                    };
-                    self.engine.send_message(input).await.map_err(failed)?;
-                    self.delete(dead, &received).await?;
-                    moved += 1;
-                }
-            }
-        }
-        Ok(moved)
-    }
-
     /// Sends a message of the stack itself (a stream reader's failure record).
     pub async fn send(&self, queue: &str, body: String) -> Result<()> {
         let fifo = self.is_fifo(queue).then(|| "failures".to_owned());

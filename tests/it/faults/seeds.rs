@@ -144,13 +144,11 @@ async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {
 async fn redeem(sender: &mut Sender, shopper: &str, reward: &str, key: &str) -> Option<String> {
     let path = format!("/v1/members/{shopper}/redemptions");
     let answer = sender.call(Method::POST, &path, Some(&json!({ "reward": reward })), Some(key)).await;
-    match answer.status {
-        201 => answer.body["code"].as_str().map(str::to_owned),
-        _ => {
-            assert_eq!(answer.problem(), "insufficient_points", "{}", answer.body);
-            None
-        }
+    if answer.status == 201 {
+        return answer.body["code"].as_str().map(str::to_owned);
     }
+    assert_eq!(answer.problem(), "insufficient_points", "{}", answer.body);
+    None
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

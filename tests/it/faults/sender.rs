@@ -144,7 +144,7 @@ impl Sender {
             if given_up.is_empty() {
                 return;
             }
-            self.shop().stack.stack().redrive().await.unwrap();
+            self.shop().redrive().await;
         }
         panic!("some messages are given up again and again");
     }
