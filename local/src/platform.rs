@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use jiff::Timestamp;
-use tessera_lambda::{Clients, Clock, Config, Secrets, Services};
+use tessera_lambda::{Clients, Clock, Config, Secrets, Services, Variable};
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
 use crate::stack::{Handler, Setting, Stack, StackOptions, Storage};
@@ -34,7 +34,7 @@ impl Platform {
         let stack = Stack::start_with(options, TEMPLATE, mount).await?;
         let operator = stack.clients("operator");
         let variables = stack.template().functions.values().next().context("the template has no function")?;
-        let config = Config::from_vars(&variables.variables)?;
+        let config = Config::from_vars(&variables.variables, &[])?;
         let store = Store::new(operator.dynamodb, config.tables);
         Ok(Self { stack, store, secrets })
     }
@@ -42,6 +42,11 @@ impl Platform {
     /// Where the API answers: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         self.stack.url()
+    }
+
+    /// The stack that it runs on.
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
     }
 
     /// The time of the stack.
@@ -76,34 +81,37 @@ impl Platform {
 /// The handler of a function, bound to services of its own. Programs are shared by all functions, so that a change of
 /// one takes effect at once.
 fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache>) -> Result<Handler> {
-    let config = Config::from_vars(&setting.variables)?;
-    let clients = Clients { dynamodb: setting.clients.dynamodb.clone(), sqs: setting.clients.sqs.clone() };
-    let time = setting.clock.clone();
-    let clock = Clock::new(move || time.now());
-    let services = Services::new(config, clients, clock, Secrets::known(secrets.clone()));
-    let shared = shared.get_or_init(|| services.programs.clone());
-    let services = Arc::new(services.sharing(shared));
+    let services = |needs: &[Variable]| -> Result<Arc<Services>> {
+        let config = Config::from_vars(&setting.variables, needs)?;
+        let clients = Clients { dynamodb: setting.clients.dynamodb.clone(), sqs: setting.clients.sqs.clone() };
+        let time = setting.clock.clone();
+        let clock = Clock::new(move || time.now());
+        let services = Services::new(config, clients, clock, Secrets::known(secrets.clone()));
+        let shared = shared.get_or_init(|| services.programs.clone());
+        Ok(Arc::new(services.sharing(shared)))
+    };
 
     macro_rules! handler {
-        ($kind:ident, $function:path) => {
+        ($kind:ident, $function:ident) => {{
+            let services = services($function::NEEDS)?;
             Handler::$kind(Arc::new(move |input| {
                 let services = Arc::clone(&services);
-                async move { $function(&services, input).await }.boxed()
+                async move { $function::handle(&services, input).await }.boxed()
             }))
-        };
+        }};
     }
     Ok(match setting.name.as_str() {
-        "authorizer" => handler!(Authorizer, tessera_authorizer::handle),
-        "birthdays" => handler!(Job, tessera_birthdays::handle),
-        "backtest-run" => handler!(Queue, tessera_backtest_run::handle),
-        "customer-hub" => handler!(Http, tessera_customer_hub::handle),
-        "enrollment" => handler!(Http, tessera_enrollment::handle),
-        "event-relay" => handler!(Stream, tessera_event_relay::handle),
-        "inactivity" => handler!(Job, tessera_inactivity::handle),
-        "program-admin" => handler!(Http, tessera_program_admin::handle),
-        "receipt-ingestion" => handler!(Http, tessera_receipt_ingestion::handle),
-        "reward-redemption" => handler!(Http, tessera_reward_redemption::handle),
-        "rule-evaluation" => handler!(Queue, tessera_rule_evaluation::handle),
+        "authorizer" => handler!(Authorizer, tessera_authorizer),
+        "birthdays" => handler!(Job, tessera_birthdays),
+        "backtest-run" => handler!(Queue, tessera_backtest_run),
+        "customer-hub" => handler!(Http, tessera_customer_hub),
+        "enrollment" => handler!(Http, tessera_enrollment),
+        "event-relay" => handler!(Stream, tessera_event_relay),
+        "inactivity" => handler!(Job, tessera_inactivity),
+        "program-admin" => handler!(Http, tessera_program_admin),
+        "receipt-ingestion" => handler!(Http, tessera_receipt_ingestion),
+        "reward-redemption" => handler!(Http, tessera_reward_redemption),
+        "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         other => bail!("there is no function {other}"),
     })
 }

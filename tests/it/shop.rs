@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_domain::program::read_program;
 use tessera_local::Platform;
+use tessera_local::redrive::{self, Queue};
 use tessera_local::stack::{StackOptions, Storage};
 
 pub const KEY: &str = "tsk_tests_admin";
@@ -51,7 +52,11 @@ impl Shop {
 
     /// Opens a folder in which a shop was before.
     pub async fn reopen(folder: &std::path::Path) -> Self {
-        let options = StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() };
+        Self::again(StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() }).await
+    }
+
+    /// Opens what was there before.
+    pub async fn again(options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
         Self { stack, program: String::new(), secret: String::new(), client: reqwest::Client::new() }
     }
@@ -103,6 +108,20 @@ impl Shop {
 
     pub async fn settle(&self) {
         self.stack.settle().await.unwrap();
+    }
+
+    /// Lets every message come again that was given up.
+    pub async fn redrive(&self) {
+        let stack = self.stack.stack();
+        let (sqs, run) = (stack.clients("operator").sqs, uuid::Uuid::now_v7().to_string());
+        let queues = &stack.template().queues;
+        let url = |name: &str| Queue { sqs: &sqs, url: &queues[name].url };
+        for (name, queue) in queues {
+            if let Some(dead) = &queue.dead_letter {
+                let dead = dead.rsplit(':').next().unwrap();
+                redrive::dead_letters(url(dead), url(name), &run).await.unwrap();
+            }
+        }
     }
 
     pub async fn clock(&self, now: &str) {

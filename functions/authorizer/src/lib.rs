@@ -5,7 +5,10 @@
 
 use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use serde_json::Value;
-use tessera_lambda::{Services, auth};
+use tessera_lambda::{Services, Variable, auth};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 /// Answers the gateway, in its simple format.
 ///

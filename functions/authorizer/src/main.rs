@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::authorizer(|services, event| async move { tessera_authorizer::handle(&services, event).await }).await
+    serve::authorizer(tessera_authorizer::NEEDS, |services, event| async move {
+        tessera_authorizer::handle(&services, event).await
+    })
+    .await
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tessera_backtest::{Partitions, Period, Plan, Report, Spill, SpillError, run};
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::message::{BacktestMessage, MessageError};
-use tessera_lambda::{Services, batch};
+use tessera_lambda::{Services, Variable, batch};
 use tessera_store::{BacktestStatus, BacktestWish, StoreError};
 
 /// In how many segments the table of facts is read at once.
@@ -42,6 +42,9 @@ pub enum BacktestError {
     #[error("the replay ended early: {0}")]
     Replay(#[from] tokio::task::JoinError),
 }
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[];
 
 /// Makes the backtests of a batch of messages.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {

@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::queue(|services, event| async move { tessera_backtest_run::handle(&services, event).await }).await
+    serve::queue(tessera_backtest_run::NEEDS, |services, event| async move {
+        tessera_backtest_run::handle(&services, event).await
+    })
+    .await
 }

@@ -5,5 +5,9 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::job(|services, input| async move { tessera_birthdays::handle(&services, input).await }).await
+    serve::job(
+        tessera_birthdays::NEEDS,
+        |services, input| async move { tessera_birthdays::handle(&services, input).await },
+    )
+    .await
 }

@@ -7,8 +7,8 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::StoredEntry;
 
+use crate::language;
 use crate::list::{Listed, MOST_READS, Place, known, limit};
-use crate::{language, load};
 
 /// `GET /v1/members/{member}/entries`, newest first.
 ///
@@ -18,7 +18,7 @@ use crate::{language, load};
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
     let limit = limit(call)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = known(services, &program, call).await?;
     let place = Place::new(&program, "entries", &member);
 

@@ -20,15 +20,15 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::ActiveProgram;
 
+use crate::language;
 use crate::preview::{coupons, with_defaults};
-use crate::{language, load};
 
 /// `POST /v1/rules/examine`: the real decision on a fact that is nowhere stored.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
     let body = call.json()?;
     let now = services.clock.now();
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
     let config = match body.get("rules").filter(|rules| !rules.is_null()) {
         Some(rules) => &with_rules(&program.compiled, rules).map_err(Problem::malformed)?,

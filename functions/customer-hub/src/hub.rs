@@ -8,7 +8,7 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::ActiveProgram;
 
-use crate::{language, load, member};
+use crate::{language, member};
 
 /// How many coupons are looked at; who has more finds them in the list of coupons.
 const MOST_COUPONS: u32 = 100;
@@ -17,7 +17,7 @@ const MOST_COUPONS: u32 = 100;
 pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?;
     let caller = if caller.member.is_some() { caller } else { caller.require(&[Scope::MembersRead])? };
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let path = call.path("member")?;
     let named = match &caller.member {
         // The token's own name needs no second look at who it is.
@@ -34,14 +34,15 @@ pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Respon
 /// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
 pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result<Response, Problem> {
     let Some(header) = call.authorization() else {
-        let program = load(services, &asked(call)?).await?;
+        let found = services.programs.get(&asked(call)?).await?;
+        let program = found.ok_or_else(unknown_program)?;
         return Ok(anonymous(services, call, &program));
     };
     let caller = authenticate(services, header).await.map_err(|fault| match fault {
         AuthFault::Bad(why) => Problem::unauthorized(why),
         AuthFault::Unavailable(problem) => problem,
     })?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     if caller.member.is_none() {
         return Ok(anonymous(services, call, &program));
     }
@@ -57,7 +58,11 @@ fn asked(call: &Call) -> Result<ProgramId, Problem> {
     if named.is_empty() {
         return Err(Problem::unauthorized("send a member's token, or name the program: ?program=…"));
     }
-    ProgramId::new(named).map_err(|_| Problem::not_found("there is no such program"))
+    ProgramId::new(named).map_err(|_| unknown_program())
+}
+
+fn unknown_program() -> Problem {
+    Problem::not_found("there is no such program")
 }
 
 /// The view of someone of whom something is stored.

@@ -6,13 +6,13 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::EntryKey;
 
-use crate::{language, load};
+use crate::language;
 
 /// `GET /v1/interactions/{id}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::InteractionsWrite, Scope::MembersRead])?;
     let id = InteractionId::new(call.path("id")?).map_err(|_| unknown())?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;
     let key = EntryKey::interaction(stored.interaction.occurred_at, &id);
     let entry = services.store.get_entry(&program.id, &stored.member, &key).await?;

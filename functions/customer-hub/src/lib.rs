@@ -9,15 +9,15 @@ mod member;
 mod preview;
 mod receipt;
 
-use std::sync::Arc;
-
 use lambda_http::{Body, Request};
-use tessera_domain::ids::ProgramId;
 use tessera_domain::member::{Locale, Profile};
 use tessera_domain::view::choose_language;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Services, Variable};
 use tessera_store::ActiveProgram;
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 /// Answers the routes of the customer hub.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
@@ -39,12 +39,6 @@ async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
         "POST /v1/rules/examine" => examine::post(services, &call).await,
         _ => Err(http::unknown_route(&call)),
     }
-}
-
-/// The program of a caller.
-async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
-    let found = services.programs.get(program).await?;
-    found.ok_or_else(|| Problem::not_found("there is no such program"))
 }
 
 /// In which language a call is answered.

@@ -7,7 +7,7 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services, cursor};
 use tessera_store::ActiveProgram;
 
-use crate::{language, load, member};
+use crate::{language, member};
 
 /// The items of a page unless the call says otherwise.
 const USUAL: u32 = 50;
@@ -60,7 +60,7 @@ impl<'a> Place<'a> {
 pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
     let limit = limit(call)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = known(services, &program, call).await?;
     let place = Place::new(&program, "receipts", &member);
 
@@ -83,7 +83,7 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
 pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
     let limit = limit(call)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = member::named(services, &program, call).await?;
     let place = Place::new(&program, "coupons", &member);
     let after = place.of(call)?;

@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::http(|services, request| async move { tessera_customer_hub::handle(&services, request).await }).await
+    serve::http(tessera_customer_hub::NEEDS, |services, request| async move {
+        tessera_customer_hub::handle(&services, request).await
+    })
+    .await
 }

@@ -6,12 +6,12 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::ActiveProgram;
 
-use crate::{language, load};
+use crate::language;
 
 /// `GET /v1/members/{member}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = named(services, &program, call).await?;
     let found = services.store.get_member(&program.id, &member).await?;
     let (profile, account) = found.ok_or_else(unknown)?;

@@ -16,14 +16,14 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::ActiveProgram;
 
-use crate::{language, load};
+use crate::language;
 
 /// `POST /v1/receipts/preview`: the real decision on the account as it is now; nothing is stored.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::ReceiptsWrite, Scope::MembersRead])?;
     let now = services.clock.now();
     let body = with_defaults(call.json()?, now);
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let currency = program.compiled.program.currency;
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
 

@@ -8,12 +8,12 @@ use tessera_lambda::http::{self, Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::{ActiveProgram, StoredReceipt};
 
-use crate::{language, load};
+use crate::language;
 
 /// `GET /v1/receipts/{id}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::ReceiptsWrite, Scope::MembersRead])?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let stored = named(services, &program, call).await?;
     let entries = entries(services, &program, &stored).await?;
     let refunds = stored.refunds.iter().map(|stored| &stored.refund.id);
@@ -24,7 +24,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
 /// `GET /v1/receipts/{id}/explanation`: every rule of the version of the program that decided.
 pub(crate) async fn explain(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Support, Scope::MembersRead])?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let stored = named(services, &program, call).await?;
     let entries = entries(services, &program, &stored).await?;
     let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(_)));

@@ -6,13 +6,12 @@ use tessera_lambda::http::{Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 
 use crate::account::{Desk, refuse_excluded, unknown};
-use crate::load;
 
 /// `POST /v1/members/{member}/activate`
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersWrite])?;
     read_nothing(&call.optional_json()?).map_err(Problem::malformed)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
     let desk = Desk { services, program: &program, member: &member };
     let (_, account) = desk.read().await?;

@@ -8,7 +8,6 @@ use tessera_lambda::{Problem, Scope, Services};
 
 use crate::account::{Desk, refuse_excluded};
 use crate::body::{read_join, with_own_id};
-use crate::load;
 
 /// `POST /v1/members`: by the shop for anyone, by a member's token for that member.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
@@ -19,7 +18,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
         None => read_enrollment(&call.json()?),
     };
     let input = input.map_err(Problem::malformed)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     services.programs.mark_in_use(&program).await?;
 
     let (store, key) = (&services.store, &program.head.identity_key);

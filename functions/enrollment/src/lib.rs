@@ -6,13 +6,12 @@ mod body;
 mod enroll;
 mod patch;
 
-use std::sync::Arc;
-
 use lambda_http::{Body, Request};
-use tessera_domain::ids::ProgramId;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Services};
-use tessera_store::ActiveProgram;
+use tessera_lambda::{Problem, Services, Variable};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[];
 
 /// Answers `POST /v1/members`, `PATCH /v1/members/{member}` and `POST /v1/members/{member}/activate`.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
@@ -26,10 +25,4 @@ async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
         "POST /v1/members/{member}/activate" => activate::post(services, &call).await,
         _ => Err(http::unknown_route(&call)),
     }
-}
-
-/// The program of a caller.
-async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
-    let found = services.programs.get(program).await?;
-    found.ok_or_else(|| Problem::not_found("there is no such program"))
 }

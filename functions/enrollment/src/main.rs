@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::http(|services, request| async move { tessera_enrollment::handle(&services, request).await }).await
+    serve::http(tessera_enrollment::NEEDS, |services, request| async move {
+        tessera_enrollment::handle(&services, request).await
+    })
+    .await
 }

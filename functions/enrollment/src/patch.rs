@@ -5,13 +5,12 @@ use tessera_lambda::http::{Call, Response};
 use tessera_lambda::{Problem, Scope, Services};
 
 use crate::account::{Desk, unknown};
-use crate::load;
 
 /// `PATCH /v1/members/{member}`
 pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller(services)?.require(&[Scope::MembersWrite])?;
     let patch = read_patch(&call.json()?).map_err(Problem::malformed)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
     let desk = Desk { services, program: &program, member: &member };
     desk.rewrite(|profile| {

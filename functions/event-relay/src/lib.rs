@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 use tessera_lambda::message::FactMessage;
-use tessera_lambda::{Services, batch, trace};
+use tessera_lambda::{Services, Variable, batch, trace};
 use tessera_store::FactImage;
 
 /// SQS takes so many messages at once, and so many bytes of them.
@@ -22,6 +22,9 @@ struct Outgoing {
     group: String,
     body: String,
 }
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
 /// Relays a batch of records, in order. The first that fails is named, and the stream goes on from there.
 pub async fn handle(services: &Services, event: Event) -> DynamoDbEventResponse {

@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::stream(|services, event| async move { tessera_event_relay::handle(&services, event).await }).await
+    serve::stream(tessera_event_relay::NEEDS, |services, event| async move {
+        tessera_event_relay::handle(&services, event).await
+    })
+    .await
 }

@@ -58,7 +58,7 @@ impl Queue {
         ];
         let vars: BTreeMap<_, _> = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         Services::new(
-            Config::from_vars(&vars).unwrap(),
+            Config::from_vars(&vars, tessera_event_relay::NEEDS).unwrap(),
             Clients {
                 dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
                 sqs: aws_sdk_sqs::Client::from_conf(sqs),

@@ -2,10 +2,13 @@
 //! queue of facts.
 
 use serde_json::Value;
-use tessera_lambda::Services;
 use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
 use tessera_lambda::message::Fact;
+use tessera_lambda::{Services, Variable};
 use tessera_store::{ActiveProgram, DUE_SHARDS};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
 /// Serves the days that have begun. The input says nothing: a run does what is to be done.
 ///

@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::job(|services, input| async move { tessera_inactivity::handle(&services, input).await }).await
+    serve::job(tessera_inactivity::NEEDS, |services, input| async move {
+        tessera_inactivity::handle(&services, input).await
+    })
+    .await
 }

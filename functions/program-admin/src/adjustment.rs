@@ -8,13 +8,11 @@ use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::{Commit, CommitError, Committed, EntryKey};
 
-use crate::change::load;
-
 /// `POST /v1/members/{member}/adjustments`: answers with the member as they are then.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Support])?;
     let adjustment = read_adjustment(&call.json()?).map_err(Problem::malformed)?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let unknown = || Problem::not_found("there is no such member");
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
     // Our own ids name a member without a look: nobody's account must come into being here.

@@ -15,15 +15,9 @@ use crate::version::Expected;
 /// How often an edit is tried when others change the program at the same time.
 const TRIES: u32 = 5;
 
-/// The program of a caller.
-pub(crate) async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
-    let found = services.programs.get(program).await?;
-    found.ok_or_else(|| Problem::not_found("there is no such program"))
-}
-
 /// The current version of a program and its document, whatever this function holds of it from before.
 pub(crate) async fn latest(services: &Services, program: &ProgramId) -> Result<(u32, Value), Problem> {
-    let unknown = || Problem::not_found("there is no such program");
+    let unknown = || Problem::program_missing(program);
     let head = services.store.load_head(program).await?.ok_or_else(unknown)?;
     let compiled = services.programs.at_version(program, head.version).await?.ok_or_else(unknown)?;
     Ok((head.version, document(&compiled.program)))
@@ -70,7 +64,7 @@ pub(crate) async fn edit(
             Err(PutProgramError::InUse { faults }) => {
                 return Err(Problem::in_use(edit.told(faults, &pointer)));
             }
-            Err(PutProgramError::Unknown) => return Err(Problem::not_found("there is no such program")),
+            Err(PutProgramError::Unknown) => return Err(Problem::program_missing(program)),
             Err(PutProgramError::Store(error)) => return Err(error.into()),
         }
     }

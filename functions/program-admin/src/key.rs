@@ -87,7 +87,7 @@ fn is_last_admin(keys: &[ApiKey], id: &str) -> bool {
 /// `POST /v1/storefront-secret/rotate`
 pub(crate) async fn rotate_secret(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
-    let unknown = || Problem::not_found("there is no such program");
+    let unknown = || Problem::program_missing(&caller.program);
     let key = services.secrets().await?;
     let now = services.clock.now();
     let secret = services.store.rotate_storefront_secret(&caller.program, &key, now).await?.ok_or_else(unknown)?;

@@ -14,12 +14,15 @@ mod version;
 
 use lambda_http::{Body, Request, Response};
 use tessera_lambda::http::{self, Call};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Services, Variable};
 
 use part::Part;
 
 /// The description of the API: generated from the types and reviewed as a file, see `tests/openapi`.
 const OPENAPI: &str = include_str!("../openapi.json");
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl];
 
 /// Answers a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {

@@ -6,14 +6,14 @@ use tessera_domain::input::Fault;
 use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Problem, Scope, Services};
 
-use crate::change::{Edit, document, edit, load};
+use crate::change::{Edit, document, edit};
 use crate::part::{Part, PartError, relative};
 use crate::version::{Expected, etag};
 
 /// `GET /v1/{parts}`: all of them, because the document holds them all.
 pub(crate) async fn list(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
-    let current = load(services, &caller.program).await?;
+    let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
     Ok(http::json(200, &json!({ "items": kind.all(&document), "next_cursor": null })))
 }
@@ -21,7 +21,7 @@ pub(crate) async fn list(services: &Services, call: &Call, kind: Part) -> Result
 /// `GET /v1/{parts}/{id}`
 pub(crate) async fn get(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
-    let current = load(services, &caller.program).await?;
+    let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
     Ok(answer(200, current.head.version, kind.get(&document, call.path("id")?).ok_or_else(unknown)?))
 }

@@ -7,14 +7,14 @@ use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::{ActiveProgram, PutProgramError};
 
-use crate::change::{document, latest, load, stale};
+use crate::change::{document, latest, stale};
 use crate::diff::diff;
 use crate::version::{Expected, etag};
 
 /// `GET /v1/program`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
-    Ok(answer(load(services, &caller.program).await?.as_ref()))
+    Ok(answer(services.program(&caller.program).await?.as_ref()))
 }
 
 /// `PUT /v1/program`
@@ -44,7 +44,7 @@ pub(crate) async fn put(services: &Services, call: &Call) -> Result<Response<Bod
             Err(stale(services, id, expected.unwrap_or_default(), current).await?)
         }
         Err(PutProgramError::InUse { faults }) => Err(Problem::in_use(faults)),
-        Err(PutProgramError::Unknown) => Err(Problem::not_found("there is no such program")),
+        Err(PutProgramError::Unknown) => Err(Problem::program_missing(id)),
         Err(PutProgramError::Store(error)) => Err(error.into()),
     }
 }

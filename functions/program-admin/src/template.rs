@@ -7,12 +7,10 @@ use tessera_domain::time::Day;
 use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Problem, Scope, Services};
 
-use crate::change::load;
-
 /// `GET /v1/rule-templates`: in the program's language, from its present day.
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::Admin])?;
-    let current = load(services, &caller.program).await?;
+    let current = services.program(&caller.program).await?;
     let today = Day::of(services.clock.now(), &current.compiled.zone);
     let templates =
         rule_templates(&current.compiled.program.locale, today).map_err(|error| Problem::internal(&error))?;

@@ -13,7 +13,10 @@ mod time;
 use lambda_http::{Body, Request};
 use tessera_domain::ids::ReceiptId;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Problem, Scope, Services, Variable};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[];
 
 /// Answers `POST /v1/receipts`, `POST /v1/receipts/{id}/refunds`, `POST /v1/receipts/{id}/claim` and
 /// `POST /v1/interactions`.
@@ -27,8 +30,7 @@ async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
         _ => Scope::ReceiptsWrite,
     };
     let caller = call.caller(services)?.require(&[scope])?;
-    let found = services.programs.get(&caller.program).await?;
-    let program = found.ok_or_else(|| Problem::not_found("there is no such program"))?;
+    let program = services.program(&caller.program).await?;
     let body = call.json()?;
     match call.route() {
         "POST /v1/receipts" => receipt::accept(services, &program, &body).await,

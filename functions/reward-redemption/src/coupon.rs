@@ -1,13 +1,10 @@
 //! Coupons: what they are, and where they go.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::Value;
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::decide::{Context, CouponFault, Decision, decide_cancel, decide_commit};
-use tessera_domain::ids::ProgramId;
 use tessera_domain::money::Currency;
 use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
@@ -19,12 +16,6 @@ use crate::basket::{check, read_basket};
 use crate::body::{read_nothing, read_use};
 use crate::code::readings;
 use crate::state::{Change, changed};
-
-/// The program of a caller.
-pub(crate) async fn load(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
-    let found = services.programs.get(program).await?;
-    found.ok_or_else(|| Problem::not_found("there is no such program"))
-}
 
 /// Who may redeem: keys with the scope, and members, who are held to what is theirs afterwards.
 pub(crate) fn redeemer(caller: Caller) -> Result<Caller, Problem> {
@@ -60,7 +51,7 @@ fn unknown() -> Problem {
 /// `GET /v1/coupons/{code}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller(services)?.require(&[Scope::RewardsRedeem, Scope::MembersRead])?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let coupon = find(services, &program, call.path("code")?).await?;
     answer(services, &program, 200, &coupon, services.clock.now()).await
 }
@@ -74,7 +65,7 @@ pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Resu
         _ => return Err(Problem::not_found("there is no such action of a coupon")),
     };
     let body = call.optional_json()?;
-    let program = load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let coupon = find(services, &program, call.path("code")?).await?;
     services.require_own(&program, &caller, &coupon.member).await?;
 

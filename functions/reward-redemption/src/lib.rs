@@ -9,7 +9,10 @@ mod state;
 
 use lambda_http::{Body, Request, Response};
 use tessera_lambda::http::{self, Call};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Services, Variable};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[];
 
 /// Answers a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {

@@ -16,7 +16,7 @@ use crate::coupon;
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = coupon::redeemer(call.caller(services)?)?;
     let wish = read_redemption(&call.json()?).map_err(Problem::malformed)?;
-    let program = coupon::load(services, &caller.program).await?;
+    let program = services.program(&caller.program).await?;
     let member = services.member_for(&program, &caller, call.path("member")?).await?;
     let member = member.ok_or_else(|| match caller.member {
         // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.

@@ -18,8 +18,11 @@ use tessera_domain::fact::Receipt;
 use tessera_domain::ids::{ProgramId, ReceiptId};
 use tessera_domain::pack::unpack;
 use tessera_lambda::message::{Fact, FactMessage};
-use tessera_lambda::{Services, batch};
+use tessera_lambda::{Services, Variable, batch};
 use tessera_store::Committed;
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[];
 
 /// Decides on every fact of a batch, one member's in their order. The answer names the messages that are to come again.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {

@@ -5,5 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    serve::queue(|services, event| async move { tessera_rule_evaluation::handle(&services, event).await }).await
+    serve::queue(tessera_rule_evaluation::NEEDS, |services, event| async move {
+        tessera_rule_evaluation::handle(&services, event).await
+    })
+    .await
 }

@@ -1,5 +1,8 @@
 //! The SDK clients of a function, on its own wire.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
 use super::engines::Engines;
@@ -19,11 +22,17 @@ impl Clients {
     /// Clients on a wire.
     pub(super) fn new(wire: &Wire, engines: &Engines) -> Self {
         let credentials = Credentials::new("local", "local", None, None, "tessera-local");
+        // Nobody waits for real here when things go wrong by plan.
+        let mut retries = RetryConfig::standard();
+        if wire.meets_faults() {
+            retries = retries.with_initial_backoff(Duration::from_millis(1));
+        }
         let dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(names::REGION))
             .credentials_provider(credentials.clone())
             .endpoint_url(&engines.dynamodb_url)
+            .retry_config(retries.clone())
             .http_client(wire.clone())
             .build();
         let sqs = aws_sdk_sqs::Config::builder()
@@ -31,6 +40,7 @@ impl Clients {
             .region(Region::new(names::REGION))
             .credentials_provider(credentials)
             .endpoint_url(&engines.sqs_url)
+            .retry_config(retries)
             .http_client(wire.clone())
             .build();
         Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), sqs: aws_sdk_sqs::Client::from_conf(sqs) }

@@ -11,6 +11,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::Notify;
 
 use super::clients::Clients;
 use super::clock::Clock;
@@ -67,9 +68,23 @@ pub(super) enum Failed {
     /// The handler took longer than its function may.
     #[error("the handler took longer than {0:?}")]
     TimedOut(Duration),
+    /// The function's process ended.
+    #[error("the function's process ended")]
+    Killed,
 }
 
-/// Calls a handler. A panic fails this call alone, and a call that takes too long is dropped.
+tokio::task_local! {
+    /// Wakes whoever waits for the end of the process in which a call runs.
+    static PROCESS: Arc<Notify>;
+}
+
+/// Ends the process of the call that runs this, with all that it has in hand.
+pub(super) async fn kill<T>() -> T {
+    let _ = PROCESS.try_with(|process| process.notify_one());
+    std::future::pending().await
+}
+
+/// Calls a handler. A panic fails this call alone; a call that takes too long, or whose process ends, is dropped.
 pub(super) async fn call<I, O>(handler: &Bound<I, O>, input: I, limit: Duration) -> Result<O, Failed>
 where
     I: Send + 'static,
@@ -78,10 +93,16 @@ where
     let handler = Arc::clone(handler);
     // The closure itself may panic as well, before there is a future.
     let calling = AssertUnwindSafe(async move { handler(input).await }).catch_unwind();
-    match tokio::time::timeout(limit, calling).await {
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(panic)) => Err(Failed::Panicked(message(panic.as_ref()))),
-        Err(_) => Err(Failed::TimedOut(limit)),
+    let process = Arc::new(Notify::new());
+    let calling = PROCESS.scope(Arc::clone(&process), calling);
+    tokio::select! {
+        biased;
+        () = process.notified() => Err(Failed::Killed),
+        called = tokio::time::timeout(limit, calling) => match called {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(panic)) => Err(Failed::Panicked(message(panic.as_ref()))),
+            Err(_) => Err(Failed::TimedOut(limit)),
+        },
     }
 }
 
@@ -99,12 +120,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_and_a_hang_fail_the_call_alone() {
+    async fn a_panic_a_hang_and_a_kill_fail_the_call_alone() {
         let handler: Bound<u8, u8> = Arc::new(|input| {
             async move {
                 match input {
                     0 => panic!("zero"),
                     1 => std::future::pending().await,
+                    2 => kill().await,
                     other => other,
                 }
             }
@@ -113,6 +135,7 @@ mod tests {
         let limit = Duration::from_millis(20);
         assert!(matches!(call(&handler, 0, limit).await, Err(Failed::Panicked(text)) if text == "zero"));
         assert!(matches!(call(&handler, 1, limit).await, Err(Failed::TimedOut(_))));
-        assert_eq!(call(&handler, 2, limit).await.unwrap(), 2);
+        assert!(matches!(call(&handler, 2, Duration::from_mins(1)).await, Err(Failed::Killed)));
+        assert_eq!(call(&handler, 3, limit).await.unwrap(), 3);
     }
 }

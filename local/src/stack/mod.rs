@@ -45,7 +45,7 @@ use tokio::task::JoinSet;
 
 pub use clients::Clients;
 pub use clock::{Backwards, Clock};
-pub use faults::{Fault, Faults};
+pub use faults::{Calls, DELIVERY, Fault, Faults, Injected, When};
 pub use handler::{Bound, Handler, Setting};
 
 use activity::Activity;
@@ -303,7 +303,7 @@ fn lock(folder: &Path) -> Result<File> {
 
 /// The tables, where the template is Tessera's.
 fn store(template: &Template, wire: &Wire, engines: &Engines) -> Option<Store> {
-    let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables).ok())?;
+    let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables, &[]).ok())?;
     Some(Store::new(Clients::new(wire, engines).dynamodb, config.tables))
 }
 

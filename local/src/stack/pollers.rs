@@ -11,6 +11,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageA
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::faults::{DELIVERY, Fault};
 use super::handler::{self, Bound};
 use super::names;
 use super::queues::{Queues, Received};
@@ -67,10 +68,19 @@ impl Source {
         }
     }
 
-    async fn feed(&self, batch: Vec<Received>, pauses: &mut JoinSet<()>) {
+    async fn feed(&self, mut batch: Vec<Received>, pauses: &mut JoinSet<()>) {
+        let fault = self.exchange.faults.as_ref().and_then(|faults| faults.next(&self.poller.function, DELIVERY));
+        if fault == Some(Fault::Reorder) {
+            // Its messages are of different groups, which have no order among them.
+            batch.reverse();
+        }
         let arn = names::queue_arn(&self.poller.queue);
         let mut event = SqsEvent::default();
         event.records = batch.iter().map(|received| record(received, &arn)).collect();
+        if fault == Some(Fault::Duplicate) {
+            // As when the messages were not deleted in time.
+            let _ = handler::call(&self.handler, event.clone(), self.limit).await;
+        }
         let outcome = handler::call(&self.handler, event, self.limit).await;
         let failed = match outcome {
             Ok(response) if self.poller.partial => failures(&response, &batch),

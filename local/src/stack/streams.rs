@@ -13,6 +13,7 @@
 //! What is not imitated: the age limit of records, and the parallelisation factor (one call at a
 //! time keeps every order that any factor would keep).
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::checkpoint::Checkpoints;
+use super::faults::{DELIVERY, Fault};
 use super::handler::{self, Bound};
 use super::names;
 use super::settle::Settler;
@@ -231,10 +233,18 @@ impl Source {
     async fn finish(&self, batch: Vec<Record>) {
         let Some(last) = batch.last().map(|record| record.sequence.clone()) else { return };
         let filters = &self.stream.filters;
-        let wanted: Vec<Record> = batch
+        let mut wanted: Vec<Record> = batch
             .into_iter()
             .filter(|record| filters.is_empty() || filters.iter().any(|filter| filter.matches(&record.value)))
             .collect();
+        let faults = self.settler.exchange.faults.as_ref();
+        match faults.and_then(|faults| faults.next(&self.stream.function, DELIVERY)) {
+            // A parallelisation factor keeps the order of each item's records alone.
+            Some(Fault::Reorder) => wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string())),
+            // As when it was not known how far the shard had been read.
+            Some(Fault::Duplicate) => drop(self.call(&wanted).await),
+            _ => {}
+        }
         let (mut start, mut end, mut failures) = (0, wanted.len(), 0);
         while start < wanted.len() {
             let Some(reached) = self.call(&wanted[start..end]).await else {

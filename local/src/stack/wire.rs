@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -23,7 +24,8 @@ use hyper_util::rt::TokioExecutor;
 
 use super::activity::Activity;
 use super::call::{Call, Service};
-use super::faults::{Fault, Faults};
+use super::faults::{Fault, Faults, When};
+use super::handler;
 use super::meter::Meter;
 use super::template::{Statement, allows};
 
@@ -35,6 +37,8 @@ pub(super) struct Exchange {
     pub faults: Option<Arc<Faults>>,
     /// Who wakes up after a write.
     pub activity: Activity,
+    /// Whether the stack stands still.
+    halted: AtomicBool,
     http: Client<Tcp, Full<Bytes>>,
 }
 
@@ -44,7 +48,7 @@ impl Exchange {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).build(tcp);
-        Self { meter: Meter::default(), faults, activity, http }
+        Self { meter: Meter::default(), faults, activity, halted: AtomicBool::new(false), http }
     }
 }
 
@@ -69,6 +73,11 @@ impl Wire {
         }
     }
 
+    /// Whether calls fail by plan.
+    pub fn meets_faults(&self) -> bool {
+        self.exchange.faults.is_some()
+    }
+
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
         let target = request.headers().get("x-amz-target").unwrap_or_default();
@@ -78,11 +87,9 @@ impl Wire {
         if let Some(refused) = self.refuse(&call) {
             return Ok(refused);
         }
-        let faults = self.exchange.faults.as_ref();
-        let fault = faults.and_then(|faults| faults.next(&self.function, &call.operation));
-        match fault {
-            None | Some(Fault::LostReply) => {}
-            Some(fault) => return failure(fault, &call),
+        let fault = self.fault(&call).await;
+        if let Some(fault) = fault.filter(|fault| fault.side() == When::Before) {
+            return self.strike(fault, &call).await;
         }
         // Before and after: whoever compares counts must not miss a write that is under way.
         let _written = Written(&self.exchange.activity, &call);
@@ -95,10 +102,37 @@ impl Wire {
             }
             Service::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
         }
-        if fault == Some(Fault::LostReply) {
-            return Err(ConnectorError::io("the answer was lost (injected)".into()));
+        match fault {
+            Some(fault) => self.strike(fault, &call).await,
+            None => Ok(response),
         }
-        Ok(response)
+    }
+
+    /// What is to go wrong with a call. On a stack that stands still no call comes back.
+    async fn fault(&self, call: &Call) -> Option<Fault> {
+        let faults = self.exchange.faults.as_ref()?;
+        if self.exchange.halted.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        faults.next(&self.function, &call.operation)
+    }
+
+    /// Lets it go wrong.
+    async fn strike(&self, fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+        match fault {
+            // Without the hook that prints: nothing is to be learnt from where it was.
+            Fault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
+            Fault::Kill(_) => handler::kill().await,
+            Fault::Halt(_) => {
+                self.exchange.halted.store(true, Ordering::SeqCst);
+                if let Some(faults) = &self.exchange.faults {
+                    faults.halt();
+                }
+                std::future::pending().await
+            }
+            Fault::LostReply => Err(ConnectorError::io("the answer was lost (injected)".into())),
+            _ => failure(fault, call),
+        }
     }
 
     fn refuse(&self, call: &Call) -> Option<HttpResponse> {
@@ -169,15 +203,13 @@ fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorEr
 fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
     let transaction = call.operation == "TransactWriteItems";
     let (status, kind) = match (fault, call.service) {
-        (Fault::Timeout | Fault::LostReply, _) => {
-            return Err(ConnectorError::timeout("no answer in time (injected)".into()));
-        }
         (Fault::Throttled, Service::DynamoDb) => (400, "ThrottlingException"),
         (Fault::Throttled, Service::Sqs) => (403, "RequestThrottled"),
         (Fault::Conflict, Service::DynamoDb) if transaction => (400, "TransactionCanceledException"),
         (Fault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
         (Fault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
         (Fault::Unavailable | Fault::Conflict, Service::Sqs) => (500, "InternalError"),
+        _ => return Err(ConnectorError::timeout("no answer in time (injected)".into())),
     };
     let service = match call.service {
         Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",

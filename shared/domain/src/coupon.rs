@@ -10,6 +10,7 @@ use crate::program::{Reward, RewardType, RewardValue};
 
 /// A coupon, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Coupon {
     /// Its code.
     #[serde(rename = "c")]
@@ -79,6 +80,7 @@ pub enum CouponStatus {
 
 /// The advantage that a coupon gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Discount {
     /// What kind.

@@ -22,6 +22,28 @@ pub struct Config {
     pub program_recheck: Duration,
 }
 
+/// A variable that only some functions have. The others belong to all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variable {
+    /// The queue of facts.
+    FactsQueueUrl,
+    /// The queue of backtests.
+    BacktestsQueueUrl,
+    /// The SSM parameter with the key of stored secrets.
+    SecretsKeyParameter,
+}
+
+impl Variable {
+    /// Its name in the environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FactsQueueUrl => "FACTS_QUEUE_URL",
+            Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
+            Self::SecretsKeyParameter => "SECRETS_KEY_PARAMETER",
+        }
+    }
+}
+
 /// The variables that are missing or cannot be read, all of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("these environment variables are missing or wrong: {}", .0.join(", "))]
@@ -31,11 +53,11 @@ pub struct ConfigError(
 );
 
 impl Config {
-    /// Reads the variables.
+    /// Reads the variables, for a function that cannot do without those of `needs`.
     ///
     /// # Errors
     /// Every variable that is missing or wrong.
-    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    pub fn from_vars(vars: &BTreeMap<String, String>, needs: &[Variable]) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
         let given = |name: &str| vars.get(name).filter(|value| !value.is_empty()).cloned();
         let mut required = |name: &'static str| {
@@ -49,6 +71,9 @@ impl Config {
             facts: required("FACTS_TABLE"),
             programs: required("PROGRAMS_TABLE"),
         };
+        for need in needs {
+            required(need.name());
+        }
         let recheck = given("PROGRAM_RECHECK_MS").map_or(Ok(2000), |text| text.parse());
         if recheck.is_err() {
             wrong.push("PROGRAM_RECHECK_MS");
@@ -60,9 +85,9 @@ impl Config {
         Ok(Self {
             function: given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             tables,
-            facts_queue_url: given("FACTS_QUEUE_URL"),
-            backtests_queue_url: given("BACKTESTS_QUEUE_URL"),
-            secrets_key_parameter: given("SECRETS_KEY_PARAMETER"),
+            facts_queue_url: given(Variable::FactsQueueUrl.name()),
+            backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
+            secrets_key_parameter: given(Variable::SecretsKeyParameter.name()),
             program_recheck,
         })
     }
@@ -78,7 +103,8 @@ mod tests {
             ("FACTS_TABLE".to_owned(), "facts".to_owned()),
             ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
         ]);
-        let error = Config::from_vars(&vars).unwrap_err();
-        assert_eq!(error, ConfigError(vec!["MEMBERS_TABLE", "PROGRAMS_TABLE", "PROGRAM_RECHECK_MS"]));
+        let error = Config::from_vars(&vars, &[Variable::FactsQueueUrl]).unwrap_err();
+        let expected = ["MEMBERS_TABLE", "PROGRAMS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
+        assert_eq!(error, ConfigError(expected.to_vec()));
     }
 }

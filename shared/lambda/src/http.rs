@@ -70,7 +70,9 @@ where
     let started = Instant::now();
     let call = Call::new(request, services.clock.now());
     let (route, request_id, program) = (call.route().to_owned(), call.request_id().to_owned(), call.program_name());
-    let outcome = run(services, call, routes).await;
+    // Whatever panics, also around the routes: the caller hears something, as of every other problem. Boxed: the
+    // routes of a function make a large future, and each layer around it would hold it anew.
+    let outcome = survived(Box::pin(run(services, call, routes))).await;
     let (response, slug) = match outcome {
         Ok(response) => (response, None),
         Err(problem) => {

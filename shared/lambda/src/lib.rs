@@ -17,7 +17,7 @@ pub mod trace;
 
 pub use auth::{Caller, Scope};
 pub use clock::Clock;
-pub use config::Config;
+pub use config::{Config, Variable};
 pub use problem::Problem;
 pub use secrets::Secrets;
 pub use services::{Clients, Services};

@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
+use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
 use tessera_store::StoreError;
 
@@ -103,6 +104,13 @@ impl Problem {
     /// 503 for something that cannot happen: logged, and nothing of it told.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "this cannot happen");
+        Self::unavailable()
+    }
+
+    /// 503: who calls has credentials of a program that is not there. The tables are another deployment's, or half
+    /// there; told as 404, a sender would take its fact for refused.
+    pub fn program_missing(program: &ProgramId) -> Self {
+        tracing::error!(%program, "the program of a caller is not in the table");
         Self::unavailable()
     }
 

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Variable};
 use crate::secrets::Secrets;
 use crate::services::{Clients, Services};
 use crate::trace;
@@ -27,7 +27,7 @@ pub fn behavior() -> BehaviorVersion {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
-async fn services() -> Result<Arc<Services>, Error> {
+async fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(
@@ -41,23 +41,24 @@ async fn services() -> Result<Arc<Services>, Error> {
         .without_time()
         .init();
     let vars: BTreeMap<String, String> = std::env::vars().collect();
-    let config = Config::from_vars(&vars)?;
+    // As a text: it is printed as it stands when the function ends by it, in one line.
+    let config = Config::from_vars(&vars, needs).map_err(|error| error.to_string())?;
     let sdk = Box::pin(aws_config::load_defaults(behavior())).await;
     let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), sqs: aws_sdk_sqs::Client::new(&sdk) };
     let secrets = Secrets::parameter(config.secrets_key_parameter.clone());
     Ok(Arc::new(Services::new(config, clients, Clock::system(), secrets)))
 }
 
-/// Serves the HTTP API.
+/// Serves the HTTP API, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn http<F, Fut>(handle: F) -> Result<(), Error>
+pub async fn http<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
 where
     F: Fn(Arc<Services>, Request) -> Fut,
     Fut: Future<Output = Response<Body>> + Send,
 {
-    let services = services().await?;
+    let services = services(needs).await?;
     let handle = &handle;
     lambda_http::run(service_fn(|request: Request| {
         let answer = Box::pin(handle(Arc::clone(&services), request));
@@ -66,16 +67,16 @@ where
     .await
 }
 
-/// Serves a queue.
+/// Serves a queue, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn queue<F, Fut>(handle: F) -> Result<(), Error>
+pub async fn queue<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
 where
     F: Fn(Arc<Services>, SqsEvent) -> Fut,
     Fut: Future<Output = SqsBatchResponse> + Send,
 {
-    let services = services().await?;
+    let services = services(needs).await?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
@@ -84,16 +85,16 @@ where
     .await
 }
 
-/// Serves a table's stream.
+/// Serves a table's stream, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn stream<F, Fut>(handle: F) -> Result<(), Error>
+pub async fn stream<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
 where
     F: Fn(Arc<Services>, dynamodb::Event) -> Fut,
     Fut: Future<Output = DynamoDbEventResponse> + Send,
 {
-    let services = services().await?;
+    let services = services(needs).await?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<dynamodb::Event>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
@@ -102,16 +103,16 @@ where
     .await
 }
 
-/// Serves a schedule.
+/// Serves a schedule, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn job<F, Fut>(run: F) -> Result<(), Error>
+pub async fn job<F, Fut>(needs: &[Variable], run: F) -> Result<(), Error>
 where
     F: Fn(Arc<Services>, Value) -> Fut,
     Fut: Future<Output = Result<Value, String>> + Send,
 {
-    let services = services().await?;
+    let services = services(needs).await?;
     let run = &run;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let ran = Box::pin(run(Arc::clone(&services), event.payload));
@@ -120,16 +121,16 @@ where
     .await
 }
 
-/// Serves the gateway's question who calls.
+/// Serves the gateway's question who calls, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn authorizer<F, Fut>(handle: F) -> Result<(), Error>
+pub async fn authorizer<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
 where
     F: Fn(Arc<Services>, ApiGatewayV2CustomAuthorizerV2Request) -> Fut,
     Fut: Future<Output = Result<Value, String>> + Send,
 {
-    let services = services().await?;
+    let services = services(needs).await?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| {
         let answer = Box::pin(handle(Arc::clone(&services), event.payload));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tessera_store::{ProgramCache, SecretsKey, Store};
+use tessera_domain::ids::ProgramId;
+use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -48,6 +49,14 @@ impl Services {
     pub fn sharing(self, programs: &ProgramCache) -> Self {
         let programs = programs.through(self.store.clone());
         Self { programs, ..self }
+    }
+
+    /// The program of a caller.
+    ///
+    /// # Errors
+    /// 503 when it is not there, or cannot be read.
+    pub async fn program(&self, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
+        self.programs.get(program).await?.ok_or_else(|| Problem::program_missing(program))
     }
 
     /// The key of stored secrets.

@@ -10,6 +10,7 @@ use crate::time::Day;
 /// The state of one rule for one member: the running total of a cumulative measure, what its firings gave, how much of
 /// its limits is used, and for what it has fired that counts only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counter {
     /// Which trigger and start of the rule it counts for; when those change, it starts anew.
     #[serde(rename = "g")]

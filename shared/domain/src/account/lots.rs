@@ -52,6 +52,7 @@ impl LotKey {
 
 /// Some points with one fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lot {
     /// Which.
     #[serde(rename = "k")]

@@ -45,6 +45,7 @@ pub enum Status {
 
 /// The numbers of one member. Field names are short because the account is read and written with every purchase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// Raised by one with every commit; what conflicts are found by.
     #[serde(rename = "v")]
@@ -119,6 +120,7 @@ const fn points_zero(points: &Points) -> bool {
 
 /// Points set aside for a coupon until it is committed, cancelled or lapses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reservation {
     /// The coupon.
     #[serde(rename = "c")]

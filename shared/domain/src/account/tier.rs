@@ -13,6 +13,7 @@ use crate::time::{Day, Month};
 
 /// A member's place on the ladder, and outside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TierState {
     /// The tier on the ladder; `None` before the first review.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +28,7 @@ pub struct TierState {
 
 /// A tier that is or was held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Held {
     /// Which.
     #[serde(rename = "i")]
@@ -47,6 +49,7 @@ pub struct Held {
 
 /// What a rule gave for a change of tier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gift {
     /// The rule.
     #[serde(rename = "r")]

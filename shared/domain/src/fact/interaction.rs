@@ -22,6 +22,7 @@ const MOST_PROPERTIES: usize = 50;
 
 /// Something a member did, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Interaction {
     /// As the shop numbered it.
     #[serde(rename = "i")]

@@ -18,6 +18,7 @@ pub const MAX_LINES: usize = 1000;
 /// A receipt. Amounts are minor units of its own currency. Field names are short because it is stored once for each
 /// purchase there ever was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// As the shop numbered it.
     #[serde(rename = "i")]
@@ -56,6 +57,7 @@ pub struct Receipt {
 
 /// A line of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Line {
     /// Its number within the receipt; by default its place, from 1.
     #[serde(rename = "i")]

@@ -12,6 +12,7 @@ use crate::money::Currency;
 
 /// A refund of a part of a receipt, or all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Refund {
     /// As the shop numbered it; unique within its receipt.
     #[serde(rename = "i")]
@@ -37,6 +38,7 @@ pub enum RefundAmount {
 
 /// What came back of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RefundLine {
     /// The line.
     #[serde(rename = "i")]

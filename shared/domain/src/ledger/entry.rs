@@ -11,6 +11,7 @@ use crate::time::Day;
 
 /// What one fact did to one member. Its key is made from the fact alone, so there is exactly one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// When the fact happened.
     #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
@@ -117,6 +118,7 @@ pub enum CouponAction {
 
 /// What one rule gave, or, on a refund, gave back (negative).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The rule.
     #[serde(rename = "r")]
@@ -223,6 +225,7 @@ impl Outcome {
 
 /// A rule that the fact met but that gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Skipped {
     /// The rule.
     #[serde(rename = "r")]

@@ -106,6 +106,7 @@ pub enum MovementType {
 
 /// One movement of an entry: its type, and the postings that make it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Movement {
     /// What kind it is.
     #[serde(rename = "t")]

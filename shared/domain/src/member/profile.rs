@@ -10,6 +10,7 @@ use crate::ids::CustomerId;
 
 /// All that is personal about a member, as it is stored; short names, because it is read with every view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The shop's own id.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,7 @@
 //! Bytes for storage: CBOR (RFC 8949), self-describing, so that two versions of a function can read each other's items.
+//!
+//! What is stored refuses fields that it does not know: whoever reads an item that a newer version wrote, and writes it
+//! back, would lose them. While a deployment is under way the older function answers 503, or leaves its message for later.
 
 pub(crate) mod rows;
 

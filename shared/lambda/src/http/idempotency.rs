@@ -14,6 +14,7 @@ use tessera_store::{Begin, StoredAnswer};
 use super::call::{Call, Natural};
 use super::{Response, survived, with_header};
 use crate::auth::Caller;
+use crate::batch::caught;
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -54,8 +55,8 @@ where
     };
     // The call is carried out: its answer is given even when it cannot be kept. A repetition then runs again under the
     // same natural key.
-    if let Err(error) = services.store.finish_call(&caller.program, key, &kept(&response)).await {
-        tracing::error!(%error, "an answer was not kept");
+    if let Err(error) = caught(services.store.finish_call(&caller.program, key, &kept(&response))).await {
+        tracing::error!(error, "an answer was not kept");
     }
     Ok(response)
 }

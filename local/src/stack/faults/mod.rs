@@ -1,0 +1,196 @@
+//! Faults on demand: what AWS does now and then, so that tests can see the functions cope.
+
+mod fault;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHasher;
+use tokio::sync::watch;
+
+pub use fault::{DELIVERY, Fault, When};
+
+/// A plan of faults, shared between a test and its stack.
+#[derive(Debug, Default)]
+pub struct Faults {
+    state: Mutex<State>,
+    halted: watch::Sender<bool>,
+}
+
+/// Of what calls are counted: a function and its operation.
+pub type Calls = BTreeMap<(String, String), u64>;
+
+/// What went wrong by plan, how often: by function, operation and fault.
+pub type Injected = BTreeMap<(String, String, Fault), u64>;
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Vec<Rule>,
+    scattered: Option<Scattered>,
+    calls: Calls,
+    injected: Injected,
+}
+
+#[derive(Debug)]
+struct Rule {
+    function: String,
+    operation: String,
+    calls: (Bound<u64>, Bound<u64>),
+    fault: Fault,
+}
+
+/// Faults that follow from a seed.
+#[derive(Debug)]
+struct Scattered {
+    seed: u64,
+    per_mille: u64,
+    functions: BTreeSet<String>,
+}
+
+impl Faults {
+    /// No faults yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets calls of an operation by a function fail. Calls are counted from 1, per function and
+    /// operation and from now on; a retry of the SDK is a call of its own. `1..=2` = the next two,
+    /// `..` = all. Deliveries to a function are counted as its [`DELIVERY`].
+    pub fn inject(&self, function: &str, operation: &str, calls: impl RangeBounds<u64>, fault: Fault) {
+        let mut state = self.lock();
+        let already = state.calls.get(&(function.to_owned(), operation.to_owned())).copied().unwrap_or(0);
+        let shift = |bound: Bound<&u64>| match bound {
+            Bound::Included(call) => Bound::Included(call + already),
+            Bound::Excluded(call) => Bound::Excluded(call + already),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let calls = (shift(calls.start_bound()), shift(calls.end_bound()));
+        state.rules.push(Rule { function: function.to_owned(), operation: operation.to_owned(), calls, fault });
+    }
+
+    /// Lets so many of a thousand calls of some functions fail. Which of them, and how, follows from
+    /// the seed, the function, the operation and the count of the call, and from nothing else; the
+    /// stack as a whole does not halt by it.
+    pub fn scatter<'a>(&self, seed: u64, per_mille: u64, functions: impl IntoIterator<Item = &'a str>) {
+        let functions = functions.into_iter().map(str::to_owned).collect();
+        self.lock().scattered = Some(Scattered { seed, per_mille, functions });
+    }
+
+    /// Ends every fault; a stack that stands still keeps standing.
+    pub fn clear(&self) {
+        let mut state = self.lock();
+        state.rules.clear();
+        state.scattered = None;
+    }
+
+    /// How many calls have failed by plan.
+    pub fn injected(&self) -> u64 {
+        self.lock().injected.values().sum()
+    }
+
+    /// Which calls have failed by plan.
+    pub fn log(&self) -> Injected {
+        self.lock().injected.clone()
+    }
+
+    /// How many calls there have been.
+    pub fn calls(&self) -> Calls {
+        self.lock().calls.clone()
+    }
+
+    /// Resolves when the stack stands still.
+    pub async fn halted(&self) {
+        let _ = self.halted.subscribe().wait_for(|halted| *halted).await;
+    }
+
+    /// Forgets that a stack stands still, which goes on doing so: the next one takes this plan.
+    pub fn resume(&self) {
+        self.halted.send_replace(false);
+    }
+
+    pub(super) fn halt(&self) {
+        self.halted.send_replace(true);
+    }
+
+    /// Counts a call, and says what is to go wrong with it.
+    pub(super) fn next(&self, function: &str, operation: &str) -> Option<Fault> {
+        let mut state = self.lock();
+        let key = (function.to_owned(), operation.to_owned());
+        let count = state.calls.entry(key).or_default();
+        *count += 1;
+        let count = *count;
+        let ruled = state
+            .rules
+            .iter()
+            .find(|rule| rule.function == function && rule.operation == operation && rule.calls.contains(&count))
+            .map(|rule| rule.fault);
+        let fault =
+            ruled.or_else(|| state.scattered.as_ref().and_then(|plan| plan.fault(function, operation, count)))?;
+        *state.injected.entry((function.to_owned(), operation.to_owned(), fault)).or_default() += 1;
+        Some(fault)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scattered {
+    fn fault(&self, function: &str, operation: &str, count: u64) -> Option<Fault> {
+        if !self.functions.contains(function) {
+            return None;
+        }
+        let mut hasher = FxHasher::default();
+        (function, operation, count).hash(&mut hasher);
+        let mut random = fastrand::Rng::with_seed(self.seed ^ hasher.finish());
+        if random.u64(..1000) >= self.per_mille {
+            return None;
+        }
+        let kinds: Vec<Fault> =
+            Fault::of(operation).into_iter().filter(|fault| !matches!(fault, Fault::Halt(_))).collect();
+        random.choice(kinds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_from_the_injection_on() {
+        let faults = Faults::new();
+        assert_eq!(faults.next("f", "PutItem"), None);
+        faults.inject("f", "PutItem", 2..=3, Fault::Timeout);
+        let seen: Vec<_> = (0..4).map(|_| faults.next("f", "PutItem")).collect();
+        assert_eq!(seen, [None, Some(Fault::Timeout), Some(Fault::Timeout), None]);
+        assert_eq!(faults.next("g", "PutItem"), None);
+        assert_eq!(faults.next("f", "GetItem"), None);
+        assert_eq!(faults.injected(), 2);
+        faults.inject("f", "GetItem", .., Fault::Conflict);
+        assert_eq!(faults.next("f", "GetItem"), Some(Fault::Conflict));
+        faults.clear();
+        assert_eq!(faults.next("f", "GetItem"), None);
+    }
+
+    #[test]
+    fn scattered_faults_follow_from_the_seed() {
+        let run = |seed| {
+            let faults = Faults::new();
+            faults.scatter(seed, 100, ["f"]);
+            let found: Vec<_> = (0..2000).map(|_| (faults.next("f", "PutItem"), faults.next("f", DELIVERY))).collect();
+            assert_eq!(faults.next("g", "PutItem"), None);
+            (found, faults.log())
+        };
+        let (found, log) = run(1);
+        assert_eq!(run(1).0, found);
+        assert_ne!(run(2).0, found);
+        // Every kind but the halt, each where it can be.
+        let kinds: Vec<_> = log.keys().map(|(_, operation, fault)| (operation.as_str(), *fault)).collect();
+        let of = |operation: &str| kinds.iter().filter(|(of, _)| *of == operation).count();
+        assert_eq!((of("PutItem"), of(DELIVERY)), (Fault::of("PutItem").len() - 2, 2), "{kinds:?}");
+        let struck = log.values().sum::<u64>();
+        assert!((300..500).contains(&struck), "{struck} of 4000");
+    }
+}

@@ -1,0 +1,189 @@
+//! Short journeys that together call every function: each prepares what it needs, then meets faults, and tells whose state
+//! counts in the end.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::sender::Sender;
+use crate::shop::{program, receipt};
+
+/// On the eve of the birthday.
+pub const CLOCK: &str = "2026-03-01T12:00:00+01:00";
+
+fn rule(id: &str, on: &Value, then: &Value) -> Value {
+    json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": [then] })
+}
+
+/// A program in which everything has a rule that waits for it.
+pub fn full_program() -> Value {
+    let points = |points: i64| json!({ "credit": { "points": points, "kind": "both" } });
+    let mut tagged = rule("tagged", &json!({ "receipt": {} }), &points(3));
+    tagged["if"] = json!([{ "tag": "friends" }]);
+    let mut capped = rule("capped", &json!({ "receipt": { "spend": { "every": "50.00" } } }), &points(5));
+    capped["limit"] = json!({ "times": 3, "per": "day" });
+    program(&json!([
+        rule("per-euro", &json!({ "receipt": {} }), &json!({ "credit": { "per_unit": "1", "kind": "both" } })),
+        rule(
+            "risen",
+            &json!({ "tier_change": { "direction": "upgrade" } }),
+            &json!({ "reward": { "reward": "last-one" } })
+        ),
+        rule("welcome", &json!({ "enrollment": {} }), &points(20)),
+        rule("opened", &json!({ "email_opened": {} }), &points(2)),
+        rule("newsletter", &json!({ "list_subscription": { "list": "newsletter" } }), &points(10)),
+        rule("gift", &json!({ "birthday": {} }), &points(50)),
+        rule("win-back", &json!({ "inactivity": { "days": 30 } }), &points(7)),
+        tagged,
+        capped,
+    ]))
+}
+
+async fn enrol(sender: &mut Sender, id: &str) {
+    let body =
+        json!({ "id": id, "email": format!("{id}@example.com"), "birth_date": "1990-03-02", "tags": ["friends"] });
+    sender.post("/v1/members", &body, None).await;
+}
+
+async fn buy(sender: &mut Sender, id: &str, member: &str, total: &str) {
+    sender.post("/v1/receipts", &receipt(id, member, total), None).await;
+    sender.settle().await;
+}
+
+fn refund(id: &str, amount: &str) -> Value {
+    json!({ "id": id, "occurred_at": "2026-03-01T11:30:00+01:00", "amount": amount })
+}
+
+/// Someone enrols, is invited and enrols, changes their profile.
+pub async fn members(sender: &mut Sender) -> Vec<&'static str> {
+    sender.begin();
+    enrol(sender, "c-1").await;
+    sender.post("/v1/members", &json!({ "id": "c-2", "phone": "+390212345678", "status": "pending" }), None).await;
+    sender.post("/v1/members/c-2/activate", &json!({}), None).await;
+    for patch in [json!({ "lists": ["newsletter"], "email": "ada@example.com" }), json!({ "first_name": "Ada" })] {
+        let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    }
+    vec!["c-1", "c-2"]
+}
+
+/// Receipts of a visitor, of a member who is known by more each time, and of nobody, who is named later.
+pub async fn receipts(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    let mut with_card = receipt("r-1", "c-1", "480.00");
+    with_card["member"]["card"] = json!("C-77");
+    sender.post("/v1/receipts", &with_card, None).await;
+    sender.settle().await;
+    buy(sender, "r-2", "c-1", "40.00").await;
+    buy(sender, "r-3", "c-visitor", "12.00").await;
+    let mut nobodys = receipt("r-4", "", "30.00");
+    nobodys["member"] = json!(null);
+    sender.post("/v1/receipts", &nobodys, None).await;
+    sender.post("/v1/receipts/r-4/claim", &json!({ "member": { "id": "c-1" } }), None).await;
+    vec!["c-1", "c-visitor"]
+}
+
+/// What was bought comes back, also before it was bought.
+pub async fn refunds(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "620.00").await;
+    sender.begin();
+    for (receipt, id, amount) in [("r-1", "f-1", "100.00"), ("r-1", "f-2", "120.00"), ("r-2", "f-3", "5.00")] {
+        sender.post(&format!("/v1/receipts/{receipt}/refunds"), &refund(id, amount), None).await;
+        sender.settle().await;
+    }
+    buy(sender, "r-2", "c-1", "25.00").await;
+    vec!["c-1"]
+}
+
+/// Points become coupons, from a stock too; coupons are reserved, used and given back.
+pub async fn coupons(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "450.00").await;
+    sender.begin();
+    let redeem = async |sender: &mut Sender, wish: Value, key: &str| -> String {
+        let made = sender.post("/v1/members/c-1/redemptions", &wish, Some(key)).await;
+        made["code"].as_str().unwrap().to_owned()
+    };
+    let used = redeem(sender, json!({ "reward": "five-off", "reserve": true }), "k-1").await;
+    sender.post(&format!("/v1/coupons/{used}/commit"), &json!({}), None).await;
+    sender.post(&format!("/v1/coupons/{used}/apply"), &json!({}), None).await;
+    redeem(sender, json!({ "reward": "last-one" }), "k-2").await;
+    let back = redeem(sender, json!({ "reward": "five-off" }), "k-3").await;
+    sender.post(&format!("/v1/coupons/{back}/cancel"), &json!({}), None).await;
+    let mut paid = receipt("r-2", "c-1", "20.00");
+    paid["coupons"] = json!([used]);
+    sender.post("/v1/receipts", &paid, None).await;
+    vec!["c-1"]
+}
+
+/// Messages are opened, points given by hand.
+pub async fn interactions(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    for (id, member) in [("i-1", "c-1"), ("i-2", "c-1"), ("i-3", "c-visitor")] {
+        let body = json!({ "id": id, "occurred_at": "2026-03-01T11:00:00+01:00", "member": { "id": member },
+                           "name": "email_opened", "properties": { "message": "m-1" } });
+        sender.post("/v1/interactions", &body, None).await;
+        sender.settle().await;
+    }
+    let award = json!({ "award": 25, "reason": "sorry" });
+    sender.post("/v1/members/c-1/adjustments", &award, Some("k-1")).await;
+    sender.post("/v1/members/c-1/adjustments", &json!({ "deduct": 5, "reason": "no" }), Some("k-2")).await;
+    vec!["c-1", "c-visitor"]
+}
+
+/// A birthday comes, and then nobody buys for a month.
+pub async fn days(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "10.00").await;
+    sender.begin();
+    for now in ["2026-03-02T09:00:00+01:00", "2026-04-02T09:00:00+02:00"] {
+        // The jobs run when the clock moves; one that fails is made up for.
+        sender.clock(now).await;
+        sender.job("birthdays").await;
+        sender.job("inactivity").await;
+    }
+    vec!["c-1"]
+}
+
+/// The program changes, and draft rules are tried on what there was.
+pub async fn admin(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "10.00").await;
+    sender.begin();
+    let mut changed = full_program();
+    changed["name"] = json!("Club Bea");
+    let put = sender.call(Method::PUT, "/v1/program", Some(&changed), None).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), Some("k-1")).await;
+    sender.post("/v1/storefront-secret/rotate", &json!({}), Some("k-2")).await;
+    let asked = sender.post("/v1/rules/backtest", &json!({ "rules": changed["rules"] }), Some("k-3")).await;
+    sender.settle().await;
+    let made = sender.get(&format!("/v1/rules/backtest/{}", asked["id"].as_str().unwrap())).await;
+    assert_eq!((&made["status"], &made["report"]["facts"]["receipts"]), (&json!("done"), &json!(1)), "{made}");
+    buy(sender, "r-2", "c-1", "20.00").await;
+    vec!["c-1"]
+}
+
+/// Everything is looked at; looking changes nothing.
+pub async fn views(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "450.00").await;
+    sender.begin();
+    for path in [
+        "/v1/members/c-1",
+        "/v1/members/email:c-1@example.com/hub",
+        "/v1/members/c-1/entries",
+        "/v1/members/c-1/receipts",
+        "/v1/members/c-1/coupons",
+        "/v1/receipts/r-1",
+        "/v1/receipts/r-1/explanation",
+    ] {
+        sender.get(path).await;
+    }
+    let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "5.00" });
+    let told = sender.post("/v1/receipts/preview", &basket, None).await;
+    assert_eq!(told["points"]["redeemable"], 8, "{told}");
+    vec!["c-1"]
+}

@@ -1,0 +1,169 @@
+//! Shoppers at once, and faults everywhere: a seed makes a program, what the shoppers do, and which calls fail. In the end
+//! everyone has what they have without faults. A seed that fails is named; put it into `SEEDS` alone to see it again.
+
+use fastrand::Rng;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tessera_local::stack::Injected;
+
+use super::journeys::{self, CLOCK};
+use super::sender::Sender;
+use super::state::end;
+use super::table::table;
+use crate::shop::receipt;
+
+const SEEDS: [u64; 8] = [1, 2, 3, 5, 8, 13, 21, 34];
+/// So many of a thousand calls fail.
+const PER_MILLE: u64 = 250;
+const SHOPPERS: [&str; 4] = ["c-0", "c-1", "c-2", "c-3"];
+/// What each shopper does, one thing after the other.
+const STEPS: usize = 7;
+
+/// One thing that a shopper does.
+#[derive(Debug, Clone)]
+enum Step {
+    Buy(String),
+    /// Buys without a word, and says afterwards who it was.
+    Claim(String),
+    /// Brings back a part of what was bought the round before.
+    Return(String),
+    /// The till knows of the return first.
+    ReturnThenBuy(String),
+    Redeem(&'static str),
+    RedeemAndCancel,
+    Open,
+    Lists(bool),
+    Award(u32),
+}
+
+fn money(random: &mut Rng, most: u32) -> String {
+    format!("{}.{:02}", random.u32(6..most), random.u32(..100))
+}
+
+fn step(random: &mut Rng) -> Step {
+    match random.u32(..12) {
+        0..=3 => Step::Buy(money(random, 300)),
+        4 => Step::Claim(money(random, 100)),
+        5 => Step::Return(money(random, 20)),
+        6 => Step::ReturnThenBuy(money(random, 60)),
+        7 => Step::Redeem(if random.bool() { "five-off" } else { "last-one" }),
+        8 => Step::RedeemAndCancel,
+        9 => Step::Open,
+        10 => Step::Lists(random.bool()),
+        _ => Step::Award(random.u32(1..80)),
+    }
+}
+
+/// A program with some of the rules, and points that work this way or that.
+fn program(random: &mut Rng) -> Value {
+    let mut program = journeys::full_program();
+    program["rules"].as_array_mut().unwrap().retain(|rule| rule["id"] == "per-euro" || random.u32(..4) > 0);
+    program["points"]["rounding"] = json!(*random.choice(["floor", "half_up", "ceil"].iter()).unwrap());
+    program["points"]["negative_balance"] = json!(*random.choice(["allow", "write_off"].iter()).unwrap());
+    program["points"]["returned_redemption"] = json!(*random.choice(["none", "prorata"].iter()).unwrap());
+    // Enough for everyone: who comes first must not matter.
+    program["rewards"][1]["stock"] = json!(60);
+    program
+}
+
+/// What one seed does, with so many faults in a thousand calls.
+async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
+    let mut random = Rng::with_seed(seed);
+    let program = program(&mut random);
+    let mut sender = Sender::open(&program, CLOCK, None).await;
+    let functions: Vec<String> = sender.shop().stack.stack().template().functions.keys().cloned().collect();
+    sender.faults.scatter(seed, per_mille, functions.iter().map(String::as_str));
+    for shopper in SHOPPERS {
+        let body = json!({ "id": shopper, "email": format!("{shopper}@example.com"), "birth_date": "1990-03-02" });
+        sender.post("/v1/members", &body, None).await;
+    }
+    for round in 0..STEPS {
+        // Those of one round are under way together; one shopper's follow each other.
+        for shopper in SHOPPERS {
+            act(&mut sender, shopper, round, &step(&mut random)).await;
+        }
+        sender.settle().await;
+    }
+    sender.clock("2026-03-02T09:00:00+01:00").await;
+    for job in ["birthdays", "inactivity"] {
+        sender.job(job).await;
+    }
+    let log = sender.faults.log();
+    (end(&mut sender, &SHOPPERS).await, log)
+}
+
+async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {
+    let (id, key) = (format!("r-{shopper}-{round}"), format!("k-{shopper}-{round}"));
+    let refund = |amount: &str| json!({ "id": "f-1", "occurred_at": "2026-03-01T11:30:00+01:00", "amount": amount });
+    match step {
+        Step::Buy(total) => {
+            sender.post("/v1/receipts", &receipt(&id, shopper, total), None).await;
+        }
+        Step::Claim(total) => {
+            let mut nobodys = receipt(&id, "", total);
+            nobodys["member"] = json!(null);
+            sender.post("/v1/receipts", &nobodys, None).await;
+            sender.post(&format!("/v1/receipts/{id}/claim"), &json!({ "member": { "id": shopper } }), None).await;
+        }
+        Step::Return(amount) => {
+            // Of whatever there was the round before: perhaps nothing, or less, which is an answer too.
+            let path = format!("/v1/receipts/r-{shopper}-{}/refunds", round.saturating_sub(1));
+            let answer = sender.call(Method::POST, &path, Some(&refund(amount)), None).await;
+            assert!([200, 202, 422].contains(&answer.status), "{}", answer.body);
+        }
+        Step::ReturnThenBuy(total) => {
+            sender.post(&format!("/v1/receipts/{id}/refunds"), &refund("5.00"), None).await;
+            sender.post("/v1/receipts", &receipt(&id, shopper, total), None).await;
+        }
+        Step::Redeem(reward) => drop(redeem(sender, shopper, reward, &key).await),
+        Step::RedeemAndCancel => {
+            if let Some(code) = redeem(sender, shopper, "five-off", &key).await {
+                sender.post(&format!("/v1/coupons/{code}/cancel"), &json!({}), None).await;
+            }
+        }
+        Step::Open => {
+            let body = json!({ "id": format!("i-{shopper}-{round}"), "occurred_at": "2026-03-01T11:00:00+01:00",
+                               "member": { "id": shopper }, "name": "email_opened",
+                               "properties": { "message": format!("m-{}", round / 2) } });
+            sender.post("/v1/interactions", &body, None).await;
+        }
+        Step::Lists(on) => {
+            let lists = if *on { json!(["newsletter"]) } else { json!([]) };
+            let path = format!("/v1/members/{shopper}");
+            let answer = sender.call(Method::PATCH, &path, Some(&json!({ "lists": lists })), None).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        Step::Award(points) => {
+            let body = json!({ "award": points, "reason": "sorry" });
+            sender.post(&format!("/v1/members/{shopper}/adjustments"), &body, Some(&key)).await;
+        }
+    }
+}
+
+/// The coupon, where there were points enough.
+async fn redeem(sender: &mut Sender, shopper: &str, reward: &str, key: &str) -> Option<String> {
+    let path = format!("/v1/members/{shopper}/redemptions");
+    let answer = sender.call(Method::POST, &path, Some(&json!({ "reward": reward })), Some(key)).await;
+    if answer.status == 201 {
+        return answer.body["code"].as_str().map(str::to_owned);
+    }
+    assert_eq!(answer.problem(), "insufficient_points", "{}", answer.body);
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_ends_where_they_end_without_faults() {
+    let mut all = Injected::new();
+    for seed in SEEDS {
+        let (expected, none) = run(seed, 0).await;
+        assert!(none.is_empty());
+        let (end, injected) = run(seed, PER_MILLE).await;
+        println!("seed {seed}: {} faults", injected.values().sum::<u64>());
+        assert_eq!(end, expected, "seed {seed}");
+        for (key, times) in injected {
+            *all.entry(key).or_default() += times;
+        }
+    }
+    println!("{}", table("seeds", SEEDS.len(), &all));
+    assert!(all.values().sum::<u64>() >= 100 * SEEDS.len() as u64);
+}

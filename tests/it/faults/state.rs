@@ -1,0 +1,51 @@
+//! What members have in the end, without what is different each time: codes, inner ids, moments.
+
+use serde_json::{Value, json};
+use tessera_local::verify::Report;
+
+use super::sender::Sender;
+
+/// Heals everything, lets everything come to its end, and proves it; tells what there is then.
+pub async fn end(sender: &mut Sender, members: &[&str]) -> Value {
+    sender.end();
+    sender.settle().await;
+    let report: Report = sender.with(async |shop| shop.verify().await).await;
+    let mut ends = Vec::new();
+    for member in members {
+        ends.push(of_member(sender, member).await);
+    }
+    let taken = taken(sender).await;
+    let issued = ends.iter().flat_map(|end| end["coupons"].as_array().unwrap());
+    let issued = issued.filter(|coupon| coupon[0] == "last-one").count();
+    assert_eq!(taken, issued as u64, "what was taken from the stock was issued");
+    json!({ "members": ends, "taken": taken, "facts": report.facts, "entries": report.entries })
+}
+
+async fn of_member(sender: &mut Sender, member: &str) -> Value {
+    let seen = sender.get(&format!("/v1/members/{member}")).await;
+    let coupons = sender.get(&format!("/v1/members/{member}/coupons?limit=100")).await;
+    let coupons = coupons["items"].as_array().unwrap().iter();
+    let mut coupons: Vec<Value> =
+        coupons.map(|coupon| json!([coupon["reward"], coupon["status"], coupon["receipt"]])).collect();
+    coupons.sort_by_key(Value::to_string);
+    let entries = sender.shop().entries(member).await;
+    let mut entries: Vec<Value> = entries
+        .into_iter()
+        .map(|mut entry| {
+            entry["source"].as_object_mut().unwrap().remove("coupon");
+            json!([entry["type"], entry["points"], entry["moved"], entry["source"]])
+        })
+        .collect();
+    entries.sort_by_key(Value::to_string);
+    json!({ "status": seen["status"], "tier": seen["tier"]["id"], "points": seen["points"], "lists": seen["lists"],
+            "email": seen["email"], "card": seen["card"], "coupons": coupons, "entries": entries })
+}
+
+/// What the counters of the stock say.
+async fn taken(sender: &mut Sender) -> u64 {
+    let stack = sender.shop().stack.stack();
+    let scan = stack.clients("operator").dynamodb.scan().table_name("tessera-members");
+    let found = scan.filter_expression("attribute_exists(issued)").send().await.unwrap();
+    let counters = found.items().iter().map(|item| item["issued"].as_n().unwrap().parse::<u64>().unwrap());
+    counters.sum()
+}
