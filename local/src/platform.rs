@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tessera_lambda::{Clients, Clock, Config, Secrets, Services, Variable};
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
-use crate::stack::{Handler, Setting, Stack, StackOptions, Storage};
+use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
 /// The one description of the system, part of the binary so that it runs from any folder.
 const TEMPLATE: &str = include_str!("../../template.yaml");
@@ -62,6 +62,11 @@ impl Platform {
     /// The key under which stored secrets are encrypted.
     pub const fn secrets_key(&self) -> &SecretsKey {
         &self.secrets
+    }
+
+    /// Which actions each function used on which resources since the start, and which its policy grants.
+    pub fn permissions(&self) -> (Permissions, Permissions) {
+        (self.stack.used_permissions(), self.stack.granted_permissions())
     }
 
     /// Waits until every stream is read and every queue drained.

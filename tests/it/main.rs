@@ -13,6 +13,7 @@ mod faults;
 mod half_deployed;
 mod interactions;
 mod journey;
+mod least_privilege;
 mod restart;
 mod shop;
 mod templates;

@@ -1,6 +1,6 @@
 //! What each function consumed: calls and capacity of `DynamoDB`, requests of SQS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Number, Value};
@@ -9,7 +9,11 @@ use serde_json::{Map, Number, Value};
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     functions: Mutex<BTreeMap<String, Used>>,
+    permissions: Mutex<Permissions>,
 }
+
+/// Which actions each function used on which resources.
+pub type Permissions = BTreeMap<String, BTreeSet<(String, String)>>;
 
 #[derive(Debug, Default)]
 struct Used {
@@ -63,7 +67,18 @@ impl Meter {
         *used.sqs.entry(operation.to_owned()).or_default() += 1;
     }
 
-    /// Forgets everything.
+    /// A function used these actions on these resources.
+    pub fn permissions(&self, function: &str, needs: &[(String, String)]) {
+        let mut permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
+        permissions.entry(function.to_owned()).or_default().extend(needs.iter().cloned());
+    }
+
+    /// Which actions each function used on which resources since the start.
+    pub fn used_permissions(&self) -> Permissions {
+        self.permissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what was consumed.
     pub fn reset(&self) {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

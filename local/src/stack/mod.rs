@@ -47,6 +47,7 @@ pub use clients::Clients;
 pub use clock::{Backwards, Clock};
 pub use faults::{Calls, DELIVERY, Fault, Faults, Injected, When};
 pub use handler::{Bound, Handler, Setting};
+pub use meter::Permissions;
 
 use activity::Activity;
 use checkpoint::Checkpoints;
@@ -257,6 +258,24 @@ impl Stack {
     /// under `name`.
     pub fn clients(&self, name: &str) -> Clients {
         Clients::new(&Wire::new(name, None, &self.exchange), &self.engines)
+    }
+
+    /// Which actions each function used on which resources since the start.
+    pub fn used_permissions(&self) -> Permissions {
+        self.exchange.meter.used_permissions()
+    }
+
+    /// Which actions each function may use on which resources by its policy in the template.
+    pub fn granted_permissions(&self) -> Permissions {
+        let of = |function: &template::Function| {
+            let pairs = function.statements.iter().filter(|statement| statement.effect == template::Effect::Allow);
+            let pairs = pairs.flat_map(|statement| {
+                let on = |action| statement.resources.iter().map(move |resource| (action, resource));
+                statement.actions.iter().flat_map(on).map(|(action, on)| (action.clone(), on.clone()))
+            });
+            pairs.collect()
+        };
+        self.template.functions.iter().map(|(name, function)| (name.clone(), of(function))).collect()
     }
 
     /// What each function consumed, as `GET /_local/capacity` answers it.

@@ -87,6 +87,7 @@ impl Wire {
         if let Some(refused) = self.refuse(&call) {
             return Ok(refused);
         }
+        self.exchange.meter.permissions(&self.function, &call.needs);
         let fault = self.fault(&call).await;
         if let Some(fault) = fault.filter(|fault| fault.side() == When::Before) {
             return self.strike(fault, &call).await;

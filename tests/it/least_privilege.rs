@@ -1,0 +1,91 @@
+//! Each function may do what it does, and nothing more. That it may not do more than its policy says, the local stack enforces
+//! at every call; here the recorded calls are held against the policies from the other side.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::json;
+use tessera_local::stack::Permissions;
+
+use crate::faults::journeys;
+use crate::faults::sender::Sender;
+use crate::shop::receipt;
+
+/// What no journey uses, and why a function may do it all the same.
+const UNUSED: [(&str, &str, &str); 1] = [
+    // An interaction too long to be carried by its message: longer than what the API takes today.
+    ("rule-evaluation", "dynamodb:GetItem", "tessera-facts"),
+];
+
+/// What a laptop does otherwise than AWS: the key of stored secrets is given, not read from SSM; and a version of a program
+/// is read once for all functions.
+fn otherwise_here(action: &str, resource: &str) -> bool {
+    action == "ssm:GetParameter"
+        || (resource.ends_with("tessera-programs") && ["dynamodb:GetItem", "dynamodb:Query"].contains(&action))
+}
+
+/// What the journeys through faults leave out: keys of calls on everything, steps of the ladder that give a coupon from a
+/// stock, a refund before its receipt in a backtest, what is looked up one by one, what goes away.
+async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
+    let back = json!({ "id": "f-1", "occurred_at": "2026-03-01T11:30:00+01:00", "amount": "10.00" });
+    sender.post("/v1/receipts/r-1/refunds", &back, None).await;
+    sender.post("/v1/receipts", &receipt("r-1", "c-1", "480.00"), Some("k-1")).await;
+    sender.settle().await;
+    sender.post("/v1/members", &json!({ "id": "c-1" }), Some("k-2")).await;
+    sender.post("/v1/members", &json!({ "id": "c-2" }), None).await;
+    let rise = json!({ "award": 600, "kind": "qualifying", "reason": "moved from another shop" });
+    sender.post("/v1/members/c-2/adjustments", &rise, None).await;
+    let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "5.00" });
+    sender.post("/v1/receipts/preview", &basket, Some("k-3")).await;
+    let review =
+        json!({ "id": "i-1", "occurred_at": "2026-03-01T11:00:00+01:00", "member": { "id": "c-1" }, "name": "x" });
+    sender.post("/v1/interactions", &review, None).await;
+    sender.get("/v1/interactions/i-1").await;
+    let key = sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), None).await;
+    let id = key["id"].as_str().unwrap();
+    assert_eq!(sender.call(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);
+    sender.post("/v1/rules/backtest", &json!({ "rules": [] }), None).await;
+    vec![]
+}
+
+async fn made(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
+    let mut sender = Sender::open(&journeys::full_program(), journeys::CLOCK, None).await;
+    journey(&mut sender).await;
+    sender.settle().await;
+    sender.with(async |shop| shop.stack.permissions()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_functions_may_do_is_what_they_do() {
+    let mut used = Permissions::new();
+    let mut granted = Permissions::new();
+    let runs = [
+        made(journeys::members).await,
+        made(journeys::receipts).await,
+        made(journeys::refunds).await,
+        made(journeys::coupons).await,
+        made(journeys::interactions).await,
+        made(journeys::days).await,
+        made(journeys::admin).await,
+        made(journeys::views).await,
+        made(the_rest).await,
+    ];
+    for (in_journey, by_policy) in runs {
+        for (function, permissions) in in_journey {
+            used.entry(function).or_default().extend(permissions);
+        }
+        granted = by_policy;
+    }
+    let nothing = BTreeSet::new();
+    let mut more = Vec::new();
+    for (function, permissions) in &granted {
+        for (action, resource) in permissions.difference(used.get(function).unwrap_or(&nothing)) {
+            let known = otherwise_here(action, resource)
+                || UNUSED.iter().any(|(of, what, on)| function == of && action == what && resource.ends_with(on));
+            if !known {
+                more.push(format!("{function} may {action} on {resource}, and never does"));
+            }
+        }
+    }
+    assert!(more.is_empty(), "{}", more.join("\n"));
+}
