@@ -14,7 +14,7 @@ use super::table::table;
 /// So many stacks at once: most of the time they wait for a pause of the SDK's to end.
 const AT_ONCE: usize = 24;
 /// Of an operation that a journey calls more often only so many calls are tried.
-const MOST_CALLS: u64 = 4;
+const MOST_CALLS: u64 = 3;
 /// As often as the SDK tries, so that the function itself meets the failure.
 const SDK_TRIES: u64 = 4;
 
@@ -24,12 +24,20 @@ fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     for ((function, operation), count) in calls {
         let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, Fault::Halt(_)));
         for (fault, times) in faults {
-            for call in 1..=(*count).min(MOST_CALLS) {
+            for call in tried(*count) {
                 plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
             }
         }
     }
     plans
+}
+
+/// Which calls of an operation are tried: all of a few; of many the first, the last, and some between.
+fn tried(count: u64) -> Vec<u64> {
+    if count <= MOST_CALLS {
+        return (1..=count).collect();
+    }
+    (0..MOST_CALLS).map(|place| 1 + place * (count - 1) / (MOST_CALLS - 1)).collect()
 }
 
 /// What is tried with an operation, and how many times in a row. Failures come so often that they get past the SDK's own
