@@ -1,7 +1,7 @@
 //! A stack in an AWS account, reached with the operator's own credentials.
 
 use anyhow::Context;
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use clap::Args;
 use tessera_store::{Store, Tables};
 
@@ -21,6 +21,8 @@ pub struct Deployment {
     pub store: Store,
     /// Its queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// For whatever else is asked of AWS.
+    pub sdk: SdkConfig,
     name: String,
 }
 
@@ -33,6 +35,7 @@ impl Deployment {
         Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&config), tables),
             sqs: aws_sdk_sqs::Client::new(&config),
+            sdk: config,
             name: stack.to_owned(),
         }
     }

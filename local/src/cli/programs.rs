@@ -57,7 +57,7 @@ impl CreateArgs {
             anyhow::anyhow!("the program cannot be used:{}", faults.collect::<String>())
         })?;
         let deployment = Deployment::connect(&self.deployment.stack).await;
-        let secrets = Secrets::parameter(Some(self.secrets_key_parameter.clone()));
+        let secrets = Secrets::parameter(Some(self.secrets_key_parameter.clone()), deployment.sdk.clone());
         let key = secrets.key().await.map_err(|_| {
             let name = &self.secrets_key_parameter;
             anyhow::anyhow!("the SSM parameter {name} cannot be read; it is made before the first deployment")

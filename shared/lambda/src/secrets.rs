@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_types::SdkConfig;
 use tessera_store::SecretsKey;
 use tokio::sync::OnceCell;
 
@@ -10,13 +11,14 @@ use crate::problem::Problem;
 /// The secrets key, looked up once.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    parameter: Option<String>,
+    parameter: Option<(String, SdkConfig)>,
     found: Arc<OnceCell<SecretsKey>>,
 }
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Secrets").field("parameter", &self.parameter).finish_non_exhaustive()
+        let name = self.parameter.as_ref().map(|(name, _)| name);
+        f.debug_struct("Secrets").field("parameter", &name).finish_non_exhaustive()
     }
 }
 
@@ -26,9 +28,9 @@ impl Secrets {
         Self { parameter: None, found: Arc::new(OnceCell::new_with(Some(key))) }
     }
 
-    /// A key to be read from an SSM parameter.
-    pub fn parameter(name: Option<String>) -> Self {
-        Self { parameter: name, found: Arc::default() }
+    /// A key to be read from an SSM parameter, when it is first needed.
+    pub fn parameter(name: Option<String>, sdk: SdkConfig) -> Self {
+        Self { parameter: name.map(|name| (name, sdk)), found: Arc::default() }
     }
 
     /// The key.
@@ -46,9 +48,8 @@ impl Secrets {
     #[cfg(feature = "ssm")]
     async fn read(&self) -> Result<SecretsKey, String> {
         use base64::Engine as _;
-        let name = self.parameter.as_deref().ok_or("no parameter is configured")?;
-        let config = aws_config::load_defaults(crate::serve::behavior()).await;
-        let client = aws_sdk_ssm::Client::new(&config);
+        let (name, sdk) = self.parameter.as_ref().ok_or("no parameter is configured")?;
+        let client = aws_sdk_ssm::Client::new(sdk);
         let answer = client.get_parameter().name(name).with_decryption(true).send().await;
         let answer = answer.map_err(|error| format!("{}", aws_sdk_ssm::error::DisplayErrorContext(error)))?;
         let text = answer.parameter.and_then(|parameter| parameter.value).ok_or("the parameter is empty")?;

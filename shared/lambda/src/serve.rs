@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
 use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use aws_lambda_events::dynamodb;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -15,19 +14,15 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::aws;
 use crate::clock::Clock;
 use crate::config::{Config, Variable};
 use crate::secrets::Secrets;
-use crate::services::{Clients, Services};
+use crate::services::Services;
 use crate::trace;
 
-/// The SDK's behaviour that this code was written for.
-pub fn behavior() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
-async fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
+fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(
@@ -43,9 +38,9 @@ async fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
     let vars: BTreeMap<String, String> = std::env::vars().collect();
     // As a text: it is printed as it stands when the function ends by it, in one line.
     let config = Config::from_vars(&vars, needs).map_err(|error| error.to_string())?;
-    let sdk = Box::pin(aws_config::load_defaults(behavior())).await;
-    let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), sqs: aws_sdk_sqs::Client::new(&sdk) };
-    let secrets = Secrets::parameter(config.secrets_key_parameter.clone());
+    let sdk = aws::configuration(&vars)?;
+    let clients = aws::clients(&sdk, &vars);
+    let secrets = Secrets::parameter(config.secrets_key_parameter.clone(), sdk);
     Ok(Arc::new(Services::new(config, clients, Clock::system(), secrets)))
 }
 
@@ -58,7 +53,7 @@ where
     F: Fn(Arc<Services>, Request) -> Fut,
     Fut: Future<Output = Response<Body>> + Send,
 {
-    let services = services(needs).await?;
+    let services = services(needs)?;
     let handle = &handle;
     lambda_http::run(service_fn(|request: Request| {
         let answer = Box::pin(handle(Arc::clone(&services), request));
@@ -76,7 +71,7 @@ where
     F: Fn(Arc<Services>, SqsEvent) -> Fut,
     Fut: Future<Output = SqsBatchResponse> + Send,
 {
-    let services = services(needs).await?;
+    let services = services(needs)?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
@@ -94,7 +89,7 @@ where
     F: Fn(Arc<Services>, dynamodb::Event) -> Fut,
     Fut: Future<Output = DynamoDbEventResponse> + Send,
 {
-    let services = services(needs).await?;
+    let services = services(needs)?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<dynamodb::Event>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
@@ -112,7 +107,7 @@ where
     F: Fn(Arc<Services>, Value) -> Fut,
     Fut: Future<Output = Result<Value, String>> + Send,
 {
-    let services = services(needs).await?;
+    let services = services(needs)?;
     let run = &run;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let ran = Box::pin(run(Arc::clone(&services), event.payload));
@@ -130,7 +125,7 @@ where
     F: Fn(Arc<Services>, ApiGatewayV2CustomAuthorizerV2Request) -> Fut,
     Fut: Future<Output = Result<Value, String>> + Send,
 {
-    let services = services(needs).await?;
+    let services = services(needs)?;
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| {
         let answer = Box::pin(handle(Arc::clone(&services), event.payload));

@@ -8,9 +8,9 @@ use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::decide::{
     AdjustmentFault, Context, CouponFault, Decision, InteractionContext, ReceiptContext, Redemption, RedemptionFault,
-    RefundContext, Seed, decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_due,
+    RefundContext, RuleExplanation, Seed, decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_due,
     decide_enrollment, decide_interaction, decide_profile, decide_receipt, decide_redemption, decide_refund,
-    read_adjustment,
+    explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{Receipt, Refund, read_interaction, read_receipt, read_refund};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
@@ -62,6 +62,12 @@ impl Book {
 
     pub fn account(&mut self, member: &str) -> Account {
         self.accounts.entry(member.to_owned()).or_insert_with(|| Account::new(Status::Visitor)).clone()
+    }
+
+    /// What each rule did with a receipt that was decided, and why.
+    pub fn explained(&self, receipt: &str) -> Vec<RuleExplanation> {
+        let (_, receipt, entry) = &self.receipts[&ReceiptId::new(receipt).unwrap()];
+        explain_receipt(&self.program, receipt, entry)
     }
 
     /// What the member has at the present moment.

@@ -1,6 +1,7 @@
 //! Cases that the vectors do not state.
 
 use serde_json::{Value, json};
+use tessera_domain::ledger::SkipReason;
 
 use crate::book::Book;
 
@@ -33,6 +34,38 @@ pub fn receipt(id: &str, total: &str) -> Value {
 
 fn available(book: &mut Book) -> i64 {
     book.view("c").available().get()
+}
+
+#[test]
+fn every_rule_of_the_program_is_explained() {
+    let points = json!([{ "credit": { "points": 5 } }]);
+    let mut ended = rule("ended", &json!({ "receipt": {} }), &points);
+    ended["ends_at"] = "2026-02-01T00:00:00".into();
+    let mut draft = rule("draft", &json!({ "receipt": {} }), &points);
+    draft["status"] = "draft".into();
+    let mut book = book(&json!([
+        rule("fires", &json!({ "receipt": {} }), &points),
+        rule("short", &json!({ "receipt": { "spend": { "per_receipt_at_least": "50.00" } } }), &points),
+        rule("elsewhere", &json!({ "receipt": { "where": { "stores": ["milano-01"] } } }), &points),
+        rule("birthday", &json!({ "birthday": {} }), &points),
+        ended,
+        draft,
+    ]));
+    book.receipt(&receipt("r", "30.00")).unwrap();
+    let explained = book.explained("r");
+    let of = |rule: &str| explained.iter().find(|explained| explained.rule.as_str() == rule).unwrap();
+    assert_eq!(explained.len(), 6);
+    assert_eq!((of("fires").fired.as_ref().unwrap().firings, &of("fires").skipped), (1, &None));
+    for (rule, reason) in [
+        ("short", SkipReason::BelowThreshold),
+        ("elsewhere", SkipReason::FilterNotMet),
+        ("birthday", SkipReason::OtherTrigger),
+        ("ended", SkipReason::OutsideCalendar),
+        ("draft", SkipReason::OutsideCalendar),
+    ] {
+        assert_eq!(of(rule).skipped.as_ref().unwrap().reason, reason, "{rule}");
+        assert!(of(rule).fired.is_none(), "{rule}");
+    }
 }
 
 #[test]
