@@ -22,7 +22,7 @@ pub struct Redriven {
     pub sent: u64,
 }
 
-/// Facts that occurred from one time to before another.
+/// Facts that were accepted from one time to before another: what an outage lost came during it, whenever it happened.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     /// The first moment.
@@ -40,7 +40,7 @@ pub struct Queue<'a> {
     pub url: &'a str,
 }
 
-/// Sends every fact of a time that has no decision to the queue of facts. `run`: names this run, so that SQS takes what an
+/// Sends every fact of a window that has no decision to the queue of facts. `run`: names this run, so that SQS takes what an
 /// earlier one sent a few minutes ago once more.
 ///
 /// # Errors
@@ -57,11 +57,11 @@ async fn facts_of(store: &Store, queue: Queue<'_>, window: Window, run: &str, se
     while let Some(from) = cursor {
         let page = store.scan_facts(segment, SEGMENTS, from).await?;
         for image in page.facts {
+            if image.accepted_at() < window.from || image.accepted_at() >= window.to {
+                continue;
+            }
             let keys = keys(store, &image).await?;
-            for (message, (at, key)) in FactMessage::all_of(image).into_iter().zip(keys) {
-                if at < window.from || at >= window.to {
-                    continue;
-                }
+            for (message, key) in FactMessage::all_of(image).into_iter().zip(keys) {
                 done.seen += 1;
                 if store.get_entry(&message.program, &message.member, &key).await?.is_some() {
                     continue;
@@ -78,22 +78,21 @@ async fn facts_of(store: &Store, queue: Queue<'_>, window: Window, run: &str, se
     Ok(done)
 }
 
-/// For each message of a fact when the fact occurred and under which key its decision stands.
-async fn keys(store: &Store, image: &FactImage) -> Result<Vec<(Timestamp, EntryKey)>> {
+/// For each message of a fact the key under which its decision stands.
+async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
     Ok(match image {
         FactImage::Receipt { receipt, packed, early, .. } => {
             let at = unpack::<Receipt>(packed)?.occurred_at;
-            let waited = early.iter().map(|refund| (at, EntryKey::refund(at, receipt, refund)));
-            std::iter::once((at, EntryKey::receipt(at, receipt))).chain(waited).collect()
+            let waited = early.iter().map(|refund| EntryKey::refund(at, receipt, refund));
+            std::iter::once(EntryKey::receipt(at, receipt)).chain(waited).collect()
         }
         FactImage::Refund { program, receipt, refund, .. } => {
             let of = store.get_receipt_with_refunds(program, receipt).await?;
             let at = of.with_context(|| format!("{refund} is of {receipt}, which is not there"))?.receipt.occurred_at;
-            vec![(at, EntryKey::refund(at, receipt, refund))]
+            vec![EntryKey::refund(at, receipt, refund)]
         }
         FactImage::Interaction { interaction, packed, .. } => {
-            let at = unpack::<Interaction>(packed)?.occurred_at;
-            vec![(at, EntryKey::interaction(at, interaction))]
+            vec![EntryKey::interaction(unpack::<Interaction>(packed)?.occurred_at, interaction)]
         }
     })
 }

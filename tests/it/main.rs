@@ -14,6 +14,7 @@ mod half_deployed;
 mod interactions;
 mod journey;
 mod least_privilege;
+mod redrive;
 mod restart;
 mod shop;
 mod templates;

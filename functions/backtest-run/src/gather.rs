@@ -71,7 +71,7 @@ fn put_aside(
     let mut waited = Vec::new();
     for fact in facts {
         match fact {
-            FactImage::Receipt { program: of, member, receipt, packed, early } if of == *program => {
+            FactImage::Receipt { program: of, member, receipt, packed, early, .. } if of == *program => {
                 spill.receipt(member.as_str(), &packed)?;
                 if !early.is_empty() {
                     waited.push((member, receipt));

@@ -21,10 +21,10 @@ pub(super) enum RedriveCommand {
 pub(super) struct FactsArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// Facts that occurred from this time on.
+    /// Facts that were accepted from this time on, whenever they occurred.
     #[arg(long, value_parser = time, default_value_t = Timestamp::MIN, hide_default_value = true, value_name = "TIME")]
     from: Timestamp,
-    /// Facts that occurred before this time.
+    /// Facts that were accepted before this time.
     #[arg(long, value_parser = time, default_value_t = Timestamp::MAX, hide_default_value = true, value_name = "TIME")]
     to: Timestamp,
 }

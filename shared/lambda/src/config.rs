@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tessera_store::Tables;
 
+const SECRETS_KEY_PARAMETER: &str = "SECRETS_KEY_PARAMETER";
+
 /// What the template's variables say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -29,7 +31,9 @@ pub enum Variable {
     FactsQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
-    /// The SSM parameter with the key of stored secrets.
+    /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
+    /// not compile, rather than fail at the first call.
+    #[cfg(feature = "ssm")]
     SecretsKeyParameter,
 }
 
@@ -39,7 +43,8 @@ impl Variable {
         match self {
             Self::FactsQueueUrl => "FACTS_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
-            Self::SecretsKeyParameter => "SECRETS_KEY_PARAMETER",
+            #[cfg(feature = "ssm")]
+            Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
         }
     }
 }
@@ -87,7 +92,7 @@ impl Config {
             tables,
             facts_queue_url: given(Variable::FactsQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
-            secrets_key_parameter: given(Variable::SecretsKeyParameter.name()),
+            secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,
         })
     }

@@ -120,10 +120,10 @@ impl FactMessage {
             FactImage::Refund { program, member, receipt, refund, .. } => {
                 vec![Self::refund(program, member, receipt, refund)]
             }
-            FactImage::Interaction { program, member, interaction, packed } => {
+            FactImage::Interaction { program, member, interaction, packed, .. } => {
                 vec![Self::interaction(program, member, interaction, &packed)]
             }
-            FactImage::Receipt { program, member, receipt, packed, early } => {
+            FactImage::Receipt { program, member, receipt, packed, early, .. } => {
                 let first = Self::receipt(program.clone(), member.clone(), receipt.clone(), &packed);
                 let waited = early
                     .into_iter()

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
 
 use super::receipt::{early, member_of};
@@ -24,6 +25,8 @@ pub enum FactImage {
         member: MemberId,
         /// Its identifier.
         receipt: ReceiptId,
+        /// When it was taken from its sender.
+        accepted_at: Timestamp,
         /// The packed [`tessera_domain::fact::Receipt`].
         packed: Vec<u8>,
         /// Refunds that came before and are due now, in the order of their arrival.
@@ -39,6 +42,8 @@ pub enum FactImage {
         receipt: ReceiptId,
         /// Its identifier.
         refund: RefundId,
+        /// When it was taken from its sender.
+        accepted_at: Timestamp,
         /// The packed [`tessera_domain::fact::Refund`].
         packed: Vec<u8>,
     },
@@ -50,12 +55,23 @@ pub enum FactImage {
         member: MemberId,
         /// Its identifier.
         interaction: InteractionId,
+        /// When it was taken from its sender.
+        accepted_at: Timestamp,
         /// The packed [`tessera_domain::fact::Interaction`].
         packed: Vec<u8>,
     },
 }
 
 impl FactImage {
+    /// When the fact was taken from its sender; a receipt that was claimed keeps the time at which it came.
+    pub const fn accepted_at(&self) -> Timestamp {
+        match self {
+            Self::Receipt { accepted_at, .. }
+            | Self::Refund { accepted_at, .. }
+            | Self::Interaction { accepted_at, .. } => *accepted_at,
+        }
+    }
+
     /// Reads the new image of an INSERT or MODIFY record (`record.change.new_image`, as it is). `None`: nothing to do (an
     /// anonymous receipt, a refund that waits, a marker of one).
     ///
@@ -70,18 +86,19 @@ impl FactImage {
         }
         let strange = |attribute| StoreError::Item { operation: READ, attribute };
         let (partition, sort) = (reader.text(name::PK)?, reader.text(name::SK)?);
+        let accepted_at = reader.moment(name::SINCE)?;
         let packed = reader.bytes(name::BODY)?.to_vec();
         if sort == INTERACTION {
             let parsed = keys::parse_interaction_partition(partition);
             let (program, interaction) = parsed.ok_or_else(|| strange(name::PK))?;
-            return Ok(Some(Self::Interaction { program, member, interaction, packed }));
+            return Ok(Some(Self::Interaction { program, member, interaction, accepted_at, packed }));
         }
         let parsed = keys::parse_receipt_partition(partition);
         let (program, receipt) = parsed.ok_or_else(|| strange(name::PK))?;
         if sort == RECEIPT {
-            return Ok(Some(Self::Receipt { program, member, receipt, packed, early: early(reader)? }));
+            return Ok(Some(Self::Receipt { program, member, receipt, accepted_at, packed, early: early(reader)? }));
         }
         let refund = keys::parse_refund(sort).ok_or_else(|| strange(name::SK))?;
-        Ok(Some(Self::Refund { program, member, receipt, refund, packed }))
+        Ok(Some(Self::Refund { program, member, receipt, refund, accepted_at, packed }))
     }
 }

@@ -68,7 +68,9 @@ async fn an_interaction_is_stored_once_and_shows_in_the_stream() {
     let [item] = &*items else { panic!("{items:?}") };
     let image = FactImage::read(item.clone()).unwrap().unwrap();
     let packed = tessera_domain::pack::pack(&open).unwrap();
-    assert_eq!(image, FactImage::Interaction { program: program(), member: ada, interaction: id("i-1"), packed });
+    let expected =
+        FactImage::Interaction { program: program(), member: ada, interaction: id("i-1"), accepted_at: noon(), packed };
+    assert_eq!(image, expected);
 }
 
 #[tokio::test]
