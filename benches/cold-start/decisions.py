@@ -39,7 +39,7 @@ def program(rules: int) -> dict[str, Any]:
                             "stores": ["milano-01", f"store-{number % 50}"],
                             "lines": {"categories": ["winter" if number % 100 == 0 else f"category-{number % 300}"]},
                         },
-                        "spend": {"per_receipt_at_least": f"{number % 90}.00"},
+                        "spend": {"per_receipt_at_least": f"{number % 90 + 1}.00"},
                     }
                 },
                 "then": [{"credit": {"per_unit": "1"}}],
