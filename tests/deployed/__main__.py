@@ -5,6 +5,7 @@ import unittest
 
 import counts
 import journeys
+import permissions
 from deployment import Deployment
 from local import Local
 
@@ -19,7 +20,13 @@ def main() -> None:
             counts.show(stack)
             return
         journeys.Journeys.stack = stack
-        unittest.main(journeys, argv=["run", *rest], verbosity=2)
+        made = unittest.main(journeys, argv=["run", *rest], verbosity=2, exit=False).result
+        if not made.wasSuccessful():
+            raise SystemExit(1)
+        # All journeys together use what functions may do.
+        if isinstance(stack, Deployment) and not rest:
+            idle = permissions.never_used(stack)
+            assert not idle, "\n".join(idle)
 
 
 main()

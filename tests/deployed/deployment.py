@@ -68,7 +68,15 @@ class Deployment(Stack):
         self.api = connect_api(self)
         self.url = self.emulator.url
         self.host = f"{self.api}.execute-api.localhost:{self.emulator.port}"
-        self.take_program(self.tessera("programs", "create"))
+        # As the stack itself says that it is done.
+        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        self.take_program(self.tessera(*outputs["CreateProgram"].split()[1:]))
+
+    def functions(self) -> list[Any]:
+        """The functions as they are deployed."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        return [found for page in pages for found in page["Functions"]]
 
     def client(self, service: str) -> Any:
         """A client of the account's root."""

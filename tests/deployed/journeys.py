@@ -144,6 +144,9 @@ class Journeys(unittest.TestCase):
         hub = "/v1/members/dora/hub"
         for path, credentials, status in [
             (hub, good, 200),
+            ("/v1/hub", good, 200),
+            ("/v1/hub", self.stack.token("dora", "another secret"), 401),
+            ("/v1/hub", None, 401),
             ("/v1/members/eva/hub", good, 403),
             ("/v1/program", good, 403),
             (hub, self.stack.token("dora", "another secret"), 401),
@@ -157,11 +160,33 @@ class Journeys(unittest.TestCase):
         sold = receipt("till-1", {"id": "dora"}, "5.00")
         self.assertEqual(self.stack.call("POST", "/v1/receipts", sold, credentials=key).status, 202)
 
+    def test_a_new_storefront_secret(self) -> None:
+        """It signs from then on, and what is stored of it can be read back."""
+        self.post("/v1/members", {"id": "ines"}, 201)
+        self.stack.secret = self.post("/v1/storefront-secret/rotate", {}, 200)["secret"]
+        token = self.stack.token("ines")
+        self.stack.until("the secret is known", lambda: self.stack.call("GET", "/v1/hub", credentials=token).status == 200)
+
+    def test_a_backtest(self) -> None:
+        """What a draft would have given is reckoned on the receipts that are stored."""
+        sold = receipt("draft-1", {"id": "jana"}, "10.00", store="roma-09")
+        self.post("/v1/receipts", sold, 202)
+        self.stack.evaluated("draft-1")
+        draft = rule("roma", {"receipt": {"where": {"stores": ["roma-09"]}}}, {"points": 25})
+        backtest = self.post("/v1/rules/backtest", {"rules": [draft]}, 202)["id"]
+
+        def done() -> Any:
+            found = self.get(f"/v1/rules/backtest/{backtest}")
+            return found["report"] if found["status"] == "done" else None
+
+        self.assertEqual(self.stack.until("the backtest is done", done)["draft"]["points"]["issued"], 25)
+
     def test_a_schedule(self) -> None:
         """The job finds whose gift is due today, hands them on, and notes that it did. That a gift itself is given takes
         a day that has begun after enrolment: the local stack's own tests move its clock to one."""
         self.assertEqual(self.stack.run_job("birthdays"), {"programs": 1, "members": 1, "failed": 0})
         self.assertEqual(self.stack.run_job("birthdays"), {"programs": 0, "members": 0, "failed": 0})
+        self.assertEqual(self.stack.run_job("inactivity"), {"programs": 1, "members": 0, "failed": 0})
         self.stack.until("the queue is drained", lambda: self.stack.waiting("facts.fifo") == 0)
         self.assertEqual(self.points("hilda"), 0)
 

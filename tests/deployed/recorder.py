@@ -1,18 +1,25 @@
-"""What the functions ask of DynamoDB and SQS, recorded on its way to the emulator."""
+"""What the functions ask of AWS, recorded on its way to the emulator."""
 
 import http.client
 import json
+import re
 import threading
 from collections import Counter
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# By the first word of `X-Amz-Target`.
+SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
 
 
 class Recorder:
-    """A door in front of the emulator: counts the calls that pass and the capacity units that answers tell."""
+    """A door in front of the emulator: counts the calls that pass and the capacity units that answers tell, and notes which
+    function used what."""
 
     def __init__(self, port: int) -> None:
         self.calls: Counter[str] = Counter()
         self.units: Counter[str] = Counter()
+        self.used: set[tuple[str, str, str]] = set()
         self.lock = threading.Lock()
         recorder = self
 
@@ -31,7 +38,7 @@ class Recorder:
                 answer = emulator.getresponse()
                 text = answer.read()
                 emulator.close()
-                recorder.note(self.headers.get("X-Amz-Target", ""), text)
+                recorder.note(self.headers, body, text)
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
@@ -46,8 +53,9 @@ class Recorder:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def note(self, target: str, answer: bytes) -> None:
-        """Counts a call, and the units it used."""
+    def note(self, headers: Message, asked: bytes, answer: bytes) -> None:
+        """Counts a call and the units it used, and notes by whom."""
+        target = headers.get("X-Amz-Target", "")
         operation = target.rpartition(".")[2]
         if not operation:
             return
@@ -55,12 +63,18 @@ class Recorder:
         if target.startswith("DynamoDB"):
             told = json.loads(answer or b"{}").get("ConsumedCapacity") or []
             used = sum(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
+        # Functions name themselves: shared/lambda/src/aws.rs.
+        function = re.search(r"\bapp/(\S+)", headers.get("User-Agent", ""))
+        assert function, headers.get("User-Agent")
+        body, service = json.loads(asked), SERVICES[target.partition(".")[0]]
+        resource = body.get("TableName") or body.get("Name") or ""
         with self.lock:
+            self.used.add((function[1], f"{service}:{operation}", resource))
             self.calls[operation] += 1
             self.units[operation] += used
 
     def reset(self) -> None:
-        """Forgets what was counted."""
+        """Forgets what was counted, not who did what."""
         with self.lock:
             self.calls.clear()
             self.units.clear()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Region};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
@@ -34,6 +34,8 @@ pub fn configuration(vars: &BTreeMap<String, String>) -> Result<SdkConfig, Strin
         .tls_context(tls)
         .build_https();
     let mut config = SdkConfig::builder().behavior_version(behavior()).http_client(http);
+    // Logs of AWS tell by it which function called.
+    config.set_app_name(given("AWS_LAMBDA_FUNCTION_NAME").and_then(|name| AppName::new(name).ok()));
     config.set_region(given("AWS_REGION").map(Region::new));
     config.set_endpoint_url(given("AWS_ENDPOINT_URL"));
     if let (Some(id), Some(secret)) = (given("AWS_ACCESS_KEY_ID"), given("AWS_SECRET_ACCESS_KEY")) {
