@@ -95,7 +95,10 @@ fn record(place: usize, kind: &str, image: Value) -> Value {
 fn receipt(id: &str, member: Option<&str>, bytes: usize) -> Value {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::STANDARD.encode(vec![7; bytes]);
-    let mut image = json!({ "pk": { "S": format!("prg_1#r#{id}") }, "sk": { "S": "receipt" }, "b": { "B": body } });
+    let mut image = json!({
+        "pk": { "S": format!("prg_1#r#{id}") }, "sk": { "S": "receipt" }, "b": { "B": body },
+        "t": { "N": "1772356508000" }
+    });
     if let Some(member) = member {
         image["m"] = json!({ "S": member });
     }
