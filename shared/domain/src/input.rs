@@ -6,6 +6,8 @@
 
 use std::cell::RefCell;
 use std::fmt::{Display, Write as _};
+use std::iter::successors;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -54,7 +56,7 @@ impl Faults {
 /// The faults, at least one.
 pub fn read<T>(value: &Value, reader: impl FnOnce(&Node<'_>) -> Option<T>) -> Result<T, Vec<Fault>> {
     let faults = Faults::default();
-    let result = reader(&Node { value, pointer: String::new(), faults: &faults });
+    let result = reader(&Node { value, step: None, faults: &faults });
     let found = faults.into_vec();
     match result {
         Some(result) if found.is_empty() => Ok(result),
@@ -67,19 +69,48 @@ pub fn read<T>(value: &Value, reader: impl FnOnce(&Node<'_>) -> Option<T>) -> Re
 pub struct Node<'a> {
     /// The value.
     pub value: &'a Value,
-    pointer: String,
+    /// The last step to it; none for the whole document.
+    step: Option<Rc<Step<'a>>>,
     faults: &'a Faults,
 }
 
+/// A step from the whole document to a value: only a fault needs the way in words.
+#[derive(Debug)]
+struct Step<'a> {
+    before: Option<Rc<Self>>,
+    to: Place<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    Member(&'a str),
+    Item(usize),
+}
+
 impl<'a> Node<'a> {
-    /// Where this value stands.
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    /// Where this value stands, as a JSON pointer.
+    pub fn pointer(&self) -> String {
+        let steps: Vec<&Step<'_>> = successors(self.step.as_deref(), |step| step.before.as_deref()).collect();
+        steps.iter().rev().fold(String::new(), |mut pointer, step| {
+            let _ = match step.to {
+                Place::Member(name) => write!(pointer, "/{}", name.replace('~', "~0").replace('/', "~1")),
+                Place::Item(place) => write!(pointer, "/{place}"),
+            };
+            pointer
+        })
+    }
+
+    /// Its name, where it is a member of an object.
+    pub fn name(&self) -> Option<&'a str> {
+        self.step.as_deref().and_then(|step| match step.to {
+            Place::Member(name) => Some(name),
+            Place::Item(_) => None,
+        })
     }
 
     /// Records a fault of this value.
     pub fn fault(&self, detail: impl Display) {
-        self.faults.add(self.pointer.clone(), detail);
+        self.faults.add(self.pointer(), detail);
     }
 
     /// Records a fault of this value and gives nothing, for use as a tail.
@@ -88,10 +119,8 @@ impl<'a> Node<'a> {
         None
     }
 
-    fn child(&self, name: &str, value: &'a Value) -> Self {
-        let mut pointer = self.pointer.clone();
-        let _ = write!(pointer, "/{}", name.replace('~', "~0").replace('/', "~1"));
-        Self { value, pointer, faults: self.faults }
+    fn child(&self, to: Place<'a>, value: &'a Value) -> Self {
+        Self { value, step: Some(Rc::new(Step { before: self.step.clone(), to })), faults: self.faults }
     }
 
     /// An object whose fields are then asked for by name.
@@ -109,7 +138,7 @@ impl<'a> Node<'a> {
             return self.refuse(format_args!("must have at most {most} items"));
         }
         let read: Vec<Option<T>> =
-            items.iter().enumerate().map(|(i, item)| reader(&self.child(&i.to_string(), item))).collect();
+            items.iter().enumerate().map(|(i, item)| reader(&self.child(Place::Item(i), item))).collect();
         read.into_iter().collect()
     }
 
@@ -119,8 +148,10 @@ impl<'a> Node<'a> {
         if map.len() > most {
             return self.refuse(format_args!("must have at most {most} members"));
         }
-        let read: Vec<Option<(String, T)>> =
-            map.iter().map(|(name, value)| reader(&self.child(name, value)).map(|read| (name.clone(), read))).collect();
+        let read: Vec<Option<(String, T)>> = map
+            .iter()
+            .map(|(name, value)| reader(&self.child(Place::Member(name), value)).map(|read| (name.clone(), read)))
+            .collect();
         read.into_iter().collect()
     }
 
@@ -252,7 +283,7 @@ impl<'a> Object<'a> {
     /// A field, whether null or not; absent gives nothing.
     pub fn field(&self, name: &'static str) -> Option<Node<'a>> {
         self.asked.borrow_mut().push(name);
-        self.map.get(name).map(|value| self.node.child(name, value))
+        self.map.get(name).map(|value| self.node.child(Place::Member(name), value))
     }
 
     /// A field that may be absent or null. `Some(None)` is "not there"; `None` is "there, and wrong".
@@ -268,7 +299,7 @@ impl<'a> Object<'a> {
         if let Some(node) = self.field(name) {
             return reader(&node);
         }
-        self.node.child(name, &Value::Null).refuse("is missing")
+        self.node.child(Place::Member(name), &Value::Null).refuse("is missing")
     }
 
     /// A field that has a value of its own when it is absent or null.
@@ -295,7 +326,7 @@ impl<'a> Object<'a> {
         let asked = self.asked.into_inner();
         for (name, value) in self.map {
             if !asked.contains(&name.as_str()) {
-                self.node.child(name, value).fault("is not a known field");
+                self.node.child(Place::Member(name), value).fault("is not a known field");
             }
         }
     }

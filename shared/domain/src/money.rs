@@ -145,10 +145,11 @@ impl utoipa::ToSchema for Money {}
 /// Spreads `amount` over `weights` in proportion, in whole minor units, by largest remainder; ties go to the larger
 /// weight, then to the later one (`semantics.md`, Amount).
 ///
-/// The parts add up to `amount` exactly. With no weight at all, the last part takes everything.
+/// The parts add up to `amount` exactly. Where there is nothing to divide, or nothing to divide it by, the last part takes
+/// everything.
 pub fn spread(amount: i64, weights: &[i64]) -> Vec<i64> {
     let total: i128 = weights.iter().map(|w| i128::from(*w)).sum();
-    if total == 0 {
+    if total == 0 || amount == 0 || weights.len() == 1 {
         let mut parts = vec![0; weights.len()];
         if let Some(last) = parts.last_mut() {
             *last = amount;

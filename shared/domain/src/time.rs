@@ -20,7 +20,9 @@ impl Day {
 
     /// The day of a moment in a time zone.
     pub fn of(at: Timestamp, zone: &TimeZone) -> Self {
-        Self::from_date(zone.to_datetime(at).date())
+        let begun = at.as_second() - i64::from(at.subsec_nanosecond() < 0);
+        let local = begun.saturating_add(i64::from(zone.to_offset(at).seconds()));
+        Self::from_number(local.div_euclid(SECONDS_A_DAY))
     }
 
     /// The day of a calendar date.
@@ -110,6 +112,8 @@ impl Day {
             .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
     }
 }
+
+const SECONDS_A_DAY: i64 = 86_400;
 
 /// All months of the calendar: a longer distance leads beyond it from everywhere.
 const MOST_MONTHS: u32 = 12 * 9_999;

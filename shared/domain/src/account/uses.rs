@@ -125,10 +125,10 @@ impl Uses {
             return;
         }
         // Two limits over the same period share one count.
-        let mut done: Vec<(Period, u32)> = Vec::new();
-        for limit in limits.iter().filter(|limit| !limit.rolling) {
-            if !done.contains(&(limit.per, limit.every)) {
-                done.push((limit.per, limit.every));
+        let calendar = || limits.iter().filter(|limit| !limit.rolling);
+        for (place, limit) in calendar().enumerate() {
+            let mut before = calendar().take(place);
+            if !before.any(|other| (other.per, other.every) == (limit.per, limit.every)) {
                 self.add_period(limit, rule.period_start(limit, when.day), used);
             }
         }

@@ -21,6 +21,8 @@ const OUTCOME_BYTES: usize = 14;
 const NUMBER_BYTES: usize = 8;
 const SKIPPED_BYTES: usize = 24;
 const LINE_BYTES: usize = 40;
+/// As many rules seldom fire by one fact.
+const USUAL_OUTCOMES: usize = 32;
 /// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
 /// refused; this bounds the transaction.
 const MOST_PASSES: usize = 15;
@@ -75,6 +77,13 @@ impl<'a> Draft<'a> {
             tier,
             reviewed,
         }
+    }
+
+    /// Makes room for as many outcomes as there are rules to consider, up to what is usual.
+    pub fn expect(&mut self, rules: usize) {
+        let usual = rules.min(USUAL_OUTCOMES);
+        self.fired.reserve(usual);
+        self.entry.outcomes.reserve(usual);
     }
 
     /// The local day of the decision.

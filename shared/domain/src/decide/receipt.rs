@@ -24,7 +24,9 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     let basket = Basket::whole(context.program, receipt);
     let currency = context.program.program.currency;
     let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
-    for rule in context.program.rules.for_receipt(&basket.words, occasion.at, occasion.day) {
+    let rules = context.program.rules.for_receipt(&basket.words, occasion.at, occasion.day);
+    draft.expect(rules.size_hint().1.unwrap_or(0));
+    for rule in rules {
         if let Some(eligible) = rule.eligible(receipt, &basket.words, &basket.remaining, currency) {
             draft.consider(rule, &occasion, eligible);
         }

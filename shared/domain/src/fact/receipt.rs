@@ -105,9 +105,12 @@ impl Receipt {
         if self.lines.is_empty() {
             return vec![self.total];
         }
-        let gross: Vec<i64> = self.lines.iter().map(|line| line.amount).collect();
-        let shares = crate::money::spread(self.discount, &gross);
-        gross.iter().zip(shares).map(|(gross, share)| gross - share).collect()
+        let mut amounts: Vec<i64> = self.lines.iter().map(|line| line.amount).collect();
+        if self.discount != 0 {
+            let shares = crate::money::spread(self.discount, &amounts);
+            amounts.iter_mut().zip(shares).for_each(|(amount, share)| *amount -= share);
+        }
+        amounts
     }
 }
 

@@ -152,7 +152,7 @@ pub(super) fn named<T>(
     reader: impl Fn(&Node<'_>) -> Option<T>,
 ) -> Option<BTreeMap<String, Option<T>>> {
     let entries = node.entries(most, |item| {
-        let name = item.pointer().rsplit('/').next().unwrap_or_default();
+        let name = item.name().unwrap_or_default();
         if name.is_empty() || name.len() > 64 {
             return item.refuse("must have a name of 1 to 64 bytes");
         }

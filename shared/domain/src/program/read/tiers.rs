@@ -23,7 +23,7 @@ pub(super) fn read_tiers(node: &Node<'_>, between: &Faults) -> Option<Tiers> {
         if steps.is_empty() {
             return ladder.refuse("must have at least one tier");
         }
-        check_thresholds(&steps, ladder.pointer(), between);
+        check_thresholds(&steps, &ladder.pointer(), between);
         steps.into_iter().collect::<Option<Vec<Tier>>>()
     });
     let vip = object.or("vip", Vec::new(), |vip| vip.list(MOST_TIERS, read_vip_tier));

@@ -39,6 +39,9 @@ type Posting = (Day, Day, u32);
 /// With more stores than this, a bit for each of them and each rule would take more than the postings.
 const MOST_STORES: usize = 250;
 
+/// More rules than this are seldom met by one receipt.
+const OFTEN: usize = 64;
+
 fn size(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
@@ -90,7 +93,7 @@ impl ReceiptIndex {
     pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
         let store = Some(words.store()).filter(|store| self.admitted.contains_key(&Some(*store)));
         let admitted = self.admitted.get(&store).map(|bits| &**bits);
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(OFTEN);
         self.collect(self.general, admitted, day, &mut found);
         for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
             words.each(*field, |word| {

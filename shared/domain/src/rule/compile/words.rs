@@ -76,9 +76,9 @@ impl Dictionary {
 
     /// The words of a receipt.
     pub(super) fn read(&self, receipt: &Receipt) -> Words {
-        let mut many = Vec::new();
+        let mut many = Vec::with_capacity(receipt.lines.iter().map(|line| line.categories.len()).sum());
         let lines: Vec<LineWords> = receipt.lines.iter().map(|line| self.read_line(line, &mut many)).collect();
-        let mut by_category: Vec<(Word, usize)> = Vec::with_capacity(lines.len());
+        let mut by_category: Vec<(Word, usize)> = Vec::with_capacity(many.len());
         for (place, line) in lines.iter().enumerate() {
             let words = many[line.categories.clone()].iter().filter(|word| **word != UNKNOWN);
             by_category.extend(words.map(|word| (*word, place)));
