@@ -11,7 +11,6 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::aws;
@@ -23,25 +22,22 @@ use crate::trace;
 
 #[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
 fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(
-            // Lambda sets the variable where the template asks for JSON logs; without it one line per call is the least.
-            EnvFilter::builder()
-                .with_default_directive(LevelFilter::INFO.into())
-                .with_env_var("AWS_LAMBDA_LOG_LEVEL")
-                .from_env_lossy(),
-        )
-        .with_target(false)
-        .without_time()
-        .init();
     let vars: BTreeMap<String, String> = std::env::vars().collect();
+    tracing_subscriber::fmt().json().with_max_level(log_level(&vars)).with_target(false).without_time().init();
     // As a text: it is printed as it stands when the function ends by it, in one line.
     let config = Config::from_vars(&vars, needs).map_err(|error| error.to_string())?;
     let sdk = aws::configuration(&vars)?;
     let clients = aws::clients(&sdk, &vars);
     let secrets = Secrets::parameter(config.secrets_key_parameter.clone(), sdk);
     Ok(Arc::new(Services::new(config, clients, Clock::system(), secrets)))
+}
+
+/// What is logged: Lambda sets the variable where the template asks for JSON logs; without it one line per call is the least.
+fn log_level(vars: &BTreeMap<String, String>) -> LevelFilter {
+    match vars.get("AWS_LAMBDA_LOG_LEVEL").map(String::as_str) {
+        Some("FATAL") => LevelFilter::ERROR,
+        level => level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO),
+    }
 }
 
 /// Serves the HTTP API, with a function that needs these variables.
@@ -132,4 +128,19 @@ where
         async move { answer.await.map_err(Error::from) }
     }))
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_as_severe_as_lambda_says() {
+        let level = |text: &str| log_level(&BTreeMap::from([("AWS_LAMBDA_LOG_LEVEL".to_owned(), text.to_owned())]));
+        assert_eq!(
+            ["WARN", "FATAL", "nonsense"].map(level),
+            [LevelFilter::WARN, LevelFilter::ERROR, LevelFilter::INFO]
+        );
+        assert_eq!(log_level(&BTreeMap::new()), LevelFilter::INFO);
+    }
 }

@@ -22,7 +22,7 @@ const NUMBER_BYTES: usize = 8;
 const SKIPPED_BYTES: usize = 24;
 const LINE_BYTES: usize = 40;
 /// As many rules seldom fire by one fact.
-const USUAL_OUTCOMES: usize = 32;
+const USUAL_OUTCOMES: usize = 64;
 /// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
 /// refused; this bounds the transaction.
 const MOST_PASSES: usize = 15;

@@ -142,7 +142,7 @@ impl Remaining {
     /// True when all the money is back, or, where nothing was paid, all the items.
     pub fn is_empty(&self) -> bool {
         if self.parts.iter().any(|part| part.net > 0) {
-            self.net_total() == 0
+            self.parts.iter().all(|part| part.net_left == 0)
         } else {
             self.parts.iter().all(Part::is_back)
         }

@@ -11,7 +11,7 @@ use crate::rule::{Amount, Effect, EffectKind, MultiplyScope, Rate};
 
 /// Rates and factors have at most eight decimals.
 const DECIMALS: u32 = 8;
-const ONE: i128 = 10_i128.pow(DECIMALS);
+const ONE: i64 = 10_i64.pow(DECIMALS);
 
 /// The effects of a rule.
 #[derive(Debug, Clone, Default)]
@@ -89,8 +89,15 @@ impl Sums {
         if self.per_unit == (0, 0) {
             return Both::ZERO;
         }
-        let divisor = ONE * 10_i128.pow(currency.decimals());
-        let points = |rate: i64| round(i128::from(amount) * i128::from(rate), divisor, rounding).min(Points::MAX);
+        let divisor = ONE * 10_i64.pow(currency.decimals());
+        let points = |rate: i64| {
+            let points = match (amount.checked_mul(rate), rounding) {
+                // Division of 128 bits is slow, and hardly ever needed.
+                (Some(product), Rounding::Floor) => Points::new(product.div_euclid(divisor)),
+                _ => round(i128::from(amount) * i128::from(rate), i128::from(divisor), rounding),
+            };
+            points.min(Points::MAX)
+        };
         Both { redeemable: points(self.per_unit.0), qualifying: points(self.per_unit.1) }
     }
 
@@ -147,12 +154,6 @@ fn parts(number: Decimal) -> i64 {
 
 /// A fraction rounded by a policy, also below zero: down is towards less.
 pub(crate) fn round(numerator: i128, denominator: i128, rounding: Rounding) -> Points {
-    if let (Ok(small), Ok(by)) = (i64::try_from(numerator), i64::try_from(denominator))
-        && rounding == Rounding::Floor
-    {
-        // Division of 128 bits is slow, and hardly ever needed.
-        return Points::new(small.div_euclid(by));
-    }
     let whole = match rounding {
         Rounding::Floor => numerator.div_euclid(denominator),
         Rounding::HalfUp => (numerator * 2 + denominator).div_euclid(denominator * 2),

@@ -157,11 +157,11 @@ impl Words {
         }
     }
 
-    /// The lines of a category.
-    fn of_category(&self, word: Word) -> &[(Word, usize)] {
+    /// The lines of a category, by their places.
+    fn of_category(&self, word: Word) -> impl Iterator<Item = usize> {
         let start = self.by_category.partition_point(|(other, _)| *other < word);
-        let length = self.by_category[start..].partition_point(|(other, _)| *other == word);
-        &self.by_category[start..start + length]
+        let lines = self.by_category.iter().skip(start).take_while(move |(other, _)| *other == word);
+        lines.map(|(_, line)| *line)
     }
 
     /// The store's word.
@@ -244,9 +244,7 @@ impl LineTest {
     /// The lines that are asked for, where that is all lines of one category; the most frequent filter by far.
     pub(super) fn category<'w>(&self, words: &'w Words) -> Option<impl Iterator<Item = usize> + use<'w>> {
         match (self.wanted.as_slice(), self.refused.is_empty()) {
-            ([(Field::Category, list)], true) if list.len() == 1 => {
-                Some(words.of_category(list[0]).iter().map(|(_, line)| *line))
-            }
+            ([(Field::Category, list)], true) if list.len() == 1 => Some(words.of_category(list[0])),
             _ => None,
         }
     }
