@@ -1,7 +1,7 @@
 //! What every handler shares: configuration, HTTP and problem+json, authentication, batches of messages.
 
 pub mod auth;
-mod aws;
+pub mod aws;
 pub mod batch;
 pub mod clock;
 pub mod config;

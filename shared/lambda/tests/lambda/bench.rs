@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use dynoxide::Database;
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tessera_domain::program::read_program;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
-use tessera_lambda::{Clients, Clock, Config, Secrets, Services};
+use tessera_lambda::{Clock, Config, Secrets, Services, aws};
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
 pub struct Bench {
@@ -33,20 +32,15 @@ impl Bench {
         tokio::spawn(dynoxide::server::serve_with_shutdown(listener, Database::memory().unwrap(), async {
             let _ = stopped.await;
         }));
-        let credentials = Credentials::new("key", "secret", None, None, "test");
-        let dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&url)
-            .region(Region::new("eu-south-1"))
-            .credentials_provider(credentials.clone())
-            .build();
-        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
-        let sqs = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(url)
-            .region(Region::new("eu-south-1"))
-            .credentials_provider(credentials)
-            .build();
+        let vars = [
+            ("AWS_REGION", "eu-south-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", &url),
+        ];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let clients = aws::clients(&aws::configuration(&vars).unwrap(), &vars);
+        let dynamodb = clients.dynamodb.clone();
         let tables =
             Tables { members: "members".to_owned(), facts: "facts".to_owned(), programs: "programs".to_owned() };
         for table in [&tables.members, &tables.facts, &tables.programs] {
@@ -66,7 +60,7 @@ impl Bench {
         let key = SecretsKey::new([7; 32]);
         let services = Services::new(
             config,
-            Clients { dynamodb: dynamodb.clone(), sqs: aws_sdk_sqs::Client::from_conf(sqs) },
+            clients,
             Clock::new(move || Timestamp::from_second(told.load(Ordering::SeqCst)).unwrap()),
             Secrets::known(key.clone()),
         );
