@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use tessera_lambda::serve;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     serve::stream(tessera_event_relay::NEEDS, |services, event| async move {
         tessera_event_relay::handle(&services, event).await

@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use tessera_lambda::serve;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     serve::job(tessera_inactivity::NEEDS, |services, input| async move {
         tessera_inactivity::handle(&services, input).await

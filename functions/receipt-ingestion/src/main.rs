@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use tessera_lambda::serve;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     serve::http(tessera_receipt_ingestion::NEEDS, |services, request| async move {
         tessera_receipt_ingestion::handle(&services, request).await

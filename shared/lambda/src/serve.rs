@@ -1,4 +1,7 @@
 //! Entry points of the binaries: the environment is read here and nowhere else.
+//!
+//! A binary runs on one thread: Lambda hands it one event at a time, and what an event does together waits for the network;
+//! starting workers would only make the start longer.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -114,11 +114,10 @@ impl ReceiptIndex {
         let part = part.start..part.start + begun;
         let columns = self.postings.to[part.clone()].chunks(64).zip(self.postings.rule[part].chunks(64));
         for (ends, rules) in columns {
-            // One pass without branches, which the compiler makes of many at a time, finds those that are not over.
+            // One pass without branches, which is vectorised, tells which are not over; they are few.
             let mut open = [0_u8; 64];
             open.iter_mut().zip(ends).for_each(|(open, to)| *open = u8::from(*to >= day));
             for (eight, rules) in open.as_chunks::<8>().0.iter().zip(rules.chunks(8)) {
-                // They are few.
                 let mut open = u64::from_le_bytes(*eight);
                 while open != 0 {
                     let rule = rules[open.trailing_zeros() as usize / 8];
