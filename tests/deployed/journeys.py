@@ -184,12 +184,9 @@ class Journeys(unittest.TestCase):
     def test_a_schedule(self) -> None:
         """The job finds whose gift is due today, hands them on, and notes that it did. That a gift itself is given takes
         a day that has begun after enrolment: the local stack's own tests move its clock to one."""
-        nothing = {"programs": 0, "members": 0, "failed": 0}
-        for job, members in [("birthdays", 1), ("inactivity", 0)]:
-            found = {"programs": 1, "members": members, "failed": 0}
-            told = [found, nothing] if self.stack.runs_schedules else [found]
-            self.assertIn(self.stack.run_job(job), told, job)
-            self.assertEqual(self.stack.run_job(job), nothing, job)
+        self.assertEqual(self.stack.run_job("birthdays"), {"programs": 1, "members": 1, "failed": 0})
+        self.assertEqual(self.stack.run_job("birthdays"), {"programs": 0, "members": 0, "failed": 0})
+        self.assertEqual(self.stack.run_job("inactivity"), {"programs": 1, "members": 0, "failed": 0})
         self.stack.until("the queue is drained", lambda: self.stack.waiting("facts.fifo") == 0)
         self.assertEqual(self.points("hilda"), 0)
 

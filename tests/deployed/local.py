@@ -14,8 +14,6 @@ from stack import TESSERA, Stack
 class Local(Stack):
     """A local stack in memory, for as long as the block runs."""
 
-    runs_schedules = True
-
     def __enter__(self) -> "Local":
         self.process = subprocess.Popen([TESSERA, "--empty", "--port", "0"], stdout=subprocess.PIPE, text=True)
         printed = ""

@@ -47,8 +47,6 @@ class Stack(ABC):
     url: str
     # What the API is called with besides: the emulator tells APIs apart by their host.
     host: str | None = None
-    # Whether its schedules fall due by themselves meanwhile: then a job may have come before the one that is asked for.
-    runs_schedules: bool = False
 
     def take_program(self, printed: str) -> None:
         """Reads what was printed when the program was made."""

@@ -188,6 +188,8 @@ impl Stack {
             _lock: lock,
         };
         stack.feed(&functions, &checkpoints, &stopping).await?;
+        // What fell due while the stack was off comes before anybody who is told that it runs.
+        schedules.catch_up().await;
         stack.tasks.lock().await.spawn(schedules.watch(stopping));
         Ok(stack)
     }

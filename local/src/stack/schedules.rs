@@ -73,13 +73,18 @@ impl Schedules {
         drop(self.last.lock().await);
     }
 
+    /// Runs what has fallen due, unless the clock is moved by hand.
+    pub async fn catch_up(&self) {
+        if !self.clock.stands_still() {
+            self.run_due().await;
+        }
+    }
+
     /// Runs what falls due while the clock follows the machine's, until the stack stops.
     pub async fn watch(self: Arc<Self>, stopping: watch::Receiver<bool>) {
         let watching = async {
             loop {
-                if !self.clock.stands_still() {
-                    self.run_due().await;
-                }
+                self.catch_up().await;
                 tokio::time::sleep(GLANCE).await;
             }
         };
