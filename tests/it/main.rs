@@ -16,6 +16,7 @@ mod journey;
 mod least_privilege;
 mod redrive;
 mod restart;
+mod security;
 mod shop;
 mod templates;
 mod vectors;

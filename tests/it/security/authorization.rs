@@ -1,0 +1,1 @@
+//! Scope comes first: a refused request stores nothing and reveals nothing.

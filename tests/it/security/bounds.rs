@@ -1,0 +1,1 @@
+//! What a shopper could pile up has a limit.

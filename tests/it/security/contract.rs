@@ -1,0 +1,1 @@
+//! Responses match the OpenAPI description.

@@ -1,0 +1,1 @@
+//! Only the functions that own credentials can write them.

@@ -1,0 +1,1 @@
+//! Pages of other sites reach nothing of a developer's local stack.

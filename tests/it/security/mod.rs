@@ -1,0 +1,12 @@
+//! Attacks and accidents at the edges, each with the response that stops it.
+
+mod authorization;
+mod bounds;
+mod contract;
+mod coupons_once;
+mod deployment;
+mod guessing;
+mod identity;
+mod local_stack;
+mod programs;
+mod refunds;

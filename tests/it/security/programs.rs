@@ -1,0 +1,1 @@
+//! A program document cannot make deciding slow, wrong or impossible.
