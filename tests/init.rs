@@ -15,7 +15,7 @@ fn a_function_without_its_environment_names_the_variables_that_it_needs() {
         "program-admin" => &["SECRETS_KEY_PARAMETER", "BACKTESTS_QUEUE_URL"],
         _ => &[],
     };
-    let needed = [&["MEMBERS_TABLE", "FACTS_TABLE", "PROGRAMS_TABLE"], own].concat();
+    let needed = [&["MEMBERS_TABLE", "FACTS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE"], own].concat();
 
     // Cargo builds a package's binaries before its tests, beside the folder of these.
     let test = std::env::current_exe().unwrap();

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "MEMBERS_TABLE": "members",
     "FACTS_TABLE": "facts",
     "PROGRAMS_TABLE": "programs",
+    "CREDENTIALS_TABLE": "credentials",
     "FACTS_QUEUE_URL": "http://127.0.0.1:9/facts.fifo",
     "BACKTESTS_QUEUE_URL": "http://127.0.0.1:9/backtests",
     "SECRETS_KEY_PARAMETER": "/tessera/secrets-key",

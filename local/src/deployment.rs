@@ -31,7 +31,12 @@ impl Deployment {
     pub async fn connect(stack: &str) -> Self {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let table = |table: &str| format!("{stack}-{table}");
-        let tables = Tables { members: table("members"), facts: table("facts"), programs: table("programs") };
+        let tables = Tables {
+            members: table("members"),
+            facts: table("facts"),
+            programs: table("programs"),
+            credentials: table("credentials"),
+        };
         Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&config), tables),
             sqs: aws_sdk_sqs::Client::new(&config),

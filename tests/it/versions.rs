@@ -21,7 +21,7 @@ use crate::faults::sender::Sender;
 use crate::faults::state::end;
 use crate::shop::{Shop, receipt};
 
-const TABLES: [&str; 3] = ["tessera-members", "tessera-facts", "tessera-programs"];
+const TABLES: [&str; 4] = ["tessera-members", "tessera-facts", "tessera-programs", "tessera-credentials"];
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -54,6 +54,7 @@ impl Queue {
             ("MEMBERS_TABLE", "members"),
             ("FACTS_TABLE", "facts"),
             ("PROGRAMS_TABLE", "programs"),
+            ("CREDENTIALS_TABLE", "credentials"),
             ("FACTS_QUEUE_URL", "http://sqs.test/1/facts.fifo"),
         ];
         let vars: BTreeMap<_, _> = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

@@ -75,6 +75,7 @@ impl Config {
             members: required("MEMBERS_TABLE"),
             facts: required("FACTS_TABLE"),
             programs: required("PROGRAMS_TABLE"),
+            credentials: required("CREDENTIALS_TABLE"),
         };
         for need in needs {
             required(need.name());
@@ -109,7 +110,7 @@ mod tests {
             ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
         ]);
         let error = Config::from_vars(&vars, &[Variable::FactsQueueUrl]).unwrap_err();
-        let expected = ["MEMBERS_TABLE", "PROGRAMS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
+        let expected = ["MEMBERS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
         assert_eq!(error, ConfigError(expected.to_vec()));
     }
 }

@@ -227,6 +227,11 @@ pub(crate) fn api_key_lookup(hash: &str) -> Key {
     Key::new(format!("key#{hash}"), "key")
 }
 
+/// The encrypted storefront secrets of a program, in the table of credentials.
+pub(crate) fn storefront(program: &ProgramId) -> Key {
+    Key::new(escape(program.as_str()), "storefront")
+}
+
 pub(crate) fn idempotency(program: &ProgramId, hash: &str) -> Key {
     Key::new(format!("{}#i#{hash}", escape(program.as_str())), "idempotency")
 }
@@ -310,6 +315,7 @@ mod tests {
             ("listed".to_owned(), listed(&p)),
             (format!("job {a:?}"), job(&p, a)),
             ("head".to_owned(), head(&p)),
+            ("storefront".to_owned(), storefront(&p)),
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
             (format!("api key {a:?}"), api_key(&p, a)),

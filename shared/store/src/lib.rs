@@ -51,8 +51,10 @@ pub struct Tables {
     pub members: String,
     /// Receipts, refunds and interactions, as they came.
     pub facts: String,
-    /// Configuration, keys, idempotency.
+    /// Configuration by version, jobs, stored responses.
     pub programs: String,
+    /// Hashes of API keys, encrypted secrets.
+    pub credentials: String,
 }
 
 /// The tables of Tessera. Cheap to clone.

@@ -41,9 +41,13 @@ impl Bench {
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let clients = aws::clients(&aws::configuration(&vars).unwrap(), &vars);
         let dynamodb = clients.dynamodb.clone();
-        let tables =
-            Tables { members: "members".to_owned(), facts: "facts".to_owned(), programs: "programs".to_owned() };
-        for table in [&tables.members, &tables.facts, &tables.programs] {
+        let tables = Tables {
+            members: "members".to_owned(),
+            facts: "facts".to_owned(),
+            programs: "programs".to_owned(),
+            credentials: "credentials".to_owned(),
+        };
+        for table in [&tables.members, &tables.facts, &tables.programs, &tables.credentials] {
             create(&dynamodb, table).await;
         }
         let config = Config {

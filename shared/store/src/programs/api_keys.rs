@@ -83,8 +83,8 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn list_api_keys(&self, program: &ProgramId) -> Result<Vec<ApiKey>, StoreError> {
-        let range = Range::all(keys::head(program).pk, API_KEYS);
-        let items = self.range(READ, &self.tables.programs, range).await?;
+        let range = Range::all(keys::api_key(program, "").pk, API_KEYS);
+        let items = self.range(READ, &self.tables.credentials, range).await?;
         items.iter().map(ApiKey::read).collect()
     }
 
@@ -93,7 +93,7 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn delete_api_key(&self, program: &ProgramId, id: &str) -> Result<bool, StoreError> {
-        let table = &*self.tables.programs;
+        let table = &*self.tables.credentials;
         let by_id = keys::api_key(program, id);
         let Some(found) = self.get(DELETE, table, &by_id, true).await? else { return Ok(false) };
         let by_hash = keys::api_key_lookup(Reader::new(DELETE, &found).text(HASH)?);
@@ -107,10 +107,10 @@ impl Store {
     /// When DynamoDB fails.
     pub async fn find_api_key(&self, presented: &str) -> Result<Option<FoundKey>, StoreError> {
         let key = keys::api_key_lookup(&hashes::sha256_hex(presented.as_bytes()));
-        let mut found = self.get(READ, &self.tables.programs, &key, false).await?;
+        let mut found = self.get(READ, &self.tables.credentials, &key, false).await?;
         if found.is_none() {
             // Perhaps it was made a moment ago.
-            found = self.get(READ, &self.tables.programs, &key, true).await?;
+            found = self.get(READ, &self.tables.credentials, &key, true).await?;
         }
         found.map(|item| Ok(FoundKey { program: lookup_program(&item)?, key: ApiKey::read(&item)? })).transpose()
     }
@@ -134,7 +134,7 @@ impl Store {
         by_id.insert(HASH.to_owned(), text(&*hash));
         let mut by_hash = described(&keys::api_key_lookup(&hash));
         by_hash.insert(PROGRAM.to_owned(), text(program.as_str()));
-        let table = &*self.tables.programs;
+        let table = &*self.tables.credentials;
         [Write::put(table, by_id).when(ABSENT), Write::put(table, by_hash).when(ABSENT)]
     }
 }

@@ -71,7 +71,6 @@ impl Store {
                 (attribute::CHUNKS, number(place.chunks)),
                 (attribute::CHECKSUM, text(&*place.checksum)),
                 (attribute::IDENTITY, bytes(random::bytes::<32>()?)),
-                (attribute::SECRET, bytes(storefront::seal(secrets, &id, &storefront_secret)?)),
                 (name::SINCE, moment(now)),
             ],
         );
@@ -88,7 +87,9 @@ impl Store {
         let head = Write::put(table, head).when(ABSENT);
         let record = Write::put(table, record).when(ABSENT);
         let listed = Write::put(table, jobs::listed(&id));
-        match self.transact_patiently(CREATE, vec![by_hash, by_id, head, record, listed]).await? {
+        let storefront = storefront::new_item(secrets, &id, &storefront_secret)?;
+        let storefront = Write::put(&self.tables.credentials, storefront).when(ABSENT);
+        match self.transact_patiently(CREATE, vec![by_hash, by_id, storefront, head, record, listed]).await? {
             Transacted::Done => Ok(NewProgram { id, admin_key, storefront_secret }),
             Transacted::Cancelled(obstacles) => match obstacles.into_iter().next() {
                 Some(Obstacle::Condition(Some(found))) => Err(CreateProgramError::KeyTaken(lookup_program(&found)?)),

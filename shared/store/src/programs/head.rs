@@ -20,12 +20,6 @@ pub(super) mod attribute {
     pub const IDENTITY: &str = "i";
     /// True once there are members or facts.
     pub const IN_USE: &str = "u";
-    /// The encrypted storefront secret.
-    pub const SECRET: &str = "s";
-    /// The one before.
-    pub const PREVIOUS: &str = "p";
-    /// Until when that works; milliseconds.
-    pub const PREVIOUS_UNTIL: &str = "e";
 }
 
 /// The head of a program.
@@ -100,7 +94,7 @@ impl Store {
         self.head_item(program, false).await?.as_ref().map(Head::read).transpose()
     }
 
-    pub(super) async fn head_item(&self, program: &ProgramId, consistent: bool) -> Result<Option<Item>, StoreError> {
+    async fn head_item(&self, program: &ProgramId, consistent: bool) -> Result<Option<Item>, StoreError> {
         self.get(READ, &self.tables.programs, &keys::head(program), consistent).await
     }
 }

@@ -3,13 +3,19 @@
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 
-use super::head::attribute;
-use crate::items::{Reader, bytes, moment};
+use crate::items::{Item, Reader, bytes, item, moment};
 use crate::writes::{Write, Written};
 use crate::{SecretsKey, Store, StoreError, keys, random, retry};
 
 const READ: &str = "reading the storefront secrets";
 const ROTATE: &str = "rotating the storefront secret";
+
+/// The encrypted secret.
+const SECRET: &str = "s";
+/// The one before, encrypted.
+const PREVIOUS: &str = "p";
+/// When the one before expires; milliseconds.
+const PREVIOUS_UNTIL: &str = "e";
 
 /// For how long the old one still works.
 const OVERLAP: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -47,12 +53,12 @@ impl Store {
         program: &ProgramId,
         secrets: &SecretsKey,
     ) -> Result<Option<StorefrontSecrets>, StoreError> {
-        let Some(head) = self.head_item(program, true).await? else { return Ok(None) };
-        let reader = Reader::new(READ, &head);
-        let current = open(secrets, program, reader.bytes(attribute::SECRET)?)?;
-        let previous = if reader.has(attribute::PREVIOUS) {
-            let until = reader.moment(attribute::PREVIOUS_UNTIL)?;
-            Some((open(secrets, program, reader.bytes(attribute::PREVIOUS)?)?, until))
+        let Some(stored) = self.storefront_item(READ, program).await? else { return Ok(None) };
+        let reader = Reader::new(READ, &stored);
+        let current = open(secrets, program, reader.bytes(SECRET)?)?;
+        let previous = if reader.has(PREVIOUS) {
+            let until = reader.moment(PREVIOUS_UNTIL)?;
+            Some((open(secrets, program, reader.bytes(PREVIOUS)?)?, until))
         } else {
             None
         };
@@ -73,10 +79,10 @@ impl Store {
         let sealed = seal(secrets, program, &secret)?;
         let until = now.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
         for attempt in 1..=retry::TRIES {
-            let Some(head) = self.head_item(program, true).await? else { return Ok(None) };
-            let before = Reader::new(ROTATE, &head).bytes(attribute::SECRET)?;
+            let Some(stored) = self.storefront_item(ROTATE, program).await? else { return Ok(None) };
+            let before = Reader::new(ROTATE, &stored).bytes(SECRET)?;
             let rotate =
-                Write::update(&self.tables.programs, &keys::head(program), "SET s = :new, p = :old, e = :until")
+                Write::update(&self.tables.credentials, &keys::storefront(program), "SET s = :new, p = :old, e = :until")
                     .when("s = :old")
                     .value(":new", bytes(&*sealed))
                     .value(":old", bytes(before))
@@ -88,6 +94,15 @@ impl Store {
         }
         Err(StoreError::Contended { operation: ROTATE, tries: retry::TRIES })
     }
+
+    async fn storefront_item(&self, operation: &'static str, program: &ProgramId) -> Result<Option<Item>, StoreError> {
+        self.get(operation, &self.tables.credentials, &keys::storefront(program), true).await
+    }
+}
+
+/// The item of a new program's storefront secret.
+pub(super) fn new_item(secrets: &SecretsKey, program: &ProgramId, secret: &str) -> Result<Item, StoreError> {
+    Ok(item(&keys::storefront(program), [(SECRET, bytes(seal(secrets, program, secret)?))]))
 }
 
 /// A new storefront secret: 43 letters and digits hold 256 bits.
@@ -96,7 +111,7 @@ pub(super) fn generate() -> Result<String, StoreError> {
 }
 
 /// Encrypts a storefront secret; it opens for its program alone.
-pub(super) fn seal(secrets: &SecretsKey, program: &ProgramId, secret: &str) -> Result<Vec<u8>, StoreError> {
+fn seal(secrets: &SecretsKey, program: &ProgramId, secret: &str) -> Result<Vec<u8>, StoreError> {
     secrets.seal(ROTATE, &place(program), secret)
 }
 

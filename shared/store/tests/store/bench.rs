@@ -39,9 +39,13 @@ impl Bench {
             .interceptor(Wire(Arc::clone(&wire)))
             .build();
         let dynamodb = Client::from_conf(config);
-        let tables =
-            Tables { members: "members".to_owned(), facts: "facts".to_owned(), programs: "programs".to_owned() };
-        for table in [&tables.members, &tables.facts, &tables.programs] {
+        let tables = Tables {
+            members: "members".to_owned(),
+            facts: "facts".to_owned(),
+            programs: "programs".to_owned(),
+            credentials: "credentials".to_owned(),
+        };
+        for table in [&tables.members, &tables.facts, &tables.programs, &tables.credentials] {
             create(&dynamodb, table, if *table == tables.members { INDEXES } else { &[] }).await;
         }
         wire.forget();
