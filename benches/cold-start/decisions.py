@@ -97,8 +97,9 @@ def decided(stack: Stack, member: str, names: list[str]) -> list[str]:
 def meter(name: str, command: Path, events: list[str], runs: int, stack: Stack) -> dict[str, Any]:
     """Times one function on its events."""
     endpoints = stack.call("GET", "/_local/endpoints")
-    sets = [f"AWS_ENDPOINT_URL_{service.upper()}={url}" for service, url in endpoints.items()]
-    sets += [f"{table.upper()}_TABLE=tessera-{table}" for table in ("members", "facts", "programs")]
+    sets = [f"AWS_ENDPOINT_URL_{service.upper()}={endpoints[service]}" for service in ("dynamodb", "sqs")]
+    sets.append(f"AWS_ACCESS_KEY_ID={endpoints['access_key_id']}")
+    sets += [f"{table.upper()}_TABLE=tessera-{table}" for table in ("members", "facts", "programs", "credentials")]
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         file.write("\n".join(events))
         file.flush()

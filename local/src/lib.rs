@@ -5,6 +5,7 @@ pub mod cli;
 pub mod demo;
 pub mod deployment;
 pub mod platform;
+mod private;
 pub mod redrive;
 pub mod replay;
 pub mod stack;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tessera_lambda::{Clients, Clock, Config, Secrets, Services, Variable};
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
+use crate::private;
 use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
 /// The one description of the system, part of the binary so that it runs from any folder.
@@ -130,7 +131,7 @@ fn secrets_key(storage: &Storage) -> Result<SecretsKey> {
     match storage {
         Storage::Memory => Ok(SecretsKey::new(fresh()?)),
         Storage::Folder(folder) => {
-            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            private::open_folder(folder)?;
             kept_key(&folder.join("secrets.key"), fresh)
         }
     }
@@ -142,6 +143,6 @@ fn kept_key(file: &Path, fresh: impl FnOnce() -> Result<[u8; 32]>) -> Result<Sec
         return Ok(SecretsKey::new(bytes));
     }
     let bytes = fresh()?;
-    fs::write(file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
+    private::write(file, &bytes).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(SecretsKey::new(bytes))
 }

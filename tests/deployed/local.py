@@ -37,13 +37,13 @@ class Local(Stack):
             "AWS_ENDPOINT_URL_DYNAMODB": self.endpoints["dynamodb"],
             "AWS_ENDPOINT_URL_SQS": self.endpoints["sqs"],
             "AWS_REGION": "local",
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": self.endpoints["access_key_id"],
             "AWS_SECRET_ACCESS_KEY": "local",
         }
 
     @property
     def sqs(self) -> Any:
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        keys = {"aws_access_key_id": self.endpoints["access_key_id"], "aws_secret_access_key": "local"}
         return boto3.client("sqs", endpoint_url=self.endpoints["sqs"], region_name="local", **keys)
 
     def run_job(self, name: str) -> Any:

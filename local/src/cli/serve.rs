@@ -10,6 +10,7 @@ use tessera_store::CreateProgramError;
 use super::{StorageArgs, programs, time};
 use crate::Platform;
 use crate::demo;
+use crate::private;
 use crate::stack::StackOptions;
 
 /// How to serve.
@@ -69,7 +70,7 @@ impl ServeArgs {
         match store.create_program(&program, self.admin_key.as_deref(), stack.secrets_key(), now).await {
             Ok(made) => {
                 if let Some(file) = made_before {
-                    fs::write(file, made.id.as_str())?;
+                    private::write(&file, made.id.as_str().as_bytes())?;
                 }
                 programs::show(&made);
                 Ok(Some(made.admin_key))

@@ -1,7 +1,7 @@
 //! How far each stream reader is done for good, kept in the data folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 
 use super::Storage;
+use crate::private;
 
 /// The file inside the data folder.
 const FILE: &str = "streams.json";
@@ -52,7 +53,7 @@ impl Checkpoints {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.insert(reader.to_owned(), sequence.to_owned());
         let part = path.with_extension("part");
-        let mut file = File::create(&part)?;
+        let mut file = private::create(&part)?;
         file.write_all(&serde_json::to_vec(&*done)?)?;
         file.sync_all()?;
         fs::rename(&part, path)?;

@@ -21,7 +21,7 @@ pub struct Clients {
 impl Clients {
     /// Clients on a wire.
     pub(super) fn new(wire: &Wire, engines: &Engines) -> Self {
-        let credentials = Credentials::new("local", "local", None, None, "tessera-local");
+        let credentials = Credentials::new(engines.access_key.id(), "local", None, None, "tessera-local");
         // Nobody waits for real here when things go wrong by plan.
         let mut retries = RetryConfig::standard();
         if wire.meets_faults() {

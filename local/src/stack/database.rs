@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Storage;
 use super::template::{Table, Template};
+use crate::private;
 
 /// The file of the database inside the data folder.
 const FILE: &str = "dynamodb.sqlite";
@@ -26,7 +27,12 @@ const INDEX: &str = "CREATE INDEX IF NOT EXISTS tessera_stream_order ON _stream_
 pub(super) fn open(storage: &Storage) -> Result<Database> {
     static OPENED: AtomicU64 = AtomicU64::new(0);
     let path = match storage {
-        Storage::Folder(folder) => text(&folder.join(FILE))?,
+        Storage::Folder(folder) => {
+            let file = folder.join(FILE);
+            // SQLite creates its log beside it with the same mode.
+            private::touch(&file).with_context(|| file.display().to_string())?;
+            text(&file)?
+        }
         // A private shared-cache database: in memory, yet reachable by the connection that makes
         // the index; it is gone when the engine closes.
         Storage::Memory => format!(

@@ -1,16 +1,23 @@
 //! The embedded engines on loopback listeners, started and stopped together.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use dynoxide::Database;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::database_http::DatabaseService;
+use super::guard::{AccessKey, Guarded};
 use super::queues::{Front, Queues};
 use super::template::{self, Environment, Template};
 use super::{Storage, database};
@@ -28,6 +35,8 @@ pub(super) struct Engines {
     pub dynamodb_url: String,
     /// Where the queues answer the SDK.
     pub sqs_url: String,
+    /// The secret of this run, without which neither of them serves a request.
+    pub access_key: AccessKey,
     stop: watch::Sender<bool>,
     servers: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -50,10 +59,15 @@ impl Engines {
 
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        servers.spawn(serve_database(dynamodb, opened.clone(), stopping.clone()));
-        servers.spawn(serve_queues(sqs, Arc::clone(&queues), stopping));
-        let engines =
-            Self { database: opened, queues, dynamodb_url, sqs_url, stop, servers: tokio::sync::Mutex::new(servers) };
+        let access_key = AccessKey::generate()?;
+        let service = Guarded::new(dynamodb.local_addr()?, &access_key, DatabaseService(opened.clone()));
+        servers.spawn(serve(dynamodb, service, stopping.clone()));
+        let config = SqsHttpConfig { region: super::names::REGION.to_owned(), ..SqsHttpConfig::default() };
+        let service = SqsHttpService::new(Arc::new(Front::new(Arc::clone(&queues))), config);
+        let service = Guarded::new(sqs.local_addr()?, &access_key, service);
+        servers.spawn(serve(sqs, service, stopping));
+        let servers = tokio::sync::Mutex::new(servers);
+        let engines = Self { database: opened, queues, dynamodb_url, sqs_url, access_key, stop, servers };
         Ok((engines, template))
     }
 
@@ -84,15 +98,14 @@ pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn serve_database(listener: TcpListener, database: Database, stop: watch::Receiver<bool>) {
-    if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped(stop)).await {
-        tracing::error!(%error, "the database engine stopped");
-    }
-}
-
-async fn serve_queues(listener: TcpListener, queues: Arc<Queues>, stop: watch::Receiver<bool>) {
-    let config = SqsHttpConfig { region: super::names::REGION.to_owned(), ..SqsHttpConfig::default() };
-    let service = SqsHttpService::new(Arc::new(Front::new(queues)), config);
+/// Serves an engine until the stack stops.
+async fn serve<S, B>(listener: TcpListener, service: S, stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

@@ -11,10 +11,11 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use super::clock::Clock;
+use super::guard::Hosts;
 use super::handler::{self, Bound, Handler};
 use super::http_event::Incoming;
 use super::problem::Problem;
@@ -41,6 +42,7 @@ pub(super) struct Gateway {
     answers: Mutex<Answers>,
     clock: Clock,
     local: local_api::Local,
+    hosts: Hosts,
 }
 
 impl Gateway {
@@ -53,6 +55,7 @@ impl Gateway {
         functions: &HashMap<String, Handler>,
         clock: Clock,
         local: local_api::Local,
+        hosts: Hosts,
     ) -> Result<Self> {
         for route in &template.routes {
             if !matches!(functions.get(&route.function), Some(Handler::Http(_))) {
@@ -74,6 +77,7 @@ impl Gateway {
             answers: Mutex::default(),
             clock,
             local,
+            hosts,
         })
     }
 
@@ -81,9 +85,18 @@ impl Gateway {
     async fn answer(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path();
+        if !self.hosts.named_by(&parts.uri, &parts.headers) {
+            // A name that somebody rebound to 127.0.0.1 would make their page one of this site.
+            return Err(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected",
+                "Misdirected request",
+                "the local stack serves 127.0.0.1 and localhost alone; send one of them as Host",
+            ));
+        }
         if let Some(local) = path.strip_prefix("/_local/") {
-            if is_foreign(&parts.headers) {
-                // No credentials guard these: a page of another site must not reach them.
+            if self.hosts.is_cross_site(&parts.headers) {
+                // No credentials guard these routes.
                 return Err(Problem::forbidden("this is not for pages of other sites"));
             }
             let body = read(body).await?;
@@ -187,13 +200,6 @@ async fn front(
         response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), value);
     }
     response
-}
-
-/// Whether a browser sends this for a page from elsewhere.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let host = text(header::HOST).unwrap_or_default();
-    text(header::ORIGIN).is_some_and(|origin| origin.strip_prefix("http://") != Some(host))
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {

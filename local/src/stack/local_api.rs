@@ -1,4 +1,4 @@
-//! `/_local/*`: what only the local stack has. It needs no credentials; it listens on loopback.
+//! `/_local/*`: what only the local stack has. It needs no credentials; the gateway lets no page of another site in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Local {
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
     pub schedules: Arc<Schedules>,
-    /// Where the engines answer, for whoever speaks to them as one speaks to AWS.
+    /// Where the engines answer and the access key id that they ask for: other processes use them as they use AWS.
     pub endpoints: Value,
     /// The tables as an operator sees them; none where the template is not Tessera's.
     pub store: Option<Store>,

@@ -11,9 +11,11 @@ mod checkpoint;
 mod clients;
 mod clock;
 mod database;
+mod database_http;
 mod engines;
 mod faults;
 mod gateway;
+mod guard;
 mod handler;
 mod http_event;
 mod local_api;
@@ -30,7 +32,7 @@ pub mod template;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,11 +55,14 @@ use activity::Activity;
 use checkpoint::Checkpoints;
 use engines::{Engines, listen, stopped, url};
 use gateway::Gateway;
+use guard::Hosts;
 use schedules::Schedules;
 use settle::Settler;
 use streams::Position;
 use template::Template;
 use wire::{Exchange, Wire};
+
+use crate::private;
 
 /// A function of a laptop may take this long even where the template gives it less: a debug build
 /// on a busy machine is not Lambda.
@@ -160,10 +165,14 @@ impl Stack {
             settler: Arc::clone(&settler),
             exchange: Arc::clone(&exchange),
             schedules: Arc::clone(&schedules),
-            endpoints: serde_json::json!({ "dynamodb": engines.dynamodb_url, "sqs": engines.sqs_url }),
+            endpoints: serde_json::json!({
+                "dynamodb": engines.dynamodb_url,
+                "sqs": engines.sqs_url,
+                "access_key_id": engines.access_key.id(),
+            }),
             store: store(&template, &Wire::new("operator", None, &exchange), &engines),
         };
-        let gateway = Gateway::new(&template, &functions, clock.clone(), local)?;
+        let gateway = Gateway::new(&template, &functions, clock.clone(), local, Hosts::of(front.local_addr()?))?;
 
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -313,8 +322,8 @@ impl Stack {
 
 /// Makes a data folder where it is missing, and takes it: two stacks would hand over each other's facts.
 fn lock(folder: &Path) -> Result<File> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let file = File::create(folder.join(LOCK)).with_context(|| folder.display().to_string())?;
+    private::open_folder(folder)?;
+    let file = private::create(&folder.join(LOCK)).with_context(|| folder.display().to_string())?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!("another stack is using {}", folder.display()),

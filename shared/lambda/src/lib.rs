@@ -8,6 +8,7 @@ pub mod config;
 pub mod cursor;
 pub mod http;
 pub mod job;
+mod jwt;
 mod member;
 pub mod message;
 pub mod problem;
