@@ -10,12 +10,14 @@ use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, Call};
 use tessera_lambda::message::BacktestMessage;
 use tessera_lambda::{Problem, Scope, Services};
-use tessera_store::{BacktestStatus, BacktestWish};
+use tessera_store::{BACKTESTS_PER_DAY, BacktestStatus, BacktestWish};
 
 use crate::change::latest;
 
 /// The largest list of rules, in bytes of JSON: it is kept in one item.
 const MOST_RULES_BYTES: usize = 350 * 1024;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// What is to be tried, before its rules are read.
 #[derive(Debug)]
@@ -61,6 +63,12 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     if rules.len() > MOST_RULES_BYTES {
         return Err(Problem::too_large(format!("the rules are larger than {} KB", MOST_RULES_BYTES / 1024)));
     }
+    if !services.store.take_backtest(&caller.program, asked_at).await? {
+        return Err(Problem::too_many_requests(
+            format!("a program has {BACKTESTS_PER_DAY} backtests a day, counted in UTC"),
+            seconds_until_tomorrow(asked_at),
+        ));
+    }
     let wish = BacktestWish { version, from: wish.from, to: wish.to, asked_at, rules };
     let id = services.store.create_backtest(&caller.program, &wish).await?;
     let message = BacktestMessage::new(caller.program.clone(), id.clone()).to_text();
@@ -69,6 +77,12 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
         Problem::unavailable()
     })?;
     Ok(http::json(202, &json!({ "id": id, "status": BacktestStatus::Queued.word() })))
+}
+
+/// Seconds until the next UTC day begins, at least 1.
+fn seconds_until_tomorrow(now: Timestamp) -> u32 {
+    let passed = now.as_second().rem_euclid(SECONDS_PER_DAY);
+    u32::try_from(SECONDS_PER_DAY - passed).unwrap_or(1)
 }
 
 /// `GET /v1/rules/backtest/{id}`
@@ -91,6 +105,13 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Bod
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spent_budget_returns_at_midnight() {
+        let left = |now: &str| seconds_until_tomorrow(now.parse().unwrap());
+        assert_eq!(left("2026-03-01T00:00:00Z"), 86_400);
+        assert_eq!(left("2026-03-01T23:59:59.5Z"), 1);
+    }
 
     #[test]
     fn a_wish_is_read_in_the_programs_time() {

@@ -96,6 +96,11 @@ impl Problem {
         }
     }
 
+    /// 429: the budget is spent; `seconds` say when there is one again.
+    pub fn too_many_requests(detail: impl Into<String>, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(429, "too_many_requests", detail) }
+    }
+
     /// 503: come again.
     pub fn unavailable() -> Self {
         Self { retry_after: Some(1), ..Self::new(503, "unavailable", "try again in a moment") }

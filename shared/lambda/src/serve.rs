@@ -14,7 +14,11 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::aws;
 use crate::clock::Clock;
@@ -26,13 +30,29 @@ use crate::trace;
 #[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
 fn services(needs: &[Variable]) -> Result<Arc<Services>, Error> {
     let vars: BTreeMap<String, String> = std::env::vars().collect();
-    tracing_subscriber::fmt().json().with_max_level(log_level(&vars)).with_target(false).without_time().init();
+    subscriber(log_level(&vars), std::io::stdout).init();
     // As a text: it is printed as it stands when the function ends by it, in one line.
     let config = Config::from_vars(&vars, needs).map_err(|error| error.to_string())?;
     let sdk = aws::configuration(&vars)?;
     let clients = aws::clients(&sdk, &vars);
     let secrets = Secrets::parameter(config.secrets_key_parameter.clone(), sdk);
     Ok(Arc::new(Services::new(config, clients, Clock::system(), secrets)))
+}
+
+/// Writes log lines as JSON. `level` is that of our own code; of other crates only warnings and errors are written, because their
+/// finer lines hold requests and responses, and so personal data.
+fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let of_target = move |target: &str| if target.starts_with("tessera") { level } else { level.min(LevelFilter::WARN) };
+    let is_logged = filter_fn(move |metadata: &Metadata<'_>| {
+        // The runtime's span carries the id of the request to every line.
+        let of_runtime = metadata.is_span() && metadata.target().starts_with("lambda_runtime");
+        of_runtime || *metadata.level() <= of_target(metadata.target())
+    });
+    let lines = tracing_subscriber::fmt().json().with_max_level(level).with_target(false).without_time();
+    lines.with_writer(writer).finish().with(is_logged)
 }
 
 /// What is logged: Lambda sets the variable where the template asks for JSON logs; without it one line per call is the least.
@@ -135,7 +155,53 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Collects what is written.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(level: LevelFilter) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        tracing::subscriber::with_default(subscriber(level, move || writer.clone()), || {
+            let span = tracing::info_span!(target: "lambda_runtime::layers", "invoke", requestId = "r-1");
+            let _entered = span.enter();
+            tracing::debug!(target: "tessera_store::commit", "own, fine");
+            tracing::error!(target: "tessera_store::commit", "own, error");
+            tracing::info!(target: "lambda_runtime::layers", "theirs, with the event");
+            tracing::trace!(target: "aws_smithy_runtime::client", "theirs, with the request");
+            tracing::warn!(target: "aws_smithy_runtime::client", "theirs, warning");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn other_crates_log_warnings_alone_whatever_the_level() {
+        let all = logged(LevelFilter::TRACE);
+        for (text, is_there) in
+            [("own, fine", true), ("own, error", true), ("theirs, with", false), ("theirs, warning", true)]
+        {
+            assert_eq!(all.contains(text), is_there, "{text} in {all}");
+        }
+        assert_eq!(all.matches("r-1").count(), 3 * 2, "{all}");
+        let errors = logged(LevelFilter::ERROR);
+        assert!(errors.contains("own, error") && !errors.contains("theirs"), "{errors}");
+    }
 
     #[test]
     fn logs_are_as_severe_as_lambda_says() {

@@ -1,13 +1,16 @@
 //! Backtests: what was asked, how far it is, and what came of it. All is forgotten after 30 days.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tessera_domain::ids::ProgramId;
+use tessera_domain::time::Day;
 
 use crate::items::{Reader, bytes, item, name, number, packed, text};
 use crate::writes::{ABSENT, Write, Written};
-use crate::{Store, StoreError, keys, random};
+use crate::{Store, StoreError, keys, random, retry};
 
+const COUNT: &str = "counting a backtest";
 const CREATE: &str = "storing a backtest";
 const READ: &str = "reading a backtest";
 const FINISH: &str = "ending a backtest";
@@ -18,6 +21,10 @@ const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 const MOST_BYTES: usize = 390 * 1024;
 /// How far it is.
 const STATUS: &str = "st";
+/// The most backtests of a program in one UTC day: each reads the whole table of facts.
+pub const BACKTESTS_PER_DAY: u32 = 20;
+/// The UTC day that was counted.
+const DAY: &str = "d";
 
 /// What is to be tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +87,36 @@ impl BacktestStatus {
 }
 
 impl Store {
+    /// Counts a backtest against its program's day. False when that day's budget is spent; nothing is counted then.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn take_backtest(&self, program: &ProgramId, now: Timestamp) -> Result<bool, StoreError> {
+        let (table, key) = (&*self.tables.programs, keys::backtest_count(program));
+        let today = || text(Day::of(now, &TimeZone::UTC).to_string());
+        for attempt in 1..=retry::TRIES {
+            let next = Write::update(table, &key, "SET n = n + :one")
+                .when("d = :today AND n < :most")
+                .value(":one", number(1))
+                .value(":today", today())
+                .value(":most", number(BACKTESTS_PER_DAY));
+            let Written::Refused(found) = self.write(COUNT, &next).await? else { return Ok(true) };
+            if found.is_some_and(|item| item.get(DAY) == Some(&today())) {
+                return Ok(false);
+            }
+            let first = Write::update(table, &key, "SET d = :today, n = :one")
+                .when("attribute_not_exists(d) OR d <> :today")
+                .value(":one", number(1))
+                .value(":today", today());
+            if self.write(COUNT, &first).await? == Written::Done {
+                return Ok(true);
+            }
+            // Another request was the first of the day.
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: COUNT, tries: retry::TRIES })
+    }
+
     /// Stores what is to be tried; gives its identifier.
     ///
     /// # Errors

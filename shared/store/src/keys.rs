@@ -241,6 +241,11 @@ pub(crate) fn backtest(program: &ProgramId, id: &str) -> Key {
     Key::new(escape(program.as_str()), format!("b#{}", escape(id)))
 }
 
+/// The count of a program's backtests of the latest day that had one.
+pub(crate) fn backtest_count(program: &ProgramId) -> Key {
+    Key::new(escape(program.as_str()), "backtests")
+}
+
 /// What came of a backtest.
 pub(crate) fn backtest_result(program: &ProgramId, id: &str) -> Key {
     Key::new(escape(program.as_str()), format!("b#{}#result", escape(id)))
@@ -321,6 +326,7 @@ mod tests {
             (format!("api key {a:?}"), api_key(&p, a)),
             (format!("backtest {a:?}"), backtest(&p, a)),
             (format!("backtest result {a:?}"), backtest_result(&p, a)),
+            ("backtest count".to_owned(), backtest_count(&p)),
         ];
         keys.into_iter().map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }

@@ -25,7 +25,7 @@ mod scan;
 mod secrets;
 mod writes;
 
-pub use backtests::{BacktestStatus, BacktestWish, StoredBacktest};
+pub use backtests::{BACKTESTS_PER_DAY, BacktestStatus, BacktestWish, StoredBacktest};
 pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
 pub use coupons::CouponError;
 pub use error::StoreError;
