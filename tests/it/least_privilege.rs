@@ -41,6 +41,7 @@ async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
         json!({ "id": "i-1", "occurred_at": "2026-03-01T11:00:00+01:00", "member": { "id": "c-1" }, "name": "x" });
     sender.post("/v1/interactions", &review, None).await;
     sender.get("/v1/interactions/i-1").await;
+    sender.get("/v1/hub").await;
     let key = sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), None).await;
     let id = key["id"].as_str().unwrap();
     assert_eq!(sender.call(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);

@@ -116,7 +116,7 @@ impl<S, B> Service<Request<Incoming>> for Guarded<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
-    B: Body<Data = Bytes> + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
 {
     type Response = Response<Either<Full<Bytes>, B>>;
     type Error = Infallible;
@@ -137,9 +137,7 @@ fn refuse(reason: &str) -> Response<Full<Bytes>> {
     let body = serde_json::json!({ "__type": "AccessDeniedException", "message": reason });
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = StatusCode::FORBIDDEN;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
     response
 }
 

@@ -271,6 +271,12 @@ impl Stack {
         Clients::new(&Wire::new(name, None, &self.exchange), &self.engines)
     }
 
+    /// Clients that act as a function: its policy in the template restrains them. `None` when there is no such function.
+    pub fn clients_of(&self, function: &str) -> Option<Clients> {
+        let statements = &self.template.functions.get(function)?.statements;
+        Some(Clients::new(&Wire::new(function, Some(statements), &self.exchange), &self.engines))
+    }
+
     /// Which actions each function used on which resources since the start.
     pub fn used_permissions(&self) -> Permissions {
         self.exchange.meter.used_permissions()

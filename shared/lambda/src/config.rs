@@ -110,7 +110,8 @@ mod tests {
             ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
         ]);
         let error = Config::from_vars(&vars, &[Variable::FactsQueueUrl]).unwrap_err();
-        let expected = ["MEMBERS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
+        let expected =
+            ["MEMBERS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
         assert_eq!(error, ConfigError(expected.to_vec()));
     }
 }

@@ -83,7 +83,10 @@ mod tests {
             format!("{signed}."),
             // One byte less, and one more.
             format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&URL_SAFE_NO_PAD.decode(signature).unwrap()[..31])),
-            format!("{signed}.{}", URL_SAFE_NO_PAD.encode([URL_SAFE_NO_PAD.decode(signature).unwrap(), vec![0]].concat())),
+            format!(
+                "{signed}.{}",
+                URL_SAFE_NO_PAD.encode([URL_SAFE_NO_PAD.decode(signature).unwrap(), vec![0]].concat())
+            ),
         ] {
             assert!(!Token::parse(&text).unwrap().verify(&secret()), "{text}");
         }
@@ -105,7 +108,8 @@ mod tests {
             assert!(Token::parse(&text).is_none(), "{header}");
         }
         let twice = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"HS256"}"#);
-        let texts = [format!("{twice}.{payload}.{signature}"), format!("{TOKEN}="), format!("{TOKEN}.x"), signed.to_owned()];
+        let texts =
+            [format!("{twice}.{payload}.{signature}"), format!("{TOKEN}="), format!("{TOKEN}.x"), signed.to_owned()];
         assert!(texts.iter().all(|text| Token::parse(text).is_none()));
     }
 }

@@ -45,7 +45,8 @@ fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let of_target = move |target: &str| if target.starts_with("tessera") { level } else { level.min(LevelFilter::WARN) };
+    let of_target =
+        move |target: &str| if target.starts_with("tessera") { level } else { level.min(LevelFilter::WARN) };
     let is_logged = filter_fn(move |metadata: &Metadata<'_>| {
         // The runtime's span carries the id of the request to every line.
         let of_runtime = metadata.is_span() && metadata.target().starts_with("lambda_runtime");

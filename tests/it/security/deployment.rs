@@ -1,1 +1,124 @@
 //! Only the functions that own credentials can write them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use serde_json::json;
+use tessera_local::stack::template::{Function, allows};
+
+use crate::shop::{Shop, per_euro, program};
+
+const CLOCK: &str = "2026-03-01T09:00:00Z";
+const TABLE: &str = "tessera-credentials";
+
+/// Who may do what with credentials: the owner of keys and secrets all of it, whoever checks a credential reads it by its key.
+const OWNER: &str = "program-admin";
+const CHECKERS: [&str; 2] = ["authorizer", "customer-hub"];
+
+const READS: [&str; 1] = ["GetItem"];
+const LISTS: [&str; 5] = ["Query", "Scan", "BatchGetItem", "ExecuteStatement", "ExportTableToPointInTime"];
+const WRITES: [&str; 5] = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "DeleteTable"];
+
+fn functions(shop: &Shop) -> &BTreeMap<String, Function> {
+    &shop.stack.stack().template().functions
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_let_only_the_owner_write_a_credential_and_only_checkers_read_one() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let template = shop.stack.stack().template();
+    let table = &template.tables[TABLE].arn;
+    for (name, function) in functions(&shop) {
+        let may = |action: &str| allows(&function.statements, &format!("dynamodb:{action}"), table);
+        let is_owner = name == OWNER;
+        let reads = is_owner || CHECKERS.contains(&name.as_str());
+        assert_eq!(READS.map(may), [reads], "{name}");
+        for action in LISTS {
+            assert_eq!(may(action), is_owner && action == "Query", "{name} {action}");
+        }
+        for action in WRITES {
+            let of_owner = ["PutItem", "UpdateItem", "DeleteItem"].contains(&action);
+            assert_eq!(may(action), is_owner && of_owner, "{name} {action}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_tries_anyway_is_refused() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let stack = shop.stack.stack();
+    for name in functions(&shop).keys().filter(|name| *name != OWNER) {
+        let client = stack.clients_of(name).unwrap().dynamodb;
+        for (action, refused) in attempts(&client).await {
+            let may = action == "GetItem" && CHECKERS.contains(&name.as_str());
+            assert_eq!(refused, !may, "{name} {action}");
+        }
+    }
+    // The owner is not refused, so the attempts themselves are sound.
+    let owner = attempts(&stack.clients_of(OWNER).unwrap().dynamodb).await;
+    let refused: Vec<&str> = owner.into_iter().filter(|(_, refused)| *refused).map(|(action, _)| action).collect();
+    assert_eq!(refused, ["BatchGetItem", "Scan"]);
+}
+
+fn key() -> [(String, AttributeValue); 2] {
+    ["pk", "sk"].map(|name| (name.to_owned(), AttributeValue::S("forged".to_owned())))
+}
+
+fn is_refused<T, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> bool {
+    result.err().is_some_and(|error| error.code() == Some("AccessDeniedException"))
+}
+
+/// Every way to a credential, and whether it was refused.
+async fn attempts(client: &Client) -> Vec<(&'static str, bool)> {
+    let item = || Some(key().into());
+    let put = Put::builder().table_name(TABLE).set_item(item()).build().unwrap();
+    let delete = Delete::builder().table_name(TABLE).set_key(item()).build().unwrap();
+    let transact = |write: TransactWriteItem| client.transact_write_items().transact_items(write).send();
+    let keys = KeysAndAttributes::builder().keys(key().into()).build().unwrap();
+    let query = client.query().table_name(TABLE).key_condition_expression("pk = :pk");
+    let query = query.expression_attribute_values(":pk", AttributeValue::S("forged".to_owned()));
+    vec![
+        ("GetItem", is_refused(client.get_item().table_name(TABLE).set_key(item()).send().await)),
+        ("BatchGetItem", is_refused(client.batch_get_item().request_items(TABLE, keys).send().await)),
+        ("Query", is_refused(query.send().await)),
+        ("Scan", is_refused(client.scan().table_name(TABLE).send().await)),
+        ("PutItem", is_refused(client.put_item().table_name(TABLE).set_item(item()).send().await)),
+        ("UpdateItem", is_refused(client.update_item().table_name(TABLE).set_key(item()).send().await)),
+        ("DeleteItem", is_refused(client.delete_item().table_name(TABLE).set_key(item()).send().await)),
+        ("TransactPut", is_refused(transact(TransactWriteItem::builder().put(put).build()).await)),
+        ("TransactDelete", is_refused(transact(TransactWriteItem::builder().delete(delete).build()).await)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backtests_have_a_daily_budget() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let other = Shop::open(&program(&per_euro()), CLOCK).await;
+    let ask = async |shop: &Shop| shop.post("/v1/rules/backtest", &json!({ "rules": [] })).await;
+    for _ in 0..20 {
+        assert_eq!(ask(&shop).await.status, 202);
+    }
+    let refused = ask(&shop).await;
+    assert_eq!((refused.status, refused.problem()), (429, "too_many_requests"));
+    // Until midnight in UTC.
+    assert_eq!(refused.headers["retry-after"], "54000");
+    assert_eq!(ask(&other).await.status, 202, "each program has its own");
+    shop.clock("2026-03-02T00:00:00Z").await;
+    assert_eq!(ask(&shop).await.status, 202);
+}
+
+#[test]
+fn tables_are_protected_from_deletion_unless_somebody_says_otherwise() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    let template = read("template.yaml");
+    let parameter =
+        template.split("\n  DeletionProtection:\n").nth(1).unwrap().split("\n  PointInTime").next().unwrap();
+    assert!(parameter.contains("Default: \"true\""), "{parameter}");
+    let tables = template.matches("Type: AWS::DynamoDB::Table\n").count();
+    assert_eq!(tables, 4);
+    assert_eq!(template.matches("DeletionProtectionEnabled: !Ref DeletionProtection\n").count(), tables);
+    assert!(!read("samconfig.toml").contains("DeletionProtection=false"));
+}

@@ -23,6 +23,9 @@ pub enum Effect {
     Deny,
 }
 
+/// The parts of a statement that are evaluated.
+const KEYS: [&str; 4] = ["Sid", "Effect", "Action", "Resource"];
+
 /// Whether the statements allow an action on a resource: some statement allows it and none denies.
 pub fn allows(statements: &[Statement], action: &str, resource: &str) -> bool {
     let mut allowed = false;
@@ -56,6 +59,10 @@ fn statement(node: &Node) -> anyhow::Result<Statement> {
         Some("Deny") => Effect::Deny,
         other => anyhow::bail!("a statement's Effect is Allow or Deny, not {other:?}"),
     };
+    // What is left out here would be allowed here and refused by AWS.
+    if let Some((key, _)) = node.pairs().iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
+        anyhow::bail!("the local stack does not evaluate {key} in a policy: {node:?}");
+    }
     let statement = Statement { effect, actions: texts(node.get("Action")), resources: texts(node.get("Resource")) };
     if statement.actions.is_empty() || statement.resources.is_empty() {
         anyhow::bail!("a statement names its actions and resources: {node:?}");
@@ -120,6 +127,17 @@ mod tests {
         own.push(Statement { effect: Effect::Deny, ..allow("sqs:*", "arn:?") });
         assert!(!allows(&own, "sqs:SendMessage", "arn:q"));
         assert!(allows(&own, "sqs:SendMessage", "arn:qq"));
+    }
+
+    #[test]
+    fn a_part_that_is_not_evaluated_is_an_error() {
+        let text = |value: &str| Node::Text(value.to_owned());
+        let own = |name: &str, value: &str| (name.to_owned(), text(value));
+        let mut pairs = vec![own("Effect", "Allow"), own("Action", "dynamodb:GetItem"), own("Resource", "arn:t")];
+        assert!(statement(&Node::Map(pairs.clone())).is_ok());
+        pairs.push(("Condition".to_owned(), Node::Map(vec![own("StringEquals", "x")])));
+        let error = statement(&Node::Map(pairs)).unwrap_err().to_string();
+        assert!(error.contains("does not evaluate Condition"), "{error}");
     }
 
     #[test]

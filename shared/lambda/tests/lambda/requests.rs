@@ -74,8 +74,7 @@ async fn a_panic_and_a_store_that_fails_say_come_again_and_no_more() {
     let broken = answer(&bench.services, request("GET", &[], None, ""), async |_| panic!("poison")).await;
     // A table that is not there stands for every failure of DynamoDB.
     let gone = || "gone".to_owned();
-    let gone =
-        tessera_store::Tables { members: gone(), facts: gone(), programs: gone(), credentials: gone() };
+    let gone = tessera_store::Tables { members: gone(), facts: gone(), programs: gone(), credentials: gone() };
     let failing = answer(&bench.services, request("GET", &[], None, ""), async |call| {
         bench.store_of(gone).find_api_key("tsk_1").await?;
         Err::<Response, _>(unknown_route(&call))

@@ -81,12 +81,15 @@ impl Store {
         for attempt in 1..=retry::TRIES {
             let Some(stored) = self.storefront_item(ROTATE, program).await? else { return Ok(None) };
             let before = Reader::new(ROTATE, &stored).bytes(SECRET)?;
-            let rotate =
-                Write::update(&self.tables.credentials, &keys::storefront(program), "SET s = :new, p = :old, e = :until")
-                    .when("s = :old")
-                    .value(":new", bytes(&*sealed))
-                    .value(":old", bytes(before))
-                    .value(":until", moment(until));
+            let rotate = Write::update(
+                &self.tables.credentials,
+                &keys::storefront(program),
+                "SET s = :new, p = :old, e = :until",
+            )
+            .when("s = :old")
+            .value(":new", bytes(&*sealed))
+            .value(":old", bytes(before))
+            .value(":until", moment(until));
             if self.write(ROTATE, &rotate).await? == Written::Done {
                 return Ok(Some(secret));
             }
