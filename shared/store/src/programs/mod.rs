@@ -8,7 +8,7 @@ mod head;
 mod put;
 mod storefront;
 
-pub use api_keys::{ApiKey, FoundKey, NewApiKey};
+pub use api_keys::{ApiKey, FoundKey, KeyDeletion, KeyGrant, NewApiKey};
 pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use head::Head;
