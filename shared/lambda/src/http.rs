@@ -2,6 +2,7 @@
 
 mod call;
 mod idempotency;
+mod json;
 
 pub use call::{Call, Natural};
 

@@ -37,7 +37,7 @@ pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, KeyDeletion, KeyGrant, NewApiKey, NewProgram,
-    ProgramCache, PutProgramError, StorefrontSecrets,
+    PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jsonwebtoken::{EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_lambda::{Access, Route, Scope};
 use tessera_local::platform::ROUTES;
 
-use crate::shop::{Answer, KEY, Shop, per_euro, program};
+use crate::shop::{Answer, KEY, Shop, per_euro, program, token};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 /// An HTTP API integrates a function with at most this many routes here; more make its policy too long.
@@ -49,8 +48,7 @@ impl Doors {
     fn token(&self, member: &str, seconds: i64) -> String {
         let claims =
             json!({ "iss": self.shop.program, "sub": member, "exp": self.shop.stack.now().as_second() + seconds });
-        let key = EncodingKey::from_secret(self.shop.secret.as_bytes());
-        jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap()
+        token(&claims, &self.shop.secret)
     }
 
     fn credentials(&self) -> Vec<Credential> {

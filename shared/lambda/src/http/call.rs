@@ -198,7 +198,7 @@ impl Call {
         if kind != "application/json" && !kind.ends_with("+json") {
             return Err(Problem::unsupported_media_type());
         }
-        serde_json::from_slice(self.body()).map_err(|error| Problem::no_json(&error.to_string()))
+        super::json::parse(self.body())
     }
 
     /// The `Idempotency-Key`, with its quotes taken off (draft -07 writes a quoted string; unquoted is accepted).

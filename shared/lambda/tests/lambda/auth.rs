@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tessera_domain::member::MemberRef;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, Scope, authorize};
+use tessera_store::Rotation;
 
 use crate::bench::Bench;
 
@@ -95,7 +96,9 @@ async fn the_secret_before_serves_for_a_day() {
     let old = bench.program.storefront_secret.clone();
     let store = &bench.services.store;
     let now = bench.services.clock.now();
-    let new = store.rotate_storefront_secret(&bench.program.id, &bench.key, now).await.unwrap().unwrap();
+    let rotation = Rotation { natural_key: "r-1", revoke_previous: false, now };
+    let rotated = store.rotate_storefront_secret(&bench.program.id, &bench.key, rotation).await;
+    let (new, _) = rotated.unwrap().unwrap();
     let signed = |secret: &str| bench.token_signed(&json!({}), "HS256", secret);
     assert!(bench.caller(&signed(&new)).await.is_ok());
     assert!(bench.caller(&signed(&old)).await.is_ok());

@@ -13,4 +13,4 @@ pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use head::Head;
 pub use put::PutProgramError;
-pub use storefront::StorefrontSecrets;
+pub use storefront::{PreviousSecret, Rotation, StorefrontSecrets};
