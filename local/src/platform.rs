@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use jiff::Timestamp;
-use tessera_lambda::{Clients, Clock, Config, Secrets, Services, Variable};
+use tessera_lambda::{Clients, Clock, Config, Route, Secrets, Services, Variable};
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
 use crate::private;
@@ -15,6 +15,16 @@ use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
 /// The one description of the system, part of the binary so that it runs from any folder.
 const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// The routes that each HTTP function declares.
+pub const ROUTES: [(&str, &[Route]); 6] = [
+    ("access-admin", tessera_access_admin::ROUTES),
+    ("customer-hub", tessera_customer_hub::ROUTES),
+    ("enrollment", tessera_enrollment::ROUTES),
+    ("program-admin", tessera_program_admin::ROUTES),
+    ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
+    ("reward-redemption", tessera_reward_redemption::ROUTES),
+];
 
 /// A running Tessera.
 pub struct Platform {
@@ -107,6 +117,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
         }};
     }
     Ok(match setting.name.as_str() {
+        "access-admin" => handler!(Http, tessera_access_admin),
         "authorizer" => handler!(Authorizer, tessera_authorizer),
         "birthdays" => handler!(Job, tessera_birthdays),
         "backtest-run" => handler!(Queue, tessera_backtest_run),

@@ -77,7 +77,7 @@ async fn a_key_sends_what_its_scope_says() {
     assert_eq!(call(Method::POST, "/v1/interactions", Some(&body), &receipts).await, 403);
     assert_eq!(call(Method::POST, "/v1/interactions", Some(&body), &sends).await, 202);
     assert_eq!(call(Method::POST, "/v1/receipts", Some(&receipt("r-1", "c-1", "5.00")), &sends).await, 403);
-    assert_eq!(call(Method::GET, "/v1/interactions/i-1", None, &sends).await, 200);
+    assert_eq!(call(Method::GET, "/v1/interactions/i-1", None, &sends).await, 403);
     assert_eq!(call(Method::GET, "/v1/interactions/i-1", None, &receipts).await, 403);
 }
 

@@ -44,6 +44,7 @@ async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
     sender.get("/v1/hub").await;
     let key = sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), None).await;
     let id = key["id"].as_str().unwrap();
+    assert_eq!(sender.get("/v1/api-keys").await["items"].as_array().unwrap().len(), 2);
     assert_eq!(sender.call(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);
     sender.post("/v1/rules/backtest", &json!({ "rules": [] }), None).await;
     vec![]

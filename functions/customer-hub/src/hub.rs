@@ -3,9 +3,8 @@
 use tessera_domain::account::Account;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::view::{HubView, Visitor};
-use tessera_lambda::auth::{AuthFault, Caller, authenticate};
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::ActiveProgram;
 
 use crate::{language, member};
@@ -15,17 +14,16 @@ const MOST_COUPONS: u32 = 100;
 
 /// `GET /v1/members/{member}/hub`: by the shop for anyone, by a member's token for that member.
 pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?;
-    let caller = if caller.member.is_some() { caller } else { caller.require(&[Scope::MembersRead])? };
+    let caller = call.caller()?;
     let program = services.program(&caller.program).await?;
     let path = call.path("member")?;
     let named = match &caller.member {
         // The token's own name needs no second look at who it is.
-        Some(own) if own.as_str() == path => services.own_member(&program, &caller).await?,
-        _ => services.member_for(&program, &caller, path).await?,
+        Some(own) if own.as_str() == path => services.own_member(&program, caller).await?,
+        _ => services.member_for(&program, caller, path).await?,
     };
     match named {
-        Some(named) => known(services, call, &program, &caller, &named).await,
+        Some(named) => known(services, call, &program, caller, &named).await,
         None if caller.member.is_some() => Ok(stranger(services, call, &program)),
         None => Err(member::unknown()),
     }
@@ -33,15 +31,11 @@ pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Respon
 
 /// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
 pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let Some(header) = call.authorization() else {
+    let Some(caller) = call.authenticate(services).await? else {
         let found = services.programs.get(&asked(call)?).await?;
         let program = found.ok_or_else(unknown_program)?;
         return Ok(anonymous(services, call, &program));
     };
-    let caller = authenticate(services, header).await.map_err(|fault| match fault {
-        AuthFault::Bad(why) => Problem::unauthorized(why),
-        AuthFault::Unavailable(problem) => problem,
-    })?;
     let program = services.program(&caller.program).await?;
     if caller.member.is_none() {
         return Ok(anonymous(services, call, &program));

@@ -3,14 +3,14 @@
 use tessera_domain::ids::InteractionId;
 use tessera_domain::view::{Explainer, InteractionView};
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Problem, Services};
 use tessera_store::EntryKey;
 
 use crate::language;
 
 /// `GET /v1/interactions/{id}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?.require(&[Scope::InteractionsWrite, Scope::MembersRead])?;
+    let caller = call.caller()?;
     let id = InteractionId::new(call.path("id")?).map_err(|_| unknown())?;
     let program = services.program(&caller.program).await?;
     let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;

@@ -13,18 +13,36 @@ use lambda_http::{Body, Request};
 use tessera_domain::member::{Locale, Profile};
 use tessera_domain::view::choose_language;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Services, Variable};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 use tessera_store::ActiveProgram;
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
-/// Answers the routes of the customer hub.
+const READ: Access = Access::Scope(Scope::MembersRead);
+const READ_OWN: Access = Access::ScopeOrMember(Scope::MembersRead);
+
+/// Its routes.
+pub const ROUTES: &[Route] = &[
+    Route::new("GET /v1/members/{member}", READ),
+    Route::new("GET /v1/members/{member}/entries", READ_OWN),
+    Route::new("GET /v1/members/{member}/receipts", READ),
+    Route::new("GET /v1/members/{member}/coupons", READ_OWN),
+    Route::new("GET /v1/members/{member}/hub", READ_OWN),
+    Route::new("GET /v1/hub", Access::MemberOrAnonymous),
+    Route::new("GET /v1/receipts/{id}", READ),
+    Route::new("GET /v1/receipts/{id}/explanation", READ),
+    Route::new("GET /v1/interactions/{id}", READ),
+    Route::new("POST /v1/receipts/preview", Access::Scope(Scope::ReceiptsWrite)),
+    Route::new("POST /v1/rules/examine", Access::Scope(Scope::Admin)),
+];
+
+/// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::answer(services, request, |call| route(services, call)).await
+    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
 }
 
-async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
+async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
     match call.route() {
         "GET /v1/members/{member}" => member::get(services, &call).await,
         "GET /v1/members/{member}/entries" => entries::get(services, &call).await,

@@ -3,14 +3,14 @@
 use tessera_domain::ids::MemberId;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Problem, Services};
 use tessera_store::ActiveProgram;
 
 use crate::language;
 
 /// `GET /v1/members/{member}`
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?.require(&[Scope::MembersRead])?;
+    let caller = call.caller()?;
     let program = services.program(&caller.program).await?;
     let member = named(services, &program, call).await?;
     let found = services.store.get_member(&program.id, &member).await?;

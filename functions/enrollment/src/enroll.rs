@@ -4,15 +4,14 @@ use jiff::Timestamp;
 use tessera_domain::account::Status;
 use tessera_domain::member::{EnrollmentInput, Profile, Standing, read_enrollment};
 use tessera_lambda::http::{Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Problem, Services};
 
 use crate::account::{Desk, refuse_excluded};
 use crate::body::{read_join, with_own_id};
 
 /// `POST /v1/members`: by the shop for anyone, by a member's token for that member.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?;
-    let caller = if caller.member.is_some() { caller } else { caller.require(&[Scope::MembersWrite])? };
+    let caller = call.caller()?;
     let input = match &caller.member {
         Some(own) => read_join(&with_own_id(call.optional_json()?, own), own),
         None => read_enrollment(&call.json()?),

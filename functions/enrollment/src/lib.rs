@@ -8,17 +8,24 @@ mod patch;
 
 use lambda_http::{Body, Request};
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Services, Variable};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[];
 
-/// Answers `POST /v1/members`, `PATCH /v1/members/{member}` and `POST /v1/members/{member}/activate`.
+/// Its routes.
+pub const ROUTES: &[Route] = &[
+    Route::new("POST /v1/members", Access::ScopeOrMember(Scope::MembersWrite)),
+    Route::new("PATCH /v1/members/{member}", Access::Scope(Scope::MembersWrite)),
+    Route::new("POST /v1/members/{member}/activate", Access::Scope(Scope::MembersWrite)),
+];
+
+/// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::answer(services, request, |call| route(services, call)).await
+    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
 }
 
-async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
+async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
     match call.route() {
         "POST /v1/members" => enroll::post(services, &call).await,
         "PATCH /v1/members/{member}" => patch::patch(services, &call).await,

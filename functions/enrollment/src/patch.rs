@@ -2,13 +2,13 @@
 
 use tessera_domain::member::read_patch;
 use tessera_lambda::http::{Call, Response};
-use tessera_lambda::{Problem, Scope, Services};
+use tessera_lambda::{Problem, Services};
 
 use crate::account::{Desk, unknown};
 
 /// `PATCH /v1/members/{member}`
 pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller(services)?.require(&[Scope::MembersWrite])?;
+    let caller = call.caller()?;
     let patch = read_patch(&call.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;

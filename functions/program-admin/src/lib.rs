@@ -1,11 +1,9 @@
-//! Administration: the program as one document and its parts, API keys, the storefront secret, adjustments by hand, and
-//! the description of the API.
+//! Administration: the program as one document and its parts, backtests, adjustments by hand, and the API description.
 
 mod adjustment;
 mod backtest;
 mod change;
 mod diff;
-mod key;
 mod part;
 mod parts;
 mod program;
@@ -14,7 +12,7 @@ mod version;
 
 use lambda_http::{Body, Request, Response};
 use tessera_lambda::http::{self, Call};
-use tessera_lambda::{Problem, Services, Variable};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 use part::Part;
 
@@ -22,14 +20,42 @@ use part::Part;
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::BacktestsQueueUrl];
 
-/// Answers a request.
+const ADMIN: Access = Access::Scope(Scope::Admin);
+
+/// Its routes.
+pub const ROUTES: &[Route] = &[
+    Route::new("GET /v1/openapi.json", Access::Public),
+    Route::new("GET /v1/program", ADMIN),
+    Route::new("PUT /v1/program", ADMIN),
+    Route::new("GET /v1/rules", ADMIN),
+    Route::new("POST /v1/rules", ADMIN),
+    Route::new("POST /v1/rules/backtest", ADMIN),
+    Route::new("GET /v1/rules/backtest/{id}", ADMIN),
+    Route::new("GET /v1/rules/{id}", ADMIN),
+    Route::new("PUT /v1/rules/{id}", ADMIN),
+    Route::new("DELETE /v1/rules/{id}", ADMIN),
+    Route::new("GET /v1/rule-templates", ADMIN),
+    Route::new("GET /v1/rewards", ADMIN),
+    Route::new("POST /v1/rewards", ADMIN),
+    Route::new("GET /v1/rewards/{id}", ADMIN),
+    Route::new("PUT /v1/rewards/{id}", ADMIN),
+    Route::new("DELETE /v1/rewards/{id}", ADMIN),
+    Route::new("GET /v1/tiers", ADMIN),
+    Route::new("POST /v1/tiers", ADMIN),
+    Route::new("GET /v1/tiers/{id}", ADMIN),
+    Route::new("PUT /v1/tiers/{id}", ADMIN),
+    Route::new("DELETE /v1/tiers/{id}", ADMIN),
+    Route::new("POST /v1/members/{member}/adjustments", Access::Scope(Scope::Support)),
+];
+
+/// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {
-    http::answer(services, request, |call| route(services, call)).await
+    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
 }
 
-async fn route(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
+async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
     match call.route() {
         "GET /v1/openapi.json" => Ok(description()),
         "GET /v1/program" => program::get(services, &call).await,
@@ -52,10 +78,6 @@ async fn route(services: &Services, call: Call) -> Result<Response<Body>, Proble
         "GET /v1/tiers/{id}" => parts::get(services, &call, Part::Tiers).await,
         "PUT /v1/tiers/{id}" => parts::put(services, &call, Part::Tiers).await,
         "DELETE /v1/tiers/{id}" => parts::delete(services, &call, Part::Tiers).await,
-        "GET /v1/api-keys" => key::list(services, &call).await,
-        "POST /v1/api-keys" => key::post(services, &call).await,
-        "DELETE /v1/api-keys/{id}" => key::delete(services, &call).await,
-        "POST /v1/storefront-secret/rotate" => key::rotate_secret(services, &call).await,
         "POST /v1/members/{member}/adjustments" => adjustment::post(services, &call).await,
         _ => Err(http::unknown_route(&call)),
     }

@@ -13,23 +13,26 @@ mod time;
 use lambda_http::{Body, Request};
 use tessera_domain::ids::ReceiptId;
 use tessera_lambda::http::{self, Call, Response};
-use tessera_lambda::{Problem, Scope, Services, Variable};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[];
 
-/// Answers `POST /v1/receipts`, `POST /v1/receipts/{id}/refunds`, `POST /v1/receipts/{id}/claim` and
-/// `POST /v1/interactions`.
+/// Its routes.
+pub const ROUTES: &[Route] = &[
+    Route::new("POST /v1/receipts", Access::Scope(Scope::ReceiptsWrite)),
+    Route::new("POST /v1/receipts/{id}/refunds", Access::Scope(Scope::ReceiptsWrite)),
+    Route::new("POST /v1/receipts/{id}/claim", Access::Scope(Scope::ReceiptsWrite)),
+    Route::new("POST /v1/interactions", Access::Scope(Scope::InteractionsWrite)),
+];
+
+/// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::answer(services, request, |call| route(services, call)).await
+    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
 }
 
-async fn route(services: &Services, call: Call) -> Result<Response, Problem> {
-    let scope = match call.route() {
-        "POST /v1/interactions" => Scope::InteractionsWrite,
-        _ => Scope::ReceiptsWrite,
-    };
-    let caller = call.caller(services)?.require(&[scope])?;
+async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
+    let caller = call.caller()?;
     let program = services.program(&caller.program).await?;
     let body = call.json()?;
     match call.route() {

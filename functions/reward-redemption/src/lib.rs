@@ -9,21 +9,41 @@ mod state;
 
 use lambda_http::{Body, Request, Response};
 use tessera_lambda::http::{self, Call};
-use tessera_lambda::{Problem, Services, Variable};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[];
 
-/// Answers a request.
+const REDEEM: Access = Access::Scope(Scope::RewardsRedeem);
+const REDEEM_OWN: Access = Access::ScopeOrMember(Scope::RewardsRedeem);
+
+/// Its routes.
+pub const ROUTES: &[Route] = &[
+    Route::new("POST /v1/members/{member}/redemptions", REDEEM_OWN),
+    Route::new("GET /v1/coupons/{code}", Access::ScopeOrMember(Scope::MembersRead)),
+    Route::new("POST /v1/coupons/{code}/check", REDEEM),
+    Route::new("POST /v1/coupons/{code}/commit", REDEEM_OWN),
+    Route::new("POST /v1/coupons/{code}/apply", REDEEM_OWN),
+    Route::new("POST /v1/coupons/{code}/release", REDEEM_OWN),
+    Route::new("POST /v1/coupons/{code}/use", REDEEM),
+    Route::new("POST /v1/coupons/{code}/cancel", REDEEM_OWN),
+];
+
+/// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {
-    http::answer(services, request, |call| route(services, call)).await
+    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
 }
 
-async fn route(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
+async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
     match call.route() {
         "POST /v1/members/{member}/redemptions" => redemption::post(services, &call).await,
         "GET /v1/coupons/{code}" => coupon::get(services, &call).await,
-        "POST /v1/coupons/{code}/{action}" => coupon::post(services, &call, call.path("action")?).await,
+        "POST /v1/coupons/{code}/check" => coupon::post(services, &call, "check").await,
+        "POST /v1/coupons/{code}/commit" => coupon::post(services, &call, "commit").await,
+        "POST /v1/coupons/{code}/apply" => coupon::post(services, &call, "apply").await,
+        "POST /v1/coupons/{code}/release" => coupon::post(services, &call, "release").await,
+        "POST /v1/coupons/{code}/use" => coupon::post(services, &call, "use").await,
+        "POST /v1/coupons/{code}/cancel" => coupon::post(services, &call, "cancel").await,
         _ => Err(http::unknown_route(&call)),
     }
 }

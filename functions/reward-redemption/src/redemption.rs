@@ -14,10 +14,10 @@ use crate::coupon;
 
 /// `POST /v1/members/{member}/redemptions`
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = coupon::redeemer(call.caller(services)?)?;
+    let caller = call.caller()?;
     let wish = read_redemption(&call.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_for(&program, &caller, call.path("member")?).await?;
+    let member = services.member_for(&program, caller, call.path("member")?).await?;
     let member = member.ok_or_else(|| match caller.member {
         // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.
         Some(_) => refused(&RedemptionFault::NotAMember),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tessera_domain::ids::{CustomerId, ProgramId};
+use tessera_domain::member::IdentifierKind;
 
 use crate::jwt::Token;
 use crate::problem::Problem;
@@ -26,15 +27,17 @@ pub enum Scope {
     RewardsRedeem,
     /// Read reports.
     ReportsRead,
-    /// Members, adjustments, coupons and notes.
+    /// Correct points, move, merge, erase and exclude members.
     Support,
+    /// Publish drafts of the program.
+    Publisher,
     /// Everything.
     Admin,
 }
 
 impl Scope {
-    /// All there are.
-    pub const ALL: [Self; 9] = [
+    /// Every scope.
+    pub const ALL: [Self; 10] = [
         Self::ReceiptsWrite,
         Self::InteractionsWrite,
         Self::ReferralsWrite,
@@ -43,6 +46,7 @@ impl Scope {
         Self::RewardsRedeem,
         Self::ReportsRead,
         Self::Support,
+        Self::Publisher,
         Self::Admin,
     ];
 
@@ -57,6 +61,7 @@ impl Scope {
             Self::RewardsRedeem => "rewards:redeem",
             Self::ReportsRead => "reports:read",
             Self::Support => "support",
+            Self::Publisher => "publisher",
             Self::Admin => "admin",
         }
     }
@@ -64,64 +69,79 @@ impl Scope {
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.name() == name)
     }
-
-    /// True when who has this may do what asks for `wanted`.
-    fn grants(self, wanted: Self) -> bool {
-        self == wanted
-            || self == Self::Admin
-            || self == Self::Support && matches!(wanted, Self::MembersRead | Self::MembersWrite | Self::RewardsRedeem)
-    }
 }
 
-/// Who calls.
+/// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The tenant.
     pub program: ProgramId,
-    /// What they may do; none for a member.
+    /// What an API key may do; empty for a member.
     pub scopes: Vec<Scope>,
-    /// The member, as the shop knows them, when it is a member's token.
+    /// The member, by the shop's own id, when the credential is a member token.
     pub member: Option<CustomerId>,
     /// The name of the API key: the actor in the audit.
     pub actor: String,
+    /// The id of the API key; `None` for a member token.
+    pub key: Option<String>,
+    /// The identifiers that the API key may state as verified; `None` sets no bound.
+    pub verifies: Option<Vec<IdentifierKind>>,
+    /// The API key's own rate limit, where it differs from the default.
+    pub per_minute: Option<u32>,
     expires: Option<Timestamp>,
 }
 
-/// The authorizer's answer as the gateway hands it on: texts only, as API Gateway keeps them.
+/// The authorizer's response as the gateway passes it on: only strings, as API Gateway requires.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuthContext {
     /// The tenant.
     pub program: String,
-    /// Scopes, with spaces between.
+    /// Scopes, separated by spaces.
     pub scopes: String,
-    /// The member, as the shop knows them.
+    /// The member, by the shop's own id.
     pub member: String,
     /// The name of the API key.
     pub actor: String,
-    /// When a member's token ends, in seconds.
+    /// The id of the API key.
+    pub key: String,
+    /// The kinds of identifiers that it may verify, separated by spaces; `*` sets no bound.
+    pub verifies: String,
+    /// The API key's own rate limit.
+    pub per_minute: String,
+    /// When a member token ends, in seconds.
     pub expires: String,
-    /// Why the credential is not good; the rest is empty then.
+    /// Why the credential is invalid; the other fields are empty then.
     pub problem: String,
 }
 
+/// In [`AuthContext::verifies`]: any kind of identifier. The empty text stands for none, so a field that is lost grants nothing.
+const VERIFIES_ANY: &str = "*";
+
 impl Caller {
-    /// As the gateway hands it on.
+    /// The caller as the gateway passes it on.
     pub fn to_context(&self) -> AuthContext {
+        let verifies = self.verifies.as_ref().map_or_else(
+            || VERIFIES_ANY.to_owned(),
+            |kinds| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" "),
+        );
         AuthContext {
             program: self.program.to_string(),
             scopes: self.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "),
             member: self.member.as_ref().map(ToString::to_string).unwrap_or_default(),
             actor: self.actor.clone(),
+            key: self.key.clone().unwrap_or_default(),
+            verifies,
+            per_minute: self.per_minute.map(|limit| limit.to_string()).unwrap_or_default(),
             expires: self.expires.map(|at| at.as_second().to_string()).unwrap_or_default(),
             problem: String::new(),
         }
     }
 
-    /// Who calls, from what the gateway handed on.
+    /// The caller whom the gateway passed on.
     ///
     /// # Errors
-    /// 401 when the credential is bad, or has expired since the authorizer saw it.
+    /// 401 when the credential is invalid, or has expired since the authorizer checked it.
     pub fn from_context(context: &AuthContext, now: Timestamp) -> Result<Self, Problem> {
         if !context.problem.is_empty() {
             return Err(Problem::unauthorized(context.problem.clone()));
@@ -131,38 +151,33 @@ impl Caller {
         if expires.is_some_and(|at| at <= now) {
             return Err(Problem::unauthorized("the token has expired"));
         }
+        let verifies = context.verifies.split(' ').filter_map(IdentifierKind::from_name).collect();
         Ok(Self {
             program: ProgramId::new(context.program.as_str()).map_err(|_| nobody())?,
             scopes: context.scopes.split(' ').filter_map(Scope::from_name).collect(),
             member: CustomerId::new(context.member.as_str()).ok(),
             actor: context.actor.clone(),
+            key: Some(context.key.clone()).filter(|key| !key.is_empty()),
+            verifies: if context.verifies == VERIFIES_ANY { None } else { Some(verifies) },
+            per_minute: context.per_minute.parse().ok(),
             expires,
         })
     }
 
-    /// True when any of these scopes is granted.
-    pub fn may(&self, any_of: &[Scope]) -> bool {
-        any_of.iter().any(|wanted| self.scopes.iter().any(|scope| scope.grants(*wanted)))
+    /// Whether the API key has this scope; `admin` covers every scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|own| *own == scope || *own == Scope::Admin)
     }
 
-    /// The caller, if any of these scopes is granted.
+    /// Checks the program that a request names in its query.
     ///
     /// # Errors
-    /// 403 otherwise.
-    pub fn require(self, any_of: &[Scope]) -> Result<Self, Problem> {
-        if self.may(any_of) {
-            return Ok(self);
+    /// 403 when the credential belongs to another program.
+    pub(crate) fn check_program(&self, named: Option<&str>) -> Result<(), Problem> {
+        if named.is_some_and(|named| named != self.program.as_str()) {
+            return Err(Problem::forbidden("the credential belongs to another program than ?program names"));
         }
-        let names: Vec<&str> = any_of.iter().map(|scope| scope.name()).collect();
-        Err(Problem::forbidden(format!("this needs a key with the scope {}", names.join(" or "))))
-    }
-
-    /// The caller, if any of these scopes is granted, or if it is a member: whom they may reach is asked later.
-    ///
-    /// # Errors
-    /// 403 otherwise.
-    pub fn require_or_member(self, any_of: &[Scope]) -> Result<Self, Problem> {
-        if self.member.is_some() { Ok(self) } else { self.require(any_of) }
+        Ok(())
     }
 }
 
@@ -185,10 +200,13 @@ impl From<tessera_store::StoreError> for AuthFault {
 
 const UNKNOWN_KEY: AuthFault = AuthFault::Bad("the API key is not known");
 const BAD_TOKEN: AuthFault = AuthFault::Bad("the token is not valid");
-const EXPIRED: AuthFault = AuthFault::Bad("the token has expired, or lives for more than an hour");
-/// A token may end at most so much later, in seconds.
+const EXPIRED: AuthFault = AuthFault::Bad("the token has expired, or ends more than an hour from now");
+const EARLY: AuthFault = AuthFault::Bad("the token is not valid yet: see its nbf and iat");
+/// The longest time until a token ends, in seconds.
 const LONGEST_TOKEN: i64 = 3600;
-/// The longest credential that is looked at.
+/// The tolerated difference between the shop's clock and ours, in seconds.
+const LEEWAY: i64 = 60;
+/// The longest credential that is checked, in bytes.
 const LONGEST_CREDENTIAL: usize = 2048;
 
 /// Who an `Authorization` header stands for: an API key's program, or a member by a token of the shop.
@@ -212,6 +230,9 @@ pub async fn authenticate(services: &Services, header: &str) -> Result<Caller, A
         scopes: found.key.scopes.iter().filter_map(|name| Scope::from_name(name)).collect(),
         member: None,
         actor: found.key.name,
+        key: Some(found.key.id),
+        verifies: found.key.verifies,
+        per_minute: found.key.per_minute,
         expires: None,
     })
 }
@@ -221,6 +242,24 @@ struct Claims {
     iss: String,
     sub: String,
     exp: i64,
+    nbf: Option<i64>,
+    iat: Option<i64>,
+}
+
+impl Claims {
+    /// Checks the times and returns when the token ends, leeway included.
+    fn ends_at(&self, now: Timestamp) -> Result<Timestamp, AuthFault> {
+        let now = now.as_second();
+        let latest = now.saturating_add(LEEWAY);
+        if self.nbf.is_some_and(|at| at > latest) || self.iat.is_some_and(|at| at > latest) {
+            return Err(EARLY);
+        }
+        let end = self.exp.saturating_add(LEEWAY);
+        if end <= now || self.exp > latest.saturating_add(LONGEST_TOKEN) {
+            return Err(EXPIRED);
+        }
+        Timestamp::from_second(end).map_err(|_| EXPIRED)
+    }
 }
 
 async fn member(services: &Services, token: &str) -> Result<Caller, AuthFault> {
@@ -234,16 +273,16 @@ async fn member(services: &Services, token: &str) -> Result<Caller, AuthFault> {
     if !secrets.valid_at(now).into_iter().any(|secret| token.verify(secret.as_bytes())) {
         return Err(BAD_TOKEN);
     }
-    let expires = Timestamp::from_second(claims.exp).map_err(|_| EXPIRED)?;
-    if claims.exp <= now.as_second() || claims.exp > now.as_second().saturating_add(LONGEST_TOKEN) {
-        return Err(EXPIRED);
-    }
+    let expires = claims.ends_at(now)?;
     let member = CustomerId::new(claims.sub).map_err(|_| BAD_TOKEN)?;
     Ok(Caller {
         program,
         scopes: Vec::new(),
         actor: format!("member {member}"),
         member: Some(member),
+        key: None,
+        verifies: Some(Vec::new()),
+        per_minute: None,
         expires: Some(expires),
     })
 }

@@ -1,7 +1,8 @@
-//! Requests in, answers out: one wrapper that every HTTP function puts around its routes.
+//! Requests in, responses out: one wrapper that every HTTP function puts around its routes.
 
 mod call;
 mod idempotency;
+mod json;
 
 pub use call::{Call, Natural};
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::batch::panic_text;
 use crate::problem::Problem;
+use crate::route::Route;
 use crate::services::Services;
 
 /// An answer.
@@ -55,24 +57,22 @@ pub fn with_header(mut response: Response, name: &'static str, value: &str) -> R
     response
 }
 
-/// Marks an answer as one that shows a secret: no cache keeps it, and a repeated call does not show it again.
-pub fn secret(response: Response) -> Response {
-    with_header(response, CACHE_CONTROL.as_str(), "no-store")
-}
-
-/// Answers a request: runs the routes, gives an `Idempotency-Key` its meaning, turns problems into documents, logs one
-/// line.
-pub async fn answer<F, Fut>(services: &Services, request: Request, routes: F) -> Response
+/// Responds to a request: authorizes it, honours its `Idempotency-Key`, dispatches it and logs one line.
+///
+/// Authorization comes first, so a refused request stores nothing and reveals nothing. `dispatch` runs the handler of an
+/// authorized request; whatever fails becomes a problem document.
+pub async fn respond<F, Fut>(services: &Services, request: Request, routes: &[Route], dispatch: F) -> Response
 where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
     let started = Instant::now();
     let call = Call::new(request, services.clock.now());
-    let (route, request_id, program) = (call.route().to_owned(), call.request_id().to_owned(), call.program_name());
-    // Whatever panics, also around the routes: the caller hears something, as of every other problem. Boxed: the
-    // routes of a function make a large future, and each layer around it would hold it anew.
-    let outcome = survived(Box::pin(run(services, call, routes))).await;
+    let (route, request_id) = (call.route().to_owned(), call.request_id().to_owned());
+    let (program, key) = call.program_and_key();
+    // A panic around the handlers becomes a response too. Boxed: a function's handlers make a large future, and each
+    // layer around it would hold another copy.
+    let outcome = survived(Box::pin(run(services, call, routes, dispatch))).await;
     let (response, slug) = match outcome {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -85,6 +85,7 @@ where
         route,
         request_id,
         program,
+        key,
         status = response.status().as_u16(),
         problem = slug,
         millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -93,19 +94,22 @@ where
     response
 }
 
-async fn run<F, Fut>(services: &Services, call: Call, routes: F) -> Result<Response, Problem>
+async fn run<F, Fut>(services: &Services, mut call: Call, routes: &[Route], dispatch: F) -> Result<Response, Problem>
 where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
+    let route = routes.iter().find(|route| route.key == call.route()).ok_or_else(|| unknown_route(&call))?;
+    call.authorize(services, route).await?;
     let key = if *call.method() == Method::POST { call.idempotency_key()?.map(ToOwned::to_owned) } else { None };
-    match key {
-        Some(key) => idempotency::once(services, call, &key, routes).await,
-        None => survived(routes(call)).await,
-    }
+    let response = match (key, call.caller().ok().cloned()) {
+        (Some(key), Some(caller)) => idempotency::once(services, call, route, &caller, &key, dispatch).await?,
+        _ => survived(dispatch(call)).await?,
+    };
+    Ok(if route.secret_field.is_some() { with_header(response, CACHE_CONTROL.as_str(), "no-store") } else { response })
 }
 
-/// What a handler answers; 503 when it panics, so that the caller hears something and an `Idempotency-Key` is let go.
+/// The handler's outcome; 503 when it panics, so that its `Idempotency-Key` is released.
 async fn survived(work: impl Future<Output = Result<Response, Problem>>) -> Result<Response, Problem> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         tracing::error!(panic = panic_text(panic.as_ref()), "a handler panicked");
@@ -113,7 +117,7 @@ async fn survived(work: impl Future<Output = Result<Response, Problem>>) -> Resu
     })
 }
 
-/// The answer to a route that the function does not have.
+/// 404 for a route that the function does not have.
 pub fn unknown_route(call: &Call) -> Problem {
     Problem::not_found(format!("there is no {}", call.route()))
 }

@@ -59,7 +59,7 @@ pub enum Begin {
 }
 
 impl Store {
-    /// Begins a call with an idempotency key. `hash` tells what is called with what (method, path and body); an attempt
+    /// Begins a request with an idempotency key. `hash` identifies what is requested, by whom and with which body; an attempt
     /// counts as running for `lock` after its beginning, unless it ends. Keys are kept for 7 days.
     ///
     /// # Errors
@@ -142,7 +142,20 @@ impl Store {
         self.write(FINISH, &finish).await.map(drop)
     }
 
-    /// Ends an attempt without an answer worth keeping (5xx, 401, 403): the next attempt resumes it.
+    /// Frees the key of a request that was refused (401, 403), as if the request had never come.
+    ///
+    /// An update and not a deletion: functions that serve members need no right to delete anything here.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn forget_call(&self, program: &ProgramId, key: &str) -> Result<(), StoreError> {
+        let forget = Write::update(&self.tables.programs, &place(program, key), "SET t = :never")
+            .when("attribute_exists(pk) AND attribute_not_exists(b)")
+            .value(":never", number(0));
+        self.write(FINISH, &forget).await.map(drop)
+    }
+
+    /// Ends an attempt whose response is not stored (429, 5xx): the next attempt resumes it.
     ///
     /// # Errors
     /// When DynamoDB fails.

@@ -222,6 +222,11 @@ pub(crate) fn api_key(program: &ProgramId, id: &str) -> Key {
     Key::new(escape(program.as_str()), format!("{API_KEYS}{}", escape(id)))
 }
 
+/// The counter of a program's API keys with the scope `admin`.
+pub(crate) fn admin_keys(program: &ProgramId) -> Key {
+    Key::new(escape(program.as_str()), "admins")
+}
+
 /// Where a caller is recognised: the one key that does not begin with a program, because it leads to it.
 pub(crate) fn api_key_lookup(hash: &str) -> Key {
     Key::new(format!("key#{hash}"), "key")
@@ -324,6 +329,7 @@ mod tests {
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
             (format!("api key {a:?}"), api_key(&p, a)),
+            ("admin keys".to_owned(), admin_keys(&p)),
             (format!("backtest {a:?}"), backtest(&p, a)),
             (format!("backtest result {a:?}"), backtest_result(&p, a)),
             ("backtest count".to_owned(), backtest_count(&p)),

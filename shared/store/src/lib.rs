@@ -36,8 +36,8 @@ pub use idempotency::{Begin, StoredAnswer};
 pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
-    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, NewApiKey, NewProgram, ProgramCache, PutProgramError,
-    StorefrontSecrets,
+    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, KeyDeletion, KeyGrant, NewApiKey, NewProgram,
+    PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};

@@ -1,1 +1,322 @@
 //! Scope comes first: a refused request stores nothing and reveals nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tessera_lambda::{Access, Route, Scope};
+use tessera_local::platform::ROUTES;
+
+use crate::shop::{Answer, KEY, Shop, per_euro, program, token};
+
+const CLOCK: &str = "2026-03-01T12:00:00+01:00";
+/// An HTTP API integrates a function with at most this many routes here; more make its policy too long.
+const MOST_ROUTES: usize = 25;
+
+/// A shop with two members and a credential of each kind.
+struct Doors {
+    shop: Shop,
+    keys: Vec<(Scope, String)>,
+}
+
+/// One credential, and what a route must make of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Credential {
+    Nothing,
+    Unknown,
+    Key(Scope, String),
+    OtherProgram(String),
+    Member(String),
+    Expired(String),
+}
+
+impl Doors {
+    async fn open() -> Self {
+        let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+        for id in ["c-1", "c-2"] {
+            shop.post("/v1/members", &json!({ "id": id })).await;
+        }
+        let mut keys = Vec::new();
+        for scope in Scope::ALL {
+            let made = shop.post("/v1/api-keys", &json!({ "name": scope.name(), "scopes": [scope.name()] })).await;
+            keys.push((scope, made.body["key"].as_str().unwrap().to_owned()));
+        }
+        shop.settle().await;
+        Self { shop, keys }
+    }
+
+    fn token(&self, member: &str, seconds: i64) -> String {
+        let claims =
+            json!({ "iss": self.shop.program, "sub": member, "exp": self.shop.stack.now().as_second() + seconds });
+        token(&claims, &self.shop.secret)
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        let keys = self.keys.iter().map(|(scope, key)| Credential::Key(*scope, key.clone()));
+        let others = [
+            Credential::Nothing,
+            Credential::Unknown,
+            Credential::OtherProgram(KEY.to_owned()),
+            Credential::Member(self.token("c-2", 600)),
+            Credential::Expired(self.token("c-1", -3600)),
+        ];
+        keys.chain(others).collect()
+    }
+
+    /// Sends a request on a route for the member `c-1`, with an `Idempotency-Key` where it counts.
+    async fn send(&self, route: &Route, credential: &Credential, key: &str) -> Answer {
+        let (method, path) = route.method_and_path();
+        let mut path = path.replace("{member}", "c-1").replace("{id}", "none-such").replace("{code}", "NONE-SUCH");
+        let bearer = match credential {
+            Credential::Nothing => None,
+            Credential::Unknown => Some("tsk_unknown"),
+            Credential::Key(_, key) | Credential::Member(key) | Credential::Expired(key) => Some(key.as_str()),
+            Credential::OtherProgram(key) => {
+                path.push_str("?program=prg_other");
+                Some(key.as_str())
+            }
+        };
+        let authorization = bearer.map(|bearer| format!("Bearer {bearer}"));
+        let mut headers: Vec<(&str, &str)> =
+            authorization.iter().map(|text| ("authorization", text.as_str())).collect();
+        headers.push(("idempotency-key", key));
+        let method: Method = method.parse().unwrap();
+        let body = json!({});
+        let body = (method != Method::GET && method != Method::DELETE).then_some(&body);
+        self.shop.call_with(method, &path, body, &headers).await
+    }
+
+    /// Every item of every table.
+    async fn stored(&self) -> BTreeSet<String> {
+        let stack = self.shop.stack.stack();
+        let dynamodb = stack.clients("operator").dynamodb;
+        let mut items = BTreeSet::new();
+        for table in stack.template().tables.keys() {
+            let page = dynamodb.scan().table_name(table).send().await.unwrap();
+            assert_eq!(page.last_evaluated_key(), None);
+            let sorted = |item: &std::collections::HashMap<String, _>| {
+                item.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<BTreeSet<_>>()
+            };
+            items.extend(page.items().iter().map(|item| format!("{table} {:?}", sorted(item))));
+        }
+        items
+    }
+}
+
+/// The status with which a route refuses a credential; `None` when it lets it pass.
+fn refusal(route: &Route, credential: &Credential) -> Option<u16> {
+    let path = route.method_and_path().1;
+    match (route.access, credential) {
+        (Access::Public, _) | (Access::MemberOrAnonymous, Credential::Key(..) | Credential::Member(_)) => None,
+        (_, Credential::Nothing | Credential::Unknown | Credential::Expired(_)) => Some(401),
+        (_, Credential::OtherProgram(_)) => Some(403),
+        (Access::AnyKey, Credential::Key(..)) => None,
+        (Access::Scope(needed) | Access::ScopeOrMember(needed), Credential::Key(scope, _)) => {
+            (*scope != needed && *scope != Scope::Admin).then_some(403)
+        }
+        // A coupon is looked up first; to a stranger's token it does not exist.
+        (Access::ScopeOrMember(_), Credential::Member(_)) => path.contains("{member}").then_some(403),
+        (Access::Scope(_) | Access::AnyKey, Credential::Member(_)) => Some(403),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_refuses_every_wrong_credential_and_stores_nothing() {
+    let access = Doors::open().await;
+    let mut refused = 0;
+    for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter()) {
+        let before = access.stored().await;
+        for (place, credential) in access.credentials().iter().enumerate() {
+            let Some(status) = refusal(route, credential) else { continue };
+            let response = access.send(route, credential, &format!("{} {place}", route.key)).await;
+            assert_eq!(response.status, status, "{} with {credential:?}: {}", route.key, response.body);
+            let slug = if status == 401 { "unauthorized" } else { "forbidden" };
+            assert_eq!(response.problem(), slug, "{} with {credential:?}", route.key);
+            refused += 1;
+        }
+        assert_eq!(access.stored().await, before, "{} stored something", route.key);
+    }
+    assert!(refused > 500, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_admits_the_scope_that_it_declares() {
+    let access = Doors::open().await;
+    let mut unheard = BTreeMap::new();
+    for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter()) {
+        for (place, credential) in access.credentials().iter().enumerate() {
+            if refusal(route, credential).is_some() {
+                continue;
+            }
+            let response = access.send(route, credential, &format!("{} {place}", route.key)).await;
+            let is_heard = ![401, 403, 500, 503].contains(&response.status)
+                && !response.body["detail"].as_str().unwrap_or_default().starts_with("there is no GET ")
+                && !response.body["detail"].as_str().unwrap_or_default().starts_with("there is no POST ");
+            if !is_heard {
+                unheard.insert(format!("{} with {credential:?}", route.key), response.body);
+            }
+        }
+    }
+    assert_eq!(unheard, BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_table_of_routes_is_the_templates() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let mounted: BTreeSet<(String, String, bool)> = shop
+        .stack
+        .stack()
+        .template()
+        .routes
+        .iter()
+        .map(|route| (route.function.clone(), format!("{} {}", route.method, route.path), route.authorizer.is_some()))
+        .collect();
+    let declared: BTreeSet<(String, String, bool)> = ROUTES
+        .iter()
+        .flat_map(|(function, routes)| {
+            let row = |route: &Route| ((*function).to_owned(), route.key.to_owned(), route.access.needs_credentials());
+            routes.iter().map(row)
+        })
+        .collect();
+    assert_eq!(declared, mounted);
+    for (function, routes) in ROUTES {
+        assert!(routes.len() <= MOST_ROUTES, "{function} has {} routes", routes.len());
+        let keys: BTreeSet<&str> = routes.iter().map(|route| route.key).collect();
+        assert_eq!(keys.len(), routes.len(), "{function} declares a route twice");
+    }
+}
+
+/// Every scope of the contract, and the routes that it opens.
+#[test]
+fn scopes_open_the_routes_of_the_contract() {
+    let opened = |scope: Scope| -> BTreeSet<&str> {
+        let routes = ROUTES.iter().flat_map(|(_, routes)| routes.iter());
+        let by_scope = routes.filter(
+            |route| matches!(route.access, Access::Scope(needed) | Access::ScopeOrMember(needed) if needed == scope),
+        );
+        by_scope.map(|route| route.key).collect()
+    };
+    for (scope, routes) in [
+        (
+            Scope::ReceiptsWrite,
+            &[
+                "POST /v1/receipts",
+                "POST /v1/receipts/preview",
+                "POST /v1/receipts/{id}/claim",
+                "POST /v1/receipts/{id}/refunds",
+            ][..],
+        ),
+        (Scope::InteractionsWrite, &["POST /v1/interactions"]),
+        (
+            Scope::MembersRead,
+            &[
+                "GET /v1/coupons/{code}",
+                "GET /v1/interactions/{id}",
+                "GET /v1/members/{member}",
+                "GET /v1/members/{member}/coupons",
+                "GET /v1/members/{member}/entries",
+                "GET /v1/members/{member}/hub",
+                "GET /v1/members/{member}/receipts",
+                "GET /v1/receipts/{id}",
+                "GET /v1/receipts/{id}/explanation",
+            ],
+        ),
+        (
+            Scope::MembersWrite,
+            &["PATCH /v1/members/{member}", "POST /v1/members", "POST /v1/members/{member}/activate"],
+        ),
+        (
+            Scope::RewardsRedeem,
+            &[
+                "POST /v1/coupons/{code}/apply",
+                "POST /v1/coupons/{code}/cancel",
+                "POST /v1/coupons/{code}/check",
+                "POST /v1/coupons/{code}/commit",
+                "POST /v1/coupons/{code}/release",
+                "POST /v1/coupons/{code}/use",
+                "POST /v1/members/{member}/redemptions",
+            ],
+        ),
+        (Scope::Support, &["POST /v1/members/{member}/adjustments"]),
+    ] {
+        assert_eq!(opened(scope), routes.iter().copied().collect::<BTreeSet<_>>(), "{}", scope.name());
+    }
+    let by_member = ROUTES.iter().flat_map(|(_, routes)| routes.iter());
+    let by_member: BTreeSet<&str> =
+        by_member.filter(|route| matches!(route.access, Access::ScopeOrMember(_))).map(|route| route.key).collect();
+    let expected = [
+        "GET /v1/coupons/{code}",
+        "GET /v1/members/{member}/coupons",
+        "GET /v1/members/{member}/entries",
+        "GET /v1/members/{member}/hub",
+        "POST /v1/coupons/{code}/apply",
+        "POST /v1/coupons/{code}/cancel",
+        "POST /v1/coupons/{code}/commit",
+        "POST /v1/coupons/{code}/release",
+        "POST /v1/members",
+        "POST /v1/members/{member}/redemptions",
+    ];
+    assert_eq!(by_member, expected.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_weak_key_cannot_use_up_a_strong_keys_idempotency_key() {
+    let access = Doors::open().await;
+    let key_of = |scope: Scope| access.keys.iter().find(|(of, _)| *of == scope).unwrap().1.clone();
+    let (till, support) = (key_of(Scope::ReceiptsWrite), key_of(Scope::Support));
+    let send = async |credential: &str, path: &str, body: &Value| {
+        let authorization = format!("Bearer {credential}");
+        let headers = [("authorization", authorization.as_str()), ("idempotency-key", "k-1")];
+        access.shop.call_with(Method::POST, path, Some(body), &headers).await
+    };
+    let award = json!({ "award": 10, "reason": "sorry" });
+    let adjustments = "/v1/members/c-1/adjustments";
+    assert_eq!(send(&till, adjustments, &award).await.status, 403);
+    // Nor on a route that it may use.
+    assert_eq!(send(&till, "/v1/receipts", &json!({})).await.status, 400);
+    let awarded = send(&support, adjustments, &award).await;
+    assert_eq!((awarded.status, awarded.headers.get("idempotency-replayed")), (201, None), "{}", awarded.body);
+    // Another key with the scope repeats the request of the first: a shop may have replaced its key meanwhile.
+    let repeated = send(KEY, adjustments, &award).await;
+    assert_eq!((repeated.status, &repeated.body), (201, &awarded.body));
+    assert!(repeated.headers.contains_key("idempotency-replayed"));
+    assert_eq!(send(&till, adjustments, &award).await.status, 403);
+    assert_eq!(access.shop.member("c-1").await["points"]["available"], 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_spellings_of_a_path_are_one_request() {
+    let access = Doors::open().await;
+    let award = json!({ "award": 10, "reason": "sorry" });
+    let authorization = format!("Bearer {KEY}");
+    let headers = [("authorization", authorization.as_str()), ("idempotency-key", "k-1")];
+    let mut replayed = Vec::new();
+    for path in ["/v1/members/c-1/adjustments", "/v1/members/c%2D1/adjustments", "/v1/members/%63-1/adjustments"] {
+        let response = access.shop.call_with(Method::POST, path, Some(&award), &headers).await;
+        assert_eq!(response.status, 201, "{path}: {}", response.body);
+        replayed.push(response.headers.contains_key("idempotency-replayed"));
+    }
+    assert_eq!(replayed, [false, true, true]);
+    let other = access.shop.call_with(Method::POST, "/v1/members/c-2/adjustments", Some(&award), &headers).await;
+    assert_eq!((other.status, other.problem()), (422, "idempotency_key_reused"));
+    assert_eq!(access.shop.member("c-1").await["points"]["available"], 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_key_reads_its_own_name_and_scopes() {
+    let access = Doors::open().await;
+    let body = json!({ "name": "till 7", "scopes": ["receipts:write"], "verifies": ["card"], "per_minute": 600 });
+    let made = access.shop.post("/v1/api-keys", &body).await.body;
+    let authorization = format!("Bearer {}", made["key"].as_str().unwrap());
+    let headers = [("authorization", authorization.as_str())];
+    let own = access.shop.call_with(Method::GET, "/v1/api-keys/self", None, &headers).await;
+    let expected = json!({
+        "id": made["id"], "name": "till 7", "scopes": ["receipts:write"], "verifies": ["card"], "per_minute": 600
+    });
+    assert_eq!((own.status, own.body), (200, expected));
+    let listed = access.shop.get("/v1/api-keys").await;
+    let listed = listed["items"].as_array().unwrap().iter().find(|key| key["id"] == made["id"]).unwrap();
+    let mut shown = made.clone();
+    shown.as_object_mut().unwrap().remove("key");
+    assert_eq!(listed, &shown);
+}

@@ -14,7 +14,7 @@ const CLOCK: &str = "2026-03-01T09:00:00Z";
 const TABLE: &str = "tessera-credentials";
 
 /// Who may do what with credentials: the owner of keys and secrets all of it, whoever checks a credential reads it by its key.
-const OWNER: &str = "program-admin";
+const OWNER: &str = "access-admin";
 const CHECKERS: [&str; 2] = ["authorizer", "customer-hub"];
 
 const READS: [&str; 1] = ["GetItem"];

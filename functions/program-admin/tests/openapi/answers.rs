@@ -5,10 +5,9 @@
 use serde_json::Value;
 use tessera_domain::coupon::Discount;
 use tessera_domain::program::Program;
-use tessera_domain::view::CouponView;
 use utoipa::ToSchema;
 
-use crate::bodies::Scope;
+use crate::bodies::{IdentifierKind, Scope};
 
 /// A fact that is stored; what it does to the member is decided afterwards.
 #[derive(ToSchema)]
@@ -45,16 +44,6 @@ pub struct CouponCheck {
     reason: Option<String>,
 }
 
-/// The coupon, or, for `check`, what it is worth.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub enum CouponAnswer {
-    /// The coupon as it is then.
-    Coupon(CouponView),
-    /// What it is worth on the basket.
-    Check(CouponCheck),
-}
-
 /// An API key, without the key itself.
 #[derive(ToSchema)]
 pub struct ApiKey {
@@ -64,6 +53,12 @@ pub struct ApiKey {
     name: String,
     /// What it may do.
     scopes: Vec<Scope>,
+    /// The identifiers that it may state as verified; absent: no bound.
+    #[schema(nullable = false)]
+    verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute; absent: the default.
+    #[schema(nullable = false)]
+    per_minute: Option<u32>,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -78,17 +73,42 @@ pub struct NewApiKey {
     name: String,
     /// What it may do.
     scopes: Vec<Scope>,
+    /// The identifiers that it may state as verified; absent: no bound.
+    #[schema(nullable = false)]
+    verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute; absent: the default.
+    #[schema(nullable = false)]
+    per_minute: Option<u32>,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-    /// The key: it is not kept, and cannot be shown again.
+    /// The key. It is not stored: a replay of the response leaves it out.
+    #[schema(required = false)]
     key: String,
+}
+
+/// The API key that sends the request.
+#[derive(ToSchema)]
+pub struct OwnApiKey {
+    /// Its identifier.
+    id: String,
+    /// Its name.
+    name: String,
+    /// What it may do.
+    scopes: Vec<Scope>,
+    /// The identifiers that it may state as verified; absent: no bound.
+    #[schema(nullable = false)]
+    verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute; absent: the default.
+    #[schema(nullable = false)]
+    per_minute: Option<u32>,
 }
 
 /// A storefront secret that was made now.
 #[derive(ToSchema)]
 pub struct StorefrontSecret {
-    /// The secret to sign member tokens with.
+    /// The secret to sign member tokens with; a replay of the response leaves it out.
+    #[schema(required = false)]
     secret: String,
     /// Until when the one before works.
     #[schema(format = DateTime)]

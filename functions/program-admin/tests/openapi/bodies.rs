@@ -244,16 +244,6 @@ pub struct Redemption {
     apply: Option<bool>,
 }
 
-/// What `check` and `use` take; the other actions take nothing.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub enum CouponActionBody {
-    /// For `check`.
-    Check(Basket),
-    /// For `use`.
-    Use(CouponUse),
-}
-
 /// A basket that a coupon is tried on.
 #[derive(ToSchema)]
 pub struct Basket {
@@ -277,6 +267,23 @@ pub struct ApiKeyWish {
     name: String,
     /// What it may do.
     scopes: Vec<Scope>,
+    /// The identifiers that it may state as verified; absent: no bound.
+    verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute.
+    #[schema(minimum = 1, maximum = 60000)]
+    per_minute: Option<u32>,
+}
+
+/// A kind of identifier.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum IdentifierKind {
+    /// The number of a loyalty card.
+    Card,
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
 }
 
 /// What an API key may do.
@@ -303,9 +310,12 @@ pub enum Scope {
     /// Read reports.
     #[schema(rename = "reports:read")]
     ReportsRead,
-    /// Members, adjustments, coupons, notes.
+    /// Correct points, move, merge, erase and exclude members.
     #[schema(rename = "support")]
     Support,
+    /// Publish drafts of the program.
+    #[schema(rename = "publisher")]
+    Publisher,
     /// Everything.
     #[schema(rename = "admin")]
     Admin,

@@ -13,7 +13,19 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use tessera_lambda::Access;
+
 use crate::problems::{PROBLEMS, Problem};
+
+/// The routes of every function of the API.
+pub const DECLARED: [&[tessera_lambda::Route]; 6] = [
+    tessera_access_admin::ROUTES,
+    tessera_customer_hub::ROUTES,
+    tessera_enrollment::ROUTES,
+    tessera_program_admin::ROUTES,
+    tessera_receipt_ingestion::ROUTES,
+    tessera_reward_redemption::ROUTES,
+];
 
 /// Schemas by name.
 pub type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -55,19 +67,6 @@ pub enum Carries {
     Any,
 }
 
-/// Who may call a route.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
-    /// API keys with one of these scopes (`admin` is always enough).
-    Scopes(&'static [&'static str]),
-    /// The same, and the member's own token.
-    ScopesOrMember(&'static [&'static str]),
-    /// Member tokens, or nobody.
-    MemberOrNobody,
-    /// Everybody.
-    Nobody,
-}
-
 /// One route.
 pub struct Route {
     pub method: HttpMethod,
@@ -76,7 +75,7 @@ pub struct Route {
     id: &'static str,
     summary: &'static str,
     details: String,
-    auth: Auth,
+    access: Access,
     body: Option<(Described, bool)>,
     queries: Vec<&'static str>,
     headers: Vec<&'static str>,
@@ -86,10 +85,13 @@ pub struct Route {
 }
 
 impl Route {
-    /// A route and what it is called.
+    /// A route that a function declares, and what it is called.
     pub fn new(method: HttpMethod, path: &'static str, id: &'static str, summary: &'static str) -> Self {
         let headers = if method == HttpMethod::Post { vec!["Idempotency-Key"] } else { Vec::new() };
         let problems = if path.contains('{') { vec![404] } else { Vec::new() };
+        let key = format!("{} {path}", method_name(&method));
+        let declared = DECLARED.iter().flat_map(|routes| routes.iter()).find(|route| route.key == key);
+        let access = declared.unwrap_or_else(|| panic!("no function declares {key}")).access;
         Self {
             method,
             path,
@@ -97,7 +99,7 @@ impl Route {
             id,
             summary,
             details: String::new(),
-            auth: Auth::Scopes(&["admin"]),
+            access,
             body: None,
             queries: Vec::new(),
             headers,
@@ -105,12 +107,6 @@ impl Route {
             answers: Vec::new(),
             problems,
         }
-    }
-
-    /// Who may call it.
-    pub fn auth(mut self, auth: Auth) -> Self {
-        self.auth = auth;
-        self
     }
 
     /// Under which heading it stands.
@@ -181,7 +177,7 @@ impl Route {
     fn all_problems(&self) -> Vec<u16> {
         let mut all = self.problems.clone();
         all.extend([429, 503]);
-        if self.auth != Auth::Nobody {
+        if self.access != Access::Public {
             all.extend([401, 403]);
         }
         if self.body.is_some() {
@@ -197,6 +193,11 @@ impl Route {
         all.dedup();
         all
     }
+}
+
+/// The method in capitals.
+pub fn method_name(method: &HttpMethod) -> String {
+    serde_json::to_value(method).unwrap().as_str().unwrap().to_uppercase()
 }
 
 /// A path or query parameter, or a header: name, description, type.
@@ -277,21 +278,21 @@ fn operation(route: &Route, parameters: &[Parameter], schemas: &mut Schemas) -> 
         let name = PROBLEMS.iter().find(|problem| problem.0 == status).expect("described in problems.rs").1;
         operation = operation.response(status.to_string(), RefOr::Ref(Ref::from_response_name(name)));
     }
-    match route.auth {
-        Auth::Scopes(_) => operation.security(api_key()),
-        Auth::ScopesOrMember(_) => operation.security(api_key()).security(member_token()),
-        Auth::MemberOrNobody => operation.security(member_token()).security(SecurityRequirement::default()),
-        Auth::Nobody => operation.securities(Some([])),
+    match route.access {
+        Access::Scope(_) | Access::AnyKey => operation.security(api_key()),
+        Access::ScopeOrMember(_) => operation.security(api_key()).security(member_token()),
+        Access::MemberOrAnonymous => operation.security(member_token()).security(SecurityRequirement::default()),
+        Access::Public => operation.securities(Some([])),
     }
 }
 
 fn description(route: &Route) -> String {
-    let scopes = |scopes: &[&str]| scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
-    let who = match route.auth {
-        Auth::Scopes(needed) => format!("Scope: {}.", scopes(needed)),
-        Auth::ScopesOrMember(needed) => format!("Scope: {}; or the member's own token.", scopes(needed)),
-        Auth::MemberOrNobody => "A member token, or none with `program`.".to_owned(),
-        Auth::Nobody => "No credentials.".to_owned(),
+    let who = match route.access {
+        Access::Scope(scope) => format!("Scope: `{}`.", scope.name()),
+        Access::ScopeOrMember(scope) => format!("Scope: `{}`; or the member's own token.", scope.name()),
+        Access::AnyKey => "Any API key.".to_owned(),
+        Access::MemberOrAnonymous => "A member token, or none with `program`.".to_owned(),
+        Access::Public => "No credentials.".to_owned(),
     };
     [route.details.as_str(), &who].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -26,8 +26,8 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("CouponPolicy", &[]),
 ];
 
-/// Types of which a value may well fit two forms: a step of the ladder is also a tier, an empty body also a use.
-const OVERLAPPING: &[&str] = &["AnyTier", "CouponActionBody", "CouponAnswer", "PutProgramAnswer"];
+/// Types of which a value may fit two forms: a step of the ladder is also a tier.
+const OVERLAPPING: &[&str] = &["AnyTier", "PutProgramAnswer"];
 
 fn snapshot() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json")
@@ -124,10 +124,7 @@ fn operations_have_names_of_their_own_and_statuses_one_meaning() {
 
 /// The routes of the document, as the template names them.
 fn described() -> BTreeSet<String> {
-    let name = |route: &describe::Route| {
-        let method = serde_json::to_value(&route.method).unwrap().as_str().unwrap().to_uppercase();
-        format!("{method} {}", route.path)
-    };
+    let name = |route: &describe::Route| format!("{} {}", describe::method_name(&route.method), route.path);
     routes::routes().iter().map(name).collect()
 }
 

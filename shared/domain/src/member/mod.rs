@@ -4,6 +4,7 @@
 mod birth;
 mod contact;
 mod details;
+mod identifier;
 mod patch;
 mod profile;
 mod read;
@@ -11,6 +12,7 @@ mod read;
 pub use birth::BirthDate;
 pub use contact::{Card, ContactError, Email, MemberPath, MemberRef, Phone};
 pub use details::{Attribute, Consent, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, MAX_LABELS};
+pub use identifier::IdentifierKind;
 pub use patch::{Change, ProfilePatch, read_patch};
 pub use profile::Profile;
 pub use read::{EnrollmentInput, Standing, read_enrollment};

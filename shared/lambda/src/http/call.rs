@@ -8,8 +8,9 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::Value;
 
 use super::{MOST_BODY, MOST_DOCUMENT, MOST_KEY};
-use crate::auth::{AuthContext, Caller};
+use crate::auth::{AuthContext, AuthFault, Caller, authenticate};
 use crate::problem::Problem;
+use crate::route::Route;
 use crate::services::Services;
 
 /// One request.
@@ -19,6 +20,7 @@ pub struct Call {
     route: String,
     request_id: String,
     auth: Option<AuthContext>,
+    caller: Option<Caller>,
     natural: Natural,
 }
 
@@ -46,7 +48,7 @@ impl Call {
         let request_id =
             request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = Natural { key: request_id.clone(), started_at: now };
-        Self { request, route: route.unwrap_or_default(), request_id, auth, natural }
+        Self { request, route: route.unwrap_or_default(), request_id, auth, caller: None, natural }
     }
 
     pub(super) fn set_natural(&mut self, natural: Natural) {
@@ -82,9 +84,11 @@ impl Call {
         found.filter(|value| !value.is_empty()).ok_or_else(|| Problem::not_found("there is nothing at this path"))
     }
 
-    /// The path as it was called.
-    pub(super) fn path_text(&self) -> &str {
-        self.request.uri().path()
+    /// The decoded parameters of the path, sorted by name.
+    pub(super) fn path_parameters(&self) -> Vec<(&str, &str)> {
+        let mut parameters: Vec<_> = self.request.path_parameters_ref().iter().flat_map(|all| all.iter()).collect();
+        parameters.sort_unstable();
+        parameters
     }
 
     /// A parameter of the query.
@@ -101,22 +105,55 @@ impl Call {
         self.request.headers()
     }
 
-    /// The `Authorization` header, for the one route that judges it itself.
-    pub fn authorization(&self) -> Option<&str> {
-        self.header(AUTHORIZATION.as_str())
-    }
-
-    /// Who calls, as the authorizer found.
+    /// The authorized caller.
     ///
     /// # Errors
-    /// 401 when nobody good does.
-    pub fn caller(&self, services: &Services) -> Result<Caller, Problem> {
-        let nobody = || Problem::unauthorized("send Authorization: Bearer, and an API key or a member's token");
-        Caller::from_context(self.auth.as_ref().ok_or_else(nobody)?, services.clock.now())
+    /// 401 on a route that needs no credentials.
+    pub fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(no_credentials)
     }
 
-    pub(super) fn program_name(&self) -> String {
-        self.auth.as_ref().map(|auth| auth.program.clone()).unwrap_or_default()
+    /// Checks that the caller may use the route, and from here on knows the caller.
+    ///
+    /// # Errors
+    /// 401 without valid credentials; 403 for another scope, program or member.
+    pub(super) async fn authorize(&mut self, services: &Services, route: &Route) -> Result<(), Problem> {
+        if !route.access.needs_credentials() {
+            return Ok(());
+        }
+        let context = self.auth.as_ref().ok_or_else(no_credentials)?;
+        let caller = Caller::from_context(context, services.clock.now())?;
+        route.access.check(&caller)?;
+        caller.check_program(self.query("program"))?;
+        if let (Some(own), Ok(member)) = (&caller.member, self.path("member"))
+            && own.as_str() != member
+        {
+            // Another spelling of the member may be the same person; only then is a look-up needed.
+            let program = services.program(&caller.program).await?;
+            services.member_for(&program, &caller, member).await?;
+        }
+        self.caller = Some(caller);
+        Ok(())
+    }
+
+    /// The caller on a route with [`crate::Access::MemberOrAnonymous`]; `None` for an anonymous visitor.
+    ///
+    /// # Errors
+    /// 401 for invalid credentials; 403 for another program; 503 when they cannot be looked up.
+    pub async fn authenticate(&self, services: &Services) -> Result<Option<Caller>, Problem> {
+        let Some(header) = self.header(AUTHORIZATION.as_str()) else { return Ok(None) };
+        let caller = authenticate(services, header).await.map_err(|fault| match fault {
+            AuthFault::Bad(why) => Problem::unauthorized(why),
+            AuthFault::Unavailable(problem) => problem,
+        })?;
+        caller.check_program(self.query("program"))?;
+        Ok(Some(caller))
+    }
+
+    /// The program and the id of the API key, for log lines.
+    pub(super) fn program_and_key(&self) -> (String, Option<String>) {
+        let Some(auth) = &self.auth else { return (String::new(), None) };
+        (auth.program.clone(), Some(auth.key.clone()).filter(|key| !key.is_empty()))
     }
 
     /// The body's bytes.
@@ -161,7 +198,7 @@ impl Call {
         if kind != "application/json" && !kind.ends_with("+json") {
             return Err(Problem::unsupported_media_type());
         }
-        serde_json::from_slice(self.body()).map_err(|error| Problem::no_json(&error.to_string()))
+        super::json::parse(self.body())
     }
 
     /// The `Idempotency-Key`, with its quotes taken off (draft -07 writes a quoted string; unquoted is accepted).
@@ -180,4 +217,8 @@ impl Call {
             Problem::malformed_at("", format!("Idempotency-Key takes 1 to {MOST_KEY} printable ASCII characters"))
         })
     }
+}
+
+fn no_credentials() -> Problem {
+    Problem::unauthorized("send Authorization: Bearer, and an API key or a member's token")
 }

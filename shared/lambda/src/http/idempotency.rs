@@ -1,4 +1,9 @@
-//! `Idempotency-Key`: the same call again gets the first answer again.
+//! `Idempotency-Key`: a repeated request gets the first response again.
+//!
+//! A key belongs to the member whose token sends it, or else to the program and the scope that the route needs. So a
+//! weak API key cannot use up the keys of a stronger one, shoppers never meet in each other's keys, and a shop that
+//! replaced its API key can still repeat a request. Scopes are not part of the compared content: authorization has come
+//! first, and everybody who passed it may see the response.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,7 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
+use lambda_http::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tessera_store::{Begin, StoredAnswer};
 
@@ -16,71 +22,103 @@ use super::{Response, survived, with_header};
 use crate::auth::Caller;
 use crate::batch::caught;
 use crate::problem::Problem;
+use crate::route::{Access, Route};
 use crate::services::Services;
 
-/// A running attempt is given up when it could not be running any more: longer than any function's time-out.
+/// How long an attempt counts as running: longer than the time-out of any HTTP function.
 const LOCK: Duration = Duration::from_secs(30);
 
-/// Carries a call out once. The key belongs to the program, or to the member whose token it is: shoppers do not meet in
-/// each other's keys, nor in the merchant's.
-pub(super) async fn once<F, Fut>(services: &Services, mut call: Call, key: &str, routes: F) -> Result<Response, Problem>
+/// Runs the handler of an authorized request once per key.
+pub(super) async fn once<F, Fut>(
+    services: &Services,
+    mut call: Call,
+    route: &Route,
+    caller: &Caller,
+    key: &str,
+    dispatch: F,
+) -> Result<Response, Problem>
 where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
-    let caller = call.caller(services)?;
-    let key = &owned(&caller, key);
-    let hash = content(&call, &caller);
-    let begun = services.store.begin_call(&caller.program, key, &hash, services.clock.now(), LOCK).await?;
+    let stored_key = &stored_key(route, caller, key);
+    let content = content(&call, caller);
+    let begun = services.store.begin_call(&caller.program, stored_key, &content, services.clock.now(), LOCK).await?;
     let started_at = match begun {
         Begin::Fresh { started_at } | Begin::Resumed { started_at } => started_at,
         Begin::Replay(answer) => return Ok(replay(&answer)),
         Begin::Different => {
             return Err(Problem::unprocessable(
                 "idempotency_key_reused",
-                "this Idempotency-Key was used for another call",
+                "this Idempotency-Key was used for another request",
             ));
         }
-        Begin::InFlight => return Err(Problem::conflict("in_flight", "the first call with this key is still running")),
+        Begin::InFlight => {
+            return Err(Problem::conflict("in_flight", "the first request with this key is still running"));
+        }
     };
-    call.set_natural(Natural { key: key.to_owned(), started_at });
+    call.set_natural(Natural { key: natural_key(caller, key), started_at });
     let request_id = call.request_id().to_owned();
-    let response = match survived(routes(call)).await {
+    let response = match survived(dispatch(call)).await {
         Ok(response) => response,
-        Err(problem) if is_passing(problem.status()) => {
-            services.store.abandon_call(&caller.program, key).await?;
+        Err(problem) if is_refusal(problem.status()) => {
+            services.store.forget_call(&caller.program, stored_key).await?;
+            return Err(problem);
+        }
+        Err(problem) if is_temporary(problem.status()) => {
+            services.store.abandon_call(&caller.program, stored_key).await?;
             return Err(problem);
         }
         Err(problem) => problem.into_response(&request_id),
     };
-    // The call is carried out: its answer is given even when it cannot be kept. A repetition then runs again under the
+    // The work is done, so the response goes out even when it cannot be stored. A repetition then runs again under the
     // same natural key.
-    if let Err(error) = caught(services.store.finish_call(&caller.program, key, &kept(&response))).await {
-        tracing::error!(error, "an answer was not kept");
+    let stored = stored(&response, route.secret_field);
+    if let Err(error) = caught(services.store.finish_call(&caller.program, stored_key, &stored)).await {
+        tracing::error!(error, "a response was not stored");
     }
     Ok(response)
 }
 
-/// An answer that says nothing of the call itself: the next attempt may get another.
-const fn is_passing(status: u16) -> bool {
-    matches!(status, 401 | 403 | 429) || status >= 500
+/// Whether the handler refused the caller: the key stays free, as if the request had never come.
+const fn is_refusal(status: u16) -> bool {
+    matches!(status, 401 | 403)
 }
 
-/// The key as it is stored: a member's own ones are apart.
-fn owned(caller: &Caller, key: &str) -> String {
+/// Whether the next attempt may end differently.
+const fn is_temporary(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+/// The key under which the request is stored: the owner of the `Idempotency-Key`, and the key.
+fn stored_key(route: &Route, caller: &Caller, key: &str) -> String {
+    match (&caller.member, route.access) {
+        (Some(_), _) => natural_key(caller, key),
+        (None, Access::Scope(scope) | Access::ScopeOrMember(scope)) => format!("{} {key}", scope.name()),
+        (None, Access::AnyKey | Access::MemberOrAnonymous | Access::Public) => format!("any {key}"),
+    }
+}
+
+/// The key as part of what the request writes. A member's keys are apart from the merchant's.
+fn natural_key(caller: &Caller, key: &str) -> String {
     let Some(member) = &caller.member else { return key.to_owned() };
-    URL_SAFE_NO_PAD.encode(hash(["member", member.as_str(), key].map(str::as_bytes)))
+    URL_SAFE_NO_PAD.encode(hash(&["member", member.as_str(), key].map(str::as_bytes)))
 }
 
-/// What is called with what, and by whom: an answer is not given again to someone who may not do as much.
+/// The hash of what is requested: by whom, on which route with which path parameters, with which body.
+///
+/// The raw path is not part of it: a path has many percent-encoded spellings.
 fn content(call: &Call, caller: &Caller) -> [u8; 32] {
-    let mut scopes: Vec<&str> = caller.scopes.iter().map(|scope| scope.name()).collect();
-    scopes.sort_unstable();
-    let scopes = scopes.join(" ");
-    hash([call.method().as_str().as_bytes(), call.path_text().as_bytes(), call.body(), scopes.as_bytes()])
+    let member = caller.member.as_ref().map_or("", |member| member.as_str());
+    let mut parts = vec![caller.program.as_str(), member, call.route()];
+    parts.extend(call.path_parameters().into_iter().flat_map(|(name, value)| [name, value]));
+    let mut parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
+    parts.push(call.body());
+    hash(&parts)
 }
 
-fn hash<const N: usize>(parts: [&[u8]; N]) -> [u8; 32] {
+/// SHA-256 over parts that are kept apart by their lengths.
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -89,21 +127,27 @@ fn hash<const N: usize>(parts: [&[u8]; N]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-static KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
+static STORED_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 
-/// What is kept of an answer. One that shows a secret keeps its status alone.
-fn kept(response: &Response) -> StoredAnswer {
-    let is_secret = response.headers().get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
-    let headers = KEPT_HEADERS.iter().filter_map(|name| {
+/// The response as it is stored and replayed, without the field that holds a secret.
+fn stored(response: &Response, secret_field: Option<&str>) -> StoredAnswer {
+    let headers = STORED_HEADERS.iter().filter_map(|name| {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
     });
-    let body = match response.body() {
-        Body::Text(text) if !is_secret => text.clone(),
-        _ if is_secret => r#"{"shown":"once"}"#.to_owned(),
+    let body = match (response.body(), secret_field) {
+        (Body::Text(text), None) => text.clone(),
+        (Body::Text(text), Some(field)) => without(text, field),
         _ => String::new(),
     };
     StoredAnswer { status: response.status().as_u16(), headers: headers.collect(), body }
+}
+
+/// A JSON object without one of its fields; empty when the text is no object.
+fn without(text: &str, field: &str) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { return String::new() };
+    fields.remove(field);
+    Value::Object(fields).to_string()
 }
 
 fn replay(answer: &StoredAnswer) -> Response {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tessera_domain::program::read_program;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
-use tessera_lambda::{Clock, Config, Secrets, Services, aws};
+use tessera_lambda::{Access, Clock, Config, Route, Scope, Secrets, Services, aws};
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
 pub struct Bench {
@@ -137,6 +137,12 @@ async fn create(dynamodb: &aws_sdk_dynamodb::Client, table: &str) {
     }
     request.send().await.unwrap();
 }
+
+/// The routes of the function under test; the requests of [`request`] take the first two.
+pub const ROUTES: &[Route] = &[
+    Route::new("GET /v1/things/{id}", Access::Public),
+    Route::new("POST /v1/things/{id}", Access::ScopeOrMember(Scope::ReceiptsWrite)),
+];
 
 /// A request as the gateway sends it.
 pub fn request(method: &str, headers: &[(&str, &str)], auth: Option<&AuthContext>, body: &str) -> Request {

@@ -4,22 +4,23 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tessera_lambda::Problem;
 use tessera_lambda::auth::AuthContext;
-use tessera_lambda::http::{self, Natural, Response, answer};
+use tessera_lambda::http::{self, Natural, Response, respond};
+use tessera_lambda::{Access, Problem, Route, Scope};
 
-use crate::bench::{Bench, body, header, request};
+use crate::bench::{Bench, ROUTES, body, header, request};
 
 /// A function that counts how often it runs, and answers what it is told to.
 struct Counter<'a> {
     bench: &'a Bench,
+    routes: &'static [Route],
     runs: AtomicU32,
     naturals: Mutex<Vec<Natural>>,
 }
 
 impl<'a> Counter<'a> {
     fn new(bench: &'a Bench) -> Self {
-        Self { bench, runs: AtomicU32::new(0), naturals: Mutex::default() }
+        Self { bench, routes: ROUTES, runs: AtomicU32::new(0), naturals: Mutex::default() }
     }
 
     async fn send(
@@ -30,10 +31,9 @@ impl<'a> Counter<'a> {
         outcome: impl FnOnce(u32) -> Result<Response, Problem>,
     ) -> Response {
         let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        answer(&self.bench.services, request("POST", &headers, Some(auth), text), async |call| {
+        respond(&self.bench.services, request("POST", &headers, Some(auth), text), self.routes, async |call| {
             let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
             self.naturals.lock().unwrap().push(call.natural().clone());
-            call.caller(&self.bench.services)?;
             outcome(run)
         })
         .await
@@ -90,7 +90,7 @@ async fn refusals_are_answers_too_but_passing_ones_are_not() {
     let (counter, admin) = (Counter::new(&bench), bench.admin().await);
     let mut runs = 0;
     for (status, is_kept) in
-        [(400, true), (404, true), (409, true), (422, true), (403, false), (429, false), (503, false)]
+        [(400, true), (404, true), (409, true), (422, true), (401, false), (403, false), (429, false), (503, false)]
     {
         let key = format!("k-{status}");
         let refuse = |_| Err(Problem::new(status, "no", "no").with("why", json!(status)));
@@ -130,7 +130,8 @@ async fn a_running_call_is_a_conflict() {
     let bench = Bench::start().await;
     let (counter, admin) = (Counter::new(&bench), bench.admin().await);
     let services = &bench.services;
-    let within = answer(services, request("POST", &[("idempotency-key", "k-1")], Some(&admin), "{}"), async |_| {
+    let first = request("POST", &[("idempotency-key", "k-1")], Some(&admin), "{}");
+    let within = respond(services, first, ROUTES, async |_| {
         let meanwhile = counter.send(Some("k-1"), &admin, "{}", made).await;
         Ok(http::json(200, &json!({ "status": meanwhile.status().as_u16(), "body": body(&meanwhile) })))
     });
@@ -150,9 +151,13 @@ async fn a_key_is_its_callers_own() {
     }
     let again = counter.send(Some("1"), &ada, "{}", made).await;
     assert_eq!((body(&again), replayed(&again)), (json!({ "run": 2 }), true));
-    // Whoever may do less does not get to read the answer.
-    let till = AuthContext { scopes: "receipts:write".to_owned(), ..admin.clone() };
-    assert_eq!(counter.send(Some("1"), &till, "{}", made).await.status().as_u16(), 422);
+    // Another API key that may use the route gets the first response: the shop may have replaced its key meanwhile.
+    let till = AuthContext { scopes: "receipts:write".to_owned(), key: "key_2".to_owned(), ..admin.clone() };
+    let again = counter.send(Some("1"), &till, "{}", made).await;
+    assert_eq!((body(&again), replayed(&again)), (json!({ "run": 1 }), true));
+    // Whoever may not use the route does not read the response.
+    let reader = AuthContext { scopes: "members:read".to_owned(), ..till.clone() };
+    assert_eq!(counter.send(Some("1"), &reader, "{}", made).await.status().as_u16(), 403);
     let nobody = AuthContext { problem: "no".to_owned(), ..AuthContext::default() };
     assert_eq!(counter.send(Some("1"), &nobody, "{}", made).await.status().as_u16(), 401);
     assert_eq!(counter.runs(), 3);
@@ -172,14 +177,56 @@ async fn a_key_that_cannot_be_read_is_no_missing_key() {
     }
 }
 
+/// The same route, whose responses show a secret.
+const ROUTES_WITH_SECRET: &[Route] =
+    &[Route::new("POST /v1/things/{id}", Access::Scope(Scope::Admin)).returning_secret("key")];
+
 #[tokio::test]
 async fn a_secret_is_shown_once_and_kept_nowhere() {
     let bench = Bench::start().await;
     let (counter, admin) = (Counter::new(&bench), bench.admin().await);
-    let show = |_| Ok(http::secret(http::json(201, &json!({ "key": "tsk_secret" }))));
+    let counter = Counter { routes: ROUTES_WITH_SECRET, ..counter };
+    let show = |_| Ok(http::json(201, &json!({ "id": "key_1", "key": "tsk_secret" })));
     let first: Value = body(&counter.send(Some("k-1"), &admin, "{}", show).await);
     assert_eq!(first["key"], "tsk_secret");
     let again = counter.send(Some("k-1"), &admin, "{}", show).await;
-    assert!(replayed(&again) && !body(&again).to_string().contains("tsk_secret"));
+    assert_eq!((replayed(&again), body(&again)), (true, json!({ "id": "key_1" })));
+    assert_eq!(header(&again, "cache-control"), Some("no-store"));
     assert_eq!(counter.runs(), 1);
+    // A response that must not be cached for other reasons is replayed whole.
+    let counter = Counter { routes: ROUTES, ..counter };
+    let private = |_| Ok(http::with_header(http::json(200, &json!({ "points": 5 })), "cache-control", "no-store"));
+    for _ in 0..2 {
+        assert_eq!(body(&counter.send(Some("k-1"), &admin, "{}", private).await), json!({ "points": 5 }));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_its_key_to_whoever_comes_next() {
+    let bench = Bench::start().await;
+    let (counter, admin) = (Counter::new(&bench), bench.admin().await);
+    let refused = counter.send(Some("k-1"), &admin, "{}", |_| Err(Problem::forbidden("no"))).await;
+    assert_eq!(refused.status().as_u16(), 403);
+    // Other content under the same key: as if the refused request had never come.
+    let corrected = counter.send(Some("k-1"), &admin, "{ }", made).await;
+    assert_eq!((corrected.status().as_u16(), replayed(&corrected)), (201, false));
+    // One that failed for other reasons keeps its content.
+    let failed = counter.send(Some("k-2"), &admin, "{}", |_| Err(Problem::unavailable())).await;
+    assert_eq!(failed.status().as_u16(), 503);
+    assert_eq!(counter.send(Some("k-2"), &admin, "{ }", made).await.status().as_u16(), 422);
+}
+
+#[tokio::test]
+async fn a_refused_request_never_reaches_its_handler() {
+    let bench = Bench::start().await;
+    let counter = Counter::new(&bench);
+    let reader = AuthContext { scopes: "members:read".to_owned(), ..bench.admin().await };
+    assert_eq!(counter.send(Some("k-1"), &reader, "{}", made).await.status().as_u16(), 403);
+    assert_eq!(counter.send(None, &reader, "{}", made).await.status().as_u16(), 403);
+    let unknown = AuthContext { problem: "no".to_owned(), ..AuthContext::default() };
+    assert_eq!(counter.send(Some("k-1"), &unknown, "{}", made).await.status().as_u16(), 401);
+    assert_eq!(counter.runs(), 0);
+    let admin = bench.admin().await;
+    let first = counter.send(Some("k-1"), &admin, "{ }", made).await;
+    assert_eq!((first.status().as_u16(), replayed(&first)), (201, false));
 }

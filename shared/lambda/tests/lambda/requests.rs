@@ -1,16 +1,17 @@
 //! Requests in, answers out.
 
 use lambda_http::Request;
+use lambda_http::request::RequestContext;
 use serde_json::{Value, json};
 use tessera_domain::input::Fault;
 use tessera_lambda::Problem;
-use tessera_lambda::http::{self, MOST_BODY, Response, answer, unknown_route};
+use tessera_lambda::http::{self, MOST_BODY, Response, respond, unknown_route};
 
-use crate::bench::{Bench, body, header, request};
+use crate::bench::{Bench, ROUTES, body, header, request};
 
 /// Answers with the body as it was read.
 async fn echo(bench: &Bench, request: Request) -> Response {
-    answer(&bench.services, request, async |call| {
+    respond(&bench.services, request, ROUTES, async |call| {
         let read = call.json()?;
         Ok(http::json(200, &json!({ "read": read, "id": call.path("id")?, "limit": call.query("limit") })))
     })
@@ -20,9 +21,10 @@ async fn echo(bench: &Bench, request: Request) -> Response {
 #[tokio::test]
 async fn a_body_is_json_or_told_what_it_is() {
     let bench = Bench::start().await;
+    let admin = bench.admin().await;
     let post = |kind: &'static str, text: &str| {
         let headers: &[(&str, &str)] = if kind.is_empty() { &[] } else { &[("content-type", kind)] };
-        request("POST", headers, None, text)
+        request("POST", headers, Some(&admin), text)
     };
     for kind in ["", "application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
         let answer = echo(&bench, post(kind, "{\"a\": 1}")).await;
@@ -50,7 +52,7 @@ async fn a_body_is_json_or_told_what_it_is() {
 async fn a_problem_is_a_document() {
     let bench = Bench::start().await;
     let faults = ["/lines/0/amount", "/id"].map(|at| Fault { pointer: at.to_owned(), detail: "no".to_owned() });
-    let answered = answer(&bench.services, request("GET", &[], None, ""), async |_| {
+    let answered = respond(&bench.services, request("GET", &[], None, ""), ROUTES, async |_| {
         Err(Problem::malformed(faults.to_vec()).with("status", json!(200)).with("diff", json!([])))
     })
     .await;
@@ -64,18 +66,20 @@ async fn a_problem_is_a_document() {
             "errors": [{ "pointer": "/lines/0/amount", "detail": "no" }, { "pointer": "/id", "detail": "no" }]
         })
     );
-    let lost = answer(&bench.services, request("GET", &[], None, ""), async |call| Err(unknown_route(&call))).await;
+    let lost = request("DELETE", &[], None, "");
+    let lost = respond(&bench.services, lost, ROUTES, async |_| Ok(http::empty(204))).await;
     assert_eq!((lost.status().as_u16(), &body(&lost)["status"]), (404, &json!(404)));
 }
 
 #[tokio::test]
 async fn a_panic_and_a_store_that_fails_say_come_again_and_no_more() {
     let bench = Bench::start().await;
-    let broken = answer(&bench.services, request("GET", &[], None, ""), async |_| panic!("poison")).await;
+    let get = || request("GET", &[], None, "");
+    let broken = respond(&bench.services, get(), ROUTES, async |_| panic!("poison")).await;
     // A table that is not there stands for every failure of DynamoDB.
     let gone = || "gone".to_owned();
     let gone = tessera_store::Tables { members: gone(), facts: gone(), programs: gone(), credentials: gone() };
-    let failing = answer(&bench.services, request("GET", &[], None, ""), async |call| {
+    let failing = respond(&bench.services, get(), ROUTES, async |call| {
         bench.store_of(gone).find_api_key("tsk_1").await?;
         Err::<Response, _>(unknown_route(&call))
     })
@@ -90,12 +94,15 @@ async fn a_panic_and_a_store_that_fails_say_come_again_and_no_more() {
 }
 
 #[tokio::test]
-async fn calls_without_a_name_are_told_apart() {
+async fn requests_without_an_id_get_one_each() {
     let bench = Bench::start().await;
     let mut names = Vec::new();
     for _ in 0..2 {
-        let unnamed = Request::new(lambda_http::Body::Empty);
-        answer(&bench.services, unnamed, async |call| {
+        let mut unnamed = request("GET", &[], None, "");
+        let context = unnamed.extensions_mut().get_mut::<RequestContext>();
+        let Some(RequestContext::ApiGatewayV2(context)) = context else { panic!("no context") };
+        context.request_id = None;
+        respond(&bench.services, unnamed, ROUTES, async |call| {
             names.push(call.natural().key.clone());
             Ok(http::empty(204))
         })

@@ -1,14 +1,31 @@
-//! API keys: only their hashes are kept.
+//! API keys: only their hashes are stored.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
+use tessera_domain::member::IdentifierKind;
 
 use crate::calls::Range;
-use crate::items::{Item, Reader, item, moment, name, text};
+use crate::items::{Item, Reader, item, moment, name, number, text};
 use crate::keys::{self, API_KEYS, Key};
-use crate::writes::{ABSENT, Transacted, Write};
+use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, hashes, random};
+
+/// The scope that covers every other. A program always has a key with it.
+pub(super) const ADMIN: &str = "admin";
+
+/// What a new API key is called, and what it may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyGrant {
+    /// Its name: the actor in the audit.
+    pub name: String,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// The identifiers that it may state as verified; `None` sets no bound.
+    pub verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute; `None` is the default limit.
+    pub per_minute: Option<u32>,
+}
 
 /// An API key, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +34,26 @@ pub struct ApiKey {
     pub id: String,
     /// Its name: the actor in the audit.
     pub name: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Vec<String>,
-    /// When it was made.
+    /// The identifiers that it may state as verified; `None` sets no bound.
+    pub verifies: Option<Vec<IdentifierKind>>,
+    /// Its own limit of requests per minute; `None` is the default limit.
+    pub per_minute: Option<u32>,
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// An API key that was made now.
+/// An API key that was created now.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewApiKey {
     /// As it is listed.
     pub key: ApiKey,
-    /// The key itself, `tsk_…`: it is not kept, and cannot be shown again.
+    /// The key itself, `tsk_…`: it is not stored, and cannot be shown again.
     pub secret: String,
 }
 
-/// Whose an API key is.
+/// The owner of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundKey {
     /// The tenant.
@@ -41,13 +62,28 @@ pub struct FoundKey {
     pub key: ApiKey,
 }
 
+/// How the deletion of an API key ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyDeletion {
+    /// The key is deleted.
+    Deleted,
+    /// There is no such key.
+    Unknown,
+    /// The key stays: it is the last one with the scope `admin`.
+    LastAdmin,
+}
+
 const ID: &str = "i";
 const NAME: &str = "a";
 const SCOPES: &str = "s";
+const VERIFIES: &str = "v";
+const PER_MINUTE: &str = "m";
 const HASH: &str = "h";
 const PROGRAM: &str = "p";
+/// On the counter of admin keys: how many there are.
+const ADMINS: &str = "n";
 
-const CREATE: &str = "making an API key";
+const CREATE: &str = "creating an API key";
 const READ: &str = "reading API keys";
 const DELETE: &str = "deleting an API key";
 
@@ -58,20 +94,24 @@ impl std::fmt::Debug for NewApiKey {
 }
 
 impl Store {
-    /// Makes an API key.
+    /// Creates an API key.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn create_api_key(
         &self,
         program: &ProgramId,
-        name: &str,
-        scopes: &[String],
+        grant: &KeyGrant,
         now: Timestamp,
     ) -> Result<NewApiKey, StoreError> {
-        let key = describe(name, scopes, now);
+        let key = ApiKey::new(grant, now);
         let secret = generate()?;
-        match self.transact_patiently(CREATE, self.api_key_writes(program, &key, &secret).to_vec()).await? {
+        let mut writes = self.api_key_writes(program, &key, &secret).to_vec();
+        if key.is_admin() {
+            let counter = keys::admin_keys(program);
+            writes.push(Write::update(&self.tables.credentials, &counter, "ADD n :one").value(":one", number(1)));
+        }
+        match self.transact_patiently(CREATE, writes).await? {
             Transacted::Done => Ok(NewApiKey { key, secret }),
             // Two keys of 40 random letters are never the same.
             Transacted::Cancelled(_) => Err(StoreError::Contended { operation: CREATE, tries: 1 }),
@@ -88,20 +128,35 @@ impl Store {
         items.iter().map(ApiKey::read).collect()
     }
 
-    /// Deletes an API key; false when there is none.
+    /// Deletes an API key, unless it is the last one with the scope `admin`.
+    ///
+    /// A counter of admin keys is part of the transaction: of two deletions at once that would remove the last two, one
+    /// fails.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn delete_api_key(&self, program: &ProgramId, id: &str) -> Result<bool, StoreError> {
+    pub async fn delete_api_key(&self, program: &ProgramId, id: &str) -> Result<KeyDeletion, StoreError> {
         let table = &*self.tables.credentials;
         let by_id = keys::api_key(program, id);
-        let Some(found) = self.get(DELETE, table, &by_id, true).await? else { return Ok(false) };
+        let Some(found) = self.get(DELETE, table, &by_id, true).await? else { return Ok(KeyDeletion::Unknown) };
         let by_hash = keys::api_key_lookup(Reader::new(DELETE, &found).text(HASH)?);
-        let writes = vec![Write::delete(table, &by_hash), Write::delete(table, &by_id).when("attribute_exists(pk)")];
-        Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
+        let mut writes =
+            vec![Write::delete(table, &by_id).when("attribute_exists(pk)"), Write::delete(table, &by_hash)];
+        if ApiKey::read(&found)?.is_admin() {
+            let counter = keys::admin_keys(program);
+            let fewer = Write::update(table, &counter, "SET n = n - :one").when("n > :one");
+            writes.push(fewer.value(":one", number(1)));
+        }
+        Ok(match self.transact_patiently(DELETE, writes).await? {
+            Transacted::Done => KeyDeletion::Deleted,
+            Transacted::Cancelled(obstacles) if matches!(obstacles.first(), Some(Obstacle::Condition(_))) => {
+                KeyDeletion::Unknown
+            }
+            Transacted::Cancelled(_) => KeyDeletion::LastAdmin,
+        })
     }
 
-    /// Finds whose key someone presents; `None` for nobody's.
+    /// Finds the owner of a presented key; `None` when nobody has it.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -115,12 +170,12 @@ impl Store {
         found.map(|item| Ok(FoundKey { program: lookup_program(&item)?, key: ApiKey::read(&item)? })).transpose()
     }
 
-    /// The writes that make an API key: where it is listed, and where it is looked up.
+    /// The writes that create an API key: the item that is listed, and the one that is looked up.
     pub(super) fn api_key_writes(&self, program: &ProgramId, key: &ApiKey, secret: &str) -> [Write; 2] {
         let hash = hashes::sha256_hex(secret.as_bytes());
         let described = |place: &Key| {
             let scopes = key.scopes.iter().map(|scope| text(&**scope)).collect();
-            item(
+            let mut item = item(
                 place,
                 [
                     (ID, text(&*key.id)),
@@ -128,7 +183,15 @@ impl Store {
                     (SCOPES, AttributeValue::L(scopes)),
                     (name::SINCE, moment(key.created_at)),
                 ],
-            )
+            );
+            if let Some(kinds) = &key.verifies {
+                let kinds = kinds.iter().map(|kind| text(kind.name())).collect();
+                item.insert(VERIFIES.to_owned(), AttributeValue::L(kinds));
+            }
+            if let Some(limit) = key.per_minute {
+                item.insert(PER_MINUTE.to_owned(), number(limit));
+            }
+            item
         };
         let mut by_id = described(&keys::api_key(program, &key.id));
         by_id.insert(HASH.to_owned(), text(&*hash));
@@ -140,20 +203,34 @@ impl Store {
 }
 
 impl ApiKey {
+    /// A key with a new identifier.
+    pub(super) fn new(grant: &KeyGrant, now: Timestamp) -> Self {
+        let KeyGrant { name, scopes, verifies, per_minute } = grant.clone();
+        Self { id: random::id("key_"), name, scopes, verifies, per_minute, created_at: now }
+    }
+
+    fn is_admin(&self) -> bool {
+        self.scopes.iter().any(|scope| scope == ADMIN)
+    }
+
     fn read(item: &Item) -> Result<Self, StoreError> {
         let reader = Reader::new(READ, item);
+        let kinds = reader.texts(VERIFIES)?.iter().map(|name| IdentifierKind::from_name(name)).collect::<Option<_>>();
+        let kinds = kinds.ok_or(StoreError::Item { operation: READ, attribute: VERIFIES })?;
         Ok(Self {
             id: reader.text(ID)?.to_owned(),
             name: reader.text(NAME)?.to_owned(),
             scopes: reader.texts(SCOPES)?,
+            verifies: reader.has(VERIFIES).then_some(kinds),
+            per_minute: if reader.has(PER_MINUTE) { Some(reader.number(PER_MINUTE)?) } else { None },
             created_at: reader.moment(name::SINCE)?,
         })
     }
 }
 
-/// An API key as it is listed, with an identifier of its own.
-pub(super) fn describe(name: &str, scopes: &[String], now: Timestamp) -> ApiKey {
-    ApiKey { id: random::id("key_"), name: name.to_owned(), scopes: scopes.to_vec(), created_at: now }
+/// The counter of admin keys of a new program, which has one.
+pub(super) fn first_admin(program: &ProgramId) -> Item {
+    item(&keys::admin_keys(program), [(ADMINS, number(1))])
 }
 
 /// A new key.

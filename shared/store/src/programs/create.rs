@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::program::Program;
 
-use super::api_keys::{self, lookup_program};
+use super::api_keys::{self, ADMIN, ApiKey, KeyGrant, lookup_program};
 use super::document::Document;
 use super::head::attribute;
 use super::storefront;
@@ -82,14 +82,16 @@ impl Store {
                 (name::SINCE, moment(now)),
             ],
         );
-        let key = api_keys::describe("admin", &["admin".to_owned()], now);
+        let grant = KeyGrant { name: ADMIN.to_owned(), scopes: vec![ADMIN.to_owned()], ..KeyGrant::default() };
+        let key = ApiKey::new(&grant, now);
         let [by_id, by_hash] = self.api_key_writes(&id, &key, &admin_key);
         let head = Write::put(table, head).when(ABSENT);
         let record = Write::put(table, record).when(ABSENT);
         let listed = Write::put(table, jobs::listed(&id));
         let storefront = storefront::new_item(secrets, &id, &storefront_secret)?;
         let storefront = Write::put(&self.tables.credentials, storefront).when(ABSENT);
-        match self.transact_patiently(CREATE, vec![by_hash, by_id, storefront, head, record, listed]).await? {
+        let admins = Write::put(&self.tables.credentials, api_keys::first_admin(&id)).when(ABSENT);
+        match self.transact_patiently(CREATE, vec![by_hash, by_id, storefront, admins, head, record, listed]).await? {
             Transacted::Done => Ok(NewProgram { id, admin_key, storefront_secret }),
             Transacted::Cancelled(obstacles) => match obstacles.into_iter().next() {
                 Some(Obstacle::Condition(Some(found))) => Err(CreateProgramError::KeyTaken(lookup_program(&found)?)),

@@ -8,9 +8,9 @@ mod head;
 mod put;
 mod storefront;
 
-pub use api_keys::{ApiKey, FoundKey, NewApiKey};
+pub use api_keys::{ApiKey, FoundKey, KeyDeletion, KeyGrant, NewApiKey};
 pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use head::Head;
 pub use put::PutProgramError;
-pub use storefront::StorefrontSecrets;
+pub use storefront::{PreviousSecret, Rotation, StorefrontSecrets};

@@ -1,32 +1,45 @@
 //! Storefront secrets: what a shop's backend signs member tokens with.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tessera_domain::ids::ProgramId;
 
-use crate::items::{Item, Reader, bytes, item, moment};
+use crate::items::{Item, Reader, bytes, item};
 use crate::writes::{Write, Written};
-use crate::{SecretsKey, Store, StoreError, keys, random, retry};
+use crate::{SecretsKey, Store, StoreError, hashes, keys, random, retry};
 
 const READ: &str = "reading the storefront secrets";
 const ROTATE: &str = "rotating the storefront secret";
 
-/// The encrypted secret.
-const SECRET: &str = "s";
-/// The one before, encrypted.
-const PREVIOUS: &str = "p";
-/// When the one before expires; milliseconds.
-const PREVIOUS_UNTIL: &str = "e";
+/// The encrypted secrets.
+const SECRETS: &str = "s";
 
-/// For how long the old one still works.
+/// How long a replaced secret still works.
 const OVERLAP: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// The most replaced secrets that work at once.
+const MOST_PREVIOUS: usize = 3;
 
 /// The storefront secrets of a program.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorefrontSecrets {
     /// The one to sign with.
     pub current: String,
-    /// The one before, and until when it works.
-    pub previous: Option<(String, Timestamp)>,
+    /// The request that created the current one, hashed; empty for the first secret.
+    #[serde(default)]
+    rotation: String,
+    /// The replaced ones, newest first.
+    #[serde(default)]
+    pub previous: Vec<PreviousSecret>,
+}
+
+/// A replaced storefront secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSecret {
+    /// The secret.
+    pub secret: String,
+    /// Until when it works.
+    pub until: Timestamp,
+    rotation: String,
 }
 
 impl std::fmt::Debug for StorefrontSecrets {
@@ -35,12 +48,55 @@ impl std::fmt::Debug for StorefrontSecrets {
     }
 }
 
+impl std::fmt::Debug for PreviousSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreviousSecret").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
 impl StorefrontSecrets {
+    fn first(secret: &str) -> Self {
+        Self { current: secret.to_owned(), rotation: String::new(), previous: Vec::new() }
+    }
+
     /// The secrets that work at a moment.
     pub fn valid_at(&self, now: Timestamp) -> Vec<&str> {
-        let previous = self.previous.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret.as_str());
-        std::iter::once(self.current.as_str()).chain(previous).collect()
+        let previous = self.previous.iter().filter(|previous| now < previous.until);
+        std::iter::once(self.current.as_str()).chain(previous.map(|previous| previous.secret.as_str())).collect()
     }
+
+    /// The secret that an earlier attempt at the same rotation created, while it is stored.
+    fn created_by(&self, rotation: &str) -> Option<&str> {
+        if self.rotation == rotation {
+            return Some(&self.current);
+        }
+        let previous = self.previous.iter().find(|previous| previous.rotation == rotation);
+        previous.map(|previous| previous.secret.as_str())
+    }
+
+    /// Replaces the current secret. A replaced one works for 24 more hours, unless all of them are revoked.
+    fn rotate(&mut self, secret: String, rotation: String, revoke_previous: bool, now: Timestamp) {
+        let until = now.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
+        let replaced = PreviousSecret {
+            secret: std::mem::replace(&mut self.current, secret),
+            until,
+            rotation: std::mem::replace(&mut self.rotation, rotation),
+        };
+        self.previous.retain(|previous| now < previous.until);
+        self.previous.insert(0, replaced);
+        self.previous.truncate(if revoke_previous { 0 } else { MOST_PREVIOUS });
+    }
+}
+
+/// A rotation of the storefront secret.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation<'a> {
+    /// What the request is known by: a repetition returns the secret that it created before.
+    pub natural_key: &'a str,
+    /// Ends every other secret at once.
+    pub revoke_previous: bool,
+    /// The moment.
+    pub now: Timestamp,
 }
 
 impl Store {
@@ -53,19 +109,14 @@ impl Store {
         program: &ProgramId,
         secrets: &SecretsKey,
     ) -> Result<Option<StorefrontSecrets>, StoreError> {
-        let Some(stored) = self.storefront_item(READ, program).await? else { return Ok(None) };
-        let reader = Reader::new(READ, &stored);
-        let current = open(secrets, program, reader.bytes(SECRET)?)?;
-        let previous = if reader.has(PREVIOUS) {
-            let until = reader.moment(PREVIOUS_UNTIL)?;
-            Some((open(secrets, program, reader.bytes(PREVIOUS)?)?, until))
-        } else {
-            None
-        };
-        Ok(Some(StorefrontSecrets { current, previous }))
+        let stored = self.storefront_item(READ, program).await?;
+        stored.map(|stored| open(secrets, program, Reader::new(READ, &stored).bytes(SECRETS)?)).transpose()
     }
 
-    /// Makes a new storefront secret; the old one works for 24 more hours. `None` when there is no such program.
+    /// Creates a new storefront secret and returns it with the older ones; `None` when there is no such program.
+    ///
+    /// Up to three replaced secrets stay valid, each for 24 hours: a rotation whose response was lost can be repeated
+    /// without ending the secret in use.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -73,26 +124,26 @@ impl Store {
         &self,
         program: &ProgramId,
         secrets: &SecretsKey,
-        now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
-        let secret = generate()?;
-        let sealed = seal(secrets, program, &secret)?;
-        let until = now.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
+        rotation: Rotation<'_>,
+    ) -> Result<Option<(String, StorefrontSecrets)>, StoreError> {
+        let id = hashes::sha256_hex(rotation.natural_key.as_bytes());
         for attempt in 1..=retry::TRIES {
             let Some(stored) = self.storefront_item(ROTATE, program).await? else { return Ok(None) };
-            let before = Reader::new(ROTATE, &stored).bytes(SECRET)?;
-            let rotate = Write::update(
-                &self.tables.credentials,
-                &keys::storefront(program),
-                "SET s = :new, p = :old, e = :until",
-            )
-            .when("s = :old")
-            .value(":new", bytes(&*sealed))
-            .value(":old", bytes(before))
-            .value(":until", moment(until));
-            if self.write(ROTATE, &rotate).await? == Written::Done {
-                return Ok(Some(secret));
+            let before = Reader::new(ROTATE, &stored).bytes(SECRETS)?;
+            let mut all = open(secrets, program, before)?;
+            if let Some(created) = all.created_by(&id) {
+                return Ok(Some((created.to_owned(), all)));
             }
+            let secret = generate()?;
+            all.rotate(secret.clone(), id.clone(), rotation.revoke_previous, rotation.now);
+            let rotate = Write::update(&self.tables.credentials, &keys::storefront(program), "SET s = :new")
+                .when("s = :old")
+                .value(":new", bytes(seal(secrets, program, &all)?))
+                .value(":old", bytes(before));
+            if self.write(ROTATE, &rotate).await? == Written::Done {
+                return Ok(Some((secret, all)));
+            }
+            // Somebody else was faster, or this write's response was lost: the next look tells.
             retry::pause(attempt).await;
         }
         Err(StoreError::Contended { operation: ROTATE, tries: retry::TRIES })
@@ -105,7 +156,8 @@ impl Store {
 
 /// The item of a new program's storefront secret.
 pub(super) fn new_item(secrets: &SecretsKey, program: &ProgramId, secret: &str) -> Result<Item, StoreError> {
-    Ok(item(&keys::storefront(program), [(SECRET, bytes(seal(secrets, program, secret)?))]))
+    let sealed = seal(secrets, program, &StorefrontSecrets::first(secret))?;
+    Ok(item(&keys::storefront(program), [(SECRETS, bytes(sealed))]))
 }
 
 /// A new storefront secret: 43 letters and digits hold 256 bits.
@@ -113,13 +165,15 @@ pub(super) fn generate() -> Result<String, StoreError> {
     random::text(43)
 }
 
-/// Encrypts a storefront secret; it opens for its program alone.
-fn seal(secrets: &SecretsKey, program: &ProgramId, secret: &str) -> Result<Vec<u8>, StoreError> {
-    secrets.seal(ROTATE, &place(program), secret)
+/// Encrypts the storefront secrets of a program; they open for that program only.
+fn seal(secrets: &SecretsKey, program: &ProgramId, all: &StorefrontSecrets) -> Result<Vec<u8>, StoreError> {
+    let text = serde_json::to_string(all).map_err(|_| StoreError::Secret { operation: ROTATE })?;
+    secrets.seal(ROTATE, &place(program), &text)
 }
 
-fn open(secrets: &SecretsKey, program: &ProgramId, sealed: &[u8]) -> Result<String, StoreError> {
-    secrets.open(READ, &place(program), sealed)
+fn open(secrets: &SecretsKey, program: &ProgramId, sealed: &[u8]) -> Result<StorefrontSecrets, StoreError> {
+    let text = secrets.open(READ, &place(program), sealed)?;
+    serde_json::from_str(&text).map_err(|_| StoreError::Secret { operation: READ })
 }
 
 fn place(program: &ProgramId) -> String {

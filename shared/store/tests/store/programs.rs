@@ -4,8 +4,11 @@ use futures::future::join_all;
 use jiff::ToSpan;
 use serde_json::json;
 use tessera_domain::ids::{ProgramId, RuleId};
+use tessera_domain::member::IdentifierKind;
 use tessera_domain::program::Program;
-use tessera_store::{CreateProgramError, NewProgram, ProgramCache, PutProgramError, SecretsKey};
+use tessera_store::{
+    CreateProgramError, KeyDeletion, KeyGrant, NewProgram, ProgramCache, PutProgramError, Rotation, SecretsKey,
+};
 
 use crate::bench::Bench;
 use crate::shop::{document, noon, read};
@@ -208,33 +211,90 @@ async fn a_warm_function_reads_no_configuration() {
 async fn api_keys_are_made_listed_and_deleted() {
     let bench = Bench::start().await;
     let new = create(&bench).await;
-    let scopes = ["receipts:write".to_owned(), "members:read".to_owned()];
-    let made = bench.store.create_api_key(&new.id, "till", &scopes, noon()).await.unwrap();
+    let grant = KeyGrant {
+        name: "till".to_owned(),
+        scopes: vec!["receipts:write".to_owned(), "members:read".to_owned()],
+        verifies: Some(vec![IdentifierKind::Card]),
+        per_minute: Some(600),
+    };
+    let made = bench.store.create_api_key(&new.id, &grant, noon()).await.unwrap();
     let found = bench.store.find_api_key(&made.secret).await.unwrap().unwrap();
     assert_eq!((&found.program, &found.key), (&new.id, &made.key));
     let listed = bench.store.list_api_keys(&new.id).await.unwrap();
     assert_eq!(listed.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["admin", "till"]);
     assert!(!format!("{made:?}").contains(&made.secret));
     // Another program's key cannot be deleted, nor one twice.
-    assert!(!bench.store.delete_api_key(&create(&bench).await.id, &made.key.id).await.unwrap());
-    assert!(bench.store.delete_api_key(&new.id, &made.key.id).await.unwrap());
-    assert!(!bench.store.delete_api_key(&new.id, &made.key.id).await.unwrap());
+    for (program, ends) in [
+        (&create(&bench).await.id, KeyDeletion::Unknown),
+        (&new.id, KeyDeletion::Deleted),
+        (&new.id, KeyDeletion::Unknown),
+    ] {
+        assert_eq!(bench.store.delete_api_key(program, &made.key.id).await.unwrap(), ends);
+    }
     assert_eq!(bench.store.find_api_key(&made.secret).await.unwrap(), None);
+}
+
+async fn rotate(bench: &Bench, program: &ProgramId, request: &str, revoke_previous: bool) -> Option<String> {
+    let rotation = Rotation { natural_key: request, revoke_previous, now: noon() };
+    let rotated = bench.store.rotate_storefront_secret(program, &secrets(), rotation).await.unwrap();
+    rotated.map(|(secret, _)| secret)
 }
 
 #[tokio::test]
 async fn a_rotated_secret_works_for_one_more_day() {
     let bench = Bench::start().await;
     let new = create(&bench).await;
-    let rotated = bench.store.rotate_storefront_secret(&new.id, &secrets(), noon()).await.unwrap().unwrap();
+    let rotated = rotate(&bench, &new.id, "r-1", false).await.unwrap();
     let found = bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap();
     assert_eq!(found.valid_at(noon() + 23.hours()), [&*rotated, &*new.storefront_secret]);
     assert_eq!(found.valid_at(noon() + 24.hours()), [&*rotated]);
     assert!(bench.store.storefront_secrets(&new.id, &SecretsKey::new([8; 32])).await.is_err());
     let unknown = ProgramId::new("prg_none").unwrap();
     assert!(bench.store.storefront_secrets(&unknown, &secrets()).await.unwrap().is_none());
-    assert!(bench.store.rotate_storefront_secret(&unknown, &secrets(), noon()).await.unwrap().is_none());
+    assert_eq!(rotate(&bench, &unknown, "r-1", false).await, None);
     // A new version of the program keeps the secrets.
     bench.store.put_program(&new.id, &renamed("Other"), None, noon()).await.unwrap();
     assert_eq!(bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap().current, rotated);
+}
+
+#[tokio::test]
+async fn repeated_rotations_keep_the_secret_in_use_valid_and_a_revocation_ends_it() {
+    let bench = Bench::start().await;
+    let new = create(&bench).await;
+    let stored = async || bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap();
+    // Each response is lost, and each repetition is a request of its own.
+    let mut made = vec![new.storefront_secret.clone()];
+    for request in ["r-1", "r-2", "r-3"] {
+        made.insert(0, rotate(&bench, &new.id, request, false).await.unwrap());
+        assert_eq!(stored().await.valid_at(noon()), made);
+    }
+    // The same request rotates once, however often it is carried out.
+    for (request, secret) in [("r-3", &made[0]), ("r-1", &made[2])] {
+        assert_eq!(rotate(&bench, &new.id, request, false).await.as_ref(), Some(secret));
+        assert_eq!(stored().await.valid_at(noon()), made);
+    }
+    // A fourth old one would be too many.
+    made.insert(0, rotate(&bench, &new.id, "r-4", false).await.unwrap());
+    assert_eq!(stored().await.valid_at(noon()), made[..4]);
+    let emergency = rotate(&bench, &new.id, "r-5", true).await.unwrap();
+    assert_eq!(stored().await.valid_at(noon()), [&*emergency]);
+    assert_eq!(rotate(&bench, &new.id, "r-5", true).await, Some(emergency));
+}
+
+#[tokio::test]
+async fn two_deletions_at_once_leave_an_admin_key() {
+    let bench = Bench::start().await;
+    for _ in 0..20 {
+        let new = create(&bench).await;
+        let grant = KeyGrant { name: "second".to_owned(), scopes: vec!["admin".to_owned()], ..KeyGrant::default() };
+        bench.store.create_api_key(&new.id, &grant, noon()).await.unwrap();
+        let keys = bench.store.list_api_keys(&new.id).await.unwrap();
+        let deletions = keys.iter().map(|key| bench.store.delete_api_key(&new.id, &key.id));
+        let mut ends: Vec<KeyDeletion> = join_all(deletions).await.into_iter().map(Result::unwrap).collect();
+        ends.sort_unstable_by_key(|end| *end == KeyDeletion::LastAdmin);
+        assert_eq!(ends, [KeyDeletion::Deleted, KeyDeletion::LastAdmin]);
+        let left = bench.store.list_api_keys(&new.id).await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(bench.store.delete_api_key(&new.id, &left[0].id).await.unwrap(), KeyDeletion::LastAdmin);
+    }
 }
