@@ -99,12 +99,15 @@ impl Book {
     }
 
     fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
-        assert_eq!(decision.account.version, before.version + 1 + decision.tier_changes.len() as u64);
+        assert_eq!(decision.account.version, before.version + decision.entries().count() as u64);
         // What is stored must come back as it was.
         let account: Account = unpack(&pack(&decision.account).unwrap()).unwrap();
         assert_eq!(account, decision.account);
-        let entry: Entry = unpack(&pack(&decision.entry).unwrap()).unwrap();
-        assert_eq!(entry, decision.entry);
+        let written: Vec<Entry> = decision.entries().cloned().collect();
+        for (place, entry) in (1..).zip(&written) {
+            assert_eq!(entry.sequence, before.version + place);
+            assert_eq!(&unpack::<Entry>(&pack(entry).unwrap()).unwrap(), entry);
+        }
         for coupon in decision.issued {
             assert!(self.coupons.insert(coupon.code.clone(), coupon).is_none(), "a code was issued twice");
         }
@@ -112,13 +115,8 @@ impl Book {
             assert_eq!(self.coupons.insert(new.code.clone(), new), Some(old));
         }
         self.accounts.insert(member.to_owned(), account);
-        let entries = self.entries.entry(member.to_owned()).or_default();
-        entries.push(entry.clone());
-        for change in decision.tier_changes {
-            assert_eq!(unpack::<Entry>(&pack(&change).unwrap()).unwrap(), change);
-            entries.push(change);
-        }
-        entry
+        self.entries.entry(member.to_owned()).or_default().extend(written);
+        decision.entry
     }
 
     /// Takes a receipt; one that is known already changes nothing.
