@@ -112,7 +112,11 @@ impl Counter {
                 let parts = extras.iter().map(|extra| Extra {
                     per_unit: if is_first { extra.per_unit } else { Both::ZERO },
                     // Where a cap cut some of the firings, their shares are only as exact as whole points.
-                    exact: if run.fixed() == all { extra.exact.and_then(|sum| Extra::per_firing(sum, run.count)) } else { None },
+                    exact: if run.fixed() == all {
+                        extra.exact.and_then(|sum| Extra::per_firing(sum, run.count))
+                    } else {
+                        None
+                    },
                     ..extra.part(before, after, all)
                 });
                 let parts = parts.filter(|part| !part.firings.is_zero() || !part.per_unit.is_zero()).collect();

@@ -16,8 +16,8 @@ mod uses;
 pub use counter::Counter;
 pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
-pub use retired::Retired;
 pub use lots::{Lot, LotKey, Lots, Taken, last_taken};
+pub use retired::Retired;
 pub use tier::{Gift, Held, TierState, window_sum};
 pub use uses::{Used, Uses, When};
 

@@ -103,9 +103,8 @@ impl Account {
 
     /// Ends the reservations that have lapsed by `now` and by the end of a day. Returns their points.
     fn lapse(&mut self, day: Day, program: &CompiledProgram, now: Timestamp) -> Points {
-        let is_over = |reservation: &Reservation| {
-            reservation.until <= now && Day::of(reservation.until, &program.zone) <= day
-        };
+        let is_over =
+            |reservation: &Reservation| reservation.until <= now && Day::of(reservation.until, &program.zone) <= day;
         let (over, open): (Vec<Reservation>, Vec<Reservation>) =
             std::mem::take(&mut self.reservations).into_iter().partition(is_over);
         self.reservations = open;
@@ -147,12 +146,7 @@ impl Account {
         let to = if due { Bucket::Available } else { Bucket::Pending };
         self.lots.add(key, points);
         let paid = self.pay_debt();
-        movement.post(from, to, Kind::Redeemable, points).post(
-            Bucket::Available,
-            Bucket::Debt,
-            Kind::Redeemable,
-            paid,
-        )
+        movement.post(from, to, Kind::Redeemable, points).post(Bucket::Available, Bucket::Debt, Kind::Redeemable, paid)
     }
 
     /// Gives points back to the lots that they came from; a lot that has expired lives 30 more days (R5).

@@ -1,6 +1,5 @@
 //! What the passing of time does: birthdays, lapses, reviews of tiers.
 
-
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::{Occasion, birthday, span_start};

@@ -83,7 +83,8 @@ fn open_window(rule: &CompiledRule, counter: &mut Counter, length: u32, day: Day
         Some(opened) if day < opened => Err(SkipReason::OutsideWindow),
         Some(opened) if day < opened.plus_days(length) => Ok(()),
         before => {
-            if let Some(opened) = before.filter(|opened| counter.runs.iter().any(|run| run.is_within(*opened, length))) {
+            if let Some(opened) = before.filter(|opened| counter.runs.iter().any(|run| run.is_within(*opened, length)))
+            {
                 let is_band = rule.range().is_some_and(|range| range.meant == SpendRange::Band);
                 counter.days.push((opened, if is_band { counter.total } else { counter.sum }));
             }
@@ -163,8 +164,7 @@ fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, ro
     let due: u64 = counter.days.iter().map(|(day, _)| due_on(*day)).sum();
     let over = counter.reversible(|_| true).saturating_sub(due);
     let last = changed.plus_days(length.saturating_sub(1));
-    let mut popped =
-        counter.pop_where(over, rounding, |run| run.day.is_some_and(|day| changed <= day && day <= last));
+    let mut popped = counter.pop_where(over, rounding, |run| run.day.is_some_and(|day| changed <= day && day <= last));
     let left = over - popped.iter().map(Run::due).sum::<u64>();
     popped.extend(counter.pop(left, rounding));
     popped

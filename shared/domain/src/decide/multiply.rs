@@ -111,7 +111,14 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
 }
 
 impl Extras {
-    fn note(&mut self, (base, is_by_amount): (usize, bool), multiplier: usize, kind: Kind, added: Points, exact: Decimal) {
+    fn note(
+        &mut self,
+        (base, is_by_amount): (usize, bool),
+        multiplier: usize,
+        kind: Kind,
+        added: Points,
+        exact: Decimal,
+    ) {
         if added.is_zero() && exact.is_zero() {
             return;
         }

@@ -58,6 +58,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         Ok(after) => after,
         Err(fault) => {
             draft.entry.rejected = Some(match fault {
+                RefundFault::Currency => Rejection::Currency,
                 RefundFault::UnknownLine(_) => Rejection::UnknownLine,
                 RefundFault::MoreThanRemains | RefundFault::MoreItemsThanRemain(_) => Rejection::MoreThanRemains,
             });
