@@ -209,6 +209,12 @@ impl Counter {
         }
     }
 
+    /// How large it is: one for each day, run and use of a limit, and for what is stored besides them.
+    pub(super) fn rows(&self) -> usize {
+        let details = self.runs.iter().map(|run| if run.has_details() { 4 } else { 0 } + run.coupons.len() * 2);
+        4 + self.days.len() + self.runs.len() + details.sum::<usize>() + self.uses.len()
+    }
+
     /// True when a refund may need it: something counted, or fired.
     pub(super) fn has_counted(&self) -> bool {
         self.sum != 0 || self.total != 0 || !self.days.is_empty() || !self.runs.is_empty()

@@ -8,6 +8,9 @@ use crate::ids::RuleId;
 use crate::rule::{CompiledRule, RuleSet};
 use crate::time::Day;
 
+/// The most rows that all retired counters may have: about 40 KB.
+const MOST_ROWS: usize = 4_000;
+
 /// A counter of a rule that has become another one, or is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +86,15 @@ impl Account {
         }
         let oldest = today.offset(-KEPT);
         self.retired.retain(|retired| retired.since >= oldest && retired.counter.has_counted());
+        // The newest stay, so that an account never outgrows its item, however often the rules change.
+        let mut rows = 0;
+        let sizes = self.retired.iter().rev().map(|retired| retired.counter.rows());
+        let fitting = sizes.take_while(|size| {
+            rows += size;
+            rows <= MOST_ROWS
+        });
+        let surplus = self.retired.len() - fitting.count();
+        self.retired.drain(..surplus);
     }
 
     fn retire(&mut self, rule: RuleId, counter: Counter, since: Day) {

@@ -209,7 +209,7 @@ proptest! {
             rule
         }).collect();
         let mut rules = original.clone();
-        let mut book = Book::open(&document(&rules), "2026-02-01T12:00:00Z".parse().unwrap()).unwrap();
+        let mut book = Book::open(&document(&rules), "2026-04-01T12:00:00Z".parse().unwrap()).unwrap();
         book.enroll(&json!({ "id": "c" }));
         let mut left: Vec<u32> = Vec::new();
         let take = |book: &mut Book, receipt: usize, n: usize, amount: u32| {
