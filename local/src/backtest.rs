@@ -7,7 +7,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::Value;
 use tessera_backtest::{Join, Partitions, Spill};
-use tessera_domain::fact::{read_receipt, read_refund};
+use tessera_domain::fact::{read_early_refund, read_receipt};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::input::Fault;
 use tessera_domain::member::MemberRef;
@@ -104,7 +104,8 @@ impl Taking {
     }
 
     fn refund(&mut self, receipt: &str, body: &Value) -> anyhow::Result<()> {
-        let refund = read_refund(body, self.currency).map_err(|faults| told(&faults))?;
+        // Its receipt, and so its currency, may come later.
+        let refund = read_early_refund(body).map_err(|faults| told(&faults))?;
         self.last = self.last.max(refund.occurred_at);
         Ok(self.join.refund(&ReceiptId::new(receipt)?, &pack(&refund)?)?)
     }

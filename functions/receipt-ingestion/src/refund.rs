@@ -1,7 +1,9 @@
 //! Refunds, also those that come before their receipt.
 
 use serde_json::Value;
-use tessera_domain::fact::{Receipt, Refund, RefundAmount, RefundFault, RefundLine, Remaining, read_refund};
+use tessera_domain::fact::{
+    Receipt, Refund, RefundAmount, RefundFault, RefundLine, Remaining, read_early_refund, read_refund,
+};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::money::Money;
 use tessera_lambda::http::{self, Response};
@@ -21,8 +23,11 @@ pub(crate) async fn accept(
 ) -> Result<Response, Problem> {
     let now = services.clock.now();
     let stored = services.store.get_receipt_with_refunds(&program.id, receipt).await?;
-    let currency = stored.as_ref().map_or(program.compiled.program.currency, |stored| stored.receipt.currency);
-    let refund = check_time(read_refund(body, currency), body, now).map_err(Problem::malformed)?;
+    let read = match &stored {
+        Some(stored) => read_refund(body, stored.receipt.currency),
+        None => read_early_refund(body),
+    };
+    let refund = check_time(read, body, now).map_err(Problem::malformed)?;
     let refund = refund_as_kept(refund);
 
     if let Some(stored) = &stored {
@@ -73,7 +78,8 @@ fn explain(stored: &StoredReceipt, refund: &Refund, fault: &RefundFault) -> (&'s
         RefundFault::UnknownLine(line) => {
             ("unknown_line", format!("receipt {id} has no line {line}; its lines are: {}", lines(&stored.receipt)))
         }
-        RefundFault::MoreThanRemains => ("more_than_remains", too_much(stored, refund)),
+        // What is read in the receipt's currency cannot have too many decimals.
+        RefundFault::Currency | RefundFault::MoreThanRemains => ("more_than_remains", too_much(stored, refund)),
         RefundFault::MoreItemsThanRemain(line) => {
             ("more_than_remains", format!("line {line} of receipt {id} has fewer items left than are given back"))
         }

@@ -61,7 +61,9 @@ impl History {
         for (receipt, refund) in refunds {
             match places.get(&receipt) {
                 Some(place) if period.ends_after(refund.occurred_at) => {
-                    found.push((refund.occurred_at.max(kept[*place].occurred_at), *place, refund));
+                    let receipt = &kept[*place];
+                    let at = refund.occurred_at.max(receipt.occurred_at);
+                    found.push((at, *place, refund.in_currency(receipt.currency)));
                 }
                 Some(_) => {}
                 None => orphans += u64::from(!early.contains(&receipt)),

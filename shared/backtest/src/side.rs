@@ -78,7 +78,7 @@ impl Side {
     /// Counts a decision; `member` is told from others by its number.
     pub fn count(&mut self, decision: &Decision, month: i32, member: u64) {
         let before = MonthSums::of(&self.flows);
-        for entry in std::iter::once(&decision.entry).chain(&decision.tier_changes) {
+        for entry in decision.entries() {
             self.flows.add(entry);
             self.count_rules(entry, member);
         }

@@ -12,10 +12,11 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::money::{Currency, Money};
+use crate::money::{Currency, MAX_MINOR, MOST_DECIMALS, Money};
 use crate::points::Points;
 
 /// What is wrong with one place of a document.
@@ -227,6 +228,19 @@ impl<'a> Node<'a> {
             return self.refuse("must be above 0");
         }
         Some(money)
+    }
+
+    /// An amount of money, not negative, whose currency is unknown: in parts of 10⁴, because no currency has more than
+    /// [`MOST_DECIMALS`] decimals.
+    pub fn money_of_any_currency(&self) -> Option<i64> {
+        self.parsed(|text| {
+            let plain = text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_digit());
+            let amount = if plain { Decimal::from_str_exact(text).ok() } else { None };
+            let amount = amount.filter(|amount| amount.scale() <= MOST_DECIMALS && !amount.is_sign_negative());
+            let parts = amount.and_then(|amount| (amount * Decimal::from(10_i64.pow(MOST_DECIMALS))).to_i64());
+            let parts = parts.filter(|parts| *parts <= MAX_MINOR * 10_i64.pow(MOST_DECIMALS));
+            parts.ok_or("must be an amount of money as text, such as \"19.90\"")
+        })
     }
 
     /// A decimal number as text, above zero and below `below`, with at most eight decimals.

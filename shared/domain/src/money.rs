@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The largest amount accepted anywhere, in minor units: 9 999 999 999.99 in a currency with cents.
 pub const MAX_MINOR: i64 = 999_999_999_999;
+/// The most decimals that a currency has (ISO 4217).
+pub const MOST_DECIMALS: u32 = 4;
 
 /// Why a text is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

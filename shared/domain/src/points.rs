@@ -60,6 +60,12 @@ impl Points {
     pub const fn negated(self) -> Self {
         Self(self.0.saturating_neg())
     }
+
+    /// These points, but no further from zero than what was given, and on the same side.
+    #[must_use]
+    pub fn towards_zero(self, given: Self) -> Self {
+        if given.is_positive() { self.min(given).max(Self::ZERO) } else { self.max(given).min(Self::ZERO) }
+    }
 }
 
 impl std::iter::Sum for Points {
@@ -142,6 +148,15 @@ impl Both {
     #[must_use]
     pub fn min(self, other: Self) -> Self {
         Self { redeemable: self.redeemable.min(other.redeemable), qualifying: self.qualifying.min(other.qualifying) }
+    }
+
+    /// As [`Points::towards_zero`], kind by kind.
+    #[must_use]
+    pub fn towards_zero(self, given: Self) -> Self {
+        Self {
+            redeemable: self.redeemable.towards_zero(given.redeemable),
+            qualifying: self.qualifying.towards_zero(given.qualifying),
+        }
     }
 
     /// The opposite of both.

@@ -95,7 +95,8 @@ pub(crate) fn refund_entry(receipt_at: Timestamp, receipt: &ReceiptId, refund: &
     format!("{}F#{}#", receipt_entry(receipt_at, receipt), escape(refund.as_str()))
 }
 
-/// The sort key of an entry of another kind: `N` enrolment, `C` coupon, `A` adjustment, `I` interaction, `P` profile.
+/// The sort key of an entry of another kind: `N` enrolment, `C` coupon, `A` adjustment, `I` interaction, `P` profile,
+/// `E` an event that fell due.
 pub(crate) fn other_entry(at: Timestamp, kind: char, natural: &str) -> String {
     format!("{ENTRIES}{}#{kind}#{}#", time(at), escape(natural))
 }

@@ -62,10 +62,7 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
                 decide_refund(&context, &account, &fact)
             }
         };
-        audit.add(&decision.entry);
-        for entry in &decision.tier_changes {
-            audit.add(entry);
-        }
+        decision.entries().for_each(|entry| audit.add(entry));
         if let Ok(receipt) = fact {
             entries.insert(receipt.id.clone(), decision.entry);
         }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::firings::Run;
+use super::firings::{Extra, ReceiptMark, Run};
 use super::uses::Uses;
+use crate::points::Both;
+use crate::program::Rounding;
 use crate::rule::Frame;
 use crate::time::Day;
 
@@ -24,7 +26,8 @@ pub struct Counter {
     /// Where a window begins with the first receipt: its first day.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Day>,
-    /// Where a window rolls: what counted on each local day, oldest first.
+    /// Where a window rolls: what counted on each local day, oldest first. Where windows begin with the first receipt:
+    /// the first day of each that is over and has firings, with what counted in it.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::days")]
     pub days: Vec<(Day, i64)>,
     /// The firings that were due so far, oldest first, in runs of equal ones.
@@ -64,17 +67,27 @@ impl Counter {
         }
     }
 
+    /// How many firings were due on the days from `first` on, those included whose day nobody needs.
+    pub fn due_since(&self, first: Day) -> u64 {
+        self.runs.iter().filter(|run| run.day.is_none_or(|day| first <= day)).map(Run::due).sum()
+    }
+
+    /// How many firings that `which` selects a refund may reverse.
+    pub fn reversible(&self, which: impl Fn(&Run) -> bool) -> u64 {
+        self.runs.iter().filter(|run| which(run)).map(Run::reversible).sum()
+    }
+
     /// Takes back the latest `count` firings; the latest first.
-    pub fn pop(&mut self, count: u64) -> Vec<Run> {
-        self.pop_where(count, |_| true)
+    pub fn pop(&mut self, count: u64, rounding: Rounding) -> Vec<Run> {
+        self.pop_where(count, rounding, |_| true)
     }
 
     /// Takes back the latest `count` firings that `which` selects; the latest first.
-    pub fn pop_where(&mut self, count: u64, which: impl Fn(&Run) -> bool) -> Vec<Run> {
+    pub fn pop_where(&mut self, count: u64, rounding: Rounding, which: impl Fn(&Run) -> bool) -> Vec<Run> {
         let mut left = count;
         let mut popped = Vec::new();
         for run in self.runs.iter_mut().rev().filter(|run| which(run)) {
-            let part = run.split_off(left);
+            let part = run.split_off(left, rounding);
             left -= part.due();
             if part.due() > 0 {
                 popped.push(part);
@@ -82,6 +95,37 @@ impl Counter {
         }
         self.runs.retain(|run| run.due() > 0);
         popped
+    }
+
+    /// Adds what a receipt gave besides the points of its firings, which are the latest `firings` here. The credit by
+    /// amount goes with the first of them, which is the last to be reversed. `extras` say what multipliers added to all
+    /// of them together; their `exact` is the sum before rounding.
+    pub(crate) fn attach(&mut self, firings: u64, receipt: ReceiptMark, per_unit: Both, extras: &[Extra]) {
+        // Nothing is attached to them yet, so nothing is rounded.
+        let mut runs = self.pop(firings, Rounding::Floor);
+        runs.reverse();
+        let all = runs.iter().fold(Both::ZERO, |sum, run| sum.plus(run.fixed()));
+        let (mut before, mut is_first) = (Both::ZERO, true);
+        for mut run in runs {
+            let after = before.plus(run.fixed());
+            if run.count > 0 {
+                let parts = extras.iter().map(|extra| Extra {
+                    per_unit: if is_first { extra.per_unit } else { Both::ZERO },
+                    // Where a cap cut some of the firings, their shares are only as exact as whole points.
+                    exact: if run.fixed() == all {
+                        extra.exact.and_then(|sum| Extra::per_firing(sum, run.count))
+                    } else {
+                        None
+                    },
+                    ..extra.part(before, after, all)
+                });
+                let parts = parts.filter(|part| !part.firings.is_zero() || !part.per_unit.is_zero()).collect();
+                run.attach(receipt, if is_first { per_unit } else { Both::ZERO }, parts);
+                is_first = false;
+            }
+            before = after;
+            self.push(run);
+        }
     }
 
     /// What counted on the days from the first to the last, both included.
@@ -106,14 +150,22 @@ impl Counter {
         let day = days.max(fired).max(self.uses.latest()).map_or(today, |latest| latest.min(today));
         let oldest = day.offset(-KEPT);
         self.uses.prune(oldest);
-        if let Some(Frame::Rolling(_)) = frame {
-            // A window's firings go with its days.
-            let first = day.offset(-WINDOW_DAYS);
-            self.days.retain(|(day, counted)| *day >= first && *counted != 0);
-            self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
-            return;
+        // A window's firings go with its days.
+        match frame {
+            Some(Frame::Rolling(_)) => {
+                let first = day.offset(-WINDOW_DAYS);
+                self.days.retain(|(day, counted)| *day >= first && *counted != 0);
+                self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
+            }
+            Some(Frame::FirstReceipt(length)) => {
+                let is_open = |opened: Day| self.opened == Some(opened);
+                let has_firings = |opened: Day| self.runs.iter().any(|run| run.is_within(opened, length));
+                self.days.retain(|(opened, _)| *opened >= oldest && !is_open(*opened) && has_firings(*opened));
+                self.runs.retain(|run| run.day.is_none_or(|fired| fired >= oldest));
+            }
+            Some(Frame::Fixed(..)) | None => self.forget_days(oldest),
         }
-        self.forget_days(oldest);
+        self.forget_details();
     }
 
     /// Firings of days before the oldest are told together, whatever their order: no refund asks for them.
@@ -133,11 +185,39 @@ impl Counter {
                 Some(same) => {
                     same.count = same.count.saturating_add(run.count);
                     same.lost = same.lost.saturating_add(run.lost);
+                    same.spent = same.spent.saturating_add(run.spent);
                 }
-                None => old.push(Run { day: None, coupons: Vec::new(), ..run }),
+                None => {
+                    let (count, lost, spent, each) = (run.count, run.lost, run.spent, run.each);
+                    old.push(Run { count, lost, spent, each, ..Run::default() });
+                }
             }
         }
         self.runs = old.into_iter().chain(kept).collect();
+    }
+
+    /// Bounds what is remembered of what firings gave besides their own points.
+    fn forget_details(&mut self) {
+        let detailed = self.runs.iter().filter(|run| run.has_details()).count();
+        let surplus = detailed.saturating_sub(MOST_DETAILED);
+        if surplus == 0 {
+            return;
+        }
+        self.runs.iter_mut().filter(|run| run.has_details()).take(surplus).for_each(Run::drop_details);
+        for run in std::mem::take(&mut self.runs) {
+            self.push(run);
+        }
+    }
+
+    /// How large it is: one for each day, run and use of a limit, and for what is stored besides them.
+    pub(super) fn rows(&self) -> usize {
+        let details = self.runs.iter().map(|run| if run.has_details() { 4 } else { 0 } + run.coupons.len() * 2);
+        4 + self.days.len() + self.runs.len() + details.sum::<usize>() + self.uses.len()
+    }
+
+    /// True when a refund may need it: something counted, or fired.
+    pub(super) fn has_counted(&self) -> bool {
+        self.sum != 0 || self.total != 0 || !self.days.is_empty() || !self.runs.is_empty()
     }
 
     /// True when there is nothing to remember.
@@ -147,15 +227,17 @@ impl Counter {
 }
 
 /// For how many days closed periods and the days of firings are remembered.
-const KEPT: i32 = 400;
+pub(super) const KEPT: i32 = 400;
 /// For how many days the sums of windows that roll are remembered: as long as the longest window.
 const WINDOW_DAYS: i32 = 366;
+/// Of how many runs what multipliers and credits by amount added is remembered: about one for each day.
+const MOST_DETAILED: usize = 400;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::CouponCode;
-    use crate::points::{Both, Points};
+    use crate::points::Points;
 
     fn run(count: u64, points: i64) -> Run {
         Run { count, each: Both { redeemable: Points::new(points), ..Both::ZERO }, ..Run::default() }
@@ -169,9 +251,9 @@ mod tests {
         }
         assert_eq!(counter.runs.len(), 2);
         assert_eq!(counter.due(), 5);
-        assert_eq!(counter.pop(3), [run(2, 20), run(1, 10)]);
+        assert_eq!(counter.pop(3, Rounding::Floor), [run(2, 20), run(1, 10)]);
         assert_eq!(counter.due(), 2);
-        assert_eq!(counter.pop(9), [run(2, 10)]);
+        assert_eq!(counter.pop(9, Rounding::Floor), [run(2, 10)]);
         assert!(counter.is_blank());
     }
 
@@ -180,7 +262,7 @@ mod tests {
         let code = |text: &str| CouponCode::new(text).unwrap();
         let mut counter = Counter::new(1);
         counter.push(Run { count: 2, coupons: vec![code("A"), code("B")], ..Run::default() });
-        assert_eq!(counter.pop(1)[0].coupons, [code("B")]);
+        assert_eq!(counter.pop(1, Rounding::Floor)[0].coupons, [code("B")]);
         assert_eq!(counter.runs[0].coupons, [code("A")]);
     }
 

@@ -8,13 +8,16 @@ mod due;
 mod firings;
 mod lots;
 mod packed;
+mod retired;
 mod settle;
 mod tier;
 mod uses;
 
 pub use counter::Counter;
-pub use firings::Run;
+pub(crate) use firings::mark_of;
+pub use firings::{Extra, ReceiptMark, Run};
 pub use lots::{Lot, LotKey, Lots, Taken, last_taken};
+pub use retired::Retired;
 pub use tier::{Gift, Held, TierState, window_sum};
 pub use uses::{Used, Uses, When};
 
@@ -74,6 +77,9 @@ pub struct Account {
     /// What each rule remembers of this member.
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<RuleId, Counter>,
+    /// The counters of rules that were changed or removed, for refunds; oldest first.
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
     /// How many coupons of each reward with a limit per member were issued.
     #[serde(rename = "w", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub issued: BTreeMap<RewardId, u32>,

@@ -1,6 +1,6 @@
 //! Bringing an account up to a moment: reservations lapse, lots are released and expire, the tier is reviewed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,35 @@ use crate::time::Day;
 /// For how many days points live that come back to a lot which has expired meanwhile (R5).
 const RETURNED_DAYS: u32 = 30;
 
+/// What settling moved.
+#[derive(Default)]
+struct Moved {
+    /// Pending points that became spendable.
+    released: Points,
+    /// Points of reservations that lapsed.
+    lapsed: Points,
+    /// Spendable points that paid a debt.
+    paid: Points,
+    /// Points that expired.
+    expired: Points,
+}
+
+impl Moved {
+    fn into_movements(self) -> Vec<Movement> {
+        let release = Movement::new(MovementType::Release)
+            .post(Bucket::Pending, Bucket::Available, Kind::Redeemable, self.released)
+            .post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, self.lapsed)
+            .post(Bucket::Available, Bucket::Debt, Kind::Redeemable, self.paid);
+        let expire = Movement::new(MovementType::Expire).post(
+            Bucket::Available,
+            Bucket::Expired,
+            Kind::Redeemable,
+            self.expired,
+        );
+        [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
+    }
+}
+
 impl Account {
     /// A copy brought up to `now`: what the member has at that moment.
     #[must_use]
@@ -23,24 +52,47 @@ impl Account {
         account
     }
 
-    /// Brings the account up to `now` and tells what moved.
+    /// Brings the account up to `now`: its points, then its tier. Returns what moved.
     pub fn settle(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
+        let since = self.settled;
+        let movements = self.settle_points(program, now);
+        if let Some(day) = self.settled {
+            self.tier.review(program, &self.qualifying, since, day);
+        }
+        movements
+    }
+
+    /// Brings the points up to `now`, event by event: points released while there is a debt pay it on the day of their
+    /// release, before any later expiry. So it makes no difference how often an account is settled.
+    pub(crate) fn settle_points(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
         let today = Day::of(now, &program.zone);
         // A clock that went back changes nothing: what was released stays released.
         let day = self.settled.map_or(today, |settled| settled.max(today));
-        let released = self.newly_spendable(day);
-        let before = self.settled.replace(day);
-
-        let mut release =
-            Movement::new(MovementType::Release).post(Bucket::Pending, Bucket::Available, Kind::Redeemable, released);
-        release = self.pay_debt(release);
-        release = self.lapse(release, now);
-        let expire = self.expire();
-        release = self.pay_debt(release);
+        let mut moved = Moved::default();
+        for step in self.steps_until(day, program, now) {
+            moved.released = moved.released.plus(self.newly_spendable(step));
+            self.settled = Some(step);
+            moved.paid = moved.paid.plus(self.pay_debt());
+            moved.lapsed = moved.lapsed.plus(self.lapse(step, program, now));
+            moved.expired = moved.expired.plus(self.remove_expired());
+            moved.paid = moved.paid.plus(self.pay_debt());
+        }
         self.merge_spendable(day);
+        moved.into_movements()
+    }
 
-        self.tier.review(program, &self.qualifying, before, day);
-        [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
+    /// The days on which to settle, up to `day`. Without a debt, the order of releases and expiries does not matter, and
+    /// the last day is enough.
+    fn steps_until(&self, day: Day, program: &CompiledProgram, now: Timestamp) -> BTreeSet<Day> {
+        let mut steps = BTreeSet::from([day]);
+        if self.debt.is_positive() {
+            let is_ahead = |other: &Day| *other < day && self.settled.is_none_or(|settled| settled < *other);
+            let released = self.lots.iter().map(|lot| lot.key.spendable_from());
+            let lapsed = self.reservations.iter().filter(|reservation| reservation.until <= now);
+            let lapsed = lapsed.map(|reservation| Day::of(reservation.until, &program.zone));
+            steps.extend(released.chain(lapsed).filter(is_ahead));
+        }
+        steps
     }
 
     fn newly_spendable(&self, day: Day) -> Points {
@@ -49,25 +101,32 @@ impl Account {
         due.map(|lot| lot.points).sum()
     }
 
-    fn lapse(&mut self, mut movement: Movement, now: Timestamp) -> Movement {
+    /// Ends the reservations that have lapsed by `now` and by the end of a day. Returns their points.
+    fn lapse(&mut self, day: Day, program: &CompiledProgram, now: Timestamp) -> Points {
+        let is_over =
+            |reservation: &Reservation| reservation.until <= now && Day::of(reservation.until, &program.zone) <= day;
         let (over, open): (Vec<Reservation>, Vec<Reservation>) =
-            std::mem::take(&mut self.reservations).into_iter().partition(|reservation| reservation.until <= now);
+            std::mem::take(&mut self.reservations).into_iter().partition(is_over);
         self.reservations = open;
-        for reservation in over {
-            movement = movement.post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, reservation.points());
-            for taken in reservation.taken {
-                self.lots.add(taken.key, taken.points);
-            }
+        let mut lapsed = Points::ZERO;
+        for taken in over.into_iter().flat_map(|reservation| reservation.taken) {
+            lapsed = lapsed.plus(taken.points);
+            self.lots.add(taken.key, taken.points);
         }
-        movement
+        lapsed
     }
 
     /// Removes the lots that have expired by the day the account is settled to.
-    pub(crate) fn expire(&mut self) -> Movement {
-        let movement = Movement::new(MovementType::Expire);
-        let Some(day) = self.settled else { return movement };
+    fn remove_expired(&mut self) -> Points {
+        let Some(day) = self.settled else { return Points::ZERO };
         let gone = self.lots.take(self.lots.total(), |key| key.expired(day));
-        movement.post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone.iter().map(|lot| lot.points).sum())
+        gone.iter().map(|lot| lot.points).sum()
+    }
+
+    /// Expires the lots that have expired by the day the account is settled to.
+    pub(crate) fn expire(&mut self) -> Movement {
+        let gone = self.remove_expired();
+        Movement::new(MovementType::Expire).post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone)
     }
 
     /// Spendable lots that end on one day are one: nothing tells them apart any more, and there would be one for each
@@ -86,7 +145,8 @@ impl Account {
         let due = self.settled.is_some_and(|day| key.spendable_from() <= day);
         let to = if due { Bucket::Available } else { Bucket::Pending };
         self.lots.add(key, points);
-        self.pay_debt(movement.post(from, to, Kind::Redeemable, points))
+        let paid = self.pay_debt();
+        movement.post(from, to, Kind::Redeemable, points).post(Bucket::Available, Bucket::Debt, Kind::Redeemable, paid)
     }
 
     /// Gives points back to the lots that they came from; a lot that has expired lives 30 more days (R5).
@@ -103,15 +163,15 @@ impl Account {
         movement
     }
 
-    fn pay_debt(&mut self, movement: Movement) -> Movement {
+    /// Pays the debt with spendable points, the soonest to expire first. Returns what was paid.
+    fn pay_debt(&mut self) -> Points {
         let payment = self.debt.min(self.available());
         if !payment.is_positive() {
-            return movement;
+            return Points::ZERO;
         }
-        let day = self.settled;
-        self.lots.take(payment, |key| day.is_some_and(|day| key.spendable_from() <= day && !key.expired(day)));
+        self.spend(payment);
         self.debt = self.debt.minus(payment);
-        movement.post(Bucket::Available, Bucket::Debt, Kind::Redeemable, payment)
+        payment
     }
 
     /// Takes points out of the spendable lots, the soonest to expire first; tells from which.

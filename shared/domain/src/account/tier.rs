@@ -122,36 +122,60 @@ impl TierState {
         since: Option<Day>,
         day: Day,
     ) {
-        let Some(tiers) = &program.program.tiers else { return };
-        let known = self.held.as_ref().is_some_and(|held| tiers.rank(&held.tier).is_some());
-        if !known {
-            // A newcomer, or someone whose tier the program no longer has.
-            let rank = tiers.reached(window_sum(tiers.window, qualifying, day));
-            self.before.clear();
-            let until = (tiers.window == TierWindow::CalendarYear).then(|| end_of(day.year().saturating_add(1)));
-            self.hold(tiers, rank, day, until, Some(day.year()));
+        self.place(program, qualifying, day);
+        let mut since = since.unwrap_or(day);
+        while let Some(fallen) = self.fall_once(program, qualifying, since, day) {
+            since = fallen;
         }
-        if let TierWindow::RollingMonths(_) = tiers.window {
-            self.roll(tiers, qualifying, since.unwrap_or(day), day);
+    }
+
+    /// Places a newcomer, or someone whose tier the program no longer has.
+    pub(crate) fn place(&mut self, program: &CompiledProgram, qualifying: &BTreeMap<Month, Points>, day: Day) {
+        let Some(tiers) = &program.program.tiers else { return };
+        if self.held.as_ref().is_some_and(|held| tiers.rank(&held.tier).is_some()) {
             return;
+        }
+        let rank = tiers.reached(window_sum(tiers.window, qualifying, day));
+        self.before.clear();
+        let until = (tiers.window == TierWindow::CalendarYear).then(|| end_of(day.year().saturating_add(1)));
+        self.hold(tiers, rank, day, until, Some(day.year()));
+    }
+
+    /// Lets the tier fall at the first review after `since` and by `day` that takes it away. Returns the day of that
+    /// review.
+    pub(crate) fn fall_once(
+        &mut self,
+        program: &CompiledProgram,
+        qualifying: &BTreeMap<Month, Points>,
+        since: Day,
+        day: Day,
+    ) -> Option<Day> {
+        let tiers = program.program.tiers.as_ref()?;
+        if let TierWindow::RollingMonths(_) = tiers.window {
+            return self.roll(tiers, qualifying, since, day);
         }
         while let Some(until) = self.held.as_ref().and_then(|held| held.until) {
             let last_chance = until.plus_days(tiers.grace_days);
             if day <= last_chance {
                 break;
             }
-            self.fall(tiers, qualifying, until, last_chance.plus_days(1));
+            let review = last_chance.plus_days(1);
+            if self.fall(tiers, qualifying, until, review) {
+                return Some(review);
+            }
         }
+        None
     }
 
     /// The daily reviews under a rolling window, from the day after `since` to `day`: a tier whose window has held less than
-    /// its threshold for longer than the grace falls. Between facts a window changes only when a month leaves it.
-    fn roll(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, since: Day, day: Day) {
+    /// its threshold for longer than the grace falls, once; returns the day. Between facts a window changes only when a
+    /// month leaves it.
+    fn roll(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, since: Day, day: Day) -> Option<Day> {
         let mut today = since;
         loop {
             let sum = window_sum(tiers.window, qualifying, today);
             let rank = self.rank(tiers);
-            let Some(held) = &mut self.held else { return };
+            let held = self.held.as_mut()?;
             if rank == 0 || tiers.reached(sum) >= rank {
                 held.until = None;
             } else {
@@ -166,12 +190,12 @@ impl TierState {
                     if fallen < rank {
                         self.before.clear();
                         self.hold(tiers, fallen, today, None, None);
-                        continue;
+                        return Some(today);
                     }
                 }
             }
             if today >= day {
-                return;
+                return None;
             }
             let next_month = today.first_of_month().plus_months(1);
             let grace_over = self.held.as_ref().and_then(|held| held.until);
@@ -195,8 +219,8 @@ impl TierState {
         }
     }
 
-    /// The review of a tier held until `until`, whose grace is over on `day`.
-    fn fall(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, until: Day, day: Day) {
+    /// Reviews a tier held until `until`, whose grace is over on `day`. Returns whether it fell.
+    fn fall(&mut self, tiers: &Tiers, qualifying: &BTreeMap<Month, Points>, until: Day, day: Day) -> bool {
         let (ended, next) = (until.year(), until.year().saturating_add(1));
         let in_next = year_sum(qualifying, next);
         // Everything is settled before it counts, so what the new year holds by now was earned in grace.
@@ -213,10 +237,11 @@ impl TierState {
             if let Some(held) = &mut self.held {
                 held.until = Some(end_of(next)).filter(|_| rank > 0);
             }
-            return;
+            return false;
         }
         self.before.clear();
         self.hold(tiers, place, day, Some(end_of(next)), Some(next));
+        true
     }
 
     /// Lets the tier rise, or be kept longer, after qualifying points were earned in `earned_in`'s year.

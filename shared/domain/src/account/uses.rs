@@ -81,6 +81,11 @@ impl Uses {
         self.periods.is_empty() && self.recent.is_empty()
     }
 
+    /// For how many periods and moments something is remembered.
+    pub(super) const fn len(&self) -> usize {
+        self.periods.len() + self.recent.len()
+    }
+
     /// What is used of a limit at a moment.
     pub fn of(&self, rule: &CompiledRule, limit: &Limit, when: When<'_>) -> Used {
         if limit.rolling {

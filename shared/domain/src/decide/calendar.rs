@@ -1,7 +1,5 @@
 //! What the passing of time does: birthdays, lapses, reviews of tiers.
 
-use jiff::Timestamp;
-
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::{Occasion, birthday, span_start};
@@ -37,27 +35,12 @@ pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Op
 pub fn decide_due(context: &Context<'_>, account: &Account) -> Option<Decision> {
     let today = Day::of(context.now, &context.program.zone);
     account.due.filter(|due| *due <= today)?;
-    let mut draft = Draft::new(context, account, context.now, Cause::Inactivity(today));
-    draft.looked = true;
-    let occasion = Occasion::new(context, &draft.account, context.now);
-    let rules = context.program.rules.waiting(&Waiting::Inactivity);
-    let due: Vec<(&CompiledRule, Timestamp)> = rules
-        .filter(|rule| rule.covers(context.now))
-        .filter_map(|rule| {
-            let (since, day) = draft.account.next_lapse(context.program, rule)?;
-            (day <= today).then_some((rule, since))
-        })
-        .collect();
-    for (rule, since) in due {
-        draft.consider_once(rule, &occasion, Account::lapse_mark(since));
-    }
-    draft.apply(&occasion);
-    Some(draft.finish())
+    Some(Draft::of_due(context, account, Cause::Inactivity(today)).finish())
 }
 
 impl<'a> Draft<'a> {
     /// Lets a rule fire for something that it fires for once.
-    fn consider_once(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
+    pub(super) fn consider_once(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
         if self.counter(rule).marks.contains(&mark) {
             self.skip(rule, SkipReason::Duplicate, None);
             return;

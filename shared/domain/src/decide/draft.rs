@@ -10,7 +10,7 @@ use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Cause, Entry, Movement, Outcome, SkipReason, Skipped, TierMove};
 use crate::points::Points;
 use crate::program::{CodeSource, Reward, TierWindow};
-use crate::rule::{CompiledRule, RuleSet, TierDirection, Trigger, Waiting};
+use crate::rule::{CompiledRule, Frame, RuleSet, TierDirection, Trigger, Waiting};
 use crate::time::Day;
 
 /// An entry larger than this, packed, costs a second write unit: what explains most cheaply is left out then.
@@ -35,48 +35,91 @@ pub(super) struct Draft<'a> {
     pub issued: Vec<Coupon>,
     pub changed: Vec<(Coupon, Coupon)>,
     pub marks: bool,
-    /// True for a decision that was made because something came due.
-    pub looked: bool,
+    /// Set when something fell due: the day on which to look next is computed anew.
+    pub triggered_by_due: bool,
     /// The rules of the entry's outcomes, until they are applied.
     pub fired: Vec<&'a CompiledRule>,
+    /// The tier when the entry was opened.
+    pub tier: Option<TierId>,
+    /// False while there is no entry yet.
+    is_open: bool,
+    /// Set when the changes of tier that the current entry made were followed.
+    pub is_concluded: bool,
     stock: Vec<RewardId>,
-    /// The entry of the fact itself, once it is whole, and those of the changes of tier after it.
-    main: Option<Entry>,
-    done: Vec<Entry>,
-    /// The tier when the fact was taken up.
-    tier: Option<TierId>,
-    /// The change of tier by the passing of time that bringing the account up to the present made.
+    /// The entries before the current one.
+    sealed: Vec<Entry>,
+    /// How many entries there are of what fell due before the fact.
+    due: usize,
+    /// The change of tier that a changed ladder made.
     reviewed: Option<TierMove>,
 }
 
 impl<'a> Draft<'a> {
-    /// Begins with the account brought up to the present.
+    /// Begins with the account brought up to the present, and everything that fell due before.
     pub fn new(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
-        let mut account = account.clone();
-        let before = account.tier.current().cloned();
-        let movements = account.settle(context.program, context.now);
-        let tier = account.tier.current().cloned();
-        let reviewed = match (before, &tier) {
-            (Some(before), Some(after)) if before != *after => Some(tier_move(context, before, after.clone())),
-            _ => None,
-        };
-        let entry =
-            Entry { movements, ..Entry::new(at, context.now, account.version + 1, context.program.version, cause) };
+        let mut draft = Self::blank(context, account, at, cause.clone());
+        draft.place();
+        draft.catch_up();
+        draft.due = draft.sealed.len() + usize::from(draft.is_open);
+        draft.open(at, cause);
+        draft
+    }
+
+    /// Decides only on what fell due; the first event has the decision's own entry.
+    pub fn of_due(context: &'a Context<'a>, account: &Account, cause: Cause) -> Self {
+        let mut draft = Self::blank(context, account, context.now, cause.clone());
+        draft.triggered_by_due = true;
+        draft.place();
+        draft.catch_up();
+        // What moved after the last event has an entry only if something did.
+        let mut settled = draft.account.clone();
+        let movements = settled.settle(context.program, context.now);
+        if !draft.is_open || draft.reviewed.is_some() || !movements.is_empty() {
+            draft.start_entry(context.now, cause);
+            draft.entry.movements.extend(movements);
+        }
+        draft.account = settled;
+        draft
+    }
+
+    fn blank(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
         Self {
             context,
-            account,
-            entry,
+            entry: Entry::new(at, context.now, account.version + 1, context.program.version, cause),
+            account: account.clone(),
             issued: Vec::new(),
             changed: Vec::new(),
             marks: false,
-            looked: false,
+            triggered_by_due: false,
             fired: Vec::new(),
+            tier: None,
+            is_open: false,
+            is_concluded: false,
             stock: Vec::new(),
-            main: None,
-            done: Vec::new(),
-            tier,
-            reviewed,
+            sealed: Vec::new(),
+            due: 0,
+            reviewed: None,
         }
+    }
+
+    /// Places a newcomer on the ladder, or someone whose tier the program no longer has.
+    fn place(&mut self) {
+        let before = self.account.tier.current().cloned();
+        let today = Day::of(self.context.now, &self.context.program.zone);
+        let day = self.account.settled.map_or(today, |settled| settled.max(today));
+        self.account.tier.place(self.context.program, &self.account.qualifying, day);
+        if let (Some(before), Some(after)) = (before, self.account.tier.current().cloned())
+            && before != after
+        {
+            self.reviewed = Some(tier_move(self.context, before, after));
+        }
+    }
+
+    /// Opens the entry of the fact itself, with the account brought up to the present.
+    fn open(&mut self, at: Timestamp, cause: Cause) {
+        self.start_entry(at, cause);
+        self.entry.movements = self.account.settle(self.context.program, self.context.now);
+        self.tier = self.account.tier.current().cloned();
     }
 
     /// Makes room for as many outcomes as there are rules to consider, up to what is usual.
@@ -100,20 +143,18 @@ impl<'a> Draft<'a> {
 
     /// What a rule remembers of this member; at zero when it has become another rule meanwhile.
     pub fn counter(&self, rule: &CompiledRule) -> Counter {
-        let kept = self.account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation);
-        kept.cloned().unwrap_or_else(|| Counter::new(rule.generation))
+        self.account.counter_of(rule).cloned().unwrap_or_else(|| Counter::new(rule.generation))
     }
 
     /// Keeps what a rule remembers, unless that is nothing.
     pub fn keep(&mut self, rule: &CompiledRule, mut counter: Counter) {
+        let today = self.today();
         if counter.is_blank() {
-            if !self.account.counters.is_empty() {
-                self.account.counters.remove(&rule.rule.id);
-            }
+            self.account.remove_counter(rule);
             return;
         }
-        counter.prune(self.today(), rule.frame());
-        self.account.counters.insert(rule.rule.id.clone(), counter);
+        counter.prune(today, rule.frame());
+        self.account.put_counter(rule, counter, today);
     }
 
     /// Counts qualifying points in the month of `day`, and lets the tier rise.
@@ -171,37 +212,43 @@ impl<'a> Draft<'a> {
 
     /// The decision, whole: the changes of tier that it made are followed first.
     pub fn finish(mut self) -> Decision {
+        self.conclude();
+        self.end()
+    }
+
+    /// Completes the current entry: the changes of tier that it made are followed.
+    pub(super) fn conclude(&mut self) {
+        if self.is_concluded {
+            return;
+        }
         self.entry.tier = self.tier_moved();
         let caused = self.entry.cause.clone();
         let moved = self.entry.tier.clone().filter(|moved| moved.before != moved.after);
         if let Some(reviewed) = self.reviewed.take() {
             let day = self.today();
-            self.follow(reviewed, &Cause::TierReview(day));
+            self.follow(reviewed, &Cause::TierReview(day), false);
         }
         if let Some(moved) = moved.filter(|_| !matches!(caused, Cause::Refund(..))) {
-            self.follow(moved, &caused);
+            self.follow(moved, &caused, false);
         }
-        self.end()
+        self.is_concluded = true;
     }
 
     fn end(mut self) -> Decision {
-        self.account.arm(self.context.program, self.looked);
-        // Counters of rules that the program has no more are forgotten.
-        let rules = &self.context.program.rules;
-        self.account.counters.retain(|id, _| rules.get(id).is_some());
+        self.account.arm(self.context.program, self.triggered_by_due);
+        let today = self.today();
+        self.account.retire_counters(&self.context.program.rules, today);
         self.forget_old_months();
-        self.entry.balance = self.account.balance();
-        shorten(&mut self.entry, rules);
         self.account.version = self.entry.sequence;
-        let (entry, tier_changes) = match self.main {
-            None => (self.entry, Vec::new()),
-            Some(main) => {
-                self.done.push(self.entry);
-                (main, self.done)
-            }
-        };
+        self.complete();
+        let mut entries = self.sealed;
+        entries.push(self.entry);
+        let mut tier_changes = entries.split_off(self.due);
+        let entry = tier_changes.remove(0);
+        let due = entries;
         Decision {
             account: self.account,
+            due,
             entry,
             tier_changes,
             marks: self.marks,
@@ -211,7 +258,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// How the tier moved since the fact was taken up; the same before and after when it did not.
+    /// How the tier moved since the entry was opened; the same before and after when it did not.
     fn tier_moved(&self) -> Option<TierMove> {
         let before = self.tier.clone()?;
         let after = self.account.tier.current()?.clone();
@@ -219,8 +266,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets the rules for a change of tier act; their points may change it again, and so on. A review has its entry in
-    /// any case: nothing else tells of it.
-    fn follow(&mut self, moved: TierMove, caused: &Cause) {
+    /// any case: nothing else tells of it. `is_open` says that the first change's entry is the current one.
+    pub(super) fn follow(&mut self, moved: TierMove, caused: &Cause, mut is_open: bool) {
         let mut moved = Some(moved);
         for _ in 0..MOST_PASSES {
             let Some(change) = moved.take() else { return };
@@ -237,7 +284,9 @@ impl<'a> Draft<'a> {
             if rules.is_empty() && !is_review {
                 return;
             }
-            self.turn_page(Cause::TierChange(Box::new(caused.clone())));
+            if !std::mem::take(&mut is_open) {
+                self.start_entry(at, Cause::TierChange(Box::new(caused.clone())));
+            }
             let mut occasion = Occasion::new(context, &self.account, at);
             occasion.tier = context.program.rules.tier_bit(Some(&change.after));
             let before = self.account.tier.current().cloned();
@@ -247,33 +296,32 @@ impl<'a> Draft<'a> {
             self.apply(&occasion);
             self.remember_gifts(&change.after);
             let after = self.account.tier.current().cloned();
-            self.entry.tier = match (before, after) {
-                (Some(before), Some(after)) if before != after => {
-                    let next = tier_move(context, before, after);
-                    moved = Some(next.clone());
-                    Some(next)
-                }
-                _ => is_review.then_some(change),
-            };
+            if let (Some(before), Some(after)) = (before, after)
+                && before != after
+            {
+                moved = Some(tier_move(context, before, after));
+            }
+            self.entry.tier = if is_review { Some(change) } else { moved.clone() };
         }
     }
 
-    /// Begins the next entry.
-    fn turn_page(&mut self, cause: Cause) {
-        self.entry.balance = self.account.balance();
-        let next = Entry::new(
-            self.entry.at,
-            self.entry.decided_at,
-            self.entry.sequence + 1,
-            self.entry.program_version,
-            cause,
-        );
-        let mut done = std::mem::replace(&mut self.entry, next);
-        shorten(&mut done, &self.context.program.rules);
-        match self.main {
-            None => self.main = Some(done),
-            Some(_) => self.done.push(done),
+    /// Opens an entry; the one before it, if any, is complete.
+    pub(super) fn start_entry(&mut self, at: Timestamp, cause: Cause) {
+        self.complete();
+        let sequence = if self.is_open { self.entry.sequence + 1 } else { self.entry.sequence };
+        let next = Entry::new(at, self.context.now, sequence, self.context.program.version, cause);
+        let before = std::mem::replace(&mut self.entry, next);
+        if self.is_open {
+            self.sealed.push(before);
         }
+        self.is_open = true;
+        self.is_concluded = false;
+        self.tier = self.account.tier.current().cloned();
+    }
+
+    fn complete(&mut self) {
+        self.entry.balance = self.account.balance();
+        shorten(&mut self.entry, &self.context.program.rules);
     }
 
     /// A refund that takes the tier away takes back what the rules for reaching it gave.
@@ -315,7 +363,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn tier_move(context: &Context<'_>, before: TierId, after: TierId) -> TierMove {
+pub(super) fn tier_move(context: &Context<'_>, before: TierId, after: TierId) -> TierMove {
     let skipped = match (context.program.rank(&before), context.program.rank(&after)) {
         (Some(from), Some(to)) if from < to => passed_over(context, from + 1..to),
         (Some(from), Some(to)) if to < from => passed_over(context, to + 1..from),
@@ -354,7 +402,7 @@ fn shorten(entry: &mut Entry, rules: &RuleSet) {
             return;
         }
         let skipped = &entry.skipped[place];
-        if !(is_shut_out(skipped) && rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule))) {
+        if !rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule)) {
             over = over.saturating_sub(skipped_bytes(skipped));
             entry.skipped.remove(place);
             entry.truncated = true;
@@ -393,5 +441,6 @@ const fn is_shut_out(skipped: &Skipped) -> bool {
 
 /// True when a refund must know that a rule did not count the receipt: nothing else tells.
 pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
-    is_shut_out(skipped) && rule.measure().1.is_cumulative()
+    let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
+    (is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative()
 }

@@ -1,14 +1,17 @@
 //! What the rules that fired do to the account: credits, what multiplies them, debits, resets, a tier outside the ladder.
 
 use super::draft::Draft;
-use super::multiply::{Fired, extras};
+use super::multiply::{Fired, Share, extras};
 use super::occasion::Occasion;
-use crate::account::{LotKey, window_sum};
+use crate::account::{Extra, LotKey, mark_of, window_sum};
 use crate::ledger::{Bucket, Movement, MovementType};
 use crate::points::{Both, Kind, Points};
 use crate::program::TierWindow;
 use crate::rule::CompiledRule;
 use crate::time::Day;
+
+/// Of how many multipliers it is remembered what each added to a firing; the last one stands for those beyond.
+const MOST_EXTRAS: usize = 4;
 
 impl Draft<'_> {
     /// Posts what the rules of the entry did, in the order of `semantics.md`, and lets the tier rise.
@@ -17,6 +20,8 @@ impl Draft<'_> {
         let rules = std::mem::take(&mut self.fired);
         if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
             self.multiply(&rules, occasion);
+        } else {
+            self.attach(&rules, occasion, &[]);
         }
         self.credit(occasion);
         for (place, rule) in rules.iter().enumerate() {
@@ -45,8 +50,44 @@ impl Draft<'_> {
             })
             .collect();
         let extras = extras(&fired, self.context.program, occasion.basket.as_ref());
-        for (outcome, extra) in self.entry.outcomes.iter_mut().zip(extras) {
+        for (outcome, extra) in self.entry.outcomes.iter_mut().zip(extras.by_rule) {
             outcome.extra = extra;
+        }
+        self.attach(rules, occasion, &extras.shares);
+    }
+
+    /// Notes with the firings of rules that count over several receipts what else goes when they are reversed: their
+    /// credits by amount, and what multipliers added.
+    fn attach(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>, shares: &[Share]) {
+        let Some(basket) = &occasion.basket else { return };
+        let receipt = mark_of(&basket.receipt.id);
+        for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.measure().1.is_cumulative()) {
+            let outcome = &self.entry.outcomes[place];
+            let mut extras: Vec<Extra> = Vec::new();
+            for share in shares.iter().filter(|share| share.base == place) {
+                let multiplier = rules[share.multiplier];
+                if let Some(last) = extras.get_mut(MOST_EXTRAS - 1) {
+                    last.firings = last.firings.plus(share.firings);
+                    last.per_unit = last.per_unit.plus(share.per_unit);
+                    last.exact = None;
+                    continue;
+                }
+                extras.push(Extra {
+                    rule: multiplier.rule.id.clone(),
+                    rule_version: multiplier.version,
+                    firings: share.firings,
+                    exact: Some(share.exact),
+                    per_unit: share.per_unit,
+                });
+            }
+            if outcome.per_unit.is_zero() && extras.is_empty() {
+                continue;
+            }
+            let due = u64::try_from(outcome.firings.saturating_add(outcome.lost)).unwrap_or(0);
+            let per_unit = outcome.per_unit;
+            if let Some(counter) = self.account.counter_of_mut(rule) {
+                counter.attach(due, receipt, per_unit, &extras);
+            }
         }
     }
 

@@ -44,8 +44,8 @@ pub(super) struct Given<'a> {
 
 /// Remembers the firings of a cumulative measure, so that a refund can reverse them.
 pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<'_>, occasion: &Occasion<'_>) {
-    let is_rolling = matches!(rule.frame(), Some(Frame::Rolling(_)));
-    let day = (is_rolling || !rule.rule.limit.is_empty()).then_some(occasion.day);
+    let needs_day = matches!(rule.frame(), Some(Frame::Rolling(_) | Frame::FirstReceipt(_)));
+    let day = (needs_day || !rule.rule.limit.is_empty()).then_some(occasion.day);
     let Given { firings: granted, lost, each, fixed, coupons } = given;
     let run = |count: u64, each: Both| Run { count, each, day, ..Run::default() };
     let mut runs = if fixed == each.times(granted) {

@@ -2,6 +2,7 @@
 
 use crate::account::{Counter, Run};
 use crate::ledger::SkipReason;
+use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame, Range, SpendRange};
 use crate::time::Day;
 
@@ -34,7 +35,7 @@ pub(super) fn advance(
     let (unit, form) = rule.measure();
     match rule.frame() {
         Some(Frame::Fixed(first, last)) if day < first || last < day => return Err(SkipReason::OutsideWindow),
-        Some(Frame::FirstReceipt(length)) => open_window(kept, length, day)?,
+        Some(Frame::FirstReceipt(length)) => open_window(rule, kept, length, day)?,
         _ => {}
     }
     let (mut counted, mut amount) = (eligible.count(unit), eligible.amount);
@@ -56,10 +57,15 @@ pub(super) fn advance(
             // A window falls as days leave it, so only what this receipt carried over a step fires.
             (form.due(after).saturating_sub(form.due(before)), Some(before), after)
         }
-        (true, _) => {
+        (true, frame) => {
             let before = kept.sum;
             kept.sum = before.saturating_add(counted);
-            (form.due(kept.sum).saturating_sub(kept.due()), Some(before), kept.sum)
+            // Firings of windows that are over stand on their own.
+            let fired = match (frame, kept.opened) {
+                (Some(Frame::FirstReceipt(_)), Some(opened)) => kept.due_since(opened),
+                _ => kept.due(),
+            };
+            (form.due(kept.sum).saturating_sub(fired), Some(before), kept.sum)
         }
     };
     Ok(Progress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
@@ -70,23 +76,34 @@ pub(super) fn first_of(day: Day, length: u32) -> Day {
     day.offset(1_i32.saturating_sub(i32::try_from(length).unwrap_or(i32::MAX)))
 }
 
-/// A window that begins with the first receipt: over after its days, and then begun anew with counters at zero.
-fn open_window(counter: &mut Counter, length: u32, day: Day) -> Result<(), SkipReason> {
+/// A window that begins with the first receipt: over after its days, and then begun anew with counters at zero. One with
+/// firings is remembered, for refunds.
+fn open_window(rule: &CompiledRule, counter: &mut Counter, length: u32, day: Day) -> Result<(), SkipReason> {
     match counter.opened {
         Some(opened) if day < opened => Err(SkipReason::OutsideWindow),
         Some(opened) if day < opened.plus_days(length) => Ok(()),
-        _ => {
+        before => {
+            if let Some(opened) = before.filter(|opened| counter.runs.iter().any(|run| run.is_within(*opened, length)))
+            {
+                let is_band = rule.range().is_some_and(|range| range.meant == SpendRange::Band);
+                counter.days.push((opened, if is_band { counter.total } else { counter.sum }));
+            }
             (counter.sum, counter.total) = (0, 0);
-            counter.runs.clear();
             counter.opened = Some(day);
             Ok(())
         }
     }
 }
 
-/// Takes from a counter what a receipt of a day counts less, and the firings that are due no more; the latest first.
-/// `None`, and nothing done, when nothing is remembered of that day any more.
-pub(super) fn retreat(rule: &CompiledRule, counter: &mut Counter, less: Less, day: Day) -> Option<Vec<Run>> {
+/// Subtracts what a receipt of a day counts less from a counter. Returns the firings no longer due, newest first; `None`,
+/// with the counter unchanged, when nothing is remembered of that day any more.
+pub(super) fn retreat(
+    rule: &CompiledRule,
+    counter: &mut Counter,
+    less: Less,
+    day: Day,
+    rounding: Rounding,
+) -> Option<Vec<Run>> {
     let (_, form) = rule.measure();
     match rule.frame() {
         Some(Frame::Rolling(length)) => {
@@ -94,44 +111,62 @@ pub(super) fn retreat(rule: &CompiledRule, counter: &mut Counter, less: Less, da
                 return None;
             }
             counter.add_to_day(day, -less.counted);
-            Some(recount_days(counter, form, length, day))
+            Some(recount_days(counter, form, length, day, rounding))
         }
-        Some(Frame::FirstReceipt(length))
-            if counter.opened.is_none_or(|opened| day < opened || day >= opened.plus_days(length)) =>
-        {
-            None
+        Some(Frame::FirstReceipt(length)) => {
+            let holds = |opened: Day| opened <= day && day < opened.plus_days(length);
+            let (opened, sum) = if let Some(opened) = counter.opened.filter(|opened| holds(*opened)) {
+                (opened, subtract(rule, less, &mut counter.sum, &mut counter.total))
+            } else {
+                // Of a window that is over, only the number is remembered that its firings follow from.
+                let (opened, number) = counter.days.iter_mut().find(|(opened, _)| holds(*opened))?;
+                let (mut sum, mut total) = (*number, *number);
+                let sum = subtract(rule, less, &mut sum, &mut total);
+                let is_band = rule.range().is_some_and(|range| range.meant == SpendRange::Band);
+                *number = if is_band { total } else { sum };
+                (*opened, sum)
+            };
+            let is_of = |run: &Run| run.is_within(opened, length);
+            let over = counter.reversible(is_of).saturating_sub(form.due(sum));
+            Some(counter.pop_where(over, rounding, is_of))
         }
         _ => {
-            counter.sum = match rule.range() {
-                None => counter.sum - less.counted,
-                Some(range) => {
-                    counter.total -= less.spent;
-                    match range.meant {
-                        SpendRange::Band => range.inside(counter.total),
-                        SpendRange::Gate => counter.sum - less.counted,
-                    }
-                }
-            };
-            let over = counter.due().saturating_sub(form.due(counter.sum));
-            Some(counter.pop(over))
+            let sum = subtract(rule, less, &mut counter.sum, &mut counter.total);
+            let over = counter.reversible(|_| true).saturating_sub(form.due(sum));
+            Some(counter.pop(over, rounding))
         }
     }
 }
 
+/// Subtracts from the running totals; returns the one that firings follow from.
+fn subtract(rule: &CompiledRule, less: Less, sum: &mut i64, total: &mut i64) -> i64 {
+    *sum = match rule.range() {
+        None => *sum - less.counted,
+        Some(range) => {
+            *total -= less.spent;
+            match range.meant {
+                SpendRange::Band => range.inside(*total),
+                SpendRange::Gate => *sum - less.counted,
+            }
+        }
+    };
+    *sum
+}
+
 /// All days that are remembered are recounted: a day's receipts together fire as often as they carry the window over a
 /// step, and what stood on a day that is gone may be due on another. Firings whose windows hold the changed day go first.
-fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day) -> Vec<Run> {
+fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, rounding: Rounding) -> Vec<Run> {
     let due_on = |day: Day| {
         let with = counter.sum_of_days(first_of(day, length), day);
         let without = with - counter.sum_of_days(day, day);
         form.due(with).saturating_sub(form.due(without))
     };
     let due: u64 = counter.days.iter().map(|(day, _)| due_on(*day)).sum();
-    let over = counter.due().saturating_sub(due);
+    let over = counter.reversible(|_| true).saturating_sub(due);
     let last = changed.plus_days(length.saturating_sub(1));
-    let mut popped = counter.pop_where(over, |run| run.day.is_some_and(|day| changed <= day && day <= last));
+    let mut popped = counter.pop_where(over, rounding, |run| run.day.is_some_and(|day| changed <= day && day <= last));
     let left = over - popped.iter().map(Run::due).sum::<u64>();
-    popped.extend(counter.pop(left));
+    popped.extend(counter.pop(left, rounding));
     popped
 }
 

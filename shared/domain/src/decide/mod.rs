@@ -5,6 +5,7 @@ mod calendar;
 mod codes;
 mod coupon;
 mod draft;
+mod due;
 mod effects;
 mod enrollment;
 mod explain;
@@ -68,6 +69,8 @@ pub struct Context<'a> {
 pub struct Decision {
     /// The account after it, its version already raised.
     pub account: Account,
+    /// The entries of what had fallen due before the fact, oldest first: lapses, falls of tier, and what they led to.
+    pub due: Vec<Entry>,
     /// The entry of the ledger.
     pub entry: Entry,
     /// The entries of the changes of tier that followed, in their order: what the rules for them did.
@@ -82,4 +85,11 @@ pub struct Decision {
     pub changed: Vec<(Coupon, Coupon)>,
     /// One for each unit that is taken from the stock of a reward that has one.
     pub stock: Vec<RewardId>,
+}
+
+impl Decision {
+    /// All entries, in the order of their sequence.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.due.iter().chain([&self.entry]).chain(&self.tier_changes)
+    }
 }

@@ -24,10 +24,39 @@ struct Working<'a> {
     multiplier: &'a Multiplier,
 }
 
-/// What each of the fired rules adds by multiplying the others; zero for those that multiply nothing. The sum is rounded
-/// once for each kind, and shared out in the order of the rules.
-pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Option<&Basket<'_>>) -> Vec<Both> {
-    let mut extras = vec![Both::ZERO; fired.len()];
+/// What multipliers add on one fact.
+pub(super) struct Extras {
+    /// What each of the fired rules adds; zero for those that multiply nothing.
+    pub by_rule: Vec<Both>,
+    /// How much of that goes with rules that count over several receipts, because other receipts' refunds may reverse
+    /// their firings.
+    pub shares: Vec<Share>,
+}
+
+/// What one multiplier adds to the points of one rule that counts over several receipts.
+pub(super) struct Share {
+    /// The place of that rule among the fired.
+    pub base: usize,
+    /// The place of the multiplier's rule.
+    pub multiplier: usize,
+    /// What it adds to the firings, and, before rounding, redeemable and qualifying.
+    pub firings: Both,
+    pub exact: [Decimal; 2],
+    /// What it adds to the credit by amount.
+    pub per_unit: Both,
+}
+
+/// A part of the points that is told apart, and what each of the working multipliers adds to it before rounding.
+struct Cell {
+    /// The rule that counts over several receipts, and whether its credit by amount is meant; `None`: all other points.
+    base: Option<(usize, bool)>,
+    added: Vec<Decimal>,
+}
+
+/// What each of the fired rules adds by multiplying the others. The sum is rounded once for each kind, and shared out in
+/// the order of the rules.
+pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Option<&Basket<'_>>) -> Extras {
+    let mut extras = Extras { by_rule: vec![Both::ZERO; fired.len()], shares: Vec::new() };
     if fired.iter().all(|one| one.rule.gains.multiply.is_empty()) {
         return extras;
     }
@@ -45,23 +74,68 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
         if working.is_empty() {
             continue;
         }
-        let mut shares = vec![Decimal::ZERO; working.len()];
+        let mut cells = vec![Cell { base: None, added: vec![Decimal::ZERO; working.len()] }];
         for (place, base) in fired.iter().enumerate() {
-            for part in parts(fired, place, base, kind, &working, program, basket) {
-                stack(&part, &working, policy.multiplier_stacking, &mut shares);
+            let is_cumulative = base.rule.measure().1.is_cumulative();
+            let pieces = [Fired { per_unit: Both::ZERO, ..*base }, Fired { fixed: Both::ZERO, ..*base }];
+            let pieces = if is_cumulative { &pieces[..] } else { &[*base] };
+            for (piece, is_by_amount) in pieces.iter().zip([false, true]) {
+                let parts = parts(fired, place, piece, kind, &working, program, basket);
+                if is_cumulative && !parts.is_empty() {
+                    let added = vec![Decimal::ZERO; working.len()];
+                    cells.push(Cell { base: Some((place, is_by_amount)), added });
+                }
+                let Some(cell) = (if is_cumulative { cells.last_mut() } else { cells.first_mut() }) else { continue };
+                for part in parts {
+                    stack(&part, &working, policy.multiplier_stacking, &mut cell.added);
+                }
             }
         }
         // Rounding the running sum shares out exactly what the sum of all is rounded to.
         let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
-        for (working, share) in working.iter().zip(shares) {
-            exact += share;
-            let rounded = rounded(exact, policy.rounding);
-            let extra = extras[working.place].of_mut(kind);
-            *extra = extra.plus(rounded.minus(before));
-            before = rounded;
+        for (number, working) in working.iter().enumerate() {
+            for cell in &cells {
+                exact += cell.added[number];
+                let rounded = rounded(exact, policy.rounding);
+                let added = rounded.minus(before);
+                let extra = extras.by_rule[working.place].of_mut(kind);
+                *extra = extra.plus(added);
+                if let Some(base) = cell.base {
+                    extras.note(base, working.place, kind, added, cell.added[number]);
+                }
+                before = rounded;
+            }
         }
     }
     extras
+}
+
+impl Extras {
+    fn note(
+        &mut self,
+        (base, is_by_amount): (usize, bool),
+        multiplier: usize,
+        kind: Kind,
+        added: Points,
+        exact: Decimal,
+    ) {
+        if added.is_zero() && exact.is_zero() {
+            return;
+        }
+        let known = self.shares.iter().position(|share| (share.base, share.multiplier) == (base, multiplier));
+        let place = known.unwrap_or_else(|| {
+            let (firings, per_unit) = (Both::ZERO, Both::ZERO);
+            self.shares.push(Share { base, multiplier, firings, exact: [Decimal::ZERO; 2], per_unit });
+            self.shares.len() - 1
+        });
+        let share = &mut self.shares[place];
+        if is_by_amount {
+            *share.per_unit.of_mut(kind) = share.per_unit.of(kind).plus(added);
+        } else {
+            *share.firings.of_mut(kind) = share.firings.of(kind).plus(added);
+            share.exact[usize::from(kind == Kind::Qualifying)] += exact;
+        }
+    }
 }
 
 /// Points of a rule that the same multipliers work on.

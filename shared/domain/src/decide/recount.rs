@@ -1,15 +1,19 @@
 //! One rule, recomputed on what remains of a receipt.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::measure::{Less, reckoned, retreat};
-use super::occasion::Occasion;
-use super::refund::RefundContext;
-use crate::account::{Run, Used, When};
-use crate::ids::{CouponCode, RuleId};
+use super::occasion::{Basket, Occasion};
+use super::refund::{RefundContext, extras_by_amount};
+use crate::account::{Extra, Run, Used, When, mark_of};
+use crate::coupon::{Coupon, CouponStatus};
+use crate::ids::{CouponCode, RewardId, RuleId};
 use crate::ledger::{Outcome, SkipReason};
 use crate::points::Both;
+use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame};
 use crate::time::Day;
 
@@ -19,6 +23,7 @@ pub(super) struct Recount<'d, 'a, 'c> {
     pub fact: &'d RefundContext<'a>,
     pub rule: &'d CompiledRule,
     pub occasion: &'d Occasion<'d>,
+    pub basket: &'d Basket<'d>,
     pub before: Option<Eligible>,
     pub after: Option<Eligible>,
 }
@@ -50,14 +55,9 @@ impl Recount<'_, '_, '_> {
             }
         };
         if let Some(outcome) = outcome {
-            change.per_unit = self.by_amount(form, outcome);
-            self.draft.return_places(id, Some(self.rule), points_back(change.per_unit), self.occasion.at);
             change.debited = self.debit(outcome, change.firings);
         }
-        let nothing = change.firings == 0 && change.unrecoverable == 0;
-        if !(nothing && change.credits().is_zero() && change.debited.is_zero()) {
-            self.draft.entry.outcomes.push(change);
-        }
+        self.draft.note_change(change);
     }
 
     fn blank(&self) -> Outcome {
@@ -68,106 +68,137 @@ impl Recount<'_, '_, '_> {
         eligible.map_or(0, |eligible| eligible.count(self.rule.measure().0))
     }
 
-    /// A measure per receipt: its firings on what remains.
+    const fn rounding(&self) -> Rounding {
+        self.fact.decided_by.program.points.rounding
+    }
+
+    /// A measure per receipt: its firings on what remains, and the credit by amount.
     fn per_receipt(&mut self, form: Form, outcome: &Outcome) -> Outcome {
-        let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b);
         let due = self.after.map_or(0, |_| {
             let counted = reckoned(self.rule.range(), outcome.before.unwrap_or(0), self.count(self.after));
             form.due(counted)
         });
-        let due = i64::try_from(due).unwrap_or(i64::MAX).min(standing);
-        self.reverse(outcome, standing, standing - due)
+        let mut change = self.reverse(outcome, i64::try_from(due).unwrap_or(i64::MAX));
+        let given = self.fact.standing(outcome, |o| o.per_unit, Both::plus);
+        change.per_unit = self.credit_by_amount(form, outcome).min(given).minus(given);
+        let points = change.fixed.plus(change.per_unit).sum().get();
+        let back = Used { times: change.firings, points };
+        self.draft.return_places(&self.rule.rule.id, Some(self.rule), back, self.occasion.at);
+        change
     }
 
-    /// Reverses so many of the firings that the receipt's own decision granted and that still stand. Coupons of the latest
-    /// firings go first; one that was used already keeps its firing.
-    fn reverse(&mut self, outcome: &Outcome, standing: i64, reversed: i64) -> Outcome {
+    /// Reverses the firings beyond those that are `due`, of those that the receipt's own decision granted and that still
+    /// stand. The latest go first; they are those without a coupon when there were not enough. One whose coupon was used
+    /// keeps its place, not its points (R3).
+    fn reverse(&mut self, outcome: &Outcome, due: i64) -> Outcome {
+        let spent: i64 = self.fact.earlier_of(&self.rule.rule.id).map(|earlier| earlier.unrecoverable).sum();
+        let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b) - spent;
+        let left = due.clamp(0, standing.max(0));
         let given = self.fact.standing(outcome, |o| o.fixed, Both::plus);
-        let cancelled: Vec<&CouponCode> = self.fact.earlier_of(&self.rule.rule.id).flat_map(|o| &o.rewards).collect();
-        let mut codes: Vec<CouponCode> =
-            outcome.rewards.iter().filter(|code| !cancelled.contains(code)).cloned().collect();
-        let per_firing_codes = codes.len() / usize::try_from(standing.max(1)).unwrap_or(1);
         let mut change = self.blank();
-        for _ in 0..(if per_firing_codes == 0 { 0 } else { reversed }) {
-            let taken = codes.split_off(codes.len().saturating_sub(per_firing_codes));
-            if self.draft.cancel(self.fact.coupons, &taken) {
-                change.rewards.extend(taken);
-            } else {
+        let reversed = if outcome.rewards.is_empty() { left..left } else { left..standing };
+        for firing in reversed.rev() {
+            let codes = self.coupons_of(outcome, usize::try_from(firing).unwrap_or(usize::MAX));
+            if self.draft.cancel(self.fact.coupons, &codes, &mut change) {
                 change.unrecoverable += 1;
             }
         }
-        change.firings = change.unrecoverable - reversed;
-        let left = u64::try_from(standing + change.firings).unwrap_or(0);
+        change.firings = left - standing + change.unrecoverable;
+        let left = u64::try_from(left).unwrap_or(0);
         change.fixed = self.rule.gains.credit.per_firing.times(left).min(given).minus(given);
-        let back = Used { times: change.firings, points: change.fixed.sum().get() };
-        self.draft.return_places(&self.rule.rule.id, Some(self.rule), back, self.occasion.at);
         change
+    }
+
+    /// The coupons that one of the receipt's firings gave, by its place: one of each reward, while there were any.
+    fn coupons_of(&self, outcome: &Outcome, firing: usize) -> Vec<CouponCode> {
+        let of = |reward: &RewardId| {
+            let coupons = outcome.rewards.iter().filter_map(|code| self.fact.coupons.get(code));
+            coupons.filter(|coupon| coupon.reward == *reward).nth(firing).map(|coupon| coupon.code.clone())
+        };
+        self.rule.gains.rewards.iter().filter_map(of).collect()
     }
 
     /// Spend that lies between bounds or not: the running total of all of it falls.
     fn lower_total(&mut self) {
         let less = self.count(self.before) - self.count(self.after);
-        let kept = self.draft.account.counters.get_mut(&self.rule.rule.id);
-        if let Some(counter) = kept.filter(|counter| counter.generation == self.rule.generation) {
+        if let Some(counter) = self.draft.account.counter_of_mut(self.rule) {
             counter.total -= less;
         }
     }
 
-    /// A measure over a running total: the total is set to what remains, the firings no longer due are reversed.
+    /// A measure over a running total: the total is set to what remains, and the firings no longer due are reversed with
+    /// everything that they gave, whichever receipts they stood on. Only what the counter remembers stands: so nothing is
+    /// taken twice, whatever became of the rule.
     fn cumulative(&mut self, form: Form, outcome: Option<&Outcome>, shut_out: bool) -> Outcome {
         let spent = self.count(self.before) - self.count(self.after);
         let less = Less { spent, counted: if shut_out { 0 } else { spent } };
-        let id = &self.rule.rule.id;
-        let kept = self.draft.account.counters.get(id).filter(|counter| counter.generation == self.rule.generation);
-        let Some(mut counter) = kept.cloned() else {
-            return self.forgotten(form, outcome);
-        };
-        let Some(popped) = retreat(self.rule, &mut counter, less, self.occasion.day) else {
-            return self.forgotten(form, outcome);
-        };
+        let rounding = self.rounding();
         let mut change = self.blank();
+        let Some(mut counter) = self.draft.account.counter_of(self.rule).cloned() else { return change };
+        let Some(popped) = retreat(self.rule, &mut counter, less, self.occasion.day, rounding) else { return change };
         let mut returned: Vec<(Day, Used)> = Vec::new();
-        let mut kept_runs: Vec<Run> = Vec::new();
-        for run in popped.into_iter().flat_map(Run::by_coupon).filter(|run| run.count > 0) {
-            if !self.draft.cancel(self.fact.coupons, &run.coupons) {
-                change.unrecoverable += i64::try_from(run.count).unwrap_or(i64::MAX);
-                kept_runs.push(run);
-                continue;
-            }
-            let points = run.each.times(run.count);
+        let mut extras: Vec<Extra> = Vec::new();
+        let mut spent_runs: Vec<Run> = Vec::new();
+        for run in popped.into_iter().flat_map(|run| run.by_coupon(rounding)).filter(|run| run.count > 0) {
+            let was_used = self.draft.cancel(self.fact.coupons, &run.coupons, &mut change);
             let firings = i64::try_from(run.count).unwrap_or(i64::MAX);
-            change.firings -= firings;
-            change.fixed = change.fixed.minus(points);
-            change.rewards.extend(run.coupons.iter().cloned());
-            if let Some(day) = run.day {
-                returned.push((day, Used { times: -firings, points: -points.sum().get() }));
+            let reversed = if was_used { 0 } else { firings };
+            if was_used {
+                change.unrecoverable += firings;
+                spent_runs.push(Run { spent: run.count, day: run.day, ..Run::default() });
             }
+            change.firings -= reversed;
+            change.fixed = change.fixed.minus(run.fixed());
+            change.per_unit = change.per_unit.minus(run.per_unit);
+            if let Some(day) = run.day {
+                let points = run.fixed().plus(run.per_unit).sum().get();
+                returned.push((day, Used { times: -reversed, points: -points }));
+            }
+            extras.extend(run.extras);
         }
-        kept_runs.into_iter().rev().for_each(|run| counter.push(run));
-        self.draft.account.counters.insert(id.clone(), counter);
+        spent_runs.into_iter().rev().for_each(|run| counter.push(run));
+        if let Some(outcome) = outcome {
+            let (points, own) = self.recompute_by_amount(form, outcome, &mut counter.runs);
+            change.per_unit = change.per_unit.minus(points);
+            extras.extend(own);
+            returned.push((self.occasion.day, Used { times: 0, points: -points.sum().get() }));
+        }
+        if let Some(known) = self.draft.account.counter_of_mut(self.rule) {
+            *known = counter;
+        }
+        for extra in extras {
+            let lost = extra.firings.plus(extra.per_unit).negated();
+            let nothing = Outcome::nothing(extra.rule, extra.rule_version);
+            self.draft.note_change(Outcome { extra: lost, ..nothing });
+        }
         for (day, used) in returned {
             // Of another receipt only the day of its firings is known.
             let zone = &self.draft.context.program.zone;
             let at = if day == self.occasion.day { self.occasion.at } else { day.start(zone) };
-            self.draft.return_places(id, Some(self.rule), used, at);
+            self.draft.return_places(&self.rule.rule.id, Some(self.rule), used, at);
         }
         change
     }
 
-    /// The counter is gone, because the rule changed or its window is over: what the receipt's own firings gave is judged
-    /// by the running total that stood before it.
-    fn forgotten(&mut self, form: Form, outcome: Option<&Outcome>) -> Outcome {
-        let Some((outcome, base)) = outcome.and_then(|o| o.before.map(|base| (o, base))) else { return self.blank() };
-        let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b);
-        let sum = |count: i64| match self.rule.range() {
-            Some(range) => range.inside(base.saturating_add(count)),
-            None => base.saturating_add(count),
-        };
-        let [before, after] = [self.before, self.after].map(|eligible| form.due(sum(self.count(eligible))));
-        let lost = before.saturating_sub(after);
-        // Of what is wholly back nothing stands.
-        let lost = if self.after.is_some() { i64::try_from(lost).unwrap_or(i64::MAX) } else { standing };
-        self.reverse(outcome, standing, lost.min(standing))
+    /// Recomputes this receipt's credit by amount on what remains, where its firings stand. Returns what it loses, and
+    /// what multipliers had added to that.
+    fn recompute_by_amount(&self, form: Form, outcome: &Outcome, runs: &mut [Run]) -> (Both, Vec<Extra>) {
+        let receipt = Some(mark_of(&self.fact.receipt.id));
+        let own = runs.iter_mut().find(|run| run.receipt == receipt && !run.per_unit.is_zero());
+        let Some(own) = own else { return (Both::ZERO, Vec::new()) };
+        let given = own.per_unit;
+        own.per_unit = self.credit_by_amount(form, outcome).min(given);
+        if own.per_unit == given {
+            return (Both::ZERO, Vec::new());
+        }
+        let mut lost = Vec::new();
+        let due = extras_by_amount(self.fact, self.rule, own.per_unit, self.basket);
+        for extra in &mut own.extras {
+            let due = due.get(&extra.rule).copied().unwrap_or_default().towards_zero(extra.per_unit);
+            lost.push(Extra { firings: Both::ZERO, per_unit: extra.per_unit.minus(due), ..extra.clone() });
+            extra.per_unit = due;
+        }
+        (given.minus(own.per_unit), lost)
     }
 
     /// The amount that credits and debits by amount are reckoned on now; `None` when the rule would not have fired.
@@ -179,14 +210,12 @@ impl Recount<'_, '_, '_> {
         fires.then(|| reckoned(self.rule.range(), outcome.before.unwrap_or(0), after.amount))
     }
 
-    /// What credits by amount lose: the whole receipt's credit, recomputed on what remains.
-    fn by_amount(&self, form: Form, outcome: &Outcome) -> Both {
-        let given = self.fact.standing(outcome, |o| o.per_unit, Both::plus);
+    /// The credit by amount that is due on what remains of the receipt.
+    fn credit_by_amount(&self, form: Form, outcome: &Outcome) -> Both {
         let policy = &self.fact.decided_by.program;
-        let due = self.amount_left(form, outcome).map_or(Both::ZERO, |amount| {
+        self.amount_left(form, outcome).map_or(Both::ZERO, |amount| {
             self.rule.gains.credit.by_amount(amount, policy.currency, policy.points.rounding)
-        });
-        due.min(given).minus(given)
+        })
     }
 
     /// What debits lose: not positive, what comes back to the member with the sign changed.
@@ -210,18 +239,53 @@ impl Recount<'_, '_, '_> {
     }
 }
 
-fn points_back(lost: Both) -> Used {
-    Used { times: 0, points: lost.sum().get() }
-}
-
 impl Draft<'_> {
+    /// Adds what a refund changed of a rule's outcome to what it changed before.
+    pub(super) fn note_change(&mut self, change: Outcome) {
+        let nothing = change.firings == 0 && change.unrecoverable == 0 && change.rewards.is_empty();
+        if nothing && change.credits().is_zero() && change.debited.is_zero() {
+            return;
+        }
+        let Some(known) = self.entry.outcomes.iter_mut().find(|known| known.rule == change.rule) else {
+            self.entry.outcomes.push(change);
+            return;
+        };
+        known.firings += change.firings;
+        known.unrecoverable += change.unrecoverable;
+        known.fixed = known.fixed.plus(change.fixed);
+        known.per_unit = known.per_unit.plus(change.per_unit);
+        known.extra = known.extra.plus(change.extra);
+        known.debited = known.debited.plus(change.debited);
+        known.rewards.extend(change.rewards);
+    }
+
+    /// Cancels the coupons of firings that are reversed and notes them with the change. Returns whether one was used
+    /// already: it stays, and keeps the place of its firing (R3).
+    pub(super) fn cancel(
+        &mut self,
+        known: &BTreeMap<CouponCode, Coupon>,
+        codes: &[CouponCode],
+        change: &mut Outcome,
+    ) -> bool {
+        let mut was_used = false;
+        for coupon in codes.iter().filter_map(|code| known.get(code)) {
+            if coupon.status == CouponStatus::Used {
+                was_used = true;
+                continue;
+            }
+            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
+            self.changed.push((coupon.clone(), cancelled));
+            change.rewards.push(coupon.code.clone());
+        }
+        was_used
+    }
+
     /// Gives firings and points back to the limits of the period in which they were granted; `used` is below zero.
     /// `rule` is the one that granted them, where that is another than the present one of that identifier.
     pub(super) fn return_places(&mut self, id: &RuleId, rule: Option<&CompiledRule>, used: Used, at: Timestamp) {
         let program = self.context.program;
         let Some(rule) = rule.or_else(|| program.rules.get(id)) else { return };
-        let kept = self.account.counters.get_mut(id);
-        let Some(counter) = kept.filter(|counter| counter.generation == rule.generation) else { return };
+        let Some(counter) = self.account.counter_of_mut(rule) else { return };
         let when = When { at, day: Day::of(at, &program.zone), zone: &program.zone };
         counter.uses.add(rule, used, when);
     }

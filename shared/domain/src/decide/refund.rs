@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::multiply::{Fired, extras};
+use super::multiply::{Fired, extras as multiply};
 use super::occasion::{Basket, Occasion};
 use super::recount::Recount;
 use super::{Context, Decision};
 use crate::account::{Account, Gift, LotKey, Used, last_taken};
-use crate::coupon::{Coupon, CouponStatus};
+use crate::coupon::Coupon;
 use crate::fact::{Receipt, Refund, RefundFault, Remaining};
 use crate::ids::{CouponCode, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Rejection};
 use crate::points::{Both, Kind, Points};
 use crate::program::{CompiledProgram, ReturnedRedemption};
+use crate::rule::CompiledRule;
 use crate::time::Day;
 
 /// A refund and what was looked up for it.
@@ -57,6 +58,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         Ok(after) => after,
         Err(fault) => {
             draft.entry.rejected = Some(match fault {
+                RefundFault::Currency => Rejection::Currency,
                 RefundFault::UnknownLine(_) => Rejection::UnknownLine,
                 RefundFault::MoreThanRemains | RefundFault::MoreItemsThanRemain(_) => Rejection::MoreThanRemains,
             });
@@ -72,7 +74,8 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
         if rule.is_for(occasion.tier) {
             let left = [&before, &basket.remaining].map(|left| rule.eligible(receipt, &basket.words, left, currency));
-            Recount { draft: &mut draft, fact, rule, occasion: &occasion, before: left[0], after: left[1] }.run();
+            let [before, after] = left;
+            Recount { draft: &mut draft, fact, rule, occasion: &occasion, basket: &basket, before, after }.run();
         }
     }
     take_back_extras(&mut draft, fact, &basket);
@@ -82,53 +85,85 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     draft.finish()
 }
 
-/// What multipliers added is recomputed on what their base rules have left.
+/// What multipliers added to rules per receipt is recomputed on what those have left. What they added to firings of
+/// running totals goes with these firings.
 fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Basket<'_>) {
-    let outcomes = &fact.decision.outcomes;
-    if outcomes.iter().all(|outcome| outcome.extra.is_zero()) {
+    if fact.decision.outcomes.iter().all(|outcome| outcome.extra.is_zero()) {
         return;
     }
-    let now = |outcome: &Outcome| draft.entry.outcomes.iter().find(|change| change.rule == outcome.rule);
-    let fired: Vec<(&Outcome, Fired<'_>)> = outcomes
-        .iter()
-        .filter_map(|outcome| {
-            let rule = fact.decided_by.rules.get(&outcome.rule)?;
-            let left = |number: fn(&Outcome) -> Both| {
-                let standing = fact.standing(outcome, number, Both::plus);
-                now(outcome).map_or(standing, |change| standing.plus(number(change)))
-            };
-            let firings = fact.standing(outcome, |o| o.firings, |a, b| a + b) + now(outcome).map_or(0, |c| c.firings);
-            let fired = Fired { rule, firings, fixed: left(|o| o.fixed), per_unit: left(|o| o.per_unit) };
-            Some((outcome, fired))
-        })
-        .collect();
-    let (outcomes, fired): (Vec<&Outcome>, Vec<Fired<'_>>) = fired.into_iter().unzip();
-    for (outcome, due) in outcomes.into_iter().zip(extras(&fired, fact.decided_by, Some(basket))) {
-        let given = fact.standing(outcome, |o| o.extra, Both::plus);
-        // The firings of a running total that a refund reverses may be another receipt's; of what is wholly back nothing
-        // stands all the same.
-        let due = if basket.remaining.is_empty() { Both::ZERO } else { due };
-        // A refund never raises what a rule gave, nor what one took that gave less than its base.
-        let due = Both {
-            redeemable: towards_zero(due.redeemable, given.redeemable),
-            qualifying: towards_zero(due.qualifying, given.qualifying),
-        };
-        let extra = due.minus(given);
-        if extra.is_zero() {
-            continue;
+    let entries: Vec<&Entry> = fact.earlier.iter().map(|(_, entry)| entry).collect();
+    // A refund never raises what a rule gave, nor what one took that gave less than its base; so what stands now
+    // follows from each refund in turn.
+    let mut remaining = Remaining::whole(fact.receipt);
+    let mut given = extras_per_receipt(fact, &[], &Basket { remaining: remaining.clone(), ..basket.clone() });
+    for (place, (refund, entry)) in fact.earlier.iter().enumerate() {
+        if entry.rejected.is_none() {
+            remaining = remaining.less(refund).unwrap_or(remaining);
+            let then = Basket { remaining: remaining.clone(), ..basket.clone() };
+            given = lowered(&given, extras_per_receipt(fact, &entries[..=place], &then));
         }
-        if let Some(change) = draft.entry.outcomes.iter_mut().find(|change| change.rule == outcome.rule) {
-            change.extra = extra;
-        } else {
-            let nothing = Outcome::nothing(outcome.rule.clone(), outcome.rule_version);
-            draft.entry.outcomes.push(Outcome { extra, ..nothing });
-        }
+    }
+    let all: Vec<&Entry> = entries.into_iter().chain([&draft.entry]).collect();
+    let due = lowered(&given, extras_per_receipt(fact, &all, basket));
+    for ((outcome, due), given) in fact.decision.outcomes.iter().zip(due).zip(given) {
+        let nothing = Outcome::nothing(outcome.rule.clone(), outcome.rule_version);
+        draft.note_change(Outcome { extra: due.minus(given), ..nothing });
     }
 }
 
-/// What is due, but no further from zero than what was given.
-fn towards_zero(due: Points, given: Points) -> Points {
-    if given.is_positive() { due.min(given).max(Points::ZERO) } else { due.max(given).min(Points::ZERO) }
+/// What each multiplier of the receipt's decision adds to a credit by amount of a running total's rule.
+pub(super) fn extras_by_amount(
+    fact: &RefundContext<'_>,
+    base: &CompiledRule,
+    per_unit: Both,
+    basket: &Basket<'_>,
+) -> BTreeMap<RuleId, Both> {
+    let multipliers = fact.decision.outcomes.iter().filter_map(|outcome| {
+        let rule = fact.decided_by.rules.get(&outcome.rule).filter(|rule| !rule.gains.multiply.is_empty())?;
+        Some(Fired { rule, firings: outcome.firings, fixed: Both::ZERO, per_unit: Both::ZERO })
+    });
+    let credit = Fired { rule: base, firings: 1, fixed: Both::ZERO, per_unit };
+    let is_base = |fired: &Fired<'_>| fired.rule.rule.id == base.rule.id;
+    let mut fired: Vec<Fired<'_>> = multipliers.filter(|fired| !is_base(fired)).collect();
+    fired.push(credit);
+    let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_iter();
+    shares.map(|share| (fired[share.multiplier].rule.rule.id.clone(), share.per_unit)).collect()
+}
+
+fn lowered(given: &[Both], due: Vec<Both>) -> Vec<Both> {
+    due.into_iter().zip(given).map(|(due, given)| due.towards_zero(*given)).collect()
+}
+
+/// What each outcome of the receipt's decision adds to the points of rules per receipt, after the refunds with these
+/// entries.
+fn extras_per_receipt(fact: &RefundContext<'_>, entries: &[&Entry], basket: &Basket<'_>) -> Vec<Both> {
+    let outcomes = &fact.decision.outcomes;
+    let mut extras = vec![Both::ZERO; outcomes.len()];
+    if basket.remaining.is_empty() {
+        return extras;
+    }
+    let (places, fired): (Vec<usize>, Vec<Fired<'_>>) = outcomes
+        .iter()
+        .enumerate()
+        .filter_map(|(place, outcome)| {
+            let rule = fact.decided_by.rules.get(&outcome.rule)?;
+            let changes = || {
+                let changes = entries.iter().flat_map(|entry| &entry.outcomes);
+                changes.filter(|change| change.rule == outcome.rule)
+            };
+            let firings = outcome.firings + changes().map(|change| change.firings).sum::<i64>();
+            let left = |number: fn(&Outcome) -> Both| {
+                let is_counted_apart = rule.measure().1.is_cumulative();
+                let sum = changes().fold(number(outcome), |sum, change| sum.plus(number(change)));
+                if is_counted_apart { Both::ZERO } else { sum }
+            };
+            Some((place, Fired { rule, firings, fixed: left(|o| o.fixed), per_unit: left(|o| o.per_unit) }))
+        })
+        .unzip();
+    for (place, extra) in places.into_iter().zip(multiply(&fired, fact.decided_by, Some(basket)).by_rule) {
+        extras[place] = extra;
+    }
+    extras
 }
 
 /// Posts what the rules lost, and what the rules for a tier lost that goes with it.
@@ -180,22 +215,20 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
     }
 }
 
-/// Takes back what a rule gave for reaching a tier that was taken away; a coupon that was used stays, and the points with
-/// it (R3).
+/// Takes back what a rule gave for reaching a tier that was taken away; of what was used, only the coupon stays (R3).
 fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: Gift) {
     let day = Day::of(gift.at, &draft.context.program.zone);
     let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
-    if draft.cancel(fact.coupons, &gift.coupons) {
-        change.firings = -gift.firings;
-        change.fixed = gift.points.negated();
-        change.rewards = gift.coupons;
-        let used = Used { times: -gift.firings, points: -gift.points.sum().get() };
-        draft.return_places(&gift.rule, None, used, gift.at);
-        post_lost(draft, gift.points, gift.lot, day);
-    } else {
+    if draft.cancel(fact.coupons, &gift.coupons, &mut change) {
         change.unrecoverable = gift.firings;
+    } else {
+        change.firings = -gift.firings;
     }
-    draft.entry.outcomes.push(change);
+    change.fixed = gift.points.negated();
+    let used = Used { times: change.firings, points: -gift.points.sum().get() };
+    draft.return_places(&gift.rule, None, used, gift.at);
+    post_lost(draft, gift.points, gift.lot, day);
+    draft.note_change(change);
 }
 
 /// Gives back what rules had taken for what is returned: the points go to the lots that they came from.
@@ -259,20 +292,5 @@ fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, before: &Remaining, 
         let movement = draft.account.give_back(movement, Bucket::Redeemed, &fresh);
         draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.minus(restored);
         draft.push(movement);
-    }
-}
-
-impl Draft<'_> {
-    /// Cancels coupons; false, and nothing done, when one was used already.
-    pub(super) fn cancel(&mut self, known: &BTreeMap<CouponCode, Coupon>, codes: &[CouponCode]) -> bool {
-        let coupons: Vec<&Coupon> = codes.iter().filter_map(|code| known.get(code)).collect();
-        if coupons.iter().any(|coupon| coupon.status == CouponStatus::Used) {
-            return false;
-        }
-        for coupon in coupons {
-            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
-            self.changed.push((coupon.clone(), cancelled));
-        }
-        true
     }
 }

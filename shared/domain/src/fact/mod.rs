@@ -7,5 +7,5 @@ mod remaining;
 
 pub use interaction::{EMAIL_CLICKED, EMAIL_OPENED, Interaction, InteractionInput, read_interaction};
 pub use receipt::{Line, MAX_LINES, Receipt, ReceiptInput, read_receipt};
-pub use refund::{Refund, RefundAmount, RefundLine, read_refund};
+pub use refund::{Refund, RefundAmount, RefundLine, read_early_refund, read_refund};
 pub use remaining::{RefundFault, Remaining};

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::receipt::MAX_LINES;
 use crate::ids::{LineId, RefundId};
 use crate::input::{self, Fault, Node};
-use crate::money::Currency;
+use crate::money::{Currency, MOST_DECIMALS, Money};
 
 /// A refund of a part of a receipt, or all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,33 @@ pub struct Refund {
     /// What came back.
     #[serde(rename = "w")]
     pub amount: RefundAmount,
+    /// True while the receipt's currency is unknown: the amounts are in parts of 10⁴ ([`MOST_DECIMALS`]).
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_raw: bool,
+}
+
+impl Refund {
+    /// The refund in its receipt's currency. One whose amounts have more decimals than that currency stays raw: it
+    /// cannot be applied.
+    #[must_use]
+    pub fn in_currency(self, currency: Currency) -> Self {
+        if !self.is_raw {
+            return self;
+        }
+        let parts = 10_i64.pow(MOST_DECIMALS.saturating_sub(currency.decimals()));
+        let minor = |amount: i64| (amount % parts == 0).then_some(amount / parts);
+        let amount = match &self.amount {
+            RefundAmount::Net(amount) => minor(*amount).map(RefundAmount::Net),
+            RefundAmount::Lines(lines) => {
+                let lines = lines.iter().map(|line| Some(RefundLine { amount: minor(line.amount)?, ..line.clone() }));
+                lines.collect::<Option<Vec<_>>>().map(RefundAmount::Lines)
+            }
+        };
+        match amount {
+            Some(amount) => Self { amount, is_raw: false, ..self },
+            None => self,
+        }
+    }
 }
 
 /// What a refund gives back, in minor units of the receipt's currency.
@@ -51,34 +78,48 @@ pub struct RefundLine {
     pub amount: i64,
 }
 
-/// Reads the body of `POST /v1/receipts/{id}/refunds`. The currency is the receipt's; where the refund came first, the
-/// program's is assumed, and checked when the receipt arrives.
+/// Reads the body of `POST /v1/receipts/{id}/refunds`, for a receipt in a currency.
 ///
 /// # Errors
 /// Every fault of the body, with its place.
 pub fn read_refund(body: &Value, currency: Currency) -> Result<Refund, Vec<Fault>> {
+    read(body, false, |node| node.money(currency).map(Money::minor))
+}
+
+/// Reads a refund that comes before its receipt: its amounts are read when the receipt's currency is known.
+///
+/// # Errors
+/// As [`read_refund`].
+pub fn read_early_refund(body: &Value) -> Result<Refund, Vec<Fault>> {
+    read(body, true, |node| node.money_of_any_currency())
+}
+
+fn read(body: &Value, is_raw: bool, money: impl Fn(&Node<'_>) -> Option<i64>) -> Result<Refund, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
         let id = object.required("id", Node::id);
         let occurred_at = object.required("occurred_at", Node::timestamp);
         let amount = match object.exactly_one(&["lines", "amount"]) {
-            Some(("amount", amount)) => amount.positive_money(currency).map(|money| RefundAmount::Net(money.minor())),
-            Some((_, lines)) => read_lines(&lines, currency).map(RefundAmount::Lines),
+            Some(("amount", amount)) => match money(&amount) {
+                Some(0) => amount.refuse("must be above 0"),
+                minor => minor.map(RefundAmount::Net),
+            },
+            Some((_, lines)) => read_lines(&lines, &money).map(RefundAmount::Lines),
             None => None,
         };
         object.finish();
-        Some(Refund { id: id?, occurred_at: occurred_at?, amount: amount? })
+        Some(Refund { id: id?, occurred_at: occurred_at?, amount: amount?, is_raw })
     })
 }
 
-fn read_lines(node: &Node<'_>, currency: Currency) -> Option<Vec<RefundLine>> {
+fn read_lines(node: &Node<'_>, money: &impl Fn(&Node<'_>) -> Option<i64>) -> Option<Vec<RefundLine>> {
     let lines = node.list(MAX_LINES, |line| {
         let object = line.object()?;
         let id = object.required("line", Node::id);
         let quantity = object.optional("quantity", |n| n.decimal(1_000_000_000));
-        let amount = object.required("amount", |n| n.money(currency));
+        let amount = object.required("amount", |n| money(n));
         object.finish();
-        Some(RefundLine { line: id?, quantity: quantity?, amount: amount?.minor() })
+        Some(RefundLine { line: id?, quantity: quantity?, amount: amount? })
     })?;
     if lines.is_empty() {
         return node.refuse("must name a line at least");

@@ -13,6 +13,9 @@ pub enum RefundFault {
     /// There is no such line.
     #[error("the receipt has no line {0}")]
     UnknownLine(LineId),
+    /// It came first, with more decimals than the receipt's currency has.
+    #[error("the receipt's currency has fewer decimals")]
+    Currency,
     /// More money than is left.
     #[error("more than what remains of the receipt")]
     MoreThanRemains,
@@ -75,6 +78,9 @@ impl Remaining {
     /// # Errors
     /// When the refund is of something that is not there any more; nothing is changed.
     pub fn less(&self, refund: &Refund) -> Result<Self, RefundFault> {
+        if refund.is_raw {
+            return Err(RefundFault::Currency);
+        }
         let mut left = self.clone();
         match &refund.amount {
             RefundAmount::Net(amount) => left.take_net(*amount)?,

@@ -291,6 +291,8 @@ pub enum Rejection {
     MoreThanRemains,
     /// A refund of a line that the receipt does not have.
     UnknownLine,
+    /// A refund that came before its receipt, with more decimals than the receipt's currency has.
+    Currency,
 }
 
 impl Entry {

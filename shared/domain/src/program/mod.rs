@@ -200,12 +200,12 @@ impl Asked {
 
     const fn meets(self, trigger: &Trigger) -> bool {
         match trigger {
-            Trigger::TierChange(_) => true,
+            // What fell due is decided before every fact.
+            Trigger::TierChange(_) | Trigger::Inactivity { .. } => true,
             Trigger::Receipt(_) => matches!(self, Self::Receipt),
             Trigger::Interaction(_) | Trigger::EmailOpened(_) | Trigger::EmailClicked(_) => {
                 matches!(self, Self::Interaction)
             }
-            Trigger::Inactivity { .. } => matches!(self, Self::Due),
             // Those that decide on these have the profile at hand.
             Trigger::Birthday(_)
             | Trigger::Enrollment {}

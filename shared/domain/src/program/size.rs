@@ -9,7 +9,8 @@ use super::check::Parts;
 use super::{Expiry, PointsPolicy};
 use crate::input::Faults;
 use crate::rule::{
-    Bound, Counting, Limit, Measure, Period, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger, Window,
+    Amount, Bound, Counting, Effect, Limit, Measure, Period, Rate, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger,
+    Window,
 };
 
 /// The bytes of a lot: a row of three numbers as their distances from the row above, with a count; the points may jump by
@@ -26,6 +27,8 @@ const COUNTER_BYTES: u64 = 60;
 const USE_BYTES: u64 = 8;
 /// The bytes of what was used at one moment, of a limit that rolls.
 const MOMENT_BYTES: u64 = 14;
+/// The bytes of a credit by amount that goes with the firings of one receipt.
+const BY_AMOUNT_BYTES: u64 = 28;
 /// For how many days a window that rolls is remembered.
 const WINDOW_DAYS: u64 = 366;
 /// The bytes of what counted on one day of a window that rolls, and of a firing in it.
@@ -80,7 +83,14 @@ fn counter_bytes(rule: &Rule) -> u64 {
     let uses: u64 = rule.limit.iter().map(use_bytes).sum();
     // The days of firings are kept where a limit may get places back.
     let firings = if counts_on(rule) && !rule.limit.is_empty() { REMEMBERED_DAYS * USE_BYTES } else { 0 };
-    COUNTER_BYTES + rule.id.as_str().len() as u64 + uses + firings + window_bytes(rule)
+    let by_amount = if counts_on(rule) && credits_by_amount(rule) { REMEMBERED_DAYS * BY_AMOUNT_BYTES } else { 0 };
+    COUNTER_BYTES + rule.id.as_str().len() as u64 + uses + firings + by_amount + window_bytes(rule)
+}
+
+/// True when a rule credits points by amount: what each receipt got is remembered with its firings.
+fn credits_by_amount(rule: &Rule) -> bool {
+    let is_by_amount = |effect: &Effect| matches!(effect, Effect::Credit(Amount { rate: Rate::PerUnit(_), .. }));
+    rule.then.iter().any(is_by_amount)
 }
 
 /// True when a rule counts over several receipts.
@@ -100,6 +110,10 @@ fn window_bytes(rule: &Rule) -> u64 {
     match &rule.on {
         Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: None, .. }), .. }) => {
             WINDOW_DAYS * WINDOW_DAY_BYTES
+        }
+        // Windows that are over are remembered with the days of their firings.
+        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: Some(_), .. }), .. }) => {
+            REMEMBERED_DAYS * WINDOW_DAY_BYTES
         }
         _ => 0,
     }

@@ -12,7 +12,7 @@ use tessera_domain::decide::{
     decide_enrollment, decide_interaction, decide_profile, decide_receipt, decide_redemption, decide_refund,
     explain_receipt, read_adjustment,
 };
-use tessera_domain::fact::{Receipt, Refund, read_interaction, read_receipt, read_refund};
+use tessera_domain::fact::{Receipt, Refund, read_early_refund, read_interaction, read_receipt, read_refund};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use tessera_domain::input::Fault;
 use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
@@ -24,6 +24,8 @@ use tessera_domain::time::Day;
 
 pub struct Book {
     pub program: CompiledProgram,
+    /// Every version of the program, for refunds.
+    versions: BTreeMap<u32, CompiledProgram>,
     pub now: Timestamp,
     pub accounts: BTreeMap<String, Account>,
     pub entries: BTreeMap<String, Vec<Entry>>,
@@ -36,7 +38,7 @@ pub struct Book {
     served: Day,
     receipts: BTreeMap<ReceiptId, (String, Receipt, Entry)>,
     refunds: BTreeMap<ReceiptId, Vec<(Refund, Entry)>>,
-    waiting: BTreeMap<ReceiptId, Vec<Value>>,
+    waiting: BTreeMap<ReceiptId, Vec<Refund>>,
     seeds: u32,
 }
 
@@ -48,6 +50,7 @@ impl Book {
             profiles: BTreeMap::new(),
             marks: BTreeSet::new(),
             interactions: BTreeSet::new(),
+            versions: BTreeMap::from([(1, program.clone())]),
             program,
             now,
             accounts: BTreeMap::new(),
@@ -58,6 +61,13 @@ impl Book {
             waiting: BTreeMap::new(),
             seeds: 0,
         })
+    }
+
+    /// Puts another version of the program in force.
+    pub fn publish(&mut self, program: &Value) {
+        let version = self.program.version + 1;
+        self.program = CompiledProgram::new(read_program(program).unwrap(), version, &BTreeMap::new());
+        self.versions.insert(version, self.program.clone());
     }
 
     pub fn account(&mut self, member: &str) -> Account {
@@ -99,12 +109,15 @@ impl Book {
     }
 
     fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
-        assert_eq!(decision.account.version, before.version + 1 + decision.tier_changes.len() as u64);
+        assert_eq!(decision.account.version, before.version + decision.entries().count() as u64);
         // What is stored must come back as it was.
         let account: Account = unpack(&pack(&decision.account).unwrap()).unwrap();
         assert_eq!(account, decision.account);
-        let entry: Entry = unpack(&pack(&decision.entry).unwrap()).unwrap();
-        assert_eq!(entry, decision.entry);
+        let written: Vec<Entry> = decision.entries().cloned().collect();
+        for (place, entry) in (1..).zip(&written) {
+            assert_eq!(entry.sequence, before.version + place);
+            assert_eq!(&unpack::<Entry>(&pack(entry).unwrap()).unwrap(), entry);
+        }
         for coupon in decision.issued {
             assert!(self.coupons.insert(coupon.code.clone(), coupon).is_none(), "a code was issued twice");
         }
@@ -112,13 +125,8 @@ impl Book {
             assert_eq!(self.coupons.insert(new.code.clone(), new), Some(old));
         }
         self.accounts.insert(member.to_owned(), account);
-        let entries = self.entries.entry(member.to_owned()).or_default();
-        entries.push(entry.clone());
-        for change in decision.tier_changes {
-            assert_eq!(unpack::<Entry>(&pack(&change).unwrap()).unwrap(), change);
-            entries.push(change);
-        }
-        entry
+        self.entries.entry(member.to_owned()).or_default().extend(written);
+        decision.entry
     }
 
     /// Takes a receipt; one that is known already changes nothing.
@@ -134,26 +142,37 @@ impl Book {
         let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_receipt(context, account, &fact)));
         let entry = entry.unwrap();
         self.receipts.insert(receipt.id.clone(), (member, receipt.clone(), entry.clone()));
-        for body in self.waiting.remove(&receipt.id).unwrap_or_default() {
-            self.refund(receipt.id.as_str(), &body)?;
+        for refund in self.waiting.remove(&receipt.id).unwrap_or_default() {
+            self.take_refund(&receipt.id, refund)?;
         }
         Ok(Some(entry))
     }
 
     /// Takes a refund; one that is known already changes nothing, one without its receipt waits.
     pub fn refund(&mut self, receipt: &str, body: &Value) -> Result<Option<Entry>, Vec<Fault>> {
-        let refund = read_refund(body, self.program.program.currency)?;
         let id = ReceiptId::new(receipt).unwrap();
-        let Some((member, receipt, decision)) = self.receipts.get(&id).cloned() else {
-            self.waiting.entry(id).or_default().push(body.clone());
-            return Ok(None);
-        };
+        match self.receipts.get(&id) {
+            Some((_, receipt, _)) => {
+                let refund = read_refund(body, receipt.currency)?;
+                self.take_refund(&id, refund)
+            }
+            None => {
+                self.waiting.entry(id).or_default().push(read_early_refund(body)?);
+                Ok(None)
+            }
+        }
+    }
+
+    fn take_refund(&mut self, id: &ReceiptId, refund: Refund) -> Result<Option<Entry>, Vec<Fault>> {
+        let (member, receipt, decision) = self.receipts[id].clone();
+        let refund = refund.in_currency(receipt.currency);
+        let id = id.clone();
         let earlier = self.refunds.get(&id).cloned().unwrap_or_default();
         if earlier.iter().any(|(other, _)| other.id == refund.id) {
             return Ok(None);
         }
         let coupons = self.coupons.clone();
-        let decided_by = self.program.clone();
+        let decided_by = self.versions[&decision.program_version].clone();
         let fact = RefundContext {
             refund: &refund,
             receipt: &receipt,

@@ -38,7 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Triggers of receipts whose every firing a refund can judge again.
-fn receipt_triggers() -> impl Strategy<Value = Value> {
+pub fn receipt_triggers() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         json!({ "receipt": {} }),
         json!({ "receipt": { "spend": { "every": "50.00" } } }),
@@ -103,7 +103,7 @@ fn receipt_effects() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn limits() -> impl Strategy<Value = Value> {
+pub fn limits() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => Just(Value::Null),
         1 => Just(json!({ "times": 2, "per": "week" })),
@@ -161,11 +161,11 @@ fn windows() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![json!("calendar_year"), json!("lifetime"), json!({ "rolling_months": 2 })])
 }
 
-fn cents(cents: u32) -> String {
+pub fn cents(cents: u32) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 
-fn receipt(id: u8, amount: u32, split: u8, discount: u8, day: u8, coupon: Option<&str>) -> Value {
+pub fn receipt(id: u8, amount: u32, split: u8, discount: u8, day: u8, coupon: Option<&str>) -> Value {
     let discount = amount * u32::from(discount) / 100;
     let lines: Vec<Value> = (0..split)
         .map(|n| {
@@ -245,7 +245,7 @@ fn run(book: &mut Book, step: &Step) -> Option<(Option<String>, Value)> {
     None
 }
 
-fn open(rules: &Value, points: &Value, window: &Value) -> Book {
+pub fn open(rules: &Value, points: &Value, window: &Value) -> Book {
     let mut document = program(rules);
     document["points"] = points.clone();
     document["tiers"] = json!({ "ladder": [

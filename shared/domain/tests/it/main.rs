@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod book;
+mod changes;
 mod index;
 mod invariants;
+mod looks;
 mod multipliers;
 mod others;
 mod rules;

@@ -100,7 +100,7 @@ fn rewards_come_one_per_firing_and_go_back_unless_used() {
     book.receipt(&receipt("r2", "100.00")).unwrap();
     assert_eq!(book.coupons.len(), 3);
     assert_eq!(available(&mut book), 15);
-    // The latest firing's coupon is used: its firing stays (R3); the one before is cancelled.
+    // The latest firing's coupon is used: it stays, and its firing keeps its place, but not its points (R3).
     let latest =
         book.accounts["c"].counters.values().next().unwrap().runs.last().unwrap().coupons.last().unwrap().clone();
     book.coupons.get_mut(&latest).unwrap().status = tessera_domain::coupon::CouponStatus::Used;
@@ -108,9 +108,14 @@ fn rewards_come_one_per_firing_and_go_back_unless_used() {
         .refund("r2", &json!({ "id": "f", "occurred_at": "2026-03-02T10:00:00Z", "amount": "100.00" }))
         .unwrap()
         .unwrap();
-    assert_eq!(entry.outcomes[0].unrecoverable, 1);
-    assert_eq!(entry.outcomes[0].firings, -1);
-    assert_eq!(available(&mut book), 10);
+    assert_eq!((entry.outcomes[0].unrecoverable, entry.outcomes[0].firings), (1, -1));
+    assert_eq!(available(&mut book), 5);
+    // The next 50 would be the second firing, which the used coupon has taken.
+    book.receipt(&receipt("r3", "50.00")).unwrap();
+    assert_eq!((available(&mut book), book.coupons.len()), (5, 3));
+    book.refund("r3", &json!({ "id": "g", "occurred_at": "2026-03-02T10:00:00Z", "amount": "50.00" })).unwrap();
+    book.refund("r1", &json!({ "id": "h", "occurred_at": "2026-03-02T10:00:00Z", "amount": "60.00" })).unwrap();
+    assert_eq!(available(&mut book), 0);
     book.check();
 }
 

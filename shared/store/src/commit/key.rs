@@ -58,6 +58,11 @@ impl EntryKey {
         Self(keys::day_entry(day, 'D'))
     }
 
+    /// An event that a later decision caught up with, at its own time. `sequence` is its entry's, unique within the member.
+    pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
+        Self(keys::other_entry(at, 'E', &sequence.to_string()))
+    }
+
     /// What the rules for the `place`-th change of tier that came with this entry did, from 1.
     pub(crate) fn tier_change(&self, place: usize) -> Self {
         Self(keys::tier_change_entry(&self.0, place))

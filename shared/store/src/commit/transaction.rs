@@ -5,7 +5,7 @@ use tessera_domain::ids::RewardId;
 use tessera_domain::ledger::Entry;
 
 use super::stock::Take;
-use super::{Commit, Loaded, mark_key};
+use super::{Commit, EntryKey, Loaded, mark_key};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
@@ -86,9 +86,11 @@ impl Store {
         };
         writes.push((Part::Seen, account));
 
-        for (place, change) in decision.tier_changes.iter().enumerate() {
-            let key = keys::entry(program, member, key.tier_change(place + 1).as_str());
-            let entry = item(&key, [(name::BODY, bytes(packed(WRITE, change)?))]);
+        let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));
+        let changes = (1..).zip(&decision.tier_changes).map(|(place, entry)| (key.tier_change(place), entry));
+        for (key, entry) in due.chain(changes) {
+            let key = keys::entry(program, member, key.as_str());
+            let entry = item(&key, [(name::BODY, bytes(packed(WRITE, entry)?))]);
             writes.push((Part::Seen, Write::put(table, entry).when(ABSENT)));
         }
         if let Some(text_of_mark) = commit.mark.filter(|_| decision.marks && !loaded.marked) {

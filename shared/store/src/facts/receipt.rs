@@ -125,7 +125,12 @@ impl Store {
                 found = Some(StoredReceipt::read(item)?);
             }
         }
-        Ok(found.map(|found| StoredReceipt { refunds, ..found }))
+        Ok(found.map(|found| {
+            // Refunds that came first could not be read before.
+            let currency = found.receipt.currency;
+            let read = |stored: StoredRefund| StoredRefund { refund: stored.refund.in_currency(currency), ..stored };
+            StoredReceipt { refunds: refunds.into_iter().map(read).collect(), ..found }
+        }))
     }
 
     /// Gives an anonymous receipt to a member, for ever. Its stream record carries the refunds that came meanwhile.

@@ -100,6 +100,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
     };
     Decision {
         account,
+        due: Vec::new(),
         entry,
         tier_changes: Vec::new(),
         marks: false,

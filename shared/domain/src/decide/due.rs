@@ -1,0 +1,98 @@
+//! What fell due before a decision: lapses and falls of tier, each with an entry of its own and its own time.
+
+use jiff::Timestamp;
+
+use super::draft::{Draft, tier_move};
+use super::occasion::Occasion;
+use crate::account::Account;
+use crate::ledger::Cause;
+use crate::rule::{CompiledRule, Waiting};
+use crate::time::Day;
+
+/// The most events that one decision catches up with, which bounds its transaction. The next decision goes on.
+const MOST_EVENTS: usize = 24;
+
+/// Something that fell due.
+enum Event<'a> {
+    /// The tier falls at the midnight that begins this day.
+    Fall(Day),
+    /// The member lapsed; the rules that wait for that, each with the last purchase that it counts from.
+    Lapse(Vec<(&'a CompiledRule, Timestamp)>),
+}
+
+impl<'a> Draft<'a> {
+    /// Decides on everything that fell due up to now, in the order of time, before the fact itself. So it makes no
+    /// difference how late, or how often, somebody looks.
+    pub(super) fn catch_up(&mut self) {
+        for _ in 0..MOST_EVENTS {
+            let Some((at, event)) = self.next_event() else { return };
+            self.triggered_by_due = true;
+            match event {
+                Event::Fall(day) => self.fall(at, day),
+                Event::Lapse(rules) => self.lapse(at, rules),
+            }
+        }
+    }
+
+    /// The first event that falls due by now; at one midnight, the tier falls first.
+    fn next_event(&self) -> Option<(Timestamp, Event<'a>)> {
+        let context = self.context;
+        let zone = &context.program.zone;
+        let today = Day::of(context.now, zone);
+        let since = self.account.settled.unwrap_or(today);
+        // A probe: the account is brought up to the day first.
+        let mut tier = self.account.tier.clone();
+        let fall = tier.fall_once(context.program, &self.account.qualifying, since, today.max(since));
+        let fall = fall.map(|day| (day.start(zone), day));
+
+        let rules = context.program.rules.waiting(&Waiting::Inactivity);
+        let lapses: Vec<(Timestamp, &CompiledRule, Timestamp)> = rules
+            .filter_map(|rule| {
+                let (since, day) = self.account.next_lapse(context.program, rule)?;
+                let at = day.start(zone).max(rule.starts_at());
+                (at <= context.now && rule.covers(at)).then_some((at, rule, since))
+            })
+            .collect();
+        let lapse = lapses.iter().map(|(at, _, _)| *at).min();
+        match (fall, lapse) {
+            (Some((at, day)), lapse) if lapse.is_none_or(|lapse| at <= lapse) => Some((at, Event::Fall(day))),
+            (_, Some(first)) => {
+                let together = lapses.into_iter().filter(|(at, _, _)| *at == first);
+                Some((first, Event::Lapse(together.map(|(_, rule, since)| (rule, since)).collect())))
+            }
+            _ => None,
+        }
+    }
+
+    fn lapse(&mut self, at: Timestamp, rules: Vec<(&'a CompiledRule, Timestamp)>) {
+        self.start_entry(at, Cause::Inactivity(Day::of(at, &self.context.program.zone)));
+        self.entry.movements = self.account.settle_points(self.context.program, at);
+        let occasion = Occasion::new(self.context, &self.account, at);
+        for (rule, since) in rules {
+            self.consider_once(rule, &occasion, Account::lapse_mark(since));
+        }
+        self.apply(&occasion);
+        self.conclude();
+    }
+
+    fn fall(&mut self, at: Timestamp, day: Day) {
+        let since = self.account.settled.map_or(day, |settled| settled.min(day));
+        let mut tier = self.account.tier.clone();
+        tier.fall_once(self.context.program, &self.account.qualifying, since, day);
+        let (before, after) = (self.account.tier.current().cloned(), tier.current().cloned());
+        let moved = match (before, after) {
+            (Some(before), Some(after)) if before != after => tier_move(self.context, before, after),
+            // Whoever is outside the ladder does not notice it.
+            _ => {
+                self.account.tier = tier;
+                return;
+            }
+        };
+        let cause = Cause::TierReview(day);
+        self.start_entry(at, Cause::TierChange(Box::new(cause.clone())));
+        self.entry.movements = self.account.settle_points(self.context.program, at);
+        self.account.tier = tier;
+        self.follow(moved, &cause, true);
+        self.is_concluded = true;
+    }
+}
