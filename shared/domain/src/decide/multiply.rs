@@ -1,7 +1,6 @@
 //! Multipliers (SP9): what they add to the points of other rules, each its own share.
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use super::occasion::Basket;
 use crate::points::{Both, Kind, Points};
@@ -95,7 +94,8 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
         let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
         for (number, working) in working.iter().enumerate() {
             for cell in &cells {
-                exact += cell.added[number];
+                // Reading a program bounds what multipliers make together; beyond it, sums stop at the largest decimal.
+                exact = exact.saturating_add(cell.added[number]);
                 let rounded = rounded(exact, policy.rounding);
                 let added = rounded.minus(before);
                 let extra = extras.by_rule[working.place].of_mut(kind);
@@ -133,7 +133,8 @@ impl Extras {
             *share.per_unit.of_mut(kind) = share.per_unit.of(kind).plus(added);
         } else {
             *share.firings.of_mut(kind) = share.firings.of(kind).plus(added);
-            share.exact[usize::from(kind == Kind::Qualifying)] += exact;
+            let sum = &mut share.exact[usize::from(kind == Kind::Qualifying)];
+            *sum = sum.saturating_add(exact);
         }
     }
 }
@@ -155,24 +156,24 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
             let best =
                 part.by.iter().copied().reduce(|best, other| if more(other) > more(best) { other } else { best });
             if let Some(best) = best {
-                shares[best] += points * more(best);
+                shares[best] = shares[best].saturating_add(points.saturating_mul(more(best)));
             }
         }
         Stacking::Additive => {
             let mut left = points;
             for place in &part.by {
                 // Several factors below one take all there is, and no more.
-                let extra = (points * more(*place)).max(-left);
-                shares[*place] += extra;
-                left += extra;
+                let extra = points.saturating_mul(more(*place)).max(-left);
+                shares[*place] = shares[*place].saturating_add(extra);
+                left = left.saturating_add(extra);
             }
         }
         Stacking::Product => {
             let mut product = points;
             for place in &part.by {
                 let extra = product.saturating_mul(more(*place));
-                shares[*place] += extra;
-                product += extra;
+                shares[*place] = shares[*place].saturating_add(extra);
+                product = product.saturating_add(extra);
             }
         }
     }
@@ -256,8 +257,6 @@ fn earned_on(base: &Fired<'_>, lines: &[usize], kind: Kind, program: &CompiledPr
 
 fn rounded(exact: Decimal, rounding: Rounding) -> Points {
     let scale = 10_i128.pow(exact.scale());
-    let points = round(exact.mantissa(), scale, rounding);
-    // One rule gives at most so many on one receipt; a multiplier of it likewise.
-    let bound = |points: Points| points.min(Points::MAX).max(Points::MAX.negated());
-    exact.to_i128().map_or(Points::MAX, |_| bound(points))
+    // One rule gives at most so many points on one receipt; a multiplier of it likewise.
+    round(exact.mantissa(), scale, rounding).min(Points::MAX).max(Points::MAX.negated())
 }
