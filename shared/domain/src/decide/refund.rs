@@ -144,7 +144,7 @@ pub(super) fn extras_by_amount(
     let is_base = |fired: &Fired<'_>| fired.rule.rule.id == base.rule.id;
     let mut fired: Vec<Fired<'_>> = multipliers.filter(|fired| !is_base(fired)).collect();
     fired.push(credit);
-    let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_iter();
+    let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_values();
     shares.map(|share| (fired[share.multiplier].rule.rule.id.clone(), share.per_unit)).collect()
 }
 

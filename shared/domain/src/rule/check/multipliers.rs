@@ -19,7 +19,7 @@ use crate::rule::{Effect, EffectKind, Multiply, Rule, RuleStatus, Trigger};
 
 /// The most multipliers that may be in force together. Each may work on the points of every rule that fires, so that this
 /// bounds the time of a decision.
-const MOST_TOGETHER: usize = 1_000;
+const MOST_TOGETHER: u64 = 250;
 /// The most that they may multiply points by.
 const MOST_FACTOR: u64 = 1_000_000;
 /// The fractional bits of a logarithm; it is rounded up.
@@ -86,7 +86,7 @@ fn check_together(items: &[Item<'_>], bound: u64, faults: &Faults) {
         );
         faults.add(format!("/rules/{rule}/then/{effect}/multiply/factor"), detail);
     };
-    if let Some((rule, effect)) = over(items, MOST_TOGETHER as u64, |_| 1).1 {
+    if let Some((rule, effect)) = over(items, MOST_TOGETHER, |_| 1).1 {
         let detail = format_args!("more than {MOST_TOGETHER} multipliers would be in force at the same time");
         faults.add(format!("/rules/{rule}/then/{effect}/multiply"), detail);
         return;
