@@ -1,13 +1,13 @@
 //! A member's life under a program: accounts as decisions leave them, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tessera_domain::account::{Account, Held, Status};
-use tessera_domain::decide::{Context, Decision, ReceiptContext, Seed, decide_receipt};
+use tessera_domain::decide::{Context, Decision, ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
-use tessera_domain::ids::{MemberId, RewardId, TierId};
+use tessera_domain::ids::{MemberId, TierId};
 use tessera_domain::program::{CompiledProgram, read_program};
 use tessera_domain::time::Day;
 
@@ -18,7 +18,7 @@ pub struct Shop {
     /// The program.
     pub program: CompiledProgram,
     member: MemberId,
-    out_of_stock: BTreeSet<RewardId>,
+    supply: Supply,
 }
 
 impl Shop {
@@ -31,7 +31,7 @@ impl Shop {
     /// Opens with a compiled program.
     pub fn with(program: CompiledProgram) -> Result<Self, BenchError> {
         let member = MemberId::new("c-42").map_err(|why| making("member", why))?;
-        Ok(Self { program, member, out_of_stock: BTreeSet::new() })
+        Ok(Self { program, member, supply: Supply::default() })
     }
 
     /// A new member who holds a tier since `since` for ever.
@@ -68,7 +68,7 @@ impl Shop {
             profile: None,
             now,
             seed: Seed([7; 32]),
-            out_of_stock: &self.out_of_stock,
+            supply: &self.supply,
         }
     }
 }

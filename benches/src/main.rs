@@ -6,6 +6,7 @@ mod sizes;
 mod speed;
 mod translate;
 mod workload;
+mod worst;
 
 use std::path::PathBuf;
 
@@ -34,8 +35,11 @@ enum BenchError {
 #[derive(Debug, Parser)]
 struct Options {
     /// The folder that `workloads.py` has filled.
+    #[arg(long, required_unless_present = "worst")]
+    data: Option<PathBuf>,
+    /// Measures the worst programs that are accepted instead.
     #[arg(long)]
-    data: PathBuf,
+    worst: bool,
     /// How many rules.
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
     sizes: Vec<usize>,
@@ -46,9 +50,10 @@ struct Options {
 
 fn main() -> Result<(), BenchError> {
     let options = Options::parse();
+    let Some(data) = options.data.filter(|_| !options.worst) else { return worst::print() };
     for name in ["w1", "w3"] {
         for size in &options.sizes {
-            let Some(workload) = Workload::load(&options.data, name, *size)? else { continue };
+            let Some(workload) = Workload::load(&data, name, *size)? else { continue };
             for reading in [Reading::Total, Reading::Lines] {
                 for line in speed::measure(&workload, reading, options.windows)? {
                     print(&line);

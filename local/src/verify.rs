@@ -134,6 +134,10 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
             for stored in scanned.entries {
                 report.entries += 1;
                 member.audit.add(&stored.entry);
+                if stored.entry.step.is_some() {
+                    // The refund is decided by its last step.
+                    continue;
+                }
                 let fact = match &stored.entry.cause {
                     Cause::Receipt(receipt) => format!("receipt {receipt}"),
                     Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),

@@ -118,6 +118,7 @@ mod tests {
             lot: None,
             coupons: Vec::new(),
             ignored: Vec::new(),
+            step: None,
             rejected: None,
         };
         StoredEntry { key: EntryKey::receipt(Timestamp::UNIX_EPOCH, &id), entry }

@@ -1,12 +1,12 @@
 //! Trying rules out: what a fact would do, by the rules of the program or by others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::decide::{
-    Context, Decision, InteractionContext, ReceiptContext, decide_birthday, decide_due, decide_enrollment,
+    Context, Decision, InteractionContext, ReceiptContext, Supply, decide_birthday, decide_due, decide_enrollment,
     decide_interaction, decide_receipt,
 };
 use tessera_domain::fact::{Interaction, Receipt, read_interaction, read_receipt};
@@ -39,14 +39,14 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
         Fact::Receipt(receipt) => coupons(services, &program, receipt).await?,
         _ => Vec::new(),
     };
-    let out_of_stock = BTreeSet::new();
+    let supply = Supply::default();
     let context = Context {
         program: config,
         member: &someone.member,
         profile: someone.profile.as_ref(),
         now,
         seed: tessera_store::seed()?,
-        out_of_stock: &out_of_stock,
+        supply: &supply,
     };
     let account = &someone.account;
     let decided: Option<Decision> = match &asked.fact {

@@ -1,12 +1,10 @@
 //! What a basket would earn now.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
+use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberRef, Profile};
@@ -29,14 +27,14 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
 
     let (member, profile, account) = look_up(services, &program, basket.member.as_ref()).await?;
     let coupons = coupons(services, &program, &basket.receipt).await?;
-    let out_of_stock = BTreeSet::new();
+    let supply = Supply::default();
     let context = Context {
         program: &program.compiled,
         member: &member,
         profile: profile.as_ref(),
         now,
         seed: tessera_store::seed()?,
-        out_of_stock: &out_of_stock,
+        supply: &supply,
     };
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &coupons };
     let decision = decide_receipt(&context, &account, &fact);

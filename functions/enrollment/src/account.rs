@@ -85,9 +85,8 @@ impl Desk<'_> {
         // Read with the account, and after the profile was written: what it has become.
         let commit = Commit { profile: true, ..Commit::new(&self.program.id, config, self.member, key) };
         let decide = |seen: &Seen<'_>| {
-            let (seed, out_of_stock) = (seen.seed, seen.out_of_stock);
-            let context =
-                Context { program: config, member: self.member, profile: seen.profile, now, seed, out_of_stock };
+            let (seed, supply) = (seen.seed, seen.supply);
+            let context = Context { program: config, member: self.member, profile: seen.profile, now, seed, supply };
             decide(&context, seen.account).ok_or(NothingToDo)
         };
         match self.services.store.commit(&commit, decide).await {

@@ -29,7 +29,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         decide_adjustment(&context, seen.account, &adjustment, &caller.actor)
     });

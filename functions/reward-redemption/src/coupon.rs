@@ -141,7 +141,7 @@ async fn decide(
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         let current = seen.coupons.iter().find(|seen| seen.code == coupon.code).unwrap_or(&coupon);
         (wanted.decide)(&context, seen.account, current)

@@ -35,7 +35,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         decide_redemption(&context, seen.account, &wish)
     });

@@ -3,12 +3,13 @@
 use tessera_domain::account::Account;
 use tessera_domain::decide::{Context, Decision, decide_birthday, decide_due};
 use tessera_domain::ids::MemberId;
+use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_domain::time::Day;
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, StoreError};
 
-use crate::{EvaluationError, Outcome};
+use crate::{EvaluationError, Outcome, rejection};
 
 /// Decides on the birthday rules that come due for a member on a local day, which may be past.
 pub(crate) async fn birthday(
@@ -19,7 +20,8 @@ pub(crate) async fn birthday(
 ) -> Result<Outcome, EvaluationError> {
     let key = EntryKey::birthday(day);
     let commit = Commit { profile: true, ..Commit::new(&program.id, &program.compiled, member, &key) };
-    evaluate(services, &commit, |context, account| decide_birthday(context, account, day)).await
+    let decide = |context: &Context<'_>, account: &Account| decide_birthday(context, account, day);
+    evaluate(services, &commit, day, Cause::Birthday(day), decide).await
 }
 
 /// Decides on what has come due for a member by now. `day` is the local day whose run found them.
@@ -32,7 +34,7 @@ pub(crate) async fn due(
     let key = EntryKey::due(day);
     let profile = program.compiled.asks_profile(Asked::Due);
     let commit = Commit { profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
-    evaluate(services, &commit, decide_due).await
+    evaluate(services, &commit, day, Cause::Inactivity(day), decide_due).await
 }
 
 /// Nothing comes due.
@@ -41,6 +43,8 @@ struct Nothing;
 async fn evaluate(
     services: &Services,
     commit: &Commit<'_>,
+    day: Day,
+    cause: Cause,
     decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
 ) -> Result<Outcome, EvaluationError> {
     let now = services.clock.now();
@@ -51,13 +55,17 @@ async fn evaluate(
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         decide(&context, seen.account).ok_or(Nothing)
     });
     match committed.await {
         Ok(committed) => Ok(Outcome::of(&committed)),
         Err(CommitError::Refused(Nothing)) => Ok(Outcome::Nothing),
+        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
+            let at = day.start(&commit.config.zone);
+            Ok(Outcome::of(&rejection::account_full(services, commit, at, cause).await?))
+        }
         Err(CommitError::Store(error)) => Err(error.into()),
     }
 }

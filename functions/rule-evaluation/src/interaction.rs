@@ -5,13 +5,14 @@ use std::convert::Infallible;
 use tessera_domain::decide::{Context, InteractionContext, decide_interaction};
 use tessera_domain::fact::Interaction;
 use tessera_domain::ids::{InteractionId, MemberId, ProgramId};
+use tessera_domain::ledger::Cause;
 use tessera_domain::pack::unpack;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
 use tessera_lambda::message::Fact;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, StoreError};
 
-use crate::EvaluationError;
+use crate::{EvaluationError, rejection};
 
 /// The interaction of a message: as a rule the message carries it; a long one is read from where it is stored.
 pub(crate) async fn carried(
@@ -56,13 +57,18 @@ pub(crate) async fn evaluate(
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         let fact = InteractionContext { interaction, counted_before: seen.marked };
         Ok::<_, Infallible>(decide_interaction(&context, seen.account, &fact))
     });
-    committed.await.map_err(|error| match error {
-        CommitError::Refused(never) => match never {},
-        CommitError::Store(error) => error.into(),
-    })
+    match committed.await {
+        Ok(committed) => Ok(committed),
+        Err(CommitError::Refused(never)) => match never {},
+        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
+            let cause = Cause::Interaction(interaction.id.clone());
+            rejection::account_full(services, &commit, interaction.occurred_at, cause).await
+        }
+        Err(CommitError::Store(error)) => Err(error.into()),
+    }
 }

@@ -8,6 +8,7 @@ mod error;
 mod interaction;
 mod receipt;
 mod refund;
+mod rejection;
 
 pub use error::EvaluationError;
 

@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
 use tessera_domain::fact::Receipt;
 use tessera_domain::ids::MemberId;
+use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, StoreError};
 
-use crate::EvaluationError;
+use crate::{EvaluationError, rejection};
 
 /// Decides on a receipt, once: when it was decided before, nothing is written and that decision stands.
 pub(crate) async fn evaluate(
@@ -32,13 +33,18 @@ pub(crate) async fn evaluate(
             profile: seen.profile,
             now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
+            supply: seen.supply,
         };
         let fact = ReceiptContext { receipt, coupons: seen.coupons };
         Ok::<_, Infallible>(decide_receipt(&context, seen.account, &fact))
     });
-    committed.await.map_err(|error| match error {
-        CommitError::Refused(never) => match never {},
-        CommitError::Store(error) => error.into(),
-    })
+    match committed.await {
+        Ok(committed) => Ok(committed),
+        Err(CommitError::Refused(never)) => match never {},
+        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
+            let cause = Cause::Receipt(receipt.id.clone());
+            rejection::account_full(services, &commit, receipt.occurred_at, cause).await
+        }
+        Err(CommitError::Store(error)) => Err(error.into()),
+    }
 }

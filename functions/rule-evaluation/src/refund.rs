@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tessera_domain::decide::{Context, Decision, RefundContext, decide_refund};
+use tessera_domain::decide::{Context, Decision, RefundContext, decide_refund, decide_rejection};
 use tessera_domain::fact::Refund;
 use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
-use tessera_domain::ledger::{Cause, Entry};
+use tessera_domain::ledger::{Cause, Entry, Rejection};
 use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Seen, StoredReceipt};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Seen, StoreError, StoredReceipt};
 
 use crate::{EvaluationError, Outcome, receipt};
 
@@ -78,8 +78,22 @@ async fn attempt(
     let profile = program.compiled.asks_profile(Asked::Receipt);
     let commit = Commit { history, profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
     let case = Case { program: &program.compiled, member, now: services.clock.now(), stored, refund, decided_by };
-    let committed = services.store.commit(&commit, |seen| case.decide(seen)).await?;
-    Ok(Outcome::of(&committed))
+    // A refund that cancels more coupons than a transaction holds is committed in steps; the last one decides it.
+    let committed = loop {
+        match services.store.commit(&commit, |seen| case.decide(seen)).await {
+            Ok(committed) if committed.entry().step.is_some() => {}
+            committed => break committed,
+        }
+    };
+    match committed {
+        Ok(committed) => Ok(Outcome::of(&committed)),
+        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
+            let cause = Cause::Refund(receipt.id.clone(), refund.clone());
+            let refused = services.store.commit(&commit, |seen| case.reject(seen, &cause)).await?;
+            Ok(Outcome::of(&refused))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What a decision on a refund cannot go without.
@@ -112,7 +126,7 @@ impl Case<'_> {
         for entry in seen.history {
             match &entry.cause {
                 Cause::Receipt(_) => decision = Some(entry),
-                Cause::Refund(_, id) if id == self.refund => return Err(Missing::Nothing),
+                Cause::Refund(_, id) if id == self.refund && entry.step.is_none() => return Err(Missing::Nothing),
                 Cause::Refund(_, id) => earlier.push((self.stored_refund(id)?.clone(), entry.clone())),
                 _ => {}
             }
@@ -130,15 +144,25 @@ impl Case<'_> {
             decided_by: self.decided_by,
             coupons: &coupons,
         };
-        let context = Context {
+        Ok(decide_refund(&self.context(seen), seen.account, &fact))
+    }
+
+    /// Rejects the refund, because the account has no room for it.
+    fn reject(&self, seen: &Seen<'_>, cause: &Cause) -> Result<Decision, Missing> {
+        let at = self.stored_refund(self.refund)?.occurred_at;
+        let context = self.context(seen);
+        Ok(decide_rejection(&context, seen.account, at, cause.clone(), Rejection::AccountFull))
+    }
+
+    fn context<'s>(&'s self, seen: &'s Seen<'_>) -> Context<'s> {
+        Context {
             program: self.program,
             member: self.member,
             profile: seen.profile,
             now: self.now,
             seed: seen.seed,
-            out_of_stock: seen.out_of_stock,
-        };
-        Ok(decide_refund(&context, seen.account, &fact))
+            supply: seen.supply,
+        }
     }
 
     fn stored_refund(&self, id: &RefundId) -> Result<&Refund, Missing> {

@@ -1,11 +1,13 @@
 //! One member's facts through the real decisions, under both programs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{Context, Decision, ReceiptContext, RefundContext, Seed, decide_receipt, decide_refund};
+use tessera_domain::decide::{
+    Context, Decision, ReceiptContext, RefundContext, Seed, Supply, decide_receipt, decide_refund,
+};
 use tessera_domain::fact::{Refund, Remaining};
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Entry;
@@ -158,7 +160,9 @@ impl Player<'_> {
         // Coupons of the time are unknown here, except those that the replay itself gave.
         let coupons: Vec<Coupon> = receipt.coupons.iter().filter_map(|code| self.coupons.get(code)).cloned().collect();
         let fact = ReceiptContext { receipt, coupons: &coupons };
-        Some(self.decide(receipt.occurred_at, |context, player| decide_receipt(context, &player.account, &fact)))
+        Some(self.decide(receipt.occurred_at, &Supply::default(), |context, player| {
+            decide_receipt(context, &player.account, &fact)
+        }))
     }
 
     fn refund(&mut self, place: usize) -> Option<Decision> {
@@ -168,7 +172,9 @@ impl Player<'_> {
             return None;
         }
         let program = self.program;
-        Some(self.decide(refund.occurred_at, |context, player| {
+        // Nothing is written, so that a refund needs no second step.
+        let supply = Supply { coupons: usize::MAX, ..Supply::default() };
+        Some(self.decide(refund.occurred_at, &supply, |context, player| {
             let (decision, earlier) = &player.decided[of];
             let fact =
                 RefundContext { refund, receipt, decision, earlier, decided_by: program, coupons: &player.coupons };
@@ -176,8 +182,12 @@ impl Player<'_> {
         }))
     }
 
-    fn decide(&mut self, at: Timestamp, decide: impl FnOnce(&Context<'_>, &Self) -> Decision) -> Decision {
-        static NONE: BTreeSet<tessera_domain::ids::RewardId> = BTreeSet::new();
+    fn decide(
+        &mut self,
+        at: Timestamp,
+        supply: &Supply,
+        decide: impl FnOnce(&Context<'_>, &Self) -> Decision,
+    ) -> Decision {
         self.now = self.now.max(at);
         self.decisions += 1;
         // Codes of one member must differ; what they are is of no interest.
@@ -189,7 +199,7 @@ impl Player<'_> {
             profile: None,
             now: self.now,
             seed: Seed(seed),
-            out_of_stock: &NONE,
+            supply,
         };
         decide(&context, self)
     }

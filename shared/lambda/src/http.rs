@@ -27,7 +27,7 @@ pub type Response = lambda_http::Response<Body>;
 /// The largest body that a route takes, unless it says otherwise, in bytes.
 pub const MOST_BODY: usize = 256 * 1024;
 /// The largest program document: what the gateway and a function's payload leave.
-pub const MOST_DOCUMENT: usize = 5 * 1024 * 1024;
+pub const MOST_DOCUMENT: usize = 4 * 1024 * 1024;
 
 /// The longest `Idempotency-Key`, in characters.
 const MOST_KEY: usize = 255;

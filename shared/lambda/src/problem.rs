@@ -163,9 +163,13 @@ impl Problem {
     }
 }
 
-/// The chain of causes is logged once, here; the caller hears only to come again.
+/// Logs the chain of causes, once. The response is 503, or 422 for an account that is full: trying again would not help.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::AccountFull { .. } = error {
+            tracing::warn!(%error, "an account is full");
+            return Self::unprocessable("account_full", "the member's account has no room for what this would record");
+        }
         let mut chain = error.to_string();
         let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);
         while let Some(inner) = cause {

@@ -60,6 +60,14 @@ pub enum StoreError {
         /// What was too large.
         what: String,
     },
+    /// A decision whose account, entry or transaction would be larger than DynamoDB takes.
+    #[error("{operation}: {what} is more than a member's account can hold")]
+    AccountFull {
+        /// What was being done.
+        operation: &'static str,
+        /// What was too large.
+        what: String,
+    },
     /// The system gave no random bytes.
     #[error("no random bytes from the system")]
     Random(#[source] getrandom::Error),
@@ -107,6 +115,7 @@ impl StoreError {
             | Self::Item { .. }
             | Self::Document { .. }
             | Self::TooLarge { .. }
+            | Self::AccountFull { .. }
             | Self::Secret { .. } => false,
         }
     }

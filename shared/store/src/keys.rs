@@ -106,6 +106,11 @@ pub(crate) fn day_entry(day: Day, kind: char) -> String {
     format!("{ENTRIES}{day}T00:00:00.000Z#{kind}#{day}#")
 }
 
+/// The sort key of a step of a refund before its last, from 0.
+pub(crate) fn step_entry(refund: &str, step: u32) -> String {
+    format!("{refund}S#{step}#")
+}
+
 /// The sort key of what the rules for the `place`-th change of tier after an entry did, from 1.
 pub(crate) fn tier_change_entry(entry: &str, place: usize) -> String {
     format!("{entry}T#{place}#")

@@ -18,7 +18,7 @@ use crate::{Store, StoreError, retry};
 pub(crate) const ABSENT: &str = "attribute_not_exists(pk)";
 
 /// DynamoDB's bound of writes in one transaction.
-const MOST_WRITES: usize = 100;
+pub(crate) const MOST_WRITES: usize = 100;
 
 /// A write of one item, on a condition.
 #[derive(Debug, Clone)]

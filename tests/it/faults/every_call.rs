@@ -110,6 +110,7 @@ every_fault! {
     members_lose_nothing: members, halts true;
     receipts_count_once: receipts, halts true;
     refunds_count_once: refunds, halts true;
+    many_coupons_are_cancelled_once: many_coupons, halts true;
     coupons_are_made_once: coupons, halts true;
     interactions_count_once: interactions, halts true;
     days_come_once: days, halts false;

@@ -21,6 +21,7 @@ pub fn full_program() -> Value {
     tagged["if"] = json!([{ "tag": "friends" }]);
     let mut capped = rule("capped", &json!({ "receipt": { "spend": { "every": "50.00" } } }), &points(5));
     capped["limit"] = json!({ "times": 3, "per": "day" });
+    let outlet = json!({ "receipt": { "where": { "stores": ["outlet"] }, "spend": { "every": "10.00" } } });
     program(&json!([
         rule("per-euro", &json!({ "receipt": {} }), &json!({ "credit": { "per_unit": "1", "kind": "both" } })),
         rule(
@@ -35,6 +36,7 @@ pub fn full_program() -> Value {
         rule("win-back", &json!({ "inactivity": { "days": 30 } }), &points(7)),
         tagged,
         capped,
+        rule("coupons", &outlet, &json!({ "reward": "five-off" })),
     ]))
 }
 
@@ -93,6 +95,20 @@ pub async fn refunds(sender: &mut Sender) -> Vec<&'static str> {
         sender.settle().await;
     }
     buy(sender, "r-2", "c-1", "25.00").await;
+    vec!["c-1"]
+}
+
+/// A refund takes back more coupons than one transaction holds.
+pub async fn many_coupons(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    for (id, total) in [("r-1", "1500.00"), ("r-2", "900.00"), ("r-3", "300.00")] {
+        let mut bought = receipt(id, "c-1", total);
+        bought["store"] = json!("outlet");
+        sender.post("/v1/receipts", &bought, None).await;
+        sender.settle().await;
+    }
+    sender.begin();
+    sender.post("/v1/receipts/r-1/refunds", &refund("f-1", "1500.00"), None).await;
     vec!["c-1"]
 }
 

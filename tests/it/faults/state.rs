@@ -23,10 +23,16 @@ pub async fn end(sender: &mut Sender, members: &[&str]) -> Value {
 
 async fn of_member(sender: &mut Sender, member: &str) -> Value {
     let seen = sender.get(&format!("/v1/members/{member}")).await;
-    let coupons = sender.get(&format!("/v1/members/{member}/coupons?limit=100")).await;
-    let coupons = coupons["items"].as_array().unwrap().iter();
-    let mut coupons: Vec<Value> =
-        coupons.map(|coupon| json!([coupon["reward"], coupon["status"], coupon["receipt"]])).collect();
+    let (mut coupons, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = sender.get(&format!("/v1/members/{member}/coupons?limit=100{cursor}")).await;
+        let items = page["items"].as_array().unwrap().iter();
+        coupons.extend(items.map(|coupon| json!([coupon["reward"], coupon["status"], coupon["receipt"]])));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
     coupons.sort_by_key(Value::to_string);
     let entries = sender.shop().entries(member).await;
     let mut entries: Vec<Value> = entries

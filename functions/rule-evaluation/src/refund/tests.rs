@@ -1,11 +1,9 @@
 //! What a refund needs before it can be decided, and what it then does.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{ReceiptContext, Seed, decide_receipt};
+use tessera_domain::decide::{ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{read_receipt, read_refund};
 use tessera_domain::program::read_program;
 use tessera_store::StoredRefund;
@@ -68,24 +66,24 @@ impl Story {
     }
 
     fn buy(&mut self) {
-        let (member, stock) = (member(), BTreeSet::new());
+        let (member, stock) = (member(), Supply::default());
         let seed = Seed([0; 32]);
         let context =
-            Context { program: &self.program, member: &member, profile: None, now: now(), seed, out_of_stock: &stock };
+            Context { program: &self.program, member: &member, profile: None, now: now(), seed, supply: &stock };
         let receipt = stored(&self.program, &[]).receipt;
         let decision = decide_receipt(&context, &self.account, &ReceiptContext { receipt: &receipt, coupons: &[] });
         self.keep(decision);
     }
 
     fn refund(&self, stored: &StoredReceipt, refund: &str, decided_by: &CompiledProgram) -> Result<Decision, Missing> {
-        let (member, stock, refund) = (member(), BTreeSet::new(), id(refund));
+        let (member, stock, refund) = (member(), Supply::default(), id(refund));
         let coupons: [Coupon; 0] = [];
         let seen = Seen {
             account: &self.account,
             profile: None,
             marked: false,
             seed: Seed([0; 32]),
-            out_of_stock: &stock,
+            supply: &stock,
             coupons: &coupons,
             history: &self.history,
         };

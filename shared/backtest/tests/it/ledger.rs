@@ -1,6 +1,6 @@
 //! A backtest comes to what a plain ledger comes to, however its members are dealt out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tessera_backtest::{Plan, Report, Spill, Tally, run};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{Context, ReceiptContext, RefundContext, Seed, decide_receipt, decide_refund};
+use tessera_domain::decide::{Context, ReceiptContext, RefundContext, Seed, Supply, decide_receipt, decide_refund};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::{Bucket, Entry, MemberAudit, Totals};
 use tessera_domain::pack::pack;
@@ -38,7 +38,7 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
     order.extend(refunds.iter().map(|refund| (refund.1.occurred_at, Err(refund))));
     order.sort_by_key(|(at, _)| *at);
     let who = member(number);
-    let nothing = BTreeSet::new();
+    let supply = Supply::default();
     let mut account = Account::new(Status::Visitor);
     let mut audit = MemberAudit::default();
     let mut coupons: BTreeMap<_, Coupon> = BTreeMap::new();
@@ -46,7 +46,7 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
     let mut given = 0;
     for (step, (at, fact)) in order.into_iter().enumerate() {
         let seed = Seed([u8::try_from(step).unwrap(); 32]);
-        let context = Context { program, member: &who, profile: None, now: at, seed, out_of_stock: &nothing };
+        let context = Context { program, member: &who, profile: None, now: at, seed, supply: &supply };
         let decision = match fact {
             Ok(receipt) => decide_receipt(&context, &account, &ReceiptContext { receipt, coupons: &[] }),
             Err((of, refund)) => {

@@ -24,6 +24,9 @@ pub struct TierState {
     /// The tier outside the ladder, and since when; it outranks the ladder and does not fall.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<(TierId, Day)>,
+    /// What is still to be taken back for tiers that a refund took away: its next step goes on with the last.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Gift>,
 }
 
 /// A tier that is or was held.

@@ -138,7 +138,7 @@ pub fn decide_adjustment(
     if let Some(id) = &adjustment.reward {
         let unknown = || AdjustmentFault::UnknownReward(id.clone());
         let reward = context.program.reward(id).ok_or_else(unknown)?;
-        if context.out_of_stock.contains(id) {
+        if !context.supply.has_unit(id, 0) {
             return Err(AdjustmentFault::OutOfStock);
         }
         draft.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None).ok_or_else(unknown)?;

@@ -120,7 +120,7 @@ pub fn decide_redemption(
     let cause = Cause::Coupon { code, reward: reward.id.clone(), action };
     let mut draft = Draft::new(context, account, context.now, cause);
     may_redeem(context.program, &draft.account, reward, context.now)?;
-    if context.out_of_stock.contains(&reward.id) {
+    if !context.supply.has_unit(&reward.id, 0) {
         return Err(RedemptionFault::OutOfStock);
     }
     let missing = reward.cost.minus(draft.account.available());

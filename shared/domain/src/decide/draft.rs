@@ -23,10 +23,6 @@ const SKIPPED_BYTES: usize = 24;
 const LINE_BYTES: usize = 40;
 /// As many rules seldom fire by one fact.
 const USUAL_OUTCOMES: usize = 64;
-/// The most changes of tier that may follow each other from one fact. A program in which they could go on for ever is
-/// refused; this bounds the transaction.
-const MOST_PASSES: usize = 15;
-
 /// A decision in the making.
 pub(super) struct Draft<'a> {
     pub context: &'a Context<'a>,
@@ -35,6 +31,8 @@ pub(super) struct Draft<'a> {
     pub issued: Vec<Coupon>,
     pub changed: Vec<(Coupon, Coupon)>,
     pub marks: bool,
+    /// Set when coupons are left that the transaction has no room to cancel: another step follows.
+    pub is_unfinished: bool,
     /// Set when something fell due: the day on which to look next is computed anew.
     pub triggered_by_due: bool,
     /// The rules of the entry's outcomes, until they are applied.
@@ -90,6 +88,7 @@ impl<'a> Draft<'a> {
             issued: Vec::new(),
             changed: Vec::new(),
             marks: false,
+            is_unfinished: false,
             triggered_by_due: false,
             fired: Vec::new(),
             tier: None,
@@ -172,6 +171,26 @@ impl<'a> Draft<'a> {
     pub fn first_code(context: &Context<'_>, reward: &Reward) -> Option<CouponCode> {
         let CodeSource::Pattern(pattern) = &reward.code else { return None };
         context.seed.code(pattern, 0)
+    }
+
+    /// How many more coupons the transaction has room for.
+    pub fn coupons_left(&self) -> usize {
+        let cancelled = self.changed.iter().filter(|(_, after)| after.status == CouponStatus::Cancelled).count();
+        self.context.supply.coupons.saturating_sub(self.issued.len() + cancelled)
+    }
+
+    /// True when the transaction has room to cancel these coupons. Otherwise the decision is unfinished, and they are left
+    /// for its next step.
+    pub fn has_room_for(&mut self, codes: &[CouponCode]) -> bool {
+        let has_room = codes.len() <= self.coupons_left();
+        self.is_unfinished |= !has_room;
+        has_room
+    }
+
+    /// True when the stock of a reward has a unit that this decision did not take yet.
+    pub fn has_unit(&self, reward: &Reward) -> bool {
+        let taken = self.stock.iter().filter(|taken| **taken == reward.id).count();
+        self.context.supply.has_unit(&reward.id, taken)
     }
 
     /// Issues a coupon of a reward; `None` when its codes cannot be made here.
@@ -265,12 +284,12 @@ impl<'a> Draft<'a> {
         Some(tier_move(self.context, before, after))
     }
 
-    /// Lets the rules for a change of tier act; their points may change it again, and so on. A review has its entry in
-    /// any case: nothing else tells of it. `is_open` says that the first change's entry is the current one.
+    /// Lets the rules for a change of tier act; their points may change it again, and so on. It ends: points only carry a
+    /// member up the ladder, and reading a program bounds what tiers outside it lead to. A review has its entry in any
+    /// case: nothing else tells of it. `is_open` says that the first change's entry is the current one.
     pub(super) fn follow(&mut self, moved: TierMove, caused: &Cause, mut is_open: bool) {
         let mut moved = Some(moved);
-        for _ in 0..MOST_PASSES {
-            let Some(change) = moved.take() else { return };
+        while let Some(change) = moved.take() {
             let at = self.entry.at;
             let context = self.context;
             let rules: Vec<&CompiledRule> = context
@@ -439,8 +458,10 @@ const fn is_shut_out(skipped: &Skipped) -> bool {
     matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
 }
 
-/// True when a refund must know that a rule did not count the receipt: nothing else tells.
+/// True when nothing but the entry tells it: a refund must know that a cumulative rule did not count the receipt, and
+/// people ask why a rule that fired gave no coupon.
 pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
     let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
-    (is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative()
+    matches!(skipped.reason, SkipReason::RewardLimit | SkipReason::OutOfStock)
+        || ((is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative())
 }

@@ -1,5 +1,7 @@
 //! What the rules that fired do to the account: credits, what multiplies them, debits, resets, a tier outside the ladder.
 
+use std::collections::BTreeMap;
+
 use super::draft::Draft;
 use super::multiply::{Fired, Share, extras};
 use super::occasion::Occasion;
@@ -21,7 +23,7 @@ impl Draft<'_> {
         if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
             self.multiply(&rules, occasion);
         } else {
-            self.attach(&rules, occasion, &[]);
+            self.attach(&rules, occasion, &BTreeMap::new());
         }
         self.credit(occasion);
         for (place, rule) in rules.iter().enumerate() {
@@ -58,13 +60,13 @@ impl Draft<'_> {
 
     /// Notes with the firings of rules that count over several receipts what else goes when they are reversed: their
     /// credits by amount, and what multipliers added.
-    fn attach(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>, shares: &[Share]) {
+    fn attach(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>, shares: &BTreeMap<(usize, usize), Share>) {
         let Some(basket) = &occasion.basket else { return };
         let receipt = mark_of(&basket.receipt.id);
         for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.measure().1.is_cumulative()) {
             let outcome = &self.entry.outcomes[place];
             let mut extras: Vec<Extra> = Vec::new();
-            for share in shares.iter().filter(|share| share.base == place) {
+            for (_, share) in shares.range((place, 0)..(place + 1, 0)) {
                 let multiplier = rules[share.multiplier];
                 if let Some(last) = extras.get_mut(MOST_EXTRAS - 1) {
                     last.firings = last.firings.plus(share.firings);

@@ -1,6 +1,8 @@
 //! Why each rule of a program gave what it gave to a receipt: also those that the receipt did not concern, of which its
 //! entry tells nothing.
 
+use std::collections::HashMap;
+
 use crate::fact::{Receipt, Remaining};
 use crate::ids::RuleId;
 use crate::ledger::{Entry, Outcome, SkipReason, Skipped};
@@ -21,12 +23,19 @@ pub struct RuleExplanation {
 /// Explains a decision on a receipt for every rule of the program that made it, in the program's order. What the entry
 /// says stands; the rest is computed from the receipt and the rules.
 pub fn explain_receipt(program: &CompiledProgram, receipt: &Receipt, entry: &Entry) -> Vec<RuleExplanation> {
+    if entry.rejected.is_some() {
+        // No rule looked at it.
+        return Vec::new();
+    }
     let words = program.rules.words(receipt);
     let whole = Remaining::whole(receipt);
+    // By rule: a search through the entry for each of ten thousand rules would take seconds.
+    let outcomes: HashMap<&RuleId, &Outcome> = entry.outcomes.iter().rev().map(|o| (&o.rule, o)).collect();
+    let reasons: HashMap<&RuleId, &Skipped> = entry.skipped.iter().rev().map(|s| (&s.rule, s)).collect();
     let explain = |rule: &CompiledRule| {
         let id = &rule.rule.id;
-        let fired = entry.outcomes.iter().find(|outcome| outcome.rule == *id).cloned();
-        let told = entry.skipped.iter().find(|skipped| skipped.rule == *id).cloned();
+        let fired = outcomes.get(id).map(|outcome| (*outcome).clone());
+        let told = reasons.get(id).map(|skipped| (*skipped).clone());
         let skipped = match (&fired, told) {
             (_, Some(skipped)) => Some(skipped),
             (Some(_), None) => None,

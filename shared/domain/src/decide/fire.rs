@@ -1,19 +1,16 @@
 //! One rule meets one fact: it is counted, its limits cut, and what it gives is noted.
 
 use super::draft::{Draft, is_needed};
-use super::limits::{Given, cap, remember};
+use super::limits::{Given, Rewards, cap, remember};
 use super::measure::{Progress, advance};
 use super::occasion::{Occasion, all_hold};
 use crate::account::{Counter, Status, Used};
 use crate::coupon::CouponStatus;
-use crate::ids::CouponCode;
 use crate::ledger::{Outcome, SkipReason, Skipped};
 use crate::money::Money;
 use crate::points::{Both, Points};
+use crate::program::Reward;
 use crate::rule::{CompiledRule, Eligible, Unit};
-
-/// The most coupons that one fact gives: a transaction has room for so many.
-const MOST_COUPONS: usize = 25;
 
 /// More skipped rules than this are not told: an entry has no room for them.
 const MOST_SKIPPED: usize = 32;
@@ -65,7 +62,7 @@ impl<'a> Draft<'a> {
         let policy = &self.context.program.program;
         let Progress { due, counted, amount, before, .. } = progress;
         let places = counter.uses.room(rule, occasion.when(zone)).unwrap_or(u64::MAX);
-        let granted = due.min(places).min(self.room_for_coupons(rule));
+        let granted = due.min(places);
         let each = rule.gains.credit.per_firing;
         let by_amount = if granted > 0 {
             rule.gains.credit.by_amount(amount, policy.currency, policy.points.rounding)
@@ -73,13 +70,13 @@ impl<'a> Draft<'a> {
             Both::ZERO
         };
         let (fixed, by_amount, capped) = cap(rule, counter, each.times(granted), by_amount, occasion, zone);
-        let coupons = if granted > 0 { self.give_rewards(rule, granted) } else { Vec::new() };
+        let rewards = self.give_rewards(rule, granted);
         let firings = i64::try_from(granted).unwrap_or(i64::MAX);
 
         let used = Used { times: firings, points: fixed.plus(by_amount).sum().get() };
         counter.uses.add(rule, used, occasion.when(zone));
         if rule.measure().1.is_cumulative() {
-            let given = Given { firings: granted, lost: due - granted, each, fixed, coupons: &coupons };
+            let given = Given { firings: granted, lost: due - granted, each, fixed, rewards: &rewards };
             remember(rule, counter, given, occasion);
         }
         if granted > 0 {
@@ -92,7 +89,7 @@ impl<'a> Draft<'a> {
                 counted,
                 amount: if rule.gains.debit.is_by_amount() { amount } else { 0 },
                 before,
-                rewards: coupons,
+                rewards: rewards.codes(),
                 ..Outcome::nothing(rule.rule.id.clone(), rule.version)
             });
         }
@@ -101,27 +98,37 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// How many firings the transaction has room for, when each gives coupons.
-    fn room_for_coupons(&self, rule: &CompiledRule) -> u64 {
-        let left = MOST_COUPONS.saturating_sub(self.issued.len());
-        left.checked_div(rule.gains.rewards.len()).map_or(u64::MAX, |firings| firings as u64)
-    }
-
-    fn give_rewards(&mut self, rule: &CompiledRule, granted: u64) -> Vec<CouponCode> {
-        let mut codes = Vec::new();
-        for id in &rule.gains.rewards {
-            let Some(reward) = self.context.program.reward(id) else { continue };
-            if self.context.out_of_stock.contains(id) {
-                self.skip(rule, SkipReason::OutOfStock, None);
-                continue;
-            }
-            for _ in 0..granted {
-                if let Some(code) = self.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None) {
-                    codes.push(code);
+    /// Issues the coupons of firings, the first firings first, as far as the transaction and the stocks allow.
+    fn give_rewards(&mut self, rule: &CompiledRule, granted: u64) -> Rewards {
+        let mut rewards = Rewards::default();
+        let catalogue = self.context.program;
+        let given: Vec<&Reward> = rule.gains.rewards.iter().filter_map(|id| catalogue.reward(id)).collect();
+        let (mut is_full, mut is_out) = (false, false);
+        for firing in 0..if given.is_empty() { 0 } else { granted } {
+            let mut codes = Vec::new();
+            for reward in &given {
+                if self.coupons_left() == 0 {
+                    is_full = true;
+                } else if self.has_unit(reward) {
+                    codes.extend(self.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None));
+                } else {
+                    is_out = true;
                 }
             }
+            if codes.is_empty() {
+                // What this firing did not get, no later one gets.
+                rewards.add(granted - firing, codes);
+                break;
+            }
+            rewards.add(1, codes);
         }
-        codes
+        if is_full {
+            self.skip(rule, SkipReason::RewardLimit, None);
+        }
+        if is_out {
+            self.skip(rule, SkipReason::OutOfStock, None);
+        }
+        rewards
     }
 
     /// Notes that a rule gave nothing.

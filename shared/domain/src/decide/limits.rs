@@ -39,32 +39,65 @@ pub(super) struct Given<'a> {
     pub lost: u64,
     pub each: Both,
     pub fixed: Both,
-    pub coupons: &'a [CouponCode],
+    pub rewards: &'a Rewards,
+}
+
+/// The coupons of a rule's firings: consecutive firings that got equally many are one group, the first firings first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Rewards(Vec<(u64, Vec<CouponCode>)>);
+
+impl Rewards {
+    /// Adds later firings and all coupons that they got.
+    pub fn add(&mut self, firings: u64, codes: Vec<CouponCode>) {
+        match self.0.last_mut() {
+            Some((count, group)) if codes.len() == group.len() / whole_count(*count) => {
+                *count += firings;
+                group.extend(codes);
+            }
+            _ => self.0.push((firings, codes)),
+        }
+    }
+
+    /// All coupons, in the order of the firings.
+    pub fn codes(&self) -> Vec<CouponCode> {
+        self.0.iter().flat_map(|(_, codes)| codes).cloned().collect()
+    }
 }
 
 /// Remembers the firings of a cumulative measure, so that a refund can reverse them.
 pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<'_>, occasion: &Occasion<'_>) {
     let needs_day = matches!(rule.frame(), Some(Frame::Rolling(_) | Frame::FirstReceipt(_)));
     let day = (needs_day || !rule.rule.limit.is_empty()).then_some(occasion.day);
-    let Given { firings: granted, lost, each, fixed, coupons } = given;
+    let Given { firings: granted, lost, each, fixed, rewards } = given;
     let run = |count: u64, each: Both| Run { count, each, day, ..Run::default() };
-    let mut runs = if fixed == each.times(granted) {
-        vec![run(granted, each)]
+    let paid = if fixed == each.times(granted) {
+        vec![(granted, each)]
     } else {
         // A cap in points cut the last firings: the first ones gave all, one gave a rest, the others nothing.
         let whole = whole_firings(fixed, each).min(granted);
         let partial = u64::from(granted > whole);
         let rest = fixed.minus(each.times(whole));
-        vec![run(whole, each), run(partial, rest), run(granted - whole - partial, Both::ZERO)]
+        vec![(whole, each), (partial, rest), (granted - whole - partial, Both::ZERO)]
     };
-    runs.retain(|run| run.count > 0);
-    if let Some(last) = runs.last_mut() {
-        last.coupons = coupons.to_vec();
+    let mut groups = rewards.0.iter().map(|(firings, codes)| (*firings, codes.as_slice()));
+    let mut group = groups.next();
+    for (mut count, each) in paid {
+        // The first firings got the coupons: the latest, which go first on a refund, have none.
+        while count > 0 {
+            let (firings, codes) = group.unwrap_or((count, &[]));
+            let taken = firings.min(count);
+            let (coupons, later) = codes.split_at(codes.len() / whole_count(firings) * whole_count(taken));
+            counter.push(Run { coupons: coupons.to_vec(), ..run(taken, each) });
+            group = if taken < firings { Some((firings - taken, later)) } else { groups.next() };
+            count -= taken;
+        }
     }
-    runs.push(Run { lost, ..run(0, Both::ZERO) });
-    for run in runs {
-        counter.push(run);
-    }
+    counter.push(Run { lost, ..run(0, Both::ZERO) });
+}
+
+/// A number of firings as a divisor of their coupons.
+fn whole_count(firings: u64) -> usize {
+    usize::try_from(firings).unwrap_or(usize::MAX).max(1)
 }
 
 /// How many firings are paid in full by some points.

@@ -20,6 +20,8 @@ mod receipt;
 mod recount;
 mod referral;
 mod refund;
+mod rejection;
+mod supply;
 
 pub use adjustment::{Adjustment, AdjustmentFault, Change, decide_adjustment, read_adjustment};
 pub use calendar::{decide_birthday, decide_due};
@@ -34,13 +36,13 @@ pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
 pub use referral::decide_referral;
 pub use refund::{RefundContext, decide_refund};
-
-use std::collections::BTreeSet;
+pub use rejection::decide_rejection;
+pub use supply::{MOST_COUPONS, Supply};
 
 use jiff::Timestamp;
 
 use crate::account::Account;
-use crate::coupon::Coupon;
+use crate::coupon::{Coupon, CouponStatus};
 use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
 use crate::member::Profile;
@@ -60,8 +62,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Where coupon codes take their randomness from.
     pub seed: Seed,
-    /// Rewards whose stock turned out to be used up while committing.
-    pub out_of_stock: &'a BTreeSet<RewardId>,
+    /// What the decision may give away.
+    pub supply: &'a Supply,
 }
 
 /// What a fact does: all of it is written in one transaction, or none.
@@ -91,5 +93,11 @@ impl Decision {
     /// All entries, in the order of their sequence.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.due.iter().chain([&self.entry]).chain(&self.tier_changes)
+    }
+
+    /// The coupons that it issues or cancels: with a smaller [`Supply`] it would do so with fewer.
+    pub fn deferrable_coupons(&self) -> usize {
+        let cancelled = self.changed.iter().filter(|(_, after)| after.status == CouponStatus::Cancelled);
+        self.issued.len() + cancelled.count()
     }
 }

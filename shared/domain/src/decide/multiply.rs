@@ -1,9 +1,11 @@
 //! Multipliers (SP9): what they add to the points of other rules, each its own share.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use super::occasion::Basket;
+use crate::ids::RuleId;
 use crate::points::{Both, Kind, Points};
 use crate::program::{CompiledProgram, Rounding, Stacking};
 use crate::rule::{CompiledRule, Form, Multiplier, MultiplyScope, Unit, in_program, round};
@@ -18,6 +20,7 @@ pub(super) struct Fired<'a> {
 }
 
 /// A multiplier that works on this fact.
+#[derive(Clone, Copy)]
 struct Working<'a> {
     /// Which of the fired rules it is.
     place: usize,
@@ -29,14 +32,12 @@ pub(super) struct Extras {
     /// What each of the fired rules adds; zero for those that multiply nothing.
     pub by_rule: Vec<Both>,
     /// How much of that goes with rules that count over several receipts, because other receipts' refunds may reverse
-    /// their firings.
-    pub shares: Vec<Share>,
+    /// their firings: by the places of that rule and of the multiplier's.
+    pub shares: BTreeMap<(usize, usize), Share>,
 }
 
 /// What one multiplier adds to the points of one rule that counts over several receipts.
 pub(super) struct Share {
-    /// The place of that rule among the fired.
-    pub base: usize,
     /// The place of the multiplier's rule.
     pub multiplier: usize,
     /// What it adds to the firings, and, before rounding, redeemable and qualifying.
@@ -46,17 +47,10 @@ pub(super) struct Share {
     pub per_unit: Both,
 }
 
-/// A part of the points that is told apart, and what each of the working multipliers adds to it before rounding.
-struct Cell {
-    /// The rule that counts over several receipts, and whether its credit by amount is meant; `None`: all other points.
-    base: Option<(usize, bool)>,
-    added: Vec<Decimal>,
-}
-
 /// What each of the fired rules adds by multiplying the others. The sum is rounded once for each kind, and shared out in
 /// the order of the rules.
 pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Option<&Basket<'_>>) -> Extras {
-    let mut extras = Extras { by_rule: vec![Both::ZERO; fired.len()], shares: Vec::new() };
+    let mut extras = Extras { by_rule: vec![Both::ZERO; fired.len()], shares: BTreeMap::new() };
     if fired.iter().all(|one| one.rule.gains.multiply.is_empty()) {
         return extras;
     }
@@ -74,34 +68,24 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
         if working.is_empty() {
             continue;
         }
-        let mut cells = vec![Cell { base: None, added: vec![Decimal::ZERO; working.len()] }];
-        for (place, base) in fired.iter().enumerate() {
-            let is_cumulative = base.rule.measure().1.is_cumulative();
-            let pieces = [Fired { per_unit: Both::ZERO, ..*base }, Fired { fixed: Both::ZERO, ..*base }];
-            let pieces = if is_cumulative { &pieces[..] } else { &[*base] };
-            for (piece, is_by_amount) in pieces.iter().zip([false, true]) {
-                let parts = parts(fired, place, piece, kind, &working, program, basket);
-                if is_cumulative && !parts.is_empty() {
-                    let added = vec![Decimal::ZERO; working.len()];
-                    cells.push(Cell { base: Some((place, is_by_amount)), added });
-                }
-                let Some(cell) = (if is_cumulative { cells.last_mut() } else { cells.first_mut() }) else { continue };
-                for part in parts {
-                    stack(&part, &working, policy.multiplier_stacking, &mut cell.added);
-                }
-            }
+        let mut cells: BTreeMap<Option<(usize, bool)>, Vec<Decimal>> = BTreeMap::new();
+        for part in parts(fired, kind, &working, program, basket) {
+            let cell = cells.entry(part.base).or_insert_with(|| vec![Decimal::ZERO; working.len()]);
+            stack(&part, &working, policy.multiplier_stacking, cell);
         }
         // Rounding the running sum shares out exactly what the sum of all is rounded to.
         let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
         for (number, working) in working.iter().enumerate() {
-            for cell in &cells {
-                exact += cell.added[number];
+            for (base, added_to_cell) in &cells {
+                let added_exactly = added_to_cell[number];
+                // Reading a program bounds what multipliers make together; beyond it, sums stop at the largest decimal.
+                exact = exact.saturating_add(added_exactly);
                 let rounded = rounded(exact, policy.rounding);
                 let added = rounded.minus(before);
                 let extra = extras.by_rule[working.place].of_mut(kind);
                 *extra = extra.plus(added);
-                if let Some(base) = cell.base {
-                    extras.note(base, working.place, kind, added, cell.added[number]);
+                if let Some(base) = *base {
+                    extras.note(base, working.place, kind, added, added_exactly);
                 }
                 before = rounded;
             }
@@ -122,24 +106,26 @@ impl Extras {
         if added.is_zero() && exact.is_zero() {
             return;
         }
-        let known = self.shares.iter().position(|share| (share.base, share.multiplier) == (base, multiplier));
-        let place = known.unwrap_or_else(|| {
-            let (firings, per_unit) = (Both::ZERO, Both::ZERO);
-            self.shares.push(Share { base, multiplier, firings, exact: [Decimal::ZERO; 2], per_unit });
-            self.shares.len() - 1
+        let share = self.shares.entry((base, multiplier)).or_insert(Share {
+            multiplier,
+            firings: Both::ZERO,
+            exact: [Decimal::ZERO; 2],
+            per_unit: Both::ZERO,
         });
-        let share = &mut self.shares[place];
         if is_by_amount {
             *share.per_unit.of_mut(kind) = share.per_unit.of(kind).plus(added);
         } else {
             *share.firings.of_mut(kind) = share.firings.of(kind).plus(added);
-            share.exact[usize::from(kind == Kind::Qualifying)] += exact;
+            let sum = &mut share.exact[usize::from(kind == Kind::Qualifying)];
+            *sum = sum.saturating_add(exact);
         }
     }
 }
 
-/// Points of a rule that the same multipliers work on.
+/// Points that the same multipliers work on.
 struct Part {
+    /// The rule that counts over several receipts, and whether its credit by amount is meant; `None`: all other points.
+    base: Option<(usize, bool)>,
     points: Points,
     /// Which of the working multipliers.
     by: Vec<usize>,
@@ -155,109 +141,177 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
             let best =
                 part.by.iter().copied().reduce(|best, other| if more(other) > more(best) { other } else { best });
             if let Some(best) = best {
-                shares[best] += points * more(best);
+                shares[best] = shares[best].saturating_add(points.saturating_mul(more(best)));
             }
         }
         Stacking::Additive => {
             let mut left = points;
             for place in &part.by {
                 // Several factors below one take all there is, and no more.
-                let extra = (points * more(*place)).max(-left);
-                shares[*place] += extra;
-                left += extra;
+                let extra = points.saturating_mul(more(*place)).max(-left);
+                shares[*place] = shares[*place].saturating_add(extra);
+                left = left.saturating_add(extra);
             }
         }
         Stacking::Product => {
             let mut product = points;
             for place in &part.by {
                 let extra = product.saturating_mul(more(*place));
-                shares[*place] += extra;
-                product += extra;
+                shares[*place] = shares[*place].saturating_add(extra);
+                product = product.saturating_add(extra);
             }
         }
     }
 }
 
-/// The points of one rule in parts, each with the multipliers that work on it.
+/// Which multipliers work on a rule's points: those without a list unless they are its own, and those that list it. Rules
+/// with the same key are taken together: thousands of rules and hundreds of multipliers make few keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// As in [`Part`].
+    base: Option<(usize, bool)>,
+    /// The rule's place, where it multiplies something itself.
+    own: Option<usize>,
+    /// The multipliers that list it.
+    listed_by: Vec<usize>,
+}
+
+/// The lines on which the same line multipliers work.
+struct LineGroup {
+    by: Vec<usize>,
+    lines: Vec<usize>,
+}
+
+/// The points of all rules in parts, each with the multipliers that work on it.
 fn parts(
     fired: &[Fired<'_>],
-    place: usize,
-    base: &Fired<'_>,
     kind: Kind,
     working: &[Working<'_>],
     program: &CompiledProgram,
     basket: Option<&Basket<'_>>,
 ) -> Vec<Part> {
-    let all = base.fixed.plus(base.per_unit).of(kind);
-    if all.is_zero() {
-        return Vec::new();
-    }
-    let concerned = |working: &Working<'_>| {
-        let named = working.multiplier.rules.as_ref();
-        working.place != place && named.is_none_or(|rules| rules.contains(&base.rule.rule.id))
-    };
-    let of_scope = |scope: MultiplyScope| -> Vec<usize> {
-        let places = working.iter().enumerate();
-        places.filter(|(_, w)| concerned(w) && w.multiplier.scope == scope).map(|(place, _)| place).collect()
-    };
-    let everywhere = of_scope(MultiplyScope::Receipt);
-    let on_lines = of_scope(MultiplyScope::Lines);
-    let Some(basket) = basket.filter(|_| !on_lines.is_empty()) else {
-        return vec![Part { points: all, by: everywhere }];
-    };
-
-    // Lines on which the same multipliers work belong together; those with most multipliers come first.
-    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
-    for line in (0..basket.parts()).filter(|line| base.rule.selects(&basket.words, *line)) {
-        let selects = |w: &&usize| fired[working[**w].place].rule.selects(&basket.words, line);
-        let by: Vec<usize> = on_lines.iter().filter(selects).copied().collect();
-        match groups.iter_mut().find(|(other, _)| *other == by) {
-            Some((_, lines)) => lines.push(line),
-            None => groups.push((by, vec![line])),
+    let mut listed: HashMap<&RuleId, Vec<usize>> = HashMap::new();
+    for (place, multiplier) in working.iter().enumerate() {
+        for rule in multiplier.multiplier.rules.iter().flatten() {
+            listed.entry(rule).or_default().push(place);
         }
     }
-    groups.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-    let mut parts = Vec::new();
-    let (mut lines, mut earned) = (Vec::new(), Points::ZERO);
-    for (by, group) in groups {
-        lines.extend(group);
-        let so_far = earned_on(base, &lines, kind, program, basket);
-        let mut by: Vec<usize> = by.into_iter().chain(everywhere.iter().copied()).collect();
-        by.sort_unstable();
-        parts.push(Part { points: so_far.minus(earned), by });
-        earned = so_far;
+    let multiplies: BTreeSet<usize> = working.iter().map(|working| working.place).collect();
+    let mut bases: BTreeMap<Key, Vec<Fired<'_>>> = BTreeMap::new();
+    for (place, fired) in fired.iter().enumerate() {
+        let mut listed_by = listed.get(&fired.rule.rule.id).cloned().unwrap_or_default();
+        listed_by.dedup();
+        let own = Some(place).filter(|place| multiplies.contains(place));
+        let pieces = if fired.rule.measure().1.is_cumulative() {
+            let firings = (Some((place, false)), Fired { per_unit: Both::ZERO, ..*fired });
+            vec![firings, (Some((place, true)), Fired { fixed: Both::ZERO, ..*fired })]
+        } else {
+            vec![(None, *fired)]
+        };
+        for (base, piece) in pieces.into_iter().filter(|(_, piece)| !piece.points(kind).is_zero()) {
+            bases.entry(Key { base, own, listed_by: listed_by.clone() }).or_default().push(piece);
+        }
     }
-    // What no line earned: firings of totals, points for the receipt as such.
-    parts.push(Part { points: all.minus(earned), by: everywhere });
+    let groups = basket.map(|basket| line_groups(fired, working, basket)).unwrap_or_default();
+    let mut parts = Vec::new();
+    for (key, bases) in bases {
+        let works = |place: &usize| {
+            let Working { place: own, multiplier } = working[*place];
+            key.own != Some(own) && (multiplier.rules.is_none() || key.listed_by.binary_search(place).is_ok())
+        };
+        let on_all = |place: &usize| working[*place].multiplier.scope == MultiplyScope::Receipt;
+        let everywhere: Vec<usize> = (0..working.len()).filter(|place| on_all(place) && works(place)).collect();
+        let mut rest = Points::ZERO;
+        match basket {
+            Some(basket) if !groups.is_empty() => {
+                let on_lines = |group: &LineGroup| group.by.iter().copied().filter(works).collect::<Vec<usize>>();
+                let mut groups: Vec<(Vec<usize>, &[usize])> =
+                    groups.iter().map(|group| (on_lines(group), &*group.lines)).collect();
+                // Lines with most multipliers come first.
+                groups.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+                let mut sums = vec![Points::ZERO; groups.len()];
+                for base in bases {
+                    let earned = earned_by_group(&base, &groups, kind, program, basket);
+                    // What no line earned: firings of totals, points for the receipt as such.
+                    rest = rest.plus(base.points(kind).minus(earned.iter().copied().sum()));
+                    sums.iter_mut().zip(earned).for_each(|(sum, earned)| *sum = sum.plus(earned));
+                }
+                for ((on_lines, _), points) in groups.into_iter().zip(sums) {
+                    let mut by: Vec<usize> = on_lines.into_iter().chain(everywhere.iter().copied()).collect();
+                    by.sort_unstable();
+                    parts.push(Part { base: key.base, points, by });
+                }
+            }
+            _ => rest = bases.into_iter().map(|base| base.points(kind)).sum(),
+        }
+        parts.push(Part { base: key.base, points: rest, by: everywhere });
+    }
+    parts.retain(|part| !part.points.is_zero() && !part.by.is_empty());
     parts
 }
 
-/// What credits by amount and by firings within the receipt earned on some lines: reckoned on them alone, and never more
-/// than was granted.
-fn earned_on(base: &Fired<'_>, lines: &[usize], kind: Kind, program: &CompiledProgram, basket: &Basket<'_>) -> Points {
+/// The lines of a receipt by the line multipliers whose filters select them; empty when no multiplier works on lines.
+fn line_groups(fired: &[Fired<'_>], working: &[Working<'_>], basket: &Basket<'_>) -> Vec<LineGroup> {
+    let on_lines = |place: &usize| working[*place].multiplier.scope == MultiplyScope::Lines;
+    let on_lines: Vec<usize> = (0..working.len()).filter(on_lines).collect();
+    if on_lines.is_empty() {
+        return Vec::new();
+    }
+    let mut groups: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    for line in 0..basket.parts() {
+        let selects = |place: &usize| fired[working[*place].place].rule.selects(&basket.words, line);
+        groups.entry(on_lines.iter().copied().filter(selects).collect()).or_default().push(line);
+    }
+    groups.into_iter().map(|(by, lines)| LineGroup { by, lines }).collect()
+}
+
+/// What a rule's credits by amount and by firings within the receipt earned on each group of lines: the difference that
+/// the group makes to all lines up to it, and together never more than was granted.
+fn earned_by_group(
+    base: &Fired<'_>,
+    groups: &[(Vec<usize>, &[usize])],
+    kind: Kind,
+    program: &CompiledProgram,
+    basket: &Basket<'_>,
+) -> Vec<Points> {
     let currency = program.program.currency;
-    let net = lines.iter().map(|line| basket.remaining.net(*line)).sum();
-    let amount = in_program(net, basket.receipt, currency);
     let credit = &base.rule.gains.credit;
-    let by_amount = credit.by_amount(amount, currency, program.program.points.rounding).min(base.per_unit);
-    let fixed = match base.rule.measure() {
-        (unit, form @ Form::EveryPerReceipt(_)) => {
-            let count = match unit {
-                Unit::Money => amount,
-                Unit::Receipts => 1,
-                Unit::Items => lines.iter().map(|line| basket.remaining.items(*line)).sum(),
-            };
-            credit.per_firing.times(form.due(count)).min(base.fixed)
+    let (mut net, mut items, mut before) = (0_i64, 0_i64, Points::ZERO);
+    let mut earned = Vec::with_capacity(groups.len());
+    for (_, lines) in groups {
+        for line in lines.iter().copied().filter(|line| base.rule.selects(&basket.words, *line)) {
+            net += basket.remaining.net(line);
+            items += basket.remaining.items(line);
         }
-        _ => Both::ZERO,
-    };
-    by_amount.plus(fixed).of(kind)
+        let amount = in_program(net, basket.receipt, currency);
+        let by_amount = credit.by_amount(amount, currency, program.program.points.rounding).min(base.per_unit);
+        let fixed = match base.rule.measure() {
+            (unit, form @ Form::EveryPerReceipt(_)) => {
+                let count = match unit {
+                    Unit::Money => amount,
+                    Unit::Receipts => 1,
+                    Unit::Items => items,
+                };
+                credit.per_firing.times(form.due(count)).min(base.fixed)
+            }
+            _ => Both::ZERO,
+        };
+        let so_far = by_amount.plus(fixed).of(kind);
+        earned.push(so_far.minus(before));
+        before = so_far;
+    }
+    earned
+}
+
+impl Fired<'_> {
+    /// All points of a kind that it gave.
+    fn points(&self, kind: Kind) -> Points {
+        self.fixed.plus(self.per_unit).of(kind)
+    }
 }
 
 fn rounded(exact: Decimal, rounding: Rounding) -> Points {
     let scale = 10_i128.pow(exact.scale());
-    let points = round(exact.mantissa(), scale, rounding);
-    // One rule gives at most so many on one receipt; a multiplier of it likewise.
-    let bound = |points: Points| points.min(Points::MAX).max(Points::MAX.negated());
-    exact.to_i128().map_or(Points::MAX, |_| bound(points))
+    // One rule gives at most so many points on one receipt; a multiplier of it likewise.
+    round(exact.mantissa(), scale, rounding).min(Points::MAX).max(Points::MAX.negated())
 }

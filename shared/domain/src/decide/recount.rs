@@ -93,12 +93,16 @@ impl Recount<'_, '_, '_> {
     fn reverse(&mut self, outcome: &Outcome, due: i64) -> Outcome {
         let spent: i64 = self.fact.earlier_of(&self.rule.rule.id).map(|earlier| earlier.unrecoverable).sum();
         let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b) - spent;
-        let left = due.clamp(0, standing.max(0));
+        let mut left = due.clamp(0, standing.max(0));
         let given = self.fact.standing(outcome, |o| o.fixed, Both::plus);
         let mut change = self.blank();
         let reversed = if outcome.rewards.is_empty() { left..left } else { left..standing };
         for firing in reversed.rev() {
             let codes = self.coupons_of(outcome, usize::try_from(firing).unwrap_or(usize::MAX));
+            if !self.draft.has_room_for(&codes) {
+                left = firing + 1;
+                break;
+            }
             if self.draft.cancel(self.fact.coupons, &codes, &mut change) {
                 change.unrecoverable += 1;
             }
@@ -138,8 +142,12 @@ impl Recount<'_, '_, '_> {
         let Some(popped) = retreat(self.rule, &mut counter, less, self.occasion.day, rounding) else { return change };
         let mut returned: Vec<(Day, Used)> = Vec::new();
         let mut extras: Vec<Extra> = Vec::new();
-        let mut spent_runs: Vec<Run> = Vec::new();
+        let (mut deferred, mut spent_runs): (Vec<Run>, Vec<Run>) = (Vec::new(), Vec::new());
         for run in popped.into_iter().flat_map(|run| run.by_coupon(rounding)).filter(|run| run.count > 0) {
+            if !deferred.is_empty() || !self.draft.has_room_for(&run.coupons) {
+                deferred.push(run);
+                continue;
+            }
             let was_used = self.draft.cancel(self.fact.coupons, &run.coupons, &mut change);
             let firings = i64::try_from(run.count).unwrap_or(i64::MAX);
             let reversed = if was_used { 0 } else { firings };
@@ -156,7 +164,7 @@ impl Recount<'_, '_, '_> {
             }
             extras.extend(run.extras);
         }
-        spent_runs.into_iter().rev().for_each(|run| counter.push(run));
+        deferred.into_iter().rev().chain(spent_runs.into_iter().rev()).for_each(|run| counter.push(run));
         if let Some(outcome) = outcome {
             let (points, own) = self.recompute_by_amount(form, outcome, &mut counter.runs);
             change.per_unit = change.per_unit.minus(points);

@@ -26,7 +26,8 @@ pub struct RefundContext<'a> {
     pub receipt: &'a Receipt,
     /// The entry that decided on the receipt.
     pub decision: &'a Entry,
-    /// The refunds of the receipt that were decided before, each with its entry, in the order of their decisions.
+    /// The refunds of the receipt that were decided before, each with its entry, in the order of their decisions; also the
+    /// steps of this one that were committed before.
     pub earlier: &'a [(Refund, Entry)],
     /// The program as it was when the receipt was decided.
     pub decided_by: &'a CompiledProgram,
@@ -41,6 +42,12 @@ impl RefundContext<'_> {
         entries.flat_map(|entry| &entry.outcomes).filter(move |outcome| outcome.rule == *rule)
     }
 
+    /// True for the earlier entry that counted what its refund brought back: the first step of several, or the only one.
+    fn lowers_receipt(&self, place: usize) -> bool {
+        let (refund, entry) = &self.earlier[place];
+        entry.rejected.is_none() && self.earlier[..place].iter().all(|(other, _)| other.id != refund.id)
+    }
+
     /// The sum of some number over an outcome and what refunds before this one changed of it.
     pub(super) fn standing<T>(&self, outcome: &Outcome, number: impl Fn(&Outcome) -> T, add: impl Fn(T, T) -> T) -> T {
         self.earlier_of(&outcome.rule).fold(number(outcome), |sum, change| add(sum, number(change)))
@@ -52,9 +59,17 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     let receipt = fact.receipt;
     let cause = Cause::Refund(receipt.id.clone(), fact.refund.id.clone());
     let mut draft = Draft::new(context, account, fact.refund.occurred_at, cause);
-    let accepted = fact.earlier.iter().filter(|(_, entry)| entry.rejected.is_none());
-    let before = Remaining::after(receipt, accepted.map(|(refund, _)| refund));
+    if fact.decision.rejected.is_some() {
+        // A receipt that gave nothing has nothing to give back.
+        draft.entry.rejected = fact.decision.rejected;
+        return draft.finish();
+    }
+    let steps = fact.earlier.iter().filter(|(refund, _)| refund.id == fact.refund.id).count();
+    let applied = (0..fact.earlier.len()).filter(|place| fact.lowers_receipt(*place));
+    let before = Remaining::after(receipt, applied.map(|place| &fact.earlier[place].0));
     let after = match before.less(fact.refund) {
+        // The first step has counted what came back; the others cancel more coupons.
+        _ if steps > 0 => before.clone(),
         Ok(after) => after,
         Err(fault) => {
             draft.entry.rejected = Some(match fault {
@@ -82,6 +97,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     take_back(&mut draft, fact, occasion.day);
     return_debits(&mut draft, fact, occasion.day);
     restore(&mut draft, fact, &before, &basket.remaining);
+    draft.entry.step = u32::try_from(steps).ok().filter(|_| draft.is_unfinished);
     draft.finish()
 }
 
@@ -98,7 +114,9 @@ fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Ba
     let mut given = extras_per_receipt(fact, &[], &Basket { remaining: remaining.clone(), ..basket.clone() });
     for (place, (refund, entry)) in fact.earlier.iter().enumerate() {
         if entry.rejected.is_none() {
-            remaining = remaining.less(refund).unwrap_or(remaining);
+            if fact.lowers_receipt(place) {
+                remaining = remaining.less(refund).unwrap_or(remaining);
+            }
             let then = Basket { remaining: remaining.clone(), ..basket.clone() };
             given = lowered(&given, extras_per_receipt(fact, &entries[..=place], &then));
         }
@@ -126,7 +144,7 @@ pub(super) fn extras_by_amount(
     let is_base = |fired: &Fired<'_>| fired.rule.rule.id == base.rule.id;
     let mut fired: Vec<Fired<'_>> = multipliers.filter(|fired| !is_base(fired)).collect();
     fired.push(credit);
-    let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_iter();
+    let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_values();
     shares.map(|share| (fired[share.multiplier].rule.rule.id.clone(), share.per_unit)).collect()
 }
 
@@ -172,13 +190,19 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     post_lost(draft, lost, fact.decision.lot, day);
     loop {
         let today = draft.today();
-        let gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
+        while let Some(gift) = draft.account.tier.lost.pop() {
+            if !draft.has_room_for(&gift.coupons) {
+                draft.account.tier.lost.push(gift);
+                return;
+            }
+            take_gift(draft, fact, gift);
+        }
+        let mut gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
         if gifts.is_empty() {
             return;
         }
-        for gift in gifts {
-            take_gift(draft, fact, gift);
-        }
+        gifts.reverse();
+        draft.account.tier.lost = gifts;
     }
 }
 

@@ -55,6 +55,10 @@ pub struct Entry {
     /// The coupons that the receipt named but could not use, and why.
     #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<(CouponCode, String)>,
+    /// On a refund that cancels more coupons than a transaction holds: which step it is, from 0. The last step, which
+    /// decides the refund, has none.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
     /// Why the fact was accepted but could not be applied.
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejection>,
@@ -255,7 +259,9 @@ pub enum SkipReason {
     OutsideWindow,
     /// A limit is used up.
     LimitReached,
-    /// The reward is out of stock.
+    /// The fact gave as many coupons as its transaction holds; the firings' points are credited.
+    RewardLimit,
+    /// The reward is out of stock; the firings' points are credited.
     OutOfStock,
     /// It counted already.
     Duplicate,
@@ -293,6 +299,8 @@ pub enum Rejection {
     UnknownLine,
     /// A refund that came before its receipt, with more decimals than the receipt's currency has.
     Currency,
+    /// The member's account has no room for what the fact would record.
+    AccountFull,
 }
 
 impl Entry {
@@ -319,6 +327,7 @@ impl Entry {
             lot: None,
             coupons: Vec::new(),
             ignored: Vec::new(),
+            step: None,
             rejected: None,
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
             check_period(reward.starts_at, reward.ends_at, parts.zone, &pointer, faults);
         }
     }
-    check_rules(parts.rules, &known, parts.zone, faults);
+    let stacking = parts.points.map(|points| points.multiplier_stacking);
+    check_rules(parts.rules, &known, stacking, parts.zone, faults);
     size::check(parts, faults);
 }
 

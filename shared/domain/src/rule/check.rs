@@ -1,6 +1,7 @@
 //! What one rule cannot tell of itself: whether what it names exists, and whether its parts go together.
 
 mod cycles;
+mod multipliers;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::{Effect, MultiplyScope, Rate, Rule, Trigger};
 use crate::ids::{RuleId, TierId};
 use crate::input::Faults;
+use crate::program::Stacking;
 use crate::time::Moment;
 
 /// The identifiers that a program defines, also those of parts that could not be read: a fault there is no reason to
@@ -56,13 +58,22 @@ pub(crate) fn check_period(
 }
 
 /// Names every fault of the rules of a program, which stand at `/rules`; a rule that could not be read is passed over.
-pub(crate) fn check_rules(rules: &[Option<Rule>], known: &Known, zone: Option<&TimeZone>, faults: &Faults) {
+pub(crate) fn check_rules(
+    rules: &[Option<Rule>],
+    known: &Known,
+    stacking: Option<Stacking>,
+    zone: Option<&TimeZone>,
+    faults: &Faults,
+) {
     for (place, rule) in rules.iter().enumerate() {
         if let Some(rule) = rule {
             check_rule(rule, &format!("/rules/{place}"), known, zone, faults);
         }
     }
     cycles::check(rules, known, faults);
+    if let Some(stacking) = stacking {
+        multipliers::check(rules, known, stacking, zone, faults);
+    }
 }
 
 fn check_rule(rule: &Rule, pointer: &str, known: &Known, zone: Option<&TimeZone>, faults: &Faults) {

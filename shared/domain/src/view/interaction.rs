@@ -7,7 +7,7 @@ use super::explain::Explainer;
 use super::receipt::{DecisionView, FactStatus, status};
 use crate::fact::Interaction;
 use crate::ids::InteractionId;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Rejection};
 
 /// An interaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +17,9 @@ pub struct InteractionView {
     pub id: InteractionId,
     /// How far it has come.
     pub status: FactStatus,
+    /// Why it could not be applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Rejection>,
     /// When it happened.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub occurred_at: Timestamp,
@@ -33,6 +36,7 @@ impl InteractionView {
         Self {
             id: interaction.id.clone(),
             status: status(entry),
+            reason: entry.and_then(|entry| entry.rejected),
             occurred_at: interaction.occurred_at,
             name: interaction.name.clone(),
             decision: entry.map(|entry| DecisionView::of(entry, explainer)),

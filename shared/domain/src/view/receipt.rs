@@ -33,6 +33,9 @@ pub struct ReceiptView {
     pub id: ReceiptId,
     /// How far it has come.
     pub status: FactStatus,
+    /// Why it could not be applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Rejection>,
     /// When the purchase happened.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub occurred_at: Timestamp,
@@ -226,20 +229,24 @@ impl ReceiptView {
     ) -> Self {
         let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(id) if *id == receipt.id));
         let refund = |id: &RefundId| {
-            let entry = entries
-                .iter()
-                .find(|entry| matches!(&entry.cause, Cause::Refund(of, refund) if *of == receipt.id && refund == id));
+            // A refund that cancels many coupons has an entry for each step; the last one decides it.
+            let steps = || {
+                let is_of = |entry: &&Entry| matches!(&entry.cause, Cause::Refund(of, refund) if *of == receipt.id && refund == id);
+                entries.iter().filter(is_of)
+            };
+            let decided = steps().find(|entry| entry.step.is_none());
             RefundView {
                 id: id.clone(),
-                status: status(entry),
-                reason: entry.and_then(|entry| entry.rejected),
-                points: entry.map(earned).unwrap_or_default(),
-                restored: entry.map(restored).unwrap_or_default(),
+                status: status(decided),
+                reason: decided.and_then(|entry| entry.rejected),
+                points: steps().map(earned).fold(Both::ZERO, Both::plus),
+                restored: steps().map(restored).fold(Both::ZERO, Both::plus),
             }
         };
         Self {
             id: receipt.id.clone(),
             status: status(decided),
+            reason: decided.and_then(|entry| entry.rejected),
             occurred_at: receipt.occurred_at,
             total: Some(Money::new(receipt.total, receipt.currency).to_string()),
             currency: Some(receipt.currency),
@@ -254,6 +261,7 @@ impl ReceiptView {
         Some(Self {
             id: id.clone(),
             status: status(Some(entry)),
+            reason: entry.rejected,
             occurred_at: entry.at,
             total: None,
             currency: None,

@@ -1,6 +1,6 @@
 //! Views over a small program: what each answer of `api.md` looks like.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{CouponView, EntryView, HubView, MemberView, PreviewView, Progress, R
 use crate::account::{Account, LotKey, Status};
 use crate::coupon::Coupon;
 use crate::decide::{
-    Context, Decision, ReceiptContext, Redemption, Seed, decide_enrollment, decide_receipt, decide_redemption,
+    Context, Decision, ReceiptContext, Redemption, Seed, Supply, decide_enrollment, decide_receipt, decide_redemption,
 };
 use crate::fact::{Receipt, read_receipt};
 use crate::ids::{CustomerId, MemberId, RefundId, RewardId};
@@ -85,10 +85,9 @@ impl Story {
     }
 
     fn decide(&mut self, now: Timestamp, decide: impl FnOnce(&Context<'_>, &Account) -> Decision) -> Entry {
-        let (member, none) = (inner(), BTreeSet::new());
+        let (member, supply) = (inner(), Supply::default());
         let seed = Seed([u8::try_from(self.entries.len()).unwrap(); 32]);
-        let context =
-            Context { program: &self.program, member: &member, profile: None, now, seed, out_of_stock: &none };
+        let context = Context { program: &self.program, member: &member, profile: None, now, seed, supply: &supply };
         let decision = decide(&context, &self.account);
         self.account = decision.account;
         self.coupons.extend(decision.issued);

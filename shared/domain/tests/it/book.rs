@@ -7,10 +7,10 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, CouponFault, Decision, InteractionContext, ReceiptContext, Redemption, RedemptionFault,
-    RefundContext, RuleExplanation, Seed, decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_due,
-    decide_enrollment, decide_interaction, decide_profile, decide_receipt, decide_redemption, decide_refund,
-    explain_receipt, read_adjustment,
+    AdjustmentFault, Context, CouponFault, Decision, InteractionContext, MOST_COUPONS, ReceiptContext, Redemption,
+    RedemptionFault, RefundContext, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday, decide_cancel,
+    decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
+    decide_redemption, decide_refund, explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{Receipt, Refund, read_early_refund, read_interaction, read_receipt, read_refund};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
@@ -40,6 +40,8 @@ pub struct Book {
     refunds: BTreeMap<ReceiptId, Vec<(Refund, Entry)>>,
     waiting: BTreeMap<ReceiptId, Vec<Refund>>,
     seeds: u32,
+    /// The units issued of each reward.
+    issued: BTreeMap<RewardId, u32>,
 }
 
 impl Book {
@@ -60,6 +62,7 @@ impl Book {
             refunds: BTreeMap::new(),
             waiting: BTreeMap::new(),
             seeds: 0,
+            issued: BTreeMap::new(),
         })
     }
 
@@ -96,16 +99,27 @@ impl Book {
         let mut seed = [0; 32];
         seed[..4].copy_from_slice(&self.seeds.to_be_bytes());
         let id = MemberId::new(member).unwrap();
+        let supply = Supply { left: self.left(), ..Supply::default() };
         let context = Context {
             program: &self.program,
             member: &id,
             profile: self.profiles.get(member),
             now: self.now,
             seed: Seed(seed),
-            out_of_stock: &BTreeSet::new(),
+            supply: &supply,
         };
         let decision = decide(&context, &account)?;
         Ok(self.commit(member, &account, decision))
+    }
+
+    /// The units left of every reward with a stock.
+    fn left(&self) -> BTreeMap<RewardId, u32> {
+        let rewards = self.program.program.rewards.iter();
+        let left = rewards.filter_map(|reward| {
+            let issued = self.issued.get(&reward.id).copied().unwrap_or(0);
+            Some((reward.id.clone(), reward.stock?.saturating_sub(issued)))
+        });
+        left.collect()
     }
 
     fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
@@ -117,6 +131,10 @@ impl Book {
         for (place, entry) in (1..).zip(&written) {
             assert_eq!(entry.sequence, before.version + place);
             assert_eq!(&unpack::<Entry>(&pack(entry).unwrap()).unwrap(), entry);
+        }
+        assert!(decision.issued.len() + decision.changed.len() <= MOST_COUPONS);
+        for reward in decision.stock {
+            *self.issued.entry(reward).or_default() += 1;
         }
         for coupon in decision.issued {
             assert!(self.coupons.insert(coupon.code.clone(), coupon).is_none(), "a code was issued twice");
@@ -167,24 +185,29 @@ impl Book {
         let (member, receipt, decision) = self.receipts[id].clone();
         let refund = refund.in_currency(receipt.currency);
         let id = id.clone();
-        let earlier = self.refunds.get(&id).cloned().unwrap_or_default();
-        if earlier.iter().any(|(other, _)| other.id == refund.id) {
-            return Ok(None);
+        loop {
+            let earlier = self.refunds.get(&id).cloned().unwrap_or_default();
+            if earlier.iter().any(|(other, entry)| other.id == refund.id && entry.step.is_none()) {
+                return Ok(None);
+            }
+            let coupons = self.coupons.clone();
+            let decided_by = self.versions[&decision.program_version].clone();
+            let fact = RefundContext {
+                refund: &refund,
+                receipt: &receipt,
+                decision: &decision,
+                earlier: &earlier,
+                decided_by: &decided_by,
+                coupons: &coupons,
+            };
+            let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_refund(context, account, &fact)));
+            let entry = entry.unwrap();
+            self.refunds.entry(id.clone()).or_default().push((refund.clone(), entry.clone()));
+            // One that cancels many coupons takes several steps.
+            if entry.step.is_none() {
+                return Ok(Some(entry));
+            }
         }
-        let coupons = self.coupons.clone();
-        let decided_by = self.versions[&decision.program_version].clone();
-        let fact = RefundContext {
-            refund: &refund,
-            receipt: &receipt,
-            decision: &decision,
-            earlier: &earlier,
-            decided_by: &decided_by,
-            coupons: &coupons,
-        };
-        let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_refund(context, account, &fact)));
-        let entry = entry.unwrap();
-        self.refunds.entry(id).or_default().push((refund, entry.clone()));
-        Ok(Some(entry))
     }
 
     /// Enrols whoever the body names; false when they were enrolled already.

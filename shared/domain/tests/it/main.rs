@@ -3,6 +3,7 @@
 
 mod book;
 mod changes;
+mod given_rewards;
 mod index;
 mod invariants;
 mod looks;

@@ -63,6 +63,11 @@ impl EntryKey {
         Self(keys::other_entry(at, 'E', &sequence.to_string()))
     }
 
+    /// A step of a refund before its last, from 0.
+    pub(crate) fn step(&self, step: u32) -> Self {
+        Self(keys::step_entry(&self.0, step))
+    }
+
     /// What the rules for the `place`-th change of tier that came with this entry did, from 1.
     pub(crate) fn tier_change(&self, place: usize) -> Self {
         Self(keys::tier_change_entry(&self.0, place))

@@ -6,23 +6,27 @@ mod transaction;
 
 pub use key::EntryKey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tessera_domain::account::Account;
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{Decision, Seed};
+use tessera_domain::decide::{Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
 use tessera_domain::program::CompiledProgram;
 
 use self::stock::Stocks;
-use self::transaction::Attempt;
+use self::transaction::{Attempt, Plan};
 use crate::items::{Reader, name};
 use crate::keys::{self, Key};
 use crate::{Store, StoreError, hashes, random, retry};
 
+/// How often a decision is made again because stocks or the transaction have no room for what it gives.
+const MOST_PLANS: usize = 16;
+
+const COMMIT: &str = "committing a decision";
 const LOAD: &str = "reading what a decision must see";
 
 /// What is to be decided, and what the decision must see besides the account.
@@ -63,8 +67,8 @@ pub struct Seen<'a> {
     pub account: &'a Account,
     /// Fresh randomness.
     pub seed: Seed,
-    /// Rewards whose stock turned out to be used up.
-    pub out_of_stock: &'a BTreeSet<RewardId>,
+    /// What the decision may give away.
+    pub supply: &'a Supply,
     /// True when what counts only once has counted: there is a mark of the text that was asked for.
     pub marked: bool,
     /// The profile, where it was asked for and there is one.
@@ -118,33 +122,30 @@ impl Store {
         F: Fn(&Seen<'_>) -> Result<Decision, E>,
     {
         let mut stocks = Stocks::default();
+        let mut seed = random::seed()?;
         for attempt in 0..retry::TRIES {
             if attempt > 0 {
                 retry::pause(attempt).await;
             }
             let loaded = self.load_for(commit).await?;
-            let fresh = random::seed()?;
-            let seen = Seen {
-                account: &loaded.account,
-                seed: fresh,
-                out_of_stock: &stocks.out.clone(),
-                marked: loaded.marked,
-                profile: loaded.profile.as_ref(),
-                coupons: &loaded.coupons,
-                history: &loaded.history,
-            };
-            let decision = match decide(&seen) {
-                Ok(decision) => decision,
+            let (decision, plan) = match self.plan(commit, &loaded, seed, &mut stocks, &decide) {
+                Ok(planned) => planned,
                 // What a repeated call wants may be impossible just because the first one did it.
-                Err(refused) => {
+                Err(CommitError::Refused(refused)) => {
                     let entry = self.get_entry(commit.program, commit.member, commit.key).await?;
                     return entry.map(|entry| Committed::Already(Box::new(entry))).ok_or(CommitError::Refused(refused));
                 }
+                Err(failed) => return Err(failed),
             };
-            let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
-            let start = u32::from(fresh.0[0]);
-            let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
-            match self.write_decision(commit, &loaded, &decision, &takes).await? {
+            if !self.claim_codes(&plan).await? {
+                seed = random::seed()?;
+                continue;
+            }
+            // Claimed codes are used by the next attempt; others are drawn anew, in case one of them was taken.
+            if !plan.claims_codes() {
+                seed = random::seed()?;
+            }
+            match self.write_plan(commit, plan).await? {
                 Attempt::Written => return Ok(Committed::Now(Box::new(decision))),
                 Attempt::Exists(entry) => return Ok(Committed::Already(entry)),
                 Attempt::Again => {}
@@ -155,7 +156,48 @@ impl Store {
                 }
             }
         }
-        Err(StoreError::Contended { operation: "committing a decision", tries: retry::TRIES }.into())
+        Err(StoreError::Contended { operation: COMMIT, tries: retry::TRIES }.into())
+    }
+
+    /// Decides, and plans the writes. Decides again with a smaller supply while a stock has fewer units, or the
+    /// transaction less room, than the decision takes.
+    fn plan<E>(
+        &self,
+        commit: &Commit<'_>,
+        loaded: &Loaded,
+        seed: Seed,
+        stocks: &mut Stocks,
+        decide: &impl Fn(&Seen<'_>) -> Result<Decision, E>,
+    ) -> Result<(Decision, Plan), CommitError<E>> {
+        let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
+        for _ in 0..MOST_PLANS {
+            let seen = Seen {
+                account: &loaded.account,
+                seed,
+                supply: &stocks.supply,
+                marked: loaded.marked,
+                profile: loaded.profile.as_ref(),
+                coupons: &loaded.coupons,
+                history: &loaded.history,
+            };
+            let decision = decide(&seen).map_err(CommitError::Refused)?;
+            let start = u32::from(seed.0[0]);
+            let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
+            let plan = self.writes(commit, loaded, &decision, &takes)?;
+            match plan.coupons_too_many() {
+                0 => return Ok((decision, plan)),
+                excess => {
+                    let fewer = decision.deferrable_coupons().checked_sub(excess);
+                    let fewer = fewer.ok_or_else(|| StoreError::AccountFull {
+                        operation: COMMIT,
+                        what: "a transaction without coupons".to_owned(),
+                    })?;
+                    stocks.supply.coupons = fewer;
+                }
+            }
+        }
+        let what = "a decision that ignores its supply".to_owned();
+        Err(StoreError::AccountFull { operation: COMMIT, what }.into())
     }
 
     /// Reads what a decision must see. The account comes first: whatever is read after it and then changes, changes it.

@@ -5,8 +5,9 @@
 //! used up looks at all of them. Raising a stock raises the shares. Lowering it lowers them, and counts only what its
 //! remaining counters issued.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use tessera_domain::decide::Supply;
 use tessera_domain::ids::{ProgramId, RewardId};
 
 use crate::items::{Reader, name};
@@ -28,10 +29,10 @@ pub(super) struct Take {
 /// What is known of stocks in the course of one commit.
 #[derive(Debug, Default)]
 pub(super) struct Stocks {
-    /// What each counter holds, of the rewards for which that had to be looked up.
+    /// What each counter holds, of the rewards whose counters had to be read.
     issued: BTreeMap<RewardId, Vec<u32>>,
-    /// The rewards that are used up.
-    pub out: BTreeSet<RewardId>,
+    /// What the decision may give away; `left` holds the rewards whose stock turned out to be short.
+    pub supply: Supply,
 }
 
 const fn shards(stock: u32) -> u32 {
@@ -45,8 +46,8 @@ const fn share(stock: u32, shard: u32) -> u32 {
 }
 
 impl Stocks {
-    /// Chooses the counters that give `units` of a reward, beginning anywhere; `None`, remembered in `out`, when there
-    /// are not so many.
+    /// Chooses the counters that give `units` of a reward, beginning at `start`. `None` when fewer are left: the supply
+    /// then says how many.
     fn choose(&mut self, reward: &RewardId, stock: u32, units: u32, start: u32) -> Option<Vec<Take>> {
         let issued = self.issued.get(reward);
         let mut left = units;
@@ -63,11 +64,12 @@ impl Stocks {
                 return Some(takes);
             }
         }
-        self.out.insert(reward.clone());
+        self.supply.left.insert(reward.clone(), units - left);
         None
     }
 
-    /// Chooses the counters for all rewards of a decision (one for each unit); `None` when one of them is used up.
+    /// Chooses the counters for all rewards of a decision (one for each unit). `None` when a stock is short: the supply
+    /// then says so of every such reward, and the decision has to be made again.
     pub(super) fn choose_all(
         &mut self,
         wanted: &[RewardId],
@@ -78,14 +80,16 @@ impl Stocks {
         for reward in wanted {
             *units.entry(reward).or_default() += 1;
         }
-        let mut takes = Vec::new();
+        let mut takes = Some(Vec::new());
         for (reward, units) in units {
             // Without a bound nothing has to be counted.
-            if let Some(stock) = stock_of(reward) {
-                takes.extend(self.choose(reward, stock, units, start)?);
+            let Some(stock) = stock_of(reward) else { continue };
+            match (self.choose(reward, stock, units, start), &mut takes) {
+                (Some(chosen), Some(takes)) => takes.extend(chosen),
+                _ => takes = None,
             }
         }
-        Some(takes)
+        takes
     }
 }
 
@@ -138,14 +142,25 @@ mod tests {
     }
 
     #[test]
-    fn a_stock_that_is_used_up_is_remembered() {
+    fn a_short_stock_says_how_many_units_are_left() {
         let mut stocks = Stocks::default();
         assert_eq!(stocks.choose_all(&vec![reward(); 6], |_| Some(5), 0), None);
-        assert_eq!(stocks.out, BTreeSet::from([reward()]));
+        assert_eq!(stocks.supply.left, BTreeMap::from([(reward(), 5)]));
         let mut stocks = Stocks { issued: BTreeMap::from([(reward(), vec![1, 1, 0, 1, 1])]), ..Stocks::default() };
         let take = Take { reward: reward(), shard: 2, units: 1, most_before: 0 };
         assert_eq!(stocks.choose_all(&[reward()], |_| Some(5), 4).unwrap(), [take]);
         assert_eq!(stocks.choose_all(&vec![reward(); 2], |_| Some(5), 4), None);
+        assert_eq!(stocks.supply.left, BTreeMap::from([(reward(), 1)]));
+    }
+
+    #[test]
+    fn every_short_stock_is_found_at_once() {
+        let other = RewardId::new("ten-off").unwrap();
+        let mut stocks = Stocks::default();
+        let wanted = [reward(), reward(), reward(), other.clone(), other.clone()];
+        let stock_of = |id: &RewardId| Some(if *id == other { 1 } else { 2 });
+        assert_eq!(stocks.choose_all(&wanted, stock_of, 0), None);
+        assert_eq!(stocks.supply.left, BTreeMap::from([(reward(), 2), (other, 1)]));
     }
 
     #[test]

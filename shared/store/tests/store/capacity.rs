@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tessera_domain::account::{Account, Counter, Status};
-use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
+use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::read_receipt;
 use tessera_domain::ids::{CouponCode, RuleId};
 use tessera_domain::program::CompiledProgram;
@@ -50,9 +50,9 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     let bench = Bench::start().await;
     let (program, config, receipt) = (program(), ten_rules(), five_lines());
     let decide = |account: &Account, member: &_| {
-        let none = std::collections::BTreeSet::new();
+        let supply = Supply::default();
         let seed = tessera_store::seed().unwrap();
-        let context = Context { program: &config, member, profile: None, now: noon(), seed, out_of_stock: &none };
+        let context = Context { program: &config, member, profile: None, now: noon(), seed, supply: &supply };
         decide_receipt(&context, account, &ReceiptContext { receipt: &receipt, coupons: &[] })
     };
     let member = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap().member;

@@ -1,10 +1,11 @@
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use futures::future::join_all;
 use tessera_domain::coupon::{Coupon, CouponStatus};
-use tessera_domain::ids::{CouponCode, ReceiptId, RefundId};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, StoreError};
+use tessera_domain::decide::{Decision, MOST_COUPONS};
+use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RefundId};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Seen, StoreError};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
@@ -221,17 +222,83 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
     assert_eq!(entries.iter().map(|stored| stored.entry.sequence).collect::<Vec<_>>(), [1, 3]);
 }
 
+/// Issues as many coupons as the supply allows, at most `wanted`.
+fn issue(seen: &Seen<'_>, wanted: usize, prefix: &str, owner: &MemberId) -> Decision {
+    let mut decision = one_point(seen.account, for_receipt("r1"));
+    let issued = wanted.min(seen.supply.coupons);
+    decision.issued = (0..issued).map(|number| coupon(&format!("{prefix}-{number}"), owner)).collect();
+    decision
+}
+
 #[tokio::test]
-async fn a_transaction_that_is_too_large_is_told() {
+async fn ninety_coupons_are_one_transaction() {
+    let bench = Bench::start().await;
+    let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
+    let commit = Commit::new(&program, &config, &owner, &key);
+    let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(issue(seen, 250, "CODE", &owner))).await.unwrap();
+    let Committed::Now(decision) = end else { panic!("it was committed before") };
+    assert_eq!(decision.issued.len(), MOST_COUPONS);
+    for coupon in &decision.issued {
+        assert_eq!(bench.store.get_coupon(&program, &coupon.code).await.unwrap().as_ref(), Some(coupon));
+    }
+    assert_eq!(bench.store.coupons(&program, &owner, 100, None).await.unwrap().items.len(), MOST_COUPONS);
+}
+
+#[tokio::test]
+async fn a_code_that_is_taken_is_drawn_again_also_where_codes_are_claimed_before() {
+    let bench = Bench::start().await;
+    let (program, config, first, second) = (program(), config(5), member("m_1"), member("m_2"));
+    let (earlier, later) = (key("r0"), key("r1"));
+    let commit = Commit::new(&program, &config, &first, &earlier);
+    let taken = |seen: &Seen<'_>| Ok::<_, Infallible>(with_coupon(seen, for_receipt("r0"), "CODE-80", &first));
+    bench.store.commit(&commit, taken).await.unwrap();
+    let attempts = AtomicUsize::new(0);
+    let commit = Commit::new(&program, &config, &second, &later);
+    let end = bench.store.commit(&commit, |seen| {
+        let prefix = if attempts.fetch_add(1, Ordering::Relaxed) == 0 { "CODE" } else { "NEW" };
+        Ok::<_, Infallible>(issue(seen, 90, prefix, &second))
+    });
+    let Committed::Now(decision) = end.await.unwrap() else { panic!("it was committed before") };
+    assert!(decision.issued.iter().all(|coupon| coupon.code.as_str().starts_with("NEW")));
+    let other = bench.store.get_coupon(&program, &CouponCode::new("CODE-80").unwrap()).await.unwrap().unwrap();
+    assert_eq!(other.member, first);
+    // Codes that were claimed in vain lead nowhere.
+    assert_eq!(bench.store.get_coupon(&program, &CouponCode::new("CODE-1").unwrap()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn large_coupons_are_as_many_as_four_megabytes_hold() {
     let bench = Bench::start().await;
     let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
     let commit = Commit::new(&program, &config, &owner, &key);
     let end = bench.store.commit(&commit, |seen| {
-        let mut decision = one_point(seen.account, for_receipt("r1"));
-        decision.issued = (0..50).map(|number| coupon(&format!("CODE-{number}"), &owner)).collect();
+        let mut decision = issue(seen, 90, "CODE", &owner);
+        for coupon in &mut decision.issued {
+            coupon.discount.value = Some("x".repeat(100_000));
+        }
         Ok::<_, Infallible>(decision)
     });
-    assert!(matches!(end.await, Err(CommitError::Store(StoreError::TooLarge { .. }))));
+    let Committed::Now(decision) = end.await.unwrap() else { panic!("it was committed before") };
+    assert_eq!(decision.issued.len(), 39);
+}
+
+#[tokio::test]
+async fn what_no_item_or_transaction_holds_is_refused_as_a_full_account() {
+    let bench = Bench::start().await;
+    let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
+    let commit = Commit::new(&program, &config, &owner, &key);
+    let large = bench.store.commit(&commit, |seen| {
+        let mut decision = one_point(seen.account, for_receipt("r1"));
+        decision.entry.ignored.push((CouponCode::new("CODE").unwrap(), "x".repeat(400_000)));
+        Ok::<_, Infallible>(decision)
+    });
+    assert!(matches!(large.await, Err(CommitError::Store(StoreError::AccountFull { .. }))));
+    let many = bench.store.commit(&commit, |seen| {
+        let mut decision = one_point(seen.account, for_receipt("r1"));
+        decision.tier_changes = vec![decision.entry.clone(); 99];
+        Ok::<_, Infallible>(decision)
+    });
+    assert!(matches!(many.await, Err(CommitError::Store(StoreError::AccountFull { .. }))));
 }
 
 /// Handlers run on many threads: what the store does must be able to move between them.

@@ -96,6 +96,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         lot: None,
         coupons: Vec::new(),
         ignored: Vec::new(),
+        step: None,
         rejected: None,
     };
     Decision {

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
 
 mod acceptance;
+mod bounds;
 mod checks;
 mod documents;
 mod mutations;

@@ -1,85 +1,228 @@
-//! Rules for changes of tier that could call each other for ever.
+//! Rules for changes of tier that could follow each other for ever, or too often.
 //!
 //! Points only carry a member up the ladder, which has an end. What has none are tiers outside the ladder: a rule for the
-//! change to one may give another, and a rule for that the first again.
+//! change to one may give another, and a rule for that the first again. The changes are the nodes of a graph, the rules
+//! its edges. There are at most 40 × 20 changes and 20 edges from each, whatever the number of rules; strongly connected
+//! components find every cycle in one pass over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Known;
 use crate::input::Faults;
 use crate::rule::{Bound, Effect, Rule, RuleStatus, TierChangeTrigger, TierDirection, Trigger};
 
-/// A change of tier: from where, to where.
-type Change<'a> = (&'a str, &'a str);
+/// The most changes to tiers outside the ladder that may follow each other: each has an entry, and all entries of a fact
+/// are one transaction.
+const MOST_CHANGES: u64 = 20;
 
-/// Names the rules on a way of changes that leads back to its beginning.
+/// An active rule that gives a tier outside the ladder for a change of tier.
+struct Giver<'a> {
+    /// Its place among the rules.
+    place: usize,
+    trigger: &'a TierChangeTrigger,
+    rule: &'a Rule,
+    vip: &'a str,
+    /// How often it fires for one fact at most; `None` without a limit.
+    most: Option<u64>,
+}
+
+/// A change that a rule causes.
+#[derive(Clone, Copy)]
+struct Edge {
+    /// The change that it leads to.
+    to: usize,
+    /// The rule, by its place in the document.
+    rule: usize,
+    /// How often the rules behind it fire at most, together; `None` without a limit.
+    most: Option<u64>,
+}
+
+/// Names the rules that could call each other for ever, or more often than a transaction holds.
 pub(super) fn check(rules: &[Option<Rule>], known: &Known, faults: &Faults) {
-    let givers: Vec<(usize, &TierChangeTrigger, &Rule, &str)> = rules
-        .iter()
-        .enumerate()
-        .filter_map(|(place, rule)| {
-            let rule = rule.as_ref().filter(|rule| rule.status == RuleStatus::Active)?;
-            let Trigger::TierChange(trigger) = &rule.on else { return None };
-            // What may fire only so many times comes to an end.
-            if rule.limit.iter().any(|limit| matches!(limit.bound, Bound::Times(_))) {
-                return None;
-            }
-            let vip = rule.then.iter().find_map(|effect| match effect {
-                Effect::Vip { vip } => Some(vip.as_str()),
-                _ => None,
-            })?;
-            Some((place, trigger, rule, vip))
-        })
-        .collect();
+    let givers: Vec<Giver<'_>> = rules.iter().enumerate().filter_map(|(place, rule)| giver(place, rule)).collect();
     if givers.is_empty() {
         return;
     }
-    let tiers: BTreeSet<&str> = known.ladder.iter().chain(&known.vip).map(String::as_str).collect();
-    // Only a change to a tier outside the ladder is made by these rules; whatever made the first one is no matter.
-    let mut follows: BTreeMap<Change<'_>, Vec<(Change<'_>, usize)>> = BTreeMap::new();
-    for to in known.vip.iter().map(String::as_str) {
-        for from in tiers.iter().copied().filter(|from| *from != to) {
-            for (place, trigger, rule, vip) in &givers {
-                if *vip != to && meets(trigger, rule, from, to) {
-                    follows.entry((from, to)).or_default().push(((to, vip), *place));
+    let graph = Graph::new(&givers, known);
+    let components = graph.components();
+    let mut named = BTreeSet::new();
+    for (node, edges) in graph.edges.iter().enumerate() {
+        for edge in edges.iter().filter(|edge| edge.most.is_none()) {
+            // A way back over edges without a limit, too: what may fire only so many times comes to an end.
+            if components.unlimited[node] == components.unlimited[edge.to] && named.insert(edge.rule) {
+                let detail = "with other rules for changes of tier it could go on for ever: give it a limit";
+                faults.add(format!("/rules/{}/then", edge.rule), detail);
+            }
+        }
+    }
+    if named.is_empty()
+        && let Some((rule, changes)) = graph.longest(&components).filter(|(_, changes)| *changes > MOST_CHANGES)
+    {
+        let detail = format_args!(
+            "with other rules for changes of tier it could make {changes} changes in a row, at most {MOST_CHANGES} are \
+             possible: give fewer tiers, or lower the limits"
+        );
+        faults.add(format!("/rules/{rule}/then"), detail);
+    }
+}
+
+fn giver(place: usize, rule: &Option<Rule>) -> Option<Giver<'_>> {
+    let rule = rule.as_ref().filter(|rule| rule.status == RuleStatus::Active)?;
+    let Trigger::TierChange(trigger) = &rule.on else { return None };
+    if trigger.direction.is_some_and(|direction| direction != TierDirection::Vip) {
+        return None;
+    }
+    let vip = rule.then.iter().rev().find_map(|effect| match effect {
+        Effect::Vip { vip } => Some(vip.as_str()),
+        _ => None,
+    })?;
+    let most = rule.limit.iter().filter_map(|limit| match limit.bound {
+        Bound::Times(times) => Some(u64::from(times)),
+        Bound::Points(_) => None,
+    });
+    Some(Giver { place, trigger, rule, vip, most: most.min() })
+}
+
+/// Changes of tier and what follows from them. A node is a change from any tier to one outside the ladder: only those are
+/// made by rules, and whatever made the first one is no matter.
+struct Graph {
+    edges: Vec<Vec<Edge>>,
+}
+
+/// To which component each node belongs.
+struct Components {
+    /// Along all edges; components are numbered in reverse order of the ways through them.
+    all: Vec<usize>,
+    /// Along the edges without a limit.
+    unlimited: Vec<usize>,
+}
+
+impl Graph {
+    fn new(givers: &[Giver<'_>], known: &Known) -> Self {
+        let tiers: Vec<&str> = known.ladder.iter().chain(&known.vip).map(String::as_str).collect();
+        let vips: Vec<&str> = known.vip.iter().map(String::as_str).collect();
+        let place = |tier: &str| tiers.iter().position(|other| *other == tier);
+        // By the tier that is left, the one that is reached and the one that is given.
+        let mut found: Vec<Option<(usize, Option<u64>)>> = vec![None; tiers.len() * vips.len() * vips.len()];
+        let cell = |from: usize, to: usize, vip: usize| (from * vips.len() + to) * vips.len() + vip;
+        for giver in givers {
+            let Some(vip) = vips.iter().position(|vip| *vip == giver.vip) else { continue };
+            let among = |list: &Option<Vec<crate::ids::TierId>>, tier: &str| {
+                list.as_ref().is_none_or(|list| list.iter().any(|id| id.as_str() == tier))
+            };
+            let reached = vips.iter().enumerate().filter(|(place, tier)| {
+                *place != vip && among(&giver.trigger.to, tier) && among(&giver.rule.tiers, tier)
+            });
+            let reached: Vec<usize> = reached.map(|(place, _)| place).collect();
+            let left = tiers.iter().enumerate().filter(|(_, tier)| among(&giver.trigger.from, tier));
+            for (from, _) in left {
+                for to in reached.iter().copied().filter(|to| vips[*to] != tiers[from]) {
+                    let edge = &mut found[cell(from, to, vip)];
+                    *edge = Some(match *edge {
+                        None => (giver.place, giver.most),
+                        // Without a limit is the worst, and named before the others.
+                        Some((_, Some(sum))) => match giver.most {
+                            None => (giver.place, None),
+                            Some(most) => (giver.place, Some(sum.saturating_add(most))),
+                        },
+                        Some(unlimited) => unlimited,
+                    });
                 }
             }
         }
-    }
-    let mut named = BTreeSet::new();
-    for start in follows.keys() {
-        if let Some(place) = leads_back(&follows, *start)
-            && named.insert(place)
-        {
-            let detail = "with other rules for changes of tier it could go on for ever: give it a limit";
-            faults.add(format!("/rules/{place}/then"), detail);
-        }
-    }
-}
-
-fn meets(trigger: &TierChangeTrigger, rule: &Rule, from: &str, to: &str) -> bool {
-    let among = |list: &Option<Vec<crate::ids::TierId>>, tier: &str| {
-        list.as_ref().is_none_or(|list| list.iter().any(|id| id.as_str() == tier))
-    };
-    trigger.direction.is_none_or(|direction| direction == TierDirection::Vip)
-        && among(&trigger.from, from)
-        && among(&trigger.to, to)
-        && among(&rule.tiers, to)
-}
-
-/// The rule that makes the first step of a way from a change back to itself.
-fn leads_back(follows: &BTreeMap<Change<'_>, Vec<(Change<'_>, usize)>>, start: Change<'_>) -> Option<usize> {
-    for (next, place) in follows.get(&start).into_iter().flatten() {
-        let mut seen = BTreeSet::new();
-        let mut open = vec![*next];
-        while let Some(change) = open.pop() {
-            if change == start {
-                return Some(*place);
-            }
-            if seen.insert(change) {
-                open.extend(follows.get(&change).into_iter().flatten().map(|(next, _)| *next));
+        let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); tiers.len() * vips.len()];
+        for from in 0..tiers.len() {
+            for to in 0..vips.len() {
+                let Some(now) = place(vips[to]) else { continue };
+                for vip in 0..vips.len() {
+                    if let Some((rule, most)) = found[cell(from, to, vip)] {
+                        edges[from * vips.len() + to].push(Edge { to: now * vips.len() + vip, rule, most });
+                    }
+                }
             }
         }
+        Self { edges }
     }
-    None
+
+    fn components(&self) -> Components {
+        Components { all: self.component_of(|_| true), unlimited: self.component_of(|edge| edge.most.is_none()) }
+    }
+
+    /// The strongly connected component of each node (Tarjan's algorithm, without recursion).
+    fn component_of(&self, counts: impl Fn(&Edge) -> bool) -> Vec<usize> {
+        const NEW: usize = usize::MAX;
+        let nodes = self.edges.len();
+        let (mut index, mut low, mut component) = (vec![NEW; nodes], vec![0; nodes], vec![NEW; nodes]);
+        let (mut next, mut components) = (0, 0);
+        let mut stack: Vec<usize> = Vec::new();
+        for root in 0..nodes {
+            if index[root] != NEW {
+                continue;
+            }
+            let mut open: Vec<(usize, usize)> = vec![(root, 0)];
+            while let Some((node, edge)) = open.last_mut() {
+                let node = *node;
+                if *edge == 0 {
+                    (index[node], low[node]) = (next, next);
+                    next += 1;
+                    stack.push(node);
+                }
+                let following = self.edges[node].get(*edge);
+                *edge += 1;
+                match following {
+                    Some(edge) if counts(edge) && index[edge.to] == NEW => open.push((edge.to, 0)),
+                    Some(edge) if counts(edge) && component[edge.to] == NEW => {
+                        low[node] = low[node].min(index[edge.to]);
+                    }
+                    Some(_) => {}
+                    None => {
+                        open.pop();
+                        if let Some((parent, _)) = open.last() {
+                            low[*parent] = low[*parent].min(low[node]);
+                        }
+                        if low[node] == index[node] {
+                            while let Some(member) = stack.pop() {
+                                component[member] = components;
+                                if member == node {
+                                    break;
+                                }
+                            }
+                            components += 1;
+                        }
+                    }
+                }
+            }
+        }
+        component
+    }
+
+    /// The most changes that can follow each other, and a rule that begins them; `None` without any. A component whose
+    /// edges all have limits is left after as many rounds as they allow.
+    fn longest(&self, components: &Components) -> Option<(usize, u64)> {
+        let count = components.all.iter().max()? + 1;
+        let (mut size, mut rounds) = (vec![0_u64; count], vec![1_u64; count]);
+        let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut first: Vec<Option<usize>> = vec![None; count];
+        for (node, edges) in self.edges.iter().enumerate() {
+            let own = components.all[node];
+            size[own] += 1;
+            for edge in edges {
+                first[own] = first[own].or(Some(edge.rule));
+                match (components.all[edge.to] == own, edge.most) {
+                    (true, most) => rounds[own] = rounds[own].saturating_add(most.unwrap_or(0)),
+                    (false, _) => after[own].push(components.all[edge.to]),
+                }
+            }
+        }
+        // What follows a component has a lower number.
+        let mut longest = vec![0_u64; count];
+        for own in 0..count {
+            let behind = after[own].iter().map(|next| longest[*next]).max().unwrap_or(0);
+            longest[own] = behind.saturating_add(size[own].saturating_mul(rounds[own]));
+        }
+        // The first change has another cause.
+        let (own, changes) =
+            longest.iter().enumerate().filter(|(own, _)| first[*own].is_some()).max_by_key(|(_, n)| **n)?;
+        Some((first[own]?, changes - 1))
+    }
 }

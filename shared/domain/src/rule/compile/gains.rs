@@ -11,7 +11,8 @@ use crate::rule::{Amount, Effect, EffectKind, MultiplyScope, Rate};
 
 /// Rates and factors have at most eight decimals.
 const DECIMALS: u32 = 8;
-const ONE: i64 = 10_i64.pow(DECIMALS);
+/// One, in parts of 10⁸.
+pub(crate) const ONE: i64 = 10_i64.pow(DECIMALS);
 
 /// The effects of a rule.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +149,7 @@ const fn kinds(kind: EffectKind) -> (bool, bool) {
 }
 
 /// A number with at most eight decimals, in parts of 10⁸.
-fn parts(number: Decimal) -> i64 {
+pub(crate) fn parts(number: Decimal) -> i64 {
     (number * Decimal::from(ONE)).to_i64().unwrap_or(i64::MAX)
 }
 

@@ -5,8 +5,8 @@ mod index;
 mod rule;
 mod words;
 
-pub(crate) use gains::round;
 pub use gains::{Gains, Multiplier, Sums};
+pub(crate) use gains::{ONE, parts, round};
 pub(crate) use rule::in_program;
 pub use rule::{CompiledRule, Eligible, Form, Frame, Range, Unit};
 pub use words::Words;

@@ -63,6 +63,8 @@ impl Dictionary {
             }
             words.push(word);
         }
+        words.sort_unstable();
+        words.dedup();
         words.into()
     }
 
@@ -182,6 +184,11 @@ impl Words {
     }
 }
 
+/// True when a sorted list has a word. A filter may list thousands of texts, and every line is compared with it.
+fn contains(list: &[Word], word: Word) -> bool {
+    list.binary_search(&word).is_ok()
+}
+
 /// A filter of receipts in words.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReceiptTest {
@@ -204,9 +211,9 @@ impl ReceiptTest {
 
     /// True when the receipt's store and channel are among those asked for.
     pub(super) fn admits(&self, words: &Words) -> bool {
-        self.stores.as_ref().is_none_or(|stores| stores.contains(&words.store))
-            && !self.stores_not.contains(&words.store)
-            && self.channels.as_ref().is_none_or(|channels| channels.contains(&words.channel))
+        self.stores.as_ref().is_none_or(|stores| contains(stores, words.store))
+            && !contains(&self.stores_not, words.store)
+            && self.channels.as_ref().is_none_or(|channels| contains(channels, words.channel))
     }
 }
 
@@ -251,7 +258,7 @@ impl LineTest {
 
     /// True when the line is among those asked for.
     pub(super) fn selects(&self, words: &Words, place: usize) -> bool {
-        let has = |field: Field, list: &[Word]| words.of_line(place, field).iter().any(|word| list.contains(word));
+        let has = |field: Field, list: &[Word]| words.of_line(place, field).iter().any(|word| contains(list, *word));
         self.wanted.iter().all(|(field, list)| has(*field, list))
             && !self.refused.iter().any(|(field, list)| has(*field, list))
     }

@@ -73,6 +73,8 @@ pub(super) struct Words {
     and: &'static str,
     /// A rule that gave nothing: `{rule}`, `{reason}`.
     skipped: &'static str,
+    /// A rule that fired without coupons, or with fewer than firings: `{rule}`, `{reason}`.
+    no_coupon: &'static str,
     /// The reasons, in the order of [`SkipReason`]; `{missing}`, `{tiers}`, `{limit}`.
     tier_out_of_scope: &'static str,
     predicate_not_met: &'static str,
@@ -82,6 +84,7 @@ pub(super) struct Words {
     outside_window: &'static str,
     limit_reached: &'static str,
     total_reached: &'static str,
+    reward_limit: &'static str,
     out_of_stock: &'static str,
     duplicate: &'static str,
     member_excluded: &'static str,
@@ -130,8 +133,9 @@ impl<'a> Explainer<'a> {
             _ => words.reversed,
         };
         let mut more = String::new();
-        if outcome.lost > 0 {
-            let limit = rule.map(|rule| self.limits(rule)).unwrap_or_default();
+        let limit = rule.map(|rule| self.limits(rule)).unwrap_or_default();
+        // A rule that was deleted or lost its limits has no limit to name.
+        if outcome.lost > 0 && !limit.is_empty() {
             more += &fill(words.lost, &[("times", &self.counting(words.times, outcome.lost)), ("limit", &limit)]);
         }
         if outcome.unrecoverable > 0 {
@@ -165,6 +169,7 @@ impl<'a> Explainer<'a> {
             SkipReason::OutsideWindow => words.outside_window,
             SkipReason::LimitReached if has_limit => words.limit_reached,
             SkipReason::LimitReached => words.total_reached,
+            SkipReason::RewardLimit => words.reward_limit,
             SkipReason::OutOfStock => words.out_of_stock,
             SkipReason::Duplicate => words.duplicate,
             SkipReason::MemberExcluded => words.member_excluded,
@@ -181,7 +186,11 @@ impl<'a> Explainer<'a> {
         let limit = rule.map(|rule| self.limits(rule)).unwrap_or_default();
         let tiers = rule.map(|rule| self.tiers(rule)).unwrap_or_default();
         let reason = fill(reason, &[("missing", &missing), ("limit", &limit), ("tiers", &tiers)]);
-        let text = fill(words.skipped, &[("rule", self.name(&skipped.rule)), ("reason", &reason)]);
+        let text = match skipped.reason {
+            SkipReason::RewardLimit | SkipReason::OutOfStock => words.no_coupon,
+            _ => words.skipped,
+        };
+        let text = fill(text, &[("rule", self.name(&skipped.rule)), ("reason", &reason)]);
         Explanation { rule: Some(skipped.rule.clone()), text }
     }
 
