@@ -38,7 +38,9 @@ impl Platform {
     ///
     /// # Errors
     /// When the port is taken or the data folder cannot be used.
-    pub async fn start(options: StackOptions) -> Result<Self> {
+    pub async fn start(mut options: StackOptions) -> Result<Self> {
+        // The front is reached from this machine alone, so whoever sends a header may say where a request comes from.
+        options.parameters.entry("TrustedProxies".to_owned()).or_insert_with(|| "127.0.0.0/8,::1/128".to_owned());
         let secrets = secrets_key(&options.storage)?;
         let shared = OnceLock::new();
         let mount = |setting: &Setting| mount(setting, &secrets, &shared);

@@ -4,6 +4,7 @@ use tessera_domain::account::Account;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::view::{HubView, Visitor};
 use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::limits::misses_of_programs;
 use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::ActiveProgram;
 
@@ -32,8 +33,12 @@ pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Respon
 /// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
 pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result<Response, Problem> {
     let Some(caller) = call.authenticate(services).await? else {
-        let found = services.programs.get(&asked(call)?).await?;
-        let program = found.ok_or_else(unknown_program)?;
+        let asked = asked(call)?;
+        let misses = misses_of_programs(&call.source(services));
+        let look_up = services.limits.begin(&services.store, misses, services.clock.now())?;
+        let Some(program) = services.programs.get(&asked).await? else {
+            return Err(look_up.missed(unknown_program()).await);
+        };
         return Ok(anonymous(services, call, &program));
     };
     let program = services.program(&caller.program).await?;

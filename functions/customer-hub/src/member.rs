@@ -27,5 +27,5 @@ pub(crate) async fn named(services: &Services, program: &ActiveProgram, call: &C
 }
 
 pub(crate) fn unknown() -> Problem {
-    Problem::not_found("there is no such member")
+    Problem::no_match("there is no such member")
 }

@@ -121,5 +121,5 @@ pub(crate) fn refuse_excluded(status: Status) -> Result<(), Problem> {
 }
 
 pub(crate) fn unknown() -> Problem {
-    Problem::not_found("there is no such member")
+    Problem::no_match("there is no such member")
 }

@@ -13,7 +13,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     let caller = call.caller()?;
     let adjustment = read_adjustment(&call.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let unknown = || Problem::not_found("there is no such member");
+    let unknown = || Problem::no_match("there is no such member");
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
     // Our own ids name a member without a look: nobody's account must come into being here.
     services.store.get_profile(&program.id, &member).await?.ok_or_else(unknown)?;

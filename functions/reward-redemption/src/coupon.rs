@@ -40,7 +40,7 @@ async fn find(services: &Services, program: &ActiveProgram, given: &str) -> Resu
 }
 
 fn unknown() -> Problem {
-    Problem::not_found("there is no such coupon")
+    Problem::no_match("there is no such coupon")
 }
 
 /// `GET /v1/coupons/{code}`

@@ -21,7 +21,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     let member = member.ok_or_else(|| match caller.member {
         // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.
         Some(_) => refused(&RedemptionFault::NotAMember),
-        None => Problem::not_found("there is no such member"),
+        None => Problem::no_match("there is no such member"),
     })?;
 
     let (now, config) = (services.clock.now(), &program.compiled);

@@ -26,6 +26,8 @@ pub(super) struct Call {
     pub needs: Vec<(String, String)>,
     /// The tables it writes.
     pub writes: Vec<String>,
+    /// The partition keys of the items that it names.
+    pub partitions: Vec<String>,
     /// The number of items of a transaction.
     pub items: usize,
 }
@@ -38,6 +40,10 @@ struct Body<'a> {
     table_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     index_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    key: Option<KeyAttributes<'a>>,
+    #[serde(borrow)]
+    item: Option<KeyAttributes<'a>>,
     request_items: Option<HashMap<String, IgnoredAny>>,
     #[serde(borrow)]
     transact_items: Option<Vec<HashMap<&'a str, Part<'a>>>>,
@@ -52,6 +58,24 @@ struct Body<'a> {
 struct Part<'a> {
     #[serde(borrow)]
     table_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    key: Option<KeyAttributes<'a>>,
+    #[serde(borrow)]
+    item: Option<KeyAttributes<'a>>,
+}
+
+/// The partition key among the attributes of a key or an item.
+#[derive(Deserialize)]
+struct KeyAttributes<'a> {
+    #[serde(borrow)]
+    pk: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Text<'a> {
+    #[serde(borrow)]
+    s: Option<Cow<'a, str>>,
 }
 
 impl Call {
@@ -63,8 +87,14 @@ impl Call {
             _ => Service::DynamoDb,
         };
         let body: Body<'_> = serde_json::from_slice(body).ok()?;
-        let mut call =
-            Self { service, operation: operation.to_owned(), needs: Vec::new(), writes: Vec::new(), items: 0 };
+        let mut call = Self {
+            service,
+            operation: operation.to_owned(),
+            needs: Vec::new(),
+            writes: Vec::new(),
+            partitions: Vec::new(),
+            items: 0,
+        };
         match service {
             Service::DynamoDb => call.tables(&body),
             Service::Sqs => call.queue(&body),
@@ -85,6 +115,7 @@ impl Call {
                     _ => "ConditionCheckItem",
                 };
                 self.touch(action, part.table_name.as_deref().unwrap_or_default(), None);
+                self.partition(part.key.as_ref().or(part.item.as_ref()));
             }
         } else if let Some(tables) = &body.request_items {
             for table in tables.keys() {
@@ -93,7 +124,13 @@ impl Call {
         } else {
             let table = body.table_name.as_deref().unwrap_or("*");
             self.touch(&operation, table, body.index_name.as_deref());
+            self.partition(body.key.as_ref().or(body.item.as_ref()));
         }
+    }
+
+    fn partition(&mut self, attributes: Option<&KeyAttributes<'_>>) {
+        let text = attributes.and_then(|attributes| attributes.pk.as_ref()?.s.as_deref());
+        self.partitions.extend(text.map(str::to_owned));
     }
 
     fn touch(&mut self, action: &str, table: &str, index: Option<&str>) {
@@ -144,6 +181,7 @@ mod tests {
         let put = call("DynamoDB_20120810.PutItem", r#"{"TableName":"abc","Item":{"pk":{"S":"x"}}}"#);
         assert_eq!(put.needs, [need("dynamodb:PutItem", names::table_arn("abc"))]);
         assert_eq!(put.writes, ["abc"]);
+        assert_eq!(put.partitions, ["x"]);
         let query = call("DynamoDB_20120810.Query", r#"{"TableName":"abc","IndexName":"due"}"#);
         let index = format!("{}/index/due", names::table_arn("abc"));
         assert_eq!(query.needs, [need("dynamodb:Query", index)]);
@@ -154,7 +192,8 @@ mod tests {
     fn a_transaction_needs_what_its_items_need() {
         let call = call(
             "DynamoDB_20120810.TransactWriteItems",
-            r#"{"TransactItems":[{"Put":{"TableName":"abc"}},{"Update":{"TableName":"abc"}},
+            r#"{"TransactItems":[{"Put":{"TableName":"abc","Item":{"sk":{"S":"0"},"pk":{"S":"a"}}}},
+                {"Update":{"TableName":"abc","Key":{"pk":{"S":"b"}}}},
                 {"ConditionCheck":{"TableName":"xyz"}},{"Put":{"TableName":"abc"}}]}"#,
         );
         assert_eq!(
@@ -165,6 +204,7 @@ mod tests {
                 need("dynamodb:ConditionCheckItem", names::table_arn("xyz")),
             ]
         );
+        assert_eq!(call.partitions, ["a", "b"]);
         assert_eq!((call.writes, call.items), (vec!["abc".to_owned()], 4));
     }
 

@@ -7,8 +7,10 @@ use tessera_domain::ids::{CustomerId, ProgramId};
 use tessera_domain::member::IdentifierKind;
 
 use crate::jwt::Token;
+use crate::limits::{AUTHORIZER_CACHE_SECONDS, LookUp};
 use crate::problem::Problem;
 use crate::services::Services;
+use crate::source::Source;
 
 /// What an API key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,8 +113,10 @@ pub struct AuthContext {
     pub per_minute: String,
     /// When a member token ends, in seconds.
     pub expires: String,
-    /// Why the credential is invalid; the other fields are empty then.
+    /// Why the credential is refused; the fields above are empty then.
     pub problem: String,
+    /// When it may be sent again, in seconds since 1970: it was not looked up, because its source sent too many invalid ones.
+    pub retry_at: String,
 }
 
 /// In [`AuthContext::verifies`]: any kind of identifier. The empty text stands for none, so a field that is lost grants nothing.
@@ -135,14 +139,19 @@ impl Caller {
             per_minute: self.per_minute.map(|limit| limit.to_string()).unwrap_or_default(),
             expires: self.expires.map(|at| at.as_second().to_string()).unwrap_or_default(),
             problem: String::new(),
+            retry_at: String::new(),
         }
     }
 
     /// The caller whom the gateway passed on.
     ///
     /// # Errors
-    /// 401 when the credential is invalid, or has expired since the authorizer checked it.
+    /// 401 when the credential is invalid, or has expired since the authorizer checked it; 429 when it was not looked up.
     pub fn from_context(context: &AuthContext, now: Timestamp) -> Result<Self, Problem> {
+        if let Ok(retry_at) = context.retry_at.parse::<i64>() {
+            let seconds = u32::try_from(retry_at.saturating_sub(now.as_second())).unwrap_or_default();
+            return Err(Problem::too_many_requests(context.problem.clone(), seconds.max(1)));
+        }
         if !context.problem.is_empty() {
             return Err(Problem::unauthorized(context.problem.clone()));
         }
@@ -190,6 +199,18 @@ pub enum AuthFault {
     /// It could not be looked up.
     #[error("{}", .0.detail())]
     Unavailable(Problem),
+    /// It was not looked up: its source sent too many invalid ones in this minute.
+    #[error("{}", .0.detail())]
+    TooMany(Problem),
+}
+
+impl From<AuthFault> for Problem {
+    fn from(fault: AuthFault) -> Self {
+        match fault {
+            AuthFault::Bad(why) => Self::unauthorized(why),
+            AuthFault::Unavailable(problem) | AuthFault::TooMany(problem) => problem,
+        }
+    }
 }
 
 impl From<tessera_store::StoreError> for AuthFault {
@@ -208,12 +229,18 @@ const LONGEST_TOKEN: i64 = 3600;
 const LEEWAY: i64 = 60;
 /// The longest credential that is checked, in bytes.
 const LONGEST_CREDENTIAL: usize = 2048;
+/// What every API key begins with.
+const API_KEY_PREFIX: &str = "tsk_";
+/// The longest API key, in bytes.
+const LONGEST_API_KEY: usize = 128;
 
 /// Who an `Authorization` header stands for: an API key's program, or a member by a token of the shop.
 ///
+/// Size and shape are checked before anything is read: what cannot be a credential costs nothing and is no miss.
+///
 /// # Errors
-/// When it stands for nobody, or cannot be looked up now.
-pub async fn authenticate(services: &Services, header: &str) -> Result<Caller, AuthFault> {
+/// When it stands for nobody, cannot be looked up now, or comes from a source that sent too many invalid ones.
+pub async fn authenticate(services: &Services, header: &str, source: &Source) -> Result<Caller, AuthFault> {
     let credential = match header.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
         _ => return Err(AuthFault::Bad("send Authorization: Bearer, and an API key or a member's token")),
@@ -221,10 +248,41 @@ pub async fn authenticate(services: &Services, header: &str) -> Result<Caller, A
     if credential.is_empty() || credential.len() > LONGEST_CREDENTIAL {
         return Err(AuthFault::Bad("the credential is empty or too long"));
     }
-    if credential.split('.').count() == 3 && credential.starts_with("eyJ") {
-        return member(services, credential).await;
+    let caller = if credential.split('.').count() == 3 && credential.starts_with("eyJ") {
+        member(services, credential, source).await?
+    } else {
+        api_key(services, credential, source).await?
+    };
+    services.limits.accept_credential(credential, services.clock.now());
+    Ok(caller)
+}
+
+/// Begins the look-up of a credential.
+fn begin<'a>(services: &'a Services, credential: &str, source: &Source) -> Result<LookUp<'a>, AuthFault> {
+    let begun = services.limits.begin_credential(&services.store, source, credential, services.clock.now());
+    begun.map_err(AuthFault::TooMany)
+}
+
+/// Counts a credential that nobody has.
+async fn missed(look_up: LookUp<'_>, fault: AuthFault) -> AuthFault {
+    let problem = look_up.missed(Problem::unauthorized(fault.to_string())).await;
+    match problem.status() {
+        401 => fault,
+        429 => AuthFault::TooMany(problem),
+        _ => AuthFault::Unavailable(problem),
     }
-    let found = services.store.find_api_key(credential).await?.ok_or(UNKNOWN_KEY)?;
+}
+
+async fn api_key(services: &Services, credential: &str, source: &Source) -> Result<Caller, AuthFault> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let random = credential.strip_prefix(API_KEY_PREFIX).unwrap_or_default();
+    if random.is_empty() || credential.len() > LONGEST_API_KEY || !random.bytes().all(is_plain) {
+        return Err(UNKNOWN_KEY);
+    }
+    let look_up = begin(services, credential, source)?;
+    let Some(found) = services.store.find_api_key(credential).await? else {
+        return Err(missed(look_up, UNKNOWN_KEY).await);
+    };
     Ok(Caller {
         program: found.program,
         scopes: found.key.scopes.iter().filter_map(|name| Scope::from_name(name)).collect(),
@@ -262,16 +320,19 @@ impl Claims {
     }
 }
 
-async fn member(services: &Services, token: &str) -> Result<Caller, AuthFault> {
+async fn member(services: &Services, credential: &str, source: &Source) -> Result<Caller, AuthFault> {
     // Which program's secrets are to be tried is read before the signature is; nothing else is believed of it.
-    let token = Token::parse(token).ok_or(BAD_TOKEN)?;
+    let token = Token::parse(credential).ok_or(BAD_TOKEN)?;
     let claims: Claims = token.claims().ok_or(BAD_TOKEN)?;
     let program = ProgramId::new(claims.iss.as_str()).map_err(|_| BAD_TOKEN)?;
     let key = services.secrets().await.map_err(AuthFault::Unavailable)?;
-    let secrets = services.store.storefront_secrets(&program, &key).await?.ok_or(BAD_TOKEN)?;
+    let look_up = begin(services, credential, source)?;
+    let Some(secrets) = services.store.storefront_secrets(&program, &key).await? else {
+        return Err(missed(look_up, BAD_TOKEN).await);
+    };
     let now = services.clock.now();
     if !secrets.valid_at(now).into_iter().any(|secret| token.verify(secret.as_bytes())) {
-        return Err(BAD_TOKEN);
+        return Err(missed(look_up, BAD_TOKEN).await);
     }
     let expires = claims.ends_at(now)?;
     let member = CustomerId::new(claims.sub).map_err(|_| BAD_TOKEN)?;
@@ -291,11 +352,17 @@ async fn member(services: &Services, token: &str) -> Result<Caller, AuthFault> {
 ///
 /// # Errors
 /// When the credential cannot be looked up now; nothing is cached then.
-pub async fn authorize(services: &Services, header: Option<&str>) -> Result<Value, String> {
-    let context = match authenticate(services, header.unwrap_or_default()).await {
+pub async fn authorize(services: &Services, header: Option<&str>, source: &Source) -> Result<Value, String> {
+    let context = match authenticate(services, header.unwrap_or_default(), source).await {
         Ok(caller) => caller.to_context(),
         Err(AuthFault::Bad(why)) => AuthContext { problem: why.to_owned(), ..AuthContext::default() },
         Err(AuthFault::Unavailable(problem)) => return Err(problem.detail().to_owned()),
+        // The gateway repeats this for the same credential until then, whatever the minute.
+        Err(AuthFault::TooMany(problem)) => AuthContext {
+            problem: problem.detail().to_owned(),
+            retry_at: services.clock.now().as_second().saturating_add(AUTHORIZER_CACHE_SECONDS).to_string(),
+            ..AuthContext::default()
+        },
     };
     Ok(serde_json::json!({ "isAuthorized": true, "context": context }))
 }

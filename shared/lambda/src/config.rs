@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tessera_store::Tables;
 
+use crate::source::TrustedProxies;
+
 const SECRETS_KEY_PARAMETER: &str = "SECRETS_KEY_PARAMETER";
 
 /// What the template's variables say.
@@ -22,6 +24,8 @@ pub struct Config {
     pub secrets_key_parameter: Option<String>,
     /// After how long a warm function looks for a newer version of a program.
     pub program_recheck: Duration,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// A variable that only some functions have. The others belong to all of them.
@@ -85,6 +89,10 @@ impl Config {
             wrong.push("PROGRAM_RECHECK_MS");
         }
         let program_recheck = recheck.map_or(Duration::ZERO, Duration::from_millis);
+        let trusted_proxies = TrustedProxies::parse(&given("TRUSTED_PROXIES").unwrap_or_default());
+        if trusted_proxies.is_err() {
+            wrong.push("TRUSTED_PROXIES");
+        }
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
         }
@@ -95,6 +103,7 @@ impl Config {
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
         })
     }
 }
@@ -108,10 +117,17 @@ mod tests {
         let vars = BTreeMap::from([
             ("FACTS_TABLE".to_owned(), "facts".to_owned()),
             ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
+            ("TRUSTED_PROXIES".to_owned(), "10.0.0.0/8,proxy.example".to_owned()),
         ]);
         let error = Config::from_vars(&vars, &[Variable::FactsQueueUrl]).unwrap_err();
-        let expected =
-            ["MEMBERS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE", "FACTS_QUEUE_URL", "PROGRAM_RECHECK_MS"];
+        let expected = [
+            "MEMBERS_TABLE",
+            "PROGRAMS_TABLE",
+            "CREDENTIALS_TABLE",
+            "FACTS_QUEUE_URL",
+            "PROGRAM_RECHECK_MS",
+            "TRUSTED_PROXIES",
+        ];
         assert_eq!(error, ConfigError(expected.to_vec()));
     }
 }

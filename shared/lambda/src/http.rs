@@ -17,6 +17,7 @@ use lambda_http::{Body, Request};
 use serde::Serialize;
 
 use crate::batch::panic_text;
+use crate::limits::LookUp;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::services::Services;
@@ -101,12 +102,25 @@ where
 {
     let route = routes.iter().find(|route| route.key == call.route()).ok_or_else(|| unknown_route(&call))?;
     call.authorize(services, route).await?;
+    let look_up = call.begin_look_up(services)?;
+    let dispatch = |call| counted(look_up, dispatch(call));
     let key = if *call.method() == Method::POST { call.idempotency_key()?.map(ToOwned::to_owned) } else { None };
     let response = match (key, call.caller().ok().cloned()) {
         (Some(key), Some(caller)) => idempotency::once(services, call, route, &caller, &key, dispatch).await?,
         _ => survived(dispatch(call)).await?,
     };
     Ok(if route.secret_field.is_some() { with_header(response, CACHE_CONTROL.as_str(), "no-store") } else { response })
+}
+
+/// The handler's outcome, with its miss counted.
+async fn counted(
+    look_up: Option<LookUp<'_>>,
+    work: impl Future<Output = Result<Response, Problem>>,
+) -> Result<Response, Problem> {
+    match (work.await, look_up) {
+        (Err(problem), Some(look_up)) if problem.is_miss() => Err(look_up.missed(problem).await),
+        (outcome, _) => outcome,
+    }
 }
 
 /// The handler's outcome; 503 when it panics, so that its `Idempotency-Key` is released.

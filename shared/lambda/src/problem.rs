@@ -16,6 +16,7 @@ pub struct Problem {
     detail: String,
     faults: Vec<Fault>,
     retry_after: Option<u32>,
+    is_miss: bool,
     more: Map<String, Value>,
 }
 
@@ -28,6 +29,7 @@ impl Problem {
             detail: detail.into(),
             faults: Vec::new(),
             retry_after: None,
+            is_miss: false,
             more: Map::new(),
         }
     }
@@ -63,6 +65,11 @@ impl Problem {
         Self::new(404, "not_found", detail)
     }
 
+    /// 404: nothing has the code, id, card or address of the path. It counts as a miss.
+    pub fn no_match(detail: impl Into<String>) -> Self {
+        Self { is_miss: true, ..Self::not_found(detail) }
+    }
+
     /// 409.
     pub fn conflict(slug: &str, detail: impl Into<String>) -> Self {
         Self::new(409, slug, detail)
@@ -96,9 +103,9 @@ impl Problem {
         }
     }
 
-    /// 429: the budget is spent; `seconds` say when there is one again.
-    pub fn too_many_requests(detail: impl Into<String>, seconds: u32) -> Self {
-        Self { retry_after: Some(seconds), ..Self::new(429, "too_many_requests", detail) }
+    /// 429: more than a limit allows; `retry_after` in seconds.
+    pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(429, "too_many_requests", detail) }
     }
 
     /// 503: come again.
@@ -129,6 +136,16 @@ impl Problem {
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.status
+    }
+
+    /// After how many seconds the request may be repeated, where the problem says so.
+    pub const fn retry_after(&self) -> Option<u32> {
+        self.retry_after
+    }
+
+    /// Whether it counts as a miss of a look-up.
+    pub const fn is_miss(&self) -> bool {
+        self.is_miss
     }
 
     /// The slug that ends its type.

@@ -7,6 +7,7 @@ use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::secrets::Secrets;
 
@@ -32,6 +33,8 @@ pub struct Services {
     pub clock: Clock,
     /// The configuration.
     pub config: Arc<Config>,
+    /// The rate limits, as this instance of a function remembers them.
+    pub limits: Arc<Limits>,
     secrets: Secrets,
 }
 
@@ -40,7 +43,7 @@ impl Services {
     pub fn new(config: Config, clients: Clients, clock: Clock, secrets: Secrets) -> Self {
         let store = Store::new(clients.dynamodb, config.tables.clone());
         let programs = ProgramCache::new(store.clone(), config.program_recheck);
-        Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), secrets }
+        Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), limits: Arc::default(), secrets }
     }
 
     /// The same, with what another function's cache of programs holds: on the local stack one function's change is at

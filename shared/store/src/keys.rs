@@ -247,6 +247,13 @@ pub(crate) fn idempotency(program: &ProgramId, hash: &str) -> Key {
     Key::new(format!("{}#i#{hash}", escape(program.as_str())), "idempotency")
 }
 
+/// A counter of one minute. Without a program the key begins with `#`, like no program's: the policy of the authorizer
+/// names that beginning.
+pub(crate) fn limit(program: Option<&ProgramId>, hash: &str, minute: i64) -> Key {
+    let program = program.map(|program| escape(program.as_str())).unwrap_or_default();
+    Key::new(format!("{program}#l#{hash}"), format!("{minute}"))
+}
+
 /// What was asked of a backtest, and how far it is.
 pub(crate) fn backtest(program: &ProgramId, id: &str) -> Key {
     Key::new(escape(program.as_str()), format!("b#{}", escape(id)))
@@ -336,6 +343,7 @@ mod tests {
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
             (format!("api key {a:?}"), api_key(&p, a)),
             ("admin keys".to_owned(), admin_keys(&p)),
+            (format!("limit {minute}"), limit(Some(&p), "0", minute)),
             (format!("backtest {a:?}"), backtest(&p, a)),
             (format!("backtest result {a:?}"), backtest_result(&p, a)),
             ("backtest count".to_owned(), backtest_count(&p)),

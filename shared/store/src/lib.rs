@@ -16,6 +16,7 @@ mod indexes;
 mod items;
 mod jobs;
 mod keys;
+mod limits;
 mod members;
 mod programs;
 mod random;
@@ -34,6 +35,7 @@ pub use facts::{
 };
 pub use idempotency::{Begin, StoredAnswer};
 pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
+pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, KeyDeletion, KeyGrant, NewApiKey, NewProgram,

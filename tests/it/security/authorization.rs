@@ -80,13 +80,17 @@ impl Doors {
         let mut headers: Vec<(&str, &str)> =
             authorization.iter().map(|text| ("authorization", text.as_str())).collect();
         headers.push(("idempotency-key", key));
+        // From an address of its own: many unknown keys from one address are refused as guesses.
+        let address = key.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let address = std::net::Ipv6Addr::from(u128::from(address) << 64).to_string();
+        headers.push(("x-forwarded-for", &address));
         let method: Method = method.parse().unwrap();
         let body = json!({});
         let body = (method != Method::GET && method != Method::DELETE).then_some(&body);
         self.shop.call_with(method, &path, body, &headers).await
     }
 
-    /// Every item of every table.
+    /// Every item of every table, without the counters of limits.
     async fn stored(&self) -> BTreeSet<String> {
         let stack = self.shop.stack.stack();
         let dynamodb = stack.clients("operator").dynamodb;
@@ -97,7 +101,8 @@ impl Doors {
             let sorted = |item: &std::collections::HashMap<String, _>| {
                 item.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<BTreeSet<_>>()
             };
-            items.extend(page.items().iter().map(|item| format!("{table} {:?}", sorted(item))));
+            let is_counter = |item: &&std::collections::HashMap<String, _>| format!("{:?}", item["pk"]).contains("#l#");
+            items.extend(page.items().iter().filter(|item| !is_counter(item)).map(|item| format!("{table} {:?}", sorted(item))));
         }
         items
     }

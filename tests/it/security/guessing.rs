@@ -1,1 +1,367 @@
 //! Guessing codes, cards, addresses and credentials is slow, and floods get 429.
+
+use std::collections::HashMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tessera_local::stack::StackOptions;
+
+use crate::shop::{Answer, Shop, per_euro, program, receipt, token};
+
+/// Fifteen seconds into a minute.
+const CLOCK: &str = "2026-03-01T12:00:15+01:00";
+const NEXT_MINUTE: &str = "2026-03-01T12:01:00+01:00";
+/// The misses of a minute before the rest of it is refused.
+const MISSES: usize = 30;
+
+/// One who sends requests: a credential, an address, and the client whom an API key names.
+struct Sender<'a> {
+    shop: &'a Shop,
+    credential: String,
+    address: &'a str,
+    client: Option<&'a str>,
+}
+
+impl<'a> Sender<'a> {
+    fn new(shop: &'a Shop, credential: String, address: &'a str) -> Self {
+        Self { shop, credential, address, client: None }
+    }
+
+    fn member(shop: &'a Shop, id: &str, address: &'a str) -> Self {
+        let claims = json!({ "iss": shop.program, "sub": id, "exp": shop.stack.now().as_second() + 600 });
+        Self::new(shop, token(&claims, &shop.secret), address)
+    }
+
+    fn at(&self, address: &'a str) -> Self {
+        Self { credential: self.credential.clone(), address, ..*self }
+    }
+
+    fn naming(&self, client: &'a str) -> Self {
+        Self { credential: self.credential.clone(), client: Some(client), ..*self }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let authorization = format!("Bearer {}", self.credential);
+        let mut headers = vec![("authorization", authorization.as_str()), ("x-forwarded-for", self.address)];
+        headers.extend(self.client.map(|client| ("tessera-client", client)));
+        self.shop.call_with(method, path, body, &headers).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    async fn apply(&self, code: &str) -> Answer {
+        self.send(Method::POST, &format!("/v1/coupons/{code}/apply"), None).await
+    }
+
+    async fn check(&self, code: &str, member: Option<&str>) -> Answer {
+        let mut body = json!({ "total": "50.00" });
+        if let Some(member) = member {
+            body["member"] = json!({ "id": member });
+        }
+        self.send(Method::POST, &format!("/v1/coupons/{code}/check"), Some(&body)).await
+    }
+}
+
+/// The `Retry-After` of a refusal.
+fn refused(answer: &Answer) -> u32 {
+    assert_eq!((answer.status, answer.problem()), (429, "too_many_requests"), "{}", answer.body);
+    answer.headers["retry-after"].to_str().unwrap().parse().unwrap()
+}
+
+async fn open() -> Shop {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    for (member, order) in [("c-1", "r-1"), ("c-2", "r-2")] {
+        shop.post("/v1/members", &json!({ "id": member })).await;
+        shop.post("/v1/receipts", &receipt(order, member, "500.00")).await;
+    }
+    shop.settle().await;
+    shop
+}
+
+/// A coupon of a member.
+async fn coupon(shop: &Shop, member: &str) -> String {
+    let answer = shop.post(&format!("/v1/members/{member}/redemptions"), &json!({ "reward": "five-off" })).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.body["code"].as_str().unwrap().to_owned()
+}
+
+/// An API key with `per_minute`.
+async fn api_key(shop: &Shop, per_minute: Option<u32>) -> String {
+    let mut body = json!({ "name": "till", "scopes": ["rewards:redeem", "members:read", "receipts:write"] });
+    body["per_minute"] = per_minute.map_or(Value::Null, Value::from);
+    body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    let answer = shop.post("/v1/api-keys", &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.body["key"].as_str().unwrap().to_owned()
+}
+
+/// The requests to DynamoDB of a function so far, and the units that its writes took.
+async fn used(shop: &Shop, function: &str) -> (u64, f64) {
+    let capacity = shop.get("/_local/capacity").await;
+    let function = &capacity["functions"][function];
+    (function["dynamodb_calls"].as_u64().unwrap_or(0), function["write_units"].as_f64().unwrap_or(0.0))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessed_codes_are_refused_after_thirty_misses_before_they_are_looked_up() {
+    let shop = open().await;
+    let (own, foreign, spent) = (coupon(&shop, "c-1").await, coupon(&shop, "c-2").await, coupon(&shop, "c-1").await);
+    assert_eq!(shop.post(&format!("/v1/coupons/{spent}/use"), &json!({})).await.status, 200);
+    let guesser = Sender::member(&shop, "c-1", "203.0.113.7");
+    for number in 0..MISSES {
+        let code = match number % 3 {
+            0 => foreign.clone(),
+            1 => spent.clone(),
+            _ => format!("ADA-0000{number:04}"),
+        };
+        let answer = guesser.apply(&code).await;
+        assert_eq!((answer.status, answer.problem()), (404, "not_found"), "{number} {code}: {}", answer.body);
+    }
+    // Now a right code learns nothing, and costs nothing.
+    let before = used(&shop, "reward-redemption").await;
+    assert_eq!(refused(&guesser.apply(&own).await), 45);
+    assert_eq!(refused(&guesser.apply("ADA-00000000").await), 45);
+    assert_eq!(used(&shop, "reward-redemption").await, before);
+    // The member itself is not blocked elsewhere, nor anybody else.
+    assert_eq!(guesser.at("203.0.113.8").apply(&own).await.status, 200);
+    assert_eq!(Sender::member(&shop, "c-2", "203.0.113.9").apply(&foreign).await.status, 200);
+    shop.clock(NEXT_MINUTE).await;
+    assert_eq!(Sender::member(&shop, "c-1", "203.0.113.7").apply(&own).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_shoppers_typos_do_not_lock_out_the_till() {
+    let shop = open().await;
+    let code = coupon(&shop, "c-2").await;
+    let till = Sender::new(&shop, api_key(&shop, None).await, "203.0.113.7");
+    let clumsy = till.naming("shopper-1");
+    for number in 0..MISSES {
+        assert_eq!(clumsy.check(&format!("ADA-0000{number:04}"), None).await.status, 404);
+    }
+    assert_eq!(refused(&clumsy.check(&code, None).await), 45);
+    // From another address it is the same shopper.
+    assert_eq!(refused(&clumsy.at("198.51.100.1").check(&code, None).await), 45);
+    assert_eq!(till.naming("shopper-2").check(&code, None).await.status, 200);
+    assert_eq!(till.check(&code, Some("c-2")).await.status, 200);
+    assert_eq!(till.check(&code, None).await.status, 200);
+
+    // A member whom the body names counts like a client.
+    for number in 0..MISSES {
+        assert_eq!(till.check(&format!("ADA-0001{number:04}"), Some("c-1")).await.status, 404);
+    }
+    assert_eq!(refused(&till.check(&code, Some("c-1")).await), 45);
+    assert_eq!(till.check(&code, Some("c-2")).await.status, 200);
+    assert_eq!(till.check(&code, None).await.status, 200);
+
+    // Where nobody is named, the till's own address counts.
+    for number in 0..MISSES {
+        assert_eq!(till.get(&format!("/v1/coupons/ADA-0002{number:04}")).await.status, 404);
+    }
+    assert_eq!(refused(&till.get(&format!("/v1/coupons/{code}")).await), 45);
+    assert_eq!(till.at("198.51.100.1").get(&format!("/v1/coupons/{code}")).await.status, 200);
+    assert_eq!(till.naming("shopper-2").get(&format!("/v1/coupons/{code}")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessed_cards_addresses_and_ids_are_refused_after_thirty_misses() {
+    let shop = open().await;
+    shop.post("/v1/members", &json!({ "id": "c-3", "card": "2000000000008" })).await;
+    let till = Sender::new(&shop, api_key(&shop, None).await, "203.0.113.7");
+    let guesser = till.naming("shopper-1");
+    for number in 0..MISSES {
+        let named = match number % 4 {
+            0 => format!("card:10000000{number:05}"),
+            1 => format!("email:ada{number}@example.com"),
+            2 => format!("phone:%2B3902{number:08}"),
+            _ => format!("m_{number:032}"),
+        };
+        let path = ["", "/coupons", "/entries"][number % 3];
+        let answer = guesser.get(&format!("/v1/members/{named}{path}")).await;
+        assert_eq!(answer.status, 404, "{named}{path}: {}", answer.body);
+    }
+    assert_eq!(refused(&guesser.get("/v1/members/card:2000000000008").await), 45);
+    let redemption = json!({ "reward": "five-off" });
+    let redeem = async |sender: &Sender<'_>, member: &str| {
+        sender.send(Method::POST, &format!("/v1/members/{member}/redemptions"), Some(&redemption)).await
+    };
+    // Each function learns of it at its own first miss.
+    assert_eq!(refused(&redeem(&guesser, "card:9").await), 45);
+    assert_eq!(refused(&redeem(&guesser, "c-1").await), 45);
+    assert_eq!(till.naming("shopper-2").get("/v1/members/card:2000000000008").await.status, 200);
+    // Without a client's name the member whom the path names counts: another one is found.
+    for _ in 0..MISSES {
+        assert_eq!(till.get("/v1/members/card:9").await.status, 404);
+    }
+    assert_eq!(refused(&till.get("/v1/members/card:9").await), 45);
+    assert_eq!(till.get("/v1/members/card:2000000000008").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessed_credentials_are_refused_by_source() {
+    let shop = open().await;
+    let good = api_key(&shop, None).await;
+    let from = |credential: &str| Sender::new(&shop, credential.to_owned(), "203.0.113.7");
+    assert_eq!(from(&good).get("/v1/members/c-1").await.status, 200);
+    // What cannot be a credential is not looked up, and does not count.
+    let before = used(&shop, "authorizer").await;
+    for garbage in ["x", "tsk_", "tsk_no spaces allowed in a key, nor commas......", "eyJ.eyJ.x"] {
+        for _ in 0..MISSES {
+            assert_eq!(from(garbage).get("/v1/members/c-1").await.status, 401, "{garbage}");
+        }
+    }
+    assert_eq!(used(&shop, "authorizer").await, before);
+
+    let bad = |number: usize| match number % 2 {
+        0 => format!("tsk_{number:040}"),
+        _ => {
+            let claims = json!({ "iss": shop.program, "sub": "c-1", "exp": shop.stack.now().as_second() + 600 });
+            token(&claims, &format!("guess {number}"))
+        }
+    };
+    for number in 0..MISSES {
+        let answer = from(&bad(number)).get("/v1/members/c-1/hub").await;
+        assert_eq!((answer.status, answer.problem()), (401, "unauthorized"));
+    }
+    let before = used(&shop, "authorizer").await;
+    // The gateway may repeat the refusal for a minute.
+    assert_eq!(refused(&from(&bad(MISSES)).get("/v1/members/c-1/hub").await), 60);
+    let fresh = api_key(&shop, None).await;
+    assert_eq!(refused(&from(&fresh).get("/v1/members/c-1").await), 60);
+    assert_eq!(used(&shop, "authorizer").await, before);
+    // The key that was let in before is let in still: a worker with an old key does not lock its shop out.
+    assert_eq!(from(&good).get("/v1/members/c-1").await.status, 200);
+    let elsewhere = Sender::new(&shop, fresh.clone(), "203.0.113.8");
+    assert_eq!(elsewhere.get("/v1/members/c-1").await.status, 200);
+    // The route that checks its own callers is a function of its own.
+    assert_eq!(refused(&from(&bad(MISSES + 1)).get("/v1/hub").await), 45);
+    shop.clock(NEXT_MINUTE).await;
+    assert_eq!(from(&fresh).get("/v1/members/c-1").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessed_programs_are_refused_by_source() {
+    let shop = open().await;
+    let hub = async |program: &str, address: &str| {
+        shop.call_with(Method::GET, &format!("/v1/hub?program={program}"), None, &[("x-forwarded-for", address)]).await
+    };
+    for number in 0..MISSES {
+        assert_eq!(hub(&format!("prg_{number}"), "203.0.113.7").await.status, 404);
+    }
+    assert_eq!(refused(&hub(&shop.program, "203.0.113.7").await), 45);
+    assert_eq!(hub(&shop.program, "203.0.113.8").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ipv6_source_is_its_64() {
+    let shop = open().await;
+    let code = coupon(&shop, "c-1").await;
+    let member = Sender::member(&shop, "c-1", "");
+    for number in 0..MISSES {
+        let address = format!("2001:db8:1:2:{number:x}::1");
+        assert_eq!(Sender::at(&member, &address).apply(&format!("ADA-0000{number:04}")).await.status, 404);
+    }
+    assert_eq!(refused(&member.at("2001:db8:1:2:ffff::9").apply(&code).await), 45);
+    assert_eq!(member.at("2001:db8:1:3::9").apply(&code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_cannot_be_made_up_where_no_proxy_is_trusted() {
+    let parameters = HashMap::from([("TrustedProxies".to_owned(), String::new())]);
+    let options = StackOptions { clock: Some(CLOCK.parse().unwrap()), parameters, ..StackOptions::default() };
+    let shop = Shop::with(&program(&per_euro()), options).await;
+    let member = Sender::member(&shop, "c-1", "");
+    for number in 0..MISSES {
+        let address = format!("203.0.113.{number}");
+        assert_eq!(Sender::at(&member, &address).apply(&format!("ADA-0000{number:04}")).await.status, 404);
+    }
+    assert_eq!(refused(&member.at("198.51.100.1").apply("ADA-00000000").await), 45);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coupons_and_members_of_receipts_are_no_misses() {
+    let shop = open().await;
+    let code = coupon(&shop, "c-1").await;
+    let till = Sender::new(&shop, api_key(&shop, None).await, "203.0.113.7");
+    for number in 0..=MISSES {
+        let mut order = receipt(&format!("o-{number}"), &format!("new-{number}"), "10.00");
+        order["coupons"] = json!([format!("ADA-0000{number:04}")]);
+        assert_eq!(till.send(Method::POST, "/v1/receipts", Some(&order)).await.status, 202);
+        let mut basket = json!({ "currency": "EUR", "total": "10.00", "coupons": order["coupons"] });
+        basket["member"] = order["member"].clone();
+        assert_eq!(till.send(Method::POST, "/v1/receipts/preview", Some(&basket)).await.status, 200);
+    }
+    assert_eq!(till.check(&code, None).await.status, 200);
+    assert_eq!(till.get("/v1/members/c-1").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_by_an_api_key_is_refused_and_a_hit_writes_nothing_between_chunks() {
+    let shop = open().await;
+    let key = api_key(&shop, Some(100)).await;
+    let till = Sender::new(&shop, key, "203.0.113.7");
+    let write_units = async || used(&shop, "customer-hub").await.1;
+    let before = write_units().await;
+    assert_eq!(till.get("/v1/members/c-1").await.status, 200);
+    let one_chunk = write_units().await;
+    assert!((one_chunk - before - 1.0).abs() < 0.01, "the first request takes a chunk of ten");
+    for _ in 1..10 {
+        assert_eq!(till.get("/v1/members/c-1").await.status, 200);
+    }
+    assert!((write_units().await - one_chunk).abs() < 0.01);
+    for _ in 10..100 {
+        assert_eq!(till.get("/v1/members/c-1").await.status, 200);
+    }
+    assert!((write_units().await - before - 10.0).abs() < 0.01, "ten chunks in all");
+
+    // In every function, and without another write once it is known.
+    assert_eq!(refused(&till.get("/v1/members/c-1").await), 45);
+    let spent = used(&shop, "customer-hub").await;
+    for _ in 0..10 {
+        assert_eq!(refused(&till.get("/v1/members/c-1").await), 45);
+    }
+    assert_eq!(used(&shop, "customer-hub").await, spent);
+    assert_eq!(refused(&till.send(Method::POST, "/v1/receipts", Some(&receipt("r-9", "c-1", "1.00"))).await), 45);
+    // Another key of the program has a budget of its own; the admin's has none.
+    let other = Sender::new(&shop, api_key(&shop, Some(10)).await, "203.0.113.7");
+    assert_eq!(other.get("/v1/members/c-1").await.status, 200);
+    assert_eq!(shop.call(Method::GET, "/v1/members/c-1", None).await.status, 200);
+    shop.clock(NEXT_MINUTE).await;
+    assert_eq!(till.get("/v1/members/c-1").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repetitions_under_an_idempotency_key_count_as_requests() {
+    let shop = open().await;
+    let key = api_key(&shop, Some(10)).await;
+    let authorization = format!("Bearer {key}");
+    let body = receipt("r-9", "c-1", "1.00");
+    let headers = [("authorization", authorization.as_str()), ("idempotency-key", "once")];
+    let send = async || shop.call_with(Method::POST, "/v1/receipts", Some(&body), &headers).await;
+    assert_eq!(send().await.status, 202);
+    for _ in 1..10 {
+        assert_eq!(send().await.headers["idempotency-replayed"], "true");
+    }
+    refused(&send().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_by_a_member_is_refused_and_an_ordinary_visit_writes_nothing() {
+    let shop = open().await;
+    let member = Sender::member(&shop, "c-1", "203.0.113.7");
+    let write_units = async || used(&shop, "customer-hub").await.1;
+    let before = write_units().await;
+    for _ in 0..5 {
+        assert_eq!(member.get("/v1/members/c-1/hub").await.status, 200);
+    }
+    assert!((write_units().await - before).abs() < 0.01);
+    for _ in 5..120 {
+        assert_eq!(member.get("/v1/hub").await.status, 200);
+    }
+    // Eleven chunks, of which the first also pays for the five requests before.
+    assert!(write_units().await - before < 11.0);
+    assert_eq!(refused(&member.get("/v1/hub").await), 45);
+    assert_eq!(refused(&member.get("/v1/members/c-1/hub").await), 45);
+    assert_eq!(Sender::member(&shop, "c-2", "203.0.113.7").get("/v1/hub").await.status, 200);
+}

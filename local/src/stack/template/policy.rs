@@ -12,7 +12,13 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// Resource ARNs, with the same wildcards.
     pub resources: Vec<String>,
+    /// Patterns of partition keys, of the condition `dynamodb:LeadingKeys`; empty = no condition.
+    pub leading_keys: Vec<String>,
 }
+
+/// The one condition that a statement may have: every partition key of a request matches one of the patterns.
+const OPERATOR: &str = "ForAllValues:StringLike";
+const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
 
 /// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +30,26 @@ pub enum Effect {
 }
 
 /// The parts of a statement that are evaluated.
-const KEYS: [&str; 4] = ["Sid", "Effect", "Action", "Resource"];
+const KEYS: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
 
-/// Whether the statements allow an action on a resource: some statement allows it and none denies.
-pub fn allows(statements: &[Statement], action: &str, resource: &str) -> bool {
+impl Statement {
+    fn has_leading_keys(&self, partitions: &[String]) -> bool {
+        let is_named = |partition: &String| self.leading_keys.iter().any(|pattern| matches(pattern, partition));
+        self.leading_keys.is_empty() || (!partitions.is_empty() && partitions.iter().all(is_named))
+    }
+}
+
+/// Whether the statements allow an action on a resource: some statement allows it and none denies. `partitions` are the
+/// partition keys that the request names. A statement with a condition allows nothing to a request that names none; AWS would
+/// let such a request pass `ForAllValues`.
+pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions: &[String]) -> bool {
     let mut allowed = false;
     for statement in statements {
         let meant = statement.actions.iter().any(|pattern| {
             // Actions are compared without regard to case, resources are not.
             matches(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
-        }) && statement.resources.iter().any(|pattern| matches(pattern, resource));
+        }) && statement.resources.iter().any(|pattern| matches(pattern, resource))
+            && statement.has_leading_keys(partitions);
         match statement.effect {
             Effect::Deny if meant => return false,
             Effect::Allow => allowed |= meant,
@@ -63,11 +79,31 @@ fn statement(node: &Node) -> anyhow::Result<Statement> {
     if let Some((key, _)) = node.pairs().iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
         anyhow::bail!("the local stack does not evaluate {key} in a policy: {node:?}");
     }
-    let statement = Statement { effect, actions: texts(node.get("Action")), resources: texts(node.get("Resource")) };
+    let statement = Statement {
+        effect,
+        actions: texts(node.get("Action")),
+        resources: texts(node.get("Resource")),
+        leading_keys: node.get("Condition").map(leading_keys).transpose()?.unwrap_or_default(),
+    };
     if statement.actions.is_empty() || statement.resources.is_empty() {
         anyhow::bail!("a statement names its actions and resources: {node:?}");
     }
     Ok(statement)
+}
+
+fn leading_keys(condition: &Node) -> anyhow::Result<Vec<String>> {
+    let patterns = match condition {
+        Node::Map(operators) if operators.len() == 1 => condition.get(OPERATOR),
+        _ => None,
+    };
+    let patterns = match patterns {
+        Some(keys @ Node::Map(fields)) if fields.len() == 1 => texts(keys.get(LEADING_KEYS)),
+        _ => Vec::new(),
+    };
+    if patterns.is_empty() {
+        anyhow::bail!("the local stack reads the condition {OPERATOR} on {LEADING_KEYS} alone, not {condition:?}");
+    }
+    Ok(patterns)
 }
 
 fn texts(node: Option<&Node>) -> Vec<String> {
@@ -106,38 +142,66 @@ mod tests {
     use super::*;
 
     fn allow(action: &str, resource: &str) -> Statement {
-        Statement { effect: Effect::Allow, actions: vec![action.to_owned()], resources: vec![resource.to_owned()] }
+        Statement {
+            effect: Effect::Allow,
+            actions: vec![action.to_owned()],
+            resources: vec![resource.to_owned()],
+            leading_keys: Vec::new(),
+        }
     }
 
     #[test]
     fn only_what_is_named_is_allowed() {
         let own = [allow("dynamodb:GetItem", "arn:t"), allow("dynamodb:Query", "arn:t/index/*")];
-        assert!(allows(&own, "dynamodb:GetItem", "arn:t"));
-        assert!(allows(&own, "dynamodb:getitem", "arn:t"));
-        assert!(!allows(&own, "dynamodb:PutItem", "arn:t"));
-        assert!(!allows(&own, "dynamodb:GetItem", "arn:T"));
-        assert!(!allows(&own, "dynamodb:Query", "arn:t"));
-        assert!(allows(&own, "dynamodb:Query", "arn:t/index/due"));
+        assert!(allows(&own, "dynamodb:GetItem", "arn:t", &[]));
+        assert!(allows(&own, "dynamodb:getitem", "arn:t", &[]));
+        assert!(!allows(&own, "dynamodb:PutItem", "arn:t", &[]));
+        assert!(!allows(&own, "dynamodb:GetItem", "arn:T", &[]));
+        assert!(!allows(&own, "dynamodb:Query", "arn:t", &[]));
+        assert!(allows(&own, "dynamodb:Query", "arn:t/index/due", &[]));
     }
 
     #[test]
     fn a_denial_wins() {
         let mut own = vec![allow("*", "*")];
-        assert!(allows(&own, "sqs:SendMessage", "arn:q"));
+        assert!(allows(&own, "sqs:SendMessage", "arn:q", &[]));
         own.push(Statement { effect: Effect::Deny, ..allow("sqs:*", "arn:?") });
-        assert!(!allows(&own, "sqs:SendMessage", "arn:q"));
-        assert!(allows(&own, "sqs:SendMessage", "arn:qq"));
+        assert!(!allows(&own, "sqs:SendMessage", "arn:q", &[]));
+        assert!(allows(&own, "sqs:SendMessage", "arn:qq", &[]));
+    }
+
+    #[test]
+    fn a_condition_on_leading_keys_holds_for_every_key() {
+        let own = [Statement { leading_keys: vec!["#l#*".to_owned()], ..allow("dynamodb:UpdateItem", "arn:t") }];
+        let allowed = |keys: &[&str]| {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            allows(&own, "dynamodb:UpdateItem", "arn:t", &keys)
+        };
+        assert!(allowed(&["#l#5"]));
+        assert!(!allowed(&["prg_1"]));
+        assert!(!allowed(&["#l#5", "prg_1"]));
+        assert!(!allowed(&[]));
     }
 
     #[test]
     fn a_part_that_is_not_evaluated_is_an_error() {
         let text = |value: &str| Node::Text(value.to_owned());
         let own = |name: &str, value: &str| (name.to_owned(), text(value));
-        let mut pairs = vec![own("Effect", "Allow"), own("Action", "dynamodb:GetItem"), own("Resource", "arn:t")];
+        let pairs = vec![own("Effect", "Allow"), own("Action", "dynamodb:GetItem"), own("Resource", "arn:t")];
         assert!(statement(&Node::Map(pairs.clone())).is_ok());
-        pairs.push(("Condition".to_owned(), Node::Map(vec![own("StringEquals", "x")])));
-        let error = statement(&Node::Map(pairs)).unwrap_err().to_string();
-        assert!(error.contains("does not evaluate Condition"), "{error}");
+        let with = |name: &str, node: Node| {
+            let pairs = [pairs.clone(), vec![(name.to_owned(), node)]].concat();
+            statement(&Node::Map(pairs)).map_err(|error| error.to_string())
+        };
+        let error = with("NotAction", text("dynamodb:PutItem")).unwrap_err();
+        assert!(error.contains("does not evaluate NotAction"), "{error}");
+        // Of conditions one alone is evaluated.
+        let on = |operator: &str, key: &str| {
+            with("Condition", Node::Map(vec![(operator.to_owned(), Node::Map(vec![own(key, "#l#*")]))]))
+        };
+        assert_eq!(on(OPERATOR, LEADING_KEYS).unwrap().leading_keys, ["#l#*"]);
+        assert!(on("StringEquals", LEADING_KEYS).is_err());
+        assert!(on(OPERATOR, "dynamodb:Attributes").is_err());
     }
 
     #[test]

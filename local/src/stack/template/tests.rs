@@ -74,13 +74,13 @@ fn functions_with_variables_and_policies() {
     assert_eq!(things.variables["FACTS_TABLE"], "tessera-facts");
     assert_eq!(things.variables["LEVEL"], "debug");
     let arn = &template.tables["tessera-facts"].arn;
-    assert!(allows(&things.statements, "dynamodb:PutItem", arn));
-    assert!(allows(&things.statements, "dynamodb:Query", &format!("{arn}/index/due")));
-    assert!(!allows(&things.statements, "dynamodb:Scan", arn));
+    assert!(allows(&things.statements, "dynamodb:PutItem", arn, &[]));
+    assert!(allows(&things.statements, "dynamodb:Query", &format!("{arn}/index/due"), &[]));
+    assert!(!allows(&things.statements, "dynamodb:Scan", arn, &[]));
     let relay = &template.functions["relay"];
     assert_eq!(relay.variables["LEVEL"], "info");
     assert!(relay.variables["FACTS_QUEUE_URL"].starts_with("http://127.0.0.1:1/"));
-    assert!(allows(&relay.statements, "sqs:SendMessage", &template.queues["tessera-facts.fifo"].arn));
+    assert!(allows(&relay.statements, "sqs:SendMessage", &template.queues["tessera-facts.fifo"].arn, &[]));
 }
 
 #[test]

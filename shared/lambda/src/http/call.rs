@@ -5,13 +5,16 @@ use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{MOST_BODY, MOST_DOCUMENT, MOST_KEY};
-use crate::auth::{AuthContext, AuthFault, Caller, authenticate};
+use crate::auth::{AuthContext, Caller, authenticate};
+use crate::limits::{LookUp, misses_of};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::services::Services;
+use crate::source::Source;
 
 /// One request.
 #[derive(Debug)]
@@ -20,8 +23,18 @@ pub struct Call {
     route: String,
     request_id: String,
     auth: Option<AuthContext>,
+    peer: Option<String>,
     caller: Option<Caller>,
     natural: Natural,
+}
+
+/// The parameters of paths that are looked up, and may miss.
+const LOOKED_UP: [&str; 2] = ["{member}", "{code}"];
+
+/// The part of a body that names a member.
+#[derive(Deserialize)]
+struct NamedMember {
+    member: Option<Value>,
 }
 
 /// What a write of this request is known by: the same for every repetition under one `Idempotency-Key`.
@@ -35,10 +48,11 @@ pub struct Natural {
 
 impl Call {
     pub(super) fn new(request: Request, now: Timestamp) -> Self {
-        let (mut route, mut request_id, mut auth) = (None, None, None);
+        let (mut route, mut request_id, mut auth, mut peer) = (None, None, None, None);
         if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
             route.clone_from(&context.route_key);
             request_id.clone_from(&context.request_id);
+            peer.clone_from(&context.http.source_ip);
             // A Lambda authorizer's context; empty on a route without one.
             let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
             let given = fields.filter(|fields| !fields.is_empty());
@@ -48,7 +62,7 @@ impl Call {
         let request_id =
             request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = Natural { key: request_id.clone(), started_at: now };
-        Self { request, route: route.unwrap_or_default(), request_id, auth, caller: None, natural }
+        Self { request, route: route.unwrap_or_default(), request_id, auth, peer, caller: None, natural }
     }
 
     pub(super) fn set_natural(&mut self, natural: Natural) {
@@ -116,7 +130,7 @@ impl Call {
     /// Checks that the caller may use the route, and from here on knows the caller.
     ///
     /// # Errors
-    /// 401 without valid credentials; 403 for another scope, program or member.
+    /// 401 without valid credentials; 403 for another scope, program or member; 429 beyond the caller's rate.
     pub(super) async fn authorize(&mut self, services: &Services, route: &Route) -> Result<(), Problem> {
         if !route.access.needs_credentials() {
             return Ok(());
@@ -125,6 +139,7 @@ impl Call {
         let caller = Caller::from_context(context, services.clock.now())?;
         route.access.check(&caller)?;
         caller.check_program(self.query("program"))?;
+        services.limits.admit(&services.store, &caller, services.clock.now()).await?;
         if let (Some(own), Ok(member)) = (&caller.member, self.path("member"))
             && own.as_str() != member
         {
@@ -142,12 +157,38 @@ impl Call {
     /// 401 for invalid credentials; 403 for another program; 503 when they cannot be looked up.
     pub async fn authenticate(&self, services: &Services) -> Result<Option<Caller>, Problem> {
         let Some(header) = self.header(AUTHORIZATION.as_str()) else { return Ok(None) };
-        let caller = authenticate(services, header).await.map_err(|fault| match fault {
-            AuthFault::Bad(why) => Problem::unauthorized(why),
-            AuthFault::Unavailable(problem) => problem,
-        })?;
+        let caller = authenticate(services, header, &self.source(services)).await?;
         caller.check_program(self.query("program"))?;
+        services.limits.admit(&services.store, &caller, services.clock.now()).await?;
         Ok(Some(caller))
+    }
+
+    /// The network that the request comes from.
+    pub fn source(&self, services: &Services) -> Source {
+        Source::find(self.peer.as_deref(), self.header("x-forwarded-for"), &services.config.trusted_proxies)
+    }
+
+    /// Begins the look-up of the member or the coupon that the path names, if it names one.
+    ///
+    /// # Errors
+    /// 429 after too many misses.
+    pub(super) fn begin_look_up<'a>(&self, services: &'a Services) -> Result<Option<LookUp<'a>>, Problem> {
+        let Some(caller) = self.caller.as_ref().filter(|_| LOOKED_UP.iter().any(|name| self.route.contains(name))) else {
+            return Ok(None);
+        };
+        let counter = misses_of(caller, self.client(caller).as_deref(), &self.source(services));
+        services.limits.begin(&services.store, counter, services.clock.now()).map(Some)
+    }
+
+    /// For whom an API key looks something up: the header `Tessera-Client`, or the member whom the path or the body names.
+    fn client(&self, caller: &Caller) -> Option<String> {
+        caller.key.as_ref()?;
+        let header = self.header("tessera-client").filter(|name| !name.is_empty());
+        let named = header.or_else(|| self.path("member").ok()).map(str::to_owned);
+        named.or_else(|| {
+            let body: NamedMember = serde_json::from_slice(self.body()).ok()?;
+            body.member.map(|member| member.to_string())
+        })
     }
 
     /// The program and the id of the API key, for log lines.

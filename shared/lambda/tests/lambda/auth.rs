@@ -6,7 +6,7 @@ use tessera_domain::member::MemberRef;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, Scope, authorize};
 use tessera_store::Rotation;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, source};
 
 fn scoped(scopes: &str) -> Caller {
     let context = AuthContext { program: "prg_1".to_owned(), scopes: scopes.to_owned(), ..AuthContext::default() };
@@ -111,12 +111,13 @@ async fn the_secret_before_serves_for_a_day() {
 #[tokio::test]
 async fn the_authorizer_lets_the_function_say_why_not() {
     let bench = Bench::start().await;
-    let good = authorize(&bench.services, Some(&format!("bearer {}", bench.program.admin_key))).await.unwrap();
+    let here = source("192.0.2.1");
+    let good = authorize(&bench.services, Some(&format!("bearer {}", bench.program.admin_key)), &here).await.unwrap();
     assert_eq!(good["isAuthorized"], true);
     assert_eq!(good["context"]["program"], json!(bench.program.id));
     assert_eq!((&good["context"]["scopes"], &good["context"]["problem"]), (&json!("admin"), &json!("")));
     for header in [None, Some(""), Some("Basic YTpi"), Some("Bearer tsk_nobody")] {
-        let bad = authorize(&bench.services, header).await.unwrap();
+        let bad = authorize(&bench.services, header, &here).await.unwrap();
         assert_eq!(bad["isAuthorized"], true);
         assert_ne!(bad["context"]["problem"], "");
         assert_eq!(bad["context"]["program"], "");
@@ -156,4 +157,43 @@ async fn a_token_reaches_its_own_member_alone() {
     }
     let admin = bench.caller(&bench.program.admin_key).await.unwrap();
     assert_eq!(services.member_for(&program, &admin, "c-2").await.unwrap().as_ref(), Some(&inner[1]));
+}
+
+#[tokio::test]
+async fn a_source_of_many_bad_credentials_learns_when_to_come_back() {
+    let bench = Bench::start().await;
+    let (here, services) = (source("203.0.113.7"), &bench.services);
+    let send = async |credential: &str| -> AuthContext {
+        let response = authorize(services, Some(&format!("Bearer {credential}")), &here).await.unwrap();
+        serde_json::from_value(response["context"].clone()).unwrap()
+    };
+    // Neither what has not the shape of a credential nor what has expired is a guess.
+    for _ in 0..40 {
+        for credential in ["nonsense", "tsk_", "tsk_a-b", "eyJ.eyJ.eyJ", &bench.token(&json!({ "exp": bench.now() - 99 }), "HS256")] {
+            assert_eq!(send(credential).await.retry_at, "", "{credential}");
+        }
+    }
+    for number in 0..30 {
+        let guess = match number % 3 {
+            0 => format!("tsk_{number:040}"),
+            1 => bench.token_signed(&json!({}), "HS256", &format!("secret {number}")),
+            _ => bench.token(&json!({ "iss": format!("prg_{number}") }), "HS256"),
+        };
+        let context = send(&guess).await;
+        assert_ne!(context.problem, "");
+        assert_eq!(context.retry_at, "", "{number} {guess}");
+    }
+    for credential in ["tsk_another", &bench.program.admin_key, &bench.token(&json!({}), "HS256")] {
+        let context = send(credential).await;
+        assert_eq!((&*context.program, context.retry_at.parse()), ("", Ok(bench.now() + 60)), "{credential}");
+        let retry_after = |seconds: i64| {
+            let problem = Caller::from_context(&context, Timestamp::from_second(bench.now() + seconds).unwrap());
+            let problem = problem.unwrap_err();
+            (problem.status(), problem.retry_after())
+        };
+        assert_eq!([retry_after(0), retry_after(20), retry_after(90)], [(429, Some(60)), (429, Some(40)), (429, Some(1))]);
+    }
+    assert!(bench.caller(&bench.program.admin_key).await.is_ok(), "from another source");
+    bench.pass(60);
+    assert_eq!(send(&bench.program.admin_key).await.problem, "");
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tessera_domain::program::read_program;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
-use tessera_lambda::{Access, Clock, Config, Route, Scope, Secrets, Services, aws};
+use tessera_lambda::{Access, Clock, Config, Route, Scope, Secrets, Services, Source, TrustedProxies, aws};
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
 pub struct Bench {
@@ -57,6 +57,7 @@ impl Bench {
             backtests_queue_url: None,
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,
+            trusted_proxies: TrustedProxies::default(),
         };
         let noon: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let clock = Arc::new(AtomicI64::new(noon.as_second()));
@@ -89,7 +90,7 @@ impl Bench {
 
     /// Who a credential stands for.
     pub async fn caller(&self, credential: &str) -> Result<Caller, AuthFault> {
-        authenticate(&self.services, &format!("Bearer {credential}")).await
+        authenticate(&self.services, &format!("Bearer {credential}"), &source("192.0.2.1")).await
     }
 
     pub async fn admin(&self) -> AuthContext {
@@ -125,6 +126,11 @@ fn sign(header: &Value, claims: &Value, secret: &str) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+/// The source of a request from an address.
+pub fn source(address: &str) -> Source {
+    Source::find(Some(address), None, &TrustedProxies::default())
 }
 
 async fn create(dynamodb: &aws_sdk_dynamodb::Client, table: &str) {

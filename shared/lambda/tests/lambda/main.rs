@@ -6,4 +6,5 @@
 mod auth;
 mod bench;
 mod idempotency;
+mod limits;
 mod requests;

@@ -12,6 +12,7 @@ mod interactions;
 mod interference;
 mod jobs;
 mod ledger;
+mod limits;
 mod members;
 mod programs;
 mod shop;
