@@ -93,5 +93,5 @@ fn stranger(services: &Services, call: &Call, program: &ActiveProgram) -> Respon
 
 fn anonymous(services: &Services, call: &Call, program: &ActiveProgram) -> Response {
     let language = language(call, program, None);
-    http::json(200, &HubView::new(&program.compiled, None, services.clock.now(), language))
+    http::public(http::json(200, &HubView::new(&program.compiled, None, services.clock.now(), language)))
 }

@@ -59,8 +59,8 @@ async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> 
     }
 }
 
-/// In which language a call is answered.
-fn language(call: &Call, program: &ActiveProgram, profile: Option<&Profile>) -> &'static str {
+/// The language tag of the response.
+fn language<'p>(call: &Call, program: &'p ActiveProgram, profile: Option<&Profile>) -> &'p str {
     let own = profile.and_then(|profile| profile.locale.as_ref()).map(Locale::as_str);
-    choose_language(call.query("locale"), own, call.header("accept-language"), &program.compiled.program.locale)
+    choose_language(call.query("locale"), own, call.header("accept-language"), &program.compiled)
 }

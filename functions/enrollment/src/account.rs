@@ -102,7 +102,7 @@ impl Desk<'_> {
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         let own = profile.locale.as_ref().map(Locale::as_str);
         let accepted = call.header("accept-language");
-        let language = choose_language(call.query("locale"), own, accepted, &config.program.locale);
+        let language = choose_language(call.query("locale"), own, accepted, config);
         let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
         Ok(http::json(status, &view.with_conflict(conflict)))
     }

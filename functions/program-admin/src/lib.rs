@@ -86,5 +86,5 @@ async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Pro
 fn description() -> Response<Body> {
     let mut response = http::with_header(http::empty(200), "content-type", "application/json");
     *response.body_mut() = Body::from(OPENAPI);
-    response
+    http::public(response)
 }

@@ -6,18 +6,19 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::input::Node;
+use crate::locale::{in_locale, is_language_tag};
 
-/// The languages that texts can be given in.
-pub const LOCALES: [&str; 4] = ["it", "en", "ro", "ru"];
+/// The most languages that one text is given in.
+pub(crate) const MAX_LOCALES: usize = 50;
 
-/// A text that a shopper sees: one string for all, or one for each language.
+/// A text that a shopper sees: one string for every language, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Text {
     /// The same in every language.
     Plain(String),
-    /// By language.
+    /// By language tag (BCP 47).
     Localised(BTreeMap<String, String>),
 }
 
@@ -27,22 +28,47 @@ impl Text {
         if let Value::String(_) = node.value {
             return node.text(500).map(Self::Plain);
         }
-        let texts = node.entries(LOCALES.len(), |text| text.text(500))?;
-        if texts.is_empty() || texts.iter().any(|(locale, _)| !LOCALES.contains(&locale.as_str())) {
-            return node.refuse("must be a text, or an object of texts by it, en, ro, ru");
+        let texts = node.entries(MAX_LOCALES, |text| text.text(500))?;
+        if texts.is_empty() || texts.iter().any(|(locale, _)| !is_language_tag(locale)) {
+            return node.refuse("must be a text, or an object of texts by language tag, such as \"it\" or \"pt-BR\"");
         }
         Some(Self::Localised(texts.into_iter().collect()))
     }
 
-    /// The text in a language; where that is missing, in English, else in any.
+    /// The text in the nearest language, else in English, else in any.
     pub fn in_locale(&self, locale: &str) -> &str {
         match self {
             Self::Plain(text) => text,
-            Self::Localised(texts) => texts
-                .get(locale)
-                .or_else(|| texts.get("en"))
-                .or_else(|| texts.values().next())
-                .map_or("", String::as_str),
+            Self::Localised(texts) => {
+                let texts = texts.iter().map(|(tag, text)| (tag.as_str(), text.as_str()));
+                in_locale(texts, locale).map_or("", |(_, text)| text)
+            }
+        }
+    }
+
+    /// The language tags that it is given in.
+    pub(crate) fn locales(&self) -> impl Iterator<Item = &str> {
+        let by_locale = match self {
+            Self::Plain(_) => None,
+            Self::Localised(texts) => Some(texts),
+        };
+        by_locale.into_iter().flatten().map(|(tag, _)| tag.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    use crate::input::read;
+
+    #[test]
+    fn a_text_has_any_language_tag_as_key() {
+        let text = read(&json!({ "ja": "五", "ar": "خمسة", "pt-BR": "cinco" }), Text::read).unwrap();
+        assert_eq!([text.in_locale("ar-EG"), text.in_locale("pt-PT"), text.in_locale("JA")], ["خمسة", "cinco", "五"]);
+        for refused in [json!({}), json!({ "one": 1 }), json!({ "italian": "a" }), json!({ "": "a" })] {
+            assert!(read(&refused, Text::read).is_err(), "{refused}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures::FutureExt as _;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request};
 use serde::Serialize;
@@ -58,6 +58,22 @@ pub fn with_header(mut response: Response, name: &'static str, value: &str) -> R
     response
 }
 
+/// Lets anyone keep a response for a minute: nothing personal is in it.
+///
+/// The same address also has personal responses, so a cache must not serve this one to a request with credentials.
+pub fn public(response: Response) -> Response {
+    let response = with_header(response, CACHE_CONTROL.as_str(), "public, max-age=60");
+    with_header(response, VARY.as_str(), "authorization, accept-language, origin")
+}
+
+/// Keeps a response out of every cache, unless its route says otherwise, and fixes its media type.
+fn private_by_default(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// Responds to a request: authorizes it, honours its `Idempotency-Key`, dispatches it and logs one line.
 ///
 /// Authorization comes first, so a refused request stores nothing and reveals nothing. `dispatch` runs the handler of an
@@ -81,6 +97,7 @@ where
             (problem.into_response(&request_id), Some(slug))
         }
     };
+    let response = private_by_default(response);
     tracing::info!(
         function = services.config.function,
         route,
@@ -105,11 +122,10 @@ where
     let look_up = call.begin_look_up(services)?;
     let dispatch = |call| counted(look_up, dispatch(call));
     let key = if *call.method() == Method::POST { call.idempotency_key()?.map(ToOwned::to_owned) } else { None };
-    let response = match (key, call.caller().ok().cloned()) {
-        (Some(key), Some(caller)) => idempotency::once(services, call, route, &caller, &key, dispatch).await?,
-        _ => survived(dispatch(call)).await?,
-    };
-    Ok(if route.secret_field.is_some() { with_header(response, CACHE_CONTROL.as_str(), "no-store") } else { response })
+    match (key, call.caller().ok().cloned()) {
+        (Some(key), Some(caller)) => idempotency::once(services, call, route, &caller, &key, dispatch).await,
+        _ => survived(dispatch(call)).await,
+    }
 }
 
 /// The handler's outcome, with its miss counted.

@@ -8,13 +8,14 @@ use utoipa::openapi::schema::{Array, ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    Required, ResponseBuilder, Schema,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+    ResponseBuilder, Schema, ServerBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use tessera_lambda::Access;
+use tessera_lambda::{Access, Scope};
 
+use crate::examples;
 use crate::problems::{PROBLEMS, Problem};
 
 /// The routes of every function of the API.
@@ -145,6 +146,11 @@ impl Route {
         self
     }
 
+    /// Its responses have texts in the shopper's language.
+    pub fn localized(self) -> Self {
+        self.query("locale").header("Accept-Language")
+    }
+
     /// Its answers carry the version of the program.
     pub fn etag(mut self) -> Self {
         self.etag = true;
@@ -176,18 +182,19 @@ impl Route {
     /// The statuses of its problem documents.
     fn all_problems(&self) -> Vec<u16> {
         let mut all = self.problems.clone();
-        all.extend([429, 503]);
+        // Any request may be malformed: its path, its query, a header.
+        all.extend([400, 429, 503]);
         if self.access != Access::Public {
             all.extend([401, 403]);
         }
-        if self.body.is_some() {
-            all.extend([400, 413, 415]);
+        if self.method != HttpMethod::Get {
+            all.push(413);
         }
-        if !self.queries.is_empty() {
-            all.push(400);
+        if self.body.is_some() {
+            all.push(415);
         }
         if self.method == HttpMethod::Post {
-            all.extend([400, 409, 422]);
+            all.extend([409, 422]);
         }
         all.sort_unstable();
         all.dedup();
@@ -200,11 +207,38 @@ pub fn method_name(method: &HttpMethod) -> String {
     serde_json::to_value(method).unwrap().as_str().unwrap().to_uppercase()
 }
 
-/// A path or query parameter, or a header: name, description, type.
+/// A path or query parameter, or a header.
 pub struct Parameter {
     pub name: &'static str,
     pub text: &'static str,
-    pub kind: Type,
+    pub values: Values,
+}
+
+/// The values that a parameter accepts.
+pub enum Values {
+    /// Any text.
+    Text,
+    /// A text of these lengths.
+    TextOf(usize, usize),
+    /// A whole number between two others.
+    Between(usize, usize),
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl Values {
+    fn schema(&self) -> Schema {
+        let object = ObjectBuilder::new();
+        let object = match self {
+            Self::Text => object.schema_type(Type::String),
+            Self::TextOf(least, most) => {
+                object.schema_type(Type::String).min_length(Some(*least)).max_length(Some(*most))
+            }
+            Self::Between(least, most) => object.schema_type(Type::Integer).minimum(Some(*least)).maximum(Some(*most)),
+            Self::Boolean => object.schema_type(Type::Boolean),
+        };
+        object.build().into()
+    }
 }
 
 /// The whole document.
@@ -235,6 +269,10 @@ pub fn document(routes: &[Route], parameters: &[Parameter], tags: &[(&str, &str)
                 ))
                 .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build())),
         )
+        .servers(Some([ServerBuilder::new()
+            .url("/")
+            .description(Some("The stack that serves this document."))
+            .build()]))
         .paths(paths)
         .components(Some(components(schemas)))
         .tags(Some(tags.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build())))
@@ -254,18 +292,23 @@ fn operation(route: &Route, parameters: &[Parameter], schemas: &mut Schemas) -> 
         let known = parameters.iter().find(|parameter| parameter.name == name);
         let known = known.unwrap_or_else(|| panic!("{name} is described in parameters.rs"));
         let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+        // What is put has the identifier of its path.
+        let is_put = route.method == HttpMethod::Put && place == ParameterIn::Path;
+        let example = is_put.then(|| examples::body(route.id)[name].clone());
         operation = operation.parameter(
             ParameterBuilder::new()
+                .example(example)
                 .name(name)
                 .parameter_in(place)
                 .required(required)
                 .description(Some(known.text))
-                .schema(Some(ObjectBuilder::new().schema_type(known.kind.clone()).build())),
+                .schema(Some(known.values.schema())),
         );
     }
     if let Some((body, required)) = route.body {
         body.collect(schemas);
-        let content = ContentBuilder::new().schema(Some(body.reference())).build();
+        let example = Some(examples::body(route.id));
+        let content = ContentBuilder::new().schema(Some(body.reference())).example(example).build();
         let required = if required { Required::True } else { Required::False };
         operation = operation.request_body(Some(
             RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build(),
@@ -278,12 +321,16 @@ fn operation(route: &Route, parameters: &[Parameter], schemas: &mut Schemas) -> 
         let name = PROBLEMS.iter().find(|problem| problem.0 == status).expect("described in problems.rs").1;
         operation = operation.response(status.to_string(), RefOr::Ref(Ref::from_response_name(name)));
     }
-    match route.access {
-        Access::Scope(_) | Access::AnyKey => operation.security(api_key()),
-        Access::ScopeOrMember(_) => operation.security(api_key()).security(member_token()),
-        Access::MemberOrAnonymous => operation.security(member_token()).security(SecurityRequirement::default()),
-        Access::Public => operation.securities(Some([])),
-    }
+    // Requirements are alternatives. A key's names the scope that it needs, as OpenAPI 3.1 allows for every kind of scheme.
+    let key = |scope: Scope| SecurityRequirement::new("api_key", [scope.name()]);
+    let requirements = match route.access {
+        Access::Scope(scope) => vec![key(scope)],
+        Access::ScopeOrMember(scope) => vec![key(scope), member_token()],
+        Access::AnyKey => vec![SecurityRequirement::new::<_, [&str; 0], &str>("api_key", [])],
+        Access::MemberOrAnonymous => vec![member_token(), SecurityRequirement::default()],
+        Access::Public => Vec::new(),
+    };
+    operation.securities(Some(requirements))
 }
 
 fn description(route: &Route) -> String {
@@ -299,6 +346,11 @@ fn description(route: &Route) -> String {
 
 fn answer(text: &str, carries: Carries, route: &Route, schemas: &mut Schemas) -> ResponseBuilder {
     let mut response = ResponseBuilder::new().description(text);
+    if route.access != Access::Public {
+        response = response
+            .header_ref("Cache-Control", Ref::new("#/components/headers/CacheControl"))
+            .header_ref("X-Content-Type-Options", Ref::new("#/components/headers/ContentTypeOptions"));
+    }
     let schema: RefOr<Schema> = match carries {
         Carries::Nothing => return response,
         Carries::Any => ObjectBuilder::new().schema_type(Type::Object).build().into(),
@@ -312,15 +364,9 @@ fn answer(text: &str, carries: Carries, route: &Route, schemas: &mut Schemas) ->
         }
     };
     if route.etag {
-        let text = "The version of the program, to be sent as `If-Match`.";
-        response =
-            response.header("ETag", HeaderBuilder::new().schema(Some(text_schema())).description(Some(text)).build());
+        response = response.header_ref("ETag", Ref::new("#/components/headers/ProgramVersion"));
     }
     response.content("application/json", ContentBuilder::new().schema(Some(schema)).build())
-}
-
-fn text_schema() -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).build().into()
 }
 
 fn list(items: Array) -> Schema {
@@ -336,10 +382,6 @@ fn list(items: Array) -> Schema {
         .into()
 }
 
-fn api_key() -> SecurityRequirement {
-    SecurityRequirement::new::<_, [&str; 0], &str>("api_key", [])
-}
-
 fn member_token() -> SecurityRequirement {
     SecurityRequirement::new::<_, [&str; 0], &str>("member_token", [])
 }
@@ -353,9 +395,12 @@ fn components(mut schemas: Schemas) -> utoipa::openapi::Components {
     }
     schemas.dedup_by(|a, b| a.0 == b.0);
     let mut components = ComponentsBuilder::new().schemas_from_iter(schemas);
-    for (_, name, text) in PROBLEMS {
+    for (status, name, text) in PROBLEMS {
         let content = ContentBuilder::new().schema(Some(Described::of::<Problem>().reference())).build();
-        let response = ResponseBuilder::new().description(*text).content("application/problem+json", content);
+        let mut response = ResponseBuilder::new().description(*text).content("application/problem+json", content);
+        if matches!(status, 429 | 503) {
+            response = response.header_ref("Retry-After", Ref::new("#/components/headers/RetryAfter"));
+        }
         components = components.response(*name, response.build());
     }
     let key = Http::builder()

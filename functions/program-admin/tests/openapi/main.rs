@@ -5,6 +5,7 @@
 mod answers;
 mod bodies;
 mod describe;
+mod examples;
 mod problems;
 mod routes;
 
@@ -24,6 +25,11 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("Rule", &["id", "starts_at", "on", "then"]),
     ("Storefront", &[]),
     ("CouponPolicy", &[]),
+    ("Amount", &[]),
+    ("BirthdayTrigger", &[]),
+    ("Effect/oneOf/2/properties/reset", &[]),
+    ("Multiply", &["factor"]),
+    ("WayToEarn", &[]),
 ];
 
 /// Types of which a value may fit two forms: a step of the ladder is also a tier.
@@ -52,7 +58,19 @@ fn generated() -> Value {
     let measure = document.pointer_mut("/components/schemas/ReceiptTrigger/allOf/0").unwrap();
     let described = measure.pointer("/oneOf/0").expect("a measure, or null").clone();
     *measure = serde_json::json!({ "anyOf": [described, { "type": "object" }] });
+    document["components"]["headers"] = headers();
     document
+}
+
+/// The response headers, for which the document's builder has no place.
+fn headers() -> Value {
+    let header = |kind: &str, description: &str| serde_json::json!({ "description": description, "required": true, "schema": { "type": kind } });
+    serde_json::json!({
+        "CacheControl": header("string", "`no-store`, except where nothing personal is in the response."),
+        "ContentTypeOptions": header("string", "`nosniff`."),
+        "ProgramVersion": header("string", "The version of the program, to be sent as `If-Match`."),
+        "RetryAfter": header("integer", "After how many seconds the request may succeed."),
+    })
 }
 
 /// Lets a schema require no more than these fields, in whichever part of it they are.

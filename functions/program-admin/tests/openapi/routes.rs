@@ -4,11 +4,10 @@ use tessera_domain::program::{Program, Reward};
 use tessera_domain::rule::{Rule, RuleTemplate};
 use tessera_domain::view;
 use utoipa::openapi::path::HttpMethod::{self, Delete, Get, Patch, Post, Put};
-use utoipa::openapi::schema::Type;
 
 use crate::answers as a;
 use crate::bodies as b;
-use crate::describe::{Carries, Parameter, Route};
+use crate::describe::{Carries, Parameter, Route, Values};
 
 /// The headings.
 pub const TAGS: &[(&str, &str)] = &[
@@ -20,7 +19,7 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 const fn text(name: &'static str, text: &'static str) -> Parameter {
-    Parameter { name, text, kind: Type::String }
+    Parameter { name, text, values: Values::Text }
 }
 
 /// Parameters of paths and queries, and headers.
@@ -31,9 +30,13 @@ pub const PARAMETERS: &[Parameter] = &[
     text("cursor", "Where the page begins: the `next_cursor` of the one before."),
     text("program", "The program, for callers without credentials."),
     text("locale", "The language of texts for shoppers."),
-    Parameter { name: "limit", text: "How many at most, 1 to 250; 50 when absent.", kind: Type::Integer },
-    Parameter { name: "dry_run", text: "Only check, and tell what would change.", kind: Type::Boolean },
-    text("Idempotency-Key", "Up to 255 characters: a repeat of the same call gets the first answer again."),
+    Parameter { name: "limit", text: "How many at most; 50 when absent.", values: Values::Between(1, 250) },
+    Parameter { name: "dry_run", text: "Only check, and return what would change.", values: Values::Boolean },
+    Parameter {
+        name: "Idempotency-Key",
+        text: "Repeating the same request with the same key returns the first response again.",
+        values: Values::TextOf(1, 255),
+    },
     text("If-Match", "The version that the change was made from; when it is not the current one: 409 `stale_version`."),
     text("Accept-Language", "The languages of texts for shoppers."),
 ];
@@ -148,40 +151,47 @@ fn access() -> Vec<Route> {
 fn members() -> Vec<Route> {
     let routes = [
         route(Post, "/v1/members", "enrol", "Enrols a member")
+            .localized()
             .details("Who was known as a visitor keeps the points.")
             .takes::<b::Enrollment>()
             .gives::<view::MemberView>(201, "Enrolled now, or a new contact.")
             .gives::<view::MemberView>(200, "Known as that already; nothing changed."),
-        route(Get, "/v1/members/{member}", "getMember", "Reads a member").gives::<view::MemberView>(200, "The member."),
+        route(Get, "/v1/members/{member}", "getMember", "Reads a member")
+            .localized()
+            .gives::<view::MemberView>(200, "The member."),
         route(Patch, "/v1/members/{member}", "patchMember", "Changes a profile")
+            .localized()
             .takes::<b::ProfilePatch>()
             .gives::<view::MemberView>(200, "The member.")
             .fails(&[409]),
         route(Post, "/v1/members/{member}/activate", "activateMember", "Enrols a contact")
-            .gives::<view::MemberView>(200, "The member."),
+            .localized()
+            .gives::<view::MemberView>(201, "Enrolled now.")
+            .gives::<view::MemberView>(200, "Enrolled already; nothing changed."),
         route(Post, "/v1/members/{member}/adjustments", "adjustMember", "Changes points, rewards or VIP by hand")
             .takes::<b::Adjustment>()
             .gives::<view::MemberView>(201, "The member, with the new numbers."),
         route(Get, "/v1/members/{member}/entries", "listEntries", "Lists the ledger, newest first")
+            .localized()
             .query("limit")
             .query("cursor")
             .lists::<view::EntryView>("A page of entries."),
         route(Get, "/v1/members/{member}/receipts", "listReceipts", "Lists the receipts, newest first")
+            .localized()
             .query("limit")
             .query("cursor")
             .lists::<view::ReceiptView>("A page of receipts."),
         route(Get, "/v1/members/{member}/coupons", "listCoupons", "Lists the coupons, newest first")
+            .localized()
             .query("limit")
             .query("cursor")
             .lists::<view::CouponView>("A page of coupons."),
         route(Get, "/v1/members/{member}/hub", "getMemberHub", "What the storefront shows of a member")
-            .query("locale")
-            .header("Accept-Language")
+            .localized()
             .gives::<view::HubView>(200, "The hub."),
         route(Get, "/v1/hub", "getHub", "What the storefront shows whoever looks")
             .query("program")
-            .query("locale")
-            .header("Accept-Language")
+            .localized()
             .gives::<view::HubView>(200, "The hub.")
             .fails(&[404]),
     ];
@@ -195,7 +205,7 @@ fn facts() -> Vec<Route> {
             .takes::<b::Receipt>()
             .gives::<a::Accepted>(202, "Stored now.")
             .gives::<a::Accepted>(200, "Stored before, with the same content."),
-        route(Get, "/v1/receipts/{id}", "getReceipt", "Reads what became of a receipt")
+        route(Get, "/v1/receipts/{id}", "getReceipt", "Reads what became of a receipt").localized()
             .gives::<view::ReceiptView>(200, "The receipt, its decision, its refunds."),
         route(Post, "/v1/receipts/{id}/refunds", "sendRefund", "Reports a refund")
             .details("May arrive before its receipt.")
@@ -211,16 +221,16 @@ fn facts() -> Vec<Route> {
             .takes::<b::Interaction>()
             .gives::<a::Accepted>(202, "Stored now.")
             .gives::<a::Accepted>(200, "Stored before, with the same content."),
-        route(Get, "/v1/interactions/{id}", "getInteraction", "Reads what became of an interaction")
+        route(Get, "/v1/interactions/{id}", "getInteraction", "Reads what became of an interaction").localized()
             .gives::<view::InteractionView>(200, "The interaction and its decision."),
-        route(Get, "/v1/receipts/{id}/explanation", "explainReceipt", "Explains a receipt's decision, rule by rule")
+        route(Get, "/v1/receipts/{id}/explanation", "explainReceipt", "Explains a receipt's decision, rule by rule").localized()
             .details("Every rule of the version of the program that decided, also those that the receipt did not concern.")
             .gives::<view::ReceiptExplanation>(200, "What each rule did, and why."),
-        route(Post, "/v1/rules/examine", "examineRules", "Tries rules on a fact")
+        route(Post, "/v1/rules/examine", "examineRules", "Tries rules on a fact").localized()
             .details("Nothing is stored. Without `member` it is someone with no history; with `rules` those decide instead of the program's.")
             .takes::<b::Examine>()
             .gives::<view::ExaminedView>(200, "The decision."),
-        route(Post, "/v1/receipts/preview", "previewReceipt", "What a basket would earn now")
+        route(Post, "/v1/receipts/preview", "previewReceipt", "What a basket would earn now").localized()
             .details("Nothing is stored.")
             .takes::<b::Receipt>()
             .gives::<view::PreviewView>(200, "The decision."),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::input::Node;
+use crate::locale::is_language_tag;
 
 /// The most attributes that a member may have.
 pub const MAX_ATTRIBUTES: usize = 50;
@@ -25,13 +26,9 @@ pub const MAX_LABELS: usize = 100;
 pub struct Locale(String);
 
 impl Locale {
-    /// Takes a text as language tag: letters first, then parts of letters and digits.
+    /// Takes a language tag.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let language = parts.next().unwrap_or_default();
-        let named = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
-        let rest = parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-        (named && rest && text.len() <= 35).then(|| Self(text.to_owned()))
+        is_language_tag(text).then(|| Self(text.to_owned()))
     }
 
     /// Reads a language tag.

@@ -1,6 +1,7 @@
 //! A loyalty program as one document (`api.md`, Program).
 
 mod check;
+mod locales;
 mod read;
 mod reward;
 mod size;
@@ -33,7 +34,7 @@ pub struct Program {
     pub currency: Currency,
     /// The time zone of its days (IANA).
     pub timezone: String,
-    /// The language it speaks when nothing else is known.
+    /// The language tag of its responses when nothing else is known.
     pub locale: String,
     /// How its points behave.
     pub points: PointsPolicy,
@@ -179,6 +180,7 @@ pub struct CompiledProgram {
     pub zone: TimeZone,
     /// Its rules, ready to match.
     pub rules: RuleSet,
+    locales: Vec<String>,
     asks_profile: Vec<Asked>,
 }
 
@@ -223,7 +225,13 @@ impl CompiledProgram {
         let zone = TimeZone::get(&program.timezone).unwrap_or(TimeZone::UTC);
         let rules = RuleSet::new(&program, &zone, version, rule_versions);
         let asks_profile = Asked::ALL.into_iter().filter(|asked| rules.asks_profile(|on| asked.meets(on))).collect();
-        Self { program, version, zone, rules, asks_profile }
+        let locales = locales::of(&program);
+        Self { program, version, zone, rules, locales, asks_profile }
+    }
+
+    /// The language tags that its responses can be in: those of its texts, its own, and those of our sentences.
+    pub fn locales(&self) -> impl Iterator<Item = &str> + Clone {
+        self.locales.iter().map(String::as_str)
     }
 
     /// True when a kind of fact can meet a rule with a condition on the profile, or one for the change of tier that may

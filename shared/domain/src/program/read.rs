@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::check::{Parts, check_program};
 use super::{CouponPolicy, Program, Storefront, unsupported, words};
 use crate::input::{self, Fault, Faults, Node};
+use crate::locale::is_language_tag;
 use crate::money::Currency;
 use crate::rule::read_each_rule;
-use crate::text::LOCALES;
 
 /// The most rewards of one program.
 const MOST_REWARDS: usize = 1_000;
@@ -97,7 +97,9 @@ fn read_zone(node: &Node<'_>) -> Option<(String, TimeZone)> {
 }
 
 fn read_locale(node: &Node<'_>) -> Option<String> {
-    node.choice(&LOCALES.map(|locale| (locale, locale))).map(str::to_owned)
+    node.parsed(|tag| {
+        is_language_tag(tag).then(|| tag.to_owned()).ok_or("must be a language tag, such as \"it\" or \"pt-BR\"")
+    })
 }
 
 fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {

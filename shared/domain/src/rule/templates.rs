@@ -117,7 +117,7 @@ fn next_saturday(today: Day) -> Day {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::LOCALES;
+    use crate::locale::SENTENCE_LOCALES;
 
     #[test]
     fn every_template_speaks_all_languages_and_has_an_identifier_of_its_own() {
@@ -129,8 +129,8 @@ mod tests {
         for template in &templates {
             for text in [&template.name, &template.description] {
                 let Text::Localised(texts) = text else { panic!("{text:?}") };
-                assert_eq!(texts.len(), LOCALES.len());
-                assert!(LOCALES.iter().all(|locale| texts[*locale].len() > 5), "{texts:?}");
+                assert_eq!(texts.len(), SENTENCE_LOCALES.len());
+                assert!(SENTENCE_LOCALES.iter().all(|locale| texts[*locale].len() > 5), "{texts:?}");
             }
             assert_eq!(template.rule["name"], template.name.in_locale("ro"));
         }

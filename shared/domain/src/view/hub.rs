@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::coupon::CouponView;
 use super::member::{PointsView, points, today};
+use super::points_name::points_forms;
 use super::reward::{Catalogue, NextReward, Progress, RewardView, catalogue};
 use super::tier::{TierView, tier};
 use crate::account::{Account, Status, When};
@@ -155,7 +156,7 @@ impl HubView {
 fn hub(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp, language: &str) -> HubView {
     let named = HubProgram {
         name: program.program.name.clone(),
-        points_name: points_name(&program.program.points.name, language),
+        points_name: points_forms(&program.program, language).1.clone(),
         locale: language.to_owned(),
     };
     let Some(visitor) = visitor else {
@@ -295,13 +296,4 @@ fn is_completed(rule: &CompiledRule, account: &Account, when: When<'_>) -> bool 
     let reached = form.is_cumulative() && !moves_on && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
     let used_up = counter.uses.room(rule, when) == Some(0);
     reached || used_up
-}
-
-/// The forms of the points' name in a language: as they are, or those of the language, of English, of any.
-fn points_name(name: &Value, language: &str) -> Value {
-    let Value::Object(map) = name else { return name.clone() };
-    if !map.values().any(Value::is_object) {
-        return name.clone();
-    }
-    map.get(language).or_else(|| map.get("en")).or_else(|| map.values().next()).cloned().unwrap_or_default()
 }

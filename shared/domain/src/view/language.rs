@@ -1,26 +1,22 @@
-//! In which language a shopper is answered.
+//! The language of a response.
 
 use std::cmp::Reverse;
 
-use crate::text::LOCALES;
+use crate::locale::nearest;
+use crate::program::CompiledProgram;
 
-/// The language of an answer: what the call asks for, else what the member reads, else what their browser accepts
-/// (`Accept-Language`, RFC 9110), else the program's. A language that no text is given in is passed over.
-pub fn choose_language(
+/// The language tag of a response: the first requested one that the program has texts in.
+///
+/// The order: the request's `locale`, the member's, those of `Accept-Language` (RFC 9110), the program's.
+pub fn choose_language<'p>(
     asked: Option<&str>,
     profile: Option<&str>,
     accepted: Option<&str>,
-    program: &str,
-) -> &'static str {
+    program: &'p CompiledProgram,
+) -> &'p str {
     let accepted = accepted.map(by_preference).unwrap_or_default();
-    let mut wishes = asked.into_iter().chain(profile).chain(accepted).chain([program]);
-    wishes.find_map(known).unwrap_or("en")
-}
-
-/// The language of a tag, if texts are given in it.
-fn known(tag: &str) -> Option<&'static str> {
-    let language = tag.trim().split('-').next().unwrap_or_default();
-    LOCALES.into_iter().find(|known| known.eq_ignore_ascii_case(language))
+    let mut requested = asked.into_iter().chain(profile).chain(accepted);
+    requested.find_map(|tag| nearest(tag, program.locales())).unwrap_or(&program.program.locale)
 }
 
 /// The tags of an `Accept-Language` header, the most wanted first.
@@ -51,14 +47,34 @@ fn thousandths(weight: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::program::read_program;
+
+    fn program(locale: &str) -> CompiledProgram {
+        let document = json!({ "name": "Club", "currency": "EUR", "timezone": "Europe/Rome", "locale": locale,
+            "tiers": { "ladder": [{ "id": "base", "name": { "pt-BR": "Básico", "ja": "基本" }, "threshold": 0 }] } });
+        CompiledProgram::new(read_program(&document).unwrap(), 1, &BTreeMap::new())
+    }
 
     #[test]
-    fn the_first_wish_that_can_be_met() {
-        assert_eq!(choose_language(Some("ro"), Some("it"), Some("ru"), "en"), "ro");
-        assert_eq!(choose_language(Some("fr"), Some("it-IT"), Some("ru"), "en"), "it");
-        assert_eq!(choose_language(None, None, Some("fr;q=0.9, en;q=0.3, RU-ru;q=0.75"), "it"), "ru");
-        assert_eq!(choose_language(None, None, Some("ru;q=0, *"), "it"), "it");
-        assert_eq!(choose_language(None, None, Some(";;q=,x;q=9.99.9"), "fr"), "en");
+    fn the_first_requested_language_that_there_are_texts_in() {
+        let (english, italian) = (program("en"), program("it"));
+        assert_eq!(choose_language(Some("ro"), Some("it"), Some("ru"), &english), "ro");
+        assert_eq!(choose_language(Some("fr"), Some("it-IT"), Some("ru"), &english), "it");
+        assert_eq!(choose_language(None, None, Some("fr;q=0.9, en;q=0.3, RU-ru;q=0.75"), &italian), "ru");
+        assert_eq!(choose_language(None, None, Some("ru;q=0, *"), &italian), "it");
+        assert_eq!(choose_language(None, None, Some(";;q=,x;q=9.99.9"), &program("fr")), "fr");
+    }
+
+    #[test]
+    fn a_program_is_shown_in_any_language_that_it_has_texts_in() {
+        let program = program("ar");
+        assert_eq!(choose_language(Some("ja-JP"), None, None, &program), "ja");
+        assert_eq!(choose_language(None, None, Some("fr, pt;q=0.5"), &program), "pt-BR");
+        assert_eq!(choose_language(Some("fr"), Some("de"), None, &program), "ar");
     }
 }

@@ -118,7 +118,7 @@ impl MemberView {
         now: Timestamp,
     ) -> Self {
         let own = profile.locale.as_ref().map(Locale::as_str);
-        let language = choose_language(None, own, None, &program.program.locale);
+        let language = choose_language(None, own, None, program);
         Self::in_language(program, inner, profile, account, now, language)
     }
 

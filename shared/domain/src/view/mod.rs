@@ -10,6 +10,7 @@ mod hub;
 mod interaction;
 mod language;
 mod member;
+mod points_name;
 mod receipt;
 mod reward;
 mod rules;

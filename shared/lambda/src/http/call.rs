@@ -16,6 +16,9 @@ use crate::route::Route;
 use crate::services::Services;
 use crate::source::Source;
 
+/// The longest value of a path parameter, in bytes: above every identifier, and below what a table's sort key can hold.
+const MAX_PATH_VALUE_BYTES: usize = 512;
+
 /// One request.
 #[derive(Debug)]
 pub struct Call {
@@ -92,10 +95,11 @@ impl Call {
     /// A parameter of the path.
     ///
     /// # Errors
-    /// 404 when the path has none: nothing can be there.
+    /// 404 when it is empty, or longer than any identifier: no table can hold such a key.
     pub fn path(&self, name: &str) -> Result<&str, Problem> {
         let found = self.request.path_parameters_ref().and_then(|parameters| parameters.first(name));
-        found.filter(|value| !value.is_empty()).ok_or_else(|| Problem::not_found("there is nothing at this path"))
+        let found = found.filter(|value| (1..=MAX_PATH_VALUE_BYTES).contains(&value.len()));
+        found.ok_or_else(|| Problem::not_found("there is nothing at this path"))
     }
 
     /// The decoded parameters of the path, sorted by name.

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::input::Node;
+use crate::locale::is_language_tag;
 use crate::program::{Expiry, NegativeBalance, PointsPolicy, ReturnedRedemption, Rounding, Stacking, words};
-use crate::text::LOCALES;
+use crate::text::MAX_LOCALES;
 
 /// The longest holding period in days.
 const MOST_HOLD_DAYS: u32 = 365;
@@ -76,17 +77,19 @@ pub(super) fn read_points(node: &Node<'_>) -> Option<PointsPolicy> {
     })
 }
 
-/// Plural forms, or plural forms by locale. The document's own value is kept: it is only ever shown.
+/// Plural forms, or plural forms by language. The document's own value is stored: it is only ever shown.
 fn read_name(node: &Node<'_>) -> Option<Value> {
-    let by_locale = node.value.as_object().is_some_and(|map| map.keys().any(|key| LOCALES.contains(&key.as_str())));
-    if !by_locale {
+    // `one` is also the tag of a language: only the values tell the two forms apart.
+    let is_by_locale = node.value.as_object().is_some_and(|map| map.values().any(Value::is_object));
+    if !is_by_locale {
         read_forms(node)?;
         return Some(node.value.clone());
     }
-    let object = node.object()?;
-    let read = LOCALES.map(|locale| object.optional(locale, read_forms).is_some());
-    object.finish();
-    read.iter().all(|fine| *fine).then(|| node.value.clone())
+    let forms = node.entries(MAX_LOCALES, read_forms)?;
+    if forms.iter().any(|(locale, ())| !is_language_tag(locale)) {
+        return node.refuse("must be plural forms, or plural forms by language tag, such as \"it\" or \"pt-BR\"");
+    }
+    Some(node.value.clone())
 }
 
 fn read_forms(node: &Node<'_>) -> Option<()> {

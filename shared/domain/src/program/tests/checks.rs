@@ -214,7 +214,9 @@ fn names_of_points() {
     refused(&name(json!("points")), "/points/name");
     refused(&name(json!({ "one": "point" })), "/points/name/other");
     refused(&name(json!({ "it": { "one": "punto" } })), "/points/name/it/other");
-    refused(&name(json!({ "it": { "other": "punti" }, "de": { "other": "Punkte" } })), "/points/name/de");
+    refused(&name(json!({ "it": { "other": "punti" }, "german": { "other": "Punkte" } })), "/points/name");
+    refused(&name(json!({ "it": { "other": "punti" }, "other": "points" })), "/points/name/other");
+    accepted(&name(json!({ "ja": { "other": "ポイント" }, "pt-BR": { "one": "ponto", "other": "pontos" } })));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn moments_are_local_or_instants() {
 #[test]
 fn every_fault_is_named_in_one_answer() {
     let program = json!({
-        "name": " ", "currency": "EURO", "timezone": "Europe/Rom", "locale": "xx", "colour": 1,
+        "name": " ", "currency": "EURO", "timezone": "Europe/Rom", "locale": "italian", "colour": 1,
         "points": { "rounding": "up", "hold_days": 1.5, "expiry": { "after_months": 0 }, "point_value": 0.01 },
         "tiers": { "ladder": [{ "id": "", "name": "A", "threshold": -1 }], "windows": "lifetime" },
         "rewards": [{ "id": "a" }],

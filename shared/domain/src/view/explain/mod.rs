@@ -9,8 +9,10 @@ mod ru;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::points_name::points_forms;
 use crate::ids::RuleId;
 use crate::ledger::{Outcome, SkipReason, Skipped};
+use crate::locale::{SENTENCE_LOCALES, nearest};
 use crate::money::Money;
 use crate::points::{Both, Points};
 use crate::program::CompiledProgram;
@@ -107,20 +109,23 @@ type Forms = [&'static str; 3];
 #[derive(Clone, Copy)]
 pub struct Explainer<'a> {
     program: &'a CompiledProgram,
+    locale: &'a str,
+    /// The language of the sentences: the locale's, or English.
     language: &'static str,
     words: &'static Words,
 }
 
 impl<'a> Explainer<'a> {
     /// Explains in a language that [`choose_language`](super::choose_language) gave.
-    pub fn new(program: &'a CompiledProgram, language: &'static str) -> Self {
+    pub fn new(program: &'a CompiledProgram, locale: &'a str) -> Self {
+        let language = nearest(locale, SENTENCE_LOCALES.into_iter()).unwrap_or("en");
         let words = match language {
             "it" => &it::WORDS,
             "ro" => &ro::WORDS,
             "ru" => &ru::WORDS,
             _ => &en::WORDS,
         };
-        Self { program, language, words }
+        Self { program, locale, language, words }
     }
 
     /// What a rule gave, from what numbers; or, on a refund, what it gave back.
@@ -289,20 +294,9 @@ impl<'a> Explainer<'a> {
 
     /// Points under the name that the program gives them.
     fn named(&self, points: Points) -> String {
-        let name = &self.program.program.points.name;
-        let forms = match name.as_object() {
-            Some(by_locale) if by_locale.values().any(Value::is_object) => {
-                by_locale.get(self.language).or_else(|| by_locale.get("en")).or_else(|| by_locale.values().next())
-            }
-            _ => Some(name),
-        };
-        let form = match category(self.language, points.get()) {
-            Category::One => "one",
-            Category::Few => "few",
-            Category::Many => "many",
-            Category::Other => "other",
-        };
-        let form = forms.and_then(|forms| forms.get(form).or_else(|| forms.get("other"))).and_then(Value::as_str);
+        let (locale, forms) = points_forms(&self.program.program, self.locale);
+        let form = category(locale, points.get()).name();
+        let form = forms.get(form).or_else(|| forms.get("other")).and_then(Value::as_str);
         format!("{points} {}", form.unwrap_or_default()).trim_end().to_owned()
     }
 
@@ -310,7 +304,7 @@ impl<'a> Explainer<'a> {
         let form = match category(self.language, n) {
             Category::One => forms[0],
             Category::Few => forms[1],
-            Category::Many | Category::Other => forms[2],
+            Category::Zero | Category::Two | Category::Many | Category::Other => forms[2],
         };
         fill(form, &[("n", &n.to_string())])
     }
@@ -354,7 +348,7 @@ impl<'a> Explainer<'a> {
         let ladder = tiers.into_iter().flat_map(|tiers| &tiers.ladder).map(|tier| (tier.id.as_str(), &tier.name));
         let vip = tiers.into_iter().flat_map(|tiers| &tiers.vip).map(|tier| (tier.id.as_str(), &tier.name));
         let found = ladder.chain(vip).find(|(other, _)| *other == id);
-        found.map_or(id, |(_, name)| name.in_locale(self.language))
+        found.map_or(id, |(_, name)| name.in_locale(self.locale))
     }
 }
 
