@@ -138,7 +138,8 @@ impl Wire {
 
     fn refuse(&self, call: &Call) -> Option<HttpResponse> {
         let statements = self.statements.as_ref()?;
-        let is_refused = |(action, resource): &&(String, String)| !allows(statements, action, resource, &call.partitions);
+        let is_refused =
+            |(action, resource): &&(String, String)| !allows(statements, action, resource, &call.partitions);
         let (action, resource) = call.needs.iter().find(is_refused)?;
         let function = &self.function;
         tracing::error!(%function, %action, %resource, "refused by the function's own policy");

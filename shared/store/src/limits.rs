@@ -124,12 +124,7 @@ impl Store {
         read(MISS, output.attributes.as_ref())
     }
 
-    fn count(
-        &self,
-        counter: &Counter,
-        minute: Minute,
-        by: u32,
-    ) -> UpdateItemFluentBuilder {
+    fn count(&self, counter: &Counter, minute: Minute, by: u32) -> UpdateItemFluentBuilder {
         let expires = minute.end_second().saturating_add(KEPT_SECONDS);
         self.dynamodb
             .update_item()

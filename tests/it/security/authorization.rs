@@ -102,7 +102,9 @@ impl Doors {
                 item.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<BTreeSet<_>>()
             };
             let is_counter = |item: &&std::collections::HashMap<String, _>| format!("{:?}", item["pk"]).contains("#l#");
-            items.extend(page.items().iter().filter(|item| !is_counter(item)).map(|item| format!("{table} {:?}", sorted(item))));
+            items.extend(
+                page.items().iter().filter(|item| !is_counter(item)).map(|item| format!("{table} {:?}", sorted(item))),
+            );
         }
         items
     }

@@ -31,7 +31,7 @@ async fn policies_let_only_the_owner_write_a_credential_and_only_checkers_read_o
     let template = shop.stack.stack().template();
     let table = &template.tables[TABLE].arn;
     for (name, function) in functions(&shop) {
-        let may = |action: &str| allows(&function.statements, &format!("dynamodb:{action}"), table);
+        let may = |action: &str| allows(&function.statements, &format!("dynamodb:{action}"), table, &[]);
         let is_owner = name == OWNER;
         let reads = is_owner || CHECKERS.contains(&name.as_str());
         assert_eq!(READS.map(may), [reads], "{name}");

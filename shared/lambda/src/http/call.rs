@@ -177,7 +177,8 @@ impl Call {
     /// # Errors
     /// 429 after too many misses.
     pub(super) fn begin_look_up<'a>(&self, services: &'a Services) -> Result<Option<LookUp<'a>>, Problem> {
-        let Some(caller) = self.caller.as_ref().filter(|_| LOOKED_UP.iter().any(|name| self.route.contains(name))) else {
+        let Some(caller) = self.caller.as_ref().filter(|_| LOOKED_UP.iter().any(|name| self.route.contains(name)))
+        else {
             return Ok(None);
         };
         let counter = misses_of(caller, self.client(caller).as_deref(), &self.source(services));

@@ -169,7 +169,9 @@ async fn a_source_of_many_bad_credentials_learns_when_to_come_back() {
     };
     // Neither what has not the shape of a credential nor what has expired is a guess.
     for _ in 0..40 {
-        for credential in ["nonsense", "tsk_", "tsk_a-b", "eyJ.eyJ.eyJ", &bench.token(&json!({ "exp": bench.now() - 99 }), "HS256")] {
+        for credential in
+            ["nonsense", "tsk_", "tsk_a-b", "eyJ.eyJ.eyJ", &bench.token(&json!({ "exp": bench.now() - 99 }), "HS256")]
+        {
             assert_eq!(send(credential).await.retry_at, "", "{credential}");
         }
     }
@@ -191,7 +193,10 @@ async fn a_source_of_many_bad_credentials_learns_when_to_come_back() {
             let problem = problem.unwrap_err();
             (problem.status(), problem.retry_after())
         };
-        assert_eq!([retry_after(0), retry_after(20), retry_after(90)], [(429, Some(60)), (429, Some(40)), (429, Some(1))]);
+        assert_eq!(
+            [retry_after(0), retry_after(20), retry_after(90)],
+            [(429, Some(60)), (429, Some(40)), (429, Some(1))]
+        );
     }
     assert!(bench.caller(&bench.program.admin_key).await.is_ok(), "from another source");
     bench.pass(60);

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use jiff::{Timestamp, ToSpan};
 use tessera_lambda::limits::{
-    LookUp, Limits, MEMBER_PER_MINUTE, MEMBER_UNMETERED, MISSES_PER_MINUTE, misses_of, misses_of_programs,
+    Limits, LookUp, MEMBER_PER_MINUTE, MEMBER_UNMETERED, MISSES_PER_MINUTE, misses_of, misses_of_programs,
 };
 use tessera_lambda::{Caller, Problem};
 use tessera_store::{Store, Tables};

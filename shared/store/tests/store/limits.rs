@@ -49,13 +49,19 @@ async fn a_chunk_and_a_miss_are_one_write_each() {
     let bench = Bench::start().await;
     let minute = Minute::of(noon());
     bench.store.take_requests(&counter("key"), minute, 100, 10).await.unwrap();
-    assert_eq!(bench.wire.used().into_iter().collect::<Vec<_>>(), [("UpdateItem".to_owned(), Used { calls: 1, halves: 2 })]);
+    assert_eq!(
+        bench.wire.used().into_iter().collect::<Vec<_>>(),
+        [("UpdateItem".to_owned(), Used { calls: 1, halves: 2 })]
+    );
     let mut counts = Vec::new();
     for _ in 0..3 {
         counts.push(bench.store.count_miss(&counter("miss"), minute).await.unwrap());
     }
     assert_eq!(counts, [1, 2, 3]);
-    assert_eq!(bench.wire.used().into_iter().collect::<Vec<_>>(), [("UpdateItem".to_owned(), Used { calls: 3, halves: 6 })]);
+    assert_eq!(
+        bench.wire.used().into_iter().collect::<Vec<_>>(),
+        [("UpdateItem".to_owned(), Used { calls: 3, halves: 6 })]
+    );
     assert_eq!(bench.store.count_miss(&counter("miss"), Minute::of(noon() + 1.minute())).await.unwrap(), 1);
     assert_eq!(bench.store.count_miss(&Counter::new(None, &["test", "miss"]), minute).await.unwrap(), 1);
 }
