@@ -274,6 +274,14 @@ pub struct ApiKeyWish {
     per_minute: Option<u32>,
 }
 
+/// How to rotate the storefront secret.
+#[derive(ToSchema)]
+pub struct Rotation {
+    /// Ends the old secrets at once.
+    #[schema(nullable = false)]
+    revoke_previous: Option<bool>,
+}
+
 /// A kind of identifier.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

@@ -11,6 +11,7 @@ pub fn body(operation: &str) -> Value {
         "addTier" | "putTier" => json!({ "id": "gold", "name": { "it": "Oro", "en": "Gold" }, "threshold": 1000 }),
         "backtestRules" => json!({ "rules": [rule("every-50")], "from": "2026-01-01", "to": "2026-03-01" }),
         "makeApiKey" => json!({ "name": "till of Milano", "scopes": ["receipts:write", "rewards:redeem"] }),
+        "rotateStorefrontSecret" => json!({ "revoke_previous": true }),
         "enrol" => json!({
             "id": "c-42", "email": "grace@example.com", "first_name": "Grace", "birth_date": "--02-28", "locale": "it-IT",
             "attributes": { "favourite_store": "milano-01" }, "lists": ["newsletter"], "consent": { "email": true },

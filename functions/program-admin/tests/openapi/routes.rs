@@ -137,7 +137,8 @@ fn access() -> Vec<Route> {
             .answers(204, "It is gone.", Carries::Nothing)
             .fails(&[422]),
         route(Post, "/v1/storefront-secret/rotate", "rotateStorefrontSecret", "Makes a new storefront secret")
-            .details("The old one works for 24 more hours.")
+            .details("Up to three old ones stay valid, each for 24 more hours.")
+            .may_take::<b::Rotation>()
             .gives::<a::StorefrontSecret>(200, "The secret, shown once."),
         route(Get, "/v1/openapi.json", "getOpenApi", "This description").answers(
             200,
