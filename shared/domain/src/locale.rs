@@ -31,7 +31,7 @@ pub fn primary_language(tag: &str) -> &str {
 /// The offered tag nearest to the wanted one: the same, a more general one, else one of the same language.
 ///
 /// The first two steps are the lookup of RFC 4647, section 3.4. `None` when nothing of that language is offered.
-pub fn nearest<'t, I>(wanted: &str, offered: I) -> Option<&'t str>
+pub fn nearest<'t, I>(wanted: &str, mut offered: I) -> Option<&'t str>
 where
     I: Iterator<Item = &'t str> + Clone,
 {
@@ -43,14 +43,20 @@ where
         let Some((shorter, _)) = range.rsplit_once('-') else { break };
         range = shorter;
     }
-    offered.clone().find(|tag| primary_language(tag).eq_ignore_ascii_case(range))
+    offered.find(|tag| primary_language(tag).eq_ignore_ascii_case(range))
 }
 
-/// The entry for a language: the nearest tag, else English, else the first of all.
-pub fn in_locale<'m, V>(by_locale: impl Iterator<Item = (&'m str, V)> + Clone, locale: &str) -> Option<(&'m str, V)> {
-    let tags = || by_locale.clone().map(|(tag, _)| tag);
-    let chosen = nearest(locale, tags()).or_else(|| nearest("en", tags())).or_else(|| tags().next())?;
-    by_locale.clone().find(|(tag, _)| *tag == chosen)
+/// The entry for the first of these languages that has one: the nearest tag; else the first entry of all.
+pub fn in_locale<'m, V, I>(mut by_locale: I, wanted: &[&str]) -> Option<(&'m str, V)>
+where
+    I: Iterator<Item = (&'m str, V)> + Clone,
+{
+    let tags = by_locale.clone().map(|(tag, _)| tag);
+    let chosen = wanted.iter().find_map(|locale| nearest(locale, tags.clone()));
+    match chosen {
+        Some(chosen) => by_locale.find(|(tag, _)| *tag == chosen),
+        None => by_locale.next(),
+    }
 }
 
 #[cfg(test)]
@@ -93,9 +99,10 @@ mod tests {
     fn an_entry_is_always_found_in_a_map_that_has_one() {
         let texts = [("ar", 1), ("en-GB", 2), ("ja", 3)];
         for (locale, expected) in [("ja-JP", 3), ("fr", 2), ("en", 2)] {
-            assert_eq!(in_locale(texts.into_iter(), locale).map(|(_, n)| n), Some(expected), "{locale}");
+            assert_eq!(in_locale(texts.into_iter(), &[locale, "en"]).map(|(_, n)| n), Some(expected), "{locale}");
         }
-        assert_eq!(in_locale([("ar", 1), ("ja", 3)].into_iter(), "fr"), Some(("ar", 1)));
-        assert_eq!(in_locale(std::iter::empty::<(&str, u8)>(), "fr"), None);
+        assert_eq!(in_locale([("ar", 1), ("ja", 3)].into_iter(), &["fr", "ja"]), Some(("ja", 3)));
+        assert_eq!(in_locale([("ar", 1), ("ja", 3)].into_iter(), &["fr"]), Some(("ar", 1)));
+        assert_eq!(in_locale(std::iter::empty::<(&str, u8)>(), &["fr"]), None);
     }
 }

@@ -41,7 +41,7 @@ impl Text {
             Self::Plain(text) => text,
             Self::Localised(texts) => {
                 let texts = texts.iter().map(|(tag, text)| (tag.as_str(), text.as_str()));
-                in_locale(texts, locale).map_or("", |(_, text)| text)
+                in_locale(texts, &[locale, "en"]).map_or("", |(_, text)| text)
             }
         }
     }

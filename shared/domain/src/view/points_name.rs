@@ -11,6 +11,8 @@ use crate::program::Program;
 pub(super) fn points_forms<'p>(program: &'p Program, locale: &str) -> (&'p str, &'p Value) {
     let name = &program.points.name;
     let by_locale = name.as_object().filter(|forms| forms.values().any(Value::is_object));
-    let found = by_locale.and_then(|forms| in_locale(forms.iter().map(|(tag, forms)| (tag.as_str(), forms)), locale));
+    let found = by_locale.and_then(|forms| {
+        in_locale(forms.iter().map(|(tag, forms)| (tag.as_str(), forms)), &[locale, "en", &program.locale])
+    });
     found.unwrap_or((&program.locale, name))
 }
