@@ -47,6 +47,9 @@ async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
     assert_eq!(sender.get("/v1/api-keys").await["items"].as_array().unwrap().len(), 2);
     assert_eq!(sender.call(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);
     sender.post("/v1/rules/backtest", &json!({ "rules": [] }), None).await;
+    let unknown = [("authorization", "Bearer tsk_nobody")];
+    let refused = sender.with(async |shop| shop.call_with(Method::GET, "/v1/program", None, &unknown).await).await;
+    assert_eq!(refused.status, 401);
     vec![]
 }
 
