@@ -25,6 +25,8 @@ use super::{local_api, names};
 
 /// API Gateway's limit on a request.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// Lambda's limit on the event that it passes to a function: a body with many quotes grows on its way.
+const EVENT_LIMIT: usize = 6 * 1024 * 1024;
 /// Lambda's limit on an answer.
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
 /// Remembered answers of authorizers are dropped as a whole beyond this many.
@@ -118,7 +120,15 @@ impl Gateway {
         };
         // The conversion is Lambda's own code and trusts that a gateway was in front of it: what it
         // cannot take (a broken Host, say) would never have reached a function.
-        let request = std::panic::catch_unwind(AssertUnwindSafe(|| incoming.request(&body, identity)))
+        let event = incoming.event(&body, identity);
+        // Serializing escapes a byte to six at most.
+        if body.len() > EVENT_LIMIT / 6
+            && serde_json::to_vec(&event).map_or(usize::MAX, |event| event.len()) > EVENT_LIMIT
+        {
+            let detail = "the request as an event of Lambda is larger than 6 MB";
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Content too large", detail));
+        }
+        let request = std::panic::catch_unwind(AssertUnwindSafe(|| Incoming::request(event)))
             .map_err(|_| Problem::malformed("the request line or the Host header is not readable"))?;
         let response = handler::call(function, request, PATIENCE).await.map_err(|error| {
             tracing::error!(function = %taken.route.function, %error, "no answer");

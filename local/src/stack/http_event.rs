@@ -115,8 +115,8 @@ impl Incoming<'_> {
         event
     }
 
-    /// The function's request, made from the real event by the code that runs in Lambda.
-    pub fn request(&self, body: &Bytes, authorizer: Option<HashMap<String, Value>>) -> lambda_http::Request {
+    /// The event that Lambda would pass to the function.
+    pub fn event(&self, body: &Bytes, authorizer: Option<HashMap<String, Value>>) -> ApiGatewayV2httpRequest {
         let mut event = ApiGatewayV2httpRequest::default();
         event.version = Some("2.0".to_owned());
         event.route_key = Some(self.route_key());
@@ -136,6 +136,11 @@ impl Incoming<'_> {
             event.is_base64_encoded = text.is_none();
             event.body = Some(text.map_or_else(|| STANDARD.encode(body), str::to_owned));
         }
+        event
+    }
+
+    /// The function's request, made from the event by the code that runs in Lambda.
+    pub fn request(event: ApiGatewayV2httpRequest) -> lambda_http::Request {
         LambdaRequest::ApiGatewayV2(event).into()
     }
 
@@ -191,7 +196,7 @@ mod tests {
             .unwrap();
         incoming(request, |incoming| {
             let fields = HashMap::from([("program".to_owned(), Value::from("p"))]);
-            let request = incoming.request(&Bytes::from_static(b"{\"a\":1}"), Some(fields));
+            let request = Incoming::request(incoming.event(&Bytes::from_static(b"{\"a\":1}"), Some(fields)));
             assert_eq!(request.method(), "POST");
             assert_eq!(request.path_parameters().first("id"), Some("a b"));
             assert_eq!(request.query_string_parameters().first("y"), Some("à"));
@@ -210,7 +215,7 @@ mod tests {
         for (kind, body) in [("application/octet-stream", &b"abc"[..]), ("application/json", &b"\xff\xfe"[..])] {
             let request = post().header("content-type", kind).body(()).unwrap();
             incoming(request, |incoming| {
-                let request = incoming.request(&Bytes::from_static(body), None);
+                let request = Incoming::request(incoming.event(&Bytes::from_static(body), None));
                 assert!(matches!(request.body(), lambda_http::Body::Binary(bytes) if bytes == body));
             });
         }

@@ -90,8 +90,10 @@ async fn an_account_never_exceeds_its_item_and_nothing_is_a_dead_letter() {
         let id = format!("r-{n}");
         shop.post("/v1/receipts", &receipt(&id, "c", "9.99")).await;
         shop.settle().await;
-        decided.push(shop.get(&format!("/v1/receipts/{id}")).await);
-        if decided[n]["status"] == "rejected" {
+        let receipt = shop.get(&format!("/v1/receipts/{id}")).await;
+        let is_rejected = receipt["status"] == "rejected";
+        decided.push(receipt);
+        if is_rejected {
             break;
         }
     }

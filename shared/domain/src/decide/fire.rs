@@ -104,7 +104,8 @@ impl<'a> Draft<'a> {
         let catalogue = self.context.program;
         let given: Vec<&Reward> = rule.gains.rewards.iter().filter_map(|id| catalogue.reward(id)).collect();
         let (mut is_full, mut is_out) = (false, false);
-        for firing in 0..if given.is_empty() { 0 } else { granted } {
+        let firings = if given.is_empty() { 0 } else { granted };
+        for firing in 0..firings {
             let mut codes = Vec::new();
             for reward in &given {
                 if self.coupons_left() == 0 {

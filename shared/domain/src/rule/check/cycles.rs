@@ -39,7 +39,8 @@ struct Edge {
 
 /// Names the rules that could call each other for ever, or more often than a transaction holds.
 pub(super) fn check(rules: &[Option<Rule>], known: &Known, faults: &Faults) {
-    let givers: Vec<Giver<'_>> = rules.iter().enumerate().filter_map(|(place, rule)| giver(place, rule)).collect();
+    let givers: Vec<Giver<'_>> =
+        rules.iter().enumerate().filter_map(|(place, rule)| giver(place, rule.as_ref()?)).collect();
     if givers.is_empty() {
         return;
     }
@@ -66,8 +67,10 @@ pub(super) fn check(rules: &[Option<Rule>], known: &Known, faults: &Faults) {
     }
 }
 
-fn giver(place: usize, rule: &Option<Rule>) -> Option<Giver<'_>> {
-    let rule = rule.as_ref().filter(|rule| rule.status == RuleStatus::Active)?;
+fn giver(place: usize, rule: &Rule) -> Option<Giver<'_>> {
+    if rule.status != RuleStatus::Active {
+        return None;
+    }
     let Trigger::TierChange(trigger) = &rule.on else { return None };
     if trigger.direction.is_some_and(|direction| direction != TierDirection::Vip) {
         return None;
@@ -132,8 +135,8 @@ impl Graph {
         }
         let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); tiers.len() * vips.len()];
         for from in 0..tiers.len() {
-            for to in 0..vips.len() {
-                let Some(now) = place(vips[to]) else { continue };
+            for (to, tier) in vips.iter().enumerate() {
+                let Some(now) = place(tier) else { continue };
                 for vip in 0..vips.len() {
                     if let Some((rule, most)) = found[cell(from, to, vip)] {
                         edges[from * vips.len() + to].push(Edge { to: now * vips.len() + vip, rule, most });
