@@ -24,6 +24,7 @@ const LINE_BYTES: usize = 40;
 /// As many rules seldom fire by one fact.
 const USUAL_OUTCOMES: usize = 64;
 /// A decision in the making.
+#[allow(clippy::struct_excessive_bools, reason = "each says another thing of the decision")]
 pub(super) struct Draft<'a> {
     pub context: &'a Context<'a>,
     pub account: Account,

@@ -195,7 +195,7 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
                 draft.account.tier.lost.push(gift);
                 return;
             }
-            take_gift(draft, fact, gift);
+            take_gift(draft, fact, &gift);
         }
         let mut gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
         if gifts.is_empty() {
@@ -240,7 +240,7 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
 }
 
 /// Takes back what a rule gave for reaching a tier that was taken away; of what was used, only the coupon stays (R3).
-fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: Gift) {
+fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: &Gift) {
     let day = Day::of(gift.at, &draft.context.program.zone);
     let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
     if draft.cancel(fact.coupons, &gift.coupons, &mut change) {

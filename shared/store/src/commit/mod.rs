@@ -171,7 +171,7 @@ impl Store {
     ) -> Result<(Decision, Plan), CommitError<E>> {
         let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
         for _ in 0..MOST_PLANS {
-            let seen = Seen {
+            let input = Seen {
                 account: &loaded.account,
                 seed,
                 supply: &stocks.supply,
@@ -180,7 +180,7 @@ impl Store {
                 coupons: &loaded.coupons,
                 history: &loaded.history,
             };
-            let decision = decide(&seen).map_err(CommitError::Refused)?;
+            let decision = decide(&input).map_err(CommitError::Refused)?;
             let start = u32::from(seed.0[0]);
             let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
             let plan = self.writes(commit, loaded, &decision, &takes)?;
