@@ -119,7 +119,7 @@ impl Taking {
 
 /// The one name of a member of a file: the first identifier that is there.
 fn key(member: &MemberRef) -> String {
-    let MemberRef { id, card, email, phone } = member;
+    let MemberRef { id, card, email, phone, .. } = member;
     let id = id.as_ref().map(|id| format!("id:{id}"));
     let card = card.as_ref().map(|card| format!("card:{}", card.as_str()));
     let email = email.as_ref().map(|email| format!("email:{}", email.as_str()));

@@ -97,7 +97,7 @@ class Journeys(unittest.TestCase):
 
     def test_points_a_tier_a_reward_and_a_refund(self) -> None:
         """A customer enrols, buys, climbs, redeems, uses the coupon and returns something."""
-        joined = self.post("/v1/members", {"id": "ada", "email": "Ada@Example.com"}, 201)
+        joined = self.post("/v1/members", {"id": "ada", "email": "Ada@Example.com", "verified": ["email"]}, 201)
         self.assertEqual(joined["tier"]["id"], "base")
         self.post("/v1/receipts", receipt("ada-1", {"email": "ada@example.com"}, "620.50"), 202)
         decision = self.stack.evaluated("ada-1")["decision"]

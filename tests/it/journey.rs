@@ -10,7 +10,8 @@ const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipts_become_points_a_tier_and_a_reward() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
-    let enrolled = shop.post("/v1/members", &json!({ "id": "c-1", "email": "Ada@Example.com" })).await;
+    let enrolled =
+        shop.post("/v1/members", &json!({ "id": "c-1", "email": "Ada@Example.com", "verified": ["email"] })).await;
     assert_eq!(enrolled.status, 201, "{}", enrolled.body);
     assert_eq!(enrolled.body["tier"]["id"], "base");
 
@@ -76,9 +77,10 @@ async fn a_visitor_collects_and_keeps_the_points_on_joining() {
     let refused = shop.post("/v1/members/email:ada@example.com/redemptions", &json!({ "reward": "five-off" })).await;
     assert_eq!((refused.status, refused.problem()), (422, "not_a_member"));
 
-    let joined = shop.post("/v1/members", &json!({ "id": "c-9", "email": "ada@example.com" })).await;
+    let proven = json!({ "id": "c-9", "email": "ada@example.com", "verified": ["email"] });
+    let joined = shop.post("/v1/members", &proven).await;
     assert_eq!((joined.status, &joined.body["points"]["available"]), (201, &json!(150)), "{}", joined.body);
-    let again = shop.post("/v1/members", &json!({ "id": "c-9", "email": "ada@example.com" })).await;
+    let again = shop.post("/v1/members", &proven).await;
     assert_eq!(again.status, 200);
     assert_eq!(shop.member("c-9").await["points"]["available"], 150);
     shop.verify().await;

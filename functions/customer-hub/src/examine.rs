@@ -29,7 +29,10 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let body = call.json()?;
     let now = services.clock.now();
     let program = services.program(&caller.program).await?;
-    let asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
+    let mut asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
+    if let Some(MemberPath::Ref(reference)) = &mut asked.who {
+        *reference = caller.verified(&program, std::mem::take(reference))?;
+    }
     let config = match body.get("rules").filter(|rules| !rules.is_null()) {
         Some(rules) => &with_rules(&program.compiled, rules).map_err(Problem::malformed)?,
         None => &program.compiled,
@@ -191,7 +194,7 @@ async fn someone(
         return Err(crate::member::unknown());
     }
     let member = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
-    let mut profile = Profile::new(MemberRef::default(), now);
+    let mut profile = Profile::new(&MemberRef::default(), now);
     // Long enough for any lapse to have come due.
     let long_ago = now.checked_sub((24 * 366 * 11).hours()).unwrap_or(now);
     let mut account = Account::new(Status::Member);

@@ -20,7 +20,7 @@ pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Respon
     let path = call.path("member")?;
     let named = match &caller.member {
         // The token's own name needs no second look at who it is.
-        Some(own) if own.as_str() == path => services.own_member(&program, caller).await?,
+        Some(own) if own.as_str() == path => services.own_or_claimed(&program, caller).await?,
         _ => services.member_for(&program, caller, path).await?,
     };
     match named {
@@ -45,7 +45,7 @@ pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result
     if caller.member.is_none() {
         return Ok(anonymous(services, call, &program));
     }
-    match services.own_member(&program, &caller).await? {
+    match services.own_or_claimed(&program, &caller).await? {
         Some(own) => known(services, call, &program, &caller, &own).await,
         None => Ok(stranger(services, call, &program)),
     }

@@ -25,7 +25,8 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let currency = program.compiled.program.currency;
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
 
-    let (member, profile, account) = look_up(services, &program, basket.member.as_ref()).await?;
+    let reference = basket.member.map(|member| caller.verified(&program, member)).transpose()?;
+    let (member, profile, account) = look_up(services, &program, reference.as_ref()).await?;
     let coupons = coupons(services, &program, &basket.receipt).await?;
     let supply = Supply::default();
     let context = Context {

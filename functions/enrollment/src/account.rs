@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::decide::{Context, Decision, decide_enrollment, decide_invitation, decide_profile};
 use tessera_domain::ids::MemberId;
-use tessera_domain::member::{Locale, Profile};
+use tessera_domain::member::{IdentifierKind, Locale, MemberRef, Profile, ProfilePatch};
 use tessera_domain::rule::{CompiledRule, RuleStatus, Trigger};
+use tessera_domain::time::Day;
 use tessera_domain::view::{MemberView, choose_language};
 use tessera_lambda::http::{self, Call, Natural, Response};
 use tessera_lambda::{Problem, Services};
@@ -14,6 +15,15 @@ use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Ide
 
 /// How often a profile is read again that others keep changing.
 const TRIES: u32 = 8;
+
+/// What became of the identifiers of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Unverified identifiers at which the points of a contact without an id wait.
+    pub claimable: Vec<IdentifierKind>,
+    /// Verified identifiers that stay with another member, who has an id.
+    pub conflict: Vec<IdentifierKind>,
+}
 
 /// A member, and where things stand.
 pub(crate) struct Desk<'a> {
@@ -43,18 +53,23 @@ impl Desk<'_> {
             match store.replace_profile(&self.program.id, key, self.member, &before, &after).await {
                 Ok(()) => return Ok(after),
                 Err(IdentityError::Changed) => {}
-                Err(IdentityError::Taken { .. }) => {
-                    return Err(Problem::conflict("identity_conflict", "an identifier belongs to another member"));
-                }
-                Err(IdentityError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Problem::unavailable())
     }
 
-    /// Makes a member of a contact; false when they are one already.
-    pub async fn enrol(&self, started_at: Timestamp) -> Result<bool, Problem> {
-        self.commit(&EntryKey::enrollment(started_at), decide_enrollment).await
+    /// Makes the verified identifiers of a reference keys of the member.
+    pub async fn verify(&self, reference: &MemberRef) -> Result<Notes, Problem> {
+        let (store, key) = (&self.services.store, &self.program.head.identity_key);
+        let now = self.services.clock.now();
+        let verified = store.verify_identifiers(&self.program.id, key, self.member, reference, now).await?;
+        Ok(Notes { claimable: verified.claimable, conflict: verified.conflict })
+    }
+
+    /// Makes a member of a contact; true for the one request that did it, however often it is repeated.
+    pub async fn enrol(&self, request: &Natural) -> Result<bool, Problem> {
+        self.commit(&EntryKey::enrollment(request.started_at, &request.key), decide_enrollment).await
     }
 
     /// Lets the rules for lists and attributes fire that wait for what the profile has become; false when none does.
@@ -97,14 +112,14 @@ impl Desk<'_> {
     }
 
     /// Answers with the member as they are now.
-    pub async fn answer(&self, call: &Call, status: u16, conflict: bool) -> Result<Response, Problem> {
+    pub async fn answer(&self, call: &Call, status: u16, notes: Notes) -> Result<Response, Problem> {
         let (profile, account) = self.read().await?;
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         let own = profile.locale.as_ref().map(Locale::as_str);
         let accepted = call.header("accept-language");
         let language = choose_language(call.query("locale"), own, accepted, config);
         let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
-        Ok(http::json(status, &view.with_conflict(conflict)))
+        Ok(http::json(status, &view.with_identity(notes.claimable, notes.conflict)))
     }
 }
 
@@ -118,6 +133,16 @@ pub(crate) fn refuse_excluded(status: Status) -> Result<(), Problem> {
         return Err(Problem::not_allowed("member_excluded", "this member is excluded from the program"));
     }
     Ok(())
+}
+
+/// Refuses a day of birth that has not come yet.
+pub(crate) fn check_birth_date(
+    services: &Services,
+    program: &ActiveProgram,
+    details: &ProfilePatch,
+) -> Result<(), Problem> {
+    let today = Day::of(services.clock.now(), &program.compiled.zone).date();
+    details.check_birth_date(today).map_err(Problem::malformed)
 }
 
 pub(crate) fn unknown() -> Problem {

@@ -5,7 +5,7 @@ use tessera_domain::input::{self, Fault};
 use tessera_lambda::http::{Call, Response};
 use tessera_lambda::{Problem, Services};
 
-use crate::account::{Desk, refuse_excluded, unknown};
+use crate::account::{Desk, Notes, refuse_excluded, unknown};
 
 /// `POST /v1/members/{member}/activate`
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
@@ -17,16 +17,16 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let (_, account) = desk.read().await?;
     refuse_excluded(account.status)?;
     if account.status == Status::Member {
-        return desk.answer(call, 200, false).await;
+        return desk.answer(call, 200, Notes::default()).await;
     }
-    let started_at = call.natural().started_at;
+    let natural = call.natural();
     desk.rewrite(|profile| {
-        profile.enrolled(started_at);
+        profile.enrolled(natural.started_at);
         Ok(())
     })
     .await?;
-    let status = if desk.enrol(started_at).await? { 201 } else { 200 };
-    desk.answer(call, status, false).await
+    let status = if desk.enrol(natural).await? { 201 } else { 200 };
+    desk.answer(call, status, Notes::default()).await
 }
 
 /// Reads a body that has nothing to say.

@@ -2,54 +2,63 @@
 
 use jiff::Timestamp;
 use tessera_domain::account::Status;
-use tessera_domain::member::{EnrollmentInput, Profile, Standing, read_enrollment};
+use tessera_domain::member::{EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
 use tessera_lambda::http::{Call, Response};
 use tessera_lambda::{Problem, Services};
 
-use crate::account::{Desk, refuse_excluded};
-use crate::body::{read_join, with_own_id};
+use crate::account::{Desk, Notes, check_birth_date, refuse_excluded};
+use crate::body::read_own_enrollment;
 
 /// `POST /v1/members`: by the shop for anyone, by a member's token for that member.
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
     let caller = call.caller()?;
     let input = match &caller.member {
-        Some(own) => read_join(&with_own_id(call.optional_json()?, own), own),
+        Some(own) => read_own_enrollment(call.optional_json()?, own),
         None => read_enrollment(&call.json()?),
     };
     let input = input.map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
+    check_birth_date(services, &program, &input.details)?;
+    let reference = match &caller.member {
+        Some(own) => MemberRef { id: Some(own.clone()), ..caller.claims.clone() },
+        None => caller.verified(&program, input.reference.clone())?,
+    };
     services.programs.mark_in_use(&program).await?;
 
     let (store, key) = (&services.store, &program.head.identity_key);
-    let who = store.find_or_create_visitor(&program.id, key, &input.reference, services.clock.now()).await?;
+    let who = store.find_or_create_visitor(&program.id, key, &reference, services.clock.now()).await?;
     let desk = Desk { services, program: &program, member: &who.member };
     let (_, account) = desk.read().await?;
     if input.standing == Standing::Member {
         refuse_excluded(account.status)?;
     }
-    let started_at = call.natural().started_at;
+    let natural = call.natural();
     let status = match (input.standing, account.status) {
         (_, Status::Member | Status::Excluded) => 200,
         (Standing::Member, Status::Visitor | Status::Pending) => {
-            desk.rewrite(|profile| take(&input, profile, Some(started_at))).await?;
-            if desk.enrol(started_at).await? { 201 } else { 200 }
+            desk.rewrite(|profile| take(&input, profile, Some(natural.started_at))).await?;
+            if desk.enrol(natural).await? { 201 } else { 200 }
         }
         (Standing::Visitor | Standing::Pending, Status::Visitor | Status::Pending) => {
             desk.rewrite(|profile| take(&input, profile, None)).await?;
             if input.standing == Standing::Pending {
-                desk.invite(started_at, &caller.actor).await?;
+                desk.invite(natural.started_at, &caller.actor).await?;
             }
             if who.created { 201 } else { 200 }
         }
     };
-    desk.answer(call, status, who.conflict).await
+    let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
+    desk.answer(call, status, Notes { claimable, conflict: who.conflict }).await
 }
 
-/// Writes what an enrolment tells into a profile.
+/// Writes what an enrolment says into a profile.
 fn take(input: &EnrollmentInput, profile: &mut Profile, enrolled_at: Option<Timestamp>) -> Result<(), Problem> {
     input.details.clone().apply(profile).map_err(Problem::malformed)?;
     if let Some(code) = &input.referral_code {
         profile.referred_with = Some(code.clone());
+    }
+    if let Some(click) = &input.click {
+        profile.click = Some(click.clone());
     }
     if let Some(at) = enrolled_at {
         profile.enrolled(at);

@@ -3,8 +3,9 @@
 use tessera_domain::member::read_patch;
 use tessera_lambda::http::{Call, Response};
 use tessera_lambda::{Problem, Services};
+use tessera_store::IdentityError;
 
-use crate::account::{Desk, unknown};
+use crate::account::{Desk, Notes, check_birth_date, unknown};
 
 /// `PATCH /v1/members/{member}`
 pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, Problem> {
@@ -12,16 +13,23 @@ pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, 
     let patch = read_patch(&call.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    check_birth_date(services, &program, &patch)?;
+    let reference = caller.verified(&program, patch.reference())?;
     let desk = Desk { services, program: &program, member: &member };
+
+    // What is proven comes first: whether the rest leaves the member a key depends on it.
+    let notes = if reference.is_empty() { Notes::default() } else { desk.verify(&reference).await? };
     desk.rewrite(|profile| {
-        let was_named = !profile.reference().is_empty();
+        let had_key = profile.has_key();
+        patch.apply_unproven(&reference, profile).map_err(IdentityError::from)?;
         patch.clone().apply(profile).map_err(Problem::malformed)?;
-        if was_named && profile.reference().is_empty() {
-            return Err(Problem::not_allowed("no_identifier", "the member would have no identifier left"));
+        if had_key && !profile.has_key() {
+            let detail = "the member would have no identifier left that leads to it; verify the new one";
+            return Err(Problem::not_allowed("no_identifier", detail));
         }
         Ok(())
     })
     .await?;
     desk.react(call.natural()).await?;
-    desk.answer(call, 200, false).await
+    desk.answer(call, 200, notes).await
 }

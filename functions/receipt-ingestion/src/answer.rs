@@ -1,27 +1,29 @@
-//! What a shop hears of a fact that it sent.
+//! The response to a fact that is stored.
 
 use serde::Serialize;
 
-/// The answer to a fact that is stored; the same for every repeat of it.
+use crate::identity::Notes;
+
+/// The response to a fact that is stored; the same for every repeat of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Accepted<'a> {
     /// The fact's identifier, as the shop gave it.
     pub id: &'a str,
     /// Always `accepted`: what it did to the member is decided afterwards.
     pub status: &'static str,
-    /// True when one of the identifiers that were sent belongs to someone else, and stays there.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub identity_conflict: bool,
+    /// What became of the identifiers of the request.
+    #[serde(flatten)]
+    pub notes: Notes,
 }
 
 impl<'a> Accepted<'a> {
-    /// A fact without a member to name, or whose member was plain.
+    /// A fact that names no member.
     pub fn new(id: &'a str) -> Self {
-        Self::of(id, false)
+        Self::of(id, Notes::default())
     }
 
-    /// A fact with its member; `conflict` is what was found out about the identifiers.
-    pub const fn of(id: &'a str, identity_conflict: bool) -> Self {
-        Self { id, status: "accepted", identity_conflict }
+    /// A fact that names its member.
+    pub const fn of(id: &'a str, notes: Notes) -> Self {
+        Self { id, status: "accepted", notes }
     }
 }

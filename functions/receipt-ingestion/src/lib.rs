@@ -36,10 +36,10 @@ async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> 
     let program = services.program(&caller.program).await?;
     let body = call.json()?;
     match call.route() {
-        "POST /v1/receipts" => receipt::accept(services, &program, &body).await,
+        "POST /v1/receipts" => receipt::accept(services, caller, &program, &body).await,
         "POST /v1/receipts/{id}/refunds" => refund::accept(services, &program, &named(&call)?, &body).await,
-        "POST /v1/receipts/{id}/claim" => claim::accept(services, &program, &named(&call)?, &body).await,
-        "POST /v1/interactions" => interaction::accept(services, &program, &body).await,
+        "POST /v1/receipts/{id}/claim" => claim::accept(services, caller, &program, &named(&call)?, &body).await,
+        "POST /v1/interactions" => interaction::accept(services, caller, &program, &body).await,
         _ => Err(http::unknown_route(&call)),
     }
 }

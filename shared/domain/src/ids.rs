@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The longest identifier a merchant may choose, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -17,9 +18,26 @@ pub enum IdError {
     /// More than [`MAX_ID_BYTES`].
     #[error("must be at most {MAX_ID_BYTES} bytes long")]
     TooLong,
-    /// A control character or white space at an end.
-    #[error("must not contain control characters, nor begin or end with white space")]
+    /// A control character, an invisible character, or white space at an end.
+    #[error("must not contain control or invisible characters, nor begin or end with white space")]
     Character,
+}
+
+/// True for characters that a reader cannot see: control, bidirectional, zero-width and filler characters.
+///
+/// Two texts that differ only in these look the same, so nothing may be identified by them.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text in Unicode's composed form (NFC): ids are compared in it.
+fn composed(text: String) -> String {
+    if is_nfc(&text) { text } else { text.nfc().collect() }
 }
 
 fn check(text: &str) -> Result<(), IdError> {
@@ -29,7 +47,7 @@ fn check(text: &str) -> Result<(), IdError> {
     if text.len() > MAX_ID_BYTES {
         return Err(IdError::TooLong);
     }
-    if text.trim() != text || text.chars().any(char::is_control) {
+    if text.trim() != text || text.chars().any(is_invisible) {
         return Err(IdError::Character);
     }
     Ok(())
@@ -44,12 +62,12 @@ macro_rules! ids {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes a text as identifier.
+            /// Takes a text as identifier, in Unicode's composed form.
             ///
             /// # Errors
             /// When it is empty, too long or has characters that no identifier has.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
-                let text = text.into();
+                let text = composed(text.into());
                 check(&text).map(|()| Self(text.into()))
             }
 
@@ -103,4 +121,27 @@ ids! {
     TierId,
     /// The code of a coupon, as printed on it.
     CouponCode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_look_the_same_are_the_same() {
+        assert_eq!(CustomerId::new("Ame\u{301}lie").unwrap(), CustomerId::new("Am\u{e9}lie").unwrap());
+    }
+
+    #[test]
+    fn ids_have_no_character_that_nobody_sees() {
+        for hidden in
+            ['\0', '\n', '\u{7f}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}']
+        {
+            assert_eq!(CustomerId::new(format!("c-{hidden}1")), Err(IdError::Character), "{hidden:?}");
+            assert_eq!(ReceiptId::new(format!("r-{hidden}1")), Err(IdError::Character), "{hidden:?}");
+        }
+        for shown in ["c 1", "Ζωή", "顧客-7", "عميل", "c-1☀"] {
+            assert!(CustomerId::new(shown).is_ok(), "{shown}");
+        }
+    }
 }

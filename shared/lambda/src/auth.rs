@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tessera_domain::ids::{CustomerId, ProgramId};
-use tessera_domain::member::IdentifierKind;
+use tessera_domain::member::{IdentifierKind, MemberRef, read_id};
 
 use crate::jwt::Token;
 use crate::limits::{AUTHORIZER_CACHE_SECONDS, LookUp};
@@ -90,6 +90,8 @@ pub struct Caller {
     pub verifies: Option<Vec<IdentifierKind>>,
     /// The API key's own rate limit, where it differs from the default.
     pub per_minute: Option<u32>,
+    /// The verified identifiers that a member token claims.
+    pub claims: MemberRef,
     expires: Option<Timestamp>,
 }
 
@@ -111,12 +113,18 @@ pub struct AuthContext {
     pub verifies: String,
     /// The API key's own rate limit.
     pub per_minute: String,
+    /// The verified e-mail address of a member token.
+    pub email: String,
+    /// The verified phone number of a member token.
+    pub phone: String,
     /// When a member token ends, in seconds.
     pub expires: String,
     /// Why the credential is refused; the fields above are empty then.
     pub problem: String,
     /// When it may be sent again, in seconds since 1970: it was not looked up, because its source sent too many invalid ones.
     pub retry_at: String,
+    /// Why a genuine credential names nobody; the rest is empty then.
+    pub malformed: String,
 }
 
 /// In [`AuthContext::verifies`]: any kind of identifier. The empty text stands for none, so a field that is lost grants nothing.
@@ -137,16 +145,20 @@ impl Caller {
             key: self.key.clone().unwrap_or_default(),
             verifies,
             per_minute: self.per_minute.map(|limit| limit.to_string()).unwrap_or_default(),
+            email: self.claims.email.as_ref().map(ToString::to_string).unwrap_or_default(),
+            phone: self.claims.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
             expires: self.expires.map(|at| at.as_second().to_string()).unwrap_or_default(),
             problem: String::new(),
             retry_at: String::new(),
+            malformed: String::new(),
         }
     }
 
     /// The caller whom the gateway passed on.
     ///
     /// # Errors
-    /// 401 when the credential is invalid, or has expired since the authorizer checked it; 429 when it was not looked up.
+    /// 401 when the credential is invalid, or has expired since the authorizer checked it; 400 when its member has no valid
+    /// id; 429 when it was not looked up.
     pub fn from_context(context: &AuthContext, now: Timestamp) -> Result<Self, Problem> {
         if let Ok(retry_at) = context.retry_at.parse::<i64>() {
             let seconds = u32::try_from(retry_at.saturating_sub(now.as_second())).unwrap_or_default();
@@ -154,6 +166,9 @@ impl Caller {
         }
         if !context.problem.is_empty() {
             return Err(Problem::unauthorized(context.problem.clone()));
+        }
+        if !context.malformed.is_empty() {
+            return Err(Problem::malformed_at("", context.malformed.clone()));
         }
         let nobody = || Problem::unauthorized("credentials are needed");
         let expires = context.expires.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
@@ -169,6 +184,7 @@ impl Caller {
             key: Some(context.key.clone()).filter(|key| !key.is_empty()),
             verifies: if context.verifies == VERIFIES_ANY { None } else { Some(verifies) },
             per_minute: context.per_minute.parse().ok(),
+            claims: verified_claims(Some(&context.email), Some(&context.phone)),
             expires,
         })
     }
@@ -196,6 +212,9 @@ pub enum AuthFault {
     /// It is not; what to tell.
     #[error("{0}")]
     Bad(&'static str),
+    /// It is genuine, but names nobody: the text is safe to return to the sender.
+    #[error("{0}")]
+    Malformed(String),
     /// It could not be looked up.
     #[error("{}", .0.detail())]
     Unavailable(Problem),
@@ -208,6 +227,7 @@ impl From<AuthFault> for Problem {
     fn from(fault: AuthFault) -> Self {
         match fault {
             AuthFault::Bad(why) => Self::unauthorized(why),
+            AuthFault::Malformed(why) => Self::malformed_at("", why),
             AuthFault::Unavailable(problem) | AuthFault::TooMany(problem) => problem,
         }
     }
@@ -291,6 +311,7 @@ async fn api_key(services: &Services, credential: &str, source: &Source) -> Resu
         key: Some(found.key.id),
         verifies: found.key.verifies,
         per_minute: found.key.per_minute,
+        claims: MemberRef::default(),
         expires: None,
     })
 }
@@ -302,9 +323,37 @@ struct Claims {
     exp: i64,
     nbf: Option<i64>,
     iat: Option<i64>,
+    // Of OpenID Connect. A claim of another type proves nothing, and does not make the token invalid.
+    #[serde(default)]
+    email: Value,
+    #[serde(default)]
+    email_verified: Value,
+    #[serde(default)]
+    phone_number: Value,
+    #[serde(default)]
+    phone_number_verified: Value,
+}
+
+/// A reference by the verified identifiers of a token; what is no address or number is left out.
+fn verified_claims(email: Option<&str>, phone: Option<&str>) -> MemberRef {
+    let email = email.and_then(|email| email.parse().ok());
+    let phone = phone.and_then(|phone| phone.parse().ok());
+    let reference = MemberRef { email, phone, ..MemberRef::default() };
+    let kinds = reference.identifiers().map(|identifier| identifier.kind).collect();
+    MemberRef { verified: Some(kinds).filter(|_| !reference.is_empty()), ..reference }
 }
 
 impl Claims {
+    /// The identifiers that the token claims as verified.
+    fn verified(&self) -> MemberRef {
+        let proven = |value: &Value, verified: &Value| {
+            value.as_str().filter(|_| *verified == Value::Bool(true)).map(ToOwned::to_owned)
+        };
+        let email = proven(&self.email, &self.email_verified);
+        let phone = proven(&self.phone_number, &self.phone_number_verified);
+        verified_claims(email.as_deref(), phone.as_deref())
+    }
+
     /// Checks the times and returns when the token ends, leeway included.
     fn ends_at(&self, now: Timestamp) -> Result<Timestamp, AuthFault> {
         let now = now.as_second();
@@ -335,7 +384,8 @@ async fn member(services: &Services, credential: &str, source: &Source) -> Resul
         return Err(missed(look_up, BAD_TOKEN).await);
     }
     let expires = claims.ends_at(now)?;
-    let member = CustomerId::new(claims.sub).map_err(|_| BAD_TOKEN)?;
+    // The shop signed it: an id that is none is the shop's mistake, not a forgery.
+    let member = read_id(&claims.sub).map_err(|why| AuthFault::Malformed(format!("the token's sub {why}")))?;
     Ok(Caller {
         program,
         scopes: Vec::new(),
@@ -344,6 +394,7 @@ async fn member(services: &Services, credential: &str, source: &Source) -> Resul
         key: None,
         verifies: Some(Vec::new()),
         per_minute: None,
+        claims: claims.verified(),
         expires: Some(expires),
     })
 }
@@ -356,6 +407,7 @@ pub async fn authorize(services: &Services, header: Option<&str>, source: &Sourc
     let context = match authenticate(services, header.unwrap_or_default(), source).await {
         Ok(caller) => caller.to_context(),
         Err(AuthFault::Bad(why)) => AuthContext { problem: why.to_owned(), ..AuthContext::default() },
+        Err(AuthFault::Malformed(why)) => AuthContext { malformed: why, ..AuthContext::default() },
         Err(AuthFault::Unavailable(problem)) => return Err(problem.detail().to_owned()),
         // The gateway repeats this for the same credential until then, whatever the minute.
         Err(AuthFault::TooMany(problem)) => AuthContext {

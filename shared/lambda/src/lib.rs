@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod cursor;
 pub mod http;
+mod identity;
 pub mod job;
 mod jwt;
 pub mod limits;

@@ -48,6 +48,16 @@ impl Services {
         }
     }
 
+    /// The person whose points a member token shows: its own member, else the contact whom its verified claims name.
+    ///
+    /// # Errors
+    /// 503 when it cannot be looked up.
+    pub async fn own_or_claimed(&self, program: &ActiveProgram, caller: &Caller) -> Result<Option<MemberId>, Problem> {
+        let Some(id) = &caller.member else { return Ok(None) };
+        let reference = MemberRef { id: Some(id.clone()), ..caller.claims.clone() };
+        self.look_up(program, &reference).await
+    }
+
     /// The member whose token it is; `None` for a key, and for someone not known yet.
     ///
     /// # Errors

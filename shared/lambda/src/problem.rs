@@ -6,7 +6,7 @@ use lambda_http::{Body, Response};
 use serde_json::{Map, Value, json};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
-use tessera_store::StoreError;
+use tessera_store::{IdentityError, StoreError};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +177,19 @@ impl Problem {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Taken { identifier: "id" } => {
+                Self::not_allowed("id_taken", "the id belongs to another member")
+            }
+            IdentityError::Taken { .. } | IdentityError::Changed => Self::unavailable(),
+            IdentityError::TooMany(too_many) => Self::not_allowed("limit_reached", too_many.to_string()),
+            IdentityError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -38,8 +38,10 @@ pub(crate) mod name {
     pub const EARLY: &str = "f";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
-    /// On a profile: the guards that lead to it.
-    pub const GUARDS: &str = "g";
+    /// On a guard of an identifier: it is verified.
+    pub const VERIFIED: &str = "vf";
+    /// On a guard of an identifier: its member has an id.
+    pub const HAS_ID: &str = "hi";
     /// On an account: where it stands in the index of what comes due.
     pub const DUE_IN: &str = "dp";
     /// On an account: the day on which something comes due.
@@ -105,6 +107,11 @@ impl<'a> Reader<'a> {
     /// True when it has the attribute.
     pub fn has(self, attribute: &str) -> bool {
         self.item.contains_key(attribute)
+    }
+
+    /// True when the attribute is true.
+    pub fn is_true(self, attribute: &str) -> bool {
+        matches!(self.item.get(attribute), Some(AttributeValue::Bool(true)))
     }
 
     pub fn text(self, attribute: &'static str) -> Result<&'a str, StoreError> {

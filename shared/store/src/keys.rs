@@ -135,6 +135,14 @@ pub(crate) fn identity_guard(program: &ProgramId, kind: &str, value: &str) -> Ke
     Key::new(format!("{}#g#{kind}#{}", escape(program.as_str()), escape(value)), "guard")
 }
 
+/// What the sort keys of all records of contact data begin with, in the partition of the identifier's guard.
+pub(crate) const CONTACT_DATA: &str = "c#";
+
+/// The record that a member has the identifier of a guard as contact data.
+pub(crate) fn contact_data(guard: &Key, member: &MemberId) -> Key {
+    Key::new(guard.pk.clone(), format!("{CONTACT_DATA}{}", escape(member.as_str())))
+}
+
 /// One of the counters that a stock is spread over.
 pub(crate) fn stock(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
     Key::new(format!("{}#s#{}#{shard}", escape(program.as_str()), escape(reward.as_str())), "stock")
@@ -330,6 +338,7 @@ mod tests {
             (format!("code {b:?}"), coupon_guard(&p, &code)),
             (format!("id {a:?}"), identity_guard(&p, "id", a)),
             (format!("card {a:?}"), identity_guard(&p, "card", a)),
+            (format!("contact data {a:?} {b:?}"), contact_data(&identity_guard(&p, "card", b), &member)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
             (format!("receipt {a:?}"), receipt(&p, &receipt_id)),

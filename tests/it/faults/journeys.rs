@@ -41,8 +41,8 @@ pub fn full_program() -> Value {
 }
 
 async fn enrol(sender: &mut Sender, id: &str) {
-    let body =
-        json!({ "id": id, "email": format!("{id}@example.com"), "birth_date": "1990-03-02", "tags": ["friends"] });
+    let body = json!({ "id": id, "email": format!("{id}@example.com"), "verified": ["email"],
+                       "birth_date": "1990-03-02", "tags": ["friends"] });
     sender.post("/v1/members", &body, None).await;
 }
 
@@ -61,11 +61,30 @@ pub async fn members(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     sender.post("/v1/members", &json!({ "id": "c-2", "phone": "+390212345678", "status": "pending" }), None).await;
     sender.post("/v1/members/c-2/activate", &json!({}), None).await;
-    for patch in [json!({ "lists": ["newsletter"], "email": "ada@example.com" }), json!({ "first_name": "Ada" })] {
+    let address = json!({ "lists": ["newsletter"], "email": "ada@example.com", "verified": ["email"] });
+    for patch in [address, json!({ "first_name": "Ada" })] {
         let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
     }
     vec!["c-1", "c-2"]
+}
+
+/// A guest buys, a stranger mentions the guest's address, the guest proves it, and changes address and id.
+pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
+    sender.begin();
+    let mut as_guest = receipt("r-1", "", "30.00");
+    as_guest["member"] = json!({ "email": "ada@example.com" });
+    sender.post("/v1/receipts", &as_guest, None).await;
+    let mut mentioned = receipt("r-2", "c-2", "20.00");
+    mentioned["member"]["email"] = json!("ada@example.com");
+    sender.post("/v1/receipts", &mentioned, None).await;
+    sender.settle().await;
+    let proven = json!({ "id": "c-1", "email": "ada@example.com", "verified": ["email"] });
+    sender.post("/v1/members", &proven, None).await;
+    let changed = json!({ "id": "c-3", "email": "countess@example.com", "card": "C-1", "verified": ["email", "card"] });
+    let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&changed), None).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    vec!["c-1", "c-2", "email:countess@example.com", "card:C-1"]
 }
 
 /// Receipts of a visitor, of a member who is known by more each time, and of nobody, who is named later.

@@ -74,7 +74,8 @@ async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
     let functions: Vec<String> = sender.shop().stack.stack().template().functions.keys().cloned().collect();
     sender.faults.scatter(seed, per_mille, functions.iter().map(String::as_str));
     for shopper in SHOPPERS {
-        let body = json!({ "id": shopper, "email": format!("{shopper}@example.com"), "birth_date": "1990-03-02" });
+        let body = json!({ "id": shopper, "email": format!("{shopper}@example.com"), "verified": ["email"],
+                           "birth_date": "1990-03-02" });
         sender.post("/v1/members", &body, None).await;
     }
     for round in 0..STEPS {

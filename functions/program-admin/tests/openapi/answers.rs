@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 use tessera_domain::coupon::Discount;
+use tessera_domain::member::IdentifierKind;
 use tessera_domain::program::Program;
 use utoipa::ToSchema;
 
@@ -16,9 +17,13 @@ pub struct Accepted {
     id: String,
     /// That it is stored.
     status: AcceptedStatus,
-    /// True when one of the identifiers that were sent belongs to someone else, and stays there.
-    #[schema(required = false)]
-    identity_conflict: bool,
+    /// Unverified identifiers of the request at which the points of a contact without an id wait: the same request with
+    /// `verified` joins them.
+    #[schema(nullable = false)]
+    claimable: Option<Vec<IdentifierKind>>,
+    /// Verified identifiers of the request that stay with another member, who has an id.
+    #[schema(nullable = false)]
+    identity_conflict: Option<Vec<IdentifierKind>>,
 }
 
 /// That a fact is stored.

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tessera_domain::member::IdentifierKind;
 use tessera_domain::rule::EffectKind;
 use utoipa::ToSchema;
 
-/// Who is meant: the first that is known, in the order id, card, email, phone; the others are attached to that member.
+/// Who is meant. The id decides; without one, the first of card, email, phone that is somebody's key.
 #[derive(ToSchema)]
 pub struct MemberReference {
     /// The shop's own id.
@@ -20,6 +21,8 @@ pub struct MemberReference {
     email: Option<String>,
     /// The phone number, with its country.
     phone: Option<String>,
+    /// The kinds of identifiers that the sender has proven to be this person's; absent: the program's default.
+    verified: Option<Vec<IdentifierKind>>,
 }
 
 /// Someone to enrol. At least one of id, card, email, phone.
@@ -35,6 +38,8 @@ pub struct Enrollment {
     email: Option<String>,
     /// The phone number, with its country.
     phone: Option<String>,
+    /// The kinds of identifiers that the sender has proven to be this person's; absent: the program's default.
+    verified: Option<Vec<IdentifierKind>>,
     /// The first name.
     first_name: Option<String>,
     /// The last name.
@@ -51,6 +56,8 @@ pub struct Enrollment {
     tags: Option<Vec<String>>,
     /// The referral code that they came with.
     referral_code: Option<String>,
+    /// The click on a referral link that they came with.
+    click: Option<String>,
     /// What they agreed to: true, false or a time, by name.
     consent: Option<BTreeMap<String, Value>>,
 }
@@ -70,7 +77,7 @@ pub enum EnrollmentStatus {
 /// What is to change of a profile: fields that are not named stay, null empties them.
 #[derive(ToSchema)]
 pub struct ProfilePatch {
-    /// The shop's own id; it can be changed, not taken away.
+    /// The shop's own id; it can be changed, not taken away. The old one stays an alias.
     #[schema(nullable = false)]
     id: Option<String>,
     /// The number of the loyalty card.
@@ -79,6 +86,8 @@ pub struct ProfilePatch {
     email: Option<String>,
     /// The phone number, with its country.
     phone: Option<String>,
+    /// The kinds of identifiers that the sender has proven to be this person's; absent: the program's default.
+    verified: Option<Vec<IdentifierKind>>,
     /// The first name.
     first_name: Option<String>,
     /// The last name.

@@ -1,14 +1,16 @@
 //! Identifiers of a customer: the shop's own id, card, e-mail, phone; normalised, so that one person is found again
 //! however they were written down.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::ids::{CustomerId, IdError, MemberId};
-use crate::input::Node;
+use super::{Identifier, IdentifierKind};
+use crate::ids::{CustomerId, IdError, MemberId, is_invisible};
+use crate::input::{Node, Object};
 
 /// Why a text is not such an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +81,7 @@ fn card(text: &str) -> Result<String, ContactError> {
 fn email(text: &str) -> Result<String, ContactError> {
     let text: String = text.trim().to_lowercase().nfc().collect();
     let (local, domain) = text.split_once('@').ok_or(ContactError::Email)?;
-    let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | ',' | ';' | '<' | '>' | '"');
+    let odd = |c: char| is_invisible(c) || c.is_whitespace() || matches!(c, '@' | ',' | ';' | '<' | '>' | '"');
     let named = domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
     if text.len() > 254 || local.is_empty() || local.len() > 64 || !named || local.contains(odd) || domain.contains(odd)
     {
@@ -100,7 +102,10 @@ fn phone(text: &str) -> Result<String, ContactError> {
 }
 
 /// Takes a text as the shop's own id: it must not be mistaken for another kind of identifier in a path.
-fn customer_id(text: &str) -> Result<CustomerId, ContactError> {
+///
+/// # Errors
+/// When it is no id, or begins like another kind of identifier.
+pub fn read_id(text: &str) -> Result<CustomerId, ContactError> {
     if text.starts_with(INNER) || [CARD, EMAIL, PHONE].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(ContactError::Reserved);
     }
@@ -112,11 +117,29 @@ const CARD: &str = "card:";
 const EMAIL: &str = "email:";
 const PHONE: &str = "phone:";
 
-/// How a body or a path names a customer: by any of four identifiers. The first that is known, in this order, wins.
+impl From<&Card> for Identifier {
+    fn from(card: &Card) -> Self {
+        Self { kind: IdentifierKind::Card, value: card.0.clone() }
+    }
+}
+
+impl From<&Email> for Identifier {
+    fn from(email: &Email) -> Self {
+        Self { kind: IdentifierKind::Email, value: email.0.clone() }
+    }
+}
+
+impl From<&Phone> for Identifier {
+    fn from(phone: &Phone) -> Self {
+        Self { kind: IdentifierKind::Phone, value: phone.0.clone() }
+    }
+}
+
+/// How a request names a customer: by id, by identifiers, or by both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemberRef {
-    /// The shop's own id.
+    /// The shop's own id. It decides, where it is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<CustomerId>,
     /// The number of the loyalty card.
@@ -128,6 +151,10 @@ pub struct MemberRef {
     /// The phone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
+    /// The kinds that the sender has proven to be this person's; absent: the program's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<IdentifierKind>>))]
+    pub verified: Option<BTreeSet<IdentifierKind>>,
 }
 
 impl MemberRef {
@@ -136,21 +163,40 @@ impl MemberRef {
         Self { id: Some(id), ..Self::default() }
     }
 
-    /// Reads `{ "id"?, "card"?, "email"?, "phone"? }` with at least one of them.
+    /// Reads `{ "id"?, "card"?, "email"?, "phone"?, "verified"? }` with at least one of the first four.
     pub fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
+        let reference = Self::read_fields(&object);
+        object.finish();
+        let reference = reference?;
+        if reference.is_empty() { node.refuse(ONE_NEEDED) } else { Some(reference) }
+    }
+
+    /// Reads these fields of an object that may have others.
+    pub(super) fn read_fields(object: &Object<'_>) -> Option<Self> {
         let id = object.optional("id", read_customer_id);
         let card = object.optional("card", |n| n.parsed(Card::from_str));
         let email = object.optional("email", |n| n.parsed(Email::from_str));
         let phone = object.optional("phone", |n| n.parsed(Phone::from_str));
-        object.finish();
-        let reference = Self { id: id?, card: card?, email: email?, phone: phone? };
-        if reference.is_empty() { node.refuse(ONE_NEEDED) } else { Some(reference) }
+        let verified = object.optional("verified", IdentifierKind::read_set);
+        Some(Self { id: id?, card: card?, email: email?, phone: phone?, verified: verified? })
     }
 
     /// True when nothing is named.
     pub const fn is_empty(&self) -> bool {
         self.id.is_none() && self.card.is_none() && self.email.is_none() && self.phone.is_none()
+    }
+
+    /// The identifiers, in the order in which they decide.
+    pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
+        let card = self.card.as_ref().map(Identifier::from);
+        let email = self.email.as_ref().map(Identifier::from);
+        card.into_iter().chain(email).chain(self.phone.as_ref().map(Identifier::from))
+    }
+
+    /// True when the sender has proven the identifier of this kind.
+    pub fn is_verified(&self, kind: IdentifierKind) -> bool {
+        self.verified.as_ref().is_some_and(|verified| verified.contains(&kind))
     }
 }
 
@@ -159,7 +205,7 @@ pub(super) const ONE_NEEDED: &str = "must have at least one of id, card, email, 
 
 /// Reads the shop's own id.
 pub(super) fn read_customer_id(node: &Node<'_>) -> Option<CustomerId> {
-    node.parsed(customer_id)
+    node.parsed(read_id)
 }
 
 /// How a path or a member token names a member.
@@ -188,7 +234,7 @@ impl MemberPath {
         } else if let Some(phone) = text.strip_prefix(PHONE) {
             MemberRef { phone: Some(phone.parse()?), ..none }
         } else {
-            MemberRef::of_id(customer_id(text)?)
+            MemberRef::of_id(read_id(text)?)
         };
         Ok(Self::Ref(reference))
     }
@@ -233,7 +279,10 @@ mod tests {
         let mut pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         pointers.sort_unstable();
         assert_eq!(pointers, ["/id", "/mail", "/phone"]);
-        let found = read(json!({ "id": "c-42", "email": "ADA@x.it" })).unwrap();
+        let found = read(json!({ "id": "c-42", "email": "ADA@x.it", "verified": ["email", "email"] })).unwrap();
+        assert!(found.is_verified(IdentifierKind::Email) && !found.is_verified(IdentifierKind::Card));
+        assert_eq!(read(json!({ "id": "c-42", "verified": [] })).unwrap().verified, Some(BTreeSet::new()));
+        assert!(read(json!({ "id": "c-42", "verified": ["id"] })).is_err());
         assert_eq!((found.id.unwrap().as_str(), found.email.unwrap().as_str()), ("c-42", "ada@x.it"));
     }
 
@@ -250,6 +299,16 @@ mod tests {
         assert_eq!(reference("phone:+39 333 1234567").phone.unwrap().as_str(), "+393331234567");
         assert!(MemberPath::parse("email:ada").is_err());
         assert!(MemberPath::parse("").is_err());
+    }
+
+    #[test]
+    fn no_id_looks_like_another_kind_of_name() {
+        for text in ["m_1", "card:1", "email:a@x.it", "phone:+391", "m_"] {
+            assert_eq!(read_id(text), Err(ContactError::Reserved), "{text}");
+        }
+        for text in ["M_1", "my", "cards:1", "c-1"] {
+            assert!(read_id(text).is_ok(), "{text}");
+        }
     }
 
     proptest! {

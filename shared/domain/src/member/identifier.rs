@@ -1,7 +1,15 @@
-//! Kinds of identifiers by which people are recognised.
+//! Identifiers by which people are recognised, besides the id.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::Node;
 
 /// A kind of identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum IdentifierKind {
     /// The number of a loyalty card.
     Card,
@@ -28,4 +36,21 @@ impl IdentifierKind {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+
+    /// Reads a list of kinds; a kind that is listed twice counts once.
+    pub(crate) fn read_set(node: &Node<'_>) -> Option<BTreeSet<Self>> {
+        let choices = Self::ALL.map(|kind| (kind.name(), kind));
+        node.list(16, |item| item.choice(&choices)).map(|kinds| kinds.into_iter().collect())
+    }
+}
+
+/// A card, e-mail address or phone number, normalised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identifier {
+    /// Which kind.
+    #[serde(rename = "k")]
+    pub kind: IdentifierKind,
+    /// The normalised text.
+    #[serde(rename = "v")]
+    pub value: String,
 }

@@ -4,15 +4,17 @@
 mod birth;
 mod contact;
 mod details;
+mod holding;
 mod identifier;
 mod patch;
 mod profile;
 mod read;
 
 pub use birth::BirthDate;
-pub use contact::{Card, ContactError, Email, MemberPath, MemberRef, Phone};
+pub use contact::{Card, ContactError, Email, MemberPath, MemberRef, Phone, read_id};
 pub use details::{Attribute, Consent, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, MAX_LABELS};
-pub use identifier::IdentifierKind;
+pub use holding::{HeldIdentifier, Holding, MAX_CARDS, MAX_FORMER_IDS, TooMany};
+pub use identifier::{Identifier, IdentifierKind};
 pub use patch::{Change, ProfilePatch, read_patch};
 pub use profile::Profile;
 pub use read::{EnrollmentInput, Standing, read_enrollment};

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::contact::read_customer_id;
 use super::details::{attributes_bytes, consent_bytes, labels, named};
 use super::{
-    Attribute, BirthDate, Card, Consent, Email, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, Phone,
-    Profile,
+    Attribute, BirthDate, Card, Consent, Email, Identifier, IdentifierKind, Locale, MAX_ATTRIBUTES,
+    MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, MemberRef, Phone, Profile, TooMany,
 };
 use crate::ids::CustomerId;
 use crate::input::{self, Fault, Node, Object};
@@ -59,6 +60,8 @@ pub struct ProfilePatch {
     pub email: Change<Email>,
     /// The phone number.
     pub phone: Change<Phone>,
+    /// The kinds that the sender has proven to be this member's; absent: the program's default.
+    pub verified: Option<BTreeSet<IdentifierKind>>,
     /// The first name.
     pub first_name: Change<String>,
     /// The last name.
@@ -92,9 +95,10 @@ pub fn read_patch(body: &Value) -> Result<ProfilePatch, Vec<Fault>> {
         let card = change(&object, "card", |n| n.parsed(Card::from_str));
         let email = change(&object, "email", |n| n.parsed(Email::from_str));
         let phone = change(&object, "phone", |n| n.parsed(Phone::from_str));
+        let verified = object.optional("verified", IdentifierKind::read_set);
         let details = read_details(&object);
         object.finish();
-        Some(ProfilePatch { id: id?, card: card?, email: email?, phone: phone?, ..details? })
+        Some(ProfilePatch { id: id?, card: card?, email: email?, phone: phone?, verified: verified?, ..details? })
     })
 }
 
@@ -156,17 +160,63 @@ fn within(node: &Node<'_>, bytes: usize, most: usize) -> Option<()> {
 }
 
 impl ProfilePatch {
-    /// Changes a profile. What was within bounds alone can be too much together with what was there.
+    /// The identifiers that it sets, as a reference to its member.
+    pub fn reference(&self) -> MemberRef {
+        fn set<T: Clone>(change: &Change<T>) -> Option<T> {
+            match change {
+                Change::Set(value) => Some(value.clone()),
+                Change::Keep | Change::Clear => None,
+            }
+        }
+        MemberRef {
+            id: None,
+            card: set(&self.card),
+            email: set(&self.email),
+            phone: set(&self.phone),
+            verified: self.verified.clone(),
+        }
+    }
+
+    /// Changes the id, removes identifiers, and stores those that are not proven.
+    ///
+    /// # Errors
+    /// When there would be too many; the profile is then not to be used.
+    pub fn apply_unproven(&self, reference: &MemberRef, profile: &mut Profile) -> Result<(), TooMany> {
+        if let Some(id) = &self.id {
+            profile.set_id(id.clone())?;
+        }
+        let cleared = [
+            (IdentifierKind::Card, self.card == Change::Clear),
+            (IdentifierKind::Email, self.email == Change::Clear),
+            (IdentifierKind::Phone, self.phone == Change::Clear),
+        ];
+        for (kind, _) in cleared.into_iter().filter(|(_, is_cleared)| *is_cleared) {
+            profile.identifiers.retain(|held| held.identifier.kind != kind);
+        }
+        let unproven = reference.identifiers().filter(|identifier| !reference.is_verified(identifier.kind));
+        for identifier in unproven.collect::<Vec<Identifier>>() {
+            profile.replace_unproven(&identifier)?;
+        }
+        Ok(())
+    }
+
+    /// The faults of a day of birth that has not come yet.
+    ///
+    /// # Errors
+    /// One fault, when the day of birth is after `today`.
+    pub fn check_birth_date(&self, today: Date) -> Result<(), Vec<Fault>> {
+        let Change::Set(born) = self.birth_date else { return Ok(()) };
+        if born.year().is_none_or(|year| born.in_year(year) <= today) {
+            return Ok(());
+        }
+        Err(vec![Fault { pointer: "/birth_date".to_owned(), detail: "must not be in the future".to_owned() }])
+    }
+
+    /// Changes what identifies nobody. What was within bounds alone can be too much together with what was there.
     ///
     /// # Errors
     /// What became too large; the profile is then not to be used.
     pub fn apply(self, profile: &mut Profile) -> Result<(), Vec<Fault>> {
-        if let Some(id) = self.id {
-            profile.id = Some(id);
-        }
-        self.card.apply(&mut profile.card);
-        self.email.apply(&mut profile.email);
-        self.phone.apply(&mut profile.phone);
         self.first_name.apply(&mut profile.first_name);
         self.last_name.apply(&mut profile.last_name);
         self.birth_date.apply(&mut profile.birth_date);
@@ -219,7 +269,13 @@ mod tests {
 
     fn profile() -> Profile {
         let reference = MemberRef { email: Some("a@x.it".parse().unwrap()), ..MemberRef::default() };
-        Profile::new(reference, Timestamp::UNIX_EPOCH)
+        Profile::new(&reference, Timestamp::UNIX_EPOCH)
+    }
+
+    fn apply(body: &Value, profile: &mut Profile) {
+        let patch = read_patch(body).unwrap();
+        patch.apply_unproven(&patch.reference(), profile).unwrap();
+        patch.apply(profile).unwrap();
     }
 
     #[test]
@@ -227,14 +283,25 @@ mod tests {
         let mut profile = profile();
         let first = json!({ "first_name": "Ada", "attributes": { "size": "M", "n": 3 }, "tags": ["b", "a", "b"],
             "consent": { "email": true } });
-        read_patch(&first).unwrap().apply(&mut profile).unwrap();
+        apply(&first, &mut profile);
         assert_eq!(profile.tags.iter().collect::<Vec<_>>(), ["a", "b"]);
         let second = json!({ "attributes": { "size": null, "colour": ["red"] }, "tags": [], "last_name": null,
             "consent": null, "id": "c-1", "email": null });
-        read_patch(&second).unwrap().apply(&mut profile).unwrap();
+        apply(&second, &mut profile);
         assert_eq!(profile.attributes.keys().collect::<Vec<_>>(), ["colour", "n"]);
-        assert!(profile.tags.is_empty() && profile.consent.is_empty() && profile.email.is_none());
+        assert!(profile.tags.is_empty() && profile.consent.is_empty() && profile.identifiers.is_empty());
         assert_eq!((profile.first_name.as_deref(), profile.id.unwrap().as_str()), (Some("Ada"), "c-1"));
+    }
+
+    #[test]
+    fn nobody_is_born_in_the_future() {
+        let today = jiff::civil::date(2026, 3, 1);
+        let born = |text: &str| read_patch(&json!({ "birth_date": text })).unwrap().check_birth_date(today);
+        assert_eq!(born("2026-03-02").unwrap_err()[0].pointer, "/birth_date");
+        for text in ["2026-03-01", "1900-01-01", "--12-31"] {
+            assert_eq!(born(text), Ok(()), "{text}");
+        }
+        assert!(read_patch(&json!({ "birth_date": "1899-12-31" })).is_err());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Attribute, BirthDate, Card, Consent, Email, Locale, MemberRef, Phone};
+use super::holding::{self, HeldIdentifier, Holding, MAX_FORMER_IDS, TooMany};
+use super::{Attribute, BirthDate, Consent, Identifier, IdentifierKind, Locale, MemberRef};
 use crate::ids::CustomerId;
 
 /// All that is personal about a member, as it is stored; short names, because it is read with every view.
@@ -15,15 +16,12 @@ pub struct Profile {
     /// The shop's own id.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub id: Option<CustomerId>,
-    /// The number of the loyalty card.
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    pub card: Option<Card>,
-    /// The e-mail address.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
-    /// The phone number.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<Phone>,
+    /// Earlier ids, which still lead here.
+    #[serde(rename = "j", default, skip_serializing_if = "Vec::is_empty")]
+    pub former_ids: Vec<CustomerId>,
+    /// Cards, e-mail address and phone number: at most one for each value.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<HeldIdentifier>,
     /// The first name.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
@@ -51,6 +49,9 @@ pub struct Profile {
     /// The referral code that they came with.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub referred_with: Option<String>,
+    /// The click on a referral link that they came with.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub click: Option<String>,
     /// What they agreed to, by name.
     #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consent: BTreeMap<String, Consent>,
@@ -74,13 +75,27 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile of someone of whom only identifiers are known. Times are kept to the millisecond.
-    pub fn new(reference: MemberRef, now: Timestamp) -> Self {
+    /// The profile of somebody who is known only by how a request names them. Times are cut to the millisecond.
+    ///
+    /// Without an id, the first identifier is a key, proven or not.
+    pub fn new(reference: &MemberRef, now: Timestamp) -> Self {
+        let holding = |place: usize, kind| {
+            if reference.is_verified(kind) {
+                Holding::Verified
+            } else if place == 0 && reference.id.is_none() {
+                Holding::First
+            } else {
+                Holding::ContactData
+            }
+        };
+        let identifiers = reference
+            .identifiers()
+            .enumerate()
+            .map(|(place, identifier)| HeldIdentifier { holding: holding(place, identifier.kind), identifier });
         Self {
-            id: reference.id,
-            card: reference.card,
-            email: reference.email,
-            phone: reference.phone,
+            id: reference.id.clone(),
+            former_ids: Vec::new(),
+            identifiers: identifiers.collect(),
             first_name: None,
             last_name: None,
             birth_date: None,
@@ -90,6 +105,7 @@ impl Profile {
             tags: BTreeSet::new(),
             referral_code: None,
             referred_with: None,
+            click: None,
             consent: BTreeMap::new(),
             listed_at: BTreeMap::new(),
             changed_at: BTreeMap::new(),
@@ -128,27 +144,66 @@ impl Profile {
         at.and_then(|at| Timestamp::from_millisecond(*at).ok()).unwrap_or(self.created_at)
     }
 
-    /// The identifiers that it holds.
-    pub fn reference(&self) -> MemberRef {
-        MemberRef { id: self.id.clone(), card: self.card.clone(), email: self.email.clone(), phone: self.phone.clone() }
+    /// The first identifier of a kind, proven ones first.
+    pub fn identifier(&self, kind: IdentifierKind) -> Option<&str> {
+        let of_kind = || self.identifiers.iter().filter(|held| held.identifier.kind == kind);
+        let shown = of_kind().find(|held| held.holding.is_key()).or_else(|| of_kind().next());
+        shown.map(|held| held.identifier.value.as_str())
     }
 
-    /// Takes identifiers that it has no other for; tells whether anything changed.
-    pub fn attach(&mut self, reference: &MemberRef) -> bool {
-        fn fill<T: Clone>(own: &mut Option<T>, other: Option<&T>) -> bool {
-            let gains = own.is_none() && other.is_some();
-            if gains {
-                *own = other.cloned();
-            }
-            gains
+    /// How it holds an identifier.
+    pub fn holding(&self, identifier: &Identifier) -> Option<Holding> {
+        self.identifiers.iter().find(|held| held.identifier == *identifier).map(|held| held.holding)
+    }
+
+    /// True when some look-up leads to it.
+    pub fn has_key(&self) -> bool {
+        self.id.is_some() || self.identifiers.iter().any(|held| held.holding.is_key())
+    }
+
+    /// Gives it an id. An earlier one stays an alias; an unproven first identifier is contact data from now on.
+    ///
+    /// # Errors
+    /// When it has had too many ids.
+    pub fn set_id(&mut self, id: CustomerId) -> Result<(), TooMany> {
+        self.former_ids.retain(|former| *former != id);
+        if let Some(before) = self.id.replace(id.clone()).filter(|before| *before != id) {
+            self.former_ids.push(before);
         }
-        let filled = [
-            fill(&mut self.id, reference.id.as_ref()),
-            fill(&mut self.card, reference.card.as_ref()),
-            fill(&mut self.email, reference.email.as_ref()),
-            fill(&mut self.phone, reference.phone.as_ref()),
-        ];
-        filled.contains(&true)
+        for held in &mut self.identifiers {
+            if held.holding == Holding::First {
+                held.holding = Holding::ContactData;
+            }
+        }
+        if self.former_ids.len() > MAX_FORMER_IDS { Err(TooMany::Ids) } else { Ok(()) }
+    }
+
+    /// Makes a verified identifier its key; a new e-mail address or phone number replaces the old one.
+    ///
+    /// # Errors
+    /// When it has too many cards.
+    pub fn verify(&mut self, identifier: &Identifier) -> Result<(), TooMany> {
+        holding::verify(&mut self.identifiers, identifier)
+    }
+
+    /// Stores an unverified identifier as contact data where it has none of the kind; returns whether it did.
+    pub fn fill(&mut self, identifier: &Identifier) -> bool {
+        holding::fill(&mut self.identifiers, identifier)
+    }
+
+    /// Stores an unverified identifier in place of other unproven ones; beside a verified one it is dropped.
+    ///
+    /// # Errors
+    /// When it has too many cards.
+    pub fn replace_unproven(&mut self, identifier: &Identifier) -> Result<(), TooMany> {
+        holding::replace(&mut self.identifiers, identifier)
+    }
+
+    /// Drops an identifier that is contact data here; returns whether it was.
+    pub fn forget_contact_data(&mut self, identifier: &Identifier) -> bool {
+        let before = self.identifiers.len();
+        self.identifiers.retain(|held| held.identifier != *identifier || held.holding != Holding::ContactData);
+        self.identifiers.len() != before
     }
 
     /// Notes when they enrolled, the first time.
@@ -174,7 +229,7 @@ mod tests {
             email: Some("ada@example.com".parse().unwrap()),
             ..MemberRef::default()
         };
-        let mut profile = Profile::new(reference.clone(), "2026-03-01T09:00:00.123456789Z".parse().unwrap());
+        let mut profile = Profile::new(&reference, "2026-03-01T09:00:00.123456789Z".parse().unwrap());
         profile.birth_date = Some("--02-28".parse().unwrap());
         profile.locale = Locale::parse("it");
         profile.tags.insert("vip".to_owned());
@@ -182,17 +237,42 @@ mod tests {
         profile.consent.insert("email".to_owned(), Consent::Given(true));
         profile.enrolled("2026-03-01T10:00:00.5Z".parse().unwrap());
         let bytes = pack(&profile).unwrap();
-        assert!(bytes.len() < 140, "{}", bytes.len());
+        assert!(bytes.len() < 150, "{}", bytes.len());
         assert_eq!(unpack::<Profile>(&bytes).unwrap(), profile);
-        assert_eq!(profile.reference(), reference);
     }
 
     #[test]
-    fn attaching_keeps_what_is_there() {
-        let email = |text: &str| MemberRef { email: Some(text.parse().unwrap()), ..MemberRef::default() };
-        let mut profile = Profile::new(email("a@x.it"), Timestamp::UNIX_EPOCH);
-        assert!(!profile.attach(&email("b@x.it")));
-        assert!(profile.attach(&MemberRef::of_id(CustomerId::new("c-1").unwrap())));
-        assert_eq!(profile.email.unwrap().as_str(), "a@x.it");
+    fn only_the_first_identifier_of_a_contact_is_a_key_unproven() {
+        let reference = MemberRef {
+            card: "A-1".parse().ok(),
+            email: "a@x.it".parse().ok(),
+            phone: "+393331234567".parse().ok(),
+            ..MemberRef::default()
+        };
+        let holdings = |reference: &MemberRef| -> Vec<Holding> {
+            let profile = Profile::new(reference, Timestamp::UNIX_EPOCH);
+            profile.identifiers.iter().map(|held| held.holding).collect()
+        };
+        assert_eq!(holdings(&reference), [Holding::First, Holding::ContactData, Holding::ContactData]);
+        let proven = MemberRef { verified: Some([IdentifierKind::Phone].into()), ..reference.clone() };
+        assert_eq!(holdings(&proven), [Holding::First, Holding::ContactData, Holding::Verified]);
+        let named = MemberRef { id: CustomerId::new("c-1").ok(), ..proven };
+        assert_eq!(holdings(&named), [Holding::ContactData, Holding::ContactData, Holding::Verified]);
+
+        let mut contact = Profile::new(&reference, Timestamp::UNIX_EPOCH);
+        contact.set_id(CustomerId::new("c-1").unwrap()).unwrap();
+        assert!(contact.identifiers.iter().all(|held| held.holding == Holding::ContactData));
+    }
+
+    #[test]
+    fn an_earlier_id_stays_an_alias() {
+        let id = |text: &str| CustomerId::new(text).unwrap();
+        let mut profile = Profile::new(&MemberRef::of_id(id("c-1")), Timestamp::UNIX_EPOCH);
+        profile.set_id(id("c-2")).unwrap();
+        assert_eq!((profile.id.clone(), profile.former_ids.clone()), (Some(id("c-2")), vec![id("c-1")]));
+        profile.set_id(id("c-1")).unwrap();
+        assert_eq!((profile.id.clone(), profile.former_ids.clone()), (Some(id("c-1")), vec![id("c-2")]));
+        let last = (3..30).map(|n| profile.set_id(id(&format!("c-{n}")))).find(Result::is_err);
+        assert_eq!(last, Some(Err(TooMany::Ids)));
     }
 }

@@ -1,12 +1,10 @@
 //! Enrolments as they are sent.
 
-use std::str::FromStr;
-
 use serde_json::Value;
 
-use super::contact::{ONE_NEEDED, read_customer_id};
+use super::contact::ONE_NEEDED;
 use super::patch::read_details;
-use super::{Card, Email, MemberRef, Phone, ProfilePatch};
+use super::{MemberRef, ProfilePatch};
 use crate::input::{self, Fault, Node};
 
 /// As what someone is to be known.
@@ -32,6 +30,8 @@ pub struct EnrollmentInput {
     pub details: ProfilePatch,
     /// The referral code that they came with.
     pub referral_code: Option<String>,
+    /// The click on a referral link that led here.
+    pub click: Option<String>,
 }
 
 /// Reads the body of `POST /v1/members`.
@@ -44,29 +44,34 @@ pub fn read_enrollment(body: &Value) -> Result<EnrollmentInput, Vec<Fault>> {
         let standing = object.or("status", Standing::Member, |n| {
             n.choice(&[("member", Standing::Member), ("visitor", Standing::Visitor), ("pending", Standing::Pending)])
         });
-        let id = object.optional("id", read_customer_id);
-        let card = object.optional("card", |n| n.parsed(Card::from_str));
-        let email = object.optional("email", |n| n.parsed(Email::from_str));
-        let phone = object.optional("phone", |n| n.parsed(Phone::from_str));
+        let reference = MemberRef::read_fields(&object);
         let details = read_details(&object);
-        let referral_code = object.optional("referral_code", referral_code);
+        let referral_code = object.optional("referral_code", |n| token(n, "a referral code"));
+        let click = object.optional("click", |n| token(n, "the id of a click"));
         object.finish();
-        let reference = MemberRef { id: id?, card: card?, email: email?, phone: phone? };
+        let reference = reference?;
         if reference.is_empty() {
             node.fault(ONE_NEEDED);
         }
-        Some(EnrollmentInput { standing: standing?, reference, details: details?, referral_code: referral_code? })
+        Some(EnrollmentInput {
+            standing: standing?,
+            reference,
+            details: details?,
+            referral_code: referral_code?,
+            click: click?,
+        })
     })
 }
 
-fn referral_code(node: &Node<'_>) -> Option<String> {
+/// Reads a short text of letters, digits, dashes and underscores.
+fn token(node: &Node<'_>, what: &str) -> Option<String> {
     node.parsed(|text| {
         let text = text.trim();
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if plain && (1..=64).contains(&text.len()) {
             Ok(text.to_owned())
         } else {
-            Err("must be a referral code: 1 to 64 letters, digits, dashes and underscores")
+            Err(format!("must be {what}: 1 to 64 letters, digits, dashes and underscores"))
         }
     })
 }

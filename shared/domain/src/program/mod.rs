@@ -15,11 +15,14 @@ pub use read::{read_program, read_reward, read_tier};
 pub use reward::{CodeSource, Reward, RewardType, RewardValue};
 pub use tiers::{Downgrade, Tier, TierWindow, Tiers, VipTier};
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::ids::{RewardId, RuleId, TierId};
+use crate::member::IdentifierKind;
 use crate::money::Currency;
 use crate::rule::{Rule, RuleSet, Trigger};
 
@@ -49,6 +52,23 @@ pub struct Program {
     pub coupons: CouponPolicy,
     /// How it shows in the shop.
     pub storefront: Storefront,
+    /// Which identifiers count as verified.
+    pub identity: IdentityPolicy,
+}
+
+/// Which identifiers count as verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IdentityPolicy {
+    /// The kinds that are verified whenever an API key sends them without `verified`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<IdentifierKind>))]
+    pub verified: BTreeSet<IdentifierKind>,
+}
+
+impl Default for IdentityPolicy {
+    fn default() -> Self {
+        Self { verified: BTreeSet::from([IdentifierKind::Card]) }
+    }
 }
 
 /// How points behave.

@@ -12,9 +12,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::check::{Parts, check_program};
-use super::{CouponPolicy, Program, Storefront, unsupported, words};
+use super::{CouponPolicy, IdentityPolicy, Program, Storefront, unsupported, words};
 use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
+use crate::member::IdentifierKind;
 use crate::money::Currency;
 use crate::rule::read_each_rule;
 
@@ -57,6 +58,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let rules = object.or("rules", Vec::new(), |list| read_each_rule(list, counting));
     let coupons = object.or("coupons", CouponPolicy { apply_minutes: 60 }, read_coupons);
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
+    let identity = object.or("identity", IdentityPolicy::default(), read_identity);
     let referral = object.optional("referral", unsupported::referral);
     object.finish();
 
@@ -82,6 +84,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         rules: rules?.into_iter().collect::<Option<_>>()?,
         coupons: coupons?,
         storefront: storefront?,
+        identity: identity?,
     })
 }
 
@@ -107,4 +110,12 @@ fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {
     let apply_minutes = object.or("apply_minutes", 60, |minutes| minutes.count(1, MOST_APPLY_MINUTES));
     object.finish();
     Some(CouponPolicy { apply_minutes: apply_minutes? })
+}
+
+fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {
+    let object = node.object()?;
+    let default = IdentityPolicy::default().verified;
+    let verified = object.or("verified", default, IdentifierKind::read_set);
+    object.finish();
+    Some(IdentityPolicy { verified: verified? })
 }

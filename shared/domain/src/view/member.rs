@@ -9,7 +9,7 @@ use super::language::choose_language;
 use super::tier::{TierView, tier};
 use crate::account::{Account, Status, window_sum};
 use crate::ids::MemberId;
-use crate::member::{Attribute, BirthDate, Card, Consent, Email, Locale, Phone, Profile};
+use crate::member::{Attribute, BirthDate, Consent, Holding, IdentifierKind, Locale, Profile};
 use crate::points::Points;
 use crate::program::CompiledProgram;
 use crate::time::Day;
@@ -24,12 +24,14 @@ pub struct MemberView {
     pub inner_id: MemberId,
     /// How far they have come into the program.
     pub status: Status,
-    /// The number of the loyalty card.
-    pub card: Option<Card>,
+    /// The first loyalty card; all are in `identifiers`.
+    pub card: Option<String>,
     /// The e-mail address.
-    pub email: Option<Email>,
+    pub email: Option<String>,
     /// The phone number.
-    pub phone: Option<Phone>,
+    pub phone: Option<String>,
+    /// Cards, e-mail address and phone number.
+    pub identifiers: Vec<IdentifierView>,
     /// The first name.
     pub first_name: Option<String>,
     /// The last name.
@@ -66,9 +68,26 @@ pub struct MemberView {
     pub last_activity_at: Option<Timestamp>,
     /// The account's version, for `expected_version`.
     pub version: u64,
-    /// True when an identifier that was sent belongs to someone else, and stays there.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub identity_conflict: bool,
+    /// Unverified identifiers of the request at which the points of a contact without an id wait.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub claimable: Vec<IdentifierKind>,
+    /// Verified identifiers of the request that stay with another member, who has an id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub identity_conflict: Vec<IdentifierKind>,
+}
+
+/// An identifier of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IdentifierView {
+    /// Which kind.
+    pub kind: IdentifierKind,
+    /// The normalised text.
+    pub value: String,
+    /// True when it is proven to be the member's.
+    pub verified: bool,
 }
 
 /// A member's points at a moment.
@@ -138,9 +157,10 @@ impl MemberView {
             id: profile.id.as_ref().map_or_else(|| inner.to_string(), ToString::to_string),
             inner_id: inner.clone(),
             status: account.status,
-            card: profile.card.clone(),
-            email: profile.email.clone(),
-            phone: profile.phone.clone(),
+            card: profile.identifier(IdentifierKind::Card).map(str::to_owned),
+            email: profile.identifier(IdentifierKind::Email).map(str::to_owned),
+            phone: profile.identifier(IdentifierKind::Phone).map(str::to_owned),
+            identifiers: identifiers(profile),
             first_name: profile.first_name.clone(),
             last_name: profile.last_name.clone(),
             birth_date: profile.birth_date,
@@ -158,15 +178,30 @@ impl MemberView {
             enrolled_at: profile.enrolled_at.filter(|_| has_enrolled),
             last_activity_at: account.last_activity,
             version: account.version,
-            identity_conflict: false,
+            claimable: Vec::new(),
+            identity_conflict: Vec::new(),
         }
     }
 
-    /// The same, telling whether an identifier that was sent belongs to someone else.
+    /// The same, with what became of the identifiers of the request.
     #[must_use]
-    pub fn with_conflict(self, identity_conflict: bool) -> Self {
-        Self { identity_conflict, ..self }
+    pub fn with_identity(self, claimable: Vec<IdentifierKind>, identity_conflict: Vec<IdentifierKind>) -> Self {
+        Self { claimable, identity_conflict, ..self }
     }
+}
+
+fn identifiers(profile: &Profile) -> Vec<IdentifierView> {
+    let mut views: Vec<IdentifierView> = profile
+        .identifiers
+        .iter()
+        .map(|held| IdentifierView {
+            kind: held.identifier.kind,
+            value: held.identifier.value.clone(),
+            verified: held.holding == Holding::Verified,
+        })
+        .collect();
+    views.sort_by(|a, b| (a.kind, &a.value).cmp(&(b.kind, &b.value)));
+    views
 }
 
 /// The points of an account that is settled to `today`.

@@ -22,7 +22,7 @@ pub use explain::{Explainer, Explanation};
 pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Visitor, WayView};
 pub use interaction::InteractionView;
 pub use language::choose_language;
-pub use member::{Expiring, MemberView, PointsView};
+pub use member::{Expiring, IdentifierView, MemberView, PointsView};
 pub use receipt::{
     DecisionView, ExaminedView, FactStatus, IgnoredCoupon, OutcomeView, PreviewView, ReceiptView, RefundView,
     SkippedView,

@@ -15,7 +15,7 @@ use crate::decide::{
 use crate::fact::{Receipt, read_receipt};
 use crate::ids::{CustomerId, MemberId, RefundId, RewardId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
-use crate::member::{MemberRef, Profile};
+use crate::member::{IdentifierKind, MemberRef, Profile};
 use crate::points::{Both, Kind, Points};
 use crate::program::{CompiledProgram, read_program};
 use crate::time::Day;
@@ -62,7 +62,7 @@ fn inner() -> MemberId {
 }
 
 fn profile() -> Profile {
-    let mut profile = Profile::new(MemberRef::of_id(CustomerId::new("c-42").unwrap()), now());
+    let mut profile = Profile::new(&MemberRef::of_id(CustomerId::new("c-42").unwrap()), now());
     profile.enrolled(now());
     profile
 }
@@ -145,12 +145,12 @@ fn a_member_as_api_md_shows_them() {
     );
     assert!(view.get("identity_conflict").is_none());
     let english = MemberView::in_language(&story.program, &inner(), &profile(), &story.account, now(), "en");
-    assert_eq!(english.with_conflict(true).tier.unwrap().name, "Silver");
+    assert_eq!(english.with_identity(Vec::new(), vec![IdentifierKind::Email]).tier.unwrap().name, "Silver");
 }
 
 #[test]
 fn someone_without_an_id_of_the_shop_goes_by_ours() {
-    let stranger = Profile::new(MemberRef { email: "a@x.it".parse().ok(), ..MemberRef::default() }, now());
+    let stranger = Profile::new(&MemberRef { email: "a@x.it".parse().ok(), ..MemberRef::default() }, now());
     let view = json_of(&MemberView::new(&program(), &inner(), &stranger, &Account::default(), now()));
     assert_eq!((&view["id"], &view["status"], &view["email"]), (&json!("m_1"), &json!("visitor"), &json!("a@x.it")));
     assert_eq!((&view["tier"]["id"], &view["tier"]["keep"]), (&json!("base"), &Value::Null));

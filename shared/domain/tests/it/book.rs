@@ -215,7 +215,7 @@ impl Book {
         let input = read_enrollment(body).unwrap();
         let member = name_of(body);
         let now = self.now;
-        let before = self.profiles.entry(member.clone()).or_insert_with(|| Profile::new(input.reference.clone(), now));
+        let before = self.profiles.entry(member.clone()).or_insert_with(|| Profile::new(&input.reference, now));
         let mut profile = before.clone();
         input.details.clone().apply(&mut profile).unwrap();
         profile.referred_with = input.referral_code.clone().or(profile.referred_with);

@@ -1,8 +1,8 @@
 //! Who calls, and whom they reach.
 
 use jiff::Timestamp;
-use serde_json::json;
-use tessera_domain::member::MemberRef;
+use serde_json::{Value, json};
+use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, Scope, authorize};
 use tessera_store::Rotation;
 
@@ -72,7 +72,6 @@ async fn a_token_of_the_shop_stands_for_a_member_for_an_hour_at_most() {
         json!({ "exp": i64::MAX }),
         json!({ "exp": "soon" }),
         json!({ "exp": null }),
-        json!({ "sub": "" }),
         json!({ "sub": null }),
         json!({ "iss": "prg_other" }),
         json!({ "iss": "" }),
@@ -88,6 +87,30 @@ async fn a_token_of_the_shop_stands_for_a_member_for_an_hour_at_most() {
     let unsigned = bench.token(&json!({}), "none");
     let unsigned = &unsigned[..=unsigned.rfind('.').unwrap()];
     assert!(matches!(bench.caller(unsigned).await, Err(AuthFault::Bad(_))));
+}
+
+#[tokio::test]
+async fn a_token_claims_only_what_it_says_is_verified() {
+    let bench = Bench::start().await;
+    let claims = async |claims: Value| bench.caller(&bench.token(&claims, "HS256")).await.unwrap().claims;
+    let both = json!({ "email": "Ada@x.it", "email_verified": true,
+        "phone_number": "+39 333 1234567", "phone_number_verified": true });
+    let found = claims(both.clone()).await;
+    assert_eq!(found.email.as_ref().unwrap().as_str(), "ada@x.it");
+    assert_eq!(found.phone.as_ref().unwrap().as_str(), "+393331234567");
+    let caller = bench.caller(&bench.token(&both, "HS256")).await.unwrap();
+    let passed_on = Caller::from_context(&caller.to_context(), bench.services.clock.now()).unwrap();
+    assert_eq!(passed_on.claims, caller.claims);
+    for unproven in [
+        json!({ "email": "ada@x.it" }),
+        json!({ "email": "ada@x.it", "email_verified": false }),
+        json!({ "email": "ada@x.it", "email_verified": "true" }),
+        json!({ "email": ["ada@x.it"], "email_verified": true }),
+        json!({ "email": "ada", "email_verified": true }),
+        json!({ "email_verified": true, "phone_number": "333", "phone_number_verified": true }),
+    ] {
+        assert!(claims(unproven.clone()).await.is_empty(), "{unproven}");
+    }
 }
 
 #[tokio::test]
@@ -133,8 +156,12 @@ async fn a_token_reaches_its_own_member_alone() {
     let program = services.programs.get(&bench.program.id).await.unwrap().unwrap();
     let mut inner = Vec::new();
     for (id, email) in [("c-1", "ada@example.com"), ("c-2", "bob@example.com")] {
-        let reference =
-            MemberRef { id: Some(id.parse().unwrap()), email: Some(email.parse().unwrap()), ..MemberRef::default() };
+        let reference = MemberRef {
+            id: id.parse().ok(),
+            email: email.parse().ok(),
+            verified: Some([IdentifierKind::Email].into()),
+            ..MemberRef::default()
+        };
         let now = services.clock.now();
         let key = &program.head.identity_key;
         let found = services.store.find_or_create_visitor(&program.id, key, &reference, now).await.unwrap();
@@ -150,10 +177,13 @@ async fn a_token_reaches_its_own_member_alone() {
     }
     let stranger = bench.caller(&token("c-9")).await.unwrap();
     assert_eq!(services.member_for(&program, &stranger, "c-9").await.unwrap(), None);
-    // A customer may have chosen a name that reads like someone else's address.
-    for name in [inner[0].as_str(), "email:ada@example.com"] {
-        let sly = bench.caller(&token(name)).await.unwrap();
-        assert_eq!(services.member_for(&program, &sly, name).await.unwrap_err().status(), 403, "{name}");
+    // The shop signed it, and it names nobody: an id never looks like another kind of name.
+    for name in [inner[0].as_str(), "email:ada@example.com", "card:1", "phone:+391", "c-\u{200b}1"] {
+        let refused = bench.caller(&token(name)).await;
+        assert!(matches!(refused, Err(AuthFault::Malformed(_))), "{name}");
+        let context = authorize(services, Some(&format!("Bearer {}", token(name)))).await.unwrap()["context"].clone();
+        let context: AuthContext = serde_json::from_value(context).unwrap();
+        assert_eq!(Caller::from_context(&context, services.clock.now()).unwrap_err().status(), 400, "{name}");
     }
     let admin = bench.caller(&bench.program.admin_key).await.unwrap();
     assert_eq!(services.member_for(&program, &admin, "c-2").await.unwrap().as_ref(), Some(&inner[1]));

@@ -33,9 +33,9 @@ impl EntryKey {
         Self(keys::other_entry(at, 'A', natural))
     }
 
-    /// Enrolment. It is the account's status that lets it happen once.
-    pub fn enrollment(at: Timestamp) -> Self {
-        Self(keys::other_entry(at, 'N', "enrollment"))
+    /// Enrolment; as [`EntryKey::coupon`]. The account's status lets it happen once; the key tells which request did it.
+    pub fn enrollment(at: Timestamp, natural: &str) -> Self {
+        Self(keys::other_entry(at, 'N', natural))
     }
 
     /// An interaction's decision. `at` is when it occurred.
@@ -102,7 +102,7 @@ mod tests {
         assert!(EntryKey::receipt(at, &receipt).is_receipt());
         assert!(!EntryKey::refund(at, &receipt, &RefundId::new("R").unwrap()).is_receipt());
         assert!(!EntryKey::coupon(at, "R").is_receipt());
-        assert!(!EntryKey::enrollment(at).is_receipt());
+        assert!(!EntryKey::enrollment(at, "R").is_receipt());
         assert!(!EntryKey::receipt(at, &receipt).tier_change(1).is_receipt());
         assert!(!EntryKey::interaction(at, &InteractionId::new("R").unwrap()).is_receipt());
     }

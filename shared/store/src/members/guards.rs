@@ -1,106 +1,191 @@
-//! Guards: one item for each identifier, which leads to its member and makes it theirs alone.
+//! Guards: one item for each id and each key, which leads to its member and makes it theirs alone.
+//!
+//! An identifier that is contact data has no guard. A record in the guard's partition names the member who has it, so
+//! that it can be dropped there when somebody else proves the identifier.
 
-use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::member::{MemberRef, Profile};
+use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use tessera_domain::ids::{CustomerId, MemberId, ProgramId};
+use tessera_domain::member::{Holding, Identifier, MemberRef, Profile};
+
+use crate::calls::Range;
 use crate::items::{Item, Reader, item, name, text};
-use crate::keys::{self, Key};
-use crate::writes::{ABSENT, Write};
+use crate::keys::{self, CONTACT_DATA, Key};
+use crate::writes::Write;
 use crate::{Store, StoreError, hashes};
 
 const READ: &str = "looking up a member";
 
-/// An identifier's guard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Guard {
-    /// What kind of identifier: `id`, `card`, `email` or `phone`.
-    pub kind: &'static str,
-    /// Where it stands.
-    pub key: Key,
+/// The condition under which a guard may be written or removed: it is nobody's, or the member's own.
+const FREE_OR_OWN: &str = "attribute_not_exists(pk) OR m = :member";
+
+/// A program, with the key under which personal identifiers are hashed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Namespace<'a> {
+    pub program: &'a ProgramId,
+    pub identity_key: &'a [u8],
 }
 
-/// The guards of some identifiers, in the order in which they count. E-mail addresses and phone numbers are personal: their
-/// keys are keyed hashes.
-pub(super) fn guards(
-    program: &ProgramId,
-    identity_key: &[u8],
-    reference: &MemberRef,
-) -> Result<Vec<Guard>, StoreError> {
-    let hidden = |value: &str| hashes::hmac_hex(READ, identity_key, value.as_bytes());
-    let MemberRef { id, card, email, phone } = reference;
-    let values = [
-        ("id", id.as_ref().map(|id| Ok(id.as_str().to_owned()))),
-        ("card", card.as_ref().map(|card| Ok(card.as_str().to_owned()))),
-        ("email", email.as_ref().map(|email| hidden(email.as_str()))),
-        ("phone", phone.as_ref().map(|phone| hidden(phone.as_str()))),
-    ];
-    let given = values.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
-    given.map(|(kind, value)| Ok(Guard { kind, key: keys::identity_guard(program, kind, &value?) })).collect()
-}
+impl Namespace<'_> {
+    /// Where the guard of an id stands.
+    pub fn of_id(self, id: &CustomerId) -> Key {
+        keys::identity_guard(self.program, "id", id.as_str())
+    }
 
-/// The identifiers of some kinds.
-pub(super) fn only(reference: &MemberRef, kinds: &[&str]) -> MemberRef {
-    let has = |kind: &str| kinds.contains(&kind);
-    MemberRef {
-        id: reference.id.clone().filter(|_| has("id")),
-        card: reference.card.clone().filter(|_| has("card")),
-        email: reference.email.clone().filter(|_| has("email")),
-        phone: reference.phone.clone().filter(|_| has("phone")),
+    /// Where the guard of an identifier stands. E-mail addresses and phone numbers are personal: their keys are hashed.
+    pub fn of(self, identifier: &Identifier) -> Result<Key, StoreError> {
+        use tessera_domain::member::IdentifierKind::{Card, Email, Phone};
+        let value = match identifier.kind {
+            Card => identifier.value.clone(),
+            Email | Phone => hashes::hmac_hex(READ, self.identity_key, identifier.value.as_bytes())?,
+        };
+        Ok(keys::identity_guard(self.program, identifier.kind.name(), &value))
+    }
+
+    /// All guards and records that lead from a profile's identifiers to its member.
+    pub fn of_profile(self, member: &MemberId, profile: &Profile) -> Result<Guards, StoreError> {
+        let owner = || (name::MEMBER, text(member.as_str()));
+        let mut guards = Guards::default();
+        for id in profile.id.iter().chain(&profile.former_ids) {
+            let key = self.of_id(id);
+            guards.0.insert(key.clone(), Guard { named: "id", item: item(&key, [owner()]) });
+        }
+        for held in &profile.identifiers {
+            let (key, named) = (self.of(&held.identifier)?, held.identifier.kind.name());
+            let (key, item) = match held.holding {
+                Holding::ContactData => {
+                    let key = keys::contact_data(&key, member);
+                    (key.clone(), item(&key, [owner()]))
+                }
+                Holding::Verified | Holding::First => {
+                    let verified = (name::VERIFIED, AttributeValue::Bool(held.holding == Holding::Verified));
+                    let has_id = (name::HAS_ID, AttributeValue::Bool(profile.id.is_some()));
+                    (key.clone(), item(&key, [owner(), verified, has_id]))
+                }
+            };
+            guards.0.insert(key, Guard { named, item });
+        }
+        Ok(guards)
     }
 }
 
-/// Whose the guard is that an item is.
-fn owner(item: &Item) -> Result<MemberId, StoreError> {
-    Reader::new(READ, item).parsed(name::MEMBER)
+/// A guard as it is to be stored.
+#[derive(Debug, Clone, PartialEq)]
+struct Guard {
+    /// What it guards, for the person who hears that it is somebody else's.
+    named: &'static str,
+    item: Item,
 }
 
-/// A profile's item, with what its change is conditional on.
-pub(super) struct StoredProfile {
-    pub profile: Profile,
-    pub version: u64,
-    /// The partitions of the guards that lead to it: more than its identifiers, when someone has several of a kind.
-    pub guards: Vec<String>,
+/// All guards of a profile, by key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guards(BTreeMap<Key, Guard>);
+
+/// A write of a guard, and what the guard is for.
+pub(super) struct GuardWrite {
+    pub named: &'static str,
+    pub write: Write,
+}
+
+impl Guards {
+    /// The writes that turn these guards into others.
+    pub fn turned_into(&self, after: &Self, table: &str, member: &MemberId) -> Vec<GuardWrite> {
+        let owned = |write: Write| write.when(FREE_OR_OWN).value(":member", text(member.as_str()));
+        let lost = self.0.iter().filter(|(key, _)| !after.0.contains_key(*key));
+        let lost = lost.map(|(key, guard)| (guard.named, Write::delete(table, key)));
+        let written = after.0.iter().filter(|(key, guard)| self.0.get(*key) != Some(*guard));
+        let written = written.map(|(_, guard)| (guard.named, Write::put(table, guard.item.clone())));
+        lost.chain(written).map(|(named, write)| GuardWrite { named, write: owned(write) }).collect()
+    }
+}
+
+/// Whose an identifier is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub member: MemberId,
+    /// False for the unproven first identifier of a contact.
+    pub verified: bool,
+    /// False for a contact without an id.
+    pub has_id: bool,
+}
+
+/// One identifier of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub identifier: Identifier,
+    /// True when the sender has proven it.
+    pub verified: bool,
+    /// Whose key it is.
+    pub owner: Option<Owner>,
+}
+
+/// What the guards say about a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LookUp {
+    /// Whose the id is, where one is given.
+    pub id_owner: Option<MemberId>,
+    /// The identifiers, in the order in which they decide.
+    pub sent: Vec<Sent>,
 }
 
 impl Store {
-    /// Whose each of some guards is, in their order.
-    pub(super) async fn owners(&self, guards: &[Guard], strong: bool) -> Result<Vec<Option<MemberId>>, StoreError> {
+    /// Reads the guards of a reference. One read for a reference by one id or identifier.
+    pub(super) async fn look_up(
+        &self,
+        namespace: Namespace<'_>,
+        reference: &MemberRef,
+        strong: bool,
+    ) -> Result<LookUp, StoreError> {
+        let id = reference.id.as_ref().map(|id| namespace.of_id(id));
+        let identifiers: Vec<Identifier> = reference.identifiers().collect();
+        let keys = identifiers.iter().map(|identifier| namespace.of(identifier)).collect::<Result<Vec<_>, _>>()?;
+        let all: Vec<Key> = id.iter().chain(&keys).cloned().collect();
         let table = &*self.tables.members;
-        if let [guard] = guards {
-            let found = self.get(READ, table, &guard.key, strong).await?;
-            return Ok(vec![found.as_ref().map(owner).transpose()?]);
-        }
-        let keys: Vec<Key> = guards.iter().map(|guard| guard.key.clone()).collect();
-        let found = self.get_many(READ, table, &keys, strong).await?;
-        let mut owners = vec![None; guards.len()];
+        let found: Vec<Item> = match all.as_slice() {
+            [only] => self.get(READ, table, only, strong).await?.into_iter().collect(),
+            _ => self.get_many(READ, table, &all, strong).await?,
+        };
+        let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
         for item in &found {
-            let partition = Reader::new(READ, item).text(name::PK)?;
-            if let Some(place) = keys.iter().position(|key| key.pk == partition) {
-                owners[place] = Some(owner(item)?);
-            }
+            let reader = Reader::new(READ, item);
+            let owner = Owner {
+                member: reader.parsed(name::MEMBER)?,
+                verified: reader.is_true(name::VERIFIED),
+                has_id: reader.is_true(name::HAS_ID),
+            };
+            owners.insert(reader.text(name::PK)?.to_owned(), owner);
         }
-        Ok(owners)
+        let id_owner = id.and_then(|key| owners.get(&key.pk)).map(|owner| owner.member.clone());
+        let sent = identifiers.into_iter().zip(keys).map(|(identifier, key)| Sent {
+            verified: reference.is_verified(identifier.kind),
+            owner: owners.get(&key.pk).cloned(),
+            identifier,
+        });
+        Ok(LookUp { id_owner, sent: sent.collect() })
     }
 
-    /// The write that makes an identifier a member's, when it is nobody's.
-    pub(super) fn guard_write(&self, guard: &Guard, member: &MemberId) -> Write {
-        let guard = item(&guard.key, [(name::MEMBER, text(member.as_str()))]);
-        Write::put(&self.tables.members, guard).when(ABSENT)
+    /// The members who have an identifier as contact data, strongly consistent.
+    pub(super) async fn with_contact_data(
+        &self,
+        namespace: Namespace<'_>,
+        identifier: &Identifier,
+    ) -> Result<Vec<MemberId>, StoreError> {
+        let range = Range::all(namespace.of(identifier)?.pk, CONTACT_DATA);
+        let found = self.range(READ, &self.tables.members, range).await?;
+        found.iter().map(|item| Reader::new(READ, item).parsed(name::MEMBER)).collect()
     }
 
-    /// A profile with what its change is conditional on.
+    /// A profile, and the version that its change is conditional on.
     pub(super) async fn stored_profile(
         &self,
         program: &ProgramId,
         member: &MemberId,
-    ) -> Result<Option<StoredProfile>, StoreError> {
-        let found = self.get(READ, &self.tables.members, &keys::profile(program, member), true).await?;
+        strong: bool,
+    ) -> Result<Option<(Profile, u64)>, StoreError> {
+        let found = self.get(READ, &self.tables.members, &keys::profile(program, member), strong).await?;
         let Some(found) = found else { return Ok(None) };
         let reader = Reader::new(READ, &found);
-        Ok(Some(StoredProfile {
-            profile: reader.body()?,
-            version: reader.number(name::VERSION)?,
-            guards: reader.texts(name::GUARDS)?,
-        }))
+        Ok(Some((reader.body()?, reader.number(name::VERSION)?)))
     }
 }

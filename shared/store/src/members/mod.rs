@@ -1,16 +1,19 @@
-//! Who a customer is: guards that lead from a shop's identifiers to a member, and the profile.
+//! Who a customer is: guards that lead from ids and identifiers to a member, and the profile.
+//!
+//! The id is the authority, and only proven identifiers lead to somebody with an id. What a request may change is decided
+//! in `judge`, from the guards alone; here it is written, each step in one transaction that is conditional on what it was
+//! decided from.
 
 mod guards;
+mod judge;
 
-use std::collections::BTreeSet;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::member::{MemberRef, Profile};
+use tessera_domain::member::{Holding, Identifier, IdentifierKind, MemberRef, Profile, TooMany};
 
-use self::guards::{Guard, StoredProfile, guards, only};
-use crate::items::{bytes, item, name, number, packed, text};
+use self::guards::{GuardWrite, Guards, Namespace};
+use self::judge::Verdict;
+use crate::items::{bytes, item, name, number, packed};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys, random, retry};
 
@@ -22,32 +25,39 @@ const REPLACE: &str = "replacing a profile";
 pub struct Identified {
     /// The member.
     pub member: MemberId,
-    /// True when they were made now.
+    /// True when this request created the member.
     pub created: bool,
-    /// True when one of the identifiers belongs to someone else, and stays there.
-    pub conflict: bool,
+    /// Identifiers at which the points of a contact without an id wait.
+    pub claimable: Vec<IdentifierKind>,
+    /// Verified identifiers that stay with another member.
+    pub conflict: Vec<IdentifierKind>,
 }
 
-/// What is known of the identifiers that a body names.
+/// What a look-up found, without a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// The first that is known, in the order id, card, e-mail, phone.
+    /// The member; `None` when a new one would be created.
     pub member: Option<MemberId>,
-    /// The identifiers that nobody has.
-    pub unknown: MemberRef,
-    /// True when one of them belongs to someone else.
-    pub conflict: bool,
+    /// True when nothing is left to be written for this reference.
+    pub settled: bool,
+    /// Identifiers at which the points of a contact without an id wait.
+    pub claimable: Vec<IdentifierKind>,
+    /// Verified identifiers that stay with another member.
+    pub conflict: Vec<IdentifierKind>,
 }
 
 /// Why a profile was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// An identifier belongs to someone else.
+    /// An id or identifier belongs to someone else.
     #[error("the {identifier} belongs to another member")]
     Taken {
         /// Which one: `id`, `card`, `email` or `phone`.
         identifier: &'static str,
     },
+    /// The member would have more of a kind than it can.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The profile changed since it was read.
     #[error("the profile changed meanwhile")]
     Changed,
@@ -57,7 +67,7 @@ pub enum IdentityError {
 }
 
 impl Store {
-    /// Looks up who is meant, without changing anything. `strong`: see also what was written a moment ago.
+    /// Looks up who is meant, without a change. `strong` also sees what was written a moment ago.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -68,106 +78,186 @@ impl Store {
         reference: &MemberRef,
         strong: bool,
     ) -> Result<Known, StoreError> {
-        let guards = guards(program, identity_key, reference)?;
-        self.known(&guards, reference, strong).await
+        let namespace = Namespace { program, identity_key };
+        let look_up = self.look_up(namespace, reference, strong).await?;
+        let verdict = Verdict::of(reference, &look_up, None);
+        let settled = match &verdict.member {
+            Some(member) => self.is_settled(program, member, &verdict, strong).await?,
+            None => false,
+        };
+        let Verdict { member, claimable, conflict, .. } = verdict;
+        Ok(Known { member, settled, claimable, conflict })
     }
 
-    async fn known(&self, guards: &[Guard], reference: &MemberRef, strong: bool) -> Result<Known, StoreError> {
-        let owners = self.owners(guards, strong).await?;
-        let member = owners.iter().flatten().next().cloned();
-        let conflict = owners.iter().flatten().any(|owner| Some(owner) != member.as_ref());
-        let unknown = guards.iter().zip(&owners).filter(|(_, owner)| owner.is_none());
-        let unknown: Vec<&str> = unknown.map(|(guard, _)| guard.kind).collect();
-        Ok(Known { member, unknown: only(reference, &unknown), conflict })
+    /// True when nothing is left to be written. Reads the profile only where contact data may be missing.
+    async fn is_settled(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        verdict: &Verdict,
+        strong: bool,
+    ) -> Result<bool, StoreError> {
+        if verdict.adopts || !verdict.verify.is_empty() {
+            return Ok(false);
+        }
+        if verdict.fill.is_empty() {
+            return Ok(true);
+        }
+        let stored = self.stored_profile(program, member, strong).await?;
+        Ok(stored.is_some_and(|(profile, _)| {
+            verdict.fill.iter().all(|identifier| profile.identifier(identifier.kind).is_some())
+        }))
     }
 
-    /// Finds who is meant, or makes a visitor of them; identifiers that nobody has are attached. One eventually
-    /// consistent read (half a unit) for someone known by the one identifier that is given.
+    /// Finds who is meant, or creates a visitor, and writes what the reference may change. One eventually consistent read
+    /// (half a unit) for someone known by the one id or identifier that is given.
     ///
     /// # Errors
-    /// When DynamoDB fails.
+    /// [`IdentityError::TooMany`] for an eleventh card; when DynamoDB fails.
     pub async fn find_or_create_visitor(
         &self,
         program: &ProgramId,
         identity_key: &[u8],
         reference: &MemberRef,
         now: Timestamp,
-    ) -> Result<Identified, StoreError> {
-        let guards = guards(program, identity_key, reference)?;
+    ) -> Result<Identified, IdentityError> {
+        self.settle_identity(Namespace { program, identity_key }, reference, None, now).await
+    }
+
+    /// Makes the verified identifiers of a reference keys of a member.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooMany`] for an eleventh card; when DynamoDB fails.
+    pub async fn verify_identifiers(
+        &self,
+        program: &ProgramId,
+        identity_key: &[u8],
+        member: &MemberId,
+        reference: &MemberRef,
+        now: Timestamp,
+    ) -> Result<Identified, IdentityError> {
+        self.settle_identity(Namespace { program, identity_key }, reference, Some(member), now).await
+    }
+
+    async fn settle_identity(
+        &self,
+        namespace: Namespace<'_>,
+        reference: &MemberRef,
+        given: Option<&MemberId>,
+        now: Timestamp,
+    ) -> Result<Identified, IdentityError> {
+        let program = namespace.program;
         let mut new = None;
         for attempt in 0..retry::TRIES {
             if attempt > 1 {
                 retry::pause(attempt - 1).await;
             }
-            // Whoever is unknown at a glance may have been made a moment ago.
-            let known = self.known(&guards, reference, attempt > 0).await?;
-            let Known { member, unknown, conflict } = known;
-            if let Some(member) = member {
-                // Our own attempt, when only its answer was lost.
+            // Whoever is unknown to an eventually consistent read may have been created a moment ago.
+            let strong = attempt > 0;
+            let look_up = self.look_up(namespace, reference, strong).await?;
+            let verdict = Verdict::of(reference, &look_up, given);
+            let settled = match &verdict.member {
+                Some(member) => self.is_settled(program, member, &verdict, strong).await?,
+                None => false,
+            };
+            if !settled && !strong {
+                continue;
+            }
+            let (member, written) = match verdict.member.clone() {
+                Some(member) => {
+                    let written = settled || self.attach(namespace, &member, reference, &verdict).await?;
+                    (member, written)
+                }
+                None => {
+                    let member = MemberId::new(random::id("m_"))
+                        .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
+                    let profile = Profile::new(&without(reference, &verdict.conflict), now);
+                    let written = self.create(namespace, &member, &profile).await?;
+                    new = Some(member.clone());
+                    (member, written)
+                }
+            };
+            if written {
+                // A member of our own attempt may be found only now, when the response to its creation was lost.
                 let created = new.as_ref() == Some(&member);
-                if unknown.is_empty() || self.attach(program, identity_key, &member, &unknown, now).await? {
-                    return Ok(Identified { member, created, conflict });
-                }
-            } else if attempt > 0 {
-                let member = MemberId::new(random::id("m_"))
-                    .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
-                let profile = Profile::new(reference.clone(), now);
-                if self.create_visitor(program, &member, &guards, &profile).await? {
-                    return Ok(Identified { member, created: true, conflict: false });
-                }
-                new = Some(member);
+                let Verdict { claimable, conflict, .. } = verdict;
+                return Ok(Identified { member, created, claimable, conflict });
             }
         }
-        Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES })
+        Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES }.into())
     }
 
-    /// Writes a new profile and its guards; false when one of the identifiers has become someone's.
-    async fn create_visitor(
-        &self,
-        program: &ProgramId,
-        member: &MemberId,
-        guards: &[Guard],
-        profile: &Profile,
-    ) -> Result<bool, StoreError> {
-        let partitions = guards.iter().map(|guard| guard.key.pk.clone()).collect();
-        let profile = self.profile_write(program, member, profile, 1, &partitions)?.when(ABSENT);
-        let guards = guards.iter().map(|guard| self.guard_write(guard, member));
-        let writes = guards.chain([profile]).collect();
+    /// Writes a new profile and its guards; false when an id or identifier has become someone's.
+    async fn create(&self, namespace: Namespace<'_>, member: &MemberId, profile: &Profile) -> Result<bool, StoreError> {
+        for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
+            self.drop_contact_data(namespace, &held.identifier, member).await?;
+        }
+        let guards = namespace.of_profile(member, profile)?;
+        let guards = Guards::default().turned_into(&guards, &self.tables.members, member);
+        let profile = self.profile_write(namespace.program, member, profile, 1)?.when(ABSENT);
+        let writes = guards.into_iter().map(|guard| guard.write).chain([profile]).collect();
         Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
     }
 
-    /// Gives a member identifiers that nobody has; false when something changed meanwhile.
+    /// Writes what a reference changes of a known member; false when something changed meanwhile.
     async fn attach(
         &self,
-        program: &ProgramId,
-        identity_key: &[u8],
+        namespace: Namespace<'_>,
         member: &MemberId,
-        unknown: &MemberRef,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let guards = guards(program, identity_key, unknown)?;
-        let Some(stored) = self.stored_profile(program, member).await? else {
-            let profile = Profile::new(unknown.clone(), now);
-            return self.create_visitor(program, member, &guards, &profile).await;
-        };
-        let StoredProfile { mut profile, version, guards: partitions } = stored;
-        profile.attach(unknown);
-        let partitions = partitions.into_iter().chain(guards.iter().map(|guard| guard.key.pk.clone())).collect();
-        let profile = self
-            .profile_write(program, member, &profile, version + 1, &partitions)?
-            .when("v = :before")
-            .value(":before", number(version));
-        let guards = guards.iter().map(|guard| self.guard_write(guard, member));
-        let writes = guards.chain([profile]).collect();
-        Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
+        reference: &MemberRef,
+        verdict: &Verdict,
+    ) -> Result<bool, IdentityError> {
+        let Some((before, _)) = self.stored_profile(namespace.program, member, true).await? else { return Ok(false) };
+        let mut after = before.clone();
+        for identifier in &verdict.verify {
+            after.verify(identifier)?;
+        }
+        for identifier in &verdict.fill {
+            after.fill(identifier);
+        }
+        if let Some(id) = reference.id.as_ref().filter(|_| verdict.adopts) {
+            after.set_id(id.clone())?;
+        }
+        match self.replace_profile(namespace.program, namespace.identity_key, member, &before, &after).await {
+            Ok(()) => Ok(true),
+            Err(IdentityError::Changed | IdentityError::Taken { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Replaces a profile. Identifiers that it gained or changed are guarded anew, those that it lost are given free, all
-    /// in one transaction that is conditional on the profile being `before`.
+    /// Removes an identifier from the contact data of everybody else: its key is about to be a member's.
+    ///
+    /// A fault after this and before the key is written loses nothing but contact data that is about to go.
+    async fn drop_contact_data(
+        &self,
+        namespace: Namespace<'_>,
+        identifier: &Identifier,
+        but: &MemberId,
+    ) -> Result<(), StoreError> {
+        let Namespace { program, identity_key } = namespace;
+        for other in self.with_contact_data(namespace, identifier).await?.iter().filter(|other| *other != but) {
+            for attempt in 1..=retry::TRIES {
+                let Some((before, version)) = self.stored_profile(program, other, true).await? else { break };
+                let mut after = before.clone();
+                if !after.forget_contact_data(identifier) {
+                    break;
+                }
+                let change = ProfileChange { before: &before, after: &after, version };
+                if self.write_profile(Namespace { program, identity_key }, other, change).await? == Transacted::Done {
+                    break;
+                }
+                retry::pause(attempt).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces a profile. Ids and keys that it gained are guarded, those that it lost are given free, all in one
+    /// transaction that is conditional on the profile being `before`.
     ///
     /// # Errors
-    /// [`IdentityError::Taken`] when a new identifier is someone else's, [`IdentityError::Changed`] when the profile is no
-    /// longer `before` (read again, patch again).
+    /// [`IdentityError::Taken`] when a new id or key is someone else's, [`IdentityError::Changed`] when the profile is no
+    /// longer `before` (read again, change again).
     pub async fn replace_profile(
         &self,
         program: &ProgramId,
@@ -176,39 +266,58 @@ impl Store {
         before: &Profile,
         after: &Profile,
     ) -> Result<(), IdentityError> {
-        let stored = self.stored_profile(program, member).await?.ok_or(IdentityError::Changed)?;
-        if stored.profile == *after {
+        let stored = self.stored_profile(program, member, true).await?;
+        let (stored, version) = stored.ok_or(IdentityError::Changed)?;
+        if stored == *after {
             return Ok(());
         }
-        if stored.profile != *before {
+        if stored != *before {
             return Err(IdentityError::Changed);
         }
-        let old = guards(program, identity_key, &before.reference())?;
-        let new = guards(program, identity_key, &after.reference())?;
-        let lost: Vec<&Guard> = old.iter().filter(|guard| !new.contains(guard)).collect();
-        let gained: Vec<&Guard> = new.iter().filter(|guard| !old.contains(guard)).collect();
-        let mut partitions: BTreeSet<String> = stored.guards.into_iter().collect();
-        partitions.retain(|partition| !lost.iter().any(|guard| guard.key.pk == *partition));
-        partitions.extend(gained.iter().map(|guard| guard.key.pk.clone()));
+        let namespace = Namespace { program, identity_key };
+        let is_new = |identifier: &Identifier| before.holding(identifier) != Some(Holding::Verified);
+        let proven = after.identifiers.iter().filter(|held| held.holding == Holding::Verified);
+        for held in proven.filter(|held| is_new(&held.identifier)) {
+            self.drop_contact_data(namespace, &held.identifier, member).await?;
+        }
+        let change = ProfileChange { before, after, version };
+        let guards = self.guard_writes(namespace, member, &change)?;
+        match self.write_profile(namespace, member, change).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Cancelled(obstacles) => {
+                let taken = guards.iter().zip(&obstacles);
+                let mut taken = taken.filter(|(_, obstacle)| matches!(obstacle, Obstacle::Condition(_)));
+                let taken = taken.next().map(|(guard, _)| IdentityError::Taken { identifier: guard.named });
+                Err(taken.unwrap_or(IdentityError::Changed))
+            }
+        }
+    }
 
-        // One that is theirs already, beside the one that the profile shows, is simply taken over.
-        let gains = gained.iter().map(|guard| {
-            let own = self.guard_write(guard, member).when("attribute_not_exists(pk) OR m = :member");
-            own.value(":member", text(member.as_str()))
-        });
-        let losses = lost.iter().map(|guard| {
-            let free = Write::delete(&self.tables.members, &guard.key);
-            free.when("attribute_not_exists(pk) OR m = :member").value(":member", text(member.as_str()))
-        });
+    /// Writes a changed profile and its guards, in this order of writes: guards, profile.
+    async fn write_profile(
+        &self,
+        namespace: Namespace<'_>,
+        member: &MemberId,
+        change: ProfileChange<'_>,
+    ) -> Result<Transacted, StoreError> {
+        let guards = self.guard_writes(namespace, member, &change)?;
         let profile = self
-            .profile_write(program, member, after, stored.version + 1, &partitions)?
+            .profile_write(namespace.program, member, change.after, change.version + 1)?
             .when("v = :before")
-            .value(":before", number(stored.version));
-        let writes = gains.chain(losses).chain([profile]).collect();
-        let Transacted::Cancelled(obstacles) = self.transact_patiently(REPLACE, writes).await? else { return Ok(()) };
-        let mut taken =
-            gained.iter().zip(&obstacles).filter(|(_, obstacle)| matches!(obstacle, Obstacle::Condition(_)));
-        Err(taken.next().map_or(IdentityError::Changed, |(guard, _)| IdentityError::Taken { identifier: guard.kind }))
+            .value(":before", number(change.version));
+        let writes = guards.into_iter().map(|guard| guard.write).chain([profile]).collect();
+        self.transact_patiently(REPLACE, writes).await
+    }
+
+    fn guard_writes(
+        &self,
+        namespace: Namespace<'_>,
+        member: &MemberId,
+        change: &ProfileChange<'_>,
+    ) -> Result<Vec<GuardWrite>, StoreError> {
+        let before = namespace.of_profile(member, change.before)?;
+        let after = namespace.of_profile(member, change.after)?;
+        Ok(before.turned_into(&after, &self.tables.members, member))
     }
 
     fn profile_write(
@@ -217,17 +326,30 @@ impl Store {
         member: &MemberId,
         profile: &Profile,
         version: u64,
-        guards: &BTreeSet<String>,
     ) -> Result<Write, StoreError> {
         let mut new = item(
             &keys::profile(program, member),
             [(name::VERSION, number(version)), (name::BODY, bytes(packed(IDENTIFY, profile)?))],
         );
         new.extend(indexes::birthday(program, profile).map(|(name, value)| (name.to_owned(), value)));
-        // A set is never empty in DynamoDB.
-        if !guards.is_empty() {
-            new.insert(name::GUARDS.to_owned(), AttributeValue::Ss(guards.iter().cloned().collect()));
-        }
         Ok(Write::put(&self.tables.members, new))
+    }
+}
+
+/// A profile that changes, with the version that was read.
+struct ProfileChange<'a> {
+    before: &'a Profile,
+    after: &'a Profile,
+    version: u64,
+}
+
+/// A reference without the identifiers of some kinds.
+fn without(reference: &MemberRef, kinds: &[IdentifierKind]) -> MemberRef {
+    let stays = |kind| !kinds.contains(&kind);
+    MemberRef {
+        card: reference.card.clone().filter(|_| stays(IdentifierKind::Card)),
+        email: reference.email.clone().filter(|_| stays(IdentifierKind::Email)),
+        phone: reference.phone.clone().filter(|_| stays(IdentifierKind::Phone)),
+        ..reference.clone()
     }
 }

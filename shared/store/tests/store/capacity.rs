@@ -57,7 +57,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     };
     let member = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap().member;
     // An account with ten counters.
-    let earlier = EntryKey::enrollment(noon());
+    let earlier = EntryKey::enrollment(noon(), "1");
     let commit = Commit::new(&program, &config, &member, &earlier);
     bench.store.commit(&commit, |seen| Ok::<_, Infallible>(decide(seen.account, &member))).await.unwrap();
     let account = bench.store.get_account(&program, &member).await.unwrap().unwrap();

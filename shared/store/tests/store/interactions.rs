@@ -115,7 +115,7 @@ async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     let commit = Commit { mark: Some("once"), profile: true, ..plain.clone() };
     bench.wire.forget();
     let decide = |seen: &Seen<'_>| {
-        assert_eq!(seen.profile.map(tessera_domain::member::Profile::reference), Some(customer("c-1")));
+        assert_eq!(seen.profile.map(|profile| profile.id.clone()), Some(customer("c-1").id));
         assert_eq!(seen.account.status, Status::Visitor);
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")))
     };

@@ -16,7 +16,7 @@ async fn fill(bench: &Bench) {
         })
         .collect();
     keys.push(EntryKey::refund(at("2026-03-02T09:00:00Z"), &second, &RefundId::new("f").unwrap()));
-    keys.push(EntryKey::enrollment(at("2026-03-02T12:00:00Z")));
+    keys.push(EntryKey::enrollment(at("2026-03-02T12:00:00Z"), "1"));
     for key in &keys {
         let commit = Commit::new(&program, &config, &owner, key);
         let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r"))));
