@@ -108,6 +108,7 @@ async fn surcharges() {
     let ada = measure!("new visitor", store.find_or_create_visitor(&program, KEY, &customer("c-1"), noon())).member;
     let mut both = customer("c-1");
     both.email = Some("ada@x.it".parse().unwrap());
+    both.verified = Some([tessera_domain::member::IdentifierKind::Email].into());
     measure!("attached e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
     measure!("known by id and e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
 
