@@ -66,6 +66,7 @@ async fn what_functions_may_do_is_what_they_do() {
     let mut granted = Permissions::new();
     let runs = [
         made(journeys::members).await,
+        made(journeys::identities).await,
         made(journeys::receipts).await,
         made(journeys::refunds).await,
         made(journeys::coupons).await,

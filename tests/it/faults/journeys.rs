@@ -84,7 +84,10 @@ pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
     let changed = json!({ "id": "c-3", "email": "countess@example.com", "card": "C-1", "verified": ["email", "card"] });
     let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&changed), None).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
-    vec!["c-1", "c-2", "email:countess@example.com", "card:C-1"]
+    let mut moved = receipt("r-3", "c-1", "5.00");
+    moved["member"] = json!({ "id": "c-1", "email": "ada.l@example.com", "verified": ["email"] });
+    sender.post("/v1/receipts", &moved, None).await;
+    vec!["c-1", "c-2", "email:ada.l@example.com", "card:C-1"]
 }
 
 /// Receipts of a visitor, of a member who is known by more each time, and of nobody, who is named later.
