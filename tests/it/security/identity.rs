@@ -1,7 +1,6 @@
 //! Nothing unverified moves a fact, a token or an enrolment to somebody else.
 
 use futures::future::join_all;
-use jsonwebtoken::{EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -86,8 +85,7 @@ async fn holding(shop: &Shop, member: &str, kind: &str) -> Option<(String, bool)
 async fn as_member(shop: &Shop, claims: &Value, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let exp = shop.stack.now().as_second() + 600;
     let claims = with(json!({ "iss": shop.program, "exp": exp }), claims);
-    let key = EncodingKey::from_secret(shop.secret.as_bytes());
-    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+    let token = crate::shop::token(&claims, &shop.secret);
     shop.call_with(method, path, body, &[("authorization", &format!("Bearer {token}"))]).await
 }
 
