@@ -150,7 +150,8 @@ class Server:
 def fill(server: Server) -> dict[str, list[str]]:
     """Members, facts and coupons of a small shop; returns their identifiers by what they identify."""
     server.send("PUT", "/v1/program", PROGRAM)
-    ada = {"id": "c-42", "email": "ada@example.com", "card": "2000000000015", "phone": "+390200000001"}
+    known = {"email": "ada@example.com", "card": "2000000000015", "phone": "+390200000001"}
+    ada = {"id": "c-42", **known, "verified": list(known)}
     server.send("POST", "/v1/members", {**ada, "first_name": "Ada", "birth_date": "1990-02-28", "locale": "it-IT"})
     server.send("POST", "/v1/members", {"id": "c-2", "lists": ["newsletter"], "tags": ["friend"]})
     receipt = {"occurred_at": CLOCK, "currency": "EUR", "store": "milano-01", "channel": "pos"}

@@ -163,8 +163,7 @@ fn members() -> Vec<Route> {
         route(Patch, "/v1/members/{member}", "patchMember", "Changes a profile")
             .localized()
             .takes::<b::ProfilePatch>()
-            .gives::<view::MemberView>(200, "The member.")
-            .fails(&[409]),
+            .gives::<view::MemberView>(200, "The member."),
         route(Post, "/v1/members/{member}/activate", "activateMember", "Enrols a contact")
             .localized()
             .gives::<view::MemberView>(201, "Enrolled now.")
