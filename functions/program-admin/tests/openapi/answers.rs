@@ -8,7 +8,7 @@ use tessera_domain::member::IdentifierKind;
 use tessera_domain::program::Program;
 use utoipa::ToSchema;
 
-use crate::bodies::{IdentifierKind, Scope};
+use crate::bodies::Scope;
 
 /// A fact that is stored; what it does to the member is decided afterwards.
 #[derive(ToSchema)]

@@ -291,18 +291,6 @@ pub struct Rotation {
     revoke_previous: Option<bool>,
 }
 
-/// A kind of identifier.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub enum IdentifierKind {
-    /// The number of a loyalty card.
-    Card,
-    /// An e-mail address.
-    Email,
-    /// A phone number.
-    Phone,
-}
-
 /// What an API key may do.
 #[derive(ToSchema)]
 pub enum Scope {
