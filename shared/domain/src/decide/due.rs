@@ -66,7 +66,8 @@ impl<'a> Draft<'a> {
 
     fn lapse(&mut self, at: Timestamp, rules: Vec<(&'a CompiledRule, Timestamp)>) {
         self.start_entry(at, Cause::Inactivity(Day::of(at, &self.context.program.zone)));
-        self.entry.movements = self.account.settle_points(self.context.program, at);
+        // The tier does not fall here: that would have come first. Under a window that rolls, the review leaves its mark.
+        self.entry.movements = self.account.settle(self.context.program, at);
         let occasion = Occasion::new(self.context, &self.account, at);
         for (rule, since) in rules {
             self.consider_once(rule, &occasion, Account::lapse_mark(since));

@@ -73,19 +73,19 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
             let cell = cells.entry(part.base).or_insert_with(|| vec![Decimal::ZERO; working.len()]);
             stack(&part, &working, policy.multiplier_stacking, cell);
         }
-        // Rounding the running sum shares out exactly what the sum of all is rounded to.
+        // Rounding the running sum shares out exactly what the sum of all is rounded to. What rules per receipt have comes
+        // first, so that a refund finds the same numbers for it without the others.
         let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
-        for (number, working) in working.iter().enumerate() {
-            for (base, added_to_cell) in &cells {
-                let added_exactly = added_to_cell[number];
+        for (base, cell) in &cells {
+            for (working, part) in working.iter().zip(cell) {
                 // Reading a program bounds what multipliers make together; beyond it, sums stop at the largest decimal.
-                exact = exact.saturating_add(added_exactly);
+                exact = exact.saturating_add(*part);
                 let rounded = rounded(exact, policy.rounding);
                 let added = rounded.minus(before);
                 let extra = extras.by_rule[working.place].of_mut(kind);
                 *extra = extra.plus(added);
                 if let Some(base) = *base {
-                    extras.note(base, working.place, kind, added, added_exactly);
+                    extras.note(base, working.place, kind, added, *part);
                 }
                 before = rounded;
             }

@@ -91,7 +91,11 @@ pub fn read_refund(body: &Value, currency: Currency) -> Result<Refund, Vec<Fault
 /// # Errors
 /// As [`read_refund`].
 pub fn read_early_refund(body: &Value) -> Result<Refund, Vec<Fault>> {
-    read(body, true, |node| node.money_of_any_currency())
+    read(body, true, read_raw)
+}
+
+fn read_raw(node: &Node<'_>) -> Option<i64> {
+    node.money_of_any_currency()
 }
 
 fn read(body: &Value, is_raw: bool, money: impl Fn(&Node<'_>) -> Option<i64>) -> Result<Refund, Vec<Fault>> {
@@ -117,7 +121,7 @@ fn read_lines(node: &Node<'_>, money: &impl Fn(&Node<'_>) -> Option<i64>) -> Opt
         let object = line.object()?;
         let id = object.required("line", Node::id);
         let quantity = object.optional("quantity", |n| n.decimal(1_000_000_000));
-        let amount = object.required("amount", |n| money(n));
+        let amount = object.required("amount", money);
         object.finish();
         Some(RefundLine { line: id?, quantity: quantity?, amount: amount? })
     })?;
