@@ -76,9 +76,6 @@ CHECKS = [
     "ignored_auth",
 ]
 
-# The responses that an example of the description may get: it is never malformed.
-EXAMPLES_GET = ["2xx", 401, 403, 404, 409, 422]
-
 
 def configuration(kind: str, known: dict[str, list[str]], examples: int) -> str:
     """The configuration of a run, in TOML."""
@@ -101,8 +98,6 @@ def configuration(kind: str, known: dict[str, list[str]], examples: int) -> str:
         "[checks]",
         "enabled = false",
         *(f"{check} = {{ enabled = true }}" for check in CHECKS),
-        "[phases.examples.checks]",
-        f"positive_data_acceptance = {{ enabled = {json.dumps(is_admin)}, expected-statuses = {json.dumps(EXAMPLES_GET)} }}",
         "[phases.coverage]",
         f"enabled = {json.dumps(is_admin)}",
         "[phases.stateful]",
