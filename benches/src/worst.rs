@@ -102,7 +102,7 @@ fn receipt() -> Value {
 fn long_receipt() -> Value {
     let line = |n: usize| {
         let categories: Vec<String> = (0..10).map(|k| format!("c{}", (n + k * 97) % MULTIPLIERS)).collect();
-        json!({ "id": n.to_string(), "sku": format!("s{n}"), "categories": categories, "amount": "1.00" })
+        json!({ "id": n.to_string(), "sku": format!("s{n}"), "category": categories, "amount": "1.00" })
     };
     let mut receipt = receipt();
     receipt["lines"] = (0..LINES).map(line).collect();
