@@ -181,16 +181,13 @@ impl Counter {
                 kept.push(run);
                 continue;
             }
-            match old.iter_mut().find(|other| other.each == run.each) {
-                Some(same) => {
-                    same.count = same.count.saturating_add(run.count);
-                    same.lost = same.lost.saturating_add(run.lost);
-                    same.spent = same.spent.saturating_add(run.spent);
-                }
-                None => {
-                    let (count, lost, spent, each) = (run.count, run.lost, run.spent, run.each);
-                    old.push(Run { count, lost, spent, each, ..Run::default() });
-                }
+            if let Some(same) = old.iter_mut().find(|other| other.each == run.each) {
+                same.count = same.count.saturating_add(run.count);
+                same.lost = same.lost.saturating_add(run.lost);
+                same.spent = same.spent.saturating_add(run.spent);
+            } else {
+                let (count, lost, spent, each) = (run.count, run.lost, run.spent, run.each);
+                old.push(Run { count, lost, spent, each, ..Run::default() });
             }
         }
         self.runs = old.into_iter().chain(kept).collect();

@@ -101,12 +101,11 @@ impl Extra {
     fn of_firings(&self, count: u64, left: u64, rounding: Rounding) -> Both {
         let of = |kind: Kind, exact: Option<Decimal>| {
             let given = self.firings.of(kind);
-            let due = match exact {
-                Some(exact) => rounded(exact.saturating_mul(Decimal::from(left)), rounding),
-                None => {
-                    let share = i128::from(given.get()) * i128::from(left) / i128::from(count.max(1));
-                    Points::new(i64::try_from(share).unwrap_or(given.get()))
-                }
+            let due = if let Some(exact) = exact {
+                rounded(exact.saturating_mul(Decimal::from(left)), rounding)
+            } else {
+                let share = i128::from(given.get()) * i128::from(left) / i128::from(count.max(1));
+                Points::new(i64::try_from(share).unwrap_or(given.get()))
             };
             due.towards_zero(given)
         };

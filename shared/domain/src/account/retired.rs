@@ -52,14 +52,8 @@ impl Account {
     pub(crate) fn put_counter(&mut self, rule: &CompiledRule, counter: Counter, today: Day) {
         self.retired.retain(|retired| !retired.is_of(rule));
         let id = &rule.rule.id;
-        let before = match self.counters.get_mut(id) {
-            Some(known) => std::mem::replace(known, counter),
-            None => {
-                self.counters.insert(id.clone(), counter);
-                return;
-            }
-        };
-        if before.generation != rule.generation {
+        let before = self.counters.insert(id.clone(), counter);
+        if let Some(before) = before.filter(|before| before.generation != rule.generation) {
             self.retire(id.clone(), before, today);
         }
     }

@@ -183,7 +183,7 @@ impl ProfilePatch {
     /// When there would be too many; the profile is then not to be used.
     pub fn apply_unproven(&self, reference: &MemberRef, profile: &mut Profile) -> Result<(), TooMany> {
         if let Some(id) = &self.id {
-            profile.set_id(id.clone())?;
+            profile.set_id(id)?;
         }
         let cleared = [
             (IdentifierKind::Card, self.card == Change::Clear),

@@ -165,9 +165,9 @@ impl Profile {
     ///
     /// # Errors
     /// When it has had too many ids.
-    pub fn set_id(&mut self, id: CustomerId) -> Result<(), TooMany> {
-        self.former_ids.retain(|former| *former != id);
-        if let Some(before) = self.id.replace(id.clone()).filter(|before| *before != id) {
+    pub fn set_id(&mut self, id: &CustomerId) -> Result<(), TooMany> {
+        self.former_ids.retain(|former| former != id);
+        if let Some(before) = self.id.replace(id.clone()).filter(|before| before != id) {
             self.former_ids.push(before);
         }
         for held in &mut self.identifiers {
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(holdings(&named), [Holding::ContactData, Holding::ContactData, Holding::Verified]);
 
         let mut contact = Profile::new(&reference, Timestamp::UNIX_EPOCH);
-        contact.set_id(CustomerId::new("c-1").unwrap()).unwrap();
+        contact.set_id(&CustomerId::new("c-1").unwrap()).unwrap();
         assert!(contact.identifiers.iter().all(|held| held.holding == Holding::ContactData));
     }
 
@@ -268,11 +268,11 @@ mod tests {
     fn an_earlier_id_stays_an_alias() {
         let id = |text: &str| CustomerId::new(text).unwrap();
         let mut profile = Profile::new(&MemberRef::of_id(id("c-1")), Timestamp::UNIX_EPOCH);
-        profile.set_id(id("c-2")).unwrap();
+        profile.set_id(&id("c-2")).unwrap();
         assert_eq!((profile.id.clone(), profile.former_ids.clone()), (Some(id("c-2")), vec![id("c-1")]));
-        profile.set_id(id("c-1")).unwrap();
+        profile.set_id(&id("c-1")).unwrap();
         assert_eq!((profile.id.clone(), profile.former_ids.clone()), (Some(id("c-1")), vec![id("c-2")]));
-        let last = (3..30).map(|n| profile.set_id(id(&format!("c-{n}")))).find(Result::is_err);
+        let last = (3..30).map(|n| profile.set_id(&id(&format!("c-{n}")))).find(Result::is_err);
         assert_eq!(last, Some(Err(TooMany::Ids)));
     }
 }

@@ -216,7 +216,7 @@ impl Store {
             after.fill(identifier);
         }
         if let Some(id) = reference.id.as_ref().filter(|_| verdict.adopts) {
-            after.set_id(id.clone())?;
+            after.set_id(id)?;
         }
         match self.replace_profile(namespace.program, namespace.identity_key, member, &before, &after).await {
             Ok(()) => Ok(true),

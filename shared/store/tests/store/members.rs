@@ -155,13 +155,13 @@ async fn a_profile_moves_its_guards() {
     let email = |value: &str| Identifier { kind: IdentifierKind::Email, value: value.to_owned() };
     let taken = replace(with(&|after| after.verify(&email("bob@x.it")).unwrap())).await;
     assert!(matches!(taken, Err(IdentityError::Taken { identifier: "email" })), "{taken:?}");
-    let taken = replace(with(&|after| after.set_id("c-2".parse().unwrap()).unwrap())).await;
+    let taken = replace(with(&|after| after.set_id(&"c-2".parse().unwrap()).unwrap())).await;
     assert!(matches!(taken, Err(IdentityError::Taken { identifier: "id" })), "{taken:?}");
     assert_eq!(profile(&bench, &ada).await, before);
 
     let after = with(&|after| {
         after.verify(&email("countess@x.it")).unwrap();
-        after.set_id("c-9".parse().unwrap()).unwrap();
+        after.set_id(&"c-9".parse().unwrap()).unwrap();
         after.first_name = Some("Ada".to_owned());
     });
     replace(after.clone()).await.unwrap();

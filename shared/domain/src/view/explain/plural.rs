@@ -36,9 +36,13 @@ pub(super) fn category(tag: &str, number: i64) -> Category {
     let (tens, ones) = (n % 100, n % 10);
     let is_million = n != 0 && n.is_multiple_of(1_000_000);
     match primary_language(tag).to_ascii_lowercase().as_str() {
-        "id" | "ja" | "jv" | "km" | "ko" | "lo" | "ms" | "my" | "su" | "th" | "vi" | "yue" | "zh" => Other,
-        "am" | "as" | "bn" | "fa" | "gu" | "hi" | "hy" | "kn" | "pa" | "pcm" | "si" | "zu" if n < 2 => One,
-        "fr" | "pt" if n < 2 => One,
+        "is" | "mk" if ones == 1 && tens != 11 => One,
+        "id" | "is" | "ja" | "jv" | "km" | "ko" | "lo" | "mk" | "ms" | "my" | "su" | "th" | "vi" | "yue" | "zh" => {
+            Other
+        }
+        "am" | "as" | "bn" | "fa" | "fr" | "gu" | "hi" | "hy" | "kn" | "pa" | "pcm" | "pt" | "si" | "zu" if n < 2 => {
+            One
+        }
         "ca" | "es" | "fr" | "it" | "pt" if is_million => Many,
         "ru" | "uk" | "be" => match (ones, tens) {
             (1, teen) if teen != 11 => One,
@@ -78,8 +82,6 @@ pub(super) fn category(tag: &str, number: i64) -> Category {
             (1, _) => One,
             _ => Other,
         },
-        "is" | "mk" if ones == 1 && tens != 11 => One,
-        "is" | "mk" => Other,
         "he" | "iw" if n == 2 => Two,
         "ar" => match (n, tens) {
             (0, _) => Zero,
