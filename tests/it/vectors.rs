@@ -22,7 +22,7 @@ async fn every_vector_whose_program_is_accepted_is_met() {
         let shop = Shop::open(&empty, vector["clock"].as_str().unwrap()).await;
         let put = shop.call(Method::PUT, "/v1/program", Some(&vector["program"])).await;
         if put.status == 200 {
-            Run { shop, name: &name, codes: BTreeMap::new() }.vector(&vector).await;
+            Run { shop, name: &name, codes: BTreeMap::new(), owners: BTreeMap::new() }.vector(&vector).await;
             met.push(name);
         } else {
             assert_eq!((put.status, put.problem()), (400, "invalid"), "{name}: {}", put.body);
@@ -44,6 +44,8 @@ struct Run<'a> {
     shop: Shop,
     name: &'a str,
     codes: BTreeMap<String, String>,
+    /// The member of each receipt, where the vector names one by id.
+    owners: BTreeMap<String, String>,
 }
 
 impl Run<'_> {
@@ -71,7 +73,10 @@ impl Run<'_> {
     }
 
     async fn step(&mut self, what: &str, body: &Map<String, Value>, expect: &Value, context: &str) {
-        let member = member_of(what, body);
+        let member = self.member_of(what, body);
+        if let ("receipt", Some(member)) = (what, &member) {
+            self.owners.insert(body["id"].as_str().unwrap().to_owned(), member.clone());
+        }
         let known = self.known(member.as_deref()).await;
         let answer = self.act(what, body).await;
         self.shop.settle().await;
@@ -95,6 +100,17 @@ impl Run<'_> {
             let gained = self.gained(&member, &known).await;
             points(&gained, expect, context);
         }
+    }
+
+    /// The member whose entries show what a step did.
+    fn member_of(&self, what: &str, body: &Map<String, Value>) -> Option<String> {
+        if what == "enroll" {
+            return None;
+        }
+        let named = body.get("member").and_then(|member| member.as_str().or_else(|| member["id"].as_str()));
+        let receipt = body.get("receipt").and_then(Value::as_str);
+        let owner = receipt.and_then(|receipt| self.owners.get(receipt)).map(String::as_str);
+        named.or(owner).map(str::to_owned)
     }
 
     async fn act(&self, what: &str, body: &Map<String, Value>) -> Answer {
@@ -152,21 +168,6 @@ impl Run<'_> {
             }
         }
         sums
-    }
-}
-
-/// Whose entries tell what a step did.
-fn member_of(what: &str, body: &Map<String, Value>) -> Option<String> {
-    let named = body.get("member").and_then(|member| member.as_str().or_else(|| member["id"].as_str()));
-    let by_number = || {
-        // Every id of a vector carries its number: r-28-1 belongs to c-28-1 where nothing else is said.
-        let receipt = body.get("receipt").and_then(Value::as_str)?;
-        let (_, rest) = receipt.split_once('-')?;
-        Some(format!("c-{}-1", rest.split('-').next()?))
-    };
-    match what {
-        "enroll" => None,
-        _ => named.map(str::to_owned).or_else(by_number),
     }
 }
 

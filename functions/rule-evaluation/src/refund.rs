@@ -103,8 +103,7 @@ async fn attempt(
     match committed {
         Ok(committed) => Ok(Outcome::of(&committed)),
         Err(CommitError::Store(StoreError::AccountFull { .. })) => {
-            let cause = Cause::Refund(receipt.id.clone(), refund.clone());
-            let refused = services.store.commit(&commit, |seen| case.reject(seen, &cause)).await?;
+            let refused = services.store.commit(&commit, |seen| case.reject(seen)).await?;
             Ok(Outcome::of(&refused))
         }
         Err(error) => Err(error),
@@ -163,10 +162,10 @@ impl Case<'_> {
     }
 
     /// Rejects the refund, because the account has no room for it.
-    fn reject(&self, seen: &Seen<'_>, cause: &Cause) -> Result<Decision, Missing> {
+    fn reject(&self, seen: &Seen<'_>) -> Result<Decision, Missing> {
         let at = self.stored_refund(self.refund)?.occurred_at;
-        let context = self.context(seen);
-        Ok(decide_rejection(&context, seen.account, at, cause.clone(), Rejection::AccountFull))
+        let cause = Cause::Refund(self.stored.receipt.id.clone(), self.refund.clone());
+        Ok(decide_rejection(&self.context(seen), seen.account, at, cause, Rejection::AccountFull))
     }
 
     fn context<'s>(&'s self, seen: &'s Seen<'_>) -> Context<'s> {

@@ -173,15 +173,12 @@ impl Book {
     /// Takes a refund; one that is known already changes nothing, one without its receipt waits.
     pub fn refund(&mut self, receipt: &str, body: &Value) -> Result<Option<Entry>, Vec<Fault>> {
         let id = ReceiptId::new(receipt).unwrap();
-        match self.receipts.get(&id) {
-            Some((_, receipt, _)) => {
-                let refund = read_refund(body, receipt.currency)?;
-                self.take_refund(&id, refund)
-            }
-            None => {
-                self.waiting.entry(id).or_default().push(read_early_refund(body)?);
-                Ok(None)
-            }
+        if let Some((_, receipt, _)) = self.receipts.get(&id) {
+            let refund = read_refund(body, receipt.currency)?;
+            self.take_refund(&id, refund)
+        } else {
+            self.waiting.entry(id).or_default().push(read_early_refund(body)?);
+            Ok(None)
         }
     }
 

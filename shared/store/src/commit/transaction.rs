@@ -204,7 +204,9 @@ impl Store {
             }
         }
         if plan.writes.len() + guards.len() <= MOST_WRITES {
-            guards.into_iter().for_each(|guard| plan.push(Part::Seen, guard, 0));
+            for guard in guards {
+                plan.push(Part::Seen, guard, 0);
+            }
         } else {
             plan.claims = guards;
         }

@@ -26,7 +26,7 @@ pub(super) struct Verdict {
 impl Verdict {
     /// Decides whom a reference means. `given`: the member, where something else named it, such as a path.
     pub fn of(reference: &MemberRef, look_up: &LookUp, given: Option<&MemberId>) -> Self {
-        let owned = |sent: &&Sent| sent.owner.is_some();
+        let is_key = |sent: &&Sent| sent.owner.is_some();
         let waits = |sent: &&Sent| sent.verified && sent.owner.as_ref().is_some_and(|owner| !owner.has_id);
         let owner = |sent: &Sent| sent.owner.as_ref().map(|owner| owner.member.clone());
         let is_named = given.is_some() || reference.id.is_some();
@@ -38,7 +38,7 @@ impl Verdict {
                 let adopts = contact.is_some();
                 (contact, adopts)
             }
-            None => (look_up.sent.iter().find(owned).and_then(owner), false),
+            None => (look_up.sent.iter().find(is_key).and_then(owner), false),
         };
         let is_members = |owner: &Owner| Some(&owner.member) == member.as_ref();
         // Whoever only mentions an identifier changes nothing of the person behind it.
@@ -73,16 +73,14 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn member(id: &str) -> MemberId {
         MemberId::new(id).unwrap()
     }
 
-    fn key_of(id: &str, verified: bool, has_id: bool) -> Option<Owner> {
-        Some(Owner { member: member(id), verified, has_id })
+    fn key_of(id: &str, verified: bool, has_id: bool) -> Owner {
+        Owner { member: member(id), verified, has_id }
     }
 
     /// What is sent of a card and an e-mail address, each with its owner.
@@ -96,7 +94,7 @@ mod tests {
             id: id.map(|(id, _)| id.parse().unwrap()),
             card: "A-1".parse().ok(),
             email: "ada@x.it".parse().ok(),
-            verified: Some(BTreeSet::from_iter(verified.iter().copied())),
+            verified: Some(verified.iter().copied().collect()),
             ..MemberRef::default()
         };
         let owners = [card, email];
@@ -113,20 +111,25 @@ mod tests {
     fn the_id_decides_whoever_holds_the_identifiers() {
         use IdentifierKind::{Card, Email};
         for verified in [&[][..], &[Email], &[Card, Email]] {
-            let verdict = judge(Some(("c-2", Some("m_2"))), None, key_of("m_1", true, true), verified);
+            let verdict = judge(Some(("c-2", Some("m_2"))), None, Some(key_of("m_1", true, true)), verified);
             assert_eq!(verdict.member, Some(member("m_2")));
             assert!(verdict.claimable.is_empty());
             let conflict: &[IdentifierKind] = if verified.contains(&Email) { &[Email] } else { &[] };
             assert_eq!(verdict.conflict, conflict);
         }
-        let new = judge(Some(("c-2", None)), key_of("m_1", true, true), key_of("m_1", true, true), &[Card, Email]);
+        let new = judge(
+            Some(("c-2", None)),
+            Some(key_of("m_1", true, true)),
+            Some(key_of("m_1", true, true)),
+            &[Card, Email],
+        );
         assert_eq!((new.member, new.conflict), (None, vec![Card, Email]));
     }
 
     #[test]
     fn only_what_is_proven_leads_an_unknown_id_to_a_contact() {
         use IdentifierKind::Email;
-        let contact = || key_of("m_9", false, false);
+        let contact = || Some(key_of("m_9", false, false));
         let unproven = judge(Some(("c-1", None)), None, contact(), &[]);
         assert_eq!((unproven.member, unproven.claimable), (None, vec![Email]));
         let proven = judge(Some(("c-1", None)), None, contact(), &[Email]);
@@ -138,11 +141,11 @@ mod tests {
     #[test]
     fn a_mention_changes_nothing() {
         use IdentifierKind::{Card, Email};
-        let mentioned = judge(None, None, key_of("m_1", true, true), &[Card]);
+        let mentioned = judge(None, None, Some(key_of("m_1", true, true)), &[Card]);
         assert_eq!(mentioned, Verdict { member: Some(member("m_1")), ..Verdict::default() });
-        let proven = judge(None, None, key_of("m_1", true, true), &[Card, Email]);
+        let proven = judge(None, None, Some(key_of("m_1", true, true)), &[Card, Email]);
         assert_eq!(proven.verify.len(), 1);
-        let first_key = judge(None, key_of("m_1", true, true), key_of("m_9", false, false), &[Card]);
+        let first_key = judge(None, Some(key_of("m_1", true, true)), Some(key_of("m_9", false, false)), &[Card]);
         assert_eq!((first_key.member, first_key.claimable), (Some(member("m_1")), vec![Email]));
     }
 }

@@ -163,19 +163,16 @@ impl Store {
             if !settled && !strong {
                 continue;
             }
-            let (member, written) = match verdict.member.clone() {
-                Some(member) => {
-                    let written = settled || self.attach(namespace, &member, reference, &verdict).await?;
-                    (member, written)
-                }
-                None => {
-                    let member = MemberId::new(random::id("m_"))
-                        .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
-                    let profile = Profile::new(&without(reference, &verdict.conflict), now);
-                    let written = self.create(namespace, &member, &profile).await?;
-                    new = Some(member.clone());
-                    (member, written)
-                }
+            let (member, written) = if let Some(member) = verdict.member.clone() {
+                let written = settled || self.attach(namespace, &member, reference, &verdict).await?;
+                (member, written)
+            } else {
+                let member = MemberId::new(random::id("m_"))
+                    .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
+                let profile = Profile::new(&without(reference, &verdict.conflict), now);
+                let written = self.create(namespace, &member, &profile).await?;
+                new = Some(member.clone());
+                (member, written)
             };
             if written {
                 // A member of our own attempt may be found only now, when the response to its creation was lost.

@@ -92,6 +92,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one line for each surcharge that is measured")]
 async fn surcharges() {
     let bench = Bench::start().await;
     let (program, config) = (program(), ten_rules());

@@ -50,10 +50,10 @@ fn only_multipliers_that_can_work_together_count_together() {
             |n| json!({ "starts_at": format!("{}-01-01T00:00:00", 2000 + n), "ends_at": format!("{}-01-01T00:00:00", 2001 + n) }),
         ),
     ));
-    let kinds = |n: usize| json!({ "kind": if n % 2 == 0 { "redeemable" } else { "qualifying" } });
+    let kinds = |n: usize| json!({ "kind": if n.is_multiple_of(2) { "redeemable" } else { "qualifying" } });
     accepted(&program("product", tens(12, kinds)));
     assert_eq!(pointers(&program("product", tens(13, kinds))), ["/rules/12/then/0/multiply/factor"]);
-    let tiers = |n: usize| json!({ "tiers": [if n % 2 == 0 { "base" } else { "silver" }] });
+    let tiers = |n: usize| json!({ "tiers": [if n.is_multiple_of(2) { "base" } else { "silver" }] });
     accepted(&program("product", tens(12, tiers)));
     let events = |n: usize| json!({ "on": { "interaction": { "name": format!("event{n}") } } });
     accepted(&program("product", tens(27, events)));
@@ -79,10 +79,10 @@ fn chain(count: usize, limit: Value) -> Value {
     let vips: Vec<Value> = (0..20).map(|n| json!({ "id": format!("v{n}"), "name": "V" })).collect();
     let gives = |n: usize| {
         let (reached, given) = (format!("v{}", n % 20), format!("v{}", (n + 1) % 20));
-        let mut gives = rule(&json!({ "id": format!("r{n}"), "on": { "tier_change": { "to": [reached] } } }));
-        gives["then"] = json!([{ "vip": given }]);
-        gives["limit"] = limit.clone();
-        gives
+        let mut link = rule(&json!({ "id": format!("r{n}"), "on": { "tier_change": { "to": [reached] } } }));
+        link["then"] = json!([{ "vip": given }]);
+        link["limit"] = limit.clone();
+        link
     };
     let mut program = with("/rules", (0..count).map(gives).collect());
     program["tiers"]["vip"] = json!(vips);
