@@ -27,7 +27,7 @@ async fn a_coupon_goes_from_state_to_state() {
         ("release", 200, "available"),
         ("apply", 200, "applied"),
         ("use", 200, "used"),
-        ("use", 200, "used"),
+        ("use", 409, ""),
         ("cancel", 409, ""),
         ("apply", 409, ""),
     ] {

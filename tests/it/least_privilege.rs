@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tessera_local::stack::Permissions;
 
 use crate::faults::journeys;
@@ -53,8 +53,35 @@ async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// A stock that is used up, as each function meets it that can give a coupon: it asks for reservations that lapsed. And a
+/// coupon that a till used on a receipt.
+async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
+    for id in ["c-1", "c-2", "c-3", "c-4"] {
+        sender.post("/v1/members", &json!({ "id": id }), None).await;
+    }
+    let rise = json!({ "award": 600, "kind": "qualifying", "reason": "moved from another shop" });
+    sender.post("/v1/members/c-2/adjustments", &rise, None).await;
+    sender.post("/v1/receipts", &receipt("r-1", "c-1", "600.00"), None).await;
+    sender.settle().await;
+    let wish = json!({ "reward": "last-one" });
+    let refused = sender.call(Method::POST, "/v1/members/c-1/redemptions", Some(&wish), None).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    sender.get("/v1/members/c-1/hub").await;
+    let coupon = sender.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" }), None).await;
+    let path = format!("/v1/coupons/{}/use", coupon["code"].as_str().unwrap());
+    sender.post(&path, &json!({ "receipt": "r-1" }), None).await;
+    vec![]
+}
+
 async fn made(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
-    let mut sender = Sender::open(&journeys::full_program(), journeys::CLOCK, None).await;
+    made_with(&journeys::full_program(), journey).await
+}
+
+async fn made_with(
+    program: &Value,
+    journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>,
+) -> (Permissions, Permissions) {
+    let mut sender = Sender::open(program, journeys::CLOCK, None).await;
     journey(&mut sender).await;
     sender.settle().await;
     sender.with(async |shop| shop.stack.permissions()).await
@@ -64,6 +91,10 @@ async fn made(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permi
 async fn what_functions_may_do_is_what_they_do() {
     let mut used = Permissions::new();
     let mut granted = Permissions::new();
+    let mut generous = journeys::full_program();
+    generous["rules"].as_array_mut().unwrap().push(json!({
+        "id": "gift-at-enrolment", "name": "Gift", "status": "active", "starts_at": "2026-01-01T00:00:00",
+        "on": { "enrollment": {} }, "then": [{ "reward": { "reward": "last-one" } }] }));
     let runs = [
         made(journeys::members).await,
         made(journeys::identities).await,
@@ -75,6 +106,7 @@ async fn what_functions_may_do_is_what_they_do() {
         made(journeys::admin).await,
         made(journeys::views).await,
         made(the_rest).await,
+        made_with(&generous, sold_out).await,
     ];
     for (in_journey, by_policy) in runs {
         for (function, permissions) in in_journey {

@@ -42,7 +42,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
         Fact::Receipt(receipt) => coupons(services, &program, receipt).await?,
         _ => Vec::new(),
     };
-    let supply = Supply::default();
+    let supply = Supply::without(services.store.sold_out(&program.id, config).await?);
     let context = Context {
         program: config,
         member: &someone.member,

@@ -25,7 +25,7 @@ pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Respon
     };
     match named {
         Some(named) => known(services, call, &program, caller, &named).await,
-        None if caller.member.is_some() => Ok(stranger(services, call, &program)),
+        None if caller.member.is_some() => stranger(services, call, &program).await,
         None => Err(member::unknown()),
     }
 }
@@ -39,15 +39,15 @@ pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result
         let Some(program) = services.programs.get(&asked).await? else {
             return Err(look_up.missed(unknown_program()).await);
         };
-        return Ok(anonymous(services, call, &program));
+        return anonymous(services, call, &program).await;
     };
     let program = services.program(&caller.program).await?;
     if caller.member.is_none() {
-        return Ok(anonymous(services, call, &program));
+        return anonymous(services, call, &program).await;
     }
     match services.own_or_claimed(&program, &caller).await? {
         Some(own) => known(services, call, &program, &caller, &own).await,
-        None => Ok(stranger(services, call, &program)),
+        None => stranger(services, call, &program).await,
     }
 }
 
@@ -73,25 +73,39 @@ async fn known(
     member: &MemberId,
 ) -> Result<Response, Problem> {
     let store = &services.store;
-    let (found, coupons) =
-        tokio::join!(store.get_member(&program.id, member), store.coupons(&program.id, member, MOST_COUPONS, None));
+    let (found, coupons, sold_out) = tokio::join!(
+        store.get_member(&program.id, member),
+        store.coupons(&program.id, member, MOST_COUPONS, None),
+        store.sold_out(&program.id, &program.compiled),
+    );
     let Some((profile, account)) = found? else {
         // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
-        return if caller.member.is_some() { Ok(stranger(services, call, program)) } else { Err(member::unknown()) };
+        return if caller.member.is_some() { stranger(services, call, program).await } else { Err(member::unknown()) };
     };
     let visitor = Visitor { profile: Some(&profile), account: &account, coupons: &coupons?.items };
     let language = language(call, program, Some(&profile));
-    Ok(http::json(200, &HubView::new(&program.compiled, Some(&visitor), services.clock.now(), language)))
+    let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
+    Ok(http::json(200, &view))
 }
 
 /// The view of someone who is signed in to the shop, and of whom nothing is stored: a visitor with nothing.
-fn stranger(services: &Services, call: &Call, program: &ActiveProgram) -> Response {
+async fn stranger(services: &Services, call: &Call, program: &ActiveProgram) -> Result<Response, Problem> {
     let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
-    let language = language(call, program, None);
-    http::json(200, &HubView::new(&program.compiled, Some(&visitor), services.clock.now(), language))
+    in_general(services, call, program, Some(&visitor)).await
 }
 
-fn anonymous(services: &Services, call: &Call, program: &ActiveProgram) -> Response {
+async fn anonymous(services: &Services, call: &Call, program: &ActiveProgram) -> Result<Response, Problem> {
+    in_general(services, call, program, None).await.map(http::public)
+}
+
+async fn in_general(
+    services: &Services,
+    call: &Call,
+    program: &ActiveProgram,
+    visitor: Option<&Visitor<'_>>,
+) -> Result<Response, Problem> {
     let language = language(call, program, None);
-    http::public(http::json(200, &HubView::new(&program.compiled, None, services.clock.now(), language)))
+    let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
+    let view = HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language);
+    Ok(http::json(200, &view))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
-use tessera_domain::coupon::Coupon;
+use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::ids::MemberId;
@@ -28,7 +28,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     let reference = basket.member.map(|member| caller.verified(&program, member)).transpose()?;
     let (member, profile, account) = look_up(services, &program, reference.as_ref()).await?;
     let coupons = coupons(services, &program, &basket.receipt).await?;
-    let supply = Supply::default();
+    let supply = Supply::without(services.store.sold_out(&program.id, &program.compiled).await?);
     let context = Context {
         program: &program.compiled,
         member: &member,
@@ -83,11 +83,7 @@ pub(crate) async fn coupons(
     program: &ActiveProgram,
     basket: &Receipt,
 ) -> Result<Vec<Coupon>, Problem> {
-    let mut found = Vec::new();
-    for code in &basket.coupons {
-        found.extend(services.store.get_coupon(&program.id, code).await?);
-    }
-    Ok(found)
+    Ok(services.store.get_coupons(&program.id, basket.coupons.iter().map(FoldedCode::from)).await?)
 }
 
 #[cfg(test)]

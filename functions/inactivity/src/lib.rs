@@ -1,5 +1,7 @@
 //! Inactivity: the members for whom something may have come due, a lapse or the review of a tier, are handed to the
-//! queue of facts.
+//! queue of facts. It also frees the stock of lapsed reservations.
+
+mod stock;
 
 use serde_json::Value;
 use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
@@ -10,12 +12,15 @@ use tessera_store::{ActiveProgram, DUE_SHARDS};
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
-/// Serves the days that have begun. The input says nothing: a run does what is to be done.
+/// Frees the stock of lapsed reservations and serves the days that have begun. The input says nothing: a run does what is to
+/// be done.
 ///
 /// # Errors
 /// When some program could not be served; the next run goes on with it.
 pub async fn handle(services: &Services, _input: Value) -> Result<Value, String> {
-    each_program(services, &Inactivity).await
+    let freed = stock::free_lapsed(services).await;
+    let served = each_program(services, &Inactivity).await?;
+    freed.map(|()| served)
 }
 
 struct Inactivity;

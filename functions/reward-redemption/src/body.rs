@@ -26,7 +26,8 @@ pub(crate) fn read_redemption(body: &Value) -> Result<Redemption, Vec<Fault>> {
         if reserve && apply {
             return node.refuse("a reserved coupon cannot be applied: it must be committed first");
         }
-        Some(Redemption { reward: reward?, reserve_minutes: minutes.map(|minutes| reserve.then_some(minutes))?, apply })
+        let reserve_minutes = minutes.map(|minutes| reserve.then_some(minutes))?;
+        Some(Redemption { reward: reward?, reserve_minutes, apply, by_member: false })
     })
 }
 
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     fn wish(reserve_minutes: Option<u32>, apply: bool) -> Redemption {
-        Redemption { reward: RewardId::new("five-off").unwrap(), reserve_minutes, apply }
+        Redemption { reward: RewardId::new("five-off").unwrap(), reserve_minutes, apply, by_member: false }
     }
 
     #[test]

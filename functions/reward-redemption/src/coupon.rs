@@ -2,19 +2,20 @@
 
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
-use serde_json::Value;
-use tessera_domain::coupon::{Coupon, CouponStatus};
+use serde_json::{Value, json};
+use tessera_domain::account::Account;
+use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{Context, CouponFault, Decision, decide_cancel, decide_commit};
+use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
-use tessera_domain::program::Asked;
+use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, Call};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey};
 
 use crate::basket::{check, read_basket};
 use crate::body::{read_nothing, read_use};
-use crate::code::readings;
 use crate::state::{Change, changed};
 
 /// Answers with a coupon.
@@ -29,14 +30,20 @@ pub(crate) async fn answer(
     Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
 }
 
-/// The coupon that a code means, however it was written.
-async fn find(services: &Services, program: &ActiveProgram, given: &str) -> Result<Coupon, Problem> {
-    for code in readings(given, &program.compiled.program) {
-        if let Some(coupon) = services.store.get_coupon(&program.id, &code).await? {
-            return Ok(coupon);
-        }
-    }
-    Err(unknown())
+/// The coupon that a code means, however it was written. To a member token, a code that is unknown, another member's or
+/// used up is one and the same 404, after the same reads.
+async fn find(services: &Services, program: &ActiveProgram, caller: &Caller, given: &str) -> Result<Coupon, Problem> {
+    let code = FoldedCode::parse(given).ok_or_else(unknown)?;
+    let found = if caller.member.is_some() {
+        let own = services.own_member(program, caller).await?;
+        // Somebody of whom nothing is stored owns no coupon.
+        let own = own.map_or_else(|| MemberId::new("m_nobody").map_err(|_| unknown()), Ok)?;
+        let found = services.store.get_own_coupon(&program.id, &own, &code).await?;
+        found.filter(|coupon| coupon.status != CouponStatus::Used)
+    } else {
+        services.store.get_coupon(&program.id, &code).await?
+    };
+    found.ok_or_else(unknown)
 }
 
 fn unknown() -> Problem {
@@ -47,8 +54,7 @@ fn unknown() -> Problem {
 pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller()?;
     let program = services.program(&caller.program).await?;
-    let coupon = find(services, &program, call.path("code")?).await?;
-    services.require_own(&program, caller, &coupon.member).await?;
+    let coupon = find(services, &program, caller, call.path("code")?).await?;
     answer(services, &program, 200, &coupon, services.clock.now()).await
 }
 
@@ -57,8 +63,7 @@ pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Resu
     let caller = call.caller()?;
     let body = call.optional_json()?;
     let program = services.program(&caller.program).await?;
-    let coupon = find(services, &program, call.path("code")?).await?;
-    services.require_own(&program, caller, &coupon.member).await?;
+    let coupon = find(services, &program, caller, call.path("code")?).await?;
 
     let now = services.clock.now();
     let coupon = match action {
@@ -74,7 +79,7 @@ pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Resu
         }
         "use" => {
             let receipt = read_use(&body).map_err(Problem::malformed)?;
-            change(services, &program, &coupon, &Change::Use { receipt }, now).await?
+            use_at_till(services, call, &program, &coupon, receipt, now).await?
         }
         "commit" => {
             read_nothing(&body).map_err(Problem::malformed)?;
@@ -82,7 +87,8 @@ pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Resu
         }
         _ => {
             read_nothing(&body).map_err(Problem::malformed)?;
-            decide(services, call, &program, coupon, &CANCEL).await?
+            let by = if caller.member.is_some() { cancel_by_member(&program, &coupon)? } else { &CANCEL };
+            decide(services, call, &program, coupon, by).await?
         }
     };
     answer(services, &program, 200, &coupon, now).await
@@ -103,22 +109,72 @@ async fn change(
     now: Timestamp,
 ) -> Result<Coupon, Problem> {
     let written = services.store.change_coupon(&program.id, &coupon.code, |coupon| changed(coupon, change, now));
-    written.await.map_err(|error| match error {
+    written.await.map_err(not_changed)
+}
+
+/// The use that a till reports. Where the order was returned before, the points that this owes are restored at once.
+async fn use_at_till(
+    services: &Services,
+    call: &Call,
+    program: &ActiveProgram,
+    coupon: &Coupon,
+    receipt: Option<ReceiptId>,
+    now: Timestamp,
+) -> Result<Coupon, Problem> {
+    let key = call.repeat_key().map(str::to_owned);
+    let Some(id) = receipt else {
+        return change(services, program, coupon, &Change::Use { receipt: None, key }, now).await;
+    };
+    if coupon.discount.bind.is_some() {
+        let stored = services.store.get_receipt_with_refunds(&program.id, &id).await?;
+        let buyer = stored.and_then(|stored| stored.member);
+        if buyer.is_some_and(|buyer| coupon.is_bound_to_other(&buyer)) {
+            return Err(Problem::not_allowed(
+                "other_member",
+                "the coupon is bound to another member than the receipt's",
+            ));
+        }
+    }
+    let change = Change::Use { receipt: Some(id.clone()), key };
+    let used =
+        services.store.use_coupon_on(&program.id, &coupon.code, &id, |coupon| changed(coupon, &change, now)).await;
+    Ok(services.settle_coupon(program, used.map_err(not_changed)?).await?)
+}
+
+fn not_changed(error: CouponError<CouponFault>) -> Problem {
+    match error {
         CouponError::Unknown => unknown(),
         CouponError::Refused(fault) => refused(fault),
         CouponError::Store(error) => error.into(),
-    })
+    }
 }
 
 /// A change that moves points: what decides on it, and where the coupon stands afterwards.
 struct Move {
     name: &'static str,
-    decide: fn(&Context<'_>, &tessera_domain::account::Account, &Coupon) -> Result<Decision, CouponFault>,
+    decide: fn(&Context<'_>, &Account, &Coupon) -> Result<Decision, CouponFault>,
     reached: CouponStatus,
 }
 
 const COMMIT: Move = Move { name: "commit", decide: decide_commit, reached: CouponStatus::Available };
 const CANCEL: Move = Move { name: "cancel", decide: decide_cancel, reached: CouponStatus::Cancelled };
+
+const CANCEL_AVAILABLE: Move = Move { decide: decide_cancel_available, ..CANCEL };
+
+/// How a member cancels a coupon: out of the wallet alone, and no code that works without us.
+fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static Move, Problem> {
+    match program.compiled.reward(&coupon.reward).map(|reward| &reward.code) {
+        Some(CodeSource::Pattern(_)) => Ok(&CANCEL_AVAILABLE),
+        _ => Err(Problem::forbidden("coupons with codes of a shop are cancelled with an API key")),
+    }
+}
+
+fn decide_cancel_available(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
+    match coupon.status_at(context.now) {
+        CouponStatus::Available => decide_cancel(context, account, coupon),
+        status => Err(CouponFault::new(coupon, status)),
+    }
+}
 
 /// A change that moves points: an entry of its own. It happens once because the coupon has left the state that it starts
 /// from, whoever repeats it and whenever.
@@ -148,15 +204,16 @@ async fn decide(
     });
     match committed.await {
         Ok(_) => {}
-        Err(CommitError::Refused(CouponFault(status))) if status == wanted.reached => {}
+        Err(CommitError::Refused(fault)) if fault.status == wanted.reached => {}
         Err(CommitError::Refused(fault)) => return Err(refused(fault)),
         Err(CommitError::Store(error)) => return Err(error.into()),
     }
-    services.store.get_coupon(&program.id, &coupon.code).await?.ok_or_else(unknown)
+    let code = FoldedCode::from(&coupon.code);
+    services.store.get_coupon(&program.id, &code).await?.ok_or_else(unknown)
 }
 
-fn refused(CouponFault(status): CouponFault) -> Problem {
-    let stands = match status {
+fn refused(fault: CouponFault) -> Problem {
+    let stands = match fault.status {
         CouponStatus::Reserved => "reserved: it must be committed first",
         CouponStatus::Available => "available",
         CouponStatus::Applied => "applied to a cart: it must be released first",
@@ -165,5 +222,9 @@ fn refused(CouponFault(status): CouponFault) -> Problem {
         CouponStatus::Cancelled => "cancelled",
         CouponStatus::Lapsed => "lapsed: it was not committed in time",
     };
-    Problem::conflict("coupon_state", format!("the coupon is {stands}"))
+    let problem = Problem::conflict("coupon_state", format!("the coupon is {stands}"));
+    match fault.used_at {
+        Some(at) => problem.with("used_at", json!(at.to_string())),
+        None => problem,
+    }
 }

@@ -2,7 +2,6 @@
 
 mod basket;
 mod body;
-mod code;
 mod coupon;
 mod redemption;
 mod state;

@@ -1,7 +1,8 @@
 //! Redemptions: points become a coupon.
 
 use lambda_http::{Body, Response};
-use tessera_domain::decide::{Context, RedemptionFault, decide_redemption};
+use tessera_domain::coupon::FoldedCode;
+use tessera_domain::decide::{Context, Redemption, RedemptionFault, decide_redemption};
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
@@ -16,6 +17,7 @@ use crate::coupon;
 pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
     let caller = call.caller()?;
     let wish = read_redemption(&call.json()?).map_err(Problem::malformed)?;
+    let wish = Redemption { by_member: caller.member.is_some(), ..wish };
     let program = services.program(&caller.program).await?;
     let member = services.member_for(&program, caller, call.path("member")?).await?;
     let member = member.ok_or_else(|| match caller.member {
@@ -47,7 +49,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     let issued = match committed {
         Committed::Now(decision) => decision.issued.into_iter().next(),
         Committed::Already(entry) => match code_of(&entry.cause) {
-            Some(code) => services.store.get_coupon(&program.id, code).await?,
+            Some(code) => services.store.get_coupon(&program.id, &FoldedCode::from(code)).await?,
             None => None,
         },
     };

@@ -19,6 +19,8 @@ pub(crate) enum Change {
     Use {
         /// The receipt that it was used on, where that is known.
         receipt: Option<ReceiptId>,
+        /// The request's `Idempotency-Key`.
+        key: Option<String>,
     },
 }
 
@@ -36,18 +38,28 @@ pub(crate) fn changed(coupon: &Coupon, change: &Change, now: Timestamp) -> Resul
         (Change::Release, CouponStatus::Applied) => {
             Ok(Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() })
         }
-        (Change::Use { receipt }, CouponStatus::Available | CouponStatus::Applied) => {
-            Ok(Coupon { status: CouponStatus::Used, until: None, receipt: receipt.clone(), ..coupon.clone() })
-        }
+        (Change::Use { receipt, key }, CouponStatus::Available | CouponStatus::Applied) => Ok(Coupon {
+            status: CouponStatus::Used,
+            until: None,
+            receipt: receipt.clone(),
+            ended_at: Some(now),
+            used_key: key.clone(),
+            ..coupon.clone()
+        }),
         (Change::Apply { .. }, CouponStatus::Applied) | (Change::Release, CouponStatus::Available) => {
             Ok(coupon.clone())
         }
-        // A coupon is used once: the same till may say so again, another receipt may not.
-        (Change::Use { receipt }, CouponStatus::Used) if receipt.is_none() || *receipt == coupon.receipt => {
+        // A coupon is used once: the same receipt or the same request may repeat it, a second till may not.
+        (Change::Use { receipt, key }, CouponStatus::Used) if repeats(coupon, receipt.as_ref(), key.as_deref()) => {
             Ok(coupon.clone())
         }
-        _ => Err(CouponFault(status)),
+        _ => Err(CouponFault::new(coupon, status)),
     }
+}
+
+/// True for a use that names what used the coupon.
+fn repeats(coupon: &Coupon, receipt: Option<&ReceiptId>, key: Option<&str>) -> bool {
+    (receipt.is_some() && receipt == coupon.receipt.as_ref()) || (key.is_some() && key == coupon.used_key.as_deref())
 }
 
 #[cfg(test)]
@@ -76,6 +88,7 @@ pub(crate) mod tests {
                 percent: None,
                 skus: None,
                 minimum_spend: None,
+                bind: None,
                 currency: "EUR".to_owned(),
                 value: None,
             },
@@ -87,7 +100,16 @@ pub(crate) mod tests {
             },
             taken: Vec::new(),
             receipt: None,
+            ended_at: None,
+            used_key: None,
+            counted: false,
+            restored: Points::ZERO,
+            unpaid: false,
         }
+    }
+
+    fn fault(status: CouponStatus) -> CouponFault {
+        CouponFault { status, used_at: None }
     }
 
     const APPLY: Change = Change::Apply { minutes: 60 };
@@ -96,12 +118,12 @@ pub(crate) mod tests {
     fn every_change_leads_from_every_state_where_the_contract_says() {
         use CouponStatus::{Applied, Available, Cancelled, Expired, Lapsed, Reserved, Used};
         let now = at("2026-03-01T09:30:00Z");
-        let changes = [APPLY, Change::Release, Change::Use { receipt: None }];
+        let changes = [APPLY, Change::Release, Change::Use { receipt: None, key: None }];
         let expected = [
             (Reserved, [None, None, None]),
             (Available, [Some(Applied), Some(Available), Some(Used)]),
             (Applied, [Some(Applied), Some(Available), Some(Used)]),
-            (Used, [None, None, Some(Used)]),
+            (Used, [None, None, None]),
             (Expired, [None, None, None]),
             (Cancelled, [None, None, None]),
             (Lapsed, [None, None, None]),
@@ -109,7 +131,7 @@ pub(crate) mod tests {
         for (from, reached) in expected {
             for (change, to) in changes.iter().zip(reached) {
                 let result = changed(&coupon(from), change, now).map(|coupon| coupon.status_at(now));
-                assert_eq!(result, to.ok_or(CouponFault(from)), "{from:?} {change:?}");
+                assert_eq!(result, to.ok_or(fault(from)), "{from:?} {change:?}");
             }
         }
     }
@@ -130,17 +152,29 @@ pub(crate) mod tests {
         assert_eq!(again.until, Some(at("2026-03-01T11:00:00Z")), "the cart had lost it, so this is a new apply");
         assert_eq!(changed(&cart, &Change::Release, late).unwrap(), cart);
         let expired = at("2026-04-01T00:00:00Z");
-        assert_eq!(changed(&coupon(CouponStatus::Available), &APPLY, expired), Err(CouponFault(CouponStatus::Expired)));
+        assert_eq!(changed(&coupon(CouponStatus::Available), &APPLY, expired), Err(fault(CouponStatus::Expired)));
+    }
+
+    fn used_by(receipt: Option<&str>, key: Option<&str>) -> Change {
+        Change::Use { receipt: receipt.map(|id| ReceiptId::new(id).unwrap()), key: key.map(str::to_owned) }
     }
 
     #[test]
-    fn a_coupon_is_used_on_one_receipt() {
+    fn only_the_same_receipt_or_the_same_request_repeats_a_use() {
         let now = at("2026-03-01T09:30:00Z");
-        let on = |id: &str| Change::Use { receipt: Some(ReceiptId::new(id).unwrap()) };
-        let used = changed(&coupon(CouponStatus::Available), &on("r-1"), now).unwrap();
+        let later = at("2026-03-01T09:40:00Z");
+        let second_till = Err(CouponFault { status: CouponStatus::Used, used_at: Some(now) });
+        let used = changed(&coupon(CouponStatus::Available), &used_by(Some("r-1"), Some("k-1")), now).unwrap();
         assert_eq!(used.receipt, Some(ReceiptId::new("r-1").unwrap()));
-        assert_eq!(changed(&used, &on("r-1"), now).unwrap(), used);
-        assert_eq!(changed(&used, &Change::Use { receipt: None }, now).unwrap(), used);
-        assert_eq!(changed(&used, &on("r-2"), now), Err(CouponFault(CouponStatus::Used)));
+        for repeat in [used_by(Some("r-1"), None), used_by(None, Some("k-1")), used_by(Some("r-1"), Some("k-2"))] {
+            assert_eq!(changed(&used, &repeat, later).unwrap(), used, "{repeat:?}");
+        }
+        for other in [used_by(None, None), used_by(Some("r-2"), None), used_by(None, Some("k-2"))] {
+            assert_eq!(changed(&used, &other, later), second_till, "{other:?}");
+        }
+        // A till that names nothing uses it once all the same.
+        let used = changed(&coupon(CouponStatus::Applied), &used_by(None, None), now).unwrap();
+        assert_eq!(changed(&used, &used_by(None, None), later), second_till);
+        assert_eq!(changed(&used, &used_by(Some("r-1"), None), later), second_till);
     }
 }

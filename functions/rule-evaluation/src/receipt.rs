@@ -38,13 +38,35 @@ pub(crate) async fn evaluate(
         let fact = ReceiptContext { receipt, coupons: seen.coupons };
         Ok::<_, Infallible>(decide_receipt(&context, seen.account, &fact))
     });
-    match committed.await {
-        Ok(committed) => Ok(committed),
+    let committed = match committed.await {
+        Ok(committed) => committed,
         Err(CommitError::Refused(never)) => match never {},
         Err(CommitError::Store(StoreError::AccountFull { .. })) => {
             let cause = Cause::Receipt(receipt.id.clone());
-            rejection::account_full(services, &commit, receipt.occurred_at, cause).await
+            rejection::account_full(services, &commit, receipt.occurred_at, cause).await?
         }
-        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(CommitError::Store(error)) => return Err(error.into()),
+    };
+    settle_coupons(services, program, receipt, &committed).await?;
+    Ok(committed)
+}
+
+/// Settles the coupons of other members that the receipt used although they were cancelled later.
+async fn settle_coupons(
+    services: &Services,
+    program: &ActiveProgram,
+    receipt: &Receipt,
+    committed: &Committed,
+) -> Result<(), EvaluationError> {
+    match committed {
+        Committed::Now(decision) => {
+            for (_, coupon) in decision.changed.iter().filter(|(_, coupon)| coupon.unpaid) {
+                services.settle_coupon(program, coupon.clone()).await?;
+            }
+        }
+        // The message came again, perhaps because this step failed.
+        Committed::Already(_) if !receipt.coupons.is_empty() => services.settle_coupons_of(program, receipt).await?,
+        Committed::Already(_) => {}
     }
+    Ok(())
 }

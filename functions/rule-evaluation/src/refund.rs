@@ -18,7 +18,8 @@ use crate::{EvaluationError, Outcome, receipt};
 /// the refunds decided meanwhile can each be missing once, and then once more when someone is faster.
 const MOST_LOOKS: u32 = 6;
 
-/// Decides on a refund, once. When its receipt has not been decided yet, that comes first.
+/// Decides on a refund, once, and settles the coupons that paid for its receipt with their owners. When the receipt has not
+/// been decided yet, that comes first.
 pub(crate) async fn evaluate(
     services: &Services,
     program: &ActiveProgram,
@@ -26,7 +27,21 @@ pub(crate) async fn evaluate(
     receipt: &ReceiptId,
     refund: &RefundId,
 ) -> Result<Outcome, EvaluationError> {
-    let mut stored = load(services, program, member, receipt).await?;
+    let stored = load(services, program, member, receipt).await?;
+    let of = stored.receipt.clone();
+    let outcome = decide_once(services, program, member, stored, refund).await?;
+    services.settle_coupons_of(program, &of).await?;
+    Ok(outcome)
+}
+
+async fn decide_once(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    mut stored: StoredReceipt,
+    refund: &RefundId,
+) -> Result<Outcome, EvaluationError> {
+    let receipt = &stored.receipt.id.clone();
     let mut decided_by = Arc::clone(&program.compiled);
     for _ in 0..MOST_LOOKS {
         match attempt(services, program, member, &stored, refund, &decided_by).await {

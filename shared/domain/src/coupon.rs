@@ -1,12 +1,16 @@
 //! Coupons: what a redeemed or given reward becomes.
 
+mod code;
+
+pub use code::FoldedCode;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Taken;
 use crate::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use crate::points::Points;
-use crate::program::{Reward, RewardType, RewardValue};
+use crate::program::{Bind, Reward, RewardType, RewardValue};
 
 /// A coupon, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +25,7 @@ pub struct Coupon {
     /// The reward that it gives.
     #[serde(rename = "r")]
     pub reward: RewardId,
-    /// Where it stands. What follows from the time is told by [`Coupon::status_at`].
+    /// Its stored status. [`Coupon::status_at`] adds what follows from the time.
     #[serde(rename = "s")]
     pub status: CouponStatus,
     /// What it cost; zero when a rule gave it.
@@ -55,6 +59,32 @@ pub struct Coupon {
     /// The receipt that used it.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// When it was used, or cancelled out of the wallet; `None` otherwise, also for a cancelled reservation.
+    #[serde(
+        rename = "n",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub ended_at: Option<Timestamp>,
+    /// The `Idempotency-Key` of the request that used it: only that request may repeat the use.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub used_key: Option<String>,
+    /// True while it counts against the reward's limit per member.
+    #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+    /// The part of its cost that returns of the order have given back.
+    #[serde(rename = "b", default, skip_serializing_if = "points_zero")]
+    pub restored: Points,
+    /// True while its owner still has the points that its cancellation gave back, although a receipt dated before the
+    /// cancellation used it.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpaid: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn points_zero(points: &Points) -> bool {
+    points.is_zero()
 }
 
 /// Where a coupon stands.
@@ -98,6 +128,9 @@ pub struct Discount {
     /// The least basket that it works on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_spend: Option<String>,
+    /// Whose receipts may use it; absent: anyone's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bind: Option<Bind>,
     /// The currency of its amounts.
     pub currency: String,
     /// What it is, for `custom`.
@@ -114,6 +147,7 @@ impl Discount {
             percent: None,
             skus: reward.skus.clone(),
             minimum_spend: reward.minimum_spend.map(|money| money.to_string()),
+            bind: reward.bind,
             currency: currency.to_string(),
             value: None,
         };
@@ -141,6 +175,22 @@ impl Coupon {
             CouponStatus::Applied if over => CouponStatus::Available,
             status => status,
         }
+    }
+
+    /// Where it stood at a time, as far as a receipt of that time may use it: a cancellation that came later is ignored.
+    pub fn status_as_of(&self, at: Timestamp) -> CouponStatus {
+        let cancelled_later = self.status == CouponStatus::Cancelled && self.ended_at.is_some_and(|ended| at < ended);
+        let expired = self.expires_at.is_some_and(|end| end <= at);
+        match (cancelled_later, expired) {
+            (true, false) => CouponStatus::Available,
+            (true, true) => CouponStatus::Expired,
+            (false, _) => self.status_at(at),
+        }
+    }
+
+    /// True when a member's receipt may not use it because it is bound to its owner.
+    pub fn is_bound_to_other(&self, member: &MemberId) -> bool {
+        self.discount.bind == Some(Bind::Member) && self.member != *member
     }
 
     /// How many points went into it.

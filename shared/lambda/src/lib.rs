@@ -18,6 +18,7 @@ mod route;
 pub mod secrets;
 pub mod serve;
 mod services;
+mod settlement;
 pub mod source;
 pub mod trace;
 

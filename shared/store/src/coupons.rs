@@ -1,13 +1,15 @@
 //! Coupons: by code, and changes of state that move no points.
 
-use tessera_domain::coupon::Coupon;
-use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
+use std::collections::BTreeSet;
+
+use tessera_domain::coupon::{Coupon, FoldedCode};
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId};
 
 use crate::calls::Range;
 use crate::items::{Item, Reader, bytes, item, name, packed};
 use crate::keys::{self, COUPONS, Key};
 use crate::read::Page;
-use crate::writes::{Write, Written};
+use crate::writes::{Transacted, Write, Written};
 use crate::{Store, StoreError, retry};
 
 const READ: &str = "reading coupons";
@@ -21,7 +23,7 @@ pub(crate) struct StoredCoupon {
 }
 
 impl StoredCoupon {
-    fn read(item: &Item) -> Result<Self, StoreError> {
+    pub(crate) fn read(item: &Item) -> Result<Self, StoreError> {
         let reader = Reader::new(READ, item);
         Ok(Self { coupon: reader.body()?, packed: reader.bytes(name::BODY)?.to_vec() })
     }
@@ -46,9 +48,62 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn get_coupon(&self, program: &ProgramId, code: &CouponCode) -> Result<Option<Coupon>, StoreError> {
-        let found = self.coupons_by_code(program, std::slice::from_ref(code)).await?;
+    pub async fn get_coupon(&self, program: &ProgramId, code: &FoldedCode) -> Result<Option<Coupon>, StoreError> {
+        let found = self.stored_coupons(program, [code.clone()]).await?;
         Ok(found.into_iter().next().map(|stored| stored.coupon))
+    }
+
+    /// Those of some coupons that exist, whoever owns them, strongly consistent.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn get_coupons(
+        &self,
+        program: &ProgramId,
+        codes: impl IntoIterator<Item = FoldedCode>,
+    ) -> Result<Vec<Coupon>, StoreError> {
+        let found = self.stored_coupons(program, codes).await?;
+        Ok(found.into_iter().map(|stored| stored.coupon).collect())
+    }
+
+    /// A member's own coupon by its code, strongly consistent. An unknown code and one of another member cost exactly as
+    /// much as the member's own: two reads.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn get_own_coupon(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        code: &FoldedCode,
+    ) -> Result<Option<Coupon>, StoreError> {
+        let guard = self.get(READ, &self.tables.members, &keys::coupon_guard(program, code), true).await?;
+        let sort = match &guard {
+            Some(guard) => Reader::new(READ, guard).text(name::LEADS_TO)?.to_owned(),
+            None => format!("{COUPONS}{code}"),
+        };
+        // Another member's coupon has no item in this member's partition.
+        let place = Key { pk: keys::member_partition(program, member), sk: sort };
+        let found = self.get(READ, &self.tables.members, &place, true).await?;
+        found.map(|item| StoredCoupon::read(&item).map(|stored| stored.coupon)).transpose()
+    }
+
+    /// The codes of the coupons that tills used on a receipt, strongly consistent, one Query.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn coupons_used_on(
+        &self,
+        program: &ProgramId,
+        receipt: &ReceiptId,
+    ) -> Result<Vec<FoldedCode>, StoreError> {
+        let links = Range::all(keys::used_on(program, receipt), COUPONS);
+        let links = self.range(READ, &self.tables.members, links).await?;
+        let codes = links.iter().map(|link| {
+            let code = keys::parse_use_link(Reader::new(READ, link).text(name::SK)?);
+            code.ok_or(StoreError::Item { operation: READ, attribute: name::SK })
+        });
+        codes.collect()
     }
 
     /// A member's coupons, the latest issued first. `cursor` is the previous page's `next`.
@@ -87,11 +142,42 @@ impl Store {
     where
         F: Fn(&Coupon) -> Result<Coupon, E>,
     {
+        self.change_linked(program, code, None, change).await
+    }
+
+    /// Uses a coupon on a receipt that a till names, as [`Store::change_coupon`]; and writes the link by which refunds of
+    /// the receipt find the coupon, whoever owns it and whether or not the receipt names it.
+    ///
+    /// # Errors
+    /// As [`Store::change_coupon`].
+    pub async fn use_coupon_on<E, F>(
+        &self,
+        program: &ProgramId,
+        code: &CouponCode,
+        receipt: &ReceiptId,
+        change: F,
+    ) -> Result<Coupon, CouponError<E>>
+    where
+        F: Fn(&Coupon) -> Result<Coupon, E>,
+    {
+        self.change_linked(program, code, Some(receipt), change).await
+    }
+
+    async fn change_linked<E, F>(
+        &self,
+        program: &ProgramId,
+        code: &CouponCode,
+        receipt: Option<&ReceiptId>,
+        change: F,
+    ) -> Result<Coupon, CouponError<E>>
+    where
+        F: Fn(&Coupon) -> Result<Coupon, E>,
+    {
         for attempt in 0..retry::TRIES {
             if attempt > 0 {
                 retry::pause(attempt).await;
             }
-            let found = self.coupons_by_code(program, std::slice::from_ref(code)).await?;
+            let found = self.stored_coupons(program, [FoldedCode::from(code)]).await?;
             let Some(StoredCoupon { coupon, packed }) = found.into_iter().next() else {
                 return Err(CouponError::Unknown);
             };
@@ -100,26 +186,33 @@ impl Store {
                 return Ok(coupon);
             }
             let write = self.coupon_write(CHANGE, program, packed, &after)?;
-            if self.write(CHANGE, &write).await? == Written::Done {
+            let done = match receipt {
+                None => self.write(CHANGE, &write).await? == Written::Done,
+                Some(receipt) => {
+                    let link = item(&keys::use_link(program, receipt, &FoldedCode::from(code)), []);
+                    let writes = vec![write, Write::put(&self.tables.members, link)];
+                    self.transact(CHANGE, writes).await? == Transacted::Done
+                }
+            };
+            if done {
                 return Ok(after);
             }
         }
         Err(StoreError::Contended { operation: CHANGE, tries: retry::TRIES }.into())
     }
 
-    /// Those of some codes that exist, strongly consistent: first where they are, then what they are.
-    pub(crate) async fn coupons_by_code(
+    /// Those of some codes that exist, strongly consistent: first their guards, then the coupons.
+    pub(crate) async fn stored_coupons(
         &self,
         program: &ProgramId,
-        codes: &[CouponCode],
+        codes: impl IntoIterator<Item = FoldedCode>,
     ) -> Result<Vec<StoredCoupon>, StoreError> {
-        if codes.is_empty() {
+        // A batch refuses a key that it names twice.
+        let guards: BTreeSet<Key> = codes.into_iter().map(|code| keys::coupon_guard(program, &code)).collect();
+        let guards: Vec<Key> = guards.into_iter().collect();
+        if guards.is_empty() {
             return Ok(Vec::new());
         }
-        // A batch refuses a key that it names twice.
-        let guards: std::collections::BTreeSet<Key> =
-            codes.iter().map(|code| keys::coupon_guard(program, code)).collect();
-        let guards: Vec<Key> = guards.into_iter().collect();
         let guards = self.get_many(READ, &self.tables.members, &guards, true).await?;
         let places = guards.iter().map(|guard| {
             let reader = Reader::new(READ, guard);

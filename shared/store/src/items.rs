@@ -42,10 +42,12 @@ pub(crate) mod name {
     pub const VERIFIED: &str = "vf";
     /// On a guard of an identifier: its member has an id.
     pub const HAS_ID: &str = "hi";
-    /// On an account: where it stands in the index of what comes due.
+    /// On an account or a reservation: where it stands in the index of what comes due.
     pub const DUE_IN: &str = "dp";
-    /// On an account: the day on which something comes due.
+    /// On an account: the day on which something comes due. On a reservation: when it lapses.
     pub const DUE_ON: &str = "dd";
+    /// On a reservation of a reward with a stock: the counter that its unit was taken from.
+    pub const SHARD: &str = "h";
     /// On a profile: where it stands in the index of birthdays.
     pub const BORN: &str = "bp";
     /// On the mark of a job: the last local day that was served.

@@ -2,6 +2,7 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 use jiff::Timestamp;
+use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::{CouponCode, InteractionId, MemberId, ProgramId, ReceiptId, RefundId, RewardId};
 use tessera_domain::time::Day;
 
@@ -125,9 +126,24 @@ pub(crate) fn coupon(program: &ProgramId, member: &MemberId, issued_at: Timestam
     Key::new(member_partition(program, member), format!("{COUPONS}{}#{}", time(issued_at), escape(code.as_str())))
 }
 
-/// The guard that makes a code unique in its program, and leads to the coupon.
-pub(crate) fn coupon_guard(program: &ProgramId, code: &CouponCode) -> Key {
+/// The guard that makes a code unique in its program, and leads to the coupon. Codes that fold to one have one guard.
+pub(crate) fn coupon_guard(program: &ProgramId, code: &FoldedCode) -> Key {
     Key::new(format!("{}#c#{}", escape(program.as_str()), escape(code.as_str())), "guard")
+}
+
+/// The partition of the coupons that a till used on a receipt.
+pub(crate) fn used_on(program: &ProgramId, receipt: &ReceiptId) -> String {
+    format!("{}#u#{}", escape(program.as_str()), escape(receipt.as_str()))
+}
+
+/// The link from a receipt to a coupon that a till used on it.
+pub(crate) fn use_link(program: &ProgramId, receipt: &ReceiptId, code: &FoldedCode) -> Key {
+    Key::new(used_on(program, receipt), format!("{COUPONS}{}", escape(code.as_str())))
+}
+
+/// The code of a sort key that [`use_link`] made.
+pub(crate) fn parse_use_link(sk: &str) -> Option<FoldedCode> {
+    FoldedCode::parse(&unescape(sk.strip_prefix(COUPONS)?))
 }
 
 /// The guard that leads from an identifier to a member; `value` is a hash where the identifier is personal.
@@ -146,6 +162,16 @@ pub(crate) fn contact_data(guard: &Key, member: &MemberId) -> Key {
 /// One of the counters that a stock is spread over.
 pub(crate) fn stock(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
     Key::new(format!("{}#s#{}#{shard}", escape(program.as_str()), escape(reward.as_str())), "stock")
+}
+
+/// The list of a program's rewards that are sold out.
+pub(crate) fn sold_out(program: &ProgramId) -> Key {
+    Key::new(format!("{}#s", escape(program.as_str())), "sold_out")
+}
+
+/// A partition of the index `due`: the open reservations of a reward with a stock.
+pub(crate) fn held(program: &ProgramId, reward: &RewardId) -> String {
+    format!("{}#h#{}", escape(program.as_str()), escape(reward.as_str()))
 }
 
 fn receipt_partition(program: &ProgramId, receipt: &ReceiptId) -> String {
@@ -303,6 +329,7 @@ mod tests {
         let at = at(minute);
         let p = ProgramId::new(program).unwrap();
         let (member, code) = (MemberId::new(a).unwrap(), CouponCode::new(b).unwrap());
+        let folded = FoldedCode::from(&code);
         let (receipt_id, refund_id) = (ReceiptId::new(a).unwrap(), RefundId::new(b).unwrap());
         let of_b = ReceiptId::new(b).unwrap();
         let reward = RewardId::new(a).unwrap();
@@ -335,10 +362,12 @@ mod tests {
             }),
             (format!("mark {a:?} {b:?}"), mark(&p, &member, &escape(b))),
             (format!("coupon {a:?} {b:?} {minute}"), coupon(&p, &member, at, &code)),
-            (format!("code {b:?}"), coupon_guard(&p, &code)),
+            (format!("code {folded:?}"), coupon_guard(&p, &folded)),
+            (format!("use {a:?} {folded:?}"), use_link(&p, &receipt_id, &folded)),
             (format!("id {a:?}"), identity_guard(&p, "id", a)),
             (format!("card {a:?}"), identity_guard(&p, "card", a)),
             (format!("contact data {a:?} {b:?}"), contact_data(&identity_guard(&p, "card", b), &member)),
+            ("sold out".to_owned(), sold_out(&p)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
             (format!("receipt {a:?}"), receipt(&p, &receipt_id)),

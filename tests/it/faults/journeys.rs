@@ -171,11 +171,13 @@ pub async fn interactions(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1", "c-visitor"]
 }
 
-/// A birthday comes, and then nobody buys for a month.
+/// A birthday comes, a reservation lapses, and then nobody buys for a month.
 pub async fn days(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "10.00").await;
     sender.begin();
+    let wish = json!({ "reward": "last-one", "reserve": true, "reserve_minutes": 5 });
+    sender.post("/v1/members/c-1/redemptions", &wish, Some("k-1")).await;
     for now in ["2026-03-02T09:00:00+01:00", "2026-04-02T09:00:00+02:00"] {
         // The jobs run when the clock moves; one that fails is made up for.
         sender.clock(now).await;

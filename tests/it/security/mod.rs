@@ -10,3 +10,4 @@ mod identity;
 mod local_stack;
 mod programs;
 mod refunds;
+mod reservations;

@@ -21,6 +21,9 @@ pub struct Problem {
     /// What is wrong with the body, all of it.
     #[schema(required = false)]
     errors: Vec<Fault>,
+    /// With `coupon_state`, when the coupon was used.
+    #[schema(required = false, format = DateTime)]
+    used_at: String,
 }
 
 /// Status, name and description of the problem answers.

@@ -164,6 +164,18 @@ pub fn last_taken(taken: &[Taken], points: Points) -> Vec<Taken> {
     parts.collect()
 }
 
+/// The lots that go back when `after` points are restored in all and `before` were restored earlier: last-consumed first.
+pub fn between(taken: &[Taken], before: Points, after: Points) -> Vec<Taken> {
+    let earlier = last_taken(taken, before);
+    let now = last_taken(taken, after).into_iter();
+    now.filter_map(|lot| {
+        let had: Points = earlier.iter().filter(|other| other.key == lot.key).map(|other| other.points).sum();
+        let points = lot.points.minus(had);
+        points.is_positive().then_some(Lot { points, ..lot })
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

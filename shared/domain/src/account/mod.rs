@@ -16,7 +16,7 @@ mod uses;
 pub use counter::Counter;
 pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
-pub use lots::{Lot, LotKey, Lots, Taken, last_taken};
+pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
 pub use retired::Retired;
 pub use tier::{Gift, Held, TierState, window_sum};
 pub use uses::{Used, Uses, When};
@@ -80,7 +80,7 @@ pub struct Account {
     /// The counters of rules that were changed or removed, for refunds; oldest first.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retired>,
-    /// How many coupons of each reward with a limit per member were issued.
+    /// How many redemptions stand of each reward with a limit per member: cancelled and lapsed ones are taken off.
     #[serde(rename = "w", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub issued: BTreeMap<RewardId, u32>,
     /// Points from rules and awards, less what refunds took.
@@ -131,6 +131,12 @@ pub struct Reservation {
     /// The coupon.
     #[serde(rename = "c")]
     pub coupon: CouponCode,
+    /// The coupon's reward.
+    #[serde(rename = "w")]
+    pub reward: RewardId,
+    /// True when it counts against the reward's limit per member.
+    #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
     /// When it lapses.
     #[serde(rename = "u", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub until: Timestamp,
@@ -170,6 +176,27 @@ impl Account {
     /// All redeemable points that the member has, pending and reserved ones included, less the debt.
     pub fn balance(&self) -> Points {
         self.lots.total().plus(self.reserved()).minus(self.debt)
+    }
+
+    /// How many points are missing to pay a cost: a debt has to be paid first. Not positive when none is.
+    pub fn missing_for(&self, cost: Points) -> Points {
+        cost.plus(self.debt).minus(self.available())
+    }
+
+    /// Counts a redemption against the reward's limit per member.
+    pub(crate) fn count_redemption(&mut self, reward: &RewardId) {
+        let standing = self.issued.entry(reward.clone()).or_default();
+        *standing = standing.saturating_add(1);
+    }
+
+    /// Takes a redemption that was cancelled or lapsed off the count again.
+    pub(crate) fn uncount_redemption(&mut self, reward: &RewardId) {
+        if let Some(standing) = self.issued.get_mut(reward) {
+            *standing = standing.saturating_sub(1);
+            if *standing == 0 {
+                self.issued.remove(reward);
+            }
+        }
     }
 
     /// All qualifying points there ever were, less those taken back.

@@ -109,9 +109,14 @@ impl Account {
             std::mem::take(&mut self.reservations).into_iter().partition(is_over);
         self.reservations = open;
         let mut lapsed = Points::ZERO;
-        for taken in over.into_iter().flat_map(|reservation| reservation.taken) {
-            lapsed = lapsed.plus(taken.points);
-            self.lots.add(taken.key, taken.points);
+        for reservation in over {
+            if reservation.counted {
+                self.uncount_redemption(&reservation.reward);
+            }
+            for taken in reservation.taken {
+                lapsed = lapsed.plus(taken.points);
+                self.lots.add(taken.key, taken.points);
+            }
         }
         lapsed
     }

@@ -11,7 +11,12 @@ use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
 use crate::points::{Kind, Points};
 use crate::program::{CompiledProgram, Reward};
 
-/// A wish to redeem a reward.
+/// The most reservations that a member may have open.
+const MOST_RESERVATIONS: usize = 20;
+/// The most minutes for which a member token reserves.
+const MOST_MINUTES_BY_MEMBER: u32 = 30;
+
+/// A request to redeem a reward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redemption {
     /// The reward.
@@ -20,6 +25,8 @@ pub struct Redemption {
     pub reserve_minutes: Option<u32>,
     /// Put the coupon on the cart at once.
     pub apply: bool,
+    /// True for a request with a member token, which reserves within narrower limits.
+    pub by_member: bool,
 }
 
 /// Why a reward cannot be redeemed. The names are the slugs of the problem documents.
@@ -43,6 +50,9 @@ pub enum RedemptionFault {
     /// None is left.
     #[error("the reward is out of stock")]
     OutOfStock,
+    /// More, or longer, reservations than a member may have.
+    #[error("{0}")]
+    ReservationLimit(&'static str),
     /// Not enough points.
     #[error("the member lacks {missing} points")]
     InsufficientPoints {
@@ -61,6 +71,7 @@ impl RedemptionFault {
             Self::TierNotEligible => "tier_not_eligible",
             Self::LimitReached => "limit_reached",
             Self::OutOfStock => "out_of_stock",
+            Self::ReservationLimit(_) => "reservation_limit",
             Self::InsufficientPoints { .. } => "insufficient_points",
         }
     }
@@ -68,11 +79,20 @@ impl RedemptionFault {
 
 /// Why a coupon cannot be changed like this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the coupon is {0:?}")]
-pub struct CouponFault(
+#[error("the coupon is {status:?}")]
+pub struct CouponFault {
     /// Where it stands.
-    pub CouponStatus,
-);
+    pub status: CouponStatus,
+    /// When it was used, if it was.
+    pub used_at: Option<Timestamp>,
+}
+
+impl CouponFault {
+    /// The fault of a coupon that stands at `status`.
+    pub fn new(coupon: &Coupon, status: CouponStatus) -> Self {
+        Self { status, used_at: coupon.ended_at.filter(|_| status == CouponStatus::Used) }
+    }
+}
 
 /// Whether a member may redeem a reward, points aside; the storefront asks the same.
 ///
@@ -105,6 +125,21 @@ pub fn may_redeem(
     Ok(())
 }
 
+/// Whether a member may reserve a reward that they may redeem.
+fn may_reserve(account: &Account, reward: &Reward, minutes: u32, by_member: bool) -> Result<(), RedemptionFault> {
+    if account.reservations.len() >= MOST_RESERVATIONS {
+        return Err(RedemptionFault::ReservationLimit("the member has 20 open reservations, the most there may be"));
+    }
+    if by_member && minutes > MOST_MINUTES_BY_MEMBER {
+        return Err(RedemptionFault::ReservationLimit("a member token reserves for at most 30 minutes"));
+    }
+    let has_one = || account.reservations.iter().any(|open| open.reward == reward.id);
+    if by_member && reward.stock.is_some() && has_one() {
+        return Err(RedemptionFault::ReservationLimit("the member has an open reservation of this reward already"));
+    }
+    Ok(())
+}
+
 /// Decides on a redemption.
 ///
 /// # Errors
@@ -120,10 +155,13 @@ pub fn decide_redemption(
     let cause = Cause::Coupon { code, reward: reward.id.clone(), action };
     let mut draft = Draft::new(context, account, context.now, cause);
     may_redeem(context.program, &draft.account, reward, context.now)?;
+    if let Some(minutes) = wish.reserve_minutes {
+        may_reserve(&draft.account, reward, minutes, wish.by_member)?;
+    }
     if !context.supply.has_unit(&reward.id, 0) {
         return Err(RedemptionFault::OutOfStock);
     }
-    let missing = reward.cost.minus(draft.account.available());
+    let missing = draft.account.missing_for(reward.cost);
     if missing.is_positive() {
         return Err(RedemptionFault::InsufficientPoints { missing });
     }
@@ -138,7 +176,8 @@ pub fn decide_redemption(
     let code = draft.issue(reward, status, reward.cost, taken.clone(), until).ok_or(RedemptionFault::NotAvailable)?;
     if status == CouponStatus::Reserved {
         let until = until.unwrap_or(context.now);
-        draft.account.reservations.push(Reservation { coupon: code, until, taken });
+        let counted = reward.per_member_limit.is_some();
+        draft.account.reservations.push(Reservation { coupon: code, reward: reward.id.clone(), counted, until, taken });
         draft.push(Movement::new(MovementType::Redeem).post(
             Bucket::Available,
             Bucket::Reserved,
@@ -165,10 +204,10 @@ pub fn decide_redemption(
 pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
     let status = coupon.status_at(context.now);
     if status != CouponStatus::Reserved {
-        return Err(CouponFault(status));
+        return Err(CouponFault::new(coupon, status));
     }
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Commit));
-    draft.account.reservations.retain(|reservation| reservation.coupon != coupon.code);
+    draft.close_reservation(coupon)?;
     draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(coupon.cost);
     draft.push(Movement::new(MovementType::Redeem).post(
         Bucket::Reserved,
@@ -182,7 +221,7 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     Ok(draft.finish())
 }
 
-/// Decides on cancelling a coupon: the points go back to the lots that they came from.
+/// Decides on cancelling a coupon: the points go back to the lots that they came from. A unit of stock stays taken.
 ///
 /// # Errors
 /// When the coupon is used, expired, lapsed or cancelled already.
@@ -191,21 +230,36 @@ pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     let from = match status {
         CouponStatus::Reserved => Bucket::Reserved,
         CouponStatus::Available | CouponStatus::Applied => Bucket::Redeemed,
-        other => return Err(CouponFault(other)),
+        other => return Err(CouponFault::new(coupon, other)),
     };
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Cancel));
+    let mut cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
     if from == Bucket::Reserved {
-        draft.account.reservations.retain(|reservation| reservation.coupon != coupon.code);
+        draft.close_reservation(coupon)?;
     } else {
+        cancelled.ended_at = Some(context.now);
         draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.minus(coupon.paid());
+    }
+    if coupon.counted {
+        draft.account.uncount_redemption(&coupon.reward);
     }
     let movement = draft.account.give_back(Movement::new(MovementType::Restore), from, &coupon.taken);
     draft.push(movement);
-    let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
     draft.changed.push((coupon.clone(), cancelled));
     Ok(draft.finish())
 }
 
-fn cause_of(coupon: &Coupon, action: CouponAction) -> Cause {
+impl Draft<'_> {
+    /// Takes a reservation off the account. It is gone when a process with a faster clock saw it lapse.
+    fn close_reservation(&mut self, coupon: &Coupon) -> Result<(), CouponFault> {
+        let open = &mut self.account.reservations;
+        let place = open.iter().position(|reservation| reservation.coupon == coupon.code);
+        let place = place.ok_or_else(|| CouponFault::new(coupon, CouponStatus::Lapsed))?;
+        open.remove(place);
+        Ok(())
+    }
+}
+
+pub(super) fn cause_of(coupon: &Coupon, action: CouponAction) -> Cause {
     Cause::Coupon { code: coupon.code.clone(), reward: coupon.reward.clone(), action }
 }

@@ -207,6 +207,8 @@ impl<'a> Draft<'a> {
         let ordinal = u32::try_from(self.issued.len()).unwrap_or(u32::MAX);
         let code = self.context.seed.code(pattern, ordinal)?;
         let zone = &self.context.program.zone;
+        // Rewards given by rules cost nothing and do not count against the limit per member.
+        let counted = cost.is_positive() && reward.per_member_limit.is_some();
         let last = reward.valid_days.map(|days| self.today().plus_days(days));
         self.issued.push(Coupon {
             code: code.clone(),
@@ -220,12 +222,17 @@ impl<'a> Draft<'a> {
             until,
             taken,
             receipt: None,
+            ended_at: None,
+            used_key: None,
+            counted,
+            restored: Points::ZERO,
+            unpaid: false,
         });
         if reward.stock.is_some() {
             self.stock.push(reward.id.clone());
         }
-        if reward.per_member_limit.is_some() {
-            *self.account.issued.entry(reward.id.clone()).or_default() += 1;
+        if counted {
+            self.account.count_redemption(&reward.id);
         }
         Some(code)
     }

@@ -21,6 +21,7 @@ mod recount;
 mod referral;
 mod refund;
 mod rejection;
+mod settlement;
 mod supply;
 
 pub use adjustment::{Adjustment, AdjustmentFault, Change, decide_adjustment, read_adjustment};
@@ -37,6 +38,7 @@ pub use receipt::{ReceiptContext, decide_receipt};
 pub use referral::decide_referral;
 pub use refund::{RefundContext, decide_refund};
 pub use rejection::decide_rejection;
+pub use settlement::{Returned, decide_settlement, is_unsettled};
 pub use supply::{MOST_COUPONS, Supply};
 
 use jiff::Timestamp;

@@ -4,8 +4,9 @@ use super::draft::Draft;
 use super::occasion::{Basket, Occasion};
 use super::{Context, Decision};
 use crate::account::Account;
-use crate::coupon::{Coupon, CouponStatus};
+use crate::coupon::{Coupon, CouponStatus, FoldedCode};
 use crate::fact::Receipt;
+use crate::ids::MemberId;
 use crate::ledger::Cause;
 
 /// A receipt and what was looked up for it.
@@ -39,35 +40,58 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     draft.finish()
 }
 
-/// Marks the coupons that the receipt presents as used; one that cannot be used never stops a receipt.
+/// Uses the coupons that the receipt names, as of its own date; one that cannot be used never stops a receipt.
 fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     for code in &fact.receipt.coupons {
-        let found = fact.coupons.iter().find(|coupon| coupon.code == *code);
-        let reason = match found {
-            None => "unknown",
-            Some(coupon) if coupon.member != *draft.context.member => "foreign",
-            Some(coupon) => match coupon.status_at(draft.context.now) {
-                CouponStatus::Available | CouponStatus::Applied => {
-                    let used = Coupon {
-                        status: CouponStatus::Used,
-                        until: None,
-                        receipt: Some(fact.receipt.id.clone()),
-                        ..coupon.clone()
-                    };
+        let folded = FoldedCode::from(code);
+        let found = fact.coupons.iter().find(|coupon| FoldedCode::from(&coupon.code) == folded);
+        let used = found
+            .ok_or("unknown")
+            .and_then(|coupon| Ok((coupon, used_on(coupon, fact.receipt, draft.context.member)?)));
+        match used {
+            Ok((coupon, mut used)) => {
+                if used.unpaid && used.member == *draft.context.member {
+                    draft.take_again(&mut used);
+                }
+                draft.entry.coupons.push(coupon.code.clone());
+                if used != *coupon {
                     draft.changed.push((coupon.clone(), used));
-                    draft.entry.coupons.push(code.clone());
-                    continue;
                 }
-                CouponStatus::Used if coupon.receipt.as_ref() == Some(&fact.receipt.id) => {
-                    draft.entry.coupons.push(code.clone());
-                    continue;
-                }
-                CouponStatus::Used => "used",
-                CouponStatus::Reserved | CouponStatus::Lapsed => "reserved",
-                CouponStatus::Expired => "expired",
-                CouponStatus::Cancelled => "cancelled",
-            },
-        };
-        draft.entry.ignored.push((code.clone(), reason.to_owned()));
+            }
+            Err(reason) => draft.entry.ignored.push((code.clone(), reason.to_owned())),
+        }
+    }
+}
+
+/// A coupon as a receipt of `buyer` leaves it.
+///
+/// # Errors
+/// Why the receipt cannot use it.
+fn used_on(coupon: &Coupon, receipt: &Receipt, buyer: &MemberId) -> Result<Coupon, &'static str> {
+    let status = coupon.status_as_of(receipt.occurred_at);
+    let by_this = coupon.receipt.as_ref() == Some(&receipt.id);
+    if status == CouponStatus::Used && by_this {
+        return Ok(coupon.clone());
+    }
+    if coupon.is_bound_to_other(buyer) {
+        return Err("foreign");
+    }
+    let tied = Some(receipt.id.clone());
+    match status {
+        CouponStatus::Available | CouponStatus::Applied => Ok(Coupon {
+            status: CouponStatus::Used,
+            until: None,
+            receipt: tied,
+            ended_at: Some(receipt.occurred_at),
+            unpaid: coupon.status == CouponStatus::Cancelled && coupon.cost.is_positive(),
+            ..coupon.clone()
+        }),
+        // Used at a till that named no receipt: it belongs to the first receipt that names it.
+        CouponStatus::Used if coupon.receipt.is_none() => Ok(Coupon { receipt: tied, ..coupon.clone() }),
+        CouponStatus::Used => Err("used"),
+        CouponStatus::Reserved => Err("reserved"),
+        CouponStatus::Lapsed => Err("lapsed"),
+        CouponStatus::Expired => Err("expired"),
+        CouponStatus::Cancelled => Err("cancelled"),
     }
 }

@@ -281,7 +281,8 @@ impl Draft<'_> {
                 was_used = true;
                 continue;
             }
-            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
+            let ended_at = Some(self.context.now);
+            let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ended_at, ..coupon.clone() };
             self.changed.push((coupon.clone(), cancelled));
             change.rewards.push(coupon.code.clone());
         }

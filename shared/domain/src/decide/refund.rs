@@ -6,14 +6,15 @@ use super::draft::Draft;
 use super::multiply::{Fired, extras as multiply};
 use super::occasion::{Basket, Occasion};
 use super::recount::Recount;
+use super::settlement::{Returned, is_unsettled};
 use super::{Context, Decision};
-use crate::account::{Account, Gift, LotKey, Used, last_taken};
-use crate::coupon::Coupon;
+use crate::account::{Account, Gift, LotKey, Used, between};
+use crate::coupon::{Coupon, CouponStatus};
 use crate::fact::{Receipt, Refund, RefundFault, Remaining};
 use crate::ids::{CouponCode, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Rejection};
 use crate::points::{Both, Kind, Points};
-use crate::program::{CompiledProgram, ReturnedRedemption};
+use crate::program::CompiledProgram;
 use crate::rule::CompiledRule;
 use crate::time::Day;
 
@@ -96,7 +97,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     take_back_extras(&mut draft, fact, &basket);
     take_back(&mut draft, fact, occasion.day);
     return_debits(&mut draft, fact, occasion.day);
-    restore(&mut draft, fact, &before, &basket.remaining);
+    restore(&mut draft, fact, &basket.remaining);
     draft.entry.step = u32::try_from(steps).ok().filter(|_| draft.is_unfinished);
     draft.finish()
 }
@@ -280,41 +281,16 @@ fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     }
 }
 
-/// The lots that come back between so many points and so many: the last-consumed first.
-fn between(taken: &[crate::account::Lot], before: Points, after: Points) -> Vec<crate::account::Lot> {
-    let earlier = last_taken(taken, before);
-    let now = last_taken(taken, after).into_iter();
-    now.filter_map(|lot| {
-        let had: Points = earlier.iter().filter(|other| other.key == lot.key).map(|other| other.points).sum();
-        let points = lot.points.minus(had);
-        points.is_positive().then_some(crate::account::Lot { points, ..lot })
-    })
-    .collect()
-}
-
-/// Gives back points that had paid for the order, as far as the order was returned (R6).
-fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, before: &Remaining, after: &Remaining) {
-    let policy = draft.context.program.program.points.returned_redemption;
-    let sold = Remaining::whole(fact.receipt).net_total();
+/// Gives back points that had paid for the order, as far as the order was returned (R6). Only the member's own coupons are
+/// settled here; those of others are settled on their owners' accounts.
+fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, remaining: &Remaining) {
     let used = fact.coupons.values().filter(|coupon| coupon.receipt.as_ref() == Some(&fact.receipt.id));
-    for used in used {
-        let cost = used.paid();
-        let due = |remaining: &Remaining| match policy {
-            ReturnedRedemption::None => Points::ZERO,
-            _ if remaining.is_empty() => cost,
-            ReturnedRedemption::FullOnly => Points::ZERO,
-            ReturnedRedemption::Prorata if sold == 0 => Points::ZERO,
-            ReturnedRedemption::Prorata => {
-                let returned = i128::from(sold - remaining.net_total());
-                let share = i128::from(cost.get()) * returned / i128::from(sold);
-                Points::new(i64::try_from(share).unwrap_or(0))
-            }
-        };
-        let fresh = between(&used.taken, due(before), due(after));
-        let restored: Points = fresh.iter().map(|lot| lot.points).sum();
-        let movement = Movement::new(MovementType::Restore);
-        let movement = draft.account.give_back(movement, Bucket::Redeemed, &fresh);
-        draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.minus(restored);
-        draft.push(movement);
+    let own = used.filter(|coupon| coupon.member == *draft.context.member && coupon.status == CouponStatus::Used);
+    let returned = Returned { receipt: fact.receipt, remaining };
+    let own: Vec<&Coupon> = own.filter(|coupon| is_unsettled(draft.context.program, coupon, Some(returned))).collect();
+    for coupon in own {
+        let mut settled = coupon.clone();
+        draft.give_back_returned(&mut settled, returned);
+        draft.changed.push((coupon.clone(), settled));
     }
 }

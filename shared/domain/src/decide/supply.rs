@@ -24,6 +24,11 @@ impl Default for Supply {
 }
 
 impl Supply {
+    /// A full transaction, and no unit of these rewards.
+    pub fn without(sold_out: impl IntoIterator<Item = RewardId>) -> Self {
+        Self { left: sold_out.into_iter().map(|reward| (reward, 0)).collect(), ..Self::default() }
+    }
+
     /// True when at least one more unit of a reward is left after `taken`.
     pub fn has_unit(&self, reward: &RewardId, taken: usize) -> bool {
         self.left.get(reward).is_none_or(|left| taken < usize::try_from(*left).unwrap_or(usize::MAX))

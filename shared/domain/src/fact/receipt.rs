@@ -1,12 +1,13 @@
 //! A receipt: what a customer bought, as a shop reports it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::coupon::FoldedCode;
 use crate::ids::{CouponCode, LineId, ReceiptId};
 use crate::input::{self, Fault, Node};
 use crate::member::MemberRef;
@@ -155,7 +156,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         let total = object.required("total", |n| n.money(money));
         let discount = object.or("discount", Money::new(0, money), |n| n.money(money));
         let lines = object.or("lines", Vec::new(), |n| read_lines(n, money));
-        let coupons = object.or("coupons", Vec::new(), |n| n.list(20, Node::id));
+        let coupons = object.or("coupons", Vec::new(), read_coupons);
         let referral_code = object.optional("referral_code", |n| n.text(64));
         if object.field("member").is_none() {
             object.node().fault("member is missing: name the customer, or send null for an anonymous receipt");
@@ -181,6 +182,14 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         };
         Some(ReceiptInput { receipt, member: member? })
     })
+}
+
+/// Reads the codes of coupons as they came, without spaces around them. A code that comes twice, in whatever spelling, is
+/// one use.
+fn read_coupons(node: &Node<'_>) -> Option<Vec<CouponCode>> {
+    let named: Vec<CouponCode> = node.list(20, |code| code.parsed(|text| CouponCode::new(text.trim())))?;
+    let mut seen = BTreeSet::new();
+    Some(named.into_iter().filter(|code| seen.insert(FoldedCode::from(code))).collect())
 }
 
 /// Reads a currency's code.

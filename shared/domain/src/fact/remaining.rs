@@ -130,6 +130,11 @@ impl Remaining {
         self.parts.iter().map(|part| part.net_left).sum()
     }
 
+    /// The lines' own amounts that remain, before the discount on the order.
+    pub fn gross_total(&self) -> i64 {
+        self.parts.iter().map(|part| part.gross_left).sum()
+    }
+
     /// What remains of a line's amount, net, by its place.
     pub fn net(&self, place: usize) -> i64 {
         self.parts.get(place).map_or(0, |part| part.net_left)

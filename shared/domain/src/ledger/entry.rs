@@ -118,6 +118,8 @@ pub enum CouponAction {
     Commit,
     /// It was given back.
     Cancel,
+    /// Its points were settled with its owner after its use: taken again, or restored because the order was returned.
+    Settle,
 }
 
 /// What one rule gave, or, on a refund, gave back (negative).

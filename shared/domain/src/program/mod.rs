@@ -12,7 +12,7 @@ mod unsupported;
 pub(crate) mod words;
 
 pub use read::{read_program, read_reward, read_tier};
-pub use reward::{CodeSource, Reward, RewardType, RewardValue};
+pub use reward::{Bind, CodeSource, Reward, RewardType, RewardValue};
 pub use tiers::{Downgrade, Tier, TierWindow, Tiers, VipTier};
 
 use std::collections::BTreeSet;

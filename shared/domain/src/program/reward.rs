@@ -37,6 +37,9 @@ pub struct Reward {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub minimum_spend: Option<Money>,
+    /// Whose receipts may use its coupons; absent: anyone's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bind: Option<Bind>,
     /// What it costs; zero: it cannot be bought, only given.
     pub cost: Points,
     /// The tiers whose members may buy it; absent: every tier.
@@ -53,7 +56,7 @@ pub struct Reward {
     /// How many can ever be issued; absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock: Option<u32>,
-    /// How many one member can ever have; absent: any number.
+    /// How many redemptions of one member may stand: reserved, available, applied, used or expired; absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_member_limit: Option<u32>,
     /// Where its codes come from.
@@ -95,6 +98,15 @@ pub enum RewardValue {
     Percent(Decimal),
     /// Of `free_product` (an SKU) and `custom` (any text).
     Text(String),
+}
+
+/// Whose receipts may use a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Bind {
+    /// Its owner's alone.
+    Member,
 }
 
 /// Where the codes of a reward's coupons come from.

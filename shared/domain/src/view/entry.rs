@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::explain::{Event, Explainer, Explanation};
 use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId};
-use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome};
+use crate::ledger::{Bucket, Cause, CouponAction, Entry, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
 
 /// A line of a member's ledger.
@@ -139,7 +139,9 @@ fn explanation(entry: &Entry, kind: MovementType, explainer: &Explainer<'_>) -> 
         (MovementType::Release, _) => Event::Released,
         (MovementType::Expire, _) => Event::Expired,
         (MovementType::WriteOff, _) => Event::DebtForgiven,
-        (MovementType::Restore, Cause::Refund(..)) => Event::GoodsReturned,
+        (MovementType::Restore, Cause::Refund(..) | Cause::Coupon { action: CouponAction::Settle, .. }) => {
+            Event::GoodsReturned
+        }
         (MovementType::Restore, _) => Event::CouponCancelled,
         (MovementType::Redeem, _) => Event::RewardRedeemed,
         (_, Cause::Adjustment { reason, .. }) => return vec![Explainer::said(reason)],

@@ -1,5 +1,7 @@
 //! The storefront view: all that a shopper's page shows, in one answer.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +13,7 @@ use super::reward::{Catalogue, NextReward, Progress, RewardView, catalogue};
 use super::tier::{TierView, tier};
 use crate::account::{Account, Status, When};
 use crate::coupon::{Coupon, CouponStatus};
-use crate::ids::RuleId;
+use crate::ids::{RewardId, RuleId};
 use crate::member::Profile;
 use crate::points::Points;
 use crate::program::CompiledProgram;
@@ -148,19 +150,32 @@ pub struct Visitor<'a> {
 
 impl HubView {
     /// The storefront view at a moment; without a visitor, as someone unknown sees it.
-    pub fn new(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp, language: &str) -> Self {
-        hub(program, visitor, now, language)
+    /// `sold_out` names the rewards without stock.
+    pub fn new(
+        program: &CompiledProgram,
+        visitor: Option<&Visitor<'_>>,
+        sold_out: &BTreeSet<RewardId>,
+        now: Timestamp,
+        language: &str,
+    ) -> Self {
+        hub(program, visitor, sold_out, now, language)
     }
 }
 
-fn hub(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp, language: &str) -> HubView {
+fn hub(
+    program: &CompiledProgram,
+    visitor: Option<&Visitor<'_>>,
+    sold_out: &BTreeSet<RewardId>,
+    now: Timestamp,
+    language: &str,
+) -> HubView {
     let named = HubProgram {
         name: program.program.name.clone(),
         points_name: points_forms(&program.program, language).1.clone(),
         locale: language.to_owned(),
     };
     let Some(visitor) = visitor else {
-        return anonymous(program, named, now, language);
+        return anonymous(program, named, sold_out, now, language);
     };
     let account = visitor.account.settled_at(program, now);
     let today = today(program, &account, now);
@@ -176,7 +191,7 @@ fn hub(program: &CompiledProgram, visitor: Option<&Visitor<'_>>, now: Timestamp,
         _ if has_none(&numbers) => Some(Prompt::StartEarning),
         _ => None,
     };
-    let Catalogue { rewards, best, next, progress } = catalogue(program, Some(&account), now, language);
+    let Catalogue { rewards, best, next, progress } = catalogue(program, Some(&account), sold_out, now, language);
     HubView {
         state,
         prompt,
@@ -199,7 +214,13 @@ fn has_none(points: &PointsView) -> bool {
     points.available.is_zero() && points.pending.is_zero() && points.reserved.is_zero()
 }
 
-fn anonymous(program: &CompiledProgram, named: HubProgram, now: Timestamp, language: &str) -> HubView {
+fn anonymous(
+    program: &CompiledProgram,
+    named: HubProgram,
+    sold_out: &BTreeSet<RewardId>,
+    now: Timestamp,
+    language: &str,
+) -> HubView {
     HubView {
         state: HubState::Anonymous,
         prompt: Some(Prompt::SignIn),
@@ -209,7 +230,7 @@ fn anonymous(program: &CompiledProgram, named: HubProgram, now: Timestamp, langu
         best_reward: None,
         next_reward: None,
         progress: None,
-        rewards: catalogue(program, None, now, language).rewards,
+        rewards: catalogue(program, None, sold_out, now, language).rewards,
         coupons: None,
         referral: None,
         ways_to_earn: ways(program, None, now, language),

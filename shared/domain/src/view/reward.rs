@@ -1,6 +1,7 @@
 //! The catalogue as one member sees it, and how far the next reward is.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -28,9 +29,9 @@ pub struct RewardView {
     pub cost: Points,
     /// Its picture.
     pub image_url: Option<String>,
-    /// True when this member can redeem it now, as far as is known without asking its stock.
+    /// True when this member can redeem it now.
     pub redeemable: bool,
-    /// Why not: the error that redeeming it would be answered with.
+    /// Why not: `insufficient_points`, `tier_not_eligible`, `out_of_stock`, `limit_reached` or `not_available`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
@@ -89,22 +90,26 @@ pub(super) struct Catalogue {
 pub(super) fn catalogue(
     program: &CompiledProgram,
     account: Option<&Account>,
+    sold_out: &BTreeSet<RewardId>,
     now: Timestamp,
     language: &str,
 ) -> Catalogue {
+    let fault = |reward: &Reward| {
+        let fault = account.and_then(|account| may_redeem(program, account, reward, now).err());
+        fault.or_else(|| sold_out.contains(&reward.id).then_some(RedemptionFault::OutOfStock))
+    };
     let on_offer: Vec<(&Reward, Option<RedemptionFault>)> = program
         .program
         .rewards
         .iter()
         .filter(|reward| is_on_offer(program, reward, now))
-        .map(|reward| (reward, account.and_then(|account| may_redeem(program, account, reward, now).err())))
+        .map(|reward| (reward, fault(reward)))
         .collect();
     let available = account.map_or(Points::ZERO, Account::available);
+    let missing = |reward: &Reward| account.map_or(reward.cost, |account| account.missing_for(reward.cost));
     let show = |reward: &Reward, fault: Option<&RedemptionFault>| {
-        let missing = reward.cost.minus(available);
-        let fault = fault.map(RedemptionFault::slug);
-        let short = missing.is_positive().then(|| RedemptionFault::InsufficientPoints { missing }.slug());
-        let reason = account.and(fault.or(short));
+        let short = || account.is_some() && missing(reward).is_positive();
+        let reason = fault.map(reason).or_else(|| short().then_some(INSUFFICIENT_POINTS));
         RewardView {
             id: reward.id.clone(),
             name: reward.name.in_locale(language).to_owned(),
@@ -119,14 +124,14 @@ pub(super) fn catalogue(
     let eligible =
         || on_offer.iter().filter(|(_, fault)| account.is_some() && fault.is_none()).map(|(reward, _)| *reward);
     let best = eligible()
-        .filter(|reward| reward.cost <= available)
+        .filter(|reward| !missing(reward).is_positive())
         .min_by_key(|reward| (reward.rank.unwrap_or(u32::MAX), Reverse(reward.cost)));
     let next = eligible()
-        .filter(|reward| reward.cost > available)
+        .filter(|reward| missing(reward).is_positive())
         .min_by_key(|reward| (reward.cost, reward.rank.unwrap_or(u32::MAX)));
     let next = next.map(|reward| NextReward {
         reward: show(reward, None),
-        missing: reward.cost.minus(available),
+        missing: missing(reward),
         progress: Progress::of(available, reward.cost),
     });
     Catalogue {
@@ -134,6 +139,16 @@ pub(super) fn catalogue(
         best: best.map(|reward| show(reward, None)),
         progress: next.as_ref().map_or(Progress::COMPLETE, |next| next.progress),
         next,
+    }
+}
+
+const INSUFFICIENT_POINTS: &str = "insufficient_points";
+
+/// What the storefront says of a reward that cannot be redeemed. A visitor's reason is the state of the whole hub.
+const fn reason(fault: &RedemptionFault) -> &'static str {
+    match fault {
+        RedemptionFault::NotAMember | RedemptionFault::MemberExcluded => RedemptionFault::NotAvailable.slug(),
+        other => other.slug(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Views over a small program: what each answer of `api.md` looks like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -77,11 +77,13 @@ struct Story {
     account: Account,
     entries: Vec<Entry>,
     coupons: Vec<Coupon>,
+    sold_out: BTreeSet<RewardId>,
 }
 
 impl Story {
     fn new() -> Self {
-        Self { program: program(), account: Account::default(), entries: Vec::new(), coupons: Vec::new() }
+        let (entries, coupons) = (Vec::new(), Vec::new());
+        Self { program: program(), account: Account::default(), entries, coupons, sold_out: BTreeSet::new() }
     }
 
     fn decide(&mut self, now: Timestamp, decide: impl FnOnce(&Context<'_>, &Account) -> Decision) -> Entry {
@@ -106,14 +108,19 @@ impl Story {
     }
 
     fn redeem(&mut self, reward: &str) -> Entry {
-        let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes: None, apply: false };
+        let wish = Redemption {
+            reward: RewardId::new(reward).unwrap(),
+            reserve_minutes: None,
+            apply: false,
+            by_member: false,
+        };
         self.decide(now(), |context, account| decide_redemption(context, account, &wish).unwrap())
     }
 
     fn hub(&self, language: &str) -> Value {
         let profile = profile();
         let visitor = Visitor { profile: Some(&profile), account: &self.account, coupons: &self.coupons };
-        json_of(&HubView::new(&self.program, Some(&visitor), now(), language))
+        json_of(&HubView::new(&self.program, Some(&visitor), &self.sold_out, now(), language))
     }
 }
 
@@ -298,7 +305,7 @@ fn a_receipt_waits_and_is_decided_and_refunded() {
 
 #[test]
 fn someone_unknown_sees_the_program_in_general() {
-    let hub = json_of(&HubView::new(&program(), None, now(), "it"));
+    let hub = json_of(&HubView::new(&program(), None, &BTreeSet::new(), now(), "it"));
     assert_eq!((&hub["state"], &hub["prompt"]), (&json!("anonymous"), &json!("sign_in")));
     assert_eq!(hub["program"]["points_name"], json!({ "one": "punto", "other": "punti" }));
     for absent in ["points", "tier", "best_reward", "next_reward", "progress", "coupons", "referral"] {
@@ -323,7 +330,7 @@ fn a_visitor_collects_and_is_asked_to_join() {
     assert_eq!((&hub["state"], &hub["prompt"]), (&json!("visitor"), &json!("join")));
     assert_eq!((&hub["points"]["available"], &hub["progress"]), (&json!(90), &Value::Null));
     assert_eq!((&hub["best_reward"], &hub["next_reward"]), (&Value::Null, &Value::Null));
-    assert_eq!(hub["rewards"][0]["reason"], "not_a_member");
+    assert_eq!(hub["rewards"][0]["reason"], "not_available");
     assert_eq!(hub["coupons"], json!({ "available": 0, "items": [] }));
 }
 
@@ -391,7 +398,7 @@ fn pending_points_count_for_nothing_yet() {
     let later = Day::of(now(), &program().zone).plus_days(5);
     account.lots.add(LotKey::new(later, None), Points::new(400));
     let visitor = Visitor { profile: None, account: &account, coupons: &[] };
-    let hub = json_of(&HubView::new(&program(), Some(&visitor), now(), "it"));
+    let hub = json_of(&HubView::new(&program(), Some(&visitor), &BTreeSet::new(), now(), "it"));
     assert_eq!((&hub["points"]["available"], &hub["points"]["pending"]), (&json!(0), &json!(400)));
     assert_eq!((&hub["best_reward"], &hub["next_reward"]["missing"]), (&Value::Null, &json!(100)));
     assert_eq!(hub["prompt"], Value::Null);

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::account::{Account, Status};
-use tessera_domain::coupon::{Coupon, CouponStatus};
+use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
     AdjustmentFault, Context, CouponFault, Decision, InteractionContext, MOST_COUPONS, ReceiptContext, Redemption,
-    RedemptionFault, RefundContext, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday, decide_cancel,
-    decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
-    decide_redemption, decide_refund, explain_receipt, read_adjustment,
+    RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday,
+    decide_cancel, decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
+    decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
 };
-use tessera_domain::fact::{Receipt, Refund, read_early_refund, read_interaction, read_receipt, read_refund};
+use tessera_domain::fact::{
+    Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund,
+};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use tessera_domain::input::Fault;
 use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
@@ -155,7 +157,9 @@ impl Book {
             return Ok(None);
         }
         let member = member_of(body);
-        let coupons: Vec<Coupon> = receipt.coupons.iter().filter_map(|code| self.coupons.get(code)).cloned().collect();
+        let named: Vec<FoldedCode> = receipt.coupons.iter().map(FoldedCode::from).collect();
+        let known = self.coupons.values().filter(|coupon| named.contains(&FoldedCode::from(&coupon.code)));
+        let coupons: Vec<Coupon> = known.cloned().collect();
         let fact = ReceiptContext { receipt: &receipt, coupons: &coupons };
         let entry = self.decide(&member, |context, account| Ok::<_, ()>(decide_receipt(context, account, &fact)));
         let entry = entry.unwrap();
@@ -288,7 +292,17 @@ impl Book {
     }
 
     pub fn redeem(&mut self, member: &str, reward: &str, reserve: Option<u32>) -> Result<CouponCode, RedemptionFault> {
-        let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes: reserve, apply: false };
+        self.redeem_as(member, reward, reserve, false)
+    }
+
+    pub fn redeem_as(
+        &mut self,
+        member: &str,
+        reward: &str,
+        reserve_minutes: Option<u32>,
+        by_member: bool,
+    ) -> Result<CouponCode, RedemptionFault> {
+        let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes, apply: false, by_member };
         let known: BTreeSet<CouponCode> = self.coupons.keys().cloned().collect();
         self.decide(member, |context, account| decide_redemption(context, account, &wish))?;
         Ok(self.coupons.keys().find(|code| !known.contains(*code)).unwrap().clone())
@@ -309,6 +323,23 @@ impl Book {
             }
             other => panic!("what is {other}?"),
         }
+    }
+
+    /// Settles a used coupon with its owner, as the functions do; true when there was something to settle.
+    pub fn settle_coupon(&mut self, code: &CouponCode) -> bool {
+        let coupon = self.coupons[code].clone();
+        let found = coupon.receipt.as_ref().and_then(|id| self.receipts.get(id)).cloned();
+        let remainder = found.map(|(_, receipt, _)| {
+            let refunds = self.refunds.get(&receipt.id).into_iter().flatten();
+            let accepted = refunds.filter(|(_, entry)| entry.rejected.is_none()).map(|(refund, _)| refund);
+            let remaining = Remaining::after(&receipt, accepted);
+            (receipt, remaining)
+        });
+        let returned = remainder.as_ref().map(|(receipt, remaining)| Returned { receipt, remaining });
+        let owner = coupon.member.as_str().to_owned();
+        let settled =
+            self.decide(&owner, |context, account| decide_settlement(context, account, &coupon, returned).ok_or(()));
+        settled.is_ok()
     }
 
     pub fn adjust(&mut self, member: &str, body: &Value) -> Result<Entry, AdjustmentFault> {

@@ -3,6 +3,7 @@
 
 mod book;
 mod changes;
+mod coupons;
 mod given_rewards;
 mod index;
 mod invariants;

@@ -92,6 +92,12 @@ impl Call {
         &self.natural
     }
 
+    /// The `Idempotency-Key` that lets this request be repeated; `None` without one.
+    pub fn repeat_key(&self) -> Option<&str> {
+        let key = self.natural.key.as_str();
+        (key != self.request_id).then_some(key)
+    }
+
     /// A parameter of the path.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The only ledger write: one transaction with the entry, the account and whatever the decision grants.
 
 mod key;
+mod lapse;
+mod sold_out;
 mod stock;
 mod transaction;
 
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tessera_domain::account::Account;
-use tessera_domain::coupon::Coupon;
+use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::{Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
@@ -145,13 +147,19 @@ impl Store {
             if !plan.claims_codes() {
                 seed = random::seed()?;
             }
+            let last_units = plan.last_units().clone();
             match self.write_plan(commit, plan).await? {
-                Attempt::Written => return Ok(Committed::Now(Box::new(decision))),
+                Attempt::Written => {
+                    self.note_last_units(commit.program, commit.config, last_units).await;
+                    return Ok(Committed::Now(Box::new(decision)));
+                }
                 Attempt::Exists(entry) => return Ok(Committed::Already(entry)),
                 Attempt::Again => {}
                 Attempt::UsedUp(rewards) => {
                     for reward in rewards {
-                        self.look_at_stock(commit.program, &reward, &mut stocks).await?;
+                        let stock = commit.config.reward(&reward).and_then(|reward| reward.stock).unwrap_or_default();
+                        let now = decision.entry.decided_at;
+                        self.look_at_stock(commit.program, &reward, stock, now, &mut stocks).await?;
                     }
                 }
             }
@@ -205,7 +213,7 @@ impl Store {
         let Commit { program, member, .. } = commit;
         let person = self.load_person(commit).await?;
         let mut history = Vec::new();
-        let mut stored = self.coupons_by_code(program, commit.coupons).await?;
+        let mut stored = self.stored_coupons(program, commit.coupons.iter().map(FoldedCode::from)).await?;
         if let Some((at, receipt)) = commit.history {
             let entries = self.receipt_entries(program, member, at, receipt).await?;
             history.extend(entries.into_iter().map(|stored| stored.entry));

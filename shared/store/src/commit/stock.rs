@@ -2,11 +2,14 @@
 //!
 //! A stock of `n` has min(16, n) counters, each with its share of `n`; a unit is taken by raising one of them while it is
 //! below its share. Nobody sees more than one counter on the way, so none is ever oversold; whoever finds their counter
-//! used up looks at all of them. Raising a stock raises the shares. Lowering it lowers them, and counts only what its
+//! used up reads all of them. The last unit of a counter is taken knowingly: an update that may not take it fails, and its
+//! sender reads all counters before the next attempt. So whoever takes the last unit of a stock knows that it may be the
+//! last, and no other redemption pays for finding out. Raising a stock raises the shares. Lowering it lowers them, and counts only what its
 //! remaining counters issued.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use tessera_domain::decide::Supply;
 use tessera_domain::ids::{ProgramId, RewardId};
 
@@ -22,8 +25,10 @@ pub(super) struct Take {
     pub reward: RewardId,
     pub shard: u32,
     pub units: u32,
-    /// What the counter may hold at most so that the units still fit into its share.
+    /// What the counter may hold at most before.
     pub most_before: u32,
+    /// True when the units may be the counter's last.
+    pub fills: bool,
 }
 
 /// What is known of stocks in the course of one commit.
@@ -58,7 +63,9 @@ impl Stocks {
             let units = share.saturating_sub(before).min(left);
             if units > 0 {
                 left -= units;
-                takes.push(Take { reward: reward.clone(), shard, units, most_before: share - units });
+                let fills = before.saturating_add(units) >= share;
+                let most_before = (share - units).saturating_sub(u32::from(!fills));
+                takes.push(Take { reward: reward.clone(), shard, units, most_before, fills });
             }
             if left == 0 {
                 return Some(takes);
@@ -94,14 +101,35 @@ impl Stocks {
 }
 
 impl Store {
-    /// Looks at all counters of a reward, after one of them was used up.
+    /// Reads all counters of a reward, after one of them was used up. When all are, lapsed reservations are freed first.
     pub(super) async fn look_at_stock(
         &self,
         program: &ProgramId,
         reward: &RewardId,
+        stock: u32,
+        now: Timestamp,
         stocks: &mut Stocks,
     ) -> Result<(), StoreError> {
-        let keys: Vec<_> = (0..MOST_SHARDS).map(|shard| keys::stock(program, reward, shard)).collect();
+        let mut issued = self.stock_counters(program, reward, stock).await?;
+        if is_used_up(&issued, stock) && self.free_lapsed(program, reward, now).await? > 0 {
+            issued = self.stock_counters(program, reward, stock).await?;
+        }
+        if is_used_up(&issued, stock) {
+            // Whoever took the last unit may have stopped before noting it.
+            self.note_sold_out(program, reward, stock).await?;
+        }
+        stocks.issued.insert(reward.clone(), issued);
+        Ok(())
+    }
+
+    /// What each counter of a stock holds, strongly consistent.
+    pub(super) async fn stock_counters(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        stock: u32,
+    ) -> Result<Vec<u32>, StoreError> {
+        let keys: Vec<_> = (0..shards(stock)).map(|shard| keys::stock(program, reward, shard)).collect();
         let items = self.get_many(READ, &self.tables.members, &keys, true).await?;
         let mut issued = vec![0; keys.len()];
         for item in &items {
@@ -111,9 +139,14 @@ impl Store {
                 issued[shard] = reader.number(name::ISSUED)?;
             }
         }
-        stocks.issued.insert(reward.clone(), issued);
-        Ok(())
+        Ok(issued)
     }
+}
+
+/// True when no counter of a stock has a unit left.
+pub(super) fn is_used_up(issued: &[u32], stock: u32) -> bool {
+    let full = |shard: u32| issued.get(shard as usize).is_some_and(|issued| *issued >= share(stock, shard));
+    (0..shards(stock)).all(full)
 }
 
 #[cfg(test)]
@@ -136,9 +169,25 @@ mod tests {
         let mut stocks = Stocks::default();
         let takes = stocks.choose_all(&vec![reward(); 5], |_| Some(5), 3).unwrap();
         assert_eq!(takes.iter().map(|take| take.shard).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);
-        assert!(takes.iter().all(|take| take.units == 1 && take.most_before == 0));
+        assert!(takes.iter().all(|take| take.units == 1 && take.most_before == 0 && take.fills));
         let takes = stocks.choose_all(&vec![reward(); 3], |_| Some(1000), 20).unwrap();
-        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, most_before: 60 }]);
+        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, most_before: 59, fills: false }]);
+    }
+
+    #[test]
+    fn the_last_unit_of_a_counter_is_taken_knowingly() {
+        // Sixteen counters of three units: blindly, only the first two of each are taken.
+        let blind = Stocks::default().choose_all(&[reward()], |_| Some(48), 0).unwrap();
+        assert_eq!((blind[0].most_before, blind[0].fills), (1, false));
+        let mut looked = Stocks { issued: BTreeMap::from([(reward(), vec![2; 16])]), ..Stocks::default() };
+        let knowing = looked.choose_all(&[reward()], |_| Some(48), 0).unwrap();
+        assert_eq!((knowing[0].most_before, knowing[0].fills), (2, true));
+    }
+
+    #[test]
+    fn a_stock_is_used_up_when_all_its_counters_are() {
+        assert!(is_used_up(&[1, 1, 1], 3) && is_used_up(&[1, 2, 1], 3) && is_used_up(&[], 0));
+        assert!(!is_used_up(&[1, 0, 1], 3) && !is_used_up(&[1, 1], 3));
     }
 
     #[test]
@@ -147,7 +196,7 @@ mod tests {
         assert_eq!(stocks.choose_all(&vec![reward(); 6], |_| Some(5), 0), None);
         assert_eq!(stocks.supply.left, BTreeMap::from([(reward(), 5)]));
         let mut stocks = Stocks { issued: BTreeMap::from([(reward(), vec![1, 1, 0, 1, 1])]), ..Stocks::default() };
-        let take = Take { reward: reward(), shard: 2, units: 1, most_before: 0 };
+        let take = Take { reward: reward(), shard: 2, units: 1, most_before: 0, fills: true };
         assert_eq!(stocks.choose_all(&[reward()], |_| Some(5), 4).unwrap(), [take]);
         assert_eq!(stocks.choose_all(&vec![reward(); 2], |_| Some(5), 4), None);
         assert_eq!(stocks.supply.left, BTreeMap::from([(reward(), 1)]));

@@ -1,11 +1,14 @@
 //! The transaction of a decision, and what it means when it is cancelled.
 
+use std::collections::BTreeSet;
+
+use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::RewardId;
 use tessera_domain::ledger::Entry;
 
 use super::stock::Take;
-use super::{Commit, EntryKey, Loaded, mark_key};
+use super::{Commit, EntryKey, Loaded, lapse, mark_key};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::writes::{ABSENT, MOST_WRITES, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
@@ -54,12 +57,24 @@ pub(super) struct Plan {
     /// The bytes of all items of the transaction, and of each new or changed coupon in it.
     bytes: usize,
     coupons: Vec<usize>,
+    /// The rewards of which it takes the last unit of a counter.
+    last_units: BTreeSet<RewardId>,
 }
 
 impl Plan {
+    const fn new(key: EntryKey) -> Self {
+        let last_units = BTreeSet::new();
+        Self { key, writes: Vec::new(), claims: Vec::new(), bytes: 0, coupons: Vec::new(), last_units }
+    }
+
     /// True when codes have to be claimed before the transaction.
     pub(super) const fn claims_codes(&self) -> bool {
         !self.claims.is_empty()
+    }
+
+    /// The rewards whose last unit it may take.
+    pub(super) const fn last_units(&self) -> &BTreeSet<RewardId> {
+        &self.last_units
     }
 
     /// How many coupons fewer would fit into the transaction; 0 when all of it fits.
@@ -117,7 +132,7 @@ impl Store {
         let Commit { program, member, .. } = commit;
         let key = decision.entry.step.map_or_else(|| commit.key.clone(), |step| commit.key.step(step));
         let table = &*self.tables.members;
-        let mut plan = Plan { key: key.clone(), writes: Vec::new(), claims: Vec::new(), bytes: 0, coupons: Vec::new() };
+        let mut plan = Plan::new(key.clone());
 
         let body = body(&decision.entry)?;
         let size = body.len();
@@ -168,12 +183,15 @@ impl Store {
             let place = keys::coupon(program, &coupon.member, coupon.issued_at, &coupon.code);
             let lead = [(name::MEMBER, text(coupon.member.as_str())), (name::LEADS_TO, text(&*place.sk))];
             let [(_, member), (_, sk)] = lead.clone();
-            let guard = Write::put(table, item(&keys::coupon_guard(program, &coupon.code), lead));
+            let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(&coupon.code)), lead));
             guards.push(guard.when(FREE_OR_OWN).value(":m", member).value(":k", sk));
             let body = packed(WRITE, coupon)?;
             let size = body.len();
             plan.coupons.push(size);
-            plan.push(Part::Seen, Write::put(table, item(&place, [(name::BODY, bytes(body))])).when(ABSENT), size);
+            let mut new = item(&place, [(name::BODY, bytes(body))]);
+            let held = takes.iter().find(|take| take.reward == coupon.reward);
+            new.extend(held.into_iter().flat_map(|take| lapse::held(program, coupon, take.shard)));
+            plan.push(Part::Seen, Write::put(table, new).when(ABSENT), size);
         }
         for take in takes {
             let update = Write::update(table, &keys::stock(program, &take.reward, take.shard), "ADD issued :units")
@@ -181,6 +199,9 @@ impl Store {
                 .value(":units", number(take.units))
                 .value(":most", number(take.most_before));
             plan.push(Part::Stock(take.reward.clone()), update, 0);
+            if take.fills {
+                plan.last_units.insert(take.reward.clone());
+            }
         }
         if plan.writes.len() + guards.len() <= MOST_WRITES {
             guards.into_iter().for_each(|guard| plan.push(Part::Seen, guard, 0));

@@ -35,7 +35,7 @@ fn five_lines() -> tessera_domain::fact::Receipt {
 
 /// A program whose ten rules all count, and all fire.
 fn ten_rules() -> CompiledProgram {
-    let mut document = document(5);
+    let mut document = document(1_000);
     let rules = (0..10).map(|number| {
         json!({ "id": format!("every-{number}"), "name": "Every", "status": "active", "starts_at": "2026-01-01T00:00:00",
                 "limit": { "times": 20, "per": "month" }, "on": { "receipt": { "spend": { "every": "50.00" } } },
@@ -129,6 +129,18 @@ async fn surcharges() {
         Ok::<_, Infallible>(tessera_domain::coupon::Coupon { until: Some(noon()), ..coupon.clone() })
     };
     measure!("change of a coupon", store.change_coupon(&program, &code, until));
+    let sale = tessera_domain::ids::ReceiptId::new("sale").unwrap();
+    let on_sale = |coupon: &tessera_domain::coupon::Coupon| {
+        Ok::<_, Infallible>(tessera_domain::coupon::Coupon { receipt: Some(sale.clone()), ..coupon.clone() })
+    };
+    measure!("coupon used on a receipt by a till", store.use_coupon_on(&program, &code, &sale, on_sale));
+    measure!("coupons of a receipt", store.coupons_used_on(&program, &sale));
+    let folded = tessera_domain::coupon::FoldedCode::from(&code);
+    measure!("own coupon", store.get_own_coupon(&program, &ada, &folded));
+    let unknown = tessera_domain::coupon::FoldedCode::parse("nobody's").unwrap();
+    measure!("own coupon, unknown", store.get_own_coupon(&program, &ada, &unknown));
+    measure!("sold-out rewards", store.sold_out(&program, &config));
+    measure!("lapsed reservations, none", store.free_lapsed(&program, &crate::shop::reward(), noon()));
 
     let receipt = five_lines();
     measure!("receipt", store.put_receipt(&program, Some(&ada), &receipt, noon()));
@@ -184,6 +196,10 @@ async fn surcharges() {
     assert_eq!(calls("new visitor")["TransactWriteItems"], used(1, 8));
     assert_eq!(calls("known by id and e-mail").len(), 1);
     assert_eq!(calls("decision with a coupon from a stock")["TransactWriteItems"], used(1, 20));
+    assert_eq!(calls("decision with a coupon from a stock").len(), 2, "nobody looks at a stock that is not used up");
+    assert_eq!(calls("coupon used on a receipt by a till")["TransactWriteItems"], used(1, 8));
+    assert_eq!(calls("own coupon"), calls("own coupon, unknown"));
+    assert_eq!(calls("sold-out rewards")["GetItem"], used(1, 1));
     assert_eq!(calls("refund")["PutItem"], used(1, 2));
     assert_eq!(calls("interaction")["PutItem"], used(1, 2));
     // One unit for each item that is looked at, whether or not it is there.

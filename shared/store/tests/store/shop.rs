@@ -128,6 +128,7 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
             percent: None,
             skus: None,
             minimum_spend: None,
+            bind: None,
             currency: "EUR".to_owned(),
             value: None,
         },
@@ -136,6 +137,11 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
         until: None,
         taken: Vec::new(),
         receipt: None,
+        ended_at: None,
+        used_key: None,
+        counted: false,
+        restored: Points::new(0),
+        unpaid: false,
     }
 }
 

@@ -1,7 +1,9 @@
 use std::convert::Infallible;
 
 use futures::future::join_all;
-use tessera_domain::ids::ReceiptId;
+use jiff::{SignedDuration, Timestamp};
+use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
+use tessera_domain::ids::{CouponCode, ReceiptId};
 use tessera_store::{Commit, Committed, EntryKey};
 
 use crate::bench::Bench;
@@ -51,4 +53,84 @@ async fn the_last_units_are_found_wherever_they_are() {
     // The merchant raises the stock.
     assert_eq!(take(&bench, 22, 2, "m_6").await, 2);
     assert_eq!(take(&bench, 22, 1, "m_7").await, 0);
+}
+
+/// Reserves a unit for a member until a moment.
+async fn reserve(bench: &Bench, stock: u32, who: &str, until: Timestamp) -> bool {
+    let (program, config, member) = (program(), config(stock), member(who));
+    let key = EntryKey::receipt(noon(), &ReceiptId::new("r").unwrap());
+    let commit = Commit::new(&program, &config, &member, &key);
+    let end = bench.store.commit(&commit, |seen| {
+        if !seen.supply.has_unit(&reward(), 0) {
+            return Err(());
+        }
+        let mut decision = one_point(seen.account, for_receipt("r"));
+        let reserved = coupon(&format!("HELD-{who}"), &member);
+        decision.issued = vec![Coupon { status: CouponStatus::Reserved, until: Some(until), ..reserved }];
+        decision.stock = vec![reward()];
+        Ok(decision)
+    });
+    end.await.is_ok()
+}
+
+fn minutes(minutes: i64) -> Timestamp {
+    noon() + SignedDuration::from_mins(minutes)
+}
+
+async fn sold_out(bench: &Bench, stock: u32) -> bool {
+    bench.store.sold_out(&program(), &config(stock)).await.unwrap().contains(&reward())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reservation_that_lapsed_frees_its_unit_once() {
+    let bench = Bench::start().await;
+    // Decisions are made at noon: one of these reservations has lapsed by then, one has not.
+    assert!(reserve(&bench, 2, "m_lapsed", minutes(-1)).await);
+    assert!(reserve(&bench, 2, "m_open", minutes(1)).await);
+    assert!(sold_out(&bench, 2).await);
+    let takers: Vec<String> = (0..8).map(|number| format!("m_{number}")).collect();
+    let given = join_all(takers.iter().map(|who| take(&bench, 2, 1, who))).await;
+    assert_eq!(given.iter().sum::<usize>(), 1);
+    assert_eq!(bench.store.free_lapsed(&program(), &reward(), noon()).await.unwrap(), 0);
+    let code = FoldedCode::parse("HELD-m_lapsed").unwrap();
+    let lapsed = bench.store.get_coupon(&program(), &code).await.unwrap().unwrap();
+    assert_eq!(lapsed.status, CouponStatus::Lapsed);
+    assert!(sold_out(&bench, 2).await);
+    // Two who free at once free one.
+    let (one, other) = (minutes(2), minutes(3));
+    let (program, reward) = (program(), reward());
+    let free = |now| bench.store.free_lapsed(&program, &reward, now);
+    let (a, b) = tokio::join!(free(one), free(other));
+    assert_eq!(a.unwrap() + b.unwrap(), 1);
+    assert!(!sold_out(&bench, 2).await);
+    assert_eq!(take(&bench, 2, 1, "m_late").await, 1);
+    assert!(sold_out(&bench, 2).await);
+}
+
+#[tokio::test]
+async fn a_reservation_that_was_committed_keeps_its_unit() {
+    let bench = Bench::start().await;
+    assert!(reserve(&bench, 1, "m_1", minutes(-1)).await);
+    let code = CouponCode::new("HELD-m_1").unwrap();
+    let commit =
+        |held: &Coupon| Ok::<_, Infallible>(Coupon { status: CouponStatus::Available, until: None, ..held.clone() });
+    bench.store.change_coupon(&program(), &code, commit).await.unwrap();
+    assert_eq!(bench.store.free_lapsed(&program(), &reward(), noon()).await.unwrap(), 0);
+    assert_eq!(take(&bench, 1, 1, "m_2").await, 0);
+    assert!(sold_out(&bench, 1).await);
+    assert!(!sold_out(&bench, 2).await, "a stock that was raised");
+}
+
+#[tokio::test]
+async fn many_lapsed_reservations_are_freed_together() {
+    let bench = Bench::start().await;
+    for number in 0..60 {
+        assert!(reserve(&bench, 60, &format!("m_{number}"), minutes(-1)).await);
+    }
+    assert!(sold_out(&bench, 60).await);
+    bench.wire.forget();
+    assert_eq!(bench.store.free_lapsed(&program(), &reward(), noon()).await.unwrap(), 60);
+    assert_eq!(bench.wire.used()["TransactWriteItems"].calls, 3);
+    assert!(!sold_out(&bench, 60).await);
+    assert_eq!(take(&bench, 60, 60, "m_all").await, 60);
 }

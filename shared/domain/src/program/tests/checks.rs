@@ -185,8 +185,8 @@ fn the_value_of_a_reward_fits_its_type() {
 #[test]
 fn codes_are_hard_to_guess_and_easy_to_type() {
     let pattern = |pattern: &str| with("/rewards/0/code", json!({ "pattern": pattern }));
-    accepted(&pattern("######"));
-    for bad in ["ADA-#####", "ada-######", "ADA ######", "É######", &"#".repeat(41)] {
+    accepted(&pattern("########"));
+    for bad in ["ADA-#######", "ada-########", "ADA ########", "É########", &"#".repeat(41)] {
         refused(&pattern(bad), "/rewards/0/code/pattern");
     }
     refused(&with("/rewards/0/code", json!({})), "/rewards/0/code");

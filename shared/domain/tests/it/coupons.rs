@@ -1,0 +1,281 @@
+//! Coupons between their owners, their receipts and the returns of those.
+
+use serde_json::{Value, json};
+use tessera_domain::coupon::CouponStatus;
+use tessera_domain::decide::RedemptionFault;
+use tessera_domain::ids::CouponCode;
+
+use crate::book::Book;
+
+const START: &str = "2026-03-01T12:00:00+01:00";
+
+fn reward(id: &str, more: &Value) -> Value {
+    let mut reward = json!({ "id": id, "name": id, "type": "amount_off", "value": "5.00", "cost": 100,
+                             "code": { "pattern": "ADA-########" } });
+    reward.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    reward
+}
+
+/// A program without rules: points come by hand.
+fn open() -> Book {
+    let program = json!({
+        "name": "Club", "currency": "EUR", "timezone": "Europe/Rome",
+        "points": { "name": { "one": "p", "other": "p" }, "returned_redemption": "prorata" },
+        "rewards": [
+            reward("five", &json!({})),
+            reward("once", &json!({ "per_member_limit": 1 })),
+            reward("few", &json!({ "stock": 3 })),
+            reward("short", &json!({ "valid_days": 29 })),
+            reward("bound", &json!({ "bind": "member" })),
+        ],
+    });
+    Book::open(&program, START.parse().unwrap()).unwrap()
+}
+
+fn member(book: &mut Book, id: &str, points: i64) {
+    book.enroll(&json!({ "id": id }));
+    book.adjust(id, &json!({ "award": points, "reason": "opening" })).unwrap();
+}
+
+fn at(book: &mut Book, time: &str) {
+    book.now = time.parse().unwrap();
+}
+
+fn buy(book: &mut Book, id: &str, who: &str, date: &str, total: &str, codes: &[&str]) -> Vec<(String, String)> {
+    let body = json!({ "id": id, "occurred_at": date, "member": { "id": who }, "currency": "EUR", "total": total,
+                       "coupons": codes });
+    let entry = book.receipt(&body).unwrap().unwrap();
+    entry.ignored.into_iter().map(|(code, reason)| (code.to_string(), reason)).collect()
+}
+
+fn give_back(book: &mut Book, receipt: &str, id: &str, amount: &str) {
+    let body = json!({ "id": id, "occurred_at": "2026-04-01T10:00:00+02:00", "amount": amount });
+    assert_eq!(book.refund(receipt, &body).unwrap().unwrap().rejected, None);
+}
+
+fn points(book: &mut Book, member: &str) -> (i64, i64) {
+    book.check();
+    let account = book.view(member);
+    (account.available().get(), account.debt.get())
+}
+
+fn ignored(code: &CouponCode, reason: &str) -> Vec<(String, String)> {
+    vec![(code.to_string(), reason.to_owned())]
+}
+
+#[test]
+fn what_lapsed_or_was_cancelled_does_not_count_against_the_limit_per_member() {
+    let mut book = open();
+    member(&mut book, "c-1", 1_000);
+    book.redeem("c-1", "once", Some(30)).unwrap();
+    assert_eq!(book.redeem("c-1", "once", None), Err(RedemptionFault::LimitReached));
+    at(&mut book, "2026-03-01T12:40:00+01:00");
+    let code = book.redeem("c-1", "once", None).unwrap();
+    book.coupon(&code, "cancel", None).unwrap();
+    let code = book.redeem("c-1", "once", Some(30)).unwrap();
+    book.coupon(&code, "cancel", None).unwrap();
+    let code = book.redeem("c-1", "once", None).unwrap();
+    assert_eq!(book.redeem("c-1", "once", None), Err(RedemptionFault::LimitReached));
+    // A return restores the points of a used one; it was had all the same.
+    buy(&mut book, "r-1", "c-1", START, "80.00", &[code.as_str()]);
+    give_back(&mut book, "r-1", "f-1", "80.00");
+    assert_eq!(points(&mut book, "c-1"), (1_000, 0));
+    assert_eq!(book.redeem("c-1", "once", None), Err(RedemptionFault::LimitReached));
+}
+
+#[test]
+fn reservations_have_limits() {
+    let mut book = open();
+    member(&mut book, "c-1", 10_000);
+    let refused = |book: &mut Book, reward: &str, minutes: u32, by_member: bool| {
+        matches!(book.redeem_as("c-1", reward, Some(minutes), by_member), Err(RedemptionFault::ReservationLimit(_)))
+    };
+    assert!(refused(&mut book, "five", 31, true));
+    book.redeem_as("c-1", "few", Some(30), true).unwrap();
+    assert!(refused(&mut book, "few", 30, true), "one reservation per reward with stock");
+    book.redeem_as("c-1", "five", Some(30), true).unwrap();
+    book.redeem_as("c-1", "five", Some(30), true).unwrap();
+    book.redeem_as("c-1", "few", Some(60), false).unwrap();
+    for _ in 4..20 {
+        book.redeem("c-1", "five", Some(30)).unwrap();
+    }
+    assert!(refused(&mut book, "five", 30, false), "20 are open");
+    assert!(book.redeem("c-1", "five", None).is_ok(), "only reservations are bounded");
+    at(&mut book, "2026-03-01T12:30:00+01:00");
+    assert!(book.redeem("c-1", "five", Some(30)).is_ok(), "all but one have lapsed");
+    book.check();
+}
+
+#[test]
+fn a_reservation_that_the_account_saw_lapse_is_not_committed_by_a_slow_clock() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", Some(30)).unwrap();
+    at(&mut book, "2026-03-01T12:30:00+01:00");
+    book.adjust("c-1", &json!({ "award": 1, "reason": "looked" })).unwrap();
+    at(&mut book, "2026-03-01T12:29:59+01:00");
+    assert_eq!(book.coupon(&code, "commit", None).unwrap_err().status, CouponStatus::Lapsed);
+    assert_eq!(book.coupon(&code, "cancel", None).unwrap_err().status, CouponStatus::Lapsed);
+    assert_eq!(points(&mut book, "c-1"), (101, 0));
+}
+
+#[test]
+fn one_code_in_any_spelling_is_one_use() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    let typed = code.as_str().to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
+    let reasons = buy(&mut book, "r-1", "c-1", START, "80.00", &[&typed, code.as_str(), &format!(" {typed}")]);
+    assert_eq!(reasons, []);
+    let entry = book.entries["c-1"].last().unwrap();
+    assert_eq!(entry.coupons, [code.clone()]);
+    assert_eq!(book.coupons[&code].status, CouponStatus::Used);
+}
+
+#[test]
+fn a_receipt_uses_a_coupon_as_of_its_own_date() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "short", None).unwrap();
+    at(&mut book, "2026-03-31T09:00:00+02:00");
+    assert_eq!(book.coupons[&code].status_at(book.now), CouponStatus::Expired);
+    let late = buy(&mut book, "r-2", "c-1", "2026-03-31T00:00:00+02:00", "80.00", &[code.as_str()]);
+    assert_eq!(late, ignored(&code, "expired"));
+    assert_eq!(buy(&mut book, "r-1", "c-1", "2026-03-30T10:00:00+02:00", "80.00", &[code.as_str()]), []);
+    assert_eq!(book.coupons[&code].status, CouponStatus::Used);
+}
+
+#[test]
+fn a_coupon_cancelled_after_the_receipts_date_is_used_and_its_points_are_taken_again() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "once", None).unwrap();
+    at(&mut book, "2026-03-31T09:00:00+02:00");
+    book.coupon(&code, "cancel", None).unwrap();
+    let same_time = buy(&mut book, "r-0", "c-1", "2026-03-31T09:00:00+02:00", "10.00", &[code.as_str()]);
+    assert_eq!(same_time, ignored(&code, "cancelled"));
+    // 60 of the points that came back are spent.
+    book.adjust("c-1", &json!({ "deduct": 60, "reason": "spent" })).unwrap();
+    assert_eq!(buy(&mut book, "r-1", "c-1", "2026-03-30T10:00:00+02:00", "80.00", &[code.as_str()]), []);
+    assert_eq!(points(&mut book, "c-1"), (0, 60));
+    assert_eq!(book.coupons[&code].status, CouponStatus::Used);
+    assert_eq!(book.redeem("c-1", "once", None), Err(RedemptionFault::LimitReached));
+    give_back(&mut book, "r-1", "f-1", "40.00");
+    assert_eq!(points(&mut book, "c-1"), (0, 10));
+    give_back(&mut book, "r-1", "f-2", "40.00");
+    assert_eq!(points(&mut book, "c-1"), (40, 0));
+    assert!(!book.settle_coupon(&code), "the refunds settled it");
+}
+
+#[test]
+fn a_cancelled_reservation_is_used_by_no_receipt() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", Some(30)).unwrap();
+    at(&mut book, "2026-03-01T12:10:00+01:00");
+    book.coupon(&code, "cancel", None).unwrap();
+    let reasons = buy(&mut book, "r-1", "c-1", "2026-03-01T12:05:00+01:00", "80.00", &[code.as_str()]);
+    assert_eq!(reasons, ignored(&code, "cancelled"));
+    assert_eq!(points(&mut book, "c-1"), (100, 0));
+}
+
+#[test]
+fn a_use_that_is_reported_after_returns_restores_what_they_owe() {
+    for (before, after) in [(&["40.00"][..], &["40.00"][..]), (&["80.00"], &[]), (&["30.00", "50.00"], &[])] {
+        let mut book = open();
+        member(&mut book, "c-1", 100);
+        let code = book.redeem("c-1", "five", None).unwrap();
+        buy(&mut book, "r-1", "c-1", START, "80.00", &[]);
+        before.iter().for_each(|amount| give_back(&mut book, "r-1", &format!("before-{amount}"), amount));
+        assert_eq!(points(&mut book, "c-1"), (0, 0));
+        book.coupon(&code, "use", Some("r-1")).unwrap();
+        assert!(book.settle_coupon(&code));
+        assert!(!book.settle_coupon(&code), "settling twice changes nothing");
+        after.iter().for_each(|amount| give_back(&mut book, "r-1", &format!("after-{amount}"), amount));
+        assert_eq!(points(&mut book, "c-1"), (100, 0), "{before:?}, {after:?}");
+    }
+}
+
+#[test]
+fn a_coupon_used_without_a_receipt_is_tied_to_the_first_that_names_it() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    book.coupon(&code, "use", None).unwrap();
+    assert_eq!(buy(&mut book, "r-1", "c-1", START, "80.00", &[code.as_str()]), []);
+    assert_eq!(buy(&mut book, "r-2", "c-1", START, "80.00", &[code.as_str()]), ignored(&code, "used"));
+    give_back(&mut book, "r-2", "f-1", "80.00");
+    assert_eq!(points(&mut book, "c-1"), (0, 0));
+    give_back(&mut book, "r-1", "f-2", "80.00");
+    assert_eq!(points(&mut book, "c-1"), (100, 0));
+}
+
+#[test]
+fn what_a_strangers_return_restores_goes_to_the_coupons_owner() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    member(&mut book, "c-2", 5);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    assert_eq!(buy(&mut book, "r-1", "c-2", START, "80.00", &[code.as_str()]), []);
+    assert!(!book.settle_coupon(&code));
+    give_back(&mut book, "r-1", "f-1", "20.00");
+    assert!(book.settle_coupon(&code));
+    assert_eq!((points(&mut book, "c-1"), points(&mut book, "c-2")), ((25, 0), (5, 0)));
+    give_back(&mut book, "r-1", "f-2", "60.00");
+    assert!(book.settle_coupon(&code) && !book.settle_coupon(&code));
+    assert_eq!((points(&mut book, "c-1"), points(&mut book, "c-2")), ((100, 0), (5, 0)));
+}
+
+#[test]
+fn a_cancelled_coupon_on_a_strangers_earlier_receipt_is_paid_by_its_owner() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    member(&mut book, "c-2", 5);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    at(&mut book, "2026-03-31T09:00:00+02:00");
+    book.coupon(&code, "cancel", None).unwrap();
+    assert_eq!(buy(&mut book, "r-1", "c-2", "2026-03-30T10:00:00+02:00", "80.00", &[code.as_str()]), []);
+    give_back(&mut book, "r-1", "f-1", "40.00");
+    // Both steps in one: the cost is taken, half of it comes back.
+    assert!(book.settle_coupon(&code) && !book.settle_coupon(&code));
+    assert_eq!((points(&mut book, "c-1"), points(&mut book, "c-2")), ((50, 0), (5, 0)));
+}
+
+#[test]
+fn a_bound_coupon_works_on_its_owners_receipts_alone() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    member(&mut book, "c-2", 5);
+    let code = book.redeem("c-1", "bound", None).unwrap();
+    assert_eq!(buy(&mut book, "r-1", "c-2", START, "80.00", &[code.as_str()]), ignored(&code, "foreign"));
+    assert_eq!(buy(&mut book, "r-2", "c-1", START, "80.00", &[code.as_str()]), []);
+}
+
+#[test]
+fn where_nothing_was_paid_the_shares_are_those_of_the_lines() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    let lines = json!([{ "id": "1", "amount": "3.00" }, { "id": "2", "amount": "1.00" }]);
+    let body = json!({ "id": "r-1", "occurred_at": START, "member": { "id": "c-1" }, "currency": "EUR", "total": "0.00",
+                       "discount": "4.00", "lines": lines, "coupons": [code] });
+    book.receipt(&body).unwrap().unwrap();
+    let back =
+        json!({ "id": "f-1", "occurred_at": START, "lines": [{ "line": "1", "quantity": "1", "amount": "3.00" }] });
+    book.refund("r-1", &back).unwrap().unwrap();
+    assert_eq!(points(&mut book, "c-1"), (75, 0));
+}
+
+#[test]
+fn a_debt_is_missing_too() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    at(&mut book, "2026-03-31T09:00:00+02:00");
+    book.coupon(&code, "cancel", None).unwrap();
+    book.adjust("c-1", &json!({ "deduct": 100, "reason": "spent" })).unwrap();
+    buy(&mut book, "r-1", "c-1", "2026-03-30T10:00:00+02:00", "80.00", &[code.as_str()]);
+    assert_eq!(points(&mut book, "c-1"), (0, 100));
+    let missing = tessera_domain::points::Points::new(200);
+    assert_eq!(book.redeem("c-1", "five", None), Err(RedemptionFault::InsufficientPoints { missing }));
+}

@@ -1,0 +1,117 @@
+//! Reservations that lapsed give their unit of stock back.
+//!
+//! Nobody has to watch a reservation: that it lapsed follows from its time. Its unit is freed by whoever needs it, or by a
+//! job. The stored coupon turns from reserved to lapsed in the transaction that lowers the counter, so each unit is freed
+//! once, and a reservation that is committed or cancelled at that moment keeps it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use jiff::Timestamp;
+use tessera_domain::coupon::{Coupon, CouponStatus};
+use tessera_domain::ids::{ProgramId, RewardId};
+
+use crate::coupons::StoredCoupon;
+use crate::items::{Reader, name, number, text};
+use crate::keys::Key;
+use crate::writes::{Transacted, Write};
+use crate::{Store, StoreError, keys, retry};
+
+const READ: &str = "reading reservations that lapsed";
+const FREE: &str = "freeing the stock of lapsed reservations";
+/// How many reservations one transaction frees.
+const AT_ONCE: i32 = 25;
+
+/// The attributes of a new coupon that holds a unit of stock: its place in the index of what comes due, and the counter
+/// of the unit. A coupon that is not reserved has none.
+pub(super) fn held(program: &ProgramId, coupon: &Coupon, shard: u32) -> Vec<(String, AttributeValue)> {
+    match coupon.until.filter(|_| coupon.status == CouponStatus::Reserved) {
+        None => Vec::new(),
+        Some(until) => [
+            (name::DUE_IN, text(keys::held(program, &coupon.reward))),
+            (name::DUE_ON, text(keys::time(until))),
+            (name::SHARD, number(shard)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
+    }
+}
+
+/// A lapsed reservation that still holds a unit.
+struct Lapsed {
+    stored: StoredCoupon,
+    shard: u32,
+}
+
+impl Store {
+    /// Frees the units of a reward's reservations that lapsed by `now`, and tells how many there were. Half a read unit
+    /// when there is none.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or others keep being faster.
+    pub async fn free_lapsed(&self, program: &ProgramId, reward: &RewardId, now: Timestamp) -> Result<u32, StoreError> {
+        let mut freed = 0;
+        let mut attempt = 0;
+        loop {
+            let lapsed = self.lapsed(program, reward, now).await?;
+            if lapsed.is_empty() {
+                return Ok(freed);
+            }
+            let count = u32::try_from(lapsed.len()).unwrap_or(u32::MAX);
+            if self.free(program, reward, lapsed).await? {
+                freed += count;
+                continue;
+            }
+            attempt += 1;
+            if attempt > retry::TRIES {
+                return Err(StoreError::Contended { operation: FREE, tries: attempt });
+            }
+            retry::pause(attempt).await;
+        }
+    }
+
+    /// Some of the reservations that lapsed and are stored as reserved. The index is a moment behind; the coupons decide.
+    async fn lapsed(&self, program: &ProgramId, reward: &RewardId, now: Timestamp) -> Result<Vec<Lapsed>, StoreError> {
+        let request = self
+            .dynamodb
+            .query()
+            .table_name(&self.tables.members)
+            .index_name("due")
+            .key_condition_expression("dp = :held AND dd <= :now")
+            .expression_attribute_values(":held", text(keys::held(program, reward)))
+            .expression_attribute_values(":now", text(keys::time(now)))
+            .limit(AT_ONCE)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = request.send().await.map_err(|error| StoreError::call(READ, error))?;
+        let places = output.items.iter().flatten().map(|item| {
+            let reader = Reader::new(READ, item);
+            Ok(Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() })
+        });
+        let places = places.collect::<Result<Vec<_>, StoreError>>()?;
+        let mut lapsed = Vec::new();
+        for item in self.get_many(READ, &self.tables.members, &places, true).await? {
+            let stored = StoredCoupon::read(&item)?;
+            let holds = stored.coupon.status == CouponStatus::Reserved;
+            if holds && stored.coupon.status_at(now) == CouponStatus::Lapsed {
+                lapsed.push(Lapsed { stored, shard: Reader::new(READ, &item).number(name::SHARD)? });
+            }
+        }
+        Ok(lapsed)
+    }
+
+    /// Marks reservations as lapsed and lowers their counters, all or none; false when somebody changed one meanwhile.
+    async fn free(&self, program: &ProgramId, reward: &RewardId, lapsed: Vec<Lapsed>) -> Result<bool, StoreError> {
+        let mut units: BTreeMap<u32, i64> = BTreeMap::new();
+        let mut writes = vec![self.has_units_write(program, reward).await?];
+        for Lapsed { stored, shard } in lapsed {
+            *units.entry(shard).or_default() += 1;
+            let after = Coupon { status: CouponStatus::Lapsed, ..stored.coupon };
+            writes.push(self.coupon_write(FREE, program, stored.packed, &after)?);
+        }
+        for (shard, units) in units {
+            let counter = Write::update(&self.tables.members, &keys::stock(program, reward, shard), "ADD issued :back");
+            writes.push(counter.when("issued >= :units").value(":units", number(units)).value(":back", number(-units)));
+        }
+        Ok(self.transact(FREE, writes).await? == Transacted::Done)
+    }
+}

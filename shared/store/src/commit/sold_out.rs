@@ -1,0 +1,114 @@
+//! The rewards that are sold out: one item per program, which storefronts read instead of every counter.
+//!
+//! Whoever takes the last unit adds the reward, whoever frees one removes it. Both raise the item's version, and the one who
+//! adds writes only on the version read before the counters. So a unit that is freed in between is never hidden.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use tessera_domain::ids::{ProgramId, RewardId};
+use tessera_domain::program::CompiledProgram;
+
+use super::stock::is_used_up;
+use crate::items::{Reader, bytes, item, name, number, packed};
+use crate::writes::{ABSENT, Write, Written};
+use crate::{Store, StoreError, keys, retry};
+
+const READ: &str = "reading the rewards that are sold out";
+const NOTE: &str = "noting that a reward is sold out";
+
+/// The rewards that are sold out, each with the stock that is used up: a stock that is raised has units again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct SoldOut(BTreeMap<RewardId, u32>);
+
+/// The item as it was read.
+#[derive(Default)]
+pub(super) struct StoredSoldOut {
+    list: SoldOut,
+    version: u64,
+}
+
+impl Store {
+    /// The program's rewards that have no unit left, a moment behind. Half a read unit, and nothing in a program without
+    /// stocks.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn sold_out(
+        &self,
+        program: &ProgramId,
+        config: &CompiledProgram,
+    ) -> Result<BTreeSet<RewardId>, StoreError> {
+        let stocked = || config.program.rewards.iter().filter_map(|reward| Some((&reward.id, reward.stock?)));
+        if stocked().next().is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let SoldOut(listed) = self.stored_sold_out(program, false).await?.list;
+        let none_left = |(id, stock): &(&RewardId, u32)| *stock == 0 || listed.get(*id).is_some_and(|at| stock <= at);
+        Ok(stocked().filter(none_left).map(|(id, _)| id.clone()).collect())
+    }
+
+    /// Notes rewards whose last unit a commit may have taken. The commit stands whatever happens here; a failure is made
+    /// up for by the next one who finds the stock used up.
+    pub(super) async fn note_last_units(
+        &self,
+        program: &ProgramId,
+        config: &CompiledProgram,
+        rewards: BTreeSet<RewardId>,
+    ) {
+        for reward in rewards {
+            let Some(stock) = config.reward(&reward).and_then(|reward| reward.stock) else { continue };
+            if let Err(error) = self.note_sold_out(program, &reward, stock).await {
+                tracing::warn!(%program, %reward, %error, "a sold-out reward was not noted");
+            }
+        }
+    }
+
+    /// Adds a reward to the list if all its counters are used up.
+    pub(super) async fn note_sold_out(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        stock: u32,
+    ) -> Result<(), StoreError> {
+        for attempt in 1..=retry::TRIES {
+            // The list before the counters: a unit that is freed in between changes the version.
+            let mut stored = self.stored_sold_out(program, true).await?;
+            let listed = stored.list.0.get(reward) == Some(&stock);
+            if listed || !is_used_up(&self.stock_counters(program, reward, stock).await?, stock) {
+                return Ok(());
+            }
+            stored.list.0.insert(reward.clone(), stock);
+            if self.write(NOTE, &self.sold_out_write(program, &stored)?).await? == Written::Done {
+                return Ok(());
+            }
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: NOTE, tries: retry::TRIES })
+    }
+
+    /// The write that takes a reward off the list, for the transaction that frees a unit of it.
+    pub(super) async fn has_units_write(&self, program: &ProgramId, reward: &RewardId) -> Result<Write, StoreError> {
+        let mut stored = self.stored_sold_out(program, true).await?;
+        stored.list.0.remove(reward);
+        self.sold_out_write(program, &stored)
+    }
+
+    async fn stored_sold_out(&self, program: &ProgramId, consistent: bool) -> Result<StoredSoldOut, StoreError> {
+        let found = self.get(READ, &self.tables.members, &keys::sold_out(program), consistent).await?;
+        let Some(found) = found else { return Ok(StoredSoldOut::default()) };
+        let reader = Reader::new(READ, &found);
+        Ok(StoredSoldOut { list: reader.body()?, version: reader.number(name::VERSION)? })
+    }
+
+    fn sold_out_write(&self, program: &ProgramId, stored: &StoredSoldOut) -> Result<Write, StoreError> {
+        let body = bytes(packed(NOTE, &stored.list)?);
+        let after = item(&keys::sold_out(program), [(name::BODY, body), (name::VERSION, number(stored.version + 1))]);
+        let write = Write::put(&self.tables.members, after);
+        Ok(match stored.version {
+            0 => write.when(ABSENT),
+            version => write.when("v = :before").value(":before", number(version)),
+        })
+    }
+}
