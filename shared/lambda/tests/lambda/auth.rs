@@ -181,8 +181,9 @@ async fn a_token_reaches_its_own_member_alone() {
     for name in [inner[0].as_str(), "email:ada@example.com", "card:1", "phone:+391", "c-\u{200b}1"] {
         let refused = bench.caller(&token(name)).await;
         assert!(matches!(refused, Err(AuthFault::Malformed(_))), "{name}");
-        let context = authorize(services, Some(&format!("Bearer {}", token(name)))).await.unwrap()["context"].clone();
-        let context: AuthContext = serde_json::from_value(context).unwrap();
+        let header = format!("Bearer {}", token(name));
+        let response = authorize(services, Some(&header), &source("192.0.2.1")).await.unwrap();
+        let context: AuthContext = serde_json::from_value(response["context"].clone()).unwrap();
         assert_eq!(Caller::from_context(&context, services.clock.now()).unwrap_err().status(), 400, "{name}");
     }
     let admin = bench.caller(&bench.program.admin_key).await.unwrap();
