@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -68,7 +69,10 @@ impl AccessKey {
     pub fn generate() -> Result<Self> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes).context("no random bytes from the system")?;
-        let hex = bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let mut hex = String::with_capacity(2 * bytes.len());
+        for byte in bytes {
+            write!(hex, "{byte:02X}").context("writing to memory")?;
+        }
         Ok(Self(hex.into()))
     }
 

@@ -182,7 +182,7 @@ async fn a_token_reaches_its_own_member_alone() {
         let refused = bench.caller(&token(name)).await;
         assert!(matches!(refused, Err(AuthFault::Malformed(_))), "{name}");
         let header = format!("Bearer {}", token(name));
-        let response = authorize(services, Some(&header), &source("203.0.113.7")).await.unwrap();
+        let response = authorize(services, Some(&header), &source("192.0.2.1")).await.unwrap();
         let context: AuthContext = serde_json::from_value(response["context"].clone()).unwrap();
         assert_eq!(Caller::from_context(&context, services.clock.now()).unwrap_err().status(), 400, "{name}");
     }
