@@ -20,7 +20,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
     let limit = limit(call)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, call).await?;
-    let place = Place::new(&program, "entries", &member);
+    let place = Place::new(&program, "entries", &member).await?;
 
     let explainer = Explainer::new(&program.compiled, language(call, &program, None));
     let mut next = place.of(call)?;

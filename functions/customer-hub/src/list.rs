@@ -35,24 +35,25 @@ pub(crate) fn limit(call: &Call) -> Result<u32, Problem> {
 }
 
 /// One member's list: its cursors work for nothing else.
-pub(crate) struct Place<'a> {
-    pub program: &'a ActiveProgram,
-    pub name: String,
+pub(crate) struct Place {
+    key: String,
+    name: String,
 }
 
-impl<'a> Place<'a> {
-    pub fn new(program: &'a ActiveProgram, list: &str, member: &MemberId) -> Self {
-        Self { program, name: format!("{list}/{member}") }
+impl Place {
+    /// The list of a member, with the program's key opened to sign its cursors.
+    pub async fn new(program: &ActiveProgram, list: &str, member: &MemberId) -> Result<Self, Problem> {
+        Ok(Self { key: program.head.identity_key.open().await?, name: format!("{list}/{member}") })
     }
 
-    /// Where the call wants to read on.
+    /// The position that the request continues from.
     pub fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
-        call.query("cursor").map(|sealed| cursor::open(&self.program.head.identity_key, &self.name, sealed)).transpose()
+        call.query("cursor").map(|sealed| cursor::open(self.key.as_bytes(), &self.name, sealed)).transpose()
     }
 
-    /// A place to read on from, for the caller to keep.
+    /// A cursor for a position.
     pub fn seal(&self, place: &str) -> String {
-        cursor::seal(&self.program.head.identity_key, &self.name, place)
+        cursor::seal(self.key.as_bytes(), &self.name, place)
     }
 }
 
@@ -62,7 +63,7 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
     let limit = limit(call)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, call).await?;
-    let place = Place::new(&program, "receipts", &member);
+    let place = Place::new(&program, "receipts", &member).await?;
 
     let explainer = Explainer::new(&program.compiled, language(call, &program, None));
     let mut next = place.of(call)?;
@@ -85,7 +86,7 @@ pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response
     let limit = limit(call)?;
     let program = services.program(&caller.program).await?;
     let member = member::named(services, &program, call).await?;
-    let place = Place::new(&program, "coupons", &member);
+    let place = Place::new(&program, "coupons", &member).await?;
     let after = place.of(call)?;
     let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
     let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;

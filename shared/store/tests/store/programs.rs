@@ -40,7 +40,12 @@ async fn a_program_is_created_with_a_key_and_a_secret() {
     let active = cache(&bench, 0).get(&new.id).await.unwrap().unwrap();
     assert_eq!((active.head.version, active.compiled.version, active.head.in_use), (1, 1, false));
     assert_eq!(active.compiled.program, read(&document(5)));
-    assert_eq!(active.head.identity_key.len(), 32);
+    // Whoever reads the table alone has no key to try addresses with.
+    let key = active.head.identity_key.open().await.unwrap();
+    assert_eq!(key.len(), 43);
+    let other = bench.store.clone().with_secrets(SecretsKey::new([8; 32]));
+    let head = other.load_head(&new.id).await.unwrap().unwrap();
+    assert!(head.identity_key.open().await.is_err());
     let unknown = ProgramId::new("prg_none").unwrap();
     assert!(cache(&bench, 0).get(&unknown).await.unwrap().is_none());
     // What is shown once is nowhere.
