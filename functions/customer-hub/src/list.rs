@@ -35,25 +35,28 @@ pub(crate) fn limit(call: &Call) -> Result<u32, Problem> {
 }
 
 /// One member's list: its cursors work for nothing else.
-pub(crate) struct Place {
-    key: String,
+pub(crate) struct Place<'a> {
+    program: &'a ActiveProgram,
     name: String,
 }
 
-impl Place {
-    /// The list of a member, with the program's key opened to sign its cursors.
-    pub async fn new(program: &ActiveProgram, list: &str, member: &MemberId) -> Result<Self, Problem> {
-        Ok(Self { key: program.head.identity_key.open().await?, name: format!("{list}/{member}") })
+impl<'a> Place<'a> {
+    pub fn new(program: &'a ActiveProgram, list: &str, member: &MemberId) -> Self {
+        Self { program, name: format!("{list}/{member}") }
     }
 
     /// The position that the request continues from.
-    pub fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
-        call.query("cursor").map(|sealed| cursor::open(self.key.as_bytes(), &self.name, sealed)).transpose()
+    pub async fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
+        let Some(sealed) = call.query("cursor") else { return Ok(None) };
+        let key = self.program.head.identity_key.open().await?;
+        cursor::open(key.as_bytes(), &self.name, sealed).map(Some)
     }
 
-    /// A cursor for a position.
-    pub fn seal(&self, place: &str) -> String {
-        cursor::seal(self.key.as_bytes(), &self.name, place)
+    /// The cursor of the next position, where there is one.
+    pub async fn seal(&self, next: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(next) = next else { return Ok(None) };
+        let key = self.program.head.identity_key.open().await?;
+        Ok(Some(cursor::seal(key.as_bytes(), &self.name, next)))
     }
 }
 
@@ -63,10 +66,10 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
     let limit = limit(call)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, call).await?;
-    let place = Place::new(&program, "receipts", &member).await?;
+    let place = Place::new(&program, "receipts", &member);
 
     let explainer = Explainer::new(&program.compiled, language(call, &program, None));
-    let mut next = place.of(call)?;
+    let mut next = place.of(call).await?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
         let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
@@ -77,7 +80,7 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
             break;
         }
     }
-    Ok(http::json(200, &Listed { items, next_cursor: next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items, next_cursor: place.seal(next.as_deref()).await? }))
 }
 
 /// `GET /v1/members/{member}/coupons`: the latest issued first.
@@ -86,14 +89,14 @@ pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response
     let limit = limit(call)?;
     let program = services.program(&caller.program).await?;
     let member = member::named(services, &program, call).await?;
-    let place = Place::new(&program, "coupons", &member).await?;
-    let after = place.of(call)?;
+    let place = Place::new(&program, "coupons", &member);
+    let after = place.of(call).await?;
     let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
     let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
     let (now, language) = (services.clock.now(), language(call, &program, Some(&profile)));
     let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
-    Ok(http::json(200, &Listed { items, next_cursor: page.next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items, next_cursor: place.seal(page.next.as_deref()).await? }))
 }
 
 /// The member that the path names, who must exist: one of our own ids says nothing about that.
