@@ -109,7 +109,7 @@ class Journeys(unittest.TestCase):
         self.post("/v1/receipts", again, 200)
         self.post("/v1/receipts", again | {"total": "1.00"}, 422)
 
-        code = self.post("/v1/members/ada/redemptions", {"reward": "five-off"}, 201)["code"]
+        code = self.post("/v1/members/email:ada@example.com/redemptions", {"reward": "five-off"}, 201)["code"]
         self.assertEqual(self.points("ada"), 520)
         self.post("/v1/receipts", receipt("ada-2", {"id": "ada"}, "30.00", coupons=[code]), 202)
         self.stack.evaluated("ada-2")

@@ -21,6 +21,12 @@ pub struct IdentityKey {
     secrets: Option<Arc<dyn SecretsSource>>,
 }
 
+impl std::fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentityKey").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
 impl PartialEq for IdentityKey {
     fn eq(&self, other: &Self) -> bool {
         (&self.program, &self.sealed) == (&other.program, &other.sealed)
