@@ -121,6 +121,9 @@ class Journeys(unittest.TestCase):
         self.assertEqual((member["points"]["debt"], member["tier"]["id"]), (50, "base"))
         kinds = [entry["type"] for entry in self.get("/v1/members/ada/entries")["items"]]
         self.assertEqual(set(kinds), {"earn", "redeem", "reverse"})
+        award = {"award": 60, "reason": "sorry for the trouble"}
+        self.post("/v1/members/email:ada@example.com/adjustments", award, 201)
+        self.assertEqual(self.points("ada"), 10)
 
     def test_a_refund_that_comes_before_its_receipt(self) -> None:
         """Facts come in any order."""

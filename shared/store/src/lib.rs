@@ -38,8 +38,8 @@ pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
-    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyDeletion, KeyGrant, NewApiKey, NewProgram,
-    PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
+    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyDeletion, KeyGrant, NewApiKey,
+    NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};
