@@ -10,9 +10,11 @@ fn a_function_without_its_environment_names_the_variables_that_it_needs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let function = folder.file_name().unwrap().to_str().unwrap();
     let own: &[&str] = match function {
-        "access-admin" | "authorizer" | "customer-hub" => &["SECRETS_KEY_PARAMETER"],
+        "access-admin" | "authorizer" | "customer-hub" | "enrollment" | "receipt-ingestion" | "reward-redemption" => {
+            &["SECRETS_KEY_PARAMETER"]
+        }
         "birthdays" | "event-relay" | "inactivity" => &["FACTS_QUEUE_URL"],
-        "program-admin" => &["BACKTESTS_QUEUE_URL"],
+        "program-admin" => &["SECRETS_KEY_PARAMETER", "BACKTESTS_QUEUE_URL"],
         _ => &[],
     };
     let needed = [&["MEMBERS_TABLE", "FACTS_TABLE", "PROGRAMS_TABLE", "CREDENTIALS_TABLE"], own].concat();

@@ -48,7 +48,7 @@ impl Platform {
         let operator = stack.clients("operator");
         let variables = stack.template().functions.values().next().context("the template has no function")?;
         let config = Config::from_vars(&variables.variables, &[])?;
-        let store = Store::new(operator.dynamodb, config.tables);
+        let store = Store::new(operator.dynamodb, config.tables).with_secrets(secrets.clone());
         Ok(Self { stack, store, secrets })
     }
 

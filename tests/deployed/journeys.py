@@ -109,7 +109,7 @@ class Journeys(unittest.TestCase):
         self.post("/v1/receipts", again, 200)
         self.post("/v1/receipts", again | {"total": "1.00"}, 422)
 
-        code = self.post("/v1/members/ada/redemptions", {"reward": "five-off"}, 201)["code"]
+        code = self.post("/v1/members/email:ada@example.com/redemptions", {"reward": "five-off"}, 201)["code"]
         self.assertEqual(self.points("ada"), 520)
         self.post("/v1/receipts", receipt("ada-2", {"id": "ada"}, "30.00", coupons=[code]), 202)
         self.stack.evaluated("ada-2")
@@ -121,6 +121,9 @@ class Journeys(unittest.TestCase):
         self.assertEqual((member["points"]["debt"], member["tier"]["id"]), (50, "base"))
         kinds = [entry["type"] for entry in self.get("/v1/members/ada/entries")["items"]]
         self.assertEqual(set(kinds), {"earn", "redeem", "reverse"})
+        award = {"award": 60, "reason": "sorry for the trouble"}
+        self.post("/v1/members/email:ada@example.com/adjustments", award, 201)
+        self.assertEqual(self.points("ada"), 10)
 
     def test_a_refund_that_comes_before_its_receipt(self) -> None:
         """Facts come in any order."""

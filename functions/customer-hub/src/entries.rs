@@ -23,7 +23,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
     let place = Place::new(&program, "entries", &member);
 
     let explainer = Explainer::new(&program.compiled, language(call, &program, None));
-    let mut next = place.of(call)?;
+    let mut next = place.of(call).await?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {
         let page = services.store.entries(&program.id, &member, limit, next.as_deref()).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Pr
             break;
         }
     }
-    Ok(http::json(200, &Listed { items: taken.lines(&explainer), next_cursor: next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items: taken.lines(&explainer), next_cursor: place.seal(next.as_deref()).await? }))
 }
 
 /// The entries of a page, as many as its lines leave room for.

@@ -36,8 +36,8 @@ pub(crate) fn limit(call: &Call) -> Result<u32, Problem> {
 
 /// One member's list: its cursors work for nothing else.
 pub(crate) struct Place<'a> {
-    pub program: &'a ActiveProgram,
-    pub name: String,
+    program: &'a ActiveProgram,
+    name: String,
 }
 
 impl<'a> Place<'a> {
@@ -45,14 +45,18 @@ impl<'a> Place<'a> {
         Self { program, name: format!("{list}/{member}") }
     }
 
-    /// Where the call wants to read on.
-    pub fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
-        call.query("cursor").map(|sealed| cursor::open(&self.program.head.identity_key, &self.name, sealed)).transpose()
+    /// The position that the request continues from.
+    pub async fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
+        let Some(sealed) = call.query("cursor") else { return Ok(None) };
+        let key = self.program.head.identity_key.open().await?;
+        cursor::open(key.as_bytes(), &self.name, sealed).map(Some)
     }
 
-    /// A place to read on from, for the caller to keep.
-    pub fn seal(&self, place: &str) -> String {
-        cursor::seal(&self.program.head.identity_key, &self.name, place)
+    /// The cursor of the next position, where there is one.
+    pub async fn seal(&self, next: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(next) = next else { return Ok(None) };
+        let key = self.program.head.identity_key.open().await?;
+        Ok(Some(cursor::seal(key.as_bytes(), &self.name, next)))
     }
 }
 
@@ -65,7 +69,7 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
     let place = Place::new(&program, "receipts", &member);
 
     let explainer = Explainer::new(&program.compiled, language(call, &program, None));
-    let mut next = place.of(call)?;
+    let mut next = place.of(call).await?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
         let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
@@ -76,7 +80,7 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
             break;
         }
     }
-    Ok(http::json(200, &Listed { items, next_cursor: next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items, next_cursor: place.seal(next.as_deref()).await? }))
 }
 
 /// `GET /v1/members/{member}/coupons`: the latest issued first.
@@ -86,13 +90,13 @@ pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response
     let program = services.program(&caller.program).await?;
     let member = member::named(services, &program, call).await?;
     let place = Place::new(&program, "coupons", &member);
-    let after = place.of(call)?;
+    let after = place.of(call).await?;
     let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
     let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
     let (now, language) = (services.clock.now(), language(call, &program, Some(&profile)));
     let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
-    Ok(http::json(200, &Listed { items, next_cursor: page.next.map(|next| place.seal(&next)) }))
+    Ok(http::json(200, &Listed { items, next_cursor: place.seal(page.next.as_deref()).await? }))
 }
 
 /// The member that the path names, who must exist: one of our own ids says nothing about that.

@@ -20,7 +20,7 @@ use part::Part;
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::BacktestsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -11,7 +11,7 @@ use tessera_lambda::http::{self, Call};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 const REDEEM: Access = Access::Scope(Scope::RewardsRedeem);
 const REDEEM_OWN: Access = Access::ScopeOrMember(Scope::RewardsRedeem);

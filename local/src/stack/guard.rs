@@ -4,10 +4,10 @@
 //! `Sec-Fetch-Site`, a name that was rebound to 127.0.0.1 stays in `Host`, and no page knows the secret.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};

@@ -1,9 +1,11 @@
 //! The key under which stored secrets are encrypted: from SSM when it is first needed, given on the local stack.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
-use tessera_store::SecretsKey;
+use tessera_store::{SecretsKey, SecretsSource};
 use tokio::sync::OnceCell;
 
 use crate::problem::Problem;
@@ -62,5 +64,11 @@ impl Secrets {
     #[allow(clippy::unused_async, reason = "the other configuration waits for SSM")]
     async fn read(&self) -> Result<SecretsKey, String> {
         Err("this function reads no secrets".to_owned())
+    }
+}
+
+impl SecretsSource for Secrets {
+    fn secrets_key(&self) -> Pin<Box<dyn Future<Output = Option<SecretsKey>> + Send + '_>> {
+        Box::pin(async { self.key().await.ok() })
     }
 }

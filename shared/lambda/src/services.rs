@@ -41,7 +41,7 @@ pub struct Services {
 impl Services {
     /// Everything, wired. `secrets`: where the key of stored secrets comes from.
     pub fn new(config: Config, clients: Clients, clock: Clock, secrets: Secrets) -> Self {
-        let store = Store::new(clients.dynamodb, config.tables.clone());
+        let store = Store::new(clients.dynamodb, config.tables.clone()).with_secrets(secrets.clone());
         let programs = ProgramCache::new(store.clone(), config.program_recheck);
         Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), limits: Arc::default(), secrets }
     }

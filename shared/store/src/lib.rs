@@ -38,13 +38,13 @@ pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{
-    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, KeyDeletion, KeyGrant, NewApiKey, NewProgram,
-    PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
+    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyDeletion, KeyGrant, NewApiKey,
+    NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
-pub use secrets::SecretsKey;
+pub use secrets::{SecretsKey, SecretsSource};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +64,18 @@ pub struct Tables {
 pub struct Store {
     dynamodb: aws_sdk_dynamodb::Client,
     tables: std::sync::Arc<Tables>,
+    secrets: Option<std::sync::Arc<dyn SecretsSource>>,
 }
 
 impl Store {
     /// The store behind a client.
     pub fn new(dynamodb: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
-        Self { dynamodb, tables: std::sync::Arc::new(tables) }
+        Self { dynamodb, tables: std::sync::Arc::new(tables), secrets: None }
+    }
+
+    /// The same, able to hash e-mail addresses and phone numbers: their key is stored encrypted.
+    #[must_use]
+    pub fn with_secrets(self, secrets: impl SecretsSource + 'static) -> Self {
+        Self { secrets: Some(std::sync::Arc::new(secrets)), ..self }
     }
 }

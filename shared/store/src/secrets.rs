@@ -1,5 +1,9 @@
 //! Secrets that must be read back: AES-256-GCM under one key.
 
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 
@@ -11,6 +15,18 @@ const NONCE: usize = 12;
 /// The key that secrets are encrypted with: 32 bytes, from SSM or, on the local stack, a file.
 #[derive(Clone)]
 pub struct SecretsKey([u8; 32]);
+
+/// Where the key of stored secrets comes from: SSM when it is first needed, a file on the local stack.
+pub trait SecretsSource: Debug + Send + Sync {
+    /// The key; `None` when it cannot be read now.
+    fn secrets_key(&self) -> Pin<Box<dyn Future<Output = Option<SecretsKey>> + Send + '_>>;
+}
+
+impl SecretsSource for SecretsKey {
+    fn secrets_key(&self) -> Pin<Box<dyn Future<Output = Option<SecretsKey>> + Send + '_>> {
+        Box::pin(std::future::ready(Some(self.clone())))
+    }
+}
 
 impl std::fmt::Debug for SecretsKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
+use sha2::Sha256;
 use tessera_local::stack::template::{Function, allows};
 
 use crate::shop::{Shop, per_euro, program};
@@ -90,6 +92,36 @@ async fn attempts(client: &Client) -> Vec<(&'static str, bool)> {
         ("TransactPut", is_refused(transact(TransactWriteItem::builder().put(put).build()).await)),
         ("TransactDelete", is_refused(transact(TransactWriteItem::builder().delete(delete).build()).await)),
     ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_the_tables_cannot_hash_an_address() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let member = json!({ "id": "c-1", "email": "ada@example.com" });
+    assert_eq!(shop.post("/v1/members", &member).await.status, 201);
+    let dynamodb = shop.stack.stack().clients("operator").dynamodb;
+    let items = async |table: &str| dynamodb.scan().table_name(table).send().await.unwrap().items.unwrap();
+    let members = format!("{:?}", items("tessera-members").await);
+    let hash = |key: &[u8]| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(b"ada@example.com");
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    // With the secrets key an operator can.
+    let id = tessera_domain::ids::ProgramId::new(shop.program.as_str()).unwrap();
+    let key = shop.stack.store().load_head(&id).await.unwrap().unwrap().identity_key.open().await.unwrap();
+    assert!(members.contains(&hash(key.as_bytes())), "{members}");
+    // Nothing that is stored does as a key.
+    for table in ["tessera-programs", TABLE, "tessera-members"] {
+        for (name, value) in items(table).await.iter().flatten() {
+            let stored = match value {
+                AttributeValue::B(bytes) => bytes.as_ref(),
+                AttributeValue::S(text) => text.as_bytes(),
+                _ => continue,
+            };
+            assert!(!members.contains(&hash(stored)), "{table} {name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use crate::calls::Range;
 use crate::items::{Item, Reader, item, name, text};
 use crate::keys::{self, CONTACT_DATA, Key};
 use crate::writes::Write;
-use crate::{Store, StoreError, hashes};
+use crate::{IdentityKey, Store, StoreError};
 
 const READ: &str = "looking up a member";
 
@@ -24,7 +24,7 @@ const FREE_OR_OWN: &str = "attribute_not_exists(pk) OR m = :member";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Namespace<'a> {
     pub program: &'a ProgramId,
-    pub identity_key: &'a [u8],
+    pub identity_key: &'a IdentityKey,
 }
 
 impl Namespace<'_> {
@@ -34,17 +34,17 @@ impl Namespace<'_> {
     }
 
     /// Where the guard of an identifier stands. E-mail addresses and phone numbers are personal: their keys are hashed.
-    pub fn of(self, identifier: &Identifier) -> Result<Key, StoreError> {
+    pub async fn of(self, identifier: &Identifier) -> Result<Key, StoreError> {
         use tessera_domain::member::IdentifierKind::{Card, Email, Phone};
         let value = match identifier.kind {
             Card => identifier.value.clone(),
-            Email | Phone => hashes::hmac_hex(READ, self.identity_key, identifier.value.as_bytes())?,
+            Email | Phone => self.identity_key.hash(READ, &identifier.value).await?,
         };
         Ok(keys::identity_guard(self.program, identifier.kind.name(), &value))
     }
 
     /// All guards and records that lead from a profile's identifiers to its member.
-    pub fn of_profile(self, member: &MemberId, profile: &Profile) -> Result<Guards, StoreError> {
+    pub async fn of_profile(self, member: &MemberId, profile: &Profile) -> Result<Guards, StoreError> {
         let owner = || (name::MEMBER, text(member.as_str()));
         let mut guards = Guards::default();
         for id in profile.id.iter().chain(&profile.former_ids) {
@@ -52,7 +52,7 @@ impl Namespace<'_> {
             guards.0.insert(key.clone(), Guard { named: "id", item: item(&key, [owner()]) });
         }
         for held in &profile.identifiers {
-            let (key, named) = (self.of(&held.identifier)?, held.identifier.kind.name());
+            let (key, named) = (self.of(&held.identifier).await?, held.identifier.kind.name());
             let (key, item) = match held.holding {
                 Holding::ContactData => {
                     let key = keys::contact_data(&key, member);
@@ -139,7 +139,10 @@ impl Store {
     ) -> Result<LookUp, StoreError> {
         let id = reference.id.as_ref().map(|id| namespace.of_id(id));
         let identifiers: Vec<Identifier> = reference.identifiers().collect();
-        let keys = identifiers.iter().map(|identifier| namespace.of(identifier)).collect::<Result<Vec<_>, _>>()?;
+        let mut keys = Vec::with_capacity(identifiers.len());
+        for identifier in &identifiers {
+            keys.push(namespace.of(identifier).await?);
+        }
         let all: Vec<Key> = id.iter().chain(&keys).cloned().collect();
         let table = &*self.tables.members;
         let found: Vec<Item> = match all.as_slice() {
@@ -171,7 +174,7 @@ impl Store {
         namespace: Namespace<'_>,
         identifier: &Identifier,
     ) -> Result<Vec<MemberId>, StoreError> {
-        let range = Range::all(namespace.of(identifier)?.pk, CONTACT_DATA);
+        let range = Range::all(namespace.of(identifier).await?.pk, CONTACT_DATA);
         let found = self.range(READ, &self.tables.members, range).await?;
         found.iter().map(|item| Reader::new(READ, item).parsed(name::MEMBER)).collect()
     }

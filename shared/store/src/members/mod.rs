@@ -15,7 +15,7 @@ use self::guards::{GuardWrite, Guards, Namespace};
 use self::judge::Verdict;
 use crate::items::{bytes, item, name, number, packed};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{Store, StoreError, indexes, keys, random, retry};
+use crate::{IdentityKey, Store, StoreError, indexes, keys, random, retry};
 
 const IDENTIFY: &str = "identifying a member";
 const REPLACE: &str = "replacing a profile";
@@ -74,7 +74,7 @@ impl Store {
     pub async fn resolve(
         &self,
         program: &ProgramId,
-        identity_key: &[u8],
+        identity_key: &IdentityKey,
         reference: &MemberRef,
         strong: bool,
     ) -> Result<Known, StoreError> {
@@ -117,7 +117,7 @@ impl Store {
     pub async fn find_or_create_visitor(
         &self,
         program: &ProgramId,
-        identity_key: &[u8],
+        identity_key: &IdentityKey,
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
@@ -131,7 +131,7 @@ impl Store {
     pub async fn verify_identifiers(
         &self,
         program: &ProgramId,
-        identity_key: &[u8],
+        identity_key: &IdentityKey,
         member: &MemberId,
         reference: &MemberRef,
         now: Timestamp,
@@ -189,7 +189,7 @@ impl Store {
         for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
-        let guards = namespace.of_profile(member, profile)?;
+        let guards = namespace.of_profile(member, profile).await?;
         let guards = Guards::default().turned_into(&guards, &self.tables.members, member);
         let profile = self.profile_write(namespace.program, member, profile, 1)?.when(ABSENT);
         let writes = guards.into_iter().map(|guard| guard.write).chain([profile]).collect();
@@ -258,7 +258,7 @@ impl Store {
     pub async fn replace_profile(
         &self,
         program: &ProgramId,
-        identity_key: &[u8],
+        identity_key: &IdentityKey,
         member: &MemberId,
         before: &Profile,
         after: &Profile,
@@ -278,7 +278,7 @@ impl Store {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
         let change = ProfileChange { before, after, version };
-        let guards = self.guard_writes(namespace, member, &change)?;
+        let guards = self.guard_writes(namespace, member, &change).await?;
         match self.write_profile(namespace, member, change).await? {
             Transacted::Done => Ok(()),
             Transacted::Cancelled(obstacles) => {
@@ -297,7 +297,7 @@ impl Store {
         member: &MemberId,
         change: ProfileChange<'_>,
     ) -> Result<Transacted, StoreError> {
-        let guards = self.guard_writes(namespace, member, &change)?;
+        let guards = self.guard_writes(namespace, member, &change).await?;
         let profile = self
             .profile_write(namespace.program, member, change.after, change.version + 1)?
             .when("v = :before")
@@ -306,14 +306,14 @@ impl Store {
         self.transact_patiently(REPLACE, writes).await
     }
 
-    fn guard_writes(
+    async fn guard_writes(
         &self,
         namespace: Namespace<'_>,
         member: &MemberId,
         change: &ProfileChange<'_>,
     ) -> Result<Vec<GuardWrite>, StoreError> {
-        let before = namespace.of_profile(member, change.before)?;
-        let after = namespace.of_profile(member, change.after)?;
+        let before = namespace.of_profile(member, change.before).await?;
+        let after = namespace.of_profile(member, change.after).await?;
         Ok(before.turned_into(&after, &self.tables.members, member))
     }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::program::Program;
 
+use super::IdentityKey;
 use super::api_keys::{self, ADMIN, ApiKey, KeyGrant, lookup_program};
 use super::document::Document;
 use super::head::attribute;
@@ -70,7 +71,7 @@ impl Store {
                 (name::VERSION, number(1)),
                 (attribute::CHUNKS, number(place.chunks)),
                 (attribute::CHECKSUM, text(&*place.checksum)),
-                (attribute::IDENTITY, bytes(random::bytes::<32>()?)),
+                (attribute::IDENTITY, bytes(IdentityKey::generate(&id, secrets)?.sealed())),
                 (name::SINCE, moment(now)),
             ],
         );

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::program::CompiledProgram;
 
+use super::IdentityKey;
 use super::document::Place;
 use crate::items::{Item, Reader, name};
 use crate::{Store, StoreError, keys};
@@ -16,7 +17,7 @@ pub(super) mod attribute {
     pub const CHUNKS: &str = "n";
     /// SHA-256 of the document.
     pub const CHECKSUM: &str = "c";
-    /// The identity key.
+    /// The encrypted identity key.
     pub const IDENTITY: &str = "i";
     /// True once there are members or facts.
     pub const IN_USE: &str = "u";
@@ -32,7 +33,7 @@ pub struct Head {
     /// SHA-256 of the document, in hex.
     pub checksum: String,
     /// The key of the hashes of e-mail addresses and phone numbers, and of cursors.
-    pub identity_key: Vec<u8>,
+    pub identity_key: IdentityKey,
     /// True once the program has members or facts.
     pub in_use: bool,
     /// When the version came into force.
@@ -46,14 +47,14 @@ impl std::fmt::Debug for Head {
 }
 
 impl Head {
-    fn read(item: &Item) -> Result<Self, StoreError> {
+    fn read(store: &Store, program: &ProgramId, item: &Item) -> Result<Self, StoreError> {
         let reader = Reader::new(READ, item);
         let Place { checksum, chunks } = place(reader)?;
         Ok(Self {
             version: reader.number(name::VERSION)?,
             chunks,
             checksum,
-            identity_key: reader.bytes(attribute::IDENTITY)?.to_vec(),
+            identity_key: IdentityKey::new(program, reader.bytes(attribute::IDENTITY)?, store.secrets.clone()),
             in_use: reader.has(attribute::IN_USE),
             updated_at: reader.moment(name::SINCE)?,
         })
@@ -75,7 +76,8 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn load_head(&self, program: &ProgramId) -> Result<Option<Head>, StoreError> {
-        self.head_item(program, true).await?.as_ref().map(Head::read).transpose()
+        let item = self.head_item(program, true).await?;
+        item.map(|item| Head::read(self, program, &item)).transpose()
     }
 
     /// A version of a program, compiled; `None` when there is none.
@@ -91,7 +93,8 @@ impl Store {
 
     /// As [`Store::load_head`], perhaps a moment old, at half the price.
     pub(super) async fn glance_at_head(&self, program: &ProgramId) -> Result<Option<Head>, StoreError> {
-        self.head_item(program, false).await?.as_ref().map(Head::read).transpose()
+        let item = self.head_item(program, false).await?;
+        item.map(|item| Head::read(self, program, &item)).transpose()
     }
 
     async fn head_item(&self, program: &ProgramId, consistent: bool) -> Result<Option<Item>, StoreError> {

@@ -5,6 +5,7 @@ mod cache;
 mod create;
 mod document;
 mod head;
+mod identity_key;
 mod put;
 mod storefront;
 
@@ -12,5 +13,6 @@ pub use api_keys::{ApiKey, FoundKey, KeyDeletion, KeyGrant, NewApiKey};
 pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use head::Head;
+pub use identity_key::IdentityKey;
 pub use put::PutProgramError;
 pub use storefront::{PreviousSecret, Rotation, StorefrontSecrets};

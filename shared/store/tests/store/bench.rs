@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use dynoxide::Database;
-use tessera_store::{Store, Tables};
+use tessera_store::{SecretsKey, Store, Tables};
 
 use crate::interference::{Interference, Wire};
 
@@ -49,7 +49,8 @@ impl Bench {
             create(&dynamodb, table, if *table == tables.members { INDEXES } else { &[] }).await;
         }
         wire.forget();
-        Self { store: Store::new(dynamodb.clone(), tables), dynamodb, wire, _stop: stop }
+        let store = Store::new(dynamodb.clone(), tables).with_secrets(SecretsKey::new([9; 32]));
+        Self { store, dynamodb, wire, _stop: stop }
     }
 }
 

@@ -55,7 +55,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
         let context = Context { program: &config, member, profile: None, now: noon(), seed, supply: &supply };
         decide_receipt(&context, account, &ReceiptContext { receipt: &receipt, coupons: &[] })
     };
-    let member = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap().member;
+    let member = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap().member;
     // An account with ten counters.
     let earlier = EntryKey::enrollment(noon(), "1");
     let commit = Commit::new(&program, &config, &member, &earlier);
@@ -64,7 +64,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     assert_eq!(account.counters.len(), 10);
     bench.wire.forget();
 
-    let found = bench.store.find_or_create_visitor(&program, KEY, &customer("c-42"), noon()).await.unwrap();
+    let found = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap();
     bench.store.put_receipt(&program, Some(&found.member), &receipt, noon()).await.unwrap();
     let ingestion = bench.wire.used();
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
@@ -106,12 +106,12 @@ async fn surcharges() {
         }};
     }
     let store = &bench.store;
-    let ada = measure!("new visitor", store.find_or_create_visitor(&program, KEY, &customer("c-1"), noon())).member;
+    let ada = measure!("new visitor", store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon())).member;
     let mut both = customer("c-1");
     both.email = Some("ada@x.it".parse().unwrap());
     both.verified = Some([tessera_domain::member::IdentifierKind::Email].into());
-    measure!("attached e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
-    measure!("known by id and e-mail", store.find_or_create_visitor(&program, KEY, &both, noon()));
+    measure!("attached e-mail", store.find_or_create_visitor(&program, &KEY, &both, noon()));
+    measure!("known by id and e-mail", store.find_or_create_visitor(&program, &KEY, &both, noon()));
 
     let issue = EntryKey::coupon(noon(), "1");
     let commit = Commit::new(&program, &config, &ada, &issue);

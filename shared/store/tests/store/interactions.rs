@@ -109,7 +109,7 @@ async fn a_mark_is_not_left_behind_by_a_decision_that_failed() {
 async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     let bench = Bench::start().await;
     let (program, config) = (program(), config(5));
-    let ada = bench.store.find_or_create_visitor(&program, KEY, &customer("c-1"), noon()).await.unwrap().member;
+    let ada = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon()).await.unwrap().member;
     let key = EntryKey::interaction(noon(), &id("i-1"));
     let plain = Commit::new(&program, &config, &ada, &key);
     let commit = Commit { mark: Some("once"), profile: true, ..plain.clone() };

@@ -16,11 +16,11 @@ fn day(text: &str) -> Day {
 
 /// A visitor with a day of birth.
 async fn born(bench: &Bench, id: &str, birth_date: Option<&str>) -> MemberId {
-    let found = bench.store.find_or_create_visitor(&program(), KEY, &customer(id), noon()).await.unwrap();
+    let found = bench.store.find_or_create_visitor(&program(), &KEY, &customer(id), noon()).await.unwrap();
     let before = bench.store.get_profile(&program(), &found.member).await.unwrap().unwrap();
     let mut after = before.clone();
     after.birth_date = birth_date.map(|text| text.parse().unwrap());
-    bench.store.replace_profile(&program(), KEY, &found.member, &before, &after).await.unwrap();
+    bench.store.replace_profile(&program(), &KEY, &found.member, &before, &after).await.unwrap();
     found.member
 }
 

@@ -22,7 +22,7 @@ fn proven(reference: MemberRef) -> MemberRef {
 }
 
 async fn find(bench: &Bench, reference: &MemberRef) -> Identified {
-    bench.store.find_or_create_visitor(&program(), KEY, reference, noon()).await.unwrap()
+    bench.store.find_or_create_visitor(&program(), &KEY, reference, noon()).await.unwrap()
 }
 
 async fn profile(bench: &Bench, of: &Identified) -> Profile {
@@ -51,7 +51,7 @@ async fn whoever_is_unknown_becomes_a_visitor_once() {
     assert_eq!((profile.id, account.version), (customer("c-1").id, 0));
     // Another program knows nobody of them.
     let other = ProgramId::new("prg_2").unwrap();
-    assert_eq!(bench.store.resolve(&other, KEY, &customer("c-1"), true).await.unwrap().member, None);
+    assert_eq!(bench.store.resolve(&other, &KEY, &customer("c-1"), true).await.unwrap().member, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +118,7 @@ async fn a_new_address_replaces_the_old_one_and_cards_are_ten() {
     for number in 0..MAX_CARDS {
         assert_eq!(find(&bench, &card(number)).await.member, ada.member);
     }
-    let eleventh = bench.store.find_or_create_visitor(&program(), KEY, &card(MAX_CARDS), noon()).await;
+    let eleventh = bench.store.find_or_create_visitor(&program(), &KEY, &card(MAX_CARDS), noon()).await;
     assert!(matches!(eleventh, Err(IdentityError::TooMany(TooMany::Cards))), "{eleventh:?}");
     let by_card = MemberRef { card: "A-3".parse().ok(), ..MemberRef::default() };
     assert_eq!(find(&bench, &by_card).await.member, ada.member);
@@ -128,7 +128,7 @@ async fn a_new_address_replaces_the_old_one_and_cards_are_ten() {
 async fn a_lost_reply_makes_no_second_visitor() {
     let bench = Bench::start().await;
     bench.wire.plan("TransactWriteItems", Fault::LostReply);
-    assert!(bench.store.find_or_create_visitor(&program(), KEY, &customer("c-1"), noon()).await.is_err());
+    assert!(bench.store.find_or_create_visitor(&program(), &KEY, &customer("c-1"), noon()).await.is_err());
     bench.wire.plan("TransactWriteItems", Fault::Cancelled(vec!["TransactionConflict", "None"]));
     let found = find(&bench, &customer("c-1")).await;
     assert!(!found.created);
@@ -145,7 +145,7 @@ async fn a_profile_moves_its_guards() {
     let before = profile(&bench, &ada).await;
     let replace = |after: Profile| {
         let (store, member, before) = (bench.store.clone(), ada.member.clone(), before.clone());
-        async move { store.replace_profile(&program(), KEY, &member, &before, &after).await }
+        async move { store.replace_profile(&program(), &KEY, &member, &before, &after).await }
     };
     let with = |change: &dyn Fn(&mut Profile)| {
         let mut after = before.clone();
@@ -170,7 +170,7 @@ async fn a_profile_moves_its_guards() {
     for reference in [by_email("countess@x.it"), customer("c-1"), customer("c-9")] {
         assert_eq!(find(&bench, &reference).await.member, ada.member, "{reference:?}");
     }
-    let known = bench.store.resolve(&program(), KEY, &by_email("ada@x.it"), true).await.unwrap();
+    let known = bench.store.resolve(&program(), &KEY, &by_email("ada@x.it"), true).await.unwrap();
     assert_eq!(known.member, None);
     // Who still holds the old profile must read again.
     let stale = replace(with(&|after| after.first_name = Some("Augusta".to_owned()))).await;

@@ -1,17 +1,22 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::ToSpan;
 use serde_json::json;
 use tessera_domain::ids::{ProgramId, RuleId};
-use tessera_domain::member::IdentifierKind;
+use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_domain::program::Program;
 use tessera_store::{
     CreateProgramError, KeyDeletion, KeyGrant, NewProgram, ProgramCache, PutProgramError, Rotation, SecretsKey,
+    SecretsSource,
 };
 
 use crate::bench::Bench;
-use crate::shop::{document, noon, read};
+use crate::shop::{customer, document, noon, read};
 
 fn secrets() -> SecretsKey {
     SecretsKey::new([9; 32])
@@ -40,7 +45,12 @@ async fn a_program_is_created_with_a_key_and_a_secret() {
     let active = cache(&bench, 0).get(&new.id).await.unwrap().unwrap();
     assert_eq!((active.head.version, active.compiled.version, active.head.in_use), (1, 1, false));
     assert_eq!(active.compiled.program, read(&document(5)));
-    assert_eq!(active.head.identity_key.len(), 32);
+    // Whoever reads the table alone has no key to try addresses with.
+    let key = active.head.identity_key.open().await.unwrap();
+    assert_eq!(key.len(), 43);
+    let other = bench.store.clone().with_secrets(SecretsKey::new([8; 32]));
+    let head = other.load_head(&new.id).await.unwrap().unwrap();
+    assert!(head.identity_key.open().await.is_err());
     let unknown = ProgramId::new("prg_none").unwrap();
     assert!(cache(&bench, 0).get(&unknown).await.unwrap().is_none());
     // What is shown once is nowhere.
@@ -297,4 +307,33 @@ async fn two_deletions_at_once_leave_an_admin_key() {
         assert_eq!(left.len(), 1);
         assert_eq!(bench.store.delete_api_key(&new.id, &left[0].id).await.unwrap(), KeyDeletion::LastAdmin);
     }
+}
+
+/// A source that counts how often it is asked.
+#[derive(Debug)]
+struct Counting(Arc<AtomicU32>);
+
+impl SecretsSource for Counting {
+    fn secrets_key(&self) -> Pin<Box<dyn Future<Output = Option<SecretsKey>> + Send + '_>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Some(secrets())))
+    }
+}
+
+#[tokio::test]
+async fn the_identity_key_is_decrypted_only_to_hash_an_address_or_a_number() {
+    let bench = Bench::start().await;
+    let new = create(&bench).await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let store = bench.store.clone().with_secrets(Counting(Arc::clone(&asked)));
+    let head = store.load_head(&new.id).await.unwrap().unwrap();
+    let key = &head.identity_key;
+    for strong in [false, true] {
+        store.find_or_create_visitor(&new.id, key, &customer("c-1"), noon()).await.unwrap();
+        store.resolve(&new.id, key, &customer("c-1"), strong).await.unwrap();
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    let address = MemberRef { email: Some("ada@x.it".parse().unwrap()), ..MemberRef::default() };
+    store.resolve(&new.id, key, &address, true).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

@@ -1,6 +1,7 @@
 //! A small shop: a program, its members, its receipts.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,9 +14,11 @@ use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
 use tessera_domain::points::Points;
 use tessera_domain::program::{CompiledProgram, Program, RewardType, read_program};
-use tessera_store::Seen;
+use tessera_store::{IdentityKey, SecretsKey, Seen};
 
-pub const KEY: &[u8] = &[7; 32];
+/// The identity key of the tests' program.
+pub static KEY: LazyLock<IdentityKey> =
+    LazyLock::new(|| IdentityKey::generate(&program(), &SecretsKey::new([7; 32])).unwrap());
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
