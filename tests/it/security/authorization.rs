@@ -114,16 +114,16 @@ impl Doors {
 fn refusal(route: &Route, credential: &Credential) -> Option<u16> {
     let path = route.method_and_path().1;
     match (route.access, credential) {
-        (Access::Public, _) | (Access::MemberOrAnonymous, Credential::Key(..) | Credential::Member(_)) => None,
+        (Access::Public, _)
+        | (Access::MemberOrAnonymous, Credential::Key(..) | Credential::Member(_))
+        | (Access::AnyKey, Credential::Key(..)) => None,
         (_, Credential::Nothing | Credential::Unknown | Credential::Expired(_)) => Some(401),
-        (_, Credential::OtherProgram(_)) => Some(403),
-        (Access::AnyKey, Credential::Key(..)) => None,
+        (_, Credential::OtherProgram(_)) | (Access::Scope(_) | Access::AnyKey, Credential::Member(_)) => Some(403),
         (Access::Scope(needed) | Access::ScopeOrMember(needed), Credential::Key(scope, _)) => {
             (*scope != needed && *scope != Scope::Admin).then_some(403)
         }
         // A coupon is looked up first; to a stranger's token it does not exist.
         (Access::ScopeOrMember(_), Credential::Member(_)) => path.contains("{member}").then_some(403),
-        (Access::Scope(_) | Access::AnyKey, Credential::Member(_)) => Some(403),
     }
 }
 

@@ -105,7 +105,8 @@ async fn whoever_reads_the_tables_cannot_hash_an_address() {
     let hash = |key: &[u8]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
         mac.update(b"ada@example.com");
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        let bytes = mac.finalize().into_bytes();
+        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     };
     // With the secrets key an operator can.
     let id = tessera_domain::ids::ProgramId::new(shop.program.as_str()).unwrap();

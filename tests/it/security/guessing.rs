@@ -206,12 +206,12 @@ async fn guessed_credentials_are_refused_by_source() {
     }
     assert_eq!(used(&shop, "authorizer").await, before);
 
-    let bad = |number: usize| match number % 2 {
-        0 => format!("tsk_{number:040}"),
-        _ => {
-            let claims = json!({ "iss": shop.program, "sub": "c-1", "exp": shop.stack.now().as_second() + 600 });
-            token(&claims, &format!("guess {number}"))
+    let bad = |number: usize| {
+        if number.is_multiple_of(2) {
+            return format!("tsk_{number:040}");
         }
+        let claims = json!({ "iss": shop.program, "sub": "c-1", "exp": shop.stack.now().as_second() + 600 });
+        token(&claims, &format!("guess {number}"))
     };
     for number in 0..MISSES {
         let answer = from(&bad(number)).get("/v1/members/c-1/hub").await;

@@ -244,12 +244,12 @@ async fn a_key_verifies_no_more_than_it_may() {
         assert_eq!((refused.status, refused.problem()), (403, "verification_not_allowed"), "{kind}");
     }
     // The program's default verifies only what the key may verify.
-    let sent = send("r-1", json!({ "id": "c-1", "email": ADA, "card": "C-77" })).await;
-    assert_eq!(sent.status, 202, "{}", sent.body);
+    let accepted = send("r-1", json!({ "id": "c-1", "email": ADA, "card": "C-77" })).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.body);
     assert_eq!(holding(&shop, "c-1", "email").await, Some((ADA.to_owned(), false)));
     assert_eq!(holding(&shop, "c-1", "card").await, Some(("C-77".to_owned(), true)));
-    let sent = send("r-2", json!({ "id": "c-1", "card": "C-78", "verified": [] })).await;
-    assert_eq!(sent.status, 202, "{}", sent.body);
+    let accepted = send("r-2", json!({ "id": "c-1", "card": "C-78", "verified": [] })).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.body);
     // The admin's key may: its default verifies the mailbox too.
     buy(&shop, "r-3", &json!({ "id": "c-1", "email": ADA }), "1.00").await;
     assert_eq!(holding(&shop, "c-1", "email").await, Some((ADA.to_owned(), true)));
