@@ -47,9 +47,12 @@ fn tighten(folder: &Path) -> Result<()> {
             if open {
                 bail!("{} is open to other users and holds other files: choose a folder of its own", place());
             }
-        } else if entry.file_type().with_context(place)?.is_file() {
-            let private = fs::Permissions::from_mode(0o600);
-            fs::set_permissions(entry.path(), private).with_context(|| entry.path().display().to_string())?;
+        } else if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            match fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600)) {
+                // A database that another process closes at this moment removes its working files.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                done => done.with_context(|| entry.path().display().to_string())?,
+            }
         }
     }
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).with_context(place)

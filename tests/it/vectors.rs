@@ -86,8 +86,9 @@ impl Run<'_> {
         if let Some(error) = expect["error"].as_str() {
             assert_eq!(answer.problem(), error, "{context}");
         }
-        if let Some(name) = body.get("as").and_then(Value::as_str) {
-            self.codes.insert(name.to_owned(), answer.body["code"].as_str().unwrap().to_owned());
+        // A redemption that is refused gives its name to no code.
+        if let (Some(name), Some(code)) = (body.get("as").and_then(Value::as_str), answer.body["code"].as_str()) {
+            self.codes.insert(name.to_owned(), code.to_owned());
         }
         if what == "receipt" {
             let id = body["id"].as_str().unwrap();

@@ -119,7 +119,7 @@ async fn the_same_code_twice_on_a_receipt_is_one_use() {
 async fn codes_are_compared_without_case_dashes_and_spaces_everywhere() {
     let shop = shop(&["c-1"]).await;
     let code = redeem(&shop, "c-1", "five-off").await;
-    let typed = code.to_lowercase().replace('-', "%20").replace('0', "o").replace('1', "i");
+    let typed = code.to_lowercase().replace('0', "o").replace('1', "i").replace('-', "%20");
     assert_eq!(shop.get(&format!("/v1/coupons/{typed}")).await["code"], code);
     let checked = act(&shop, &typed, "check", json!({ "total": "42.00" })).await;
     assert_eq!(checked.body["valid"], true, "{}", checked.body);
@@ -241,8 +241,10 @@ async fn to_a_member_token_unknown_foreign_and_spent_codes_are_one_404_at_one_co
         let of = metered["functions"]["reward-redemption"].clone();
         (of["read_units"].as_f64().unwrap(), of["dynamodb_calls"].as_f64().unwrap())
     };
-    // The program is loaded, and the token's member known.
-    shop.call_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
+    // The program is loaded, the token's member known, and the limiter has taken tokens for the requests that follow.
+    for _ in 0..6 {
+        shop.call_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
+    }
     let mut seen = Vec::new();
     for code in ["ADA-7K2M9QXT", &foreign, &spent] {
         for (method, action) in [(Method::GET, ""), (Method::POST, "/apply"), (Method::POST, "/cancel")] {

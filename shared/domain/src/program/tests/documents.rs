@@ -184,6 +184,7 @@ pub(super) fn whole() -> Value {
         },
         "rewards": rewards(),
         "rules": rules(),
+        "identity": { "verified": ["card", "email"] },
         "coupons": { "apply_minutes": 60 },
         "storefront": {
             "shop_url": "https://shop.example", "allowed_origins": ["https://shop.example", "http://localhost:8080"],
