@@ -12,8 +12,8 @@ use crate::program::TierWindow;
 use crate::rule::CompiledRule;
 use crate::time::Day;
 
-/// Of how many multipliers it is remembered what each added to a firing; the last one stands for those beyond.
-const MOST_EXTRAS: usize = 4;
+/// The most multipliers whose extras a firing remembers one by one. The last of them stands for those beyond.
+pub(super) const MOST_EXTRAS: usize = 8;
 
 impl Draft<'_> {
     /// Posts what the rules of the entry did, in the order of `semantics.md`, and lets the tier rise.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::draft::Draft;
+use super::effects::MOST_EXTRAS;
 use super::measure::{Less, reckoned, retreat};
 use super::occasion::{Basket, Occasion};
 use super::refund::{RefundContext, extras_by_amount};
@@ -200,9 +201,15 @@ impl Recount<'_, '_, '_> {
             return (Both::ZERO, Vec::new());
         }
         let mut lost = Vec::new();
-        let due = extras_by_amount(self.fact, self.rule, own.per_unit, self.basket);
-        for extra in &mut own.extras {
-            let due = due.get(&extra.rule).copied().unwrap_or_default().towards_zero(extra.per_unit);
+        let mut by_rule = extras_by_amount(self.fact, self.rule, own.per_unit, self.basket);
+        let mut due: Vec<Both> =
+            own.extras.iter().map(|extra| by_rule.remove(&extra.rule).unwrap_or_default()).collect();
+        // The last one stands for all that are not remembered one by one.
+        if let Some(last) = due.get_mut(MOST_EXTRAS - 1) {
+            *last = by_rule.into_values().fold(*last, Both::plus);
+        }
+        for (extra, due) in own.extras.iter_mut().zip(due) {
+            let due = due.towards_zero(extra.per_unit);
             lost.push(Extra { firings: Both::ZERO, per_unit: extra.per_unit.minus(due), ..extra.clone() });
             extra.per_unit = due;
         }

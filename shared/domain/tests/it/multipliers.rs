@@ -139,3 +139,27 @@ fn a_limit_cuts_before_a_multiplier_works() {
     capped["limit"] = json!({ "points": 100, "per": "day" });
     assert_eq!(extras(&json!([capped, times("winter", "3", "lines", Some("winter"))]), "max"), (vec![200], 300));
 }
+
+#[test]
+fn however_many_multipliers_worked_on_a_running_total_a_refund_takes_what_they_added() {
+    for count in [5_u32, 8, 12] {
+        let running = rule(
+            "running",
+            &json!({ "receipt": { "spend": { "every": "50.00" } } }),
+            &json!([{ "credit": { "per_unit": "1" } }]),
+        );
+        let doubled = (0..count).map(|number| times(&format!("x-{number:02}"), "2", "receipt", None));
+        let rules: Value = std::iter::once(running).chain(doubled).collect();
+        let mut book = open(&rules, "additive", "floor");
+        let all = 1 + i64::from(count);
+        book.receipt(&receipt("r", "100.00")).unwrap();
+        assert_eq!(book.view("c").available().get(), 100 * all, "{count}");
+        // The second firing goes, and the first keeps the credit by amount of what remains.
+        for (id, amount, left) in [("f-1", "10.00", 90), ("f-2", "30.00", 60), ("f-3", "60.00", 0)] {
+            let body = json!({ "id": id, "occurred_at": "2026-03-02T12:00:00Z", "amount": amount });
+            book.refund("r", &body).unwrap();
+            book.check();
+            assert_eq!(book.view("c").balance().get(), left * all, "{count}, {id}");
+        }
+    }
+}
