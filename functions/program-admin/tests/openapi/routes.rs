@@ -163,6 +163,7 @@ fn members() -> Vec<Route> {
         route(Patch, "/v1/members/{member}", "patchMember", "Changes a profile")
             .localized()
             .takes::<b::ProfilePatch>()
+            .fails(&[422])
             .gives::<view::MemberView>(200, "The member."),
         route(Post, "/v1/members/{member}/activate", "activateMember", "Enrols a contact")
             .localized()
