@@ -24,8 +24,8 @@ impl Services {
         if caller.member.is_none() {
             return Ok(named);
         }
-        // A customer's id may look like another kind of name (`m_…`, `email:…`): whom the path reaches decides, and the
-        // token's own name only where it reaches nobody.
+        // The path may name the member by a card, an e-mail or a phone: compare members, not names. A name that reaches
+        // nobody can only be the token's own.
         let is_own = match &named {
             Some(_) => named == self.own_member(program, caller).await?,
             None => caller.member.as_ref().is_some_and(|id| id.as_str() == path),
@@ -66,22 +66,6 @@ impl Services {
         let Some(id) = &caller.member else { return Ok(None) };
         let reference = MemberRef { id: Some(id.clone()), ..MemberRef::default() };
         self.look_up(program, &reference).await
-    }
-
-    /// Lets a member's token pass only for that member.
-    ///
-    /// # Errors
-    /// 403 otherwise.
-    pub async fn require_own(
-        &self,
-        program: &ActiveProgram,
-        caller: &Caller,
-        member: &MemberId,
-    ) -> Result<(), Problem> {
-        if caller.member.is_none() || self.own_member(program, caller).await?.as_ref() == Some(member) {
-            return Ok(());
-        }
-        Err(Problem::forbidden("a member's token reaches that member alone"))
     }
 
     async fn look_up(&self, program: &ActiveProgram, reference: &MemberRef) -> Result<Option<MemberId>, Problem> {
