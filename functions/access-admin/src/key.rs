@@ -4,7 +4,7 @@ use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::IdentifierKind;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Scope, Services};
 use tessera_store::{ApiKey, KeyDeletion, KeyGrant};
 
@@ -61,24 +61,24 @@ fn bounds(view: &mut Value, verifies: Option<&[IdentifierKind]>, per_minute: Opt
 }
 
 /// `GET /v1/api-keys`
-pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let keys = services.store.list_api_keys(&call.caller()?.program).await?;
+pub(crate) async fn list(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let keys = services.store.list_api_keys(&request.caller()?.program).await?;
     let items: Vec<Value> = keys.iter().map(view).collect();
     Ok(http::json(200, &json!({ "items": items, "next_cursor": null })))
 }
 
 /// `POST /v1/api-keys`
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let grant = read_grant(&call.json()?).map_err(Problem::malformed)?;
-    let created = services.store.create_api_key(&call.caller()?.program, &grant, services.clock.now()).await?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let grant = read_grant(&request.json()?).map_err(Problem::malformed)?;
+    let created = services.store.create_api_key(&request.caller()?.program, &grant, services.clock.now()).await?;
     let mut view = view(&created.key);
     view["key"] = json!(created.secret);
     Ok(http::json(201, &view))
 }
 
 /// `GET /v1/api-keys/self`: the key that sends the request.
-pub(crate) fn own(call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) fn own(request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     let scopes: Vec<&str> = caller.scopes.iter().map(|scope| scope.name()).collect();
     let mut view = json!({ "id": caller.key, "name": caller.actor, "scopes": scopes });
     bounds(&mut view, caller.verifies.as_deref(), caller.per_minute);
@@ -86,8 +86,8 @@ pub(crate) fn own(call: &Call) -> Result<Response<Body>, Problem> {
 }
 
 /// `DELETE /v1/api-keys/{id}`. The last key with the scope `admin` stays: without it nobody could create another.
-pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    match services.store.delete_api_key(&call.caller()?.program, call.path("id")?).await? {
+pub(crate) async fn delete(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    match services.store.delete_api_key(&request.caller()?.program, request.path("id")?).await? {
         KeyDeletion::Deleted => Ok(http::empty(204)),
         KeyDeletion::Unknown => Err(Problem::not_found("there is no such key")),
         KeyDeletion::LastAdmin => {

@@ -6,7 +6,7 @@ mod key;
 mod secret;
 
 use lambda_http::{Body, Request, Response};
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
@@ -23,16 +23,16 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
-    match call.route() {
-        "GET /v1/api-keys" => key::list(services, &call).await,
-        "POST /v1/api-keys" => key::post(services, &call).await,
-        "GET /v1/api-keys/self" => key::own(&call),
-        "DELETE /v1/api-keys/{id}" => key::delete(services, &call).await,
-        "POST /v1/storefront-secret/rotate" => secret::rotate(services, &call).await,
-        _ => Err(http::unknown_route(&call)),
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response<Body>, Problem> {
+    match request.route() {
+        "GET /v1/api-keys" => key::list(services, &request).await,
+        "POST /v1/api-keys" => key::post(services, &request).await,
+        "GET /v1/api-keys/self" => key::own(&request),
+        "DELETE /v1/api-keys/{id}" => key::delete(services, &request).await,
+        "POST /v1/storefront-secret/rotate" => secret::rotate(services, &request).await,
+        _ => Err(http::unknown_route(&request)),
     }
 }

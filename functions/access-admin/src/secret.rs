@@ -3,7 +3,7 @@
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
 use tessera_store::Rotation;
 
@@ -18,11 +18,11 @@ fn read_revoke_previous(body: &Value) -> Result<bool, Vec<Fault>> {
 }
 
 /// `POST /v1/storefront-secret/rotate`
-pub(crate) async fn rotate(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let program = &call.caller()?.program;
-    let revoke_previous = read_revoke_previous(&call.optional_json()?).map_err(Problem::malformed)?;
+pub(crate) async fn rotate(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let program = &request.caller()?.program;
+    let revoke_previous = read_revoke_previous(&request.optional_json()?).map_err(Problem::malformed)?;
     let key = services.secrets().await?;
-    let natural = call.natural();
+    let natural = request.natural_key();
     let natural_key = format!("{} {}", natural.started_at.as_millisecond(), natural.key);
     let rotation = Rotation { natural_key: &natural_key, revoke_previous, now: services.clock.now() };
     let rotated = services.store.rotate_storefront_secret(program, &key, rotation).await?;

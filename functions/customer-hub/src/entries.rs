@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera_domain::view::{EntryView, Explainer};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::StoredEntry;
 
@@ -15,15 +15,15 @@ use crate::list::{Listed, MOST_READS, Place, known, limit};
 /// Pages follow the times of the facts, as entries are stored; on a page the lines stand in the order in which they were
 /// written, so that their balances run. A page never ends within an entry: one whose lines alone are more than the limit
 /// comes whole.
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let limit = limit(call)?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
-    let member = known(services, &program, call).await?;
+    let member = known(services, &program, request).await?;
     let place = Place::new(&program, "entries", &member);
 
-    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
-    let mut next = place.of(call).await?;
+    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let mut next = place.of(request).await?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {
         let page = services.store.entries(&program.id, &member, limit, next.as_deref()).await?;

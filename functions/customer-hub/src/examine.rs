@@ -16,7 +16,7 @@ use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, re
 use tessera_domain::program::{CompiledProgram, read_program};
 use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::ActiveProgram;
 
@@ -24,9 +24,9 @@ use crate::language;
 use crate::preview::{coupons, with_defaults};
 
 /// `POST /v1/rules/examine`: the real decision on a fact that is nowhere stored.
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let body = call.json()?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let body = request.json()?;
     let now = services.clock.now();
     let program = services.program(&caller.program).await?;
     let mut asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
@@ -63,7 +63,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
         Fact::Birthday(day) => decide_birthday(&context, account, *day),
         Fact::Inactivity => decide_due(&context, account),
     };
-    let explainer = Explainer::new(config, language(call, &program, someone.profile.as_ref()));
+    let explainer = Explainer::new(config, language(request, &program, someone.profile.as_ref()));
     let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
 }

@@ -3,7 +3,7 @@
 use tessera_domain::account::Account;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::view::{HubView, Visitor};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::limits::misses_of_programs;
 use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::ActiveProgram;
@@ -14,46 +14,46 @@ use crate::{language, member};
 const MOST_COUPONS: u32 = 100;
 
 /// `GET /v1/members/{member}/hub`: by the shop for anyone, by a member's token for that member.
-pub(crate) async fn of_member(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn of_member(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
-    let path = call.path("member")?;
+    let path = request.path("member")?;
     let named = match &caller.member {
         // The token's own name needs no second look at who it is.
         Some(own) if own.as_str() == path => services.own_or_claimed(&program, caller).await?,
         _ => services.member_for(&program, caller, path).await?,
     };
     match named {
-        Some(named) => known(services, call, &program, caller, &named).await,
-        None if caller.member.is_some() => stranger(services, call, &program).await,
+        Some(named) => known(services, request, &program, caller, &named).await,
+        None if caller.member.is_some() => stranger(services, request, &program).await,
         None => Err(member::unknown()),
     }
 }
 
 /// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
-pub(crate) async fn of_whoever_calls(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let Some(caller) = call.authenticate(services).await? else {
-        let asked = asked(call)?;
-        let misses = misses_of_programs(&call.source(services));
+pub(crate) async fn of_whoever_calls(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let Some(caller) = request.authenticate(services).await? else {
+        let asked = asked(request)?;
+        let misses = misses_of_programs(&request.source(services));
         let look_up = services.limits.begin(&services.store, misses, services.clock.now())?;
         let Some(program) = services.programs.get(&asked).await? else {
             return Err(look_up.missed(unknown_program()).await);
         };
-        return anonymous(services, call, &program).await;
+        return anonymous(services, request, &program).await;
     };
     let program = services.program(&caller.program).await?;
     if caller.member.is_none() {
-        return anonymous(services, call, &program).await;
+        return anonymous(services, request, &program).await;
     }
     match services.own_or_claimed(&program, &caller).await? {
-        Some(own) => known(services, call, &program, &caller, &own).await,
-        None => stranger(services, call, &program).await,
+        Some(own) => known(services, request, &program, &caller, &own).await,
+        None => stranger(services, request, &program).await,
     }
 }
 
-/// The program that a call without credentials names.
-fn asked(call: &Call) -> Result<ProgramId, Problem> {
-    let named = call.query("program").unwrap_or_default();
+/// The program that a request without credentials names.
+fn asked(request: &ApiRequest) -> Result<ProgramId, Problem> {
+    let named = request.query("program").unwrap_or_default();
     if named.is_empty() {
         return Err(Problem::unauthorized("send a member's token, or name the program: ?program=…"));
     }
@@ -67,7 +67,7 @@ fn unknown_program() -> Problem {
 /// The view of someone of whom something is stored.
 async fn known(
     services: &Services,
-    call: &Call,
+    request: &ApiRequest,
     program: &ActiveProgram,
     caller: &Caller,
     member: &MemberId,
@@ -80,31 +80,35 @@ async fn known(
     );
     let Some((profile, account)) = found? else {
         // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
-        return if caller.member.is_some() { stranger(services, call, program).await } else { Err(member::unknown()) };
+        return if caller.member.is_some() {
+            stranger(services, request, program).await
+        } else {
+            Err(member::unknown())
+        };
     };
     let visitor = Visitor { profile: Some(&profile), account: &account, coupons: &coupons?.items };
-    let language = language(call, program, Some(&profile));
+    let language = language(request, program, Some(&profile));
     let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
     Ok(http::json(200, &view))
 }
 
 /// The view of someone who is signed in to the shop, and of whom nothing is stored: a visitor with nothing.
-async fn stranger(services: &Services, call: &Call, program: &ActiveProgram) -> Result<Response, Problem> {
+async fn stranger(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
     let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
-    in_general(services, call, program, Some(&visitor)).await
+    in_general(services, request, program, Some(&visitor)).await
 }
 
-async fn anonymous(services: &Services, call: &Call, program: &ActiveProgram) -> Result<Response, Problem> {
-    in_general(services, call, program, None).await.map(http::public)
+async fn anonymous(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
+    in_general(services, request, program, None).await.map(http::public)
 }
 
 async fn in_general(
     services: &Services,
-    call: &Call,
+    request: &ApiRequest,
     program: &ActiveProgram,
     visitor: Option<&Visitor<'_>>,
 ) -> Result<Response, Problem> {
-    let language = language(call, program, None);
+    let language = language(request, program, None);
     let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
     let view = HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language);
     Ok(http::json(200, &view))

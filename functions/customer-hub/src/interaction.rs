@@ -2,21 +2,21 @@
 
 use tessera_domain::ids::InteractionId;
 use tessera_domain::view::{Explainer, InteractionView};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::EntryKey;
 
 use crate::language;
 
 /// `GET /v1/interactions/{id}`
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let id = InteractionId::new(call.path("id")?).map_err(|_| unknown())?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let id = InteractionId::new(request.path("id")?).map_err(|_| unknown())?;
     let program = services.program(&caller.program).await?;
     let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;
     let key = EntryKey::interaction(stored.interaction.occurred_at, &id);
     let entry = services.store.get_entry(&program.id, &stored.member, &key).await?;
-    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
+    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
     Ok(http::json(200, &InteractionView::new(&stored.interaction, entry.as_ref(), &explainer)))
 }
 

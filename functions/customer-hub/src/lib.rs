@@ -12,7 +12,7 @@ mod receipt;
 use lambda_http::{Body, Request};
 use tessera_domain::member::{Locale, Profile};
 use tessera_domain::view::choose_language;
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 use tessera_store::ActiveProgram;
 
@@ -39,28 +39,28 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
-    match call.route() {
-        "GET /v1/members/{member}" => member::get(services, &call).await,
-        "GET /v1/members/{member}/entries" => entries::get(services, &call).await,
-        "GET /v1/members/{member}/receipts" => list::receipts(services, &call).await,
-        "GET /v1/members/{member}/coupons" => list::coupons(services, &call).await,
-        "GET /v1/members/{member}/hub" => hub::of_member(services, &call).await,
-        "GET /v1/hub" => hub::of_whoever_calls(services, &call).await,
-        "GET /v1/receipts/{id}" => receipt::get(services, &call).await,
-        "GET /v1/receipts/{id}/explanation" => receipt::explain(services, &call).await,
-        "GET /v1/interactions/{id}" => interaction::get(services, &call).await,
-        "POST /v1/receipts/preview" => preview::post(services, &call).await,
-        "POST /v1/rules/examine" => examine::post(services, &call).await,
-        _ => Err(http::unknown_route(&call)),
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response, Problem> {
+    match request.route() {
+        "GET /v1/members/{member}" => member::get(services, &request).await,
+        "GET /v1/members/{member}/entries" => entries::get(services, &request).await,
+        "GET /v1/members/{member}/receipts" => list::receipts(services, &request).await,
+        "GET /v1/members/{member}/coupons" => list::coupons(services, &request).await,
+        "GET /v1/members/{member}/hub" => hub::of_member(services, &request).await,
+        "GET /v1/hub" => hub::of_whoever_calls(services, &request).await,
+        "GET /v1/receipts/{id}" => receipt::get(services, &request).await,
+        "GET /v1/receipts/{id}/explanation" => receipt::explain(services, &request).await,
+        "GET /v1/interactions/{id}" => interaction::get(services, &request).await,
+        "POST /v1/receipts/preview" => preview::post(services, &request).await,
+        "POST /v1/rules/examine" => examine::post(services, &request).await,
+        _ => Err(http::unknown_route(&request)),
     }
 }
 
 /// The language tag of the response.
-fn language<'p>(call: &Call, program: &'p ActiveProgram, profile: Option<&Profile>) -> &'p str {
+fn language<'p>(request: &ApiRequest, program: &'p ActiveProgram, profile: Option<&Profile>) -> &'p str {
     let own = profile.and_then(|profile| profile.locale.as_ref()).map(Locale::as_str);
-    choose_language(call.query("locale"), own, call.header("accept-language"), &program.compiled)
+    choose_language(request.query("locale"), own, request.header("accept-language"), &program.compiled)
 }

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use tessera_domain::ids::MemberId;
 use tessera_domain::view::{CouponView, Explainer, ReceiptView};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services, cursor};
 use tessera_store::ActiveProgram;
 
 use crate::{language, member};
 
-/// The items of a page unless the call says otherwise.
+/// The items of a page unless the request says otherwise.
 const USUAL: u32 = 50;
 /// The most items of a page.
 const MOST: u32 = 250;
@@ -25,9 +25,9 @@ pub(crate) struct Listed<T> {
     pub next_cursor: Option<String>,
 }
 
-/// How many items the call asks for.
-pub(crate) fn limit(call: &Call) -> Result<u32, Problem> {
-    let Some(text) = call.query("limit") else { return Ok(USUAL) };
+/// How many items the request asks for.
+pub(crate) fn limit(request: &ApiRequest) -> Result<u32, Problem> {
+    let Some(text) = request.query("limit") else { return Ok(USUAL) };
     text.parse()
         .ok()
         .filter(|limit| (1..=MOST).contains(limit))
@@ -46,8 +46,8 @@ impl<'a> Place<'a> {
     }
 
     /// The position that the request continues from.
-    pub async fn of(&self, call: &Call) -> Result<Option<String>, Problem> {
-        let Some(sealed) = call.query("cursor") else { return Ok(None) };
+    pub async fn of(&self, request: &ApiRequest) -> Result<Option<String>, Problem> {
+        let Some(sealed) = request.query("cursor") else { return Ok(None) };
         let key = self.program.head.identity_key.open().await?;
         cursor::open(key.as_bytes(), &self.name, sealed).map(Some)
     }
@@ -61,15 +61,15 @@ impl<'a> Place<'a> {
 }
 
 /// `GET /v1/members/{member}/receipts`: those that were decided on, newest first.
-pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let limit = limit(call)?;
+pub(crate) async fn receipts(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
-    let member = known(services, &program, call).await?;
+    let member = known(services, &program, request).await?;
     let place = Place::new(&program, "receipts", &member);
 
-    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
-    let mut next = place.of(call).await?;
+    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let mut next = place.of(request).await?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
         let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
@@ -84,25 +84,29 @@ pub(crate) async fn receipts(services: &Services, call: &Call) -> Result<Respons
 }
 
 /// `GET /v1/members/{member}/coupons`: the latest issued first.
-pub(crate) async fn coupons(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let limit = limit(call)?;
+pub(crate) async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
-    let member = member::named(services, &program, call).await?;
+    let member = member::named(services, &program, request).await?;
     let place = Place::new(&program, "coupons", &member);
-    let after = place.of(call).await?;
+    let after = place.of(request).await?;
     let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
     let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
-    let (now, language) = (services.clock.now(), language(call, &program, Some(&profile)));
+    let (now, language) = (services.clock.now(), language(request, &program, Some(&profile)));
     let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
     Ok(http::json(200, &Listed { items, next_cursor: place.seal(page.next.as_deref()).await? }))
 }
 
 /// The member that the path names, who must exist: one of our own ids says nothing about that.
-pub(crate) async fn known(services: &Services, program: &ActiveProgram, call: &Call) -> Result<MemberId, Problem> {
-    let named = member::named(services, program, call).await?;
-    let is_inner = call.path("member")? == named.as_str();
+pub(crate) async fn known(
+    services: &Services,
+    program: &ActiveProgram,
+    request: &ApiRequest,
+) -> Result<MemberId, Problem> {
+    let named = member::named(services, program, request).await?;
+    let is_inner = request.path("member")? == named.as_str();
     if is_inner && services.store.get_profile(&program.id, &named).await?.is_none() {
         return Err(member::unknown());
     }

@@ -10,17 +10,17 @@ use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::program::Asked;
 use tessera_domain::view::{Explainer, PreviewView};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::ActiveProgram;
 
 use crate::language;
 
 /// `POST /v1/receipts/preview`: the real decision on the account as it is now; nothing is stored.
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let now = services.clock.now();
-    let body = with_defaults(call.json()?, now);
+    let body = with_defaults(request.json()?, now);
     let program = services.program(&caller.program).await?;
     let currency = program.compiled.program.currency;
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
@@ -39,7 +39,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     };
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &coupons };
     let decision = decide_receipt(&context, &account, &fact);
-    let explainer = Explainer::new(&program.compiled, language(call, &program, profile.as_ref()));
+    let explainer = Explainer::new(&program.compiled, language(request, &program, profile.as_ref()));
     Ok(http::json(200, &PreviewView::of(&decision.entry, &explainer)))
 }
 

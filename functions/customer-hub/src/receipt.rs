@@ -4,41 +4,41 @@ use tessera_domain::decide::explain_receipt;
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, StoredReceipt};
 
 use crate::language;
 
 /// `GET /v1/receipts/{id}`
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
-    let stored = named(services, &program, call).await?;
+    let stored = named(services, &program, request).await?;
     let entries = entries(services, &program, &stored).await?;
     let refunds = stored.refunds.iter().map(|stored| &stored.refund.id);
-    let explainer = Explainer::new(&program.compiled, language(call, &program, None));
+    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
     Ok(http::json(200, &ReceiptView::new(&stored.receipt, refunds, &entries, &explainer)))
 }
 
 /// `GET /v1/receipts/{id}/explanation`: every rule of the version of the program that decided.
-pub(crate) async fn explain(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
-    let stored = named(services, &program, call).await?;
+    let stored = named(services, &program, request).await?;
     let entries = entries(services, &program, &stored).await?;
     let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(_)));
     let entry = decided.ok_or_else(|| Problem::not_found("the receipt has not been decided yet"))?;
     let version = entry.program_version;
     let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;
-    let explainer = Explainer::new(&decided_by, language(call, &program, None));
+    let explainer = Explainer::new(&decided_by, language(request, &program, None));
     let all = explain_receipt(&decided_by, &stored.receipt, entry);
     let rules = all.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
     Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))
 }
 
-async fn named(services: &Services, program: &ActiveProgram, call: &Call) -> Result<StoredReceipt, Problem> {
-    let id = ReceiptId::new(call.path("id")?).map_err(|_| unknown())?;
+async fn named(services: &Services, program: &ActiveProgram, request: &ApiRequest) -> Result<StoredReceipt, Problem> {
+    let id = ReceiptId::new(request.path("id")?).map_err(|_| unknown())?;
     services.store.get_receipt_with_refunds(&program.id, &id).await?.ok_or_else(unknown)
 }
 

@@ -9,7 +9,7 @@ use tessera_domain::member::{IdentifierKind, Locale, MemberRef, Profile, Profile
 use tessera_domain::rule::{CompiledRule, RuleStatus, Trigger};
 use tessera_domain::time::Day;
 use tessera_domain::view::{MemberView, choose_language};
-use tessera_lambda::http::{self, Call, Natural, Response};
+use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Seen};
 
@@ -68,13 +68,13 @@ impl Desk<'_> {
     }
 
     /// Makes a member of a contact; true for the one request that did it, however often it is repeated.
-    pub async fn enrol(&self, request: &Natural) -> Result<bool, Problem> {
-        self.commit(&EntryKey::enrollment(request.started_at, &request.key), decide_enrollment).await
+    pub async fn enrol(&self, natural: &NaturalKey) -> Result<bool, Problem> {
+        self.commit(&EntryKey::enrollment(natural.started_at, &natural.key), decide_enrollment).await
     }
 
     /// Lets the rules for lists and attributes fire that wait for what the profile has become; false when none does.
     /// Whoever repeats a change after a fault does this again: what has fired does not fire twice.
-    pub async fn react(&self, call: &Natural) -> Result<bool, Problem> {
+    pub async fn react(&self, natural: &NaturalKey) -> Result<bool, Problem> {
         let waits = |rule: &CompiledRule| {
             rule.rule.status == RuleStatus::Active
                 && matches!(rule.rule.on, Trigger::ListSubscription { .. } | Trigger::Profile(_))
@@ -82,7 +82,7 @@ impl Desk<'_> {
         if !self.program.compiled.rules.iter().any(waits) {
             return Ok(false);
         }
-        self.commit(&EntryKey::profile(call.started_at, &call.key), decide_profile).await
+        self.commit(&EntryKey::profile(natural.started_at, &natural.key), decide_profile).await
     }
 
     /// Notes that a visitor was invited; false when there is nothing to note.
@@ -112,12 +112,12 @@ impl Desk<'_> {
     }
 
     /// Answers with the member as they are now.
-    pub async fn answer(&self, call: &Call, status: u16, notes: Notes) -> Result<Response, Problem> {
+    pub async fn answer(&self, request: &ApiRequest, status: u16, notes: Notes) -> Result<Response, Problem> {
         let (profile, account) = self.read().await?;
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         let own = profile.locale.as_ref().map(Locale::as_str);
-        let accepted = call.header("accept-language");
-        let language = choose_language(call.query("locale"), own, accepted, config);
+        let accepted = request.header("accept-language");
+        let language = choose_language(request.query("locale"), own, accepted, config);
         let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
         Ok(http::json(status, &view.with_identity(notes.claimable, notes.conflict)))
     }

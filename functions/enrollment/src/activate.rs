@@ -2,31 +2,31 @@
 
 use tessera_domain::account::Status;
 use tessera_domain::input::{self, Fault};
-use tessera_lambda::http::{Call, Response};
+use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 
 use crate::account::{Desk, Notes, refuse_excluded, unknown};
 
 /// `POST /v1/members/{member}/activate`
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    read_nothing(&call.optional_json()?).map_err(Problem::malformed)?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    read_nothing(&request.optional_json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
     let desk = Desk { services, program: &program, member: &member };
     let (_, account) = desk.read().await?;
     refuse_excluded(account.status)?;
     if account.status == Status::Member {
-        return desk.answer(call, 200, Notes::default()).await;
+        return desk.answer(request, 200, Notes::default()).await;
     }
-    let natural = call.natural();
+    let natural = request.natural_key();
     desk.rewrite(|profile| {
         profile.enrolled(natural.started_at);
         Ok(())
     })
     .await?;
     let status = if desk.enrol(natural).await? { 201 } else { 200 };
-    desk.answer(call, status, Notes::default()).await
+    desk.answer(request, status, Notes::default()).await
 }
 
 /// Reads a body that has nothing to say.

@@ -3,18 +3,18 @@
 use jiff::Timestamp;
 use tessera_domain::account::Status;
 use tessera_domain::member::{EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
-use tessera_lambda::http::{Call, Response};
+use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 
 use crate::account::{Desk, Notes, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
 
 /// `POST /v1/members`: by the shop for anyone, by a member's token for that member.
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let input = match &caller.member {
-        Some(own) => read_own_enrollment(call.optional_json()?, own),
-        None => read_enrollment(&call.json()?),
+        Some(own) => read_own_enrollment(request.optional_json()?, own),
+        None => read_enrollment(&request.json()?),
     };
     let input = input.map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
     if input.standing == Standing::Member {
         refuse_excluded(account.status)?;
     }
-    let natural = call.natural();
+    let natural = request.natural_key();
     let status = match (input.standing, account.status) {
         (_, Status::Member | Status::Excluded) => 200,
         (Standing::Member, Status::Visitor | Status::Pending) => {
@@ -48,7 +48,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response, P
         }
     };
     let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
-    desk.answer(call, status, Notes { claimable, conflict: who.conflict }).await
+    desk.answer(request, status, Notes { claimable, conflict: who.conflict }).await
 }
 
 /// Writes what an enrolment says into a profile.

@@ -7,7 +7,7 @@ mod enroll;
 mod patch;
 
 use lambda_http::{Body, Request};
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
@@ -22,14 +22,14 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
-    match call.route() {
-        "POST /v1/members" => enroll::post(services, &call).await,
-        "PATCH /v1/members/{member}" => patch::patch(services, &call).await,
-        "POST /v1/members/{member}/activate" => activate::post(services, &call).await,
-        _ => Err(http::unknown_route(&call)),
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response, Problem> {
+    match request.route() {
+        "POST /v1/members" => enroll::post(services, &request).await,
+        "PATCH /v1/members/{member}" => patch::patch(services, &request).await,
+        "POST /v1/members/{member}/activate" => activate::post(services, &request).await,
+        _ => Err(http::unknown_route(&request)),
     }
 }

@@ -1,18 +1,18 @@
 //! Changes of a profile.
 
 use tessera_domain::member::read_patch;
-use tessera_lambda::http::{Call, Response};
+use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::IdentityError;
 
 use crate::account::{Desk, Notes, check_birth_date, unknown};
 
 /// `PATCH /v1/members/{member}`
-pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
-    let patch = read_patch(&call.json()?).map_err(Problem::malformed)?;
+pub(crate) async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let patch = read_patch(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
     check_birth_date(services, &program, &patch)?;
     let reference = caller.verified(&program, patch.reference())?;
     let desk = Desk { services, program: &program, member: &member };
@@ -30,6 +30,6 @@ pub(crate) async fn patch(services: &Services, call: &Call) -> Result<Response, 
         Ok(())
     })
     .await?;
-    desk.react(call.natural()).await?;
-    desk.answer(call, 200, notes).await
+    desk.react(request.natural_key()).await?;
+    desk.answer(request, 200, notes).await
 }

@@ -4,22 +4,22 @@ use lambda_http::{Body, Response};
 use tessera_domain::decide::{AdjustmentFault, Context, decide_adjustment, read_adjustment};
 use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{Commit, CommitError, Committed, EntryKey};
 
 /// `POST /v1/members/{member}/adjustments`: answers with the member as they are then.
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let adjustment = read_adjustment(&call.json()?).map_err(Problem::malformed)?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let adjustment = read_adjustment(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let unknown = || Problem::no_match("there is no such member");
-    let member = services.member_at(&program, call.path("member")?).await?.ok_or_else(unknown)?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
     // Our own ids name a member without a look: nobody's account must come into being here.
     services.store.get_profile(&program.id, &member).await?.ok_or_else(unknown)?;
 
     let (now, config) = (services.clock.now(), &program.compiled);
-    let key = EntryKey::adjustment(call.natural().started_at, &call.natural().key);
+    let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
     let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
     let committed = services.store.commit(&commit, |seen| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tessera_backtest::{Period, Plan};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::time::Moment;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::message::BacktestMessage;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{BACKTESTS_PER_DAY, BacktestStatus, BacktestWish};
@@ -48,14 +48,14 @@ fn read_wish(body: &Value, zone: &TimeZone) -> Result<Wish, Vec<Fault>> {
 }
 
 /// `POST /v1/rules/backtest`
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     let Some(queue) = &services.config.backtests_queue_url else {
         return Err(Problem::internal(&"there is no queue of backtests"));
     };
     let (version, document) = latest(services, &caller.program).await?;
     let zone = document["timezone"].as_str().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-    let wish = read_wish(&call.large_json()?, &zone).map_err(Problem::malformed)?;
+    let wish = read_wish(&request.large_json()?, &zone).map_err(Problem::malformed)?;
     let asked_at = services.clock.now();
     let period = Period { from: wish.from, to: wish.to, as_of: wish.to.unwrap_or(asked_at) };
     Plan::read(&document, &wish.rules, period).map_err(Problem::malformed)?;
@@ -86,9 +86,9 @@ fn seconds_until_tomorrow(now: Timestamp) -> u32 {
 }
 
 /// `GET /v1/rules/backtest/{id}`
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let id = call.path("id")?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let id = request.path("id")?;
     let found = services.store.get_backtest(&caller.program, id).await?;
     let found = found.ok_or_else(|| Problem::not_found("there is no such backtest; they are kept for 30 days"))?;
     let mut told = json!({ "id": id, "status": found.status.word() });

@@ -11,7 +11,7 @@ mod template;
 mod version;
 
 use lambda_http::{Body, Request, Response};
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 use part::Part;
@@ -52,34 +52,34 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
-    match call.route() {
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response<Body>, Problem> {
+    match request.route() {
         "GET /v1/openapi.json" => Ok(description()),
-        "GET /v1/program" => program::get(services, &call).await,
-        "PUT /v1/program" => program::put(services, &call).await,
-        "GET /v1/rules" => parts::list(services, &call, Part::Rules).await,
-        "POST /v1/rules" => parts::post(services, &call, Part::Rules).await,
-        "POST /v1/rules/backtest" => backtest::post(services, &call).await,
-        "GET /v1/rules/backtest/{id}" => backtest::get(services, &call).await,
-        "GET /v1/rules/{id}" => parts::get(services, &call, Part::Rules).await,
-        "PUT /v1/rules/{id}" => parts::put(services, &call, Part::Rules).await,
-        "DELETE /v1/rules/{id}" => parts::delete(services, &call, Part::Rules).await,
-        "GET /v1/rule-templates" => template::list(services, &call).await,
-        "GET /v1/rewards" => parts::list(services, &call, Part::Rewards).await,
-        "POST /v1/rewards" => parts::post(services, &call, Part::Rewards).await,
-        "GET /v1/rewards/{id}" => parts::get(services, &call, Part::Rewards).await,
-        "PUT /v1/rewards/{id}" => parts::put(services, &call, Part::Rewards).await,
-        "DELETE /v1/rewards/{id}" => parts::delete(services, &call, Part::Rewards).await,
-        "GET /v1/tiers" => parts::list(services, &call, Part::Tiers).await,
-        "POST /v1/tiers" => parts::post(services, &call, Part::Tiers).await,
-        "GET /v1/tiers/{id}" => parts::get(services, &call, Part::Tiers).await,
-        "PUT /v1/tiers/{id}" => parts::put(services, &call, Part::Tiers).await,
-        "DELETE /v1/tiers/{id}" => parts::delete(services, &call, Part::Tiers).await,
-        "POST /v1/members/{member}/adjustments" => adjustment::post(services, &call).await,
-        _ => Err(http::unknown_route(&call)),
+        "GET /v1/program" => program::get(services, &request).await,
+        "PUT /v1/program" => program::put(services, &request).await,
+        "GET /v1/rules" => parts::list(services, &request, Part::Rules).await,
+        "POST /v1/rules" => parts::post(services, &request, Part::Rules).await,
+        "POST /v1/rules/backtest" => backtest::post(services, &request).await,
+        "GET /v1/rules/backtest/{id}" => backtest::get(services, &request).await,
+        "GET /v1/rules/{id}" => parts::get(services, &request, Part::Rules).await,
+        "PUT /v1/rules/{id}" => parts::put(services, &request, Part::Rules).await,
+        "DELETE /v1/rules/{id}" => parts::delete(services, &request, Part::Rules).await,
+        "GET /v1/rule-templates" => template::list(services, &request).await,
+        "GET /v1/rewards" => parts::list(services, &request, Part::Rewards).await,
+        "POST /v1/rewards" => parts::post(services, &request, Part::Rewards).await,
+        "GET /v1/rewards/{id}" => parts::get(services, &request, Part::Rewards).await,
+        "PUT /v1/rewards/{id}" => parts::put(services, &request, Part::Rewards).await,
+        "DELETE /v1/rewards/{id}" => parts::delete(services, &request, Part::Rewards).await,
+        "GET /v1/tiers" => parts::list(services, &request, Part::Tiers).await,
+        "POST /v1/tiers" => parts::post(services, &request, Part::Tiers).await,
+        "GET /v1/tiers/{id}" => parts::get(services, &request, Part::Tiers).await,
+        "PUT /v1/tiers/{id}" => parts::put(services, &request, Part::Tiers).await,
+        "DELETE /v1/tiers/{id}" => parts::delete(services, &request, Part::Tiers).await,
+        "POST /v1/members/{member}/adjustments" => adjustment::post(services, &request).await,
+        _ => Err(http::unknown_route(&request)),
     }
 }
 

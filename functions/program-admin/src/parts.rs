@@ -3,7 +3,7 @@
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::input::Fault;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
 
 use crate::change::{Edit, document, edit};
@@ -11,50 +11,50 @@ use crate::part::{Part, PartError, relative};
 use crate::version::{Expected, etag};
 
 /// `GET /v1/{parts}`: all of them, because the document holds them all.
-pub(crate) async fn list(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn list(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
     Ok(http::json(200, &json!({ "items": kind.all(&document), "next_cursor": null })))
 }
 
 /// `GET /v1/{parts}/{id}`
-pub(crate) async fn get(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
-    Ok(answer(200, current.head.version, kind.get(&document, call.path("id")?).ok_or_else(unknown)?))
+    Ok(answer(200, current.head.version, kind.get(&document, request.path("id")?).ok_or_else(unknown)?))
 }
 
 /// `POST /v1/{parts}`
-pub(crate) async fn post(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
-    store(services, call, 201, |sent| Change::Insert(kind, sent)).await
+pub(crate) async fn post(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+    store(services, request, 201, |sent| Change::Insert(kind, sent)).await
 }
 
 /// `PUT /v1/{parts}/{id}`
-pub(crate) async fn put(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
-    let id = call.path("id")?;
-    store(services, call, 200, |sent| Change::Replace(kind, id, sent)).await
+pub(crate) async fn put(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+    let id = request.path("id")?;
+    store(services, request, 200, |sent| Change::Replace(kind, id, sent)).await
 }
 
 /// `DELETE /v1/{parts}/{id}`
-pub(crate) async fn delete(services: &Services, call: &Call, kind: Part) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let expected = Expected::read(call.header("if-match"));
-    edit(services, &caller.program, expected, &Change::Remove(kind, call.path("id")?)).await?;
+pub(crate) async fn delete(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let expected = Expected::read(request.header("if-match"));
+    edit(services, &caller.program, expected, &Change::Remove(kind, request.path("id")?)).await?;
     Ok(http::empty(204))
 }
 
 /// Edits the document so that it has the part that was sent, and answers with the part as it is stored.
 async fn store<'a>(
     services: &Services,
-    call: &Call,
+    request: &ApiRequest,
     status: u16,
     change: impl FnOnce(Value) -> Change<'a>,
 ) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let expected = Expected::read(call.header("if-match"));
-    let (active, pointer) = edit(services, &caller.program, expected, &change(call.json()?)).await?;
+    let caller = request.caller()?;
+    let expected = Expected::read(request.header("if-match"));
+    let (active, pointer) = edit(services, &caller.program, expected, &change(request.json()?)).await?;
     let stored = document(&active.compiled.program);
     Ok(answer(status, active.head.version, stored.pointer(&pointer).ok_or_else(unknown)?))
 }

@@ -3,7 +3,7 @@
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::program::read_program;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, PutProgramError};
 
@@ -12,21 +12,21 @@ use crate::diff::diff;
 use crate::version::{Expected, etag};
 
 /// `GET /v1/program`
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     Ok(answer(services.program(&caller.program).await?.as_ref()))
 }
 
 /// `PUT /v1/program`
-pub(crate) async fn put(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let dry_run = match call.query("dry_run") {
+pub(crate) async fn put(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let dry_run = match request.query("dry_run") {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Problem::malformed_at("", "dry_run must be true or false")),
     };
-    let sent = read_program(&call.large_json()?).map_err(Problem::malformed)?;
-    let expected = Expected::read(call.header("if-match")).version();
+    let sent = read_program(&request.large_json()?).map_err(Problem::malformed)?;
+    let expected = Expected::read(request.header("if-match")).version();
     let id = &caller.program;
     let put = if dry_run {
         services.store.try_program(id, &sent, expected).await.map(Put::Tried)

@@ -12,7 +12,7 @@ mod time;
 
 use lambda_http::{Body, Request};
 use tessera_domain::ids::ReceiptId;
-use tessera_lambda::http::{self, Call, Response};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
@@ -28,24 +28,24 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> lambda_http::Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response, Problem> {
-    let caller = call.caller()?;
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
-    let body = call.json()?;
-    match call.route() {
+    let body = request.json()?;
+    match request.route() {
         "POST /v1/receipts" => receipt::accept(services, caller, &program, &body).await,
-        "POST /v1/receipts/{id}/refunds" => refund::accept(services, &program, &named(&call)?, &body).await,
-        "POST /v1/receipts/{id}/claim" => claim::accept(services, caller, &program, &named(&call)?, &body).await,
+        "POST /v1/receipts/{id}/refunds" => refund::accept(services, &program, &named(&request)?, &body).await,
+        "POST /v1/receipts/{id}/claim" => claim::accept(services, caller, &program, &named(&request)?, &body).await,
         "POST /v1/interactions" => interaction::accept(services, caller, &program, &body).await,
-        _ => Err(http::unknown_route(&call)),
+        _ => Err(http::unknown_route(&request)),
     }
 }
 
 /// The receipt that the path names.
-fn named(call: &Call) -> Result<ReceiptId, Problem> {
+fn named(request: &ApiRequest) -> Result<ReceiptId, Problem> {
     let wrong = |error| Problem::malformed_at("", format!("the receipt's id in the path {error}"));
-    ReceiptId::new(call.path("id")?).map_err(wrong)
+    ReceiptId::new(request.path("id")?).map_err(wrong)
 }

@@ -10,7 +10,7 @@ use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey};
 
@@ -51,19 +51,19 @@ fn unknown() -> Problem {
 }
 
 /// `GET /v1/coupons/{code}`
-pub(crate) async fn get(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
+pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
-    let coupon = find(services, &program, caller, call.path("code")?).await?;
+    let coupon = find(services, &program, caller, request.path("code")?).await?;
     answer(services, &program, 200, &coupon, services.clock.now()).await
 }
 
 /// `POST /v1/coupons/{code}/` and an action.
-pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let body = call.optional_json()?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let body = request.optional_json()?;
     let program = services.program(&caller.program).await?;
-    let coupon = find(services, &program, caller, call.path("code")?).await?;
+    let coupon = find(services, &program, caller, request.path("code")?).await?;
 
     let now = services.clock.now();
     let coupon = match action {
@@ -79,16 +79,16 @@ pub(crate) async fn post(services: &Services, call: &Call, action: &str) -> Resu
         }
         "use" => {
             let receipt = read_use(&body).map_err(Problem::malformed)?;
-            use_at_till(services, call, &program, &coupon, receipt, now).await?
+            use_at_till(services, request, &program, &coupon, receipt, now).await?
         }
         "commit" => {
             read_nothing(&body).map_err(Problem::malformed)?;
-            decide(services, call, &program, coupon, &COMMIT).await?
+            decide(services, request, &program, coupon, &COMMIT).await?
         }
         _ => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let by = if caller.member.is_some() { cancel_by_member(&program, &coupon)? } else { &CANCEL };
-            decide(services, call, &program, coupon, by).await?
+            decide(services, request, &program, coupon, by).await?
         }
     };
     answer(services, &program, 200, &coupon, now).await
@@ -115,13 +115,13 @@ async fn change(
 /// The use that a till reports. Where the order was returned before, the points that this owes are restored at once.
 async fn use_at_till(
     services: &Services,
-    call: &Call,
+    request: &ApiRequest,
     program: &ActiveProgram,
     coupon: &Coupon,
     receipt: Option<ReceiptId>,
     now: Timestamp,
 ) -> Result<Coupon, Problem> {
-    let key = call.repeat_key().map(str::to_owned);
+    let key = request.repeat_key().map(str::to_owned);
     let Some(id) = receipt else {
         return change(services, program, coupon, &Change::Use { receipt: None, key }, now).await;
     };
@@ -180,14 +180,14 @@ fn decide_cancel_available(context: &Context<'_>, account: &Account, coupon: &Co
 /// from, whoever repeats it and whenever.
 async fn decide(
     services: &Services,
-    call: &Call,
+    request: &ApiRequest,
     program: &ActiveProgram,
     coupon: Coupon,
     wanted: &Move,
 ) -> Result<Coupon, Problem> {
     let (now, config, codes) = (services.clock.now(), &program.compiled, [coupon.code.clone()]);
     let natural = format!("{}#{}", coupon.code, wanted.name);
-    let key = EntryKey::coupon(call.natural().started_at, &natural);
+    let key = EntryKey::coupon(request.natural_key().started_at, &natural);
     let profile = config.asks_profile(Asked::Tier);
     let commit = Commit { coupons: &codes, profile, ..Commit::new(&program.id, config, &coupon.member, &key) };
     let committed = services.store.commit(&commit, |seen| {

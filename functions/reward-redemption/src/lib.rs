@@ -7,7 +7,7 @@ mod redemption;
 mod state;
 
 use lambda_http::{Body, Request, Response};
-use tessera_lambda::http::{self, Call};
+use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
 /// The variables that it needs besides those of every function.
@@ -30,19 +30,19 @@ pub const ROUTES: &[Route] = &[
 
 /// Responds to a request.
 pub async fn handle(services: &Services, request: Request) -> Response<Body> {
-    http::respond(services, request, ROUTES, |call| dispatch(services, call)).await
+    http::respond(services, request, ROUTES, |request| dispatch(services, request)).await
 }
 
-async fn dispatch(services: &Services, call: Call) -> Result<Response<Body>, Problem> {
-    match call.route() {
-        "POST /v1/members/{member}/redemptions" => redemption::post(services, &call).await,
-        "GET /v1/coupons/{code}" => coupon::get(services, &call).await,
-        "POST /v1/coupons/{code}/check" => coupon::post(services, &call, "check").await,
-        "POST /v1/coupons/{code}/commit" => coupon::post(services, &call, "commit").await,
-        "POST /v1/coupons/{code}/apply" => coupon::post(services, &call, "apply").await,
-        "POST /v1/coupons/{code}/release" => coupon::post(services, &call, "release").await,
-        "POST /v1/coupons/{code}/use" => coupon::post(services, &call, "use").await,
-        "POST /v1/coupons/{code}/cancel" => coupon::post(services, &call, "cancel").await,
-        _ => Err(http::unknown_route(&call)),
+async fn dispatch(services: &Services, request: ApiRequest) -> Result<Response<Body>, Problem> {
+    match request.route() {
+        "POST /v1/members/{member}/redemptions" => redemption::post(services, &request).await,
+        "GET /v1/coupons/{code}" => coupon::get(services, &request).await,
+        "POST /v1/coupons/{code}/check" => coupon::post(services, &request, "check").await,
+        "POST /v1/coupons/{code}/commit" => coupon::post(services, &request, "commit").await,
+        "POST /v1/coupons/{code}/apply" => coupon::post(services, &request, "apply").await,
+        "POST /v1/coupons/{code}/release" => coupon::post(services, &request, "release").await,
+        "POST /v1/coupons/{code}/use" => coupon::post(services, &request, "use").await,
+        "POST /v1/coupons/{code}/cancel" => coupon::post(services, &request, "cancel").await,
+        _ => Err(http::unknown_route(&request)),
     }
 }

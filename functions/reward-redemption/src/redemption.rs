@@ -6,7 +6,7 @@ use tessera_domain::decide::{Context, Redemption, RedemptionFault, decide_redemp
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
-use tessera_lambda::http::Call;
+use tessera_lambda::http::ApiRequest;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{Commit, CommitError, Committed, EntryKey};
 
@@ -14,12 +14,12 @@ use crate::body::read_redemption;
 use crate::coupon;
 
 /// `POST /v1/members/{member}/redemptions`
-pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Body>, Problem> {
-    let caller = call.caller()?;
-    let wish = read_redemption(&call.json()?).map_err(Problem::malformed)?;
+pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+    let caller = request.caller()?;
+    let wish = read_redemption(&request.json()?).map_err(Problem::malformed)?;
     let wish = Redemption { by_member: caller.member.is_some(), ..wish };
     let program = services.program(&caller.program).await?;
-    let member = services.member_for(&program, caller, call.path("member")?).await?;
+    let member = services.member_for(&program, caller, request.path("member")?).await?;
     let member = member.ok_or_else(|| match caller.member {
         // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.
         Some(_) => refused(&RedemptionFault::NotAMember),
@@ -27,7 +27,7 @@ pub(crate) async fn post(services: &Services, call: &Call) -> Result<Response<Bo
     })?;
 
     let (now, config) = (services.clock.now(), &program.compiled);
-    let key = EntryKey::coupon(call.natural().started_at, &call.natural().key);
+    let key = EntryKey::coupon(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
     let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
     let committed = services.store.commit(&commit, |seen| {

@@ -1,10 +1,10 @@
 //! Requests in, responses out: one wrapper that every HTTP function puts around its routes.
 
-mod call;
 mod idempotency;
 mod json;
+mod request;
 
-pub use call::{Call, Natural};
+pub use request::{ApiRequest, NaturalKey};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -22,20 +22,20 @@ use crate::problem::Problem;
 use crate::route::Route;
 use crate::services::Services;
 
-/// An answer.
+/// The response type of every handler.
 pub type Response = lambda_http::Response<Body>;
 
-/// The largest body that a route takes, unless it says otherwise, in bytes.
-pub const MOST_BODY: usize = 256 * 1024;
-/// The largest program document: what the gateway and a function's payload leave.
-pub const MOST_DOCUMENT: usize = 4 * 1024 * 1024;
+/// Size limit of an ordinary body, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Size limit of a program document, in bytes; the gateway's and Lambda's own limits are above it.
+pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// The longest `Idempotency-Key`, in characters.
-const MOST_KEY: usize = 255;
+/// Length limit of an `Idempotency-Key`, in bytes.
+const MAX_KEY_BYTES: usize = 255;
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 pub fn json(status: u16, body: &impl Serialize) -> Response {
-    // What is answered are our own types: maps have text keys, numbers are finite.
+    // Our own types cannot fail: their maps have text keys and their numbers are finite.
     let text = serde_json::to_string(body).unwrap_or_default();
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
@@ -43,14 +43,14 @@ pub fn json(status: u16, body: &impl Serialize) -> Response {
     response
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub fn empty(status: u16) -> Response {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT);
     response
 }
 
-/// An answer with one more header.
+/// The response with one more header.
 pub fn with_header(mut response: Response, name: &'static str, value: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(HeaderName::from_static(name), value);
@@ -80,16 +80,16 @@ fn private_by_default(mut response: Response) -> Response {
 /// authorized request; whatever fails becomes a problem document.
 pub async fn respond<F, Fut>(services: &Services, request: Request, routes: &[Route], dispatch: F) -> Response
 where
-    F: FnOnce(Call) -> Fut,
+    F: FnOnce(ApiRequest) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
     let started = Instant::now();
-    let call = Call::new(request, services.clock.now());
-    let (route, request_id) = (call.route().to_owned(), call.request_id().to_owned());
-    let (program, key) = call.program_and_key();
+    let request = ApiRequest::new(request, services.clock.now());
+    let (route, request_id) = (request.route().to_owned(), request.request_id().to_owned());
+    let (program, key) = request.program_and_key();
     // A panic around the handlers becomes a response too. Boxed: a function's handlers make a large future, and each
     // layer around it would hold another copy.
-    let outcome = survived(Box::pin(run(services, call, routes, dispatch))).await;
+    let outcome = survived(Box::pin(run(services, request, routes, dispatch))).await;
     let (response, slug) = match outcome {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -107,24 +107,29 @@ where
         status = response.status().as_u16(),
         problem = slug,
         millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "answered"
+        "responded"
     );
     response
 }
 
-async fn run<F, Fut>(services: &Services, mut call: Call, routes: &[Route], dispatch: F) -> Result<Response, Problem>
+async fn run<F, Fut>(
+    services: &Services,
+    mut request: ApiRequest,
+    routes: &[Route],
+    dispatch: F,
+) -> Result<Response, Problem>
 where
-    F: FnOnce(Call) -> Fut,
+    F: FnOnce(ApiRequest) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
-    let route = routes.iter().find(|route| route.key == call.route()).ok_or_else(|| unknown_route(&call))?;
-    call.authorize(services, route).await?;
-    let look_up = call.begin_look_up(services)?;
-    let dispatch = |call| counted(look_up, dispatch(call));
-    let key = if *call.method() == Method::POST { call.idempotency_key()?.map(ToOwned::to_owned) } else { None };
-    match (key, call.caller().ok().cloned()) {
-        (Some(key), Some(caller)) => idempotency::once(services, call, route, &caller, &key, dispatch).await,
-        _ => survived(dispatch(call)).await,
+    let route = routes.iter().find(|route| route.key == request.route()).ok_or_else(|| unknown_route(&request))?;
+    request.authorize(services, route).await?;
+    let look_up = request.begin_look_up(services)?;
+    let dispatch = |request| counted(look_up, dispatch(request));
+    let key = if *request.method() == Method::POST { request.idempotency_key()?.map(ToOwned::to_owned) } else { None };
+    match (key, request.caller().ok().cloned()) {
+        (Some(key), Some(caller)) => idempotency::once(services, request, route, &caller, &key, dispatch).await,
+        _ => survived(dispatch(request)).await,
     }
 }
 
@@ -148,6 +153,6 @@ async fn survived(work: impl Future<Output = Result<Response, Problem>>) -> Resu
 }
 
 /// 404 for a route that the function does not have.
-pub fn unknown_route(call: &Call) -> Problem {
-    Problem::not_found(format!("there is no {}", call.route()))
+pub fn unknown_route(request: &ApiRequest) -> Problem {
+    Problem::not_found(format!("there is no {}", request.route()))
 }

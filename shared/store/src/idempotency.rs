@@ -1,4 +1,4 @@
-//! Answers that a repeated call gets again.
+//! Responses stored by `Idempotency-Key`, for replay.
 
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
@@ -8,28 +8,28 @@ use crate::keys::{self, Key};
 use crate::writes::{Write, Written};
 use crate::{Store, StoreError, hashes, random};
 
-const BEGIN: &str = "beginning a call";
-const FINISH: &str = "ending a call";
+const BEGIN: &str = "beginning a request";
+const FINISH: &str = "ending a request";
 
-/// For how long a key is remembered.
-const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
-/// What fits into an item beside the rest.
-const MOST_BYTES: usize = 390 * 1024;
+/// How long a key is stored.
+const RETENTION: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+/// Size limit of a stored response; the item's other attributes fit beside it.
+const MAX_RESPONSE_BYTES: usize = 390 * 1024;
 
-/// What is called with what.
+/// The hash of the request: route, parameters and body.
 const HASH: &str = "h";
-/// Until when the running attempt counts as running; milliseconds.
+/// When the running attempt's lock expires, in milliseconds.
 const LOCK: &str = "u";
-/// Which attempt is running.
+/// Random id of the running attempt.
 const ATTEMPT: &str = "n";
 
-/// An answer that was given.
+/// A response to replay.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct StoredAnswer {
+pub struct StoredResponse {
     /// The HTTP status.
     #[serde(rename = "s")]
     pub status: u16,
-    /// Headers worth giving again: names in lower case, and values.
+    /// Replayed headers: lower-case name and value.
     #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -37,22 +37,22 @@ pub struct StoredAnswer {
     pub body: String,
 }
 
-/// What is known of a call with an idempotency key.
+/// State of a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
-    /// It is new: carry it out.
+    /// New: run it.
     Fresh {
         /// Now.
         started_at: Timestamp,
     },
-    /// An earlier attempt did not end: carry it out again, as if it were that one.
+    /// An earlier attempt did not finish: run it again under the same natural key.
     Resumed {
-        /// When the first attempt began: a part of the natural key of what the call writes.
+        /// When the first attempt began; part of the natural key of every write.
         started_at: Timestamp,
     },
-    /// It was answered: give the answer again.
-    Replay(StoredAnswer),
-    /// The key was used for something else.
+    /// Finished: return the stored response.
+    Replay(StoredResponse),
+    /// The key was used for another request.
     Different,
     /// An earlier attempt is still running.
     InFlight,
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn begin_call(
+    pub async fn begin_request(
         &self,
         program: &ProgramId,
         key: &str,
@@ -73,7 +73,7 @@ impl Store {
         lock: std::time::Duration,
     ) -> Result<Begin, StoreError> {
         let place = place(program, key);
-        // Tells our own item from another attempt's when the reply to the first write is lost.
+        // Distinguishes our own item from another attempt's when the reply to the first write is lost.
         let attempt = random::bytes::<8>()?;
         let until = now.as_millisecond().saturating_add(i64::try_from(lock.as_millis()).unwrap_or(i64::MAX));
         let new = item(
@@ -83,16 +83,16 @@ impl Store {
                 (name::SINCE, moment(now)),
                 (LOCK, number(until)),
                 (ATTEMPT, bytes(attempt)),
-                (name::TTL, number(now.as_second().saturating_add(KEPT.as_secs()))),
+                (name::TTL, number(now.as_second().saturating_add(RETENTION.as_secs()))),
             ],
         );
-        // DynamoDB deletes what is over in its own time: until then it counts as deleted.
+        // DynamoDB deletes expired items late, so the condition treats them as deleted.
         let begin = Write::put(&self.tables.programs, new)
             .when("attribute_not_exists(pk) OR t <= :over")
-            .value(":over", number(now.as_millisecond().saturating_sub(KEPT.as_secs().saturating_mul(1000))));
+            .value(":over", number(now.as_millisecond().saturating_sub(RETENTION.as_secs().saturating_mul(1000))));
         let found = match self.write(BEGIN, &begin).await? {
             Written::Done => return Ok(Begin::Fresh { started_at: now }),
-            // It was there, and is gone: that was a race with DynamoDB's own deletion.
+            // Refused without an item: we raced DynamoDB's own deletion.
             Written::Refused(None) => return Ok(Begin::InFlight),
             Written::Refused(Some(found)) => found,
         };
@@ -124,21 +124,26 @@ impl Store {
         })
     }
 
-    /// Ends a call with the answer that repeats will get.
+    /// Stores the response for replay.
     ///
     /// # Errors
-    /// When DynamoDB fails, or the answer is larger than an item.
-    pub async fn finish_call(&self, program: &ProgramId, key: &str, answer: &StoredAnswer) -> Result<(), StoreError> {
-        let answer = packed(FINISH, answer)?;
-        if answer.len() > MOST_BYTES {
+    /// When DynamoDB fails, or the response is larger than an item.
+    pub async fn finish_request(
+        &self,
+        program: &ProgramId,
+        key: &str,
+        response: &StoredResponse,
+    ) -> Result<(), StoreError> {
+        let response = packed(FINISH, response)?;
+        if response.len() > MAX_RESPONSE_BYTES {
             return Err(StoreError::TooLarge {
                 operation: FINISH,
-                what: format!("an answer of {} bytes", answer.len()),
+                what: format!("a response of {} bytes", response.len()),
             });
         }
-        let finish = Write::update(&self.tables.programs, &place(program, key), "SET b = :answer")
+        let finish = Write::update(&self.tables.programs, &place(program, key), "SET b = :response")
             .when("attribute_exists(pk)")
-            .value(":answer", bytes(answer));
+            .value(":response", bytes(response));
         self.write(FINISH, &finish).await.map(drop)
     }
 
@@ -148,7 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn forget_call(&self, program: &ProgramId, key: &str) -> Result<(), StoreError> {
+    pub async fn forget_request(&self, program: &ProgramId, key: &str) -> Result<(), StoreError> {
         let forget = Write::update(&self.tables.programs, &place(program, key), "SET t = :never")
             .when("attribute_exists(pk) AND attribute_not_exists(b)")
             .value(":never", number(0));
@@ -159,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn abandon_call(&self, program: &ProgramId, key: &str) -> Result<(), StoreError> {
+    pub async fn abandon_request(&self, program: &ProgramId, key: &str) -> Result<(), StoreError> {
         let abandon = Write::update(&self.tables.programs, &place(program, key), "SET u = :over")
             .when("attribute_exists(pk) AND attribute_not_exists(b)")
             .value(":over", number(0));

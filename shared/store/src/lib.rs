@@ -33,7 +33,7 @@ pub use error::StoreError;
 pub use facts::{
     Claim, FactImage, PutInteraction, PutReceipt, PutRefund, StoredInteraction, StoredReceipt, StoredRefund,
 };
-pub use idempotency::{Begin, StoredAnswer};
+pub use idempotency::{Begin, StoredResponse};
 pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};

@@ -15,9 +15,9 @@ use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tessera_store::{Begin, StoredAnswer};
+use tessera_store::{Begin, StoredResponse};
 
-use super::call::{Call, Natural};
+use super::request::{ApiRequest, NaturalKey};
 use super::{Response, survived, with_header};
 use crate::auth::Caller;
 use crate::batch::caught;
@@ -31,19 +31,19 @@ const LOCK: Duration = Duration::from_secs(30);
 /// Runs the handler of an authorized request once per key.
 pub(super) async fn once<F, Fut>(
     services: &Services,
-    mut call: Call,
+    mut request: ApiRequest,
     route: &Route,
     caller: &Caller,
     key: &str,
     dispatch: F,
 ) -> Result<Response, Problem>
 where
-    F: FnOnce(Call) -> Fut,
+    F: FnOnce(ApiRequest) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
     let stored_key = &stored_key(route, caller, key);
-    let content = content(&call, caller);
-    let begun = services.store.begin_call(&caller.program, stored_key, &content, services.clock.now(), LOCK).await?;
+    let content = content(&request, caller);
+    let begun = services.store.begin_request(&caller.program, stored_key, &content, services.clock.now(), LOCK).await?;
     let started_at = match begun {
         Begin::Fresh { started_at } | Begin::Resumed { started_at } => started_at,
         Begin::Replay(answer) => return Ok(replay(&answer)),
@@ -57,16 +57,16 @@ where
             return Err(Problem::conflict("in_flight", "the first request with this key is still running"));
         }
     };
-    call.set_natural(Natural { key: natural_key(caller, key), started_at });
-    let request_id = call.request_id().to_owned();
-    let response = match survived(dispatch(call)).await {
+    request.set_natural_key(NaturalKey { key: natural_key(caller, key), started_at });
+    let request_id = request.request_id().to_owned();
+    let response = match survived(dispatch(request)).await {
         Ok(response) => response,
         Err(problem) if is_refusal(problem.status()) => {
-            services.store.forget_call(&caller.program, stored_key).await?;
+            services.store.forget_request(&caller.program, stored_key).await?;
             return Err(problem);
         }
         Err(problem) if is_temporary(problem.status()) => {
-            services.store.abandon_call(&caller.program, stored_key).await?;
+            services.store.abandon_request(&caller.program, stored_key).await?;
             return Err(problem);
         }
         Err(problem) => problem.into_response(&request_id),
@@ -74,7 +74,7 @@ where
     // The work is done, so the response goes out even when it cannot be stored. A repetition then runs again under the
     // same natural key.
     let stored = stored(&response, route.secret_field);
-    if let Err(error) = caught(services.store.finish_call(&caller.program, stored_key, &stored)).await {
+    if let Err(error) = caught(services.store.finish_request(&caller.program, stored_key, &stored)).await {
         tracing::error!(error, "a response was not stored");
     }
     Ok(response)
@@ -108,12 +108,12 @@ fn natural_key(caller: &Caller, key: &str) -> String {
 /// The hash of what is requested: by whom, on which route with which path parameters, with which body.
 ///
 /// The raw path is not part of it: a path has many percent-encoded spellings.
-fn content(call: &Call, caller: &Caller) -> [u8; 32] {
+fn content(request: &ApiRequest, caller: &Caller) -> [u8; 32] {
     let member = caller.member.as_ref().map_or("", |member| member.as_str());
-    let mut parts = vec![caller.program.as_str(), member, call.route()];
-    parts.extend(call.path_parameters().into_iter().flat_map(|(name, value)| [name, value]));
+    let mut parts = vec![caller.program.as_str(), member, request.route()];
+    parts.extend(request.path_parameters().into_iter().flat_map(|(name, value)| [name, value]));
     let mut parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
-    parts.push(call.body());
+    parts.push(request.body());
     hash(&parts)
 }
 
@@ -130,7 +130,7 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 static STORED_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 
 /// The response as it is stored and replayed, without the field that holds a secret.
-fn stored(response: &Response, secret_field: Option<&str>) -> StoredAnswer {
+fn stored(response: &Response, secret_field: Option<&str>) -> StoredResponse {
     let headers = STORED_HEADERS.iter().filter_map(|name| {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
@@ -140,7 +140,7 @@ fn stored(response: &Response, secret_field: Option<&str>) -> StoredAnswer {
         (Body::Text(text), Some(field)) => without(text, field),
         _ => String::new(),
     };
-    StoredAnswer { status: response.status().as_u16(), headers: headers.collect(), body }
+    StoredResponse { status: response.status().as_u16(), headers: headers.collect(), body }
 }
 
 /// A JSON object without one of its fields; empty when the text is no object.
@@ -150,7 +150,7 @@ fn without(text: &str, field: &str) -> String {
     Value::Object(fields).to_string()
 }
 
-fn replay(answer: &StoredAnswer) -> Response {
+fn replay(answer: &StoredResponse) -> Response {
     let mut response = Response::new(Body::from(answer.body.clone()));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     for (name, value) in &answer.headers {

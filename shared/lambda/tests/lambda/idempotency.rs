@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tessera_lambda::auth::AuthContext;
-use tessera_lambda::http::{self, Natural, Response, respond};
+use tessera_lambda::http::{self, NaturalKey, Response, respond};
 use tessera_lambda::{Access, Problem, Route, Scope};
 
 use crate::bench::{Bench, ROUTES, body, header, request};
@@ -15,7 +15,7 @@ struct Counter<'a> {
     bench: &'a Bench,
     routes: &'static [Route],
     runs: AtomicU32,
-    naturals: Mutex<Vec<Natural>>,
+    naturals: Mutex<Vec<NaturalKey>>,
 }
 
 impl<'a> Counter<'a> {
@@ -31,9 +31,9 @@ impl<'a> Counter<'a> {
         outcome: impl FnOnce(u32) -> Result<Response, Problem>,
     ) -> Response {
         let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        respond(&self.bench.services, request("POST", &headers, Some(auth), text), self.routes, async |call| {
+        respond(&self.bench.services, request("POST", &headers, Some(auth), text), self.routes, async |request| {
             let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
-            self.naturals.lock().unwrap().push(call.natural().clone());
+            self.naturals.lock().unwrap().push(request.natural_key().clone());
             outcome(run)
         })
         .await
@@ -43,7 +43,7 @@ impl<'a> Counter<'a> {
         self.runs.load(Ordering::SeqCst)
     }
 
-    fn natural(&self, run: usize) -> Natural {
+    fn natural(&self, run: usize) -> NaturalKey {
         self.naturals.lock().unwrap()[run - 1].clone()
     }
 }
@@ -78,7 +78,7 @@ async fn the_same_call_gets_the_first_answer_again() {
     // After a week it is forgotten.
     bench.pass(5 * 24 * 3600);
     assert_eq!(body(&counter.send(Some("k-1"), &admin, "{}", made).await), json!({ "run": 2 }));
-    // Without a key every call is its own.
+    // Without a key every request is its own.
     for run in [3, 4] {
         assert_eq!(body(&counter.send(None, &admin, "{}", made).await), json!({ "run": run }));
     }

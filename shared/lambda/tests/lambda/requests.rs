@@ -5,15 +5,15 @@ use lambda_http::request::RequestContext;
 use serde_json::{Value, json};
 use tessera_domain::input::Fault;
 use tessera_lambda::Problem;
-use tessera_lambda::http::{self, MOST_BODY, Response, respond, unknown_route};
+use tessera_lambda::http::{self, MAX_BODY_BYTES, Response, respond, unknown_route};
 
 use crate::bench::{Bench, ROUTES, body, header, request};
 
 /// Answers with the body as it was read.
 async fn echo(bench: &Bench, request: Request) -> Response {
-    respond(&bench.services, request, ROUTES, async |call| {
-        let read = call.json()?;
-        Ok(http::json(200, &json!({ "read": read, "id": call.path("id")?, "limit": call.query("limit") })))
+    respond(&bench.services, request, ROUTES, async |request| {
+        let read = request.json()?;
+        Ok(http::json(200, &json!({ "read": read, "id": request.path("id")?, "limit": request.query("limit") })))
     })
     .await
 }
@@ -32,7 +32,7 @@ async fn a_body_is_json_or_told_what_it_is() {
         assert_eq!(body(&answer), json!({ "read": { "a": 1 }, "id": "a b", "limit": "2" }));
     }
     let deep = "[".repeat(100_000);
-    let large = " ".repeat(MOST_BODY + 1);
+    let large = " ".repeat(MAX_BODY_BYTES + 1);
     for (kind, text, status, slug) in [
         ("text/plain", "{}", 415, "unsupported_media_type"),
         ("application/x-www-form-urlencoded", "a=1", 415, "unsupported_media_type"),
@@ -79,9 +79,9 @@ async fn a_panic_and_a_store_that_fails_say_come_again_and_no_more() {
     // A table that is not there stands for every failure of DynamoDB.
     let gone = || "gone".to_owned();
     let gone = tessera_store::Tables { members: gone(), facts: gone(), programs: gone(), credentials: gone() };
-    let failing = respond(&bench.services, get(), ROUTES, async |call| {
+    let failing = respond(&bench.services, get(), ROUTES, async |request| {
         bench.store_of(gone).find_api_key("tsk_1").await?;
-        Err::<Response, _>(unknown_route(&call))
+        Err::<Response, _>(unknown_route(&request))
     })
     .await;
     for answered in [broken, failing] {
@@ -102,8 +102,8 @@ async fn requests_without_an_id_get_one_each() {
         let context = unnamed.extensions_mut().get_mut::<RequestContext>();
         let Some(RequestContext::ApiGatewayV2(context)) = context else { panic!("no context") };
         context.request_id = None;
-        respond(&bench.services, unnamed, ROUTES, async |call| {
-            names.push(call.natural().key.clone());
+        respond(&bench.services, unnamed, ROUTES, async |request| {
+            names.push(request.natural_key().key.clone());
             Ok(http::empty(204))
         })
         .await;

@@ -174,10 +174,10 @@ async fn surcharges() {
     measure!("coupons, a page", store.coupons(&program, &ada, 50, None));
 
     let lock = Duration::from_secs(30);
-    measure!("idempotency key, begin", store.begin_call(&program, "key", &[1; 32], noon(), lock));
-    let answer = tessera_store::StoredAnswer { status: 201, headers: Vec::new(), body: "{}".to_owned() };
-    measure!("idempotency key, finish", store.finish_call(&program, "key", &answer));
-    measure!("idempotency key, replay", store.begin_call(&program, "key", &[1; 32], noon(), lock));
+    measure!("idempotency key, begin", store.begin_request(&program, "key", &[1; 32], noon(), lock));
+    let answer = tessera_store::StoredResponse { status: 201, headers: Vec::new(), body: "{}".to_owned() };
+    measure!("idempotency key, finish", store.finish_request(&program, "key", &answer));
+    measure!("idempotency key, replay", store.begin_request(&program, "key", &[1; 32], noon(), lock));
 
     let secrets = tessera_store::SecretsKey::new([1; 32]);
     let new = measure!("program created", store.create_program(&read(&document(5)), None, &secrets, noon()));

@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, RequestExt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{MOST_BODY, MOST_DOCUMENT, MOST_KEY};
+use super::{MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, MAX_KEY_BYTES};
 use crate::auth::{AuthContext, Caller, authenticate};
 use crate::limits::{LookUp, misses_of};
 use crate::problem::Problem;
@@ -21,14 +21,14 @@ const MAX_PATH_VALUE_BYTES: usize = 512;
 
 /// One request.
 #[derive(Debug)]
-pub struct Call {
+pub struct ApiRequest {
     request: Request,
     route: String,
     request_id: String,
     auth: Option<AuthContext>,
     peer: Option<String>,
     caller: Option<Caller>,
-    natural: Natural,
+    natural: NaturalKey,
 }
 
 /// The parameters of paths that are looked up, and may miss.
@@ -42,14 +42,14 @@ struct NamedMember {
 
 /// What a write of this request is known by: the same for every repetition under one `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Natural {
+pub struct NaturalKey {
     /// The key.
     pub key: String,
     /// When the first attempt began.
     pub started_at: Timestamp,
 }
 
-impl Call {
+impl ApiRequest {
     pub(super) fn new(request: Request, now: Timestamp) -> Self {
         let (mut route, mut request_id, mut auth, mut peer) = (None, None, None, None);
         if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
@@ -64,11 +64,11 @@ impl Call {
         // Writes without an `Idempotency-Key` are known by it: no two calls may share one.
         let request_id =
             request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
-        let natural = Natural { key: request_id.clone(), started_at: now };
+        let natural = NaturalKey { key: request_id.clone(), started_at: now };
         Self { request, route: route.unwrap_or_default(), request_id, auth, peer, caller: None, natural }
     }
 
-    pub(super) fn set_natural(&mut self, natural: Natural) {
+    pub(super) fn set_natural_key(&mut self, natural: NaturalKey) {
         self.natural = natural;
     }
 
@@ -88,7 +88,7 @@ impl Call {
     }
 
     /// What a write of this request is known by.
-    pub const fn natural(&self) -> &Natural {
+    pub const fn natural_key(&self) -> &NaturalKey {
         &self.natural
     }
 
@@ -222,7 +222,7 @@ impl Call {
     /// # Errors
     /// 413, 415 or 400.
     pub fn json(&self) -> Result<Value, Problem> {
-        self.json_up_to(MOST_BODY)
+        self.json_up_to(MAX_BODY_BYTES)
     }
 
     /// The body as JSON, up to the size of a program document.
@@ -230,7 +230,7 @@ impl Call {
     /// # Errors
     /// 413, 415 or 400.
     pub fn large_json(&self) -> Result<Value, Problem> {
-        self.json_up_to(MOST_DOCUMENT)
+        self.json_up_to(MAX_DOCUMENT_BYTES)
     }
 
     /// The body as JSON; an empty body is an empty object.
@@ -264,9 +264,9 @@ impl Call {
             .ok()
             .map(str::trim)
             .map(|key| key.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(key));
-        let fits = key.filter(|key| (1..=MOST_KEY).contains(&key.len()));
+        let fits = key.filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
         fits.map(Some).ok_or_else(|| {
-            Problem::malformed_at("", format!("Idempotency-Key takes 1 to {MOST_KEY} printable ASCII characters"))
+            Problem::malformed_at("", format!("Idempotency-Key takes 1 to {MAX_KEY_BYTES} printable ASCII characters"))
         })
     }
 }
