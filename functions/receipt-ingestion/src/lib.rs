@@ -1,24 +1,23 @@
-//! Facts come in: receipts, their refunds, claims of anonymous receipts, and interactions. A fact is answered when it is durable; the
-//! stream of the facts table carries it on, there is no second write to forget.
+//! HTTP: receipts, refunds, claims of anonymous receipts, and interactions.
+//!
+//! The response is sent when the fact is durable. The stream of the facts table carries it on, so there is no second
+//! write to forget.
 
-mod answer;
 mod claim;
-mod content;
-mod identity;
 mod interaction;
 mod receipt;
 mod refund;
-mod time;
+mod response;
 
 use lambda_http::{Body, Request};
 use tessera_domain::ids::ReceiptId;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
-/// The variables that it needs besides those of every function.
+/// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
-/// Its routes.
+/// Its routes, with who may use them.
 pub const ROUTES: &[Route] = &[
     Route::new("POST /v1/receipts", Access::Scope(Scope::ReceiptsWrite)),
     Route::new("POST /v1/receipts/{id}/refunds", Access::Scope(Scope::ReceiptsWrite)),

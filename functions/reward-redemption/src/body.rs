@@ -1,13 +1,13 @@
-//! The bodies that redemptions and coupons are asked for with.
+//! Request bodies of redemptions and coupons.
 
 use serde_json::Value;
 use tessera_domain::decide::Redemption;
 use tessera_domain::ids::{ReceiptId, RewardId};
 use tessera_domain::input::{self, Fault, Node};
 
-/// For how many minutes points are set aside when the request does not say.
+/// Default of `reserve_minutes`.
 const RESERVE_MINUTES: u32 = 30;
-/// For how many minutes they can be set aside: 30 days.
+/// Maximum of `reserve_minutes`: 30 days.
 const MOST_RESERVE_MINUTES: u32 = 43_200;
 
 /// Reads the body of a redemption.
@@ -31,7 +31,7 @@ pub(crate) fn read_redemption(body: &Value) -> Result<Redemption, Vec<Fault>> {
     })
 }
 
-/// Reads the body of a use: the receipt that the coupon was used on, or nothing.
+/// Reads the body of a use: the receipt that the coupon was used on, if given.
 ///
 /// # Errors
 /// Every fault of the body.
@@ -47,7 +47,7 @@ pub(crate) fn read_use(body: &Value) -> Result<Option<ReceiptId>, Vec<Fault>> {
     })
 }
 
-/// Reads the body of an action that takes nothing: absent, null or an empty object.
+/// Reads the body of an action without parameters: absent, null or an empty object.
 ///
 /// # Errors
 /// Every fault of the body.
@@ -67,22 +67,25 @@ mod tests {
 
     use super::*;
 
-    fn wish(reserve_minutes: Option<u32>, apply: bool) -> Redemption {
+    fn redemption(reserve_minutes: Option<u32>, apply: bool) -> Redemption {
         Redemption { reward: RewardId::new("five-off").unwrap(), reserve_minutes, apply, by_member: false }
     }
 
     #[test]
     fn a_redemption_has_defaults() {
-        assert_eq!(read_redemption(&json!({ "reward": "five-off" })).unwrap(), wish(None, false));
+        assert_eq!(read_redemption(&json!({ "reward": "five-off" })).unwrap(), redemption(None, false));
         let body = json!({ "reward": "five-off", "reserve": false, "reserve_minutes": 30, "apply": true });
-        assert_eq!(read_redemption(&body).unwrap(), wish(None, true));
-        assert_eq!(read_redemption(&json!({ "reward": "five-off", "reserve": true })).unwrap(), wish(Some(30), false));
+        assert_eq!(read_redemption(&body).unwrap(), redemption(None, true));
+        assert_eq!(
+            read_redemption(&json!({ "reward": "five-off", "reserve": true })).unwrap(),
+            redemption(Some(30), false)
+        );
         let body = json!({ "reward": "five-off", "reserve": true, "reserve_minutes": 5 });
-        assert_eq!(read_redemption(&body).unwrap(), wish(Some(5), false));
+        assert_eq!(read_redemption(&body).unwrap(), redemption(Some(5), false));
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn an_invalid_redemption_is_refused() {
         for body in [
             json!({}),
             json!([]),
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_may_name_its_receipt_and_other_actions_take_nothing() {
+    fn a_use_may_name_its_receipt_and_other_actions_have_no_parameters() {
         assert_eq!(read_use(&Value::Null).unwrap(), None);
         assert_eq!(read_use(&json!({})).unwrap(), None);
         assert_eq!(read_use(&json!({ "receipt": "r-1" })).unwrap(), Some(ReceiptId::new("r-1").unwrap()));

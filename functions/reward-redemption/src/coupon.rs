@@ -1,11 +1,13 @@
-//! Coupons: what they are, and where they go.
+//! Routes of coupons: read, check, and change their status.
 
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
-use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
-use tessera_domain::decide::{Context, CouponFault, Decision, decide_cancel, decide_commit};
+use tessera_domain::coupon::{
+    Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon, check_basket, read_basket,
+};
+use tessera_domain::decide::{Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
@@ -14,12 +16,10 @@ use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Caller, Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey};
 
-use crate::basket::{check, read_basket};
 use crate::body::{read_nothing, read_use};
-use crate::state::{Change, changed};
 
-/// Answers with a coupon.
-pub(crate) async fn answer(
+/// The response with a coupon.
+pub(crate) async fn respond_with(
     services: &Services,
     program: &ActiveProgram,
     status: u16,
@@ -30,13 +30,13 @@ pub(crate) async fn answer(
     Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
 }
 
-/// The coupon that a code means, however it was written. To a member token, a code that is unknown, another member's or
-/// used up is one and the same 404, after the same reads.
+/// Finds a coupon by a typed code. A member token gets the same 404, after the same reads, for a code that is unknown,
+/// another member's or used.
 async fn find(services: &Services, program: &ActiveProgram, caller: &Caller, given: &str) -> Result<Coupon, Problem> {
     let code = FoldedCode::parse(given).ok_or_else(unknown)?;
     let found = if caller.member.is_some() {
         let own = services.own_member(program, caller).await?;
-        // Somebody of whom nothing is stored owns no coupon.
+        // An unknown person owns no coupon; a placeholder id keeps the reads the same.
         let own = own.map_or_else(|| MemberId::new("m_nobody").map_err(|_| unknown()), Ok)?;
         let found = services.store.get_own_coupon(&program.id, &own, &code).await?;
         found.filter(|coupon| coupon.status != CouponStatus::Used)
@@ -55,7 +55,7 @@ pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Res
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let coupon = find(services, &program, caller, request.path("code")?).await?;
-    answer(services, &program, 200, &coupon, services.clock.now()).await
+    respond_with(services, &program, 200, &coupon, services.clock.now()).await
 }
 
 /// `POST /v1/coupons/{code}/` and an action.
@@ -67,15 +67,15 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str
 
     let now = services.clock.now();
     let coupon = match action {
-        "check" => return judge(&coupon, &body, now),
+        "check" => return check(&coupon, &body, now),
         "apply" => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let minutes = program.compiled.program.coupons.apply_minutes;
-            change(services, &program, &coupon, &Change::Apply { minutes }, now).await?
+            change(services, &program, &coupon, &CouponChange::Apply { minutes }, now).await?
         }
         "release" => {
             read_nothing(&body).map_err(Problem::malformed)?;
-            change(services, &program, &coupon, &Change::Release, now).await?
+            change(services, &program, &coupon, &CouponChange::Release, now).await?
         }
         "use" => {
             let receipt = read_use(&body).map_err(Problem::malformed)?;
@@ -91,28 +91,28 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str
             decide(services, request, &program, coupon, by).await?
         }
     };
-    answer(services, &program, 200, &coupon, now).await
+    respond_with(services, &program, 200, &coupon, now).await
 }
 
-fn judge(coupon: &Coupon, body: &Value, now: Timestamp) -> Result<Response<Body>, Problem> {
+fn check(coupon: &Coupon, body: &Value, now: Timestamp) -> Result<Response<Body>, Problem> {
     let currency = Currency::from_code(&coupon.discount.currency).ok_or_else(unknown)?;
     let basket = read_basket(body, currency).map_err(Problem::malformed)?;
-    Ok(http::json(200, &check(coupon, &basket, now)))
+    Ok(http::json(200, &check_basket(coupon, &basket, now)))
 }
 
-/// A change that moves no points: written on the coupon alone.
+/// Makes a change that moves no points: one write of the coupon.
 async fn change(
     services: &Services,
     program: &ActiveProgram,
     coupon: &Coupon,
-    change: &Change,
+    change: &CouponChange,
     now: Timestamp,
 ) -> Result<Coupon, Problem> {
-    let written = services.store.change_coupon(&program.id, &coupon.code, |coupon| changed(coupon, change, now));
+    let written = services.store.change_coupon(&program.id, &coupon.code, |coupon| change_coupon(coupon, change, now));
     written.await.map_err(not_changed)
 }
 
-/// The use that a till reports. Where the order was returned before, the points that this owes are restored at once.
+/// Records the use that a till reports. When the order was returned before, the points due back are restored at once.
 async fn use_at_till(
     services: &Services,
     request: &ApiRequest,
@@ -123,7 +123,7 @@ async fn use_at_till(
 ) -> Result<Coupon, Problem> {
     let key = request.repeat_key().map(str::to_owned);
     let Some(id) = receipt else {
-        return change(services, program, coupon, &Change::Use { receipt: None, key }, now).await;
+        return change(services, program, coupon, &CouponChange::Use { receipt: None, key }, now).await;
     };
     if coupon.discount.bind.is_some() {
         let stored = services.store.get_receipt_with_refunds(&program.id, &id).await?;
@@ -135,9 +135,11 @@ async fn use_at_till(
             ));
         }
     }
-    let change = Change::Use { receipt: Some(id.clone()), key };
-    let used =
-        services.store.use_coupon_on(&program.id, &coupon.code, &id, |coupon| changed(coupon, &change, now)).await;
+    let change = CouponChange::Use { receipt: Some(id.clone()), key };
+    let used = services
+        .store
+        .use_coupon_on(&program.id, &coupon.code, &id, |coupon| change_coupon(coupon, &change, now))
+        .await;
     Ok(services.settle_coupon(program, used.map_err(not_changed)?).await?)
 }
 
@@ -149,41 +151,35 @@ fn not_changed(error: CouponError<CouponFault>) -> Problem {
     }
 }
 
-/// A change that moves points: what decides on it, and where the coupon stands afterwards.
-struct Move {
+/// A change that moves points: its decision, and the status that it reaches.
+struct PointMove {
     name: &'static str,
     decide: fn(&Context<'_>, &Account, &Coupon) -> Result<Decision, CouponFault>,
     reached: CouponStatus,
 }
 
-const COMMIT: Move = Move { name: "commit", decide: decide_commit, reached: CouponStatus::Available };
-const CANCEL: Move = Move { name: "cancel", decide: decide_cancel, reached: CouponStatus::Cancelled };
+const COMMIT: PointMove = PointMove { name: "commit", decide: decide_commit, reached: CouponStatus::Available };
+const CANCEL: PointMove = PointMove { name: "cancel", decide: decide_cancel, reached: CouponStatus::Cancelled };
 
-const CANCEL_AVAILABLE: Move = Move { decide: decide_cancel_available, ..CANCEL };
+const CANCEL_BY_MEMBER: PointMove = PointMove { decide: decide_cancel_by_member, ..CANCEL };
 
-/// How a member cancels a coupon: out of the wallet alone, and no code that works without us.
-fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static Move, Problem> {
+/// How a member token cancels a coupon: only available ones, and only codes that no shop accepts by itself.
+fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static PointMove, Problem> {
     match program.compiled.reward(&coupon.reward).map(|reward| &reward.code) {
-        Some(CodeSource::Pattern(_)) => Ok(&CANCEL_AVAILABLE),
-        _ => Err(Problem::forbidden("coupons with codes of a shop are cancelled with an API key")),
+        Some(CodeSource::Pattern(_)) => Ok(&CANCEL_BY_MEMBER),
+        Some(CodeSource::Pool(_) | CodeSource::Provider(_)) | None => {
+            Err(Problem::forbidden("a coupon with a code from a pool or a shop is cancelled with an API key"))
+        }
     }
 }
 
-fn decide_cancel_available(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
-    match coupon.status_at(context.now) {
-        CouponStatus::Available => decide_cancel(context, account, coupon),
-        status => Err(CouponFault::new(coupon, status)),
-    }
-}
-
-/// A change that moves points: an entry of its own. It happens once because the coupon has left the state that it starts
-/// from, whoever repeats it and whenever.
+/// Makes a change that moves points, with its own entry. A repeat finds the coupon's status changed and does nothing.
 async fn decide(
     services: &Services,
     request: &ApiRequest,
     program: &ActiveProgram,
     coupon: Coupon,
-    wanted: &Move,
+    wanted: &PointMove,
 ) -> Result<Coupon, Problem> {
     let (now, config, codes) = (services.clock.now(), &program.compiled, [coupon.code.clone()]);
     let natural = format!("{}#{}", coupon.code, wanted.name);
@@ -213,7 +209,7 @@ async fn decide(
 }
 
 fn refused(fault: CouponFault) -> Problem {
-    let stands = match fault.status {
+    let status = match fault.status {
         CouponStatus::Reserved => "reserved: it must be committed first",
         CouponStatus::Available => "available",
         CouponStatus::Applied => "applied to a cart: it must be released first",
@@ -222,7 +218,7 @@ fn refused(fault: CouponFault) -> Problem {
         CouponStatus::Cancelled => "cancelled",
         CouponStatus::Lapsed => "lapsed: it was not committed in time",
     };
-    let problem = Problem::conflict("coupon_state", format!("the coupon is {stands}"));
+    let problem = Problem::conflict("coupon_state", format!("the coupon is {status}"));
     match fault.used_at {
         Some(at) => problem.with("used_at", json!(at.to_string())),
         None => problem,

@@ -1,22 +1,20 @@
-//! Redemptions of rewards, and the coupons that come of them.
+//! HTTP: redemptions of rewards, and their coupons.
 
-mod basket;
 mod body;
 mod coupon;
 mod redemption;
-mod state;
 
 use lambda_http::{Body, Request, Response};
 use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, Variable};
 
-/// The variables that it needs besides those of every function.
+/// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 const REDEEM: Access = Access::Scope(Scope::RewardsRedeem);
 const REDEEM_OWN: Access = Access::ScopeOrMember(Scope::RewardsRedeem);
 
-/// Its routes.
+/// Its routes, with who may use them.
 pub const ROUTES: &[Route] = &[
     Route::new("POST /v1/members/{member}/redemptions", REDEEM_OWN),
     Route::new("GET /v1/coupons/{code}", Access::ScopeOrMember(Scope::MembersRead)),

@@ -1,4 +1,4 @@
-//! Redemptions: points become a coupon.
+//! Redemptions: points buy a coupon.
 
 use lambda_http::{Body, Response};
 use tessera_domain::coupon::FoldedCode;
@@ -16,12 +16,12 @@ use crate::coupon;
 /// `POST /v1/members/{member}/redemptions`
 pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
     let caller = request.caller()?;
-    let wish = read_redemption(&request.json()?).map_err(Problem::malformed)?;
-    let wish = Redemption { by_member: caller.member.is_some(), ..wish };
+    let redemption = read_redemption(&request.json()?).map_err(Problem::malformed)?;
+    let redemption = Redemption { by_member: caller.member.is_some(), ..redemption };
     let program = services.program(&caller.program).await?;
     let member = services.member_for(&program, caller, request.path("member")?).await?;
     let member = member.ok_or_else(|| match caller.member {
-        // The token of someone whom we do not know yet is that of a visitor, and visitors do not redeem.
+        // The token of an unknown person is a visitor's, and visitors do not redeem.
         Some(_) => refused(&RedemptionFault::NotAMember),
         None => Problem::no_match("there is no such member"),
     })?;
@@ -39,7 +39,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
             seed: seen.seed,
             supply: seen.supply,
         };
-        decide_redemption(&context, seen.account, &wish)
+        decide_redemption(&context, seen.account, &redemption)
     });
     let committed = match committed.await {
         Ok(committed) => committed,
@@ -54,10 +54,10 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
         },
     };
     let issued = issued.ok_or_else(|| Problem::not_found("the coupon of this redemption is gone"))?;
-    coupon::answer(services, &program, 201, &issued, now).await
+    coupon::respond_with(services, &program, 201, &issued, now).await
 }
 
-/// The coupon that an entry tells of.
+/// The coupon that an entry is about.
 const fn code_of(cause: &Cause) -> Option<&CouponCode> {
     match cause {
         Cause::Coupon { code, .. } => Some(code),

@@ -1,28 +1,27 @@
-//! Codes as they are compared: people type them in any case, with or without dashes and spaces.
+//! Codes in the form in which they are compared: people type them in any case, with or without dashes and spaces.
 
 use std::fmt;
 
 use crate::ids::{CouponCode, MAX_ID_BYTES};
 
-/// A coupon code reduced to what tells it from others.
+/// A coupon code without the differences that people make when they type it.
 ///
-/// Letters are upper case, `-` and white space are gone, `O` is `0`, `I` and `L` are `1`. The store keeps one coupon for
-/// each folded code, so two codes never differ by that alone. The generated alphabet has none of the letters that are
-/// folded away; folding them everywhere, also in the letters of a pattern and in imported codes, keeps every look-up at
-/// one read.
+/// Letters are upper case, `-` and white space are removed, `O` becomes `0`, `I` and `L` become `1`. A folded code
+/// identifies one coupon. Generated codes contain none of the replaced letters; patterns and imported codes may, and
+/// are folded too, so that every look-up is one read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldedCode(String);
 
 impl FoldedCode {
-    /// Folds a code as somebody typed it. `None` when it cannot be anyone's code: nothing is left, or too much.
+    /// Folds a code that somebody typed; `None` when the result is empty or too long.
     pub fn parse(text: &str) -> Option<Self> {
         let folded = Self::fold(text);
         (1..=MAX_ID_BYTES).contains(&folded.0.len()).then_some(folded)
     }
 
     fn fold(text: &str) -> Self {
-        let kept = text.chars().filter(|c| *c != '-' && !c.is_whitespace());
-        Self(kept.flat_map(char::to_uppercase).map(unambiguous).collect())
+        let significant = text.chars().filter(|c| *c != '-' && !c.is_whitespace());
+        Self(significant.flat_map(char::to_uppercase).map(unambiguous).collect())
     }
 
     /// The folded text.
@@ -60,20 +59,20 @@ mod tests {
     }
 
     #[test]
-    fn case_dashes_and_spaces_do_not_count() {
+    fn case_dashes_and_spaces_are_ignored() {
         for text in ["ADA-R2FVTKN1", "ada-r2fvtkn1", "ADAR2FVTKN1", " ada r2fv-tkn1 ", "AdA\u{a0}R2FVTKN1"] {
             assert_eq!(folded(text).as_deref(), Some("ADAR2FVTKN1"), "{text:?}");
         }
     }
 
     #[test]
-    fn letters_that_look_like_digits_are_digits() {
+    fn letters_that_look_like_digits_become_digits() {
         assert_eq!(folded("GOLD-7O2lI"), folded("g01d70211"));
         assert_ne!(folded("GOLD-U"), folded("GOLD-V"));
     }
 
     #[test]
-    fn what_has_no_letters_left_is_no_code() {
+    fn an_empty_or_too_long_code_is_refused() {
         assert_eq!(folded(""), None);
         assert_eq!(folded(" - - "), None);
         assert_eq!(folded(&"x".repeat(MAX_ID_BYTES + 1)), None);

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::{Context, Decision};
 use crate::account::{Account, Reservation, Status};
-use crate::coupon::{Coupon, CouponStatus};
+use crate::coupon::{Coupon, CouponFault, CouponStatus};
 use crate::ids::RewardId;
 use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
 use crate::points::{Kind, Points};
@@ -74,23 +74,6 @@ impl RedemptionFault {
             Self::ReservationLimit(_) => "reservation_limit",
             Self::InsufficientPoints { .. } => "insufficient_points",
         }
-    }
-}
-
-/// Why a coupon cannot be changed like this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the coupon is {status:?}")]
-pub struct CouponFault {
-    /// Where it stands.
-    pub status: CouponStatus,
-    /// When it was used, if it was.
-    pub used_at: Option<Timestamp>,
-}
-
-impl CouponFault {
-    /// The fault of a coupon that stands at `status`.
-    pub fn new(coupon: &Coupon, status: CouponStatus) -> Self {
-        Self { status, used_at: coupon.ended_at.filter(|_| status == CouponStatus::Used) }
     }
 }
 
@@ -247,6 +230,21 @@ pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     draft.push(movement);
     draft.changed.push((coupon.clone(), cancelled));
     Ok(draft.finish())
+}
+
+/// As [`decide_cancel`], for a member token: only an available coupon, not one that is reserved or on a cart.
+///
+/// # Errors
+/// When the coupon is not available.
+pub fn decide_cancel_by_member(
+    context: &Context<'_>,
+    account: &Account,
+    coupon: &Coupon,
+) -> Result<Decision, CouponFault> {
+    match coupon.status_at(context.now) {
+        CouponStatus::Available => decide_cancel(context, account, coupon),
+        status => Err(CouponFault::new(coupon, status)),
+    }
 }
 
 impl Draft<'_> {

@@ -2,7 +2,6 @@
 
 mod adjustment;
 mod calendar;
-mod codes;
 mod coupon;
 mod draft;
 mod due;
@@ -26,9 +25,8 @@ mod supply;
 
 pub use adjustment::{Adjustment, AdjustmentFault, Change, decide_adjustment, read_adjustment};
 pub use calendar::{decide_birthday, decide_due};
-pub use codes::Seed;
 pub use coupon::{
-    CouponFault, Redemption, RedemptionFault, decide_cancel, decide_commit, decide_redemption, may_redeem,
+    Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption, may_redeem,
 };
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use explain::{RuleExplanation, explain_receipt};
@@ -40,6 +38,8 @@ pub use refund::{RefundContext, decide_refund};
 pub use rejection::decide_rejection;
 pub use settlement::{Returned, decide_settlement, is_unsettled};
 pub use supply::{MOST_COUPONS, Supply};
+
+pub use crate::coupon::Seed;
 
 use jiff::Timestamp;
 

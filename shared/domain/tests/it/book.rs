@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::account::{Account, Status};
-use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
+use tessera_domain::coupon::{Coupon, CouponFault, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, CouponFault, Decision, InteractionContext, MOST_COUPONS, ReceiptContext, Redemption,
-    RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday,
-    decide_cancel, decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
+    AdjustmentFault, Context, Decision, InteractionContext, MOST_COUPONS, ReceiptContext, Redemption, RedemptionFault,
+    RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday, decide_cancel,
+    decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
     decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{

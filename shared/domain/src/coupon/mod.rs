@@ -1,8 +1,14 @@
-//! Coupons: what a redeemed or given reward becomes.
+//! Coupons: what a redeemed or granted reward becomes.
 
+mod basket;
+mod change;
 mod code;
+mod generate;
 
+pub use basket::{BasketCheck, BasketLine, CouponBasket, check_basket, read_basket};
+pub use change::{CouponChange, CouponFault, change_coupon};
 pub use code::FoldedCode;
+pub use generate::Seed;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

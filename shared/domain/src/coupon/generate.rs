@@ -1,4 +1,4 @@
-//! Coupon codes: drawn from a seed, in an alphabet that people can read out.
+//! Generated coupon codes: from a seed, in an alphabet that people can read aloud.
 
 use sha2::{Digest, Sha256};
 
@@ -7,13 +7,13 @@ use crate::ids::CouponCode;
 /// Crockford's base 32: no I, L, O, U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Words that no code may spell, in the languages of the storefront, written in the alphabet's letters.
+/// Words that no code may contain, in the storefront's languages, spelled in the alphabet's letters.
 const BLOCKED: [&str; 16] = [
     "ASS", "FAG", "SEX", "CAZZ", "TETTE", "STR0NZ", "MERDA", "P0RC", "PVLA", "MVJE", "BLYAT", "HVJ", "EBAT", "FVCK",
     "SH1T", "NAZ1",
 ];
 
-/// Randomness for one attempt at a decision, given from outside.
+/// Random bytes for one attempt at a decision; the caller draws them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(
     /// The random bytes.
@@ -21,12 +21,16 @@ pub struct Seed(
 );
 
 impl Seed {
-    /// The `ordinal`-th code of a pattern: each `#` becomes a random character, the last one a check character (Luhn
-    /// mod 32 over the random ones), so that a till finds a slip of the finger before asking anyone.
+    /// The `ordinal`-th code of a pattern; `None` for a pattern without `#`.
+    ///
+    /// Each `#` becomes a random character, the last one a check character (Luhn mod 32 over the random ones): a till
+    /// detects a typing error without a request.
     pub fn code(&self, pattern: &str, ordinal: u32) -> Option<CouponCode> {
         let places = pattern.bytes().filter(|b| *b == b'#').count();
         let random = places.checked_sub(1)?;
-        let drawn = (0..u32::MAX).map(|attempt| self.draw(ordinal, attempt, random)).find(|drawn| is_decent(drawn))?;
+        let drawn = (0..u32::MAX)
+            .map(|attempt| self.draw(ordinal, attempt, random))
+            .find(|drawn| has_no_blocked_word(drawn))?;
         let mut filling = drawn.iter().copied().chain([check_character(&drawn)]);
         let code: Option<String> =
             pattern.chars().map(|c| if c == '#' { filling.next().map(char::from) } else { Some(c) }).collect();
@@ -46,7 +50,7 @@ impl Seed {
     }
 }
 
-fn is_decent(code: &[u8]) -> bool {
+fn has_no_blocked_word(code: &[u8]) -> bool {
     let text: String = code.iter().map(|b| char::from(*b)).collect();
     !BLOCKED.iter().any(|word| text.contains(word))
 }
@@ -71,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_filled_and_checked() {
+    fn a_pattern_is_filled_and_ends_with_a_check_character() {
         let seed = Seed([7; 32]);
         let code = seed.code("ADA-########", 0).unwrap();
         let (prefix, filling) = code.as_str().split_at(4);
@@ -84,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn the_check_character_finds_every_single_slip() {
+    fn the_check_character_detects_every_single_wrong_character() {
         let code = b"7K2M9QX";
         let check = check_character(code);
         for place in 0..code.len() {
             for other in ALPHABET.iter().filter(|c| **c != code[place]) {
-                let mut slip = *code;
-                slip[place] = *other;
-                assert_ne!(check_character(&slip), check, "place {place} as {}", char::from(*other));
+                let mut wrong = *code;
+                wrong[place] = *other;
+                assert_ne!(check_character(&wrong), check, "place {place} as {}", char::from(*other));
             }
         }
     }

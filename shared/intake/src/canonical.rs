@@ -1,25 +1,25 @@
-//! Facts as they are kept: two that say the same are the same, however their JSON was written.
+//! The canonical form of facts: two facts with the same content are equal, however their JSON was written.
 
 use jiff::Timestamp;
 use tessera_domain::fact::{Interaction, Receipt, Refund};
 
-/// Takes a receipt's time to the millisecond, in which it is stored: a shop whose clock knows more must find its receipt
-/// unchanged when it sends it again.
-pub(crate) fn as_kept(receipt: Receipt) -> Receipt {
-    Receipt { occurred_at: to_the_millisecond(receipt.occurred_at), ..receipt }
+/// Truncates a receipt's time to milliseconds, as it is stored. A shop with a finer clock that sends its receipt again
+/// sends the same receipt.
+pub(crate) fn canonical_receipt(receipt: Receipt) -> Receipt {
+    Receipt { occurred_at: truncate_to_millisecond(receipt.occurred_at), ..receipt }
 }
 
-/// As [`as_kept`], for a refund.
-pub(crate) fn refund_as_kept(refund: Refund) -> Refund {
-    Refund { occurred_at: to_the_millisecond(refund.occurred_at), ..refund }
+/// As [`canonical_receipt`], for a refund.
+pub(crate) fn canonical_refund(refund: Refund) -> Refund {
+    Refund { occurred_at: truncate_to_millisecond(refund.occurred_at), ..refund }
 }
 
-/// As [`as_kept`], for an interaction.
-pub(crate) fn interaction_as_kept(interaction: Interaction) -> Interaction {
-    Interaction { occurred_at: to_the_millisecond(interaction.occurred_at), ..interaction }
+/// As [`canonical_receipt`], for an interaction.
+pub(crate) fn canonical_interaction(interaction: Interaction) -> Interaction {
+    Interaction { occurred_at: truncate_to_millisecond(interaction.occurred_at), ..interaction }
 }
 
-fn to_the_millisecond(at: Timestamp) -> Timestamp {
+fn truncate_to_millisecond(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
@@ -42,7 +42,7 @@ mod tests {
             "total": "120.00", "lines": [{ "sku": "SW-1", "quantity": "1.5", "amount": "120.00" }],
         });
         change(&mut body);
-        as_kept(read_receipt(&body, eur()).unwrap().receipt)
+        canonical_receipt(read_receipt(&body, eur()).unwrap().receipt)
     }
 
     fn stored(receipt: &Receipt) -> Receipt {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_matter() {
+    fn the_spelling_of_a_receipt_does_not_matter() {
         let kept = stored(&receipt(|_| {}));
         for (pointer, value) in [
             ("/occurred_at", "2026-03-01T09:15:00.123Z"),
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn content_does() {
+    fn the_content_of_a_receipt_matters() {
         let kept = stored(&receipt(|_| {}));
         assert_ne!(receipt(|body| body["store"] = json!("milano-01")), kept);
         assert_ne!(receipt(|body| body["occurred_at"] = json!("2026-03-01T09:15:00.124Z")), kept);
@@ -75,11 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn refunds_likewise() {
+    fn the_spelling_of_a_refund_does_not_matter_but_its_content_does() {
         let read = |quantity: &str| {
             let line = json!({ "line": "1", "quantity": quantity, "amount": "5.00" });
             let body = json!({ "id": "r", "occurred_at": "2026-03-02T10:00:00.000001Z", "lines": [line] });
-            refund_as_kept(read_refund(&body, eur()).unwrap())
+            canonical_refund(read_refund(&body, eur()).unwrap())
         };
         let kept: Refund = unpack(&pack(&read("1")).unwrap()).unwrap();
         assert_eq!(read("1.0"), kept);

@@ -1,0 +1,55 @@
+//! Whose fact it is. Intake decides this once, so that evaluation never has to.
+
+use serde::Serialize;
+use tessera_domain::member::{IdentifierKind, MemberRef};
+use tessera_store::{Identified, IdentityError, Known, StoreError};
+
+use crate::Intake;
+
+/// What became of the identifiers of a request; part of its response.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IdentityNotes {
+    /// Unverified identifiers under which the points of a contact without an id wait.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claimable: Vec<IdentifierKind>,
+    /// Verified identifiers that belong to another member, who has an id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identity_conflict: Vec<IdentifierKind>,
+}
+
+impl From<&Known> for IdentityNotes {
+    fn from(known: &Known) -> Self {
+        Self { claimable: known.claimable.clone(), identity_conflict: known.conflict.clone() }
+    }
+}
+
+impl From<&Identified> for IdentityNotes {
+    fn from(identified: &Identified) -> Self {
+        Self { claimable: identified.claimable.clone(), identity_conflict: identified.conflict.clone() }
+    }
+}
+
+impl Intake<'_> {
+    /// Looks a reference up and changes nothing. `strong`: also sees what was written a moment ago.
+    pub(crate) async fn look_up(&self, reference: &MemberRef, strong: bool) -> Result<Known, StoreError> {
+        self.store.resolve(&self.program.id, &self.program.head.identity_key, reference, strong).await
+    }
+
+    /// Finds the member or creates a visitor, and writes what the reference verifies.
+    pub(crate) async fn identify(&self, reference: &MemberRef) -> Result<Identified, IdentityError> {
+        let key = &self.program.head.identity_key;
+        self.store.find_or_create_visitor(&self.program.id, key, reference, self.now).await
+    }
+
+    /// Completes the identification of a fact that was stored before: the reference may verify more than it did then.
+    pub(crate) async fn identify_again(
+        &self,
+        reference: &MemberRef,
+        known: &Known,
+    ) -> Result<IdentityNotes, IdentityError> {
+        if known.settled {
+            return Ok(known.into());
+        }
+        self.identify(reference).await.map(|identified| IdentityNotes::from(&identified))
+    }
+}
