@@ -1,0 +1,609 @@
+// What is inside <tessera-hub>: loads the shopper's data, shows it, and carries out what the shopper asks for.
+
+import { createClient, newKey, TesseraError } from '../client.js';
+import { createCart as createEventCart } from '../cart/event.js';
+import { parse, shades } from './accent.js';
+import hubCss from './hub.css';
+import { createTokens } from './token.js';
+import { createView } from './view.js';
+import { createWords, worth } from './words.js';
+
+const SLOW = 2500; // milliseconds until the skeleton says that it takes long
+const AUTOMATIC_TRIES = 3;
+const PAGE = 10; // entries
+const DEFAULT_ACCENT = '#1f6f54';
+
+/** Problems after which an action certainly did not happen: the next attempt is a new one, with a new key. */
+const isFinal = ({ status, slug }) => status >= 400 && status < 500 && ![401, 408, 429].includes(status) && slug !== 'in_flight';
+
+let hubSheet;
+
+/** The hub as documented, whatever the stack leaves out. */
+const complete = (hub) => ({
+  ...hub,
+  program: hub.program ?? {},
+  rewards: hub.rewards ?? [],
+  ways_to_earn: hub.ways_to_earn ?? [],
+  coupons: hub.coupons && { available: 0, ...hub.coupons, items: hub.coupons.items ?? [] },
+});
+
+/** A `fetch` whose first use takes over the request that is under way, where it is the same one. */
+const takingOver = (first) => (url, options) => {
+  const started = first;
+  if (url !== started?.url || options.headers.Authorization !== started.authorization) return fetch(url, options);
+  first = null;
+  options.signal.addEventListener('abort', () => started.stop.abort(options.signal.reason), { signal: started.stop.signal });
+  return started.response;
+};
+
+export const mount = (context, loadedTexts) => {
+  const { h, sheet, element, shadow, root, content, status, signal, emit } = context;
+  const { mode } = element;
+  const noEntries = () => ({ items: null, cursor: null, failed: false, loading: false });
+  const state = {
+    label: context.label,
+    hub: null,
+    error: null,
+    member: null,
+    entries: noEntries(),
+    busy: null,
+    notes: new Map(), // by code: what the shop said
+    drafts: new Map(), // by reward: points chosen to pay with
+    images: new Map(), // by code: SVG
+    open: new Set(), // disclosures
+  };
+  const keys = new Map(); // by action: the Idempotency-Key of an attempt without an outcome
+  let run = 0;
+  let tries = 0;
+  let timers = [];
+  let words = null;
+  let wide = false;
+  let cart = null;
+  let wasOpened = false;
+
+  hubSheet ??= sheet(hubCss);
+  const accentSheet = sheet('');
+  shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, hubSheet, accentSheet];
+
+  const listen = (target, type, act, options) => target.addEventListener(type, act, { signal, ...options });
+  const later = (act, milliseconds) => timers.push(setTimeout(act, milliseconds));
+  const clear = () => {
+    timers.forEach(clearTimeout);
+    timers = [];
+  };
+  signal.addEventListener('abort', clear, { once: true });
+
+  const tokens = createTokens(context, () => load());
+  state.member = tokens.member();
+  const send = takingOver(context.first);
+  const client = () =>
+    createClient({
+      api: context.api,
+      program: element.getAttribute('program'),
+      token: tokens.forRequest,
+      locale: element.wantedLocale,
+      fetch: send,
+    });
+
+  // --- Showing ----------------------------------------------------------------------------------------------------------
+
+  const speak = () => {
+    const { language } = element;
+    words = createWords({
+      language: loadedTexts[language] ? language : Object.keys(loadedTexts)[0],
+      tag: element.wantedLocale,
+      texts: loadedTexts[language] ?? Object.values(loadedTexts)[0],
+      own: element.texts,
+      program: state.hub?.program,
+    });
+  };
+
+  /** The page's accent wins over the program's. The browser resolves it, whatever notation it has. */
+  const paint = () => {
+    const theme = state.hub?.program.theme?.accent;
+    const named = /^#[0-9a-f]{6}$/i.test(theme ?? '') ? theme : DEFAULT_ACCENT;
+    accentSheet.replaceSync(`.probe { color: color-mix(in srgb, var(--tessera-accent, ${named}) 100%, black); }`);
+    const probe = h('span.probe', { hidden: true });
+    root.append(probe);
+    const accent = parse(getComputedStyle(probe).color);
+    probe.remove();
+    if (!accent) return accentSheet.replaceSync('');
+    const { ink, light, dark } = shades(accent);
+    accentSheet.replaceSync(
+      `:host { --_accent: var(--tessera-accent, ${named}); --_accent-ink: var(--tessera-accent-ink, ${ink}); --_accent-text: light-dark(${light}, ${dark}); }`,
+    );
+  };
+
+  /** Where focus goes when its element is gone: to the same row, else to the nearest heading. */
+  const refocus = (key, row, frame) => {
+    const find = (selector) => (selector ? content.querySelector(selector) : null);
+    const target =
+      find(key && `[data-key="${CSS.escape(key)}"]`) ??
+      find(row && `[data-row="${CSS.escape(row)}"] button`) ??
+      find(frame && `[data-frame=${frame}]`) ??
+      find('.hero button') ??
+      find('[data-frame=close]') ??
+      find('[tabindex="-1"]');
+    target?.focus({ preventScroll: true });
+  };
+
+  const render = (focus) => {
+    if (signal.aborted) return;
+    speak();
+    const active = shadow.activeElement;
+    const held = content.contains(active) ? active : null;
+    const key = focus ?? held?.dataset.key;
+    const row = held?.closest('[data-row]')?.dataset.row;
+    const [from, to] = held?.type === 'text' || held?.readOnly ? [held.selectionStart, held.selectionEnd] : [];
+    paint();
+    const view = createView({ h, mode, head: context.head, state, words });
+    const body = state.error ? view.trouble() : view.body(wide);
+    content.replaceChildren(view.header(), h(`div.body${wide && !state.error ? '.wide' : ''}`, { part: 'body' }, body));
+    for (const details of content.querySelectorAll('details')) details.open = state.open.has(details.dataset.open);
+    if (held || focus) refocus(key, row, held?.dataset.frame);
+    if (from != null && shadow.activeElement?.readOnly) shadow.activeElement.setSelectionRange(from, to);
+    watchActivity();
+  };
+
+  /** Says what happened, at the foot of the panel and to screen readers; the last message stays until the next. */
+  const tell = (children, action) => {
+    status.replaceChildren(h('p', {}, children), ...(action ? [action] : []));
+  };
+  const hush = () => status.replaceChildren();
+
+  // --- Loading ----------------------------------------------------------------------------------------------------------
+
+  const reset = () => {
+    clear();
+    hush();
+    Object.assign(state, { hub: null, error: null, member: tokens.member(), entries: noEntries(), busy: null });
+    for (const store of [state.notes, state.drafts, state.images, state.open, keys]) store.clear();
+  };
+
+  const fail = (error) => {
+    // The page handed out another person's token meanwhile: their hub is loaded, not the former one's.
+    if (error.slug === 'other_member') return load();
+    const slug = error.status === 401 ? 'expired' : error.status === 403 ? 'forbidden' : error.slug;
+    const isOver = slug === 'expired' || slug === 'forbidden';
+    emit('error', { error, action: 'load' });
+    if (state.hub && !isOver) return undefined; // What is shown is old, not wrong.
+    if (isOver) reset();
+    state.error = { slug, retryAfter: error.retryAfter };
+    if (error.retryAfter && tries < AUTOMATIC_TRIES) later(() => load(), error.retryAfter * 1000);
+    tries += 1;
+    return render();
+  };
+
+  const load = async () => {
+    const mine = ++run;
+    clear();
+    if (tokens.member() !== state.member) reset();
+    if (!state.hub) {
+      state.error = null;
+      context.wait();
+      speak();
+      later(() => tell(words.phrase('slow')), SLOW);
+    }
+    try {
+      const hub = complete(await client().hub({ signal }));
+      if (mine !== run || signal.aborted) return;
+      clear();
+      // The token may have been renewed on the way, for somebody else.
+      if (tokens.member() !== state.member) reset();
+      if (!state.hub) hush();
+      tries = 0;
+      Object.assign(state, { hub, error: null });
+      render();
+      emit('ready', { state: hub.state, prompt: hub.prompt, points: hub.points });
+      await reconcile();
+    } catch (error) {
+      if (mine !== run || signal.aborted) return;
+      clear();
+      if (!(error instanceof TesseraError)) throw error;
+      hush();
+      fail(error);
+    }
+  };
+
+  const loadEntries = async () => {
+    const { entries } = state;
+    if (entries.loading) return;
+    Object.assign(entries, { loading: true, failed: false });
+    try {
+      const page = await client().entries({ cursor: entries.cursor, limit: PAGE, signal });
+      if (entries !== state.entries) return;
+      Object.assign(entries, { items: [...(entries.items ?? []), ...(page.items ?? [])], cursor: page.next_cursor ?? null });
+    } catch (error) {
+      if (signal.aborted || entries !== state.entries) return;
+      if (error.status === 401) return fail(error);
+      entries.failed = true;
+      emit('error', { error, action: 'entries' });
+    } finally {
+      entries.loading = false;
+    }
+    render();
+  };
+
+  /** The ledger is read when its place comes into view: opening the hub does not pay for it. */
+  const activityObserver = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && loadEntries());
+  const watchActivity = () => {
+    activityObserver.disconnect();
+    const place = content.querySelector('[data-lazy]');
+    if (place) activityObserver.observe(place);
+  };
+
+  const image = async (code) => {
+    if (state.images.has(code)) return;
+    state.images.set(code, null);
+    try {
+      state.images.set(code, await client().image(code, { signal }));
+    } catch (error) {
+      if (signal.aborted) return;
+      // Without a picture the code itself can be read out or typed.
+      state.images.set(code, ' ');
+      emit('error', { error, action: 'image' });
+    }
+    render();
+  };
+
+  // --- Acting -----------------------------------------------------------------------------------------------------------
+
+  const sentence = (error) => {
+    if (error.status === 0) return words.phrase(error.slug === 'offline' ? 'offline' : 'unclear');
+    if (error.slug === 'codes_unavailable') return words.phrase('codes');
+    if (error.slug === 'insufficient_points' || error.status >= 500 || error.status === 429) return words.phrase(error.status >= 500 ? 'unclear' : 'failed');
+    const known = ['tier_not_eligible', 'out_of_stock', 'limit_reached', 'not_available'];
+    return words.phrase(known.includes(error.slug) ? error.slug : 'failed');
+  };
+
+  /**
+   * Carries out one action at a time. The page may prevent it by its event. An attempt whose outcome is unknown keeps its
+   * key, so that trying again counts once.
+   */
+  const act = async (id, announced, work, attempt = id) => {
+    if (state.busy) return;
+    let answer;
+    const respondWith = (promise) => {
+      answer = Promise.resolve(promise);
+      answer.catch(() => {}); // Whoever needs it awaits it; until then a rejection is not unhandled.
+    };
+    if (announced && !emit(announced[0], { ...announced[1], respondWith }, true)) return;
+    const { member } = state;
+    state.busy = id;
+    hush();
+    render();
+    if (!keys.has(attempt)) keys.set(attempt, newKey());
+    try {
+      await work({ key: keys.get(attempt), signal }, answer);
+      keys.delete(attempt);
+    } catch (error) {
+      if (signal.aborted || member !== state.member) return;
+      if (!(error instanceof TesseraError)) throw error;
+      if (isFinal(error)) keys.delete(attempt);
+      emit('error', { error, action: announced?.[0] });
+      if (error.slug === 'other_member') return;
+      if (error.status === 401 || error.status === 403) return fail(error);
+      tell(sentence(error));
+      if (error.status === 409 || error.status === 422) await load();
+    } finally {
+      if (state.busy === id) state.busy = null;
+      render();
+    }
+  };
+
+  const couponOf = (code) => state.hub.coupons?.items.find((one) => one.code === code);
+  const nameOf = (coupon) => coupon.name || state.hub.rewards.find((one) => one.id === coupon.reward)?.name || coupon.reward;
+  const isolated = (text) => h('bdi', {}, text);
+
+  /** Shows a change before the next load confirms it. */
+  const put = (coupon) => {
+    const { coupons } = state.hub;
+    if (!coupons) return;
+    const before = couponOf(coupon.code);
+    const named = { ...before, ...coupon, name: nameOf({ ...before, ...coupon }) };
+    const rest = coupons.items.filter((one) => one.code !== coupon.code);
+    const isHeld = ['available', 'applied', 'reserved'].includes(coupon.status);
+    const items = !isHeld ? rest : before ? coupons.items.map((one) => (one === before ? named : one)) : [named, ...rest];
+    const count = (one) => Number(one?.status === 'available');
+    state.hub = { ...state.hub, coupons: { available: coupons.available + count(coupon) - count(before), items } };
+  };
+
+  /** The cart of this shop; its adapter is loaded with the first code. */
+  const shopCart = () => {
+    const shop = element.getAttribute('shop');
+    if (shop !== 'shopify' && shop !== 'woocommerce') return createEventCart();
+    cart ??= import(new URL(`cart/${shop}.js`, import.meta.url)).then(
+      (module) => {
+        const made = module.createCart();
+        made.watch(() => reconcile(), signal);
+        return made;
+      },
+      (cause) => {
+        cart = null;
+        throw cause;
+      },
+    );
+    return cart;
+  };
+
+  /** Marks the coupon, puts its code into the cart, and takes the mark back where the shop refuses. */
+  const intoCart = async (coupon, answer) => {
+    const { code } = coupon;
+    state.notes.delete(code);
+    put(await client().apply(code, { signal }));
+    try {
+      await (await shopCart()).add(code, { answer, signal });
+    } catch (refusal) {
+      if (signal.aborted) throw refusal;
+      put(await client().release(code, { signal }));
+      const reason = refusal.reason?.trim();
+      const text = reason ? words.say('refused', { reason: /[.!?…]$/.test(reason) ? reason : `${reason}.` }) : words.say('refusedPlain');
+      state.notes.set(code, text);
+      emit('error', { error: new TesseraError('refused', { detail: reason, cause: refusal }), action: 'apply' });
+      tell(text);
+      return;
+    }
+    tell(words.phrase('saidApplied', { reward: isolated(nameOf(coupon)) }));
+  };
+
+  const applyEvent = (coupon, respondWith) => emit('apply', { code: coupon.code, coupon, respondWith }, true);
+
+  const actions = {
+    load,
+    entries: () => {
+      if (state.entries.failed && !state.entries.items) state.entries = noEntries();
+      return loadEntries();
+    },
+
+    'sign-in': async () => {
+      const token = await tokens.ask('sign_in');
+      if (!token) return tell(words.phrase('signInElsewhere'));
+      return load();
+    },
+
+    join: () => {
+      const profile = {};
+      const search = new URLSearchParams(location.search);
+      if (search.get('ref')) profile.referral_code = search.get('ref');
+      if (search.get('ref_click')) profile.click = search.get('ref_click');
+      return act('join:', ['join', { profile }], async (options) => {
+        await client().join(profile, options);
+        await load();
+        tell(words.phrase('saidJoined', { program: isolated(state.hub?.program.name ?? '') }));
+      });
+    },
+
+    redeem: (id) => {
+      const reward = state.hub.rewards.find((one) => one.id === id) ?? state.hub.best_reward;
+      return act(`redeem:${id}`, ['redeem', { reward }], async (options) => {
+        const coupon = await client().redeem(id, options);
+        take(coupon);
+        render(`apply:${coupon.code}`);
+        const undo = h('button.quiet', { type: 'button', part: 'button', 'data-act': 'cancel', 'data-id': coupon.code },
+          words.phrase('undo', { n: coupon.cost, points: words.points(coupon.cost) }));
+        const left = state.hub.points.available;
+        tell(words.phrase('saidRedeemed', { reward: isolated(nameOf(coupon)), n: left, points: words.points(left) }), undo);
+        await load();
+      });
+    },
+
+    pay: (id) => {
+      const reward = state.hub.rewards.find((one) => one.id === id);
+      const points = Number(content.querySelector(`[data-pay="${CSS.escape(id)}"] input[type=range]`)?.value);
+      const work = async (options) => {
+        const coupon = await client().redeem(id, { ...options, points });
+        state.drafts.delete(id);
+        take(coupon);
+        let answer;
+        const respondWith = (promise) => (answer = Promise.resolve(promise)).catch(() => {});
+        if (applyEvent(coupon, respondWith)) await intoCart(couponOf(coupon.code) ?? coupon, answer);
+        await load();
+      };
+      // The key belongs to this very number of points.
+      return act(`pay:${id}`, ['redeem', { reward, points }], work, `pay:${id}:${points}`);
+    },
+
+    apply: (code) => {
+      const coupon = couponOf(code);
+      return act(`apply:${code}`, ['apply', { code, coupon }], (options, answer) => intoCart(coupon, answer));
+    },
+
+    release: (code) => {
+      const coupon = couponOf(code);
+      return act(`release:${code}`, ['release', { code, coupon }], async (options, answer) => {
+        await (await shopCart()).remove(code, { answer, signal }).catch((cause) => {
+          if (signal.aborted) throw cause;
+          throw new TesseraError('cart', { detail: cause.reason, cause });
+        });
+        put(await client().release(code, options));
+        tell(words.phrase('saidReleased', { reward: isolated(nameOf(coupon)) }));
+      });
+    },
+
+    cancel: (code) => {
+      const coupon = couponOf(code);
+      return act(`cancel:${code}`, ['cancel', { code, coupon }], async (options) => {
+        try {
+          put({ ...coupon, ...(await client().cancel(code, options)), status: 'cancelled' });
+        } catch (error) {
+          if (error.status !== 403) throw error;
+          // Codes of the shop's own checkout are cancelled by the shop.
+          return tell(words.phrase('notUndone'));
+        }
+        state.entries = noEntries();
+        tell(words.phrase('saidUndone', { n: coupon.cost, points: words.points(coupon.cost) }));
+        return load();
+      });
+    },
+
+    copy: (code) => copy(code),
+
+    share: async () => {
+      const { referral } = state.hub;
+      if (!emit('share', { ...referral }, true)) return;
+      const channel = navigator.share ? 'web_share' : 'copy';
+      if (navigator.share) {
+        const isShared = await navigator.share({ url: referral.url }).then(() => true, (cause) => cause.name !== 'AbortError');
+        if (!isShared) return;
+      } else if (!(await copy(referral.url))) {
+        return;
+      }
+      // Counting a share is not worth an error to the shopper.
+      await client().share(channel, { signal }).catch(() => {});
+    },
+
+    focus: (part) => {
+      const target = part === 'pay' ? content.querySelector('[data-pay] input') : content.querySelector(`[data-key=${part}]`);
+      target?.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+      target?.focus({ preventScroll: true });
+    },
+  };
+
+  /** A coupon that was just bought: in the wallet, paid for, and a new line in the ledger. */
+  const take = (coupon) => {
+    const { points } = state.hub;
+    put(coupon);
+    state.hub = { ...state.hub, points: { ...points, available: points.available - coupon.cost } };
+    state.entries = noEntries();
+  };
+
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      tell(words.phrase('copied'));
+      return true;
+    } catch {
+      const field = content.querySelector('.refer input');
+      if (text === state.hub.referral?.url) {
+        field?.focus();
+        field?.select();
+      }
+      return false;
+    }
+  };
+
+  /** Coupons whose code is not in the shop's cart any more go back to the wallet. */
+  const reconcile = async () => {
+    const applied = state.hub?.coupons?.items.filter((one) => one.status === 'applied') ?? [];
+    if (!applied.length || state.busy) return;
+    try {
+      const codes = await (await shopCart()).codes(signal);
+      if (!codes) return;
+      const held = new Set(codes.map((code) => code.toLowerCase()));
+      for (const { code } of applied) if (!held.has(code.toLowerCase())) await released(code);
+    } catch (cause) {
+      if (signal.aborted) return;
+      // The cart did not answer: nothing is known, so nothing changes. A mark ends by itself (`apply_minutes`).
+      emit('error', { error: new TesseraError('cart', { cause }), action: 'cart' });
+    }
+  };
+
+  const released = async (code) => {
+    const coupon = couponOf(code);
+    if (coupon?.status !== 'applied') return;
+    put(await client().release(code, { signal }));
+    tell(words.phrase('saidGone'));
+    render();
+  };
+
+  // --- Input ------------------------------------------------------------------------------------------------------------
+
+  /** Slider and number are one value; the field may hold anything while it is being typed. */
+  const choose = (input, isFinished) => {
+    const { id } = input.dataset;
+    const reward = state.hub.rewards.find((one) => one.id === id);
+    const group = input.closest('[data-pay]');
+    const [field, slider] = ['number', 'range'].map((type) => group.querySelector(`input[type=${type}]`));
+    const typed = Number(input.value);
+    if (!Number.isFinite(typed) || input.value === '') {
+      if (isFinished) field.value = slider.value;
+      return;
+    }
+    slider.value = typed; // The slider rounds to its steps and keeps its bounds.
+    const points = Number(slider.value);
+    state.drafts.set(id, points);
+    if (input === slider || isFinished) field.value = points;
+    const value = words.money(worth(points, reward.cost_per), state.hub.program.currency);
+    group.querySelector('output').textContent = value;
+    slider.setAttribute('aria-valuetext', `${words.points(points)}, ${value}`);
+  };
+
+  const onClick = (event) => {
+    const target = event.target.closest?.('[data-act]');
+    if (!target || target.getAttribute('aria-disabled')) return;
+    actions[target.dataset.act]?.(target.dataset.id);
+  };
+  listen(root, 'click', onClick);
+  listen(content, 'input', (event) => event.target.closest('[data-pay]') && choose(event.target, false));
+  listen(content, 'change', (event) => event.target.closest('[data-pay]') && choose(event.target, true));
+  listen(
+    content,
+    'toggle',
+    ({ target }) => {
+      const { open: name } = target.dataset;
+      if (!name) return;
+      if (!target.open) return state.open.delete(name);
+      state.open.add(name);
+      if (name.startsWith('coupon:')) image(name.slice('coupon:'.length));
+    },
+    { capture: true }, // `toggle` does not bubble
+  );
+  listen(content, 'error', ({ target }) => target.classList.add('broken'), { capture: true }); // a picture; `error` does not bubble
+  listen(window, 'online', () => state.error?.slug === 'offline' && load());
+  listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => state.hub && paint());
+
+  /** Two columns where there is room for them, measured in the reader's own text size. */
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    const size = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const fits = mode === 'page' && contentRect.width >= 45 * size;
+    if (fits === wide) return;
+    wide = fits;
+    if (state.hub) render();
+  });
+  resized.observe(content);
+  signal.addEventListener('abort', () => {
+    resized.disconnect();
+    activityObserver.disconnect();
+  });
+
+  const changed = async (name) => {
+    if (name === 'token') {
+      if (tokens.member() !== state.member) reset();
+      return load();
+    }
+    if (name === 'shop') {
+      cart = null;
+      return undefined;
+    }
+    const { language } = element;
+    if (name === 'locale' && !loadedTexts[language]) {
+      const module = await import(new URL(`locales/${language}.js`, import.meta.url)).catch(() => null);
+      if (!module || signal.aborted) return undefined;
+      loadedTexts[language] = module.default;
+    }
+    if (state.hub || state.error) render();
+    // Names of rewards and points come in the new language.
+    if (name !== 'locale') return undefined;
+    state.entries = noEntries();
+    return load();
+  };
+
+  wide = mode === 'page' && content.clientWidth >= 45 * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16);
+  return {
+    ready: load(),
+    load,
+    changed,
+    released,
+    /** A drawer was opened; what was loaded for an earlier opening may be old. */
+    opened: () => {
+      const isFirst = !wasOpened;
+      wasOpened = true;
+      return isFirst ? undefined : load();
+    },
+    closed: hush,
+    end: () => {
+      content.replaceChildren();
+      hush();
+    },
+  };
+};
