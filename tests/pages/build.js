@@ -48,6 +48,7 @@ export const make = async () => {
   const files = new Map();
   for (const entry of entries) files.set(entry, await bundle(entry));
   for (const name of LANGUAGES) files.set(`locales/${name}.js`, await language(name));
+  files.set('qr.js', await bundle('panel/qr.js'));
   files.set('panel.js', await bundle('panel/panel.js'));
   files.set('client.d.ts', await readFile(join(assets, 'src/client.d.ts'), 'utf8'));
   return files;

@@ -19,10 +19,10 @@ browserTest('opening makes two requests: the panel in the shopper’s language, 
   assert.equal(stack.requests.every(({ cookie }) => cookie === undefined), true);
 });
 
-browserTest('the ledger is requested when its place comes into view', {}, async ({ stack, hub, open }) => {
+browserTest('the ledger is requested when its place comes into view', {}, async ({ stack, hub, open, activity }) => {
   await open();
   assert.equal(stack.asked('GET', /entries/).length, 0);
-  await hub.locator('.activity').scrollIntoViewIfNeeded();
+  await activity();
   await hub.getByText('Purchase').first().waitFor();
   assert.equal(stack.asked('GET', /entries/).length, 1);
   assert.equal(stack.asked('GET', /entries/)[0].path, '/v1/members/c-42/entries');
@@ -51,9 +51,9 @@ for (const [state, { shows, hides, primary }] of Object.entries(sees)) {
   });
 }
 
-browserTest('each entry of the ledger says why, in the sentences of its explanation', { mode: 'page' }, async ({ hub, loaded }) => {
+browserTest('each entry of the ledger says why, in the sentences of its explanation', { mode: 'page' }, async ({ hub, loaded, activity }) => {
   await loaded();
-  await hub.locator('.activity').scrollIntoViewIfNeeded();
+  await activity();
   await hub.locator('.entry summary').first().click();
   await hub.getByText('Why these points?').first().waitFor();
   assert.deepEqual(await hub.locator('.entry').first().locator('.reasons li').allInnerTexts(), entriesOf()[0].explanation.map(({ text }) => text));
@@ -70,9 +70,9 @@ browserTest('a longer ledger is continued by its cursor', {
     { status: 200, body: { items: entriesOf().slice(0, 2), next_cursor: 'next' } },
     { status: 200, body: { items: entriesOf().slice(2), next_cursor: null } },
   ]),
-}, async ({ hub, stack, loaded }) => {
+}, async ({ hub, stack, loaded, activity }) => {
   await loaded();
-  await hub.locator('.activity').scrollIntoViewIfNeeded();
+  await activity();
   await hub.getByRole('button', { name: 'Show more' }).click();
   await hub.getByText('Points now available').waitFor();
   assert.equal(await hub.locator('.entry').count(), 4);
@@ -188,9 +188,9 @@ browserTest('two elements on one page live beside each other', { elements: (stac
   await hub.getByText('5 € off is yours.').waitFor();
 });
 
-browserTest('an element that is taken away leaves nothing behind', { realClock: true }, async ({ page, hub, stack, open }) => {
+browserTest('an element that is taken away leaves nothing behind', { realClock: true }, async ({ page, hub, stack, open, activity }) => {
   await open();
-  await hub.locator('.activity').scrollIntoViewIfNeeded();
+  await activity();
   stack.replies.set('GET /v1/hub', 'never');
   const left = await page.evaluate(async () => {
     const element = document.querySelector('#hub');

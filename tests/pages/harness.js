@@ -71,6 +71,8 @@ export const browserTest = (name, options, work) =>
           await page.getByRole('button', { name: label }).click();
           await hub.locator('.body:not([aria-busy]) .hero').waitFor();
         },
+        /** Brings the ledger's place into view. */
+        activity: () => hub.evaluate((element) => element.shadowRoot.querySelector('.activity').scrollIntoView()),
         loaded: () => hub.locator('.body:not([aria-busy]) .hero').waitFor(),
       };
       await work(tools);

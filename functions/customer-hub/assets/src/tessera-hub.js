@@ -4,14 +4,14 @@ import frameCss from './frame.css';
 
 const LANGUAGES = ['it', 'en', 'ro', 'ru'];
 
-/** The few texts that are needed before the shopper's language is loaded: launcher, close, loading, failed, retry. */
+/** The few texts that are needed before the shopper's language is loaded. */
 const FIRST_TEXTS = {
-  it: ['I tuoi punti', 'Chiudi', 'Caricamento', 'Ora non possiamo mostrare i tuoi punti.', 'Riprova'],
-  en: ['Your points', 'Close', 'Loading', 'We cannot show your points right now.', 'Try again'],
-  ro: ['Punctele tale', 'Închide', 'Se încarcă', 'Nu putem afișa punctele acum.', 'Încearcă din nou'],
-  ru: ['Ваши баллы', 'Закрыть', 'Загрузка', 'Сейчас мы не можем показать ваши баллы.', 'Повторить'],
+  it: ['I tuoi punti', 'Chiudi', 'Ora non possiamo mostrare i tuoi punti.', 'Riprova'],
+  en: ['Your points', 'Close', 'We cannot show your points right now.', 'Try again'],
+  ro: ['Punctele tale', 'Închide', 'Nu putem afișa punctele acum.', 'Încearcă din nou'],
+  ru: ['Ваши баллы', 'Закрыть', 'Сейчас мы не можем показать ваши баллы.', 'Повторить'],
 };
-const FIRST_KEYS = ['launcher', 'close', 'loading', 'failed', 'retry'];
+const FIRST_KEYS = ['launcher', 'close', 'failed', 'retry'];
 
 const sheet = (css) => {
   const made = new CSSStyleSheet();
@@ -165,7 +165,7 @@ class TesseraHub extends HTMLElement {
     const listen = (target, type, act) => target.addEventListener(type, act, { signal: frame.life.signal });
     frame.content = h(`div.content`, { part: 'content' });
     frame.status = h('div.status', { role: 'status', part: 'status' });
-    frame.root = h(`div.root.${this.mode}`, { part: 'root' }, frame.content, frame.status);
+    frame.root = h(`div.root.${this.mode}`, { part: 'root', role: this.mode !== 'drawer' && 'region' }, frame.content, frame.status);
     this.#frame = frame;
     if (this.mode === 'drawer') {
       frame.label = h('span');
@@ -206,9 +206,9 @@ class TesseraHub extends HTMLElement {
   #label() {
     const { label, region, dialog, root } = this.#frame;
     root.lang = this.language;
+    (region ?? root).setAttribute('aria-label', this.#text('launcher'));
     if (!dialog) return;
     label.textContent = this.#text('launcher');
-    region.setAttribute('aria-label', this.#text('launcher'));
     region.lang = this.language;
     dialog.setAttribute('aria-label', this.#text('launcher'));
   }
@@ -234,7 +234,7 @@ class TesseraHub extends HTMLElement {
       { type: 'button', part: 'close', 'data-frame': 'close', 'aria-label': this.#text('close') },
       h('span', { 'aria-hidden': 'true' }, '✕'),
     );
-    return h('header.head', { part: 'header' }, ...children, this.mode === 'drawer' && close);
+    return h('div.head', { part: 'header' }, ...children, this.mode === 'drawer' && close);
   }
 
   /** The frame before there is anything to show, in the size of what comes. */
@@ -244,7 +244,7 @@ class TesseraHub extends HTMLElement {
     const bars = (...names) => names.map((name) => h(`div.bone.${name}`));
     content.replaceChildren(
       this.#head(h('span.bone.name')),
-      h('div.body', { 'aria-busy': 'true' }, h('span.hidden', {}, this.#text('loading')), ...bars('hero', 'card', 'row', 'row', 'row')),
+      h('div.body', { 'aria-busy': 'true' }, bars('hero', 'card', 'row', 'row', 'row')),
     );
     if (hadFocus) content.querySelector('[data-frame=close]')?.focus();
   }

@@ -5,7 +5,12 @@
 const refused = (reason) => Object.assign(new Error('refused'), { reason: reason ?? '' });
 
 /** The shop's message without its HTML: tags go, the usual entities become their characters. */
-const plain = (text) => String(text ?? '').replace(/<[^>]*>/g, '').replace(/&quot;|&#0?34;/g, '"').replace(/&#0?39;|&#8217;/g, '’').replace(/&amp;/g, '&');
+const plain = (text) =>
+  String(text ?? '')
+    .replace(/<[^>]*>/g, '')
+    .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(code))
+    .replace(/&quot;/g, '"')
+    .replace(/&amp;/g, '&');
 
 export const createCart = ({ shop = globalThis } = {}) => {
   // A nonce or cart token comes with every response; writes need one.

@@ -38,7 +38,6 @@ export default {
   applyToCart: 'Apply to the cart',
   rewards: 'Rewards',
   redeem: 'Get it',
-  redeemName: 'Get {reward} for {points}',
   insufficient_points: '{points} missing',
   tier_not_eligible: 'For another tier',
   out_of_stock: 'Sold out',

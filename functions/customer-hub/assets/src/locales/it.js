@@ -38,7 +38,6 @@ export default {
   applyToCart: 'Applica al carrello',
   rewards: 'Premi',
   redeem: 'Riscatta',
-  redeemName: 'Riscatta {reward} per {points}',
   insufficient_points: 'Ancora {points}',
   tier_not_eligible: 'Per un altro livello',
   out_of_stock: 'Esaurito',

@@ -38,7 +38,6 @@ export default {
   applyToCart: 'Aplică în coș',
   rewards: 'Recompense',
   redeem: 'Obține',
-  redeemName: 'Obține {reward} pentru {points}',
   insufficient_points: 'Încă {points}',
   tier_not_eligible: 'Pentru alt nivel',
   out_of_stock: 'Epuizat',

@@ -36,8 +36,9 @@ const readable = (accent, [card, paper], end) => {
 };
 
 /** Card and paper of the two schemes, as in frame.css. */
-const LIGHT = [WHITE, [0.984, 0.98, 0.973]];
-const DARK = [[0.118, 0.129, 0.141], [0.086, 0.094, 0.102]];
+const rgb = (...parts) => parts.map((part) => part / 255);
+const LIGHT = [WHITE, rgb(251, 250, 248)];
+const DARK = [rgb(30, 33, 36), rgb(22, 24, 26)];
 
 /** The colours that follow from an accent: its text, and itself as text and bar in both schemes. */
 export const shades = (accent) => ({
@@ -45,3 +46,40 @@ export const shades = (accent) => ({
   light: css(readable(accent, LIGHT, BLACK)),
   dark: css(readable(accent, DARK, WHITE)),
 });
+
+const DEFAULT = '#1f6f54';
+
+/** A style sheet with the accent's colours: the page's `--tessera-accent`, else the program's. */
+export const createPainter = ({ element, root, sheet, h }) => {
+  const made = sheet('');
+  let painted = null;
+  let ofProgram = null;
+  const paint = (accent) => {
+    ofProgram = accent;
+    const named = /^#[0-9a-f]{6}$/i.test(accent ?? '') ? accent : DEFAULT;
+    const own = getComputedStyle(element).getPropertyValue('--tessera-accent').trim();
+    const wanted = own && CSS.supports('color', own) ? own : named;
+    if (wanted === painted) return; // Resolving it would cost a style pass at every render.
+    painted = wanted;
+    // The browser resolves it, whatever notation it has.
+    made.replaceSync(`.probe { color: color-mix(in srgb, ${wanted} 100%, black); }`);
+    const probe = h('span.probe', { hidden: true });
+    root.append(probe);
+    const resolved = parse(getComputedStyle(probe).color);
+    probe.remove();
+    if (!resolved) return;
+    const { ink, light, dark } = shades(resolved);
+    made.replaceSync(
+      `:host { --_accent: ${wanted}; --_accent-ink: var(--tessera-accent-ink, ${ink}); --_accent-text: light-dark(${light}, ${dark}); }`,
+    );
+  };
+  return {
+    sheet: made,
+    paint,
+    /** The page's accent may differ by scheme. */
+    repaint: () => {
+      painted = null;
+      paint(ofProgram);
+    },
+  };
+};

@@ -2,16 +2,15 @@
 
 import { createClient, newKey, TesseraError } from '../client.js';
 import { createCart as createEventCart } from '../cart/event.js';
-import { parse, shades } from './accent.js';
+import { createPainter } from './accent.js';
 import hubCss from './hub.css';
-import { createTokens } from './token.js';
+import { createTokens, takingOver } from './token.js';
 import { createView } from './view.js';
 import { createWords, worth } from './words.js';
 
 const SLOW = 2500; // milliseconds until the skeleton says that it takes long
 const AUTOMATIC_TRIES = 3;
 const PAGE = 10; // entries
-const DEFAULT_ACCENT = '#1f6f54';
 
 /** Problems after which an action certainly did not happen: the next attempt is a new one, with a new key. */
 const isFinal = ({ status, slug }) => status >= 400 && status < 500 && ![401, 408, 429].includes(status) && slug !== 'in_flight';
@@ -26,15 +25,6 @@ const complete = (hub) => ({
   ways_to_earn: hub.ways_to_earn ?? [],
   coupons: hub.coupons && { available: 0, ...hub.coupons, items: hub.coupons.items ?? [] },
 });
-
-/** A `fetch` whose first use takes over the request that is under way, where it is the same one. */
-const takingOver = (first) => (url, options) => {
-  const started = first;
-  if (url !== started?.url || options.headers.Authorization !== started.authorization) return fetch(url, options);
-  first = null;
-  options.signal.addEventListener('abort', () => started.stop.abort(options.signal.reason), { signal: started.stop.signal });
-  return started.response;
-};
 
 export const mount = (context, loadedTexts) => {
   const { h, sheet, element, shadow, root, content, status, signal, emit } = context;
@@ -62,8 +52,8 @@ export const mount = (context, loadedTexts) => {
   let wasOpened = false;
 
   hubSheet ??= sheet(hubCss);
-  const accentSheet = sheet('');
-  shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, hubSheet, accentSheet];
+  const painter = createPainter(context);
+  shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, hubSheet, painter.sheet];
 
   const listen = (target, type, act, options) => target.addEventListener(type, act, { signal, ...options });
   const later = (act, milliseconds) => timers.push(setTimeout(act, milliseconds));
@@ -98,22 +88,6 @@ export const mount = (context, loadedTexts) => {
     });
   };
 
-  /** The page's accent wins over the program's. The browser resolves it, whatever notation it has. */
-  const paint = () => {
-    const theme = state.hub?.program.theme?.accent;
-    const named = /^#[0-9a-f]{6}$/i.test(theme ?? '') ? theme : DEFAULT_ACCENT;
-    accentSheet.replaceSync(`.probe { color: color-mix(in srgb, var(--tessera-accent, ${named}) 100%, black); }`);
-    const probe = h('span.probe', { hidden: true });
-    root.append(probe);
-    const accent = parse(getComputedStyle(probe).color);
-    probe.remove();
-    if (!accent) return accentSheet.replaceSync('');
-    const { ink, light, dark } = shades(accent);
-    accentSheet.replaceSync(
-      `:host { --_accent: var(--tessera-accent, ${named}); --_accent-ink: var(--tessera-accent-ink, ${ink}); --_accent-text: light-dark(${light}, ${dark}); }`,
-    );
-  };
-
   /** Where focus goes when its element is gone: to the same row, else to the nearest heading. */
   const refocus = (key, row, frame) => {
     const find = (selector) => (selector ? content.querySelector(selector) : null);
@@ -128,14 +102,14 @@ export const mount = (context, loadedTexts) => {
   };
 
   const render = (focus) => {
-    if (signal.aborted) return;
+    if (signal.aborted || !(state.hub || state.error)) return;
     speak();
     const active = shadow.activeElement;
     const held = content.contains(active) ? active : null;
     const key = focus ?? held?.dataset.key;
     const row = held?.closest('[data-row]')?.dataset.row;
     const [from, to] = held?.type === 'text' || held?.readOnly ? [held.selectionStart, held.selectionEnd] : [];
-    paint();
+    painter.paint(state.hub?.program.theme?.accent);
     const view = createView({ h, mode, head: context.head, state, words });
     const body = state.error ? view.trouble() : view.body(wide);
     content.replaceChildren(view.header(), h(`div.body${wide && !state.error ? '.wide' : ''}`, { part: 'body' }, body));
@@ -236,7 +210,9 @@ export const mount = (context, loadedTexts) => {
     if (state.images.has(code)) return;
     state.images.set(code, null);
     try {
-      state.images.set(code, await client().image(code, { signal }));
+      const [module, picture] = await Promise.all([import(new URL('qr.js', import.meta.url)), client().image(code, { signal })]);
+      state.draw = module.drawing;
+      state.images.set(code, picture);
     } catch (error) {
       if (signal.aborted) return;
       // Without a picture the code itself can be read out or typed.
@@ -248,12 +224,12 @@ export const mount = (context, loadedTexts) => {
 
   // --- Acting -----------------------------------------------------------------------------------------------------------
 
-  const sentence = (error) => {
-    if (error.status === 0) return words.phrase(error.slug === 'offline' ? 'offline' : 'unclear');
-    if (error.slug === 'codes_unavailable') return words.phrase('codes');
-    if (error.slug === 'insufficient_points' || error.status >= 500 || error.status === 429) return words.phrase(error.status >= 500 ? 'unclear' : 'failed');
+  const sentence = ({ status, slug }) => {
+    if (slug === 'offline') return words.phrase('offline');
+    if (slug === 'codes_unavailable') return words.phrase('codes');
+    if (!status || status >= 500) return words.phrase('unclear');
     const known = ['tier_not_eligible', 'out_of_stock', 'limit_reached', 'not_available'];
-    return words.phrase(known.includes(error.slug) ? error.slug : 'failed');
+    return words.phrase(known.includes(slug) ? slug : 'failed');
   };
 
   /**
@@ -271,7 +247,10 @@ export const mount = (context, loadedTexts) => {
     const { member } = state;
     state.busy = id;
     hush();
-    render();
+    // Marked in place: a whole render would only delay the request.
+    for (const button of content.querySelectorAll('[data-act]')) {
+      if (`${button.dataset.act}:${button.dataset.id ?? ''}` === id) button.setAttribute('aria-busy', 'true');
+    }
     if (!keys.has(attempt)) keys.set(attempt, newKey());
     try {
       await work({ key: keys.get(attempt), signal }, answer);
@@ -524,14 +503,13 @@ export const mount = (context, loadedTexts) => {
     state.drafts.set(id, points);
     if (input === slider || isFinished) field.value = points;
     const value = words.money(worth(points, reward.cost_per), state.hub.program.currency);
-    group.querySelector('output').textContent = value;
+    group.querySelector('.worth').textContent = value;
     slider.setAttribute('aria-valuetext', `${words.points(points)}, ${value}`);
   };
 
   const onClick = (event) => {
     const target = event.target.closest?.('[data-act]');
-    if (!target || target.getAttribute('aria-disabled')) return;
-    actions[target.dataset.act]?.(target.dataset.id);
+    if (target) actions[target.dataset.act](target.dataset.id);
   };
   listen(root, 'click', onClick);
   listen(content, 'input', (event) => event.target.closest('[data-pay]') && choose(event.target, false));
@@ -550,7 +528,7 @@ export const mount = (context, loadedTexts) => {
   );
   listen(content, 'error', ({ target }) => target.classList.add('broken'), { capture: true }); // a picture; `error` does not bubble
   listen(window, 'online', () => state.error?.slug === 'offline' && load());
-  listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => state.hub && paint());
+  listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => painter.repaint());
 
   /** Two columns where there is room for them, measured in the reader's own text size. */
   const resized = new ResizeObserver(([{ contentRect }]) => {

@@ -1,4 +1,4 @@
-// The member token: the attribute's, or a newer one that the page handed out by event.
+// The member token: the attribute's, or a newer one that the page handed out by event; and the request that began with it.
 
 import { subject, TesseraError } from '../client.js';
 
@@ -62,4 +62,13 @@ export const createTokens = ({ element, memory, emit, signal }, otherMember) => 
   };
 
   return { member, ask, forRequest };
+};
+
+/** A `fetch` whose first use takes over the request that is under way, where it is the same one. */
+export const takingOver = (first) => (url, options) => {
+  const started = first;
+  if (url !== started?.url || options.headers.Authorization !== started.authorization) return fetch(url, options);
+  first = null;
+  options.signal.addEventListener('abort', () => started.stop.abort(options.signal.reason), { signal: started.stop.signal });
+  return started.response;
 };

@@ -1,7 +1,6 @@
 // What the panel shows: plain functions from state to elements. Buttons name their action in `data-act`; the panel listens.
 
 import { grouped, spendable, worth } from './words.js';
-import { drawing } from './qr.js';
 
 /** A link of the merchant, where it leads to a page; `javascript:` and the like lead nowhere. */
 const link = (url) => {
@@ -22,7 +21,6 @@ export const createView = ({ h, mode, head, state, words }) => {
   const title = (text, key) => h(`h${level + 1}`, { part: 'heading', tabindex: '-1', 'data-key': key }, text);
 
   const button = (act, id, label, { primary = false, quiet = false, name, key = `${act}:${id ?? ''}` } = {}) => {
-    const busy = state.busy === `${act}:${id ?? ''}`;
     const kind = primary ? '.primary' : quiet ? '.quiet' : '';
     return h(
       `button${kind}`,
@@ -33,8 +31,6 @@ export const createView = ({ h, mode, head, state, words }) => {
         'data-id': id,
         'data-key': key,
         'aria-label': name,
-        'aria-disabled': busy && 'true',
-        'aria-busy': busy && 'true',
       },
       h('span', {}, label),
     );
@@ -52,7 +48,7 @@ export const createView = ({ h, mode, head, state, words }) => {
 
   const header = () => {
     const name = h(level === 1 && mode === 'page' ? 'h1' : 'h2', { part: 'title' }, h('bdi', {}, program.name ?? state.label()));
-    return head(h('div.brand', {}, picture(program.theme?.logo_url, 'logo'), h('slot', { name: 'title' }, name)));
+    return head(h('div.brand', {}, picture(program.theme?.logo_url, 'image'), h('slot', { name: 'title' }, name)));
   };
 
   const expiries = () => {
@@ -70,7 +66,7 @@ export const createView = ({ h, mode, head, state, words }) => {
 
   const chip = () =>
     hub.tier &&
-    h('span.chip', { part: 'tier' }, picture(hub.tier.icon_url, 'tier-icon') ?? h('span', { 'aria-hidden': 'true' }, '◆'), h('bdi', {}, hub.tier.name));
+    h('span.chip', { part: 'tier' }, picture(hub.tier.icon_url, 'image') ?? h('span', { 'aria-hidden': 'true' }, '◆'), h('bdi', {}, hub.tier.name));
 
   const figure = () => {
     const available = hub.points.available;
@@ -90,14 +86,14 @@ export const createView = ({ h, mode, head, state, words }) => {
       lines.map((line) => h('p.small.muted', {}, line)),
       debt > 0 && h('p.small.bad', { part: 'debt' }, phrase('debt', { n: debt, points: points(debt) })),
     ];
-    return facts.some((fact) => fact && fact.length !== 0) && h('div.facts', {}, facts);
+    return facts.some((fact) => fact && fact.length !== 0) && h('div.stack', {}, facts);
   };
 
   const way = () => {
     const next = hub.next_reward;
     if (!next) return hub.rewards.length ? [bar(1, say('enough')), h('p.small', {}, phrase('enough'))] : null;
     return h(
-      'div.way',
+      'div.stack',
       {},
       bar(next.progress ?? hub.progress ?? 0, say('toward', { reward: next.name })),
       h('p.small', {}, phrase('missing', { n: next.missing, points: strong(points(next.missing)), reward: strong(next.name) })),
@@ -137,7 +133,7 @@ export const createView = ({ h, mode, head, state, words }) => {
         primary(),
       ],
     };
-    return h(`section.hero${hub.state === 'member' ? '' : '.message'}`, { part: 'hero', 'aria-label': state.label() }, (parts[hub.state] ?? parts.anonymous)());
+    return h(`section.hero${hub.state === 'member' ? '' : '.message'}`, { part: 'hero' }, (parts[hub.state] ?? parts.anonymous)());
   };
 
   // --- Sections ---------------------------------------------------------------------------------------------------------
@@ -161,7 +157,7 @@ export const createView = ({ h, mode, head, state, words }) => {
           h('p.small', {}, phrase('tierNext', { n: next.missing, tier: strong(name) })),
         ],
         keep && h('p.small', {}, phrase('tierKeep', { n: keep.missing, date: date(keep.by), tier: strong(held.name) })),
-        held.benefits?.length > 0 && h('ul.plain', { role: 'list' }, held.benefits.map((benefit) => h('li', {}, benefit))),
+        held.benefits?.length > 0 && h('ul.small', {}, held.benefits.map((benefit) => h('li', {}, benefit))),
       ),
     );
   };
@@ -185,7 +181,7 @@ export const createView = ({ h, mode, head, state, words }) => {
         'div.amount',
         {},
         h('label', {}, h('span.small.muted', {}, phrase('payPoints')), h('input', { type: 'number', inputmode: 'numeric', ...bounds, 'data-key': `number:${reward.id}` })),
-        h('output.worth', { part: 'worth' }, value),
+        h('span.worth', { part: 'worth' }, value),
       ),
       h('input', {
         type: 'range',
@@ -221,14 +217,13 @@ export const createView = ({ h, mode, head, state, words }) => {
     if (!listed.length) return null;
     const item = (reward) => {
       const why = reward.redeemable ? null : reason(reward, hub.state === 'member' ? missing(reward) : null);
-      const name = say('redeemName', { reward: reward.name, n: reward.cost, points: points(reward.cost) });
       return h(
         'li.row',
         { part: 'reward', 'data-row': `reward:${reward.id}` },
         h('div.thing', {}, picture(reward.image_url, 'image'), h('div', {}, strong(reward.name),
           reward.description && h('p.small.muted', {}, h('bdi', {}, reward.description)),
           h('p.small.muted', {}, points(reward.cost), why && [' · ', h('span.why', {}, why)]))),
-        reward.redeemable && hub.state === 'member' && button('redeem', reward.id, say('redeem'), { name, key: `list:${reward.id}` }),
+        reward.redeemable && hub.state === 'member' && button('redeem', reward.id, say('redeem'), { name: say('named', { action: say('redeem'), reward: reward.name }), key: `list:${reward.id}` }),
       );
     };
     return section('rewards', say('rewards'), h('ul.list', { role: 'list' }, listed.map(item)));
@@ -259,7 +254,7 @@ export const createView = ({ h, mode, head, state, words }) => {
           h(
             'div.opened',
             {},
-            h('div.qr', { part: 'qr' }, image && (drawing(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code)))),
+            h('div.qr', { part: 'qr' }, image && (state.draw?.(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code)))),
             h(
               'div.stack',
               {},
@@ -319,7 +314,7 @@ export const createView = ({ h, mode, head, state, words }) => {
     return h(
       `li${one.completed ? '.done' : ''}`,
       { part: 'way' },
-      picture(one.icon_url, 'icon') || h('span.tick', { 'aria-hidden': 'true' }, one.completed ? '✓' : ''),
+      picture(one.icon_url, 'image') || h('span.tick', { 'aria-hidden': 'true' }, one.completed ? '✓' : ''),
       h('div', {}, name, line && h('p.small.muted', {}, line)),
       one.points ? h('span.chip', {}, h('span', { 'aria-hidden': 'true' }, signed(one.points)), h('span.hidden', {}, points(one.points))) : null,
     );

@@ -9,16 +9,23 @@ const canonical = (tag, language) => {
   }
 };
 
+/** Formats are slow to make and the same for every render. */
+const formats = new Map();
+const formatOf = (kind, locale, options) => {
+  const key = `${kind} ${locale} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) formats.set(key, new Intl[kind](locale, options));
+  return formats.get(key);
+};
+
 /**
  * How the panel speaks. `tag` is the wanted locale: its region decides how numbers look. Texts come in `language`, the
  * names of points in that of the hub's response, each with the plural rules of its own language.
  */
 export const createWords = ({ language, tag, texts, own, program }) => {
   const locale = canonical(tag, language);
-  const plural = new Intl.PluralRules(locale);
-  const numbers = new Intl.NumberFormat(locale);
-  const pointsPlural = new Intl.PluralRules(canonical(program?.locale ?? tag, (program?.locale ?? locale).split('-')[0]));
-  const number = (value) => numbers.format(value);
+  const plural = formatOf('PluralRules', locale);
+  const pointsPlural = formatOf('PluralRules', canonical(program?.locale ?? tag, (program?.locale ?? locale).split('-')[0]));
+  const number = (value, options) => formatOf('NumberFormat', locale, options).format(value);
 
   /** A text as a list of children: strings, and whatever nodes stand for its names. */
   const phrase = (key, values = {}) => {
@@ -41,13 +48,13 @@ export const createWords = ({ language, tag, texts, own, program }) => {
     if (Number.isNaN(when.getTime())) return text;
     const sameYear = when.getFullYear() === new Date().getFullYear();
     const year = sameYear ? {} : { year: 'numeric' };
-    return new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', ...year, ...options, ...(isDay && { timeZone: 'UTC' }) }).format(when);
+    return formatOf('DateTimeFormat', locale, { day: 'numeric', month: 'long', ...year, ...options, ...(isDay && { timeZone: 'UTC' }) }).format(when);
   };
 
   const money = (amount, currency) => {
     if (!currency) return number(amount);
     try {
-      return new Intl.NumberFormat(locale, { style: 'currency', currency }).format(amount);
+      return number(amount, { style: 'currency', currency });
     } catch {
       return `${number(amount)} ${currency}`;
     }
@@ -60,7 +67,7 @@ export const createWords = ({ language, tag, texts, own, program }) => {
     number,
     unit,
     points: (count) => `${number(count)} ${unit(count)}`,
-    signed: (count) => new Intl.NumberFormat(locale, { signDisplay: 'exceptZero' }).format(count),
+    signed: (count) => number(count, { signDisplay: 'exceptZero' }),
     date,
     money,
   };

@@ -1,0 +1,99 @@
+// Sizes, requests, layout shift and speed of the storefront's files, in Chromium. `node sizes.js` prints the table.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { launch } from './browser.js';
+import { assets, LANGUAGES } from './build.js';
+import { createStack } from './stack.js';
+import { hubOf, tokenOf } from './states.js';
+
+const KB = 1000;
+const sizeOf = async (name) => gzipSync(await readFile(join(assets, 'dist', name))).length;
+
+/** A crowded program: the hub of one with 20 rewards, 10 coupons and 15 ways to earn. */
+const crowded = () => {
+  const hub = hubOf('member');
+  const many = (items, count, change) => Array.from({ length: count }, (_, index) => ({ ...items[index % items.length], ...change(index) }));
+  return { ...hub, rewards: many(hub.rewards, 20, (n) => ({ id: `reward-${n}` })), ways_to_earn: many(hub.ways_to_earn, 15, (n) => ({ rule: `rule-${n}` })), coupons: { available: 14, items: many(hub.coupons.items, 10, (n) => ({ code: `ADA-7K2M9QX${n}` })) } };
+};
+
+/** Each figure with its bound; without one it is printed only. */
+export const measure = async () => {
+  const loader = await sizeOf('tessera-hub.js');
+  const panel = await sizeOf('panel.js');
+  const rows = [
+    ['before a click, gzip', loader, 6 * KB, 'bytes'],
+    ['whole component, gzip', loader + panel, 18 * KB, 'bytes'],
+    ...(await Promise.all(LANGUAGES.map(async (one) => [`language ${one}, gzip`, await sizeOf(`locales/${one}.js`), 2 * KB, 'bytes']))),
+    ['client, gzip', await sizeOf('client.js'), 3 * KB, 'bytes'],
+    ['drawing of QR codes, gzip', await sizeOf('qr.js'), null, 'bytes'],
+    ['cart adapter for Shopify, gzip', await sizeOf('cart/shopify.js'), null, 'bytes'],
+    ['cart adapter for WooCommerce, gzip', await sizeOf('cart/woocommerce.js'), null, 'bytes'],
+    ['scripted hub: 20 rewards, 15 ways, 10 coupons', Buffer.byteLength(JSON.stringify(crowded())), null, 'bytes'],
+  ];
+
+  const stack = await createStack();
+  stack.hub = crowded();
+  const browser = await launch();
+  try {
+    const page = await browser.newPage({ viewport: { width: 375, height: 812 } });
+    const foreign = [];
+    page.on('request', (request) => [stack.origin, stack.shopOrigin].some((origin) => request.url().startsWith(origin)) || foreign.push(request.url()));
+    await page.addInitScript(() => {
+      Object.assign(window, { shift: 0, slowest: 0, longest: 0 });
+      const watch = (type, act, options) => new PerformanceObserver((list) => list.getEntries().forEach(act)).observe({ type, buffered: true, ...options });
+      watch('layout-shift', (entry) => (window.shift += entry.value));
+      watch('event', (entry) => entry.interactionId && (window.slowest = Math.max(window.slowest, entry.duration)), { durationThreshold: 16 });
+      watch('longtask', (entry) => (window.longest = Math.max(window.longest, entry.duration)));
+    });
+    await page.goto(stack.page(stack.element({ token: tokenOf('c-42') })));
+    await page.getByRole('button', { name: 'Your points' }).waitFor();
+    await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+    const before = stack.requests.length;
+    const cookies = (await page.context().cookies()).length;
+    const hub = page.locator('#hub');
+    const open = async () => {
+      await page.getByRole('button', { name: 'Your points' }).click();
+      await hub.locator('.body:not([aria-busy]) .hero').waitFor();
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestIdleCallback(resolve))));
+    };
+    await open();
+    const opening = stack.requests.length - before;
+    const shift = await page.evaluate(() => window.shift);
+    await page.keyboard.press('Escape');
+
+    const session = await page.context().newCDPSession(page);
+    await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+    await page.reload();
+    await open();
+    await hub.locator('.coupon summary').first().click();
+    await hub.locator('.hero button').click();
+    await hub.locator('.status p').waitFor();
+    await hub.locator('input[type=number]').first().fill('100').catch(() => {});
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestIdleCallback(resolve))));
+    const { slowest, longest } = await page.evaluate(() => ({ slowest: window.slowest, longest: window.longest }));
+    rows.push(
+      ['requests before a click', before, 1, ''],
+      ['requests on opening', opening, 2, ''],
+      ['requests to other origins', foreign.length, 0, ''],
+      ['cookies', cookies, 0, ''],
+      ['layout shift', shift, 0, ''],
+      ['slowest interaction to next paint, 4 × CPU', Math.round(slowest), null, 'ms'],
+      ['longest task, 4 × CPU (0: none above 50 ms)', Math.round(longest), null, 'ms'],
+    );
+  } finally {
+    await browser.close();
+    stack.close();
+  }
+  return rows.map(([what, value, bound, unit]) => ({ what, value, bound, unit }));
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const { what, value, bound, unit } of await measure()) {
+    console.log(`${what.padEnd(46)}${String(value).padStart(7)} ${unit.padEnd(6)}${bound == null ? '' : `at most ${bound}`}`);
+  }
+}
