@@ -1,6 +1,6 @@
 // Русский. `{name}` подставляется; формы по категории множественного числа выбираются по `n`.
 export default {
-  slow: 'Это длится дольше обычного.',
+  slow: 'Дольше обычного.',
   offline: 'Вы не в сети. Баллы целы; продолжим, когда связь вернётся.',
   error: 'Баллы сейчас не показать.',
   wait: { one: 'Повторим через {n} секунду.', few: 'Повторим через {n} секунды.', other: 'Повторим через {n} секунд.' },
@@ -39,8 +39,8 @@ export default {
   rewards: 'Награды',
   redeem: 'Получить',
   insufficient_points: 'Ещё {points}',
-  tier_not_eligible: 'Для другого уровня',
-  out_of_stock: 'Закончилось',
+  tier_not_eligible: 'Другой уровень',
+  out_of_stock: 'Распродано',
   limit_reached: 'Больше нельзя',
   not_available: 'Недоступно',
   coupons: 'Ваши купоны',
@@ -52,7 +52,7 @@ export default {
   inCart: 'В корзине',
   setAside: 'Отложено',
   until: 'до {date}',
-  code: 'Код и QR',
+  code: 'Код, QR',
   qr: 'QR-код {code}',
   copy: 'Копировать код',
   copied: 'Скопировано.',
