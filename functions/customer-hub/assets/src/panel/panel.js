@@ -246,6 +246,8 @@ export const mount = (context, loadedTexts) => {
     if (announced && !emit(announced[0], { ...announced[1], respondWith }, true)) return;
     const { member } = state;
     state.busy = id;
+    // The message goes, and with it the button that was pressed.
+    const focus = status.contains(shadow.activeElement) ? 'gone' : undefined;
     hush();
     // Marked in place: a whole render would only delay the request.
     for (const button of content.querySelectorAll('[data-act]')) {
@@ -266,7 +268,7 @@ export const mount = (context, loadedTexts) => {
       if (error.status === 409 || error.status === 422) await load();
     } finally {
       if (state.busy === id) state.busy = null;
-      render();
+      render(focus);
     }
   };
 
@@ -288,7 +290,7 @@ export const mount = (context, loadedTexts) => {
   };
 
   /** The cart of this shop; its adapter is loaded with the first code. */
-  const shopCart = () => {
+  const shopCart = async () => {
     const shop = element.getAttribute('shop');
     if (shop !== 'shopify' && shop !== 'woocommerce') return createEventCart();
     cart ??= import(new URL(`cart/${shop}.js`, import.meta.url)).then(
@@ -390,10 +392,11 @@ export const mount = (context, loadedTexts) => {
     release: (code) => {
       const coupon = couponOf(code);
       return act(`release:${code}`, ['release', { code, coupon }], async (options, answer) => {
-        await (await shopCart()).remove(code, { answer, signal }).catch((cause) => {
-          if (signal.aborted) throw cause;
-          throw new TesseraError('cart', { detail: cause.reason, cause });
-        });
+        try {
+          await (await shopCart()).remove(code, { answer, signal });
+        } catch (cause) {
+          throw signal.aborted ? cause : new TesseraError('cart', { detail: cause.reason, cause });
+        }
         put(await client().release(code, options));
         tell(words.phrase('saidReleased', { reward: isolated(nameOf(coupon)) }));
       });
