@@ -14,7 +14,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
 use tessera_domain::time::Day;
-use tessera_lambda::message::{BacktestMessage, Fact, FactMessage, MessageError};
+use tessera_lambda::message::{Fact, FactMessage, MessageError};
+use tessera_lambda::task::TaskMessage;
+use tessera_store::TaskKind;
 
 use crate::faults::journeys::{CLOCK, full_program};
 use crate::faults::sender::Sender;
@@ -120,7 +122,7 @@ fn messages() -> Value {
         FactMessage::of_day(program.clone(), member, Fact::Due { day }),
     ];
     let facts: Vec<String> = facts.iter().map(FactMessage::to_text).collect();
-    json!({ "facts": facts, "backtest": BacktestMessage::new(program, "bt_1".to_owned()).to_text() })
+    json!({ "facts": facts, "backtest": TaskMessage::new(TaskKind::Backtest, program, "bt_1".to_owned()).to_text() })
 }
 
 /// A stack with what version 1 stored.
@@ -186,7 +188,7 @@ fn what_version_1_sent_is_read_and_sent_still() {
         assert!(matches!(FactMessage::parse(&other), Err(MessageError::Unknown(_))));
     }
     let backtest = sent["backtest"].as_str().unwrap();
-    assert_eq!(BacktestMessage::parse(backtest).unwrap().to_text(), backtest);
+    assert_eq!(TaskMessage::parse(backtest).unwrap().to_text(), backtest);
 }
 
 /// The item as a version would store it that knows one field more.

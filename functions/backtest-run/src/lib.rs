@@ -1,6 +1,6 @@
-//! Makes backtests: reads the stored receipts, replays them under the present and the draft rules, keeps the report.
+//! Runs backtests: reads the stored receipts, replays them under the current and the draft rules, stores the report.
 //!
-//! A message may come any number of times: a backtest that is done stays as it is, one that was interrupted is made anew.
+//! Messages may be delivered more than once: a finished backtest is skipped, an interrupted one starts again.
 
 mod gather;
 
@@ -13,92 +13,95 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde_json::Value;
 use tessera_backtest::{Partitions, Period, Plan, Report, Spill, SpillError, run};
 use tessera_domain::ids::ProgramId;
-use tessera_lambda::message::{BacktestMessage, MessageError};
+use tessera_lambda::message::MessageError;
+use tessera_lambda::task::TaskMessage;
 use tessera_lambda::{Services, Variable, batch};
-use tessera_store::{BacktestStatus, BacktestWish, StoreError};
+use tessera_store::{BacktestRequest, StoreError, Task, TaskCounts, TaskKind};
 
-/// In how many segments the table of facts is read at once.
+/// The number of segments of the table `facts` that are read in parallel.
 const SEGMENTS: u32 = 8;
 
-/// Why a backtest was not made; it is tried again.
+/// Why a backtest was interrupted. Its message is delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum BacktestError {
-    /// The message cannot be understood.
-    #[error("the message cannot be understood: {0}")]
+    /// The message cannot be parsed.
+    #[error("the message cannot be parsed: {0}")]
     Message(#[from] MessageError),
-    /// The tables cannot be used.
-    #[error("the backtest cannot be read or kept: {0}")]
+    /// DynamoDB failed.
+    #[error("the backtest cannot be read or stored: {0}")]
     Store(#[from] StoreError),
     /// The receipts cannot be read.
     #[error(transparent)]
     Gather(#[from] GatherError),
-    /// The receipts cannot be brought together.
+    /// The receipts cannot be grouped by member on disk.
     #[error(transparent)]
     Spill(#[from] SpillError),
-    /// There is no room for them.
-    #[error("there is no temporary folder: {0}")]
+    /// The temporary folder cannot be created.
+    #[error("the temporary folder cannot be created: {0}")]
     Folder(#[from] std::io::Error),
     /// The replay panicked.
     #[error("the replay ended early: {0}")]
     Replay(#[from] tokio::task::JoinError),
 }
 
-/// The variables that it needs besides those of every function.
+/// The environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[];
 
-/// Makes the backtests of a batch of messages.
+/// Runs the backtests of a batch of messages.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
     batch::queue(event, async |message: SqsMessage| Box::pin(take(services, &message)).await).await
 }
 
 async fn take(services: &Services, message: &SqsMessage) -> Result<(), BacktestError> {
-    let BacktestMessage { program, backtest, .. } =
-        BacktestMessage::parse(message.body.as_deref().unwrap_or_default())?;
-    let Some(stored) = services.store.get_backtest(&program, &backtest).await? else {
-        tracing::warn!(%program, backtest, "a backtest is gone");
+    let TaskMessage { program, task: id, kind, .. } = TaskMessage::parse(message.body.as_deref().unwrap_or_default())?;
+    let task: Option<Task<BacktestRequest>> = match kind {
+        TaskKind::Backtest => services.store.get_task(&program, &id).await?,
+    };
+    let Some(task) = task else {
+        tracing::warn!(%program, backtest = id, "the backtest has expired");
         return Ok(());
     };
-    if matches!(stored.status, BacktestStatus::Done | BacktestStatus::Failed) {
+    if task.status.is_final() {
         return Ok(());
     }
-    services.store.begin_backtest(&program, &backtest).await?;
-    let made = make(services, &program, &stored.wish).await?;
-    let (result, facts) = match &made {
+    services.store.start_task(&program, kind, &id).await?;
+    let report = report(services, &program, &task.request).await?;
+    let (result, receipts) = match &report {
         Ok(report) => (serde_json::to_string(report).map_err(|error| error.to_string()), report.facts.receipts),
         Err(reason) => (Err(reason.clone()), 0),
     };
     let result = result.as_deref().map_err(String::as_str);
-    let now = services.clock.now();
-    match services.store.finish_backtest(&program, &backtest, result, now).await {
-        // Another try would come to the same.
+    let (counts, now) = (TaskCounts { done: receipts, failed: 0 }, services.clock.now());
+    match services.store.finish_task(&program, kind, &id, result, counts, now).await {
+        // A repetition would have the same report.
         Err(StoreError::TooLarge { what, .. }) => {
             let reason = format!("the report is too large: {what}");
-            services.store.finish_backtest(&program, &backtest, Err(&reason), now).await?;
+            services.store.finish_task(&program, kind, &id, Err(&reason), counts, now).await?;
         }
-        kept => kept?,
+        finished => finished?,
     }
-    tracing::info!(%program, backtest, receipts = facts, done = result.is_ok(), "a backtest was made");
+    tracing::info!(%program, backtest = id, receipts, done = result.is_ok(), "the backtest has finished");
     Ok(())
 }
 
-/// The report; or why there can be none, whoever tries.
-async fn make(
+/// The report, or the reason why no repetition can produce one.
+async fn report(
     services: &Services,
     program: &ProgramId,
-    wish: &BacktestWish,
+    request: &BacktestRequest,
 ) -> Result<Result<Report, String>, BacktestError> {
-    let Some(compiled) = services.programs.at_version(program, wish.version).await? else {
-        return Ok(Err(format!("version {} of the program is gone", wish.version)));
+    let Some(compiled) = services.programs.at_version(program, request.version).await? else {
+        return Ok(Err(format!("version {} of the program does not exist", request.version)));
     };
-    let period = Period { from: wish.from, to: wish.to, as_of: wish.to.unwrap_or(wish.asked_at) };
+    let period = Period { from: request.from, to: request.to, as_of: request.to.unwrap_or(request.requested_at) };
     let document = serde_json::to_value(&compiled.program).unwrap_or_default();
-    let rules: Value = serde_json::from_str(&wish.rules).unwrap_or_default();
-    // The rules were read when they came: only those that an older version took are refused now.
+    let rules: Value = serde_json::from_str(&request.rules).unwrap_or_default();
+    // The request was checked when it arrived: only a deployment in between can make its rules invalid.
     let plan = match Plan::read(&document, &rules, period) {
         Ok(plan) => plan,
         Err(faults) => {
             let first = faults.first().map_or_else(String::new, |fault| format!("{}: {}", fault.pointer, fault.detail));
-            return Ok(Err(format!("the rules cannot be read any more: {first}")));
+            return Ok(Err(format!("the rules are no longer valid: {first}")));
         }
     };
     let folder = tempfile::tempdir()?;
@@ -108,7 +111,7 @@ async fn make(
     Ok(Ok(replayed.await??))
 }
 
-/// Replays what was gathered on every core.
+/// Replays the gathered facts on all cores.
 ///
 /// # Errors
 /// When a temporary file cannot be read.

@@ -1,4 +1,4 @@
-//! Backtests of draft rules: taken in here, made by `backtest-run`.
+//! Backtests of draft rules: requested here, run by `backtest-run`.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,27 +8,27 @@ use tessera_backtest::{Period, Plan};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest};
-use tessera_lambda::message::BacktestMessage;
+use tessera_lambda::task::TaskMessage;
 use tessera_lambda::{Problem, Services};
-use tessera_store::{BACKTESTS_PER_DAY, BacktestStatus, BacktestWish};
+use tessera_store::{BacktestRequest, Task, TaskKind, TaskStatus};
 
 use crate::change::latest;
 
-/// The largest list of rules, in bytes of JSON: it is kept in one item.
-const MOST_RULES_BYTES: usize = 350 * 1024;
+/// Size limit of the rules' JSON, which is stored in one item.
+const MAX_RULES_BYTES: usize = 350 * 1024;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-/// What is to be tried, before its rules are read.
+/// The body of a request, with its rules not parsed yet.
 #[derive(Debug)]
-struct Wish {
+struct BacktestBody {
     rules: Value,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
 
 /// Reads the body of `POST /v1/rules/backtest`. Times without an offset are the program's.
-fn read_wish(body: &Value, zone: &TimeZone) -> Result<Wish, Vec<Fault>> {
+fn read_body(body: &Value, zone: &TimeZone) -> Result<BacktestBody, Vec<Fault>> {
     let moment = |node: &Node<'_>| {
         let read = |text: &str| Moment::parse(text).ok_or("must be a date or a time, such as \"2026-03-01\"");
         node.parsed(read).map(|moment| moment.at(zone))
@@ -43,7 +43,7 @@ fn read_wish(body: &Value, zone: &TimeZone) -> Result<Wish, Vec<Fault>> {
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return node.refuse("from must be before to");
         }
-        Some(Wish { rules: rules?, from, to })
+        Some(BacktestBody { rules: rules?, from, to })
     })
 }
 
@@ -55,28 +55,29 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     };
     let (version, document) = latest(services, &caller.program).await?;
     let zone = document["timezone"].as_str().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-    let wish = read_wish(&request.large_json()?, &zone).map_err(Problem::malformed)?;
-    let asked_at = services.clock.now();
-    let period = Period { from: wish.from, to: wish.to, as_of: wish.to.unwrap_or(asked_at) };
-    Plan::read(&document, &wish.rules, period).map_err(Problem::malformed)?;
-    let rules = wish.rules.to_string();
-    if rules.len() > MOST_RULES_BYTES {
-        return Err(Problem::too_large(format!("the rules are larger than {} KB", MOST_RULES_BYTES / 1024)));
+    let body = read_body(&request.large_json()?, &zone).map_err(Problem::malformed)?;
+    let now = services.clock.now();
+    let period = Period { from: body.from, to: body.to, as_of: body.to.unwrap_or(now) };
+    Plan::read(&document, &body.rules, period).map_err(Problem::malformed)?;
+    let rules = body.rules.to_string();
+    if rules.len() > MAX_RULES_BYTES {
+        return Err(Problem::too_large(format!("the rules are larger than {} KB", MAX_RULES_BYTES / 1024)));
     }
-    if !services.store.take_backtest(&caller.program, asked_at).await? {
+    let kind = TaskKind::Backtest;
+    if !services.store.take_task_budget(&caller.program, kind, now).await? {
         return Err(Problem::too_many_requests(
-            format!("a program has {BACKTESTS_PER_DAY} backtests a day, counted in UTC"),
-            seconds_until_tomorrow(asked_at),
+            format!("a program has {} backtests a day, counted in UTC", kind.daily_budget()),
+            seconds_until_tomorrow(now),
         ));
     }
-    let wish = BacktestWish { version, from: wish.from, to: wish.to, asked_at, rules };
-    let id = services.store.create_backtest(&caller.program, &wish).await?;
-    let message = BacktestMessage::new(caller.program.clone(), id.clone()).to_text();
+    let task = BacktestRequest { version, from: body.from, to: body.to, requested_at: now, rules };
+    let id = services.store.create_task(&caller.program, &task).await?;
+    let message = TaskMessage::new(kind, caller.program.clone(), id.clone()).to_text();
     services.sqs.send_message().queue_url(queue).message_body(message).send().await.map_err(|error| {
         tracing::error!(error = %aws_sdk_sqs::error::DisplayErrorContext(&error), "a backtest was not queued");
         Problem::unavailable()
     })?;
-    Ok(http::json(202, &json!({ "id": id, "status": BacktestStatus::Queued.word() })))
+    Ok(http::json(202, &json!({ "id": id, "status": TaskStatus::Queued.name() })))
 }
 
 /// Seconds until the next UTC day begins, at least 1.
@@ -89,17 +90,17 @@ fn seconds_until_tomorrow(now: Timestamp) -> u32 {
 pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
     let caller = request.caller()?;
     let id = request.path("id")?;
-    let found = services.store.get_backtest(&caller.program, id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("there is no such backtest; they are kept for 30 days"))?;
-    let mut told = json!({ "id": id, "status": found.status.word() });
-    match (found.status, found.result) {
-        (BacktestStatus::Done, Some(report)) => {
-            told["report"] = serde_json::from_str(&report).map_err(|error| Problem::internal(&error))?;
+    let found: Option<Task<BacktestRequest>> = services.store.get_task(&caller.program, id).await?;
+    let task = found.ok_or_else(|| Problem::not_found("there is no such backtest; they are kept for 30 days"))?;
+    let mut response = json!({ "id": id, "status": task.status.name() });
+    match (task.status, task.result) {
+        (TaskStatus::Done, Some(report)) => {
+            response["report"] = serde_json::from_str(&report).map_err(|error| Problem::internal(&error))?;
         }
-        (BacktestStatus::Failed, Some(reason)) => told["reason"] = json!(reason),
-        _ => {}
+        (TaskStatus::Failed, Some(reason)) => response["reason"] = json!(reason),
+        (TaskStatus::Queued | TaskStatus::Running, _) | (TaskStatus::Done | TaskStatus::Failed, None) => {}
     }
-    Ok(http::json(200, &told))
+    Ok(http::json(200, &response))
 }
 
 #[cfg(test)]
@@ -107,22 +108,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spent_budget_returns_at_midnight() {
+    fn a_spent_budget_is_renewed_at_midnight() {
         let left = |now: &str| seconds_until_tomorrow(now.parse().unwrap());
         assert_eq!(left("2026-03-01T00:00:00Z"), 86_400);
         assert_eq!(left("2026-03-01T23:59:59.5Z"), 1);
     }
 
     #[test]
-    fn a_wish_is_read_in_the_programs_time() {
+    fn times_without_an_offset_are_in_the_programs_time_zone() {
         let rome = TimeZone::get("Europe/Rome").unwrap();
-        let wish =
-            read_wish(&json!({ "rules": [], "from": "2026-03-01", "to": "2026-04-01T00:00:00Z" }), &rome).unwrap();
-        assert_eq!(wish.from, Some("2026-02-28T23:00:00Z".parse().unwrap()));
-        assert_eq!(wish.to, Some("2026-04-01T00:00:00Z".parse().unwrap()));
-        let faults = read_wish(&json!({ "from": "soon", "until": null }), &rome).unwrap_err();
+        let body =
+            read_body(&json!({ "rules": [], "from": "2026-03-01", "to": "2026-04-01T00:00:00Z" }), &rome).unwrap();
+        assert_eq!(body.from, Some("2026-02-28T23:00:00Z".parse().unwrap()));
+        assert_eq!(body.to, Some("2026-04-01T00:00:00Z".parse().unwrap()));
+        let faults = read_body(&json!({ "from": "soon", "until": null }), &rome).unwrap_err();
         let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(pointers, ["/rules", "/from", "/until"]);
-        assert!(read_wish(&json!({ "rules": [], "from": "2026-03-02", "to": "2026-03-01" }), &rome).is_err());
+        assert!(read_body(&json!({ "rules": [], "from": "2026-03-02", "to": "2026-03-01" }), &rome).is_err());
     }
 }

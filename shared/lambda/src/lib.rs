@@ -20,6 +20,7 @@ pub mod serve;
 mod services;
 mod settlement;
 pub mod source;
+pub mod task;
 pub mod trace;
 
 pub use auth::{Caller, Scope};

@@ -80,39 +80,6 @@ pub enum MessageError {
     Body,
 }
 
-/// A backtest that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BacktestMessage {
-    /// The version of the format.
-    pub version: u32,
-    /// The tenant.
-    pub program: ProgramId,
-    /// Which backtest of theirs.
-    pub backtest: String,
-}
-
-impl BacktestMessage {
-    /// A message about a backtest.
-    pub const fn new(program: ProgramId, backtest: String) -> Self {
-        Self { version: VERSION, program, backtest }
-    }
-
-    /// Reads a message.
-    ///
-    /// # Errors
-    /// When it is not one that is known here.
-    pub fn parse(text: &str) -> Result<Self, MessageError> {
-        let message: Self = serde_json::from_str(text)?;
-        if message.version == VERSION { Ok(message) } else { Err(MessageError::Version(message.version)) }
-    }
-
-    /// As it is sent.
-    pub fn to_text(&self) -> String {
-        // Texts and numbers alone: it cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
 impl FactMessage {
     /// What is to be decided of a stored fact: itself, and after a receipt the refunds that had waited for it.
     pub fn all_of(image: FactImage) -> Vec<Self> {

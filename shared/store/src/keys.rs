@@ -288,19 +288,24 @@ pub(crate) fn limit(program: Option<&ProgramId>, hash: &str, minute: i64) -> Key
     Key::new(format!("{program}#l#{hash}"), format!("{minute}"))
 }
 
-/// What was asked of a backtest, and how far it is.
-pub(crate) fn backtest(program: &ProgramId, id: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("b#{}", escape(id)))
+/// A task: `kind` is a fixed name without separators.
+pub(crate) fn task(program: &ProgramId, kind: &str, id: &str) -> Key {
+    Key::new(escape(program.as_str()), format!("task#{kind}#{}", escape(id)))
 }
 
-/// The count of a program's backtests of the latest day that had one.
-pub(crate) fn backtest_count(program: &ProgramId) -> Key {
-    Key::new(escape(program.as_str()), "backtests")
+/// How many tasks of a kind a program started on the latest day that had one.
+pub(crate) fn task_count(program: &ProgramId, kind: &str) -> Key {
+    Key::new(escape(program.as_str()), format!("tasks#{kind}"))
 }
 
-/// What came of a backtest.
-pub(crate) fn backtest_result(program: &ProgramId, id: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("b#{}#result", escape(id)))
+/// The sort key of a task's result, which the task refers to.
+pub(crate) fn task_result_sort(kind: &str, id: &str) -> String {
+    format!("task#{kind}#{}#result", escape(id))
+}
+
+/// The result that a task refers to.
+pub(crate) fn task_result(program: &ProgramId, sort: &str) -> Key {
+    Key::new(escape(program.as_str()), sort)
 }
 
 #[cfg(test)]
@@ -382,9 +387,9 @@ mod tests {
             (format!("api key {a:?}"), api_key(&p, a)),
             ("admin keys".to_owned(), admin_keys(&p)),
             (format!("limit {minute}"), limit(Some(&p), "0", minute)),
-            (format!("backtest {a:?}"), backtest(&p, a)),
-            (format!("backtest result {a:?}"), backtest_result(&p, a)),
-            ("backtest count".to_owned(), backtest_count(&p)),
+            (format!("task {a:?}"), task(&p, "backtest", a)),
+            (format!("task result {a:?}"), task_result(&p, &task_result_sort("backtest", a))),
+            ("task count".to_owned(), task_count(&p, "backtest")),
         ];
         keys.into_iter().map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }

@@ -4,7 +4,6 @@
 //! are, `programs` the configuration (and [`ProgramCache`] the copy that a warm function works with), `idempotency` the
 //! answers that a repeated call gets again. `keys` builds every key, `items` every attribute.
 
-mod backtests;
 mod calls;
 mod commit;
 mod coupons;
@@ -24,9 +23,9 @@ mod read;
 mod retry;
 mod scan;
 mod secrets;
+mod tasks;
 mod writes;
 
-pub use backtests::{BACKTESTS_PER_DAY, BacktestStatus, BacktestWish, StoredBacktest};
 pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
 pub use coupons::CouponError;
 pub use error::StoreError;
@@ -45,6 +44,7 @@ pub use random::seed;
 pub use read::{Page, StoredEntry};
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};
+pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,3 +17,4 @@ mod members;
 mod programs;
 mod shop;
 mod stock;
+mod tasks;
