@@ -8,6 +8,7 @@ mod deployment;
 mod guessing;
 mod identity;
 mod local_stack;
+mod loopback_targets;
 mod programs;
 mod refunds;
 mod reservations;

@@ -1,0 +1,18 @@
+//! The HTTP client for requests to vendors and to merchants' webhooks.
+//!
+//! URLs come from merchants, so a request must not reach anything that only our network can reach. [`Client`] checks each
+//! address when it connects, after DNS; a name that resolves to another address later gains nothing. It speaks HTTPS with
+//! the public root certificates, follows no redirect, and limits time and size.
+//!
+//! [`retry_after`] and [`TokenBucket`] keep requests within a vendor's limits.
+
+mod bucket;
+mod client;
+mod connect;
+mod retry_after;
+mod targets;
+
+pub use bucket::{Rate, TokenBucket};
+pub use client::{Client, Limits, OutboundError, Response};
+pub use retry_after::retry_after;
+pub use targets::{TargetError, Targets};
