@@ -1,42 +1,43 @@
-//! Sending what was read, several calls at a time.
+//! Sends requests, several at a time.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::orders::Operation;
 
-/// Where and how to send.
+/// Options for sending.
 #[derive(Debug, Clone)]
 pub struct SendOptions {
     /// The API's address, without `/v1`.
     pub url: String,
     /// An API key with `receipts:write`.
     pub key: String,
-    /// How many calls at a time.
+    /// The number of concurrent requests.
     pub concurrency: usize,
-    /// Whether to draw a progress bar.
+    /// Shows a progress bar.
     pub progress: bool,
 }
 
-/// What became of it.
+/// The result of a replay.
 #[derive(Debug, Default, Clone)]
 pub struct Summary {
-    /// Receipts accepted now.
+    /// Accepted receipts.
     pub receipts: usize,
-    /// Refunds accepted now.
+    /// Accepted refunds.
     pub refunds: usize,
-    /// Receipts and refunds that had been accepted before.
+    /// Receipts and refunds that were stored already.
     pub repeated: usize,
-    /// What was refused, with the answer; the first few.
+    /// The first refused requests, with their responses.
     pub refused: Vec<String>,
-    /// How many were refused.
+    /// The number of refused requests.
     pub refused_count: usize,
-    /// How long it took.
+    /// The elapsed time.
     pub elapsed: Duration,
 }
 
@@ -46,8 +47,7 @@ enum Sent {
     Refused(String),
 }
 
-/// How often a call is repeated whose answer did not come, or was "not now". Each carries its natural key, so that a
-/// repetition counts once.
+/// Attempts for a request without a response or with a 429 or 5xx. Natural keys make a repetition count once.
 const TRIES: u32 = 5;
 const REFUSALS_SHOWN: usize = 5;
 
@@ -61,14 +61,14 @@ pub async fn send(operations: &[Operation], options: &SendOptions) -> anyhow::Re
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?);
     let started = Instant::now();
     let mut summary = Summary::default();
-    let mut answers = stream::iter(operations)
+    let mut responses = stream::iter(operations)
         .map(|operation| {
             let client = &client;
             async move { (operation, call(client, operation, options).await) }
         })
         .buffer_unordered(options.concurrency.max(1));
-    while let Some((operation, answer)) = answers.next().await {
-        match answer? {
+    while let Some((operation, response)) = responses.next().await {
+        match response? {
             Sent::Accepted if matches!(operation, Operation::Receipt { .. }) => summary.receipts += 1,
             Sent::Accepted => summary.refunds += 1,
             Sent::Repeated => summary.repeated += 1,
@@ -93,17 +93,17 @@ async fn call(client: &reqwest::Client, operation: &Operation, options: &SendOpt
     };
     let mut pause = Duration::from_millis(100);
     for attempt in 1.. {
-        let answer = client.post(format!("{}{path}", options.url)).bearer_auth(&options.key).json(body).send().await;
-        match answer {
-            Ok(answer) => match answer.status() {
+        let response = client.post(format!("{}{path}", options.url)).bearer_auth(&options.key).json(body).send().await;
+        match response {
+            Ok(response) => match response.status() {
                 StatusCode::ACCEPTED => return Ok(Sent::Accepted),
                 StatusCode::OK => return Ok(Sent::Repeated),
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    bail!("the API refuses the key: {}", answer.text().await.unwrap_or_default())
+                    bail!("the API refuses the key: {}", response.text().await.unwrap_or_default())
                 }
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if attempt < TRIES => {}
                 status => {
-                    let problem: Value = answer.json().await.unwrap_or_default();
+                    let problem: Value = response.json().await.unwrap_or_default();
                     return Ok(Sent::Refused(format!("{path} {}: {status} {problem}", body["id"])));
                 }
             },
@@ -116,15 +116,10 @@ async fn call(client: &reqwest::Client, operation: &Operation, options: &SendOpt
     unreachable!("the loop ends by returning")
 }
 
-/// A path segment with everything escaped that is not plainly part of one.
-fn escape(segment: &str) -> String {
-    use std::fmt::Write as _;
-    segment.bytes().fold(String::new(), |mut path, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
-        path
-    })
+/// The characters of a path segment that are escaped: all but the unreserved ones of RFC 3986.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encodes a path segment.
+fn escape(segment: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(segment, ESCAPED)
 }

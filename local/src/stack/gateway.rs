@@ -1,4 +1,4 @@
-//! The HTTP front: the template's routes on 127.0.0.1, behind the template's authorizer.
+//! The HTTP gateway: the template's routes on 127.0.0.1, behind the template's authorizer.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -23,32 +23,32 @@ use super::routes::Routes;
 use super::template::{Authorizer, Template};
 use super::{local_api, names};
 
-/// API Gateway's limit on a request.
+/// API Gateway's size limit of a request.
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
-/// Lambda's limit on the event that it passes to a function: a body with many quotes grows on its way.
+/// Lambda's size limit of an event. Escaping makes a body with many quotes larger.
 const EVENT_LIMIT: usize = 6 * 1024 * 1024;
-/// Lambda's limit on an answer.
+/// Lambda's size limit of a response.
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
-/// Remembered answers of authorizers are dropped as a whole beyond this many.
-const REMEMBERED: usize = 10_000;
-/// API Gateway waits this long for a function.
+/// The cache of authorizer responses is cleared when it exceeds this size.
+const MAX_DECISIONS: usize = 10_000;
+/// API Gateway's time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Fields = HashMap<String, Value>;
-type Answers = HashMap<(String, String), (Instant, Fields)>;
+type Decisions = HashMap<(String, String), (Instant, Fields)>;
 
-/// What answers a request.
+/// The functions and settings behind the gateway.
 pub(super) struct Gateway {
     routes: Routes,
     functions: HashMap<String, Handler>,
-    answers: Mutex<Answers>,
+    decisions: Mutex<Decisions>,
     clock: Clock,
     local: local_api::Local,
     hosts: Hosts,
 }
 
 impl Gateway {
-    /// The gateway of a template.
+    /// Creates the gateway of a template.
     ///
     /// # Errors
     /// When a route, authorizer or schedule is served by a function of another kind.
@@ -76,19 +76,19 @@ impl Gateway {
         Ok(Self {
             routes: Routes::new(&template.routes),
             functions: functions.clone(),
-            answers: Mutex::default(),
+            decisions: Mutex::default(),
             clock,
             local,
             hosts,
         })
     }
 
-    /// Answers one request.
-    async fn answer(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, Problem> {
+    /// Handles a request.
+    async fn handle(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path();
         if !self.hosts.named_by(&parts.uri, &parts.headers) {
-            // A name that somebody rebound to 127.0.0.1 would make their page one of this site.
+            // With a name rebound to 127.0.0.1, a foreign page would be same-origin.
             return Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "misdirected",
@@ -98,11 +98,11 @@ impl Gateway {
         }
         if let Some(local) = path.strip_prefix("/_local/") {
             if self.hosts.is_cross_site(&parts.headers) {
-                // No credentials guard these routes.
+                // These routes need no credentials.
                 return Err(Problem::forbidden("this is not for pages of other sites"));
             }
             let body = read(body).await?;
-            return self.local.answer(&parts.method, local, &body).await;
+            return self.local.handle(&parts.method, local, &body).await;
         }
         let taken = self
             .routes
@@ -118,10 +118,10 @@ impl Gateway {
         let Some(Handler::Http(function)) = self.functions.get(&taken.route.function) else {
             return Err(Problem::internal());
         };
-        // The conversion is Lambda's own code and trusts that a gateway was in front of it: what it
-        // cannot take (a broken Host, say) would never have reached a function.
+        // Lambda's own conversion trusts the gateway: a request that it cannot convert (say, a broken Host) would not have
+        // reached a function.
         let event = incoming.event(&body, identity);
-        // Serializing escapes a byte to six at most.
+        // Serializing expands a byte to at most six.
         if body.len() > EVENT_LIMIT / 6
             && serde_json::to_vec(&event).map_or(usize::MAX, |event| event.len()) > EVENT_LIMIT
         {
@@ -131,13 +131,13 @@ impl Gateway {
         let request = std::panic::catch_unwind(AssertUnwindSafe(|| Incoming::request(event)))
             .map_err(|_| Problem::malformed("the request line or the Host header is not readable"))?;
         let response = handler::call(function, request, PATIENCE).await.map_err(|error| {
-            tracing::error!(function = %taken.route.function, %error, "no answer");
+            tracing::error!(function = %taken.route.function, %error, "no response");
             Problem::internal()
         })?;
         Ok(outgoing(response))
     }
 
-    /// Who calls, as the authorizer says, remembered for as long as the template says.
+    /// Asks the authorizer, with a cache as long as the template allows.
     async fn authorize(&self, authorizer: &Authorizer, incoming: &Incoming<'_>) -> Result<Fields, Problem> {
         let header = incoming.parts.headers.get(header::AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
@@ -151,8 +151,8 @@ impl Gateway {
         };
         let key = (authorizer.function.clone(), header.to_owned());
         {
-            let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((until, fields)) = answers.get(&key)
+            let decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((until, fields)) = decisions.get(&key)
                 && *until > Instant::now()
             {
                 return Ok(fields.clone());
@@ -162,30 +162,30 @@ impl Gateway {
             return Err(Problem::internal());
         };
         let event = incoming.authorizer_event(header);
-        let answer = Self::decide(function, event).await?;
-        let fields: Fields = match &answer["context"] {
+        let decision = Self::decide(function, event).await?;
+        let fields: Fields = match &decision["context"] {
             Value::Object(fields) => fields.clone().into_iter().collect(),
             _ => Fields::new(),
         };
-        if answer["isAuthorized"] != true {
+        if decision["isAuthorized"] != true {
             return Err(Problem::forbidden("the authorizer refused this call"));
         }
-        // A key that is not known may be made the next moment: only good answers are remembered here.
+        // An unknown key may be created the next moment, so only positive responses are cached.
         if fields.get("problem").is_some_and(|problem| problem != "") {
             return Ok(fields);
         }
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= REMEMBERED {
-            answers.clear();
+        let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        if decisions.len() >= MAX_DECISIONS {
+            decisions.clear();
         }
-        answers.insert(key, (Instant::now() + authorizer.keep, fields.clone()));
+        decisions.insert(key, (Instant::now() + authorizer.keep, fields.clone()));
         Ok(fields)
     }
 
     async fn decide<I: Send + 'static>(function: &Bound<I, Result<Value, String>>, event: I) -> Result<Value, Problem> {
-        let answer = handler::call(function, event, PATIENCE).await;
-        answer.map_err(|error| error.to_string()).flatten().map_err(|error| {
-            tracing::error!(error, "the authorizer gave no answer");
+        let decision = handler::call(function, event, PATIENCE).await;
+        decision.map_err(|error| error.to_string()).flatten().map_err(|error| {
+            tracing::error!(error, "the authorizer did not respond");
             Problem::internal()
         })
     }
@@ -202,7 +202,7 @@ async fn front(
     request: Request,
 ) -> Response {
     let request_id = names::request_id();
-    let mut response = match gateway.answer(peer, request, &request_id).await {
+    let mut response = match gateway.handle(peer, request, &request_id).await {
         Ok(response) => response,
         Err(problem) => problem.response(&request_id),
     };
@@ -231,7 +231,7 @@ fn outgoing(response: lambda_http::Response<lambda_http::Body>) -> Response {
         _ => Bytes::new(),
     };
     if body.len() > ANSWER_LIMIT {
-        tracing::error!(bytes = body.len(), "an answer over Lambda's limit");
+        tracing::error!(bytes = body.len(), "a response exceeds Lambda's limit");
         return Problem::internal().response("");
     }
     let mut response = Response::new(Body::from(body));

@@ -1,10 +1,9 @@
-//! Who may reach the local listeners: no page of another site, and engines only with the secret of the run.
+//! Protects the local listeners from pages of other sites, and the engines by a secret per run.
 //!
-//! A browser lets any page send requests to 127.0.0.1. Three things stop them: a page's request carries `Origin` or
-//! `Sec-Fetch-Site`, a name that was rebound to 127.0.0.1 stays in `Host`, and no page knows the secret.
+//! A browser lets any page send requests to 127.0.0.1. Three checks refuse them: their requests carry `Origin` or
+//! `Sec-Fetch-Site`, a name rebound to 127.0.0.1 shows in `Host`, and no page knows the secret.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -18,23 +17,23 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use subtle::ConstantTimeEq;
 
-/// The names under which a loopback listener may be addressed, as `Host` has them.
+/// The values of `Host` under which a loopback listener may be addressed.
 #[derive(Debug, Clone)]
 pub(super) struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// The names of a listener.
+    /// The allowed names of a listener.
     pub fn of(address: SocketAddr) -> Self {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{}", address.port())).collect();
         if address.port() == 80 {
-            // Clients leave the default port out.
+            // Clients omit the default port.
             hosts.extend(names.map(str::to_owned));
         }
         Self(hosts)
     }
 
-    /// Whether a request names this listener, in its one `Host` and in its target where that has an authority.
+    /// True when the request's one `Host`, and its target's authority if any, name this listener.
     pub fn named_by(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
@@ -42,7 +41,7 @@ impl Hosts {
         hosts.next().is_none() && host.is_some_and(|host| self.has(host)) && authority.is_none_or(|host| self.has(host))
     }
 
-    /// Whether a request comes from a page of another site. Clients that are no browser send neither header.
+    /// True for a request from a page of another site. Clients other than browsers send neither header.
     pub fn is_cross_site(&self, headers: &HeaderMap) -> bool {
         let foreign_origin = headers.get_all(header::ORIGIN).iter().any(|origin| {
             let host = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
@@ -57,23 +56,19 @@ impl Hosts {
     }
 }
 
-/// The secret that clients of the engines send as their access key id.
+/// The secret of a run. Clients of the engines send it as their access key id.
 #[derive(Clone)]
 pub(super) struct AccessKey(Arc<str>);
 
 impl AccessKey {
-    /// A new secret, for one run.
+    /// Generates the secret of a run.
     ///
     /// # Errors
     /// When the system has no randomness.
     pub fn generate() -> Result<Self> {
         let mut bytes = [0; 20];
-        getrandom::fill(&mut bytes).context("no random bytes from the system")?;
-        let mut hex = String::with_capacity(2 * bytes.len());
-        for byte in bytes {
-            write!(hex, "{byte:02X}").context("writing to memory")?;
-        }
-        Ok(Self(hex.into()))
+        getrandom::fill(&mut bytes).context("the system has no randomness")?;
+        Ok(Self(hex::encode_upper(bytes).into()))
     }
 
     /// The access key id.
@@ -81,7 +76,7 @@ impl AccessKey {
         &self.0
     }
 
-    /// Whether a request is signed with this access key id; compared in constant time.
+    /// True when the request is signed with this access key id; compares in constant time.
     fn signed(&self, headers: &HeaderMap) -> bool {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let credential = authorization.and_then(|text| text.split_once("Credential=")).map(|(_, rest)| rest);
@@ -90,7 +85,7 @@ impl AccessKey {
     }
 }
 
-/// An engine's HTTP service behind the checks.
+/// An engine's HTTP service behind these checks.
 #[derive(Clone)]
 pub(super) struct Guarded<S> {
     hosts: Hosts,
@@ -99,7 +94,7 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    /// Guards the engine of a listener.
+    /// Guards an engine's listener.
     pub fn new(address: SocketAddr, access_key: &AccessKey, engine: S) -> Self {
         Self { hosts: Hosts::of(address), access_key: access_key.clone(), engine }
     }
@@ -136,7 +131,7 @@ where
     }
 }
 
-/// A refusal in the shape that SDK clients read.
+/// A refusal that SDK clients can parse.
 fn refuse(reason: &str) -> Response<Full<Bytes>> {
     let body = serde_json::json!({ "__type": "AccessDeniedException", "message": reason });
     let mut response = Response::new(Full::new(body.to_string().into()));
@@ -179,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_is_known_by_its_headers() {
+    fn a_page_of_another_site_is_recognized_by_its_headers() {
         let own = ["http://127.0.0.1:3000", "http://localhost:3000"];
         for origin in own {
             assert!(!hosts(3000).is_cross_site(&headers(&[("origin", origin), ("sec-fetch-site", "same-origin")])));

@@ -1,4 +1,4 @@
-//! From an HTTP request to the event an HTTP API (payload 2.0) hands to a function, and back.
+//! Converts an HTTP request to the event of an HTTP API (payload 2.0), and the response back.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,24 +17,24 @@ use lambda_http::request::LambdaRequest;
 use serde_json::Value;
 
 use super::names;
-use super::routes::Taken;
+use super::routes::RouteMatch;
 
-/// A request as it came in, with what the gateway adds.
+/// A request with the gateway's additions.
 pub(super) struct Incoming<'a> {
     pub parts: &'a Parts,
     pub peer: SocketAddr,
     pub request_id: &'a str,
     pub now: Timestamp,
-    pub taken: &'a Taken<'a>,
+    pub taken: &'a RouteMatch<'a>,
 }
 
 impl Incoming<'_> {
-    /// The route key, as in `POST /v1/receipts`.
+    /// The route key, such as `POST /v1/receipts`.
     fn route_key(&self) -> String {
         format!("{} {}", self.taken.route.method, self.taken.route.path)
     }
 
-    /// Headers of one name in one value, separated by commas; cookies stand apart.
+    /// Joins headers of the same name with commas; cookies are separate.
     fn headers(&self) -> HeaderMap {
         let mut joined = HeaderMap::new();
         for name in self.parts.headers.keys().filter(|name| *name != header::COOKIE) {
@@ -43,7 +43,7 @@ impl Incoming<'_> {
                 joined.insert(name.clone(), value);
             }
         }
-        // As the gateway does, so that a caller cannot pretend another origin.
+        // As API Gateway does, so that a caller cannot forge the source.
         let peer = self.peer.ip().to_string();
         let forwarded = match self.header(&HeaderName::from_static("x-forwarded-for")) {
             Some(before) => format!("{before}, {peer}"),
@@ -92,7 +92,7 @@ impl Incoming<'_> {
         context
     }
 
-    /// The event of the authorizer, for a header that identifies the caller.
+    /// The authorizer's event, with the header that identifies the caller.
     pub fn authorizer_event(&self, identity: &str) -> ApiGatewayV2CustomAuthorizerV2Request {
         let mut event = ApiGatewayV2CustomAuthorizerV2Request::default();
         event.version = Some("2.0".to_owned());
@@ -115,7 +115,7 @@ impl Incoming<'_> {
         event
     }
 
-    /// The event that Lambda would pass to the function.
+    /// The function's event.
     pub fn event(&self, body: &Bytes, authorizer: Option<HashMap<String, Value>>) -> ApiGatewayV2httpRequest {
         let mut event = ApiGatewayV2httpRequest::default();
         event.version = Some("2.0".to_owned());
@@ -123,7 +123,7 @@ impl Incoming<'_> {
         event.raw_path = Some(self.parts.uri.path().to_owned());
         let query = self.parts.uri.query().unwrap_or_default();
         event.raw_query_string = Some(query.to_owned());
-        // The parser of query strings cannot fail.
+        // Parsing a query string cannot fail.
         event.query_string_parameters = query.parse().unwrap_or_default();
         event.cookies = self
             .header(&header::COOKIE)
@@ -139,12 +139,12 @@ impl Incoming<'_> {
         event
     }
 
-    /// The function's request, made from the event by the code that runs in Lambda.
+    /// The function's request, converted from the event by Lambda's own code.
     pub fn request(event: ApiGatewayV2httpRequest) -> lambda_http::Request {
         LambdaRequest::ApiGatewayV2(event).into()
     }
 
-    /// Whether an HTTP API passes a body of this type as text; everything else travels as base64.
+    /// True when an HTTP API passes a body of this media type as text, not as base64.
     fn is_text(&self) -> bool {
         let kind = self.header(&header::CONTENT_TYPE).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -172,7 +172,7 @@ mod tests {
             function: "f".to_owned(),
             authorizer: None,
         };
-        let taken = Taken { route: &route, parameters: HashMap::from([("id".to_owned(), "a b".to_owned())]) };
+        let taken = RouteMatch { route: &route, parameters: HashMap::from([("id".to_owned(), "a b".to_owned())]) };
         check(&Incoming {
             parts: &parts,
             peer: "127.0.0.1:9".parse().unwrap(),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_sees_what_an_http_api_would_show() {
+    fn a_function_gets_the_event_of_an_http_api() {
         let request = post()
             .header("content-type", "application/json; charset=utf-8")
             .header("X-Two", "a")
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_travels_as_base64() {
+    fn binary_bodies_are_base64() {
         for (kind, body) in [("application/octet-stream", &b"abc"[..]), ("application/json", &b"\xff\xfe"[..])] {
             let request = post().header("content-type", kind).body(()).unwrap();
             incoming(request, |incoming| {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authorizer_sees_its_identity_source() {
+    fn the_authorizer_gets_its_identity_source() {
         let request = post().header("authorization", "Bearer t").body(()).unwrap();
         incoming(request, |incoming| {
             let event = incoming.authorizer_event("Bearer t");

@@ -1,4 +1,4 @@
-//! What the local stack calls the things that AWS would name: account, region, ARNs.
+//! The local account, region and ARNs.
 
 /// The account in every ARN and queue URL.
 pub const ACCOUNT: &str = "000000000000";
@@ -12,7 +12,7 @@ pub fn table_arn(table: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}")
 }
 
-/// The ARN of a table's stream. One label for ever: locally a stream is never replaced.
+/// The ARN of a table's stream. Its label is constant, because a local stream is never replaced.
 pub fn stream_arn(table: &str) -> String {
     format!("{}/stream/local", table_arn(table))
 }
@@ -27,19 +27,15 @@ pub fn function_arn(function: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
 }
 
-/// The URL of a queue on the engine that answers at `endpoint`.
+/// The URL of a queue on the engine at `endpoint`.
 pub fn queue_url(endpoint: &str, queue: &str) -> String {
     format!("{endpoint}/{ACCOUNT}/{queue}")
 }
 
-/// A fresh id for a request or an event.
+/// A new id of a request or an event.
 pub fn request_id() -> String {
     let mut bytes = [0; 16];
-    // Without randomness two ids may be equal, which confuses logs and nothing else.
+    // Without randomness, ids may collide, which affects only logs.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(bytes)
 }

@@ -1,8 +1,11 @@
-//! Which route a request takes, by the rules of an HTTP API: a fixed segment before a parameter, a
-//! parameter before a greedy one, a method before `ANY`; nothing is rewritten.
+//! Routing by the rules of an HTTP API: a fixed segment wins over a parameter, a parameter over a greedy one, a method over
+//! `ANY`. Paths are not normalized.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
 
 use super::template::Route;
 
@@ -20,7 +23,7 @@ enum Segment {
 }
 
 impl Segment {
-    /// Smaller = more specific.
+    /// The order of precedence: smaller is more specific.
     fn rank(&self) -> u8 {
         match self {
             Self::Fixed(_) => 0,
@@ -30,9 +33,9 @@ impl Segment {
     }
 }
 
-/// The route taken, with the decoded values of its parameters.
+/// A matched route with the decoded values of its parameters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Taken<'r> {
+pub(super) struct RouteMatch<'r> {
     pub route: &'r Route,
     pub parameters: HashMap<String, String>,
 }
@@ -42,14 +45,14 @@ pub(super) struct Taken<'r> {
 pub(super) struct Undecodable;
 
 impl Routes {
-    /// The routes in the order of the template.
+    /// Creates the routes of a template.
     pub fn new(routes: &[Route]) -> Self {
         let parsed = routes.iter().map(|route| (route.clone(), segments(&route.path)));
         Self { routes: parsed.collect() }
     }
 
-    /// The most specific route for a method and a raw path.
-    pub fn find(&self, method: &str, path: &str) -> Result<Option<Taken<'_>>, Undecodable> {
+    /// Finds the most specific route for a method and a raw path.
+    pub fn find(&self, method: &str, path: &str) -> Result<Option<RouteMatch<'_>>, Undecodable> {
         let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
         let fits = self
             .routes
@@ -67,7 +70,7 @@ impl Routes {
             };
             parameters.insert(name.clone(), decode(&raw).ok_or(Undecodable)?);
         }
-        Ok(Some(Taken { route, parameters }))
+        Ok(Some(RouteMatch { route, parameters }))
     }
 }
 
@@ -101,23 +104,13 @@ fn specific(left: &(Route, Vec<Segment>), right: &(Route, Vec<Segment>)) -> Orde
     ranks(&left.1).cmp(&ranks(&right.1)).then_with(|| (left.0.method == "ANY").cmp(&(right.0.method == "ANY")))
 }
 
-/// Percent-decodes a path segment; none when it is not UTF-8 or an escape is broken.
+/// Percent-decodes a path segment; `None` for invalid UTF-8 or a broken escape.
 fn decode(raw: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(raw.len());
-    let mut rest = raw.as_bytes();
-    while let Some((byte, tail)) = rest.split_first() {
-        if *byte == b'%' {
-            let (digits, after) = tail.split_at_checked(2)?;
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let value = digit(digits[0])? * 16 + digit(digits[1])?;
-            bytes.push(u8::try_from(value).ok()?);
-            rest = after;
-        } else {
-            bytes.push(*byte);
-            rest = tail;
-        }
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !raw.split('%').skip(1).all(is_escape) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(raw).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

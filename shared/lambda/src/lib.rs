@@ -1,5 +1,6 @@
 //! What every handler shares: configuration, HTTP and problem+json, authentication, batches of messages.
 
+pub mod assets;
 pub mod auth;
 pub mod aws;
 pub mod batch;

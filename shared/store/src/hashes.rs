@@ -1,30 +1,20 @@
-//! Hashes: what is looked up by a secret, or by something personal, stands under a hash of it.
-
-use std::fmt::Write;
+//! Hashes of secrets and of personal data, which keys contain in place of the values.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// SHA-256 in hex.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// HMAC-SHA256 in hex.
 pub(crate) fn hmac_hex(operation: &'static str, key: &[u8], bytes: &[u8]) -> Result<String, StoreError> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| StoreError::Secret { operation })?;
     mac.update(bytes);
-    Ok(hex(&mac.finalize().into_bytes()))
+    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -32,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_the_standards() {
+    fn hashes_match_the_test_vectors_of_the_standards() {
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         // RFC 4231, test case 2.
         let mac = hmac_hex("test", b"Jefe", b"what do ya want for nothing?").unwrap();

@@ -1,4 +1,4 @@
-//! Only the functions that own credentials can write them.
+//! Policies, budgets and protections of the deployed stack.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::shop::{Shop, per_euro, program};
 const CLOCK: &str = "2026-03-01T09:00:00Z";
 const TABLE: &str = "tessera-credentials";
 
-/// Who may do what with credentials: the owner of keys and secrets all of it, whoever checks a credential reads it by its key.
+/// The function that writes API keys and secrets, and the functions that only read them by key.
 const OWNER: &str = "access-admin";
 const CHECKERS: [&str; 2] = ["authorizer", "customer-hub"];
 
@@ -28,7 +28,7 @@ fn functions(shop: &Shop) -> &BTreeMap<String, Function> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn policies_let_only_the_owner_write_a_credential_and_only_checkers_read_one() {
+async fn policies_allow_credentials_only_to_their_owner_and_checkers() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let template = shop.stack.stack().template();
     let table = &template.tables[TABLE].arn;
@@ -48,7 +48,7 @@ async fn policies_let_only_the_owner_write_a_credential_and_only_checkers_read_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_tries_anyway_is_refused() {
+async fn a_call_beyond_the_policy_is_refused() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let stack = shop.stack.stack();
     for name in functions(&shop).keys().filter(|name| *name != OWNER) {
@@ -58,7 +58,7 @@ async fn a_function_that_tries_anyway_is_refused() {
             assert_eq!(refused, !may, "{name} {action}");
         }
     }
-    // The owner is not refused, so the attempts themselves are sound.
+    // The owner is not refused, so the attempts themselves are valid.
     let owner = attempts(&stack.clients_of(OWNER).unwrap().dynamodb).await;
     let refused: Vec<&str> = owner.into_iter().filter(|(_, refused)| *refused).map(|(action, _)| action).collect();
     assert_eq!(refused, ["BatchGetItem", "Scan"]);
@@ -72,7 +72,7 @@ fn is_refused<T, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) 
     result.err().is_some_and(|error| error.code() == Some("AccessDeniedException"))
 }
 
-/// Every way to a credential, and whether it was refused.
+/// Every operation that reaches a credential, and whether it was refused.
 async fn attempts(client: &Client) -> Vec<(&'static str, bool)> {
     let item = || Some(key().into());
     let put = Put::builder().table_name(TABLE).set_item(item()).build().unwrap();
@@ -95,7 +95,7 @@ async fn attempts(client: &Client) -> Vec<(&'static str, bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_reads_the_tables_cannot_hash_an_address() {
+async fn the_tables_alone_do_not_suffice_to_hash_an_address() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let member = json!({ "id": "c-1", "email": "ada@example.com" });
     assert_eq!(shop.post("/v1/members", &member).await.status, 201);
@@ -105,14 +105,13 @@ async fn whoever_reads_the_tables_cannot_hash_an_address() {
     let hash = |key: &[u8]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
         mac.update(b"ada@example.com");
-        let bytes = mac.finalize().into_bytes();
-        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        hex::encode(mac.finalize().into_bytes())
     };
-    // With the secrets key an operator can.
+    // An operator who has the secrets key can.
     let id = tessera_domain::ids::ProgramId::new(shop.program.as_str()).unwrap();
     let key = shop.stack.store().load_head(&id).await.unwrap().unwrap().identity_key.open().await.unwrap();
     assert!(members.contains(&hash(key.as_bytes())), "{members}");
-    // Nothing that is stored does as a key.
+    // No stored value works as a key.
     for table in ["tessera-programs", TABLE, "tessera-members"] {
         for (name, value) in items(table).await.iter().flatten() {
             let stored = match value {
@@ -135,15 +134,15 @@ async fn backtests_have_a_daily_budget() {
     }
     let refused = ask(&shop).await;
     assert_eq!((refused.status, refused.problem()), (429, "too_many_requests"));
-    // Until midnight in UTC.
+    // Seconds until midnight UTC.
     assert_eq!(refused.headers["retry-after"], "54000");
-    assert_eq!(ask(&other).await.status, 202, "each program has its own");
+    assert_eq!(ask(&other).await.status, 202, "each program has its own budget");
     shop.clock("2026-03-02T00:00:00Z").await;
     assert_eq!(ask(&shop).await.status, 202);
 }
 
 #[test]
-fn tables_are_protected_from_deletion_unless_somebody_says_otherwise() {
+fn tables_are_protected_from_deletion_by_default() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
     let template = read("template.yaml");

@@ -1,0 +1,194 @@
+//! Static files that are part of a function's binary.
+//!
+//! Each file has two paths: its name, which browsers check again after a few minutes, and `{version}/{name}`, which they keep
+//! for a year. The version is a hash over all files, so that files that import each other by relative paths match.
+
+use std::sync::OnceLock;
+
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
+use sha2::{Digest as _, Sha256};
+
+const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// The number of bytes of a hash that versions and ETags carry.
+const HASH_BYTES: usize = 12;
+
+/// A file: `Asset { name: "hub.js", body: include_bytes!("hub.js") }`.
+#[derive(Debug, Clone, Copy)]
+pub struct Asset {
+    /// The name in its path. The extension determines the media type.
+    pub name: &'static str,
+    /// The content.
+    pub body: &'static [u8],
+}
+
+/// The files of a function, usually in a `static`.
+#[derive(Debug)]
+pub struct Assets {
+    files: &'static [Asset],
+    hashes: OnceLock<Hashes>,
+}
+
+/// Computed at the first request, so that a cold start pays nothing.
+#[derive(Debug)]
+struct Hashes {
+    version: String,
+    /// The ETag of each file, in the order of the files.
+    etags: Vec<String>,
+}
+
+impl Assets {
+    /// Creates the set of files.
+    pub const fn new(files: &'static [Asset]) -> Self {
+        Self { files, hashes: OnceLock::new() }
+    }
+
+    /// The immutable path of a file, relative to where the files are mounted; `None` for an unknown name.
+    pub fn immutable_path(&self, name: &str) -> Option<String> {
+        let is_known = self.files.iter().any(|file| file.name == name);
+        is_known.then(|| format!("{}/{name}", self.hashes().version))
+    }
+
+    /// The response for a path relative to where the files are mounted; `None` for an unknown path.
+    ///
+    /// `if_none_match` is the request's header. A match is a 304 without a body.
+    pub fn get(&self, path: &str, if_none_match: Option<&str>) -> Option<Response<Body>> {
+        let hashes = self.hashes();
+        let versioned = path.strip_prefix(&*hashes.version).and_then(|rest| rest.strip_prefix('/'));
+        let name = versioned.unwrap_or(path);
+        let (file, etag) = self.files.iter().zip(&hashes.etags).find(|(file, _)| file.name == name)?;
+        let is_current = if_none_match.is_some_and(|header| matches(header, etag));
+        let (status, body) =
+            if is_current { (StatusCode::NOT_MODIFIED, Body::Empty) } else { (StatusCode::OK, file.body()) };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(ETAG, HeaderValue::from_str(etag).ok()?);
+        headers.insert(CACHE_CONTROL, if versioned.is_some() { IMMUTABLE } else { SHORT });
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(file.name)));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Some(response)
+    }
+
+    fn hashes(&self) -> &Hashes {
+        self.hashes.get_or_init(|| {
+            let mut version = Sha256::new();
+            let etags = self.files.iter().map(|file| {
+                let digest = Sha256::digest(file.body);
+                version.update((file.name.len() as u64).to_be_bytes());
+                version.update(file.name);
+                version.update(digest);
+                format!("\"{}\"", hash(&digest))
+            });
+            let etags = etags.collect();
+            Hashes { version: hash(&version.finalize()), etags }
+        })
+    }
+}
+
+impl Asset {
+    /// Text as text, because Lambda would pass anything else in base64, a third larger.
+    fn body(self) -> Body {
+        match std::str::from_utf8(self.body) {
+            Ok(text) => Body::from(text),
+            Err(_) => Body::from(self.body),
+        }
+    }
+}
+
+/// The beginning of a digest in hexadecimal.
+fn hash(digest: &[u8]) -> String {
+    hex::encode(&digest[..HASH_BYTES])
+}
+
+/// True when an `If-None-Match` header names an ETag, also as a weak one, or is `*`.
+fn matches(header: &str, etag: &str) -> bool {
+    header.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+}
+
+/// The media type of a file, by its extension.
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "json" | "map" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static FILES: Assets = Assets::new(&[
+        Asset { name: "hub.js", body: b"export {}" },
+        Asset { name: "img/card.png", body: &[0x89, b'P', b'N', b'G', 0xff] },
+    ]);
+
+    fn header(response: &Response<Body>, name: &str) -> String {
+        response.headers()[name].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_name_is_short_lived_and_its_version_immutable() {
+        let hashed = FILES.immutable_path("hub.js").unwrap();
+        assert_eq!(hashed.len(), 2 * HASH_BYTES + "/hub.js".len());
+        for (path, cache) in [("hub.js", "public, max-age=300"), (&*hashed, "public, max-age=31536000, immutable")] {
+            let response = FILES.get(path, None).unwrap();
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.body(), &Body::Text("export {}".to_owned()));
+            assert_eq!(header(&response, "cache-control"), cache);
+            assert_eq!(header(&response, "content-type"), "text/javascript; charset=utf-8");
+            assert_eq!(header(&response, "x-content-type-options"), "nosniff");
+        }
+    }
+
+    #[test]
+    fn a_binary_file_keeps_its_bytes() {
+        let response = FILES.get("img/card.png", None).unwrap();
+        assert_eq!(response.body(), &Body::Binary(vec![0x89, b'P', b'N', b'G', 0xff]));
+        assert_eq!(header(&response, "content-type"), "image/png");
+    }
+
+    #[test]
+    fn a_known_etag_is_not_sent_again() {
+        let etag = header(&FILES.get("hub.js", None).unwrap(), "etag");
+        for known in [etag.clone(), format!("W/{etag}"), format!("\"other\" , {etag}"), "*".to_owned()] {
+            let response = FILES.get("hub.js", Some(&known)).unwrap();
+            assert_eq!((response.status(), response.body()), (StatusCode::NOT_MODIFIED, &Body::Empty), "{known}");
+            assert_eq!(header(&response, "etag"), etag);
+        }
+        for other in ["", "\"other\"", etag.trim_matches('"')] {
+            assert_eq!(FILES.get("hub.js", Some(other)).unwrap().status(), 200, "{other}");
+        }
+    }
+
+    #[test]
+    fn other_names_and_versions_do_not_exist() {
+        let version = FILES.immutable_path("hub.js").unwrap().replace("/hub.js", "");
+        let other = format!("{}/hub.js", "0".repeat(version.len()));
+        for path in ["", "/hub.js", "hub", "../hub.js", "hub.js/", &*version, &*other] {
+            assert!(FILES.get(path, None).is_none(), "{path}");
+        }
+        assert_eq!(FILES.immutable_path("none.js"), None);
+    }
+
+    #[test]
+    fn a_changed_file_changes_the_version_and_its_own_etag() {
+        static CHANGED: Assets =
+            Assets::new(&[Asset { name: "hub.js", body: b"export {}" }, Asset { name: "img/card.png", body: &[1] }]);
+        assert_ne!(FILES.immutable_path("hub.js"), CHANGED.immutable_path("hub.js"));
+        let etag = |assets: &Assets, name: &str| header(&assets.get(name, None).unwrap(), "etag");
+        assert_eq!(etag(&FILES, "hub.js"), etag(&CHANGED, "hub.js"));
+        assert_ne!(etag(&FILES, "img/card.png"), etag(&CHANGED, "img/card.png"));
+    }
+}
