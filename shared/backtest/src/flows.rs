@@ -1,12 +1,12 @@
-//! Where points went: the postings of many entries, added up.
+//! The sums of postings by bucket.
 
 use tessera_domain::ledger::{Bucket, Entry, Movement};
 use tessera_domain::points::Kind;
 
-/// How many places there are.
+/// The number of buckets.
 const PLACES: usize = 10;
 
-/// What all postings put into each place, by kind.
+/// The sum of all postings into each bucket, by kind of point.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Flows {
     buckets: [[i64; PLACES]; 2],
@@ -49,14 +49,14 @@ impl Flows {
         }
     }
 
-    /// Adds others.
+    /// Adds the sums of another.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.buckets.iter_mut().flatten().zip(other.buckets.iter().flatten()) {
             *mine += theirs;
         }
     }
 
-    /// What is in a place.
+    /// The sum of a bucket.
     pub const fn of(&self, bucket: Bucket, kind: Kind) -> i64 {
         self.buckets[side(kind)][place(bucket)]
     }

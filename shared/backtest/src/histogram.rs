@@ -1,15 +1,15 @@
-//! How a number is distributed over members: a histogram that adds up in any order, in integers.
+//! A histogram of a number per member, in integers. Histograms can be merged in any order.
 
-/// Values below this have a bucket of their own.
+/// Values below this have one bucket each.
 const EXACT: i64 = 64;
-/// Buckets for each doubling above: a bucket is never wider than a thirty-second of its value.
+/// The number of buckets per doubling above: a bucket is at most 1/32 of its value wide.
 const STEPS: u32 = 32;
 
-/// Where the bins begin that people are shown; the first holds 0, the last has no end.
+/// The lower bounds of the bins in reports. The first holds 0, the last has no end.
 pub(crate) const BINS: [i64; 15] =
     [0, 1, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000];
 
-/// A histogram of whole numbers from 0 up; what is below 0 counts apart.
+/// A histogram of integers from 0 up. Negative values are counted separately.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
     counts: std::collections::BTreeMap<u32, u64>,
@@ -34,7 +34,7 @@ impl Histogram {
         }
     }
 
-    /// Adds another.
+    /// Merges another histogram.
     pub fn merge(&mut self, other: &Self) {
         for (bucket, count) in &other.counts {
             *self.counts.entry(*bucket).or_default() += count;
@@ -48,32 +48,32 @@ impl Histogram {
         self.most = self.most.max(other.most);
     }
 
-    /// How many values were counted.
+    /// The number of values.
     pub const fn members(&self) -> u64 {
         self.members
     }
 
-    /// How many were below zero.
+    /// The number of negative values.
     pub const fn below_zero(&self) -> u64 {
         self.below
     }
 
-    /// The largest.
+    /// The largest value.
     pub const fn most(&self) -> i64 {
         self.most
     }
 
-    /// The sum of all.
+    /// The sum of all values.
     pub const fn sum(&self) -> i128 {
         self.sum
     }
 
-    /// How many are in each of [`BINS`].
+    /// The number of values in each of [`BINS`].
     pub(crate) const fn bins(&self) -> &[u64; BINS.len()] {
         &self.bins
     }
 
-    /// The value that `per_cent` of 100 values do not exceed: exact below 64, above it at most a thirty-second too low.
+    /// The value that `per_cent` of 100 values do not exceed: exact below 64, otherwise at most 1/32 too low.
     pub fn quantile(&self, per_cent: u64) -> i64 {
         let rank = (u128::from(self.members) * u128::from(per_cent)).div_ceil(100).max(1);
         let mut passed = u128::from(self.below);
@@ -90,7 +90,7 @@ impl Histogram {
     }
 }
 
-/// The bucket of a value that is not negative.
+/// The bucket of a non-negative value.
 fn bucket(value: i64) -> u32 {
     if value < EXACT {
         return u32::try_from(value).unwrap_or(0);
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bucket_begins_where_its_least_value_is() {
+    fn every_bucket_begins_at_its_least_value() {
         for value in (0..5_000).chain([65_535, 65_536, 1_000_000_007, i64::MAX / 2]) {
             let least = start(bucket(value));
             assert!(least <= value && (value < EXACT || value - least <= value / 32), "{value} {least}");

@@ -1,4 +1,4 @@
-//! One member's facts in the order of time.
+//! A member's facts in chronological order.
 
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -7,35 +7,35 @@ use tessera_domain::ids::{MemberId, ReceiptId};
 
 use crate::Period;
 
-/// One member's receipts and refunds in the order of time, every refund after its receipt.
+/// A member's receipts and refunds in chronological order, every refund after its receipt.
 #[derive(Debug)]
 pub struct History {
-    /// Whose.
+    /// The member.
     pub(crate) member: MemberId,
-    /// The receipts, the earliest first.
+    /// The receipts, earliest first.
     pub(crate) receipts: Vec<Receipt>,
-    /// The refunds, the earliest first, each with the place of its receipt.
+    /// The refunds, earliest first, each with the index of its receipt.
     pub(crate) refunds: Vec<(usize, Refund)>,
-    /// For each receipt, whether it has refunds.
+    /// True for each receipt with refunds.
     pub(crate) refunded: Vec<bool>,
-    /// What happened, in order.
+    /// The order of receipts and refunds.
     pub(crate) steps: Vec<Step>,
-    /// Refunds whose receipt is not among the receipts.
+    /// The number of refunds without their receipt.
     pub(crate) orphans: u64,
 }
 
 /// A fact of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The receipt at a place.
+    /// The receipt at an index.
     Receipt(usize),
-    /// The refund at a place.
+    /// The refund at an index.
     Refund(usize),
 }
 
 impl History {
-    /// Puts a member's facts in order. What is outside the period is left out, with its refunds; a receipt, or a refund
-    /// of one receipt, that comes twice counts once.
+    /// Sorts a member's facts. Receipts outside the period are left out with their refunds. Duplicates of a receipt, or of a
+    /// refund of one receipt, count once.
     pub fn new(
         member: MemberId,
         receipts: impl IntoIterator<Item = Receipt>,

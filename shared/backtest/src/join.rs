@@ -1,4 +1,4 @@
-//! Finding out whose refunds are, where only their receipts say so: both are dealt out by receipt, in files.
+//! Finds the members of refunds through their receipts, with files partitioned by receipt.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,20 +7,20 @@ use tessera_domain::ids::ReceiptId;
 
 use crate::{Spill, SpillError};
 
-/// Receipts with their members, and refunds without.
+/// Receipts with their members, and refunds without a member.
 #[derive(Debug)]
 pub struct Join(Spill);
 
 impl Join {
-    /// Opens its files in a folder that is there, and is the caller's to remove.
+    /// Creates files in an existing folder, which the caller removes.
     ///
     /// # Errors
-    /// When a file cannot be made.
+    /// When a file cannot be created.
     pub fn new(folder: &Path) -> Result<Self, SpillError> {
         Spill::open(folder, "refunds".to_owned(), 0).map(Self)
     }
 
-    /// Notes whose a receipt is.
+    /// Adds the member of a receipt.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -28,7 +28,7 @@ impl Join {
         self.0.receipt(receipt.as_str(), member.as_bytes())
     }
 
-    /// Takes a packed refund.
+    /// Adds a packed refund.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -36,8 +36,8 @@ impl Join {
         self.0.refund(receipt.as_str(), receipt, packed)
     }
 
-    /// Hands every refund on with its member; tells how many have no receipt. What is in memory at a time are the
-    /// identifiers of a part of the receipts.
+    /// Passes every refund with its member to `spill`, and returns the number of refunds without a receipt. Memory holds the
+    /// receipt ids of one partition at a time.
     ///
     /// # Errors
     /// When a file fails.
@@ -50,7 +50,7 @@ impl Join {
             parts.records(part, |record| {
                 if record.receipt.is_empty() {
                     let member = String::from_utf8_lossy(record.packed).into_owned();
-                    // The first that was sent is the one that counts.
+                    // The first of several duplicates counts.
                     members.entry(record.member.to_vec()).or_insert(member);
                 } else {
                     refunds.push((record.receipt.to_vec(), record.packed.to_vec()));

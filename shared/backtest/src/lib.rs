@@ -1,9 +1,9 @@
-//! What draft rules would have cost: the receipts and refunds that there were, through the same decisions, once under
-//! the present rules and once under the draft.
+//! Backtests: replays stored receipts and refunds under the current rules and under a draft, and reports what the draft
+//! would have cost.
 //!
-//! A [`Plan`] is the two programs; a [`History`] one member's facts in the order of time; a [`Tally`] what came of many
-//! members, which adds up in any order; a [`Report`] what people read. [`run`] uses every core, and [`Spill`] brings facts
-//! that come in any order together by member without holding them all in memory.
+//! A [`Plan`] holds the two programs, a [`History`] one member's facts in chronological order, a [`Tally`] the results of many
+//! members, a [`Report`] the figures for people. [`run`] uses all cores. [`Spill`] groups unordered facts by member without
+//! holding them all in memory.
 
 mod flows;
 mod histogram;

@@ -1,4 +1,4 @@
-//! The two programs that are compared.
+//! The two programs of a comparison.
 
 use std::collections::BTreeMap;
 
@@ -9,54 +9,54 @@ use tessera_domain::input::Fault;
 use tessera_domain::program::{CompiledProgram, Program, read_program};
 use tessera_domain::rule::{Rule, RuleStatus, Trigger};
 
-/// The most rules that are named for one reason: a report has its bounds, and a reader too.
+/// The maximum number of rules that a report lists for one reason.
 const MOST_NAMED: usize = 100;
 
-/// Which facts are replayed, and the moment at which balances are counted.
+/// The period of the replayed facts, and the time of the balances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
-    /// Receipts from here on; absent: from the first.
+    /// The start of the receipts; `None` for the first one.
     pub from: Option<Timestamp>,
-    /// Receipts and refunds before here; absent: to the last.
+    /// The end of receipts and refunds, exclusive; `None` for no end.
     pub to: Option<Timestamp>,
-    /// When balances are counted: what has expired or been released by then is. A fact that is later is its own moment.
+    /// The time of the balances: points that expire or are released by then do. A later fact moves it.
     pub as_of: Timestamp,
 }
 
 impl Period {
-    /// Everything there is, counted at a moment.
+    /// All facts, with balances at a time.
     pub const fn all(as_of: Timestamp) -> Self {
         Self { from: None, to: None, as_of }
     }
 
-    /// True for a receipt of this time.
+    /// True for the time of a receipt in the period.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| from <= at) && self.ends_after(at)
     }
 
-    /// True for a refund of this time.
+    /// True for the time of a refund in the period.
     pub fn ends_after(&self, at: Timestamp) -> bool {
         self.to.is_none_or(|to| at < to)
     }
 }
 
-/// The present program and the same program with the draft's rules.
+/// The current program, and the same program with the draft's rules.
 #[derive(Debug)]
 pub struct Plan {
-    /// As it is.
+    /// The current program.
     pub(crate) present: CompiledProgram,
-    /// As it would be.
+    /// The program with the draft's rules.
     pub(crate) draft: CompiledProgram,
-    /// What is replayed.
+    /// The replayed period.
     pub(crate) period: Period,
 }
 
 impl Plan {
-    /// Reads a draft, a full list of rules in place of the program's, as a `PUT` of the program with them would be read.
-    /// A rule that the draft still calls `draft` works here: trying it is what a backtest is for.
+    /// Reads a draft: a complete list of rules, checked as in a `PUT` of the program. A rule with the status `draft` is active
+    /// here.
     ///
     /// # Errors
-    /// All that is wrong with the rules; pointers begin with `/rules`.
+    /// All faults of the rules. Pointers begin with `/rules`.
     pub fn read(program: &Value, rules: &Value, period: Period) -> Result<Self, Vec<Fault>> {
         let present = read_program(program)?;
         let mut document = program.clone();
@@ -72,29 +72,29 @@ impl Plan {
         Ok(Self::new(present, draft, period))
     }
 
-    /// A plan of two programs that differ in their rules.
+    /// Creates a plan from two programs that differ only in their rules.
     pub fn new(present: Program, draft: Program, period: Period) -> Self {
         let compiled = |program| CompiledProgram::new(program, 1, &BTreeMap::new());
         Self { present: compiled(present), draft: compiled(draft), period }
     }
 
-    /// What is replayed.
+    /// The replayed period.
     pub const fn period(&self) -> Period {
         self.period
     }
 
-    /// Rules of the draft that wait for something else than receipts: they are left out.
+    /// Rules of the draft with triggers other than receipts, which are not replayed.
     pub fn not_replayed(&self) -> Vec<RuleId> {
         self.of_draft(|rule| !matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_)))
     }
 
-    /// Rules of the draft with conditions on who the member is, which never hold in a backtest.
+    /// Rules of the draft with conditions on the member, which never hold in a backtest.
     pub fn never_met(&self) -> Vec<RuleId> {
         let replayed = |rule: &Rule| matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_));
         self.of_draft(|rule| replayed(rule) && !rule.conditions.is_empty())
     }
 
-    /// Rules of the draft whose calendar begins after the last moment of the period: they give nothing to any receipt in it.
+    /// Rules of the draft that start after the period and give nothing in it.
     pub fn not_yet_started(&self) -> Vec<RuleId> {
         let end = self.period.to.unwrap_or(self.period.as_of);
         let zone = self.draft.zone.clone();

@@ -1,4 +1,4 @@
-//! One member's facts through the real decisions, under both programs.
+//! Replays a member's facts through the real decisions, under both programs.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ use crate::side::Side;
 use crate::{History, Plan, Tally};
 
 impl Plan {
-    /// Replays a member under both programs and counts what came of it. Everyone begins with nothing; each fact is
-    /// decided at its own time.
+    /// Replays a member under both programs and adds the results. The account starts empty, and each fact is decided at its own
+    /// time.
     pub fn replay(&self, history: &History, tally: &mut Tally) {
         tally.orphans += history.orphans;
         let (Some(first), Some(last)) = (history.receipts.first(), history.receipts.last()) else { return };
@@ -32,7 +32,7 @@ impl Plan {
         tally.receipts += history.receipts.len() as u64;
         tally.refunds += history.refunds.len() as u64;
         let months = self.months(history);
-        // Both programs have the same zone and currency, and refunds are refused for what the receipt says alone.
+        // Both programs share time zone and currency, and a refund is refused only by its receipt.
         let number = tally.members;
         let (rejected, present) = play(&self.present, self, history, &months, number, &mut tally.present);
         let (_, draft) = play(&self.draft, self, history, &months, number, &mut tally.draft);
@@ -45,7 +45,7 @@ impl Plan {
         self.spent(history, &months, &rejected, tally);
     }
 
-    /// The month of each receipt, and after them of each refund, counted from year zero.
+    /// The month of each receipt, followed by that of each refund, counted from year zero.
     fn months(&self, history: &History) -> Vec<i32> {
         let receipts = history.receipts.iter().map(|receipt| receipt.occurred_at);
         let refunds = history.refunds.iter().map(|(_, refund)| refund.occurred_at);
@@ -58,7 +58,7 @@ impl Plan {
             .collect()
     }
 
-    /// What was paid and kept.
+    /// The spend less returns.
     fn spent(&self, history: &History, months: &[i32], rejected: &[bool], tally: &mut Tally) {
         let currency = self.present.program.currency;
         for (place, receipt) in history.receipts.iter().enumerate() {
@@ -79,19 +79,19 @@ impl Plan {
     }
 }
 
-/// One member under one program, while the facts are taken.
+/// A member under one program during the replay.
 struct Player<'a> {
     program: &'a CompiledProgram,
     history: &'a History,
     account: Account,
     coupons: BTreeMap<CouponCode, Coupon>,
-    /// By the place of a receipt that has refunds: its entry, and the refunds so far with theirs.
+    /// For each receipt with refunds: its entry, and the refunds so far with their entries.
     decided: BTreeMap<usize, (Entry, Vec<(Refund, Entry)>)>,
     now: Timestamp,
     decisions: u64,
 }
 
-/// What a member's facts come to under one program: which refunds were rejected, and what the member has at the end.
+/// A member's result under one program: the rejected refunds and the final balance.
 fn play(
     program: &CompiledProgram,
     plan: &Plan,
@@ -157,7 +157,7 @@ fn play(
 impl Player<'_> {
     fn receipt(&mut self, place: usize) -> Option<Decision> {
         let receipt = self.history.receipts.get(place)?;
-        // Coupons of the time are unknown here, except those that the replay itself gave.
+        // Coupons from before the replay are unknown; those that it gave itself are known.
         let coupons: Vec<Coupon> = receipt.coupons.iter().filter_map(|code| self.coupons.get(code)).cloned().collect();
         let fact = ReceiptContext { receipt, coupons: &coupons };
         Some(self.decide(receipt.occurred_at, &Supply::default(), |context, player| {
@@ -172,7 +172,7 @@ impl Player<'_> {
             return None;
         }
         let program = self.program;
-        // Nothing is written, so that a refund needs no second step.
+        // Nothing is written, so a refund is never split into steps.
         let supply = Supply { coupons: usize::MAX, ..Supply::default() };
         Some(self.decide(refund.occurred_at, &supply, |context, player| {
             let (decision, earlier) = &player.decided[of];
@@ -190,7 +190,7 @@ impl Player<'_> {
     ) -> Decision {
         self.now = self.now.max(at);
         self.decisions += 1;
-        // Codes of one member must differ; what they are is of no interest.
+        // Any codes will do as long as they are unique per member.
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.decisions.to_be_bytes());
         let context = Context {

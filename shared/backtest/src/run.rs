@@ -1,4 +1,4 @@
-//! All cores at once.
+//! Runs a replay on all cores.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -7,11 +7,11 @@ use std::thread;
 
 use crate::{History, Plan, Tally};
 
-/// Replays members part by part on several threads. `read` gives the members of a part, one after another, to the function
-/// that it is called with; members of one part are replayed by one thread, and nobody waits for anybody.
+/// Replays partitions of members on several threads. `read` passes each member of a partition to the given function. One
+/// thread replays a whole partition, without locks.
 ///
 /// # Errors
-/// The first error of `read`; the other threads stop after the part that they are at.
+/// The first error of `read`. The other threads stop after their current partition.
 pub fn run<E: Send>(
     plan: &Plan,
     threads: NonZeroUsize,

@@ -1,4 +1,4 @@
-//! What one program made of many members.
+//! The results of many members under one program.
 
 use std::collections::BTreeMap;
 
@@ -12,70 +12,70 @@ use tessera_domain::points::Kind;
 use crate::Histogram;
 use crate::flows::Flows;
 
-/// What one program made of many members. Sides add up in any order.
+/// The results of many members under one program. Sides can be merged in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Side {
-    /// Where points went.
+    /// The sums of the postings.
     pub flows: Flows,
-    /// What members have at the end, less what they owe.
+    /// The final balances less debts.
     pub balance: i64,
-    /// Of it, what they owe.
+    /// The debts.
     pub debt: i64,
-    /// Members who were given a point at least.
+    /// Members who earned at least one point.
     pub earning: u64,
-    /// Points earned, less what refunds took, by member.
+    /// Points earned less reversed ones, per member.
     pub distribution: Histogram,
-    /// What each rule gave.
+    /// The results of each rule.
     pub rules: FxHashMap<RuleId, RuleSums>,
     /// Coupons of each reward.
     pub coupons: BTreeMap<RewardId, CouponSums>,
-    /// Members by the tier that they end in.
+    /// Members by their final tier.
     pub tiers: BTreeMap<TierId, u64>,
     /// By month.
     pub months: BTreeMap<i32, MonthSums>,
 }
 
-/// What one rule gave.
+/// The results of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RuleSums {
-    /// Firings, less those reversed.
+    /// Firings less reversed ones.
     pub firings: i64,
-    /// Firings that a limit cut.
+    /// Firings cut by a limit.
     pub lost: i64,
-    /// Redeemable points, less those reversed.
+    /// Redeemable points less reversed ones.
     pub redeemable: i64,
-    /// Qualifying points, less those reversed.
+    /// Qualifying points less reversed ones.
     pub qualifying: i64,
-    /// Points taken, less those given back.
+    /// Debited points less restored ones.
     pub taken: i64,
-    /// Receipts on which it fired.
+    /// Receipts with a firing.
     pub receipts: u64,
-    /// Members for whom it fired.
+    /// Members with a firing.
     pub members: u64,
-    /// The last member counted in `members`.
+    /// The last member that was counted in `members`.
     pub(crate) last: u64,
 }
 
-/// Coupons of one reward.
+/// Coupons of a reward.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CouponSums {
-    /// Given.
+    /// Issued coupons.
     pub given: u64,
-    /// Taken back by refunds.
+    /// Reversed by refunds.
     pub cancelled: u64,
 }
 
-/// Redeemable points of one month.
+/// Redeemable points of a month.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MonthSums {
-    /// Issued.
+    /// Issued points.
     pub issued: i64,
-    /// Taken back by refunds.
+    /// Reversed by refunds.
     pub reversed: i64,
 }
 
 impl Side {
-    /// Counts a decision; `member` is told from others by its number.
+    /// Adds a decision of the member with this number.
     pub fn count(&mut self, decision: &Decision, month: i32, member: u64) {
         let before = MonthSums::of(&self.flows);
         for entry in decision.entries() {
@@ -120,7 +120,7 @@ impl Side {
         }
     }
 
-    /// Adds another.
+    /// Merges another side.
     pub fn merge(&mut self, other: &Self) {
         self.flows.merge(&other.flows);
         self.balance += other.balance;
@@ -136,7 +136,7 @@ impl Side {
             mine.taken += theirs.taken;
             mine.receipts += theirs.receipts;
             mine.members += theirs.members;
-            // Members of another tally are never the next of this one.
+            // Members of different tallies are distinct.
             mine.last = 0;
         }
         for (reward, theirs) in &other.coupons {

@@ -1,5 +1,5 @@
-//! Bringing facts together by member without holding them all in memory: they are dealt out to files by member, and each
-//! file is small enough to be read whole. One that is not is dealt out again.
+//! Groups facts by member without holding them all in memory: they are partitioned into files by member, each small enough
+//! to be read whole. A file that is too large is partitioned again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,27 +14,27 @@ use tessera_domain::pack::{PackError, unpack};
 
 use crate::{History, Period};
 
-/// How many files; all are open at once while facts are dealt out.
+/// The number of files, which are open at the same time.
 const FILES: usize = 64;
-/// A file larger than this is dealt out again, unless that was done so often already that it must be one member.
+/// Files larger than this are partitioned again, up to a depth at which only one member can be left.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 const MOST_DEALS: u32 = 4;
 
-/// Why facts could not be brought together.
+/// Why facts could not be grouped.
 #[derive(Debug, thiserror::Error)]
 pub enum SpillError {
     /// A temporary file could not be written or read.
     #[error("a temporary file failed: {0}")]
     File(#[from] io::Error),
-    /// A fact is not one of ours.
+    /// A fact cannot be unpacked.
     #[error("a fact cannot be read: {0}")]
     Fact(#[from] PackError),
-    /// An identifier is none.
+    /// An identifier is invalid.
     #[error("an identifier cannot be read: {0}")]
     Id(#[from] IdError),
 }
 
-/// Facts being dealt out to files in a folder, by member.
+/// Partitions facts by member into files of a folder.
 #[derive(Debug)]
 pub struct Spill {
     folder: PathBuf,
@@ -44,7 +44,7 @@ pub struct Spill {
     bytes: Vec<u64>,
 }
 
-/// Facts that lie in files, by member.
+/// Facts in files, partitioned by member.
 #[derive(Debug)]
 pub struct Partitions {
     folder: PathBuf,
@@ -53,7 +53,7 @@ pub struct Partitions {
     bytes: Vec<u64>,
 }
 
-/// A fact on its way: lengths and bytes. The receipt's id stands there for refunds alone.
+/// A record: lengths and bytes. Only refunds have a receipt id.
 pub(crate) struct Record<'a> {
     pub member: &'a [u8],
     pub receipt: &'a [u8],
@@ -61,10 +61,10 @@ pub(crate) struct Record<'a> {
 }
 
 impl Spill {
-    /// Opens the files in a folder that is there, and is the caller's to remove.
+    /// Creates files in an existing folder, which the caller removes.
     ///
     /// # Errors
-    /// When a file cannot be made.
+    /// When a file cannot be created.
     pub fn new(folder: &Path) -> Result<Self, SpillError> {
         Self::open(folder, "facts".to_owned(), 0)
     }
@@ -75,7 +75,7 @@ impl Spill {
         Ok(Self { folder: folder.to_owned(), prefix, deal, files, bytes: vec![0; FILES] })
     }
 
-    /// Takes a packed receipt of a member.
+    /// Adds a member's packed receipt.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -83,7 +83,7 @@ impl Spill {
         self.take(&Record { member: member.as_bytes(), receipt: &[], packed })
     }
 
-    /// Takes a packed refund of a member's receipt.
+    /// Adds a packed refund of a member's receipt.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -95,7 +95,7 @@ impl Spill {
         let mut hasher = FxBuildHasher.build_hasher();
         hasher.write_u32(self.deal);
         hasher.write(record.member);
-        // The low bits of this hash are the poor ones.
+        // The low bits of this hash are badly distributed.
         let place = usize::try_from(hasher.finish() >> 40).unwrap_or(0) % FILES;
         for part in [record.member, record.receipt, record.packed] {
             let length = u32::try_from(part.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
@@ -106,10 +106,10 @@ impl Spill {
         Ok(())
     }
 
-    /// All are taken.
+    /// Completes the files.
     ///
     /// # Errors
-    /// When the last cannot be written.
+    /// When the last records cannot be written.
     pub fn finish(mut self) -> Result<Partitions, SpillError> {
         self.files.iter_mut().try_for_each(Write::flush)?;
         let Self { folder, prefix, deal, bytes, .. } = self;
@@ -118,22 +118,22 @@ impl Spill {
 }
 
 impl Partitions {
-    /// How many parts there are.
+    /// The number of partitions.
     pub const fn parts(&self) -> usize {
         self.bytes.len()
     }
 
-    /// All their bytes.
+    /// The size of all partitions in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes.iter().sum()
     }
 
-    /// The bytes of a part.
+    /// The size of a partition in bytes.
     pub fn bytes_of(&self, part: usize) -> u64 {
         self.bytes.get(part).copied().unwrap_or(0)
     }
 
-    /// Gives the records of a part as they lie there.
+    /// Passes each record of a partition to a function.
     pub(crate) fn records(
         &self,
         part: usize,
@@ -142,7 +142,7 @@ impl Partitions {
         read(&self.folder.join(format!("{}-{part}", self.prefix)), take)
     }
 
-    /// Gives the members of a part, one after another.
+    /// Passes each member of a partition to a function.
     ///
     /// # Errors
     /// When the file cannot be read, or a fact in it.
@@ -156,7 +156,7 @@ impl Partitions {
             std::fs::remove_file(&path)?;
             return (0..smaller.parts()).try_for_each(|part| {
                 smaller.each(part, period, take)?;
-                // What cannot be removed goes with the folder.
+                // A file that cannot be removed now is removed with the folder.
                 let _ = std::fs::remove_file(smaller.folder.join(format!("{}-{part}", smaller.prefix)));
                 Ok(())
             });
@@ -175,7 +175,7 @@ impl Partitions {
             Ok(())
         })?;
         for (number, (member, Facts { receipts, refunds })) in members.into_iter().enumerate() {
-            // Names longer than any of ours are of no interest to a decision: they only must differ.
+            // Overlong ids are valid here: a decision only needs them to differ.
             let name = String::from_utf8_lossy(&member);
             let member = MemberId::new(name).or_else(|_| MemberId::new(format!("m_{number}")))?;
             take(History::new(member, receipts, refunds, period));
@@ -190,7 +190,7 @@ struct Facts {
     refunds: Vec<(ReceiptId, Refund)>,
 }
 
-/// Reads the records of a file, one after another.
+/// Reads the records of a file.
 fn read(path: &Path, mut take: impl FnMut(&Record<'_>) -> Result<(), SpillError>) -> Result<(), SpillError> {
     let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
     let mut parts: [Vec<u8>; 3] = Default::default();

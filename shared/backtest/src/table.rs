@@ -7,10 +7,10 @@ use tessera_domain::ids::{RewardId, RuleId};
 use crate::words::{grouped, grouped_money, signed};
 use crate::{Report, SideReport};
 
-/// The rules shown in a table.
+/// The maximum number of rules in a table.
 const RULES: usize = 20;
 
-/// Rows of texts, the first column to the left and the others to the right, aligned.
+/// Aligns rows: the first column left, the others right.
 fn aligned(text: &mut String, rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -37,7 +37,7 @@ fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 impl Report {
-    /// The one sentence that says it all.
+    /// The result in one sentence.
     pub fn summary(&self) -> String {
         let cost = &self.difference.cost;
         let currency = &self.currency;
@@ -53,7 +53,7 @@ impl Report {
         }
     }
 
-    /// What a reader must know besides the numbers, one sentence each.
+    /// Notes that a reader needs beside the figures, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let list = |ids: Vec<&str>| ids.join(", ");
         let rules = |ids: &[RuleId]| list(ids.iter().map(RuleId::as_str).collect());
@@ -88,7 +88,7 @@ impl Report {
         notes
     }
 
-    /// The lines that compare both sides: what, present, draft, difference.
+    /// The lines of the comparison: name, current, draft, difference.
     pub(crate) fn comparison(&self) -> Vec<[String; 4]> {
         let points = |name: &str, of: fn(&SideReport) -> i64| {
             let [present, draft] = [&self.present, &self.draft].map(of).map(i128::from);
@@ -134,7 +134,7 @@ impl Report {
         rows
     }
 
-    /// The report as plain text.
+    /// Renders the report as plain text.
     pub fn table(&self) -> String {
         let mut text = String::new();
         let period = self.first_day.iter().chain(&self.last_day).cloned().collect::<Vec<_>>().join(" to ");

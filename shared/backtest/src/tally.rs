@@ -1,4 +1,4 @@
-//! What came of many members under both programs.
+//! The results of many members under both programs.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::side::Side;
 
-/// What came of many members under both programs. Tallies add up in any order to the same.
+/// The results of many members under both programs. Tallies can be merged in any order.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     /// Members with a receipt.
@@ -15,26 +15,26 @@ pub struct Tally {
     pub(crate) receipts: u64,
     /// Refunds.
     pub(crate) refunds: u64,
-    /// Of them, those of more than what remained.
+    /// Refunds rejected because they exceed the rest of the receipt.
     pub(crate) rejected: u64,
-    /// Refunds without their receipt: not replayed.
+    /// Refunds without their receipt, which are not replayed.
     pub(crate) orphans: u64,
-    /// What was spent, less what was returned, in minor units of the program's currency.
+    /// The spend less returns, in minor units of the program's currency.
     pub(crate) spent: i128,
-    /// The same by month of purchase, with the number of receipts.
+    /// The spend less returns by month of purchase, with the number of receipts.
     pub(crate) months: BTreeMap<i32, Purchases>,
-    /// The first receipt and the last fact.
+    /// The times of the first receipt and the last fact.
     pub(crate) span: Option<(Timestamp, Timestamp)>,
-    /// Under the present rules.
+    /// The results under the current rules.
     pub(crate) present: Side,
-    /// Under the draft.
+    /// The results under the draft.
     pub(crate) draft: Side,
-    /// Members who end with more points under the draft, and with fewer.
+    /// Members with more points under the draft, and with fewer.
     pub(crate) more: u64,
     pub(crate) fewer: u64,
 }
 
-/// What was bought in a month.
+/// The purchases of a month.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Purchases {
     pub receipts: u64,
@@ -42,17 +42,17 @@ pub(crate) struct Purchases {
 }
 
 impl Tally {
-    /// Receipts that were replayed.
+    /// The number of replayed receipts.
     pub const fn receipts(&self) -> u64 {
         self.receipts
     }
 
-    /// Refunds that were replayed.
+    /// The number of replayed refunds.
     pub const fn refunds(&self) -> u64 {
         self.refunds
     }
 
-    /// Adds another.
+    /// Merges another tally.
     pub fn merge(&mut self, other: &Self) {
         self.members += other.members;
         self.receipts += other.receipts;
@@ -74,7 +74,7 @@ impl Tally {
         self.fewer += other.fewer;
     }
 
-    /// Notes when something happened.
+    /// Extends the covered time.
     pub(crate) fn extend(&mut self, first: Timestamp, last: Timestamp) {
         self.span = Some(self.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
     }

@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// Digits in groups of three.
+/// Formats a number with digits in groups of three.
 pub(crate) fn grouped(number: i128) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
@@ -19,13 +19,13 @@ pub(crate) fn grouped(number: i128) -> String {
     text
 }
 
-/// As [`grouped`], with a plus before what is above zero.
+/// As [`grouped`], with a plus sign for positive numbers.
 pub(crate) fn signed(number: i128) -> String {
     let sign = if number > 0 { "+" } else { "" };
     format!("{sign}{}", grouped(number))
 }
 
-/// Minor units as a decimal number, the way that money is written in JSON.
+/// Formats minor units as the decimal number of money in JSON.
 pub(crate) fn money(minor: i128, decimals: u32) -> String {
     if decimals == 0 {
         return minor.to_string();
@@ -35,7 +35,7 @@ pub(crate) fn money(minor: i128, decimals: u32) -> String {
     format!("{sign}{}.{:0width$}", minor / unit, minor % unit, width = decimals as usize)
 }
 
-/// Money of JSON with its digits in groups, for people.
+/// Formats JSON's money with digits in groups.
 pub(crate) fn grouped_money(text: &str) -> String {
     let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(whole, fraction)| (whole, Some(fraction)));
@@ -46,7 +46,7 @@ pub(crate) fn grouped_money(text: &str) -> String {
     }
 }
 
-/// What points are worth, in minor units, rounded half to even once.
+/// The value of points in minor units, rounded half-even once.
 pub(crate) fn worth(points: i64, value: Decimal, decimals: u32) -> i128 {
     let unit = Decimal::from(10_u64.pow(decimals));
     let minor = Decimal::from(points).checked_mul(value).and_then(|worth| worth.checked_mul(unit));
@@ -56,7 +56,7 @@ pub(crate) fn worth(points: i64, value: Decimal, decimals: u32) -> i128 {
         .unwrap_or(if points < 0 { i128::MIN } else { i128::MAX })
 }
 
-/// A part of a whole in per cent with two decimals, rounded half up; `None` of nothing.
+/// A part in per cent with two decimals, rounded half up; `None` when the whole is not positive.
 pub(crate) fn per_cent(part: i128, whole: i128) -> Option<String> {
     if whole <= 0 {
         return None;
@@ -65,7 +65,7 @@ pub(crate) fn per_cent(part: i128, whole: i128) -> Option<String> {
     Some(money(hundredths, 2))
 }
 
-/// A month counted from year zero, as `2026-03`.
+/// Formats a month counted from year zero, as `2026-03`.
 pub(crate) fn month(number: i32) -> String {
     format!("{:04}-{:02}", number.div_euclid(12), number.rem_euclid(12) + 1)
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_for_people() {
+    fn numbers_are_grouped() {
         assert_eq!([0, 7, 999, 1000, -1_234_567].map(grouped), ["0", "7", "999", "1,000", "-1,234,567"]);
         assert_eq!([0, 5, -5].map(signed), ["0", "+5", "-5"]);
         assert_eq!([money(-5, 2), money(123_456, 2), money(7, 0)], ["-0.05", "1234.56", "7"]);

@@ -1,4 +1,4 @@
-//! A backtest comes to what a plain ledger comes to, however its members are dealt out.
+//! A backtest equals a plain ledger, however its members are partitioned.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ fn whole(purchases: &BTreeMap<u32, Vec<Purchase>>) -> Tally {
     tally
 }
 
-/// What one member's ledger holds, written as plainly as can be: every fact in its order of time, one after another.
+/// A member's ledger in the simplest form: every fact in chronological order.
 fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Account, MemberAudit, i64) {
     let (receipts, refunds) = facts(number, purchases);
     let mut order: Vec<_> = receipts.iter().map(|receipt| (receipt.occurred_at, Ok(receipt))).collect();
@@ -89,7 +89,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn the_sums_are_those_of_a_plain_ledger(purchases in purchases()) {
+    fn the_sums_equal_a_plain_ledger(purchases in purchases()) {
         let report = Report::new(&plan(), &whole(&purchases));
         for (rules, side) in [(present(), &report.present), (draft(), &report.draft)] {
             let program = compiled(&rules);
@@ -114,10 +114,10 @@ proptest! {
             let left = side.coupons.iter().map(|line| i64::try_from(line.given).unwrap() - i64::try_from(line.cancelled).unwrap());
             prop_assert_eq!(left.sum::<i64>(), coupons);
             prop_assert_eq!(side.tiers[1].members, silver);
-            // Invariant 2 of the whole.
+            // Invariant 2 for the whole program.
             let points = side.points;
             prop_assert_eq!(points.issued + points.forgiven, points.balance + points.expired + points.reversed + points.removed);
-            // What the rules tell adds up to what was issued and reversed.
+            // The rules' results add up to the issued and reversed points.
             let by_rule: i64 = side.rules.iter().map(|rule| rule.points).sum();
             prop_assert_eq!(by_rule, points.issued - points.reversed);
             let by_month: i64 = report.months.iter().map(|month| if std::ptr::eq(side, &raw const report.present) { month.present } else { month.draft }).sum();
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn any_split_adds_up_to_the_same(purchases in purchases(), cut in 1..7_usize) {
+    fn any_partition_adds_up_to_the_same(purchases in purchases(), cut in 1..7_usize) {
         let plan = plan();
         let mut parts = vec![Tally::default(); cut];
         for (place, (number, purchases)) in purchases.iter().enumerate() {
@@ -137,7 +137,7 @@ proptest! {
         let alone = Report::new(&plan, &whole(&purchases));
         prop_assert_eq!(&Report::new(&plan, &sum), &alone);
 
-        // Through files, facts in any order, on several threads.
+        // Through files, with facts in any order, on several threads.
         let folder = tempfile::tempdir().unwrap();
         let mut spill = Spill::new(folder.path()).unwrap();
         for (number, purchases) in purchases.iter().rev() {
@@ -170,7 +170,7 @@ proptest! {
 }
 
 #[test]
-fn an_error_of_a_part_is_told() {
+fn an_error_of_a_partition_is_returned() {
     let failed =
         run(&plan(), NonZeroUsize::new(2).unwrap(), 8, |part, _| if part == 3 { Err("broken") } else { Ok(()) });
     assert_eq!(failed.unwrap_err(), "broken");

@@ -1,4 +1,4 @@
-//! Backtests against a plain ledger, in parts and as a whole.
+//! Backtests compared with a plain ledger, and their reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod ledger;

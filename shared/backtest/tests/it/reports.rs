@@ -1,4 +1,4 @@
-//! What people are shown.
+//! Reports as tables and pages.
 
 use serde_json::json;
 use tessera_backtest::{Period, Plan, Report, Tally};
@@ -40,11 +40,11 @@ fn worked_numbers() {
 }
 
 #[test]
-fn a_table_and_a_page_tell_the_same_and_nothing_is_markup() {
+fn table_and_page_agree_and_texts_are_escaped() {
     let report = report();
     let table = report.table();
-    for told in ["Club <Ada>", "The draft would have cost 1.94 EUR more (40.42 %).", "4.80   6.74", "every-50"] {
-        assert!(table.contains(told), "{told}\n{table}");
+    for text in ["Club <Ada>", "The draft would have cost 1.94 EUR more (40.42 %).", "4.80   6.74", "every-50"] {
+        assert!(table.contains(text), "{text}\n{table}");
     }
     let page = report.html();
     assert!(page.contains("<th>Present</th><th>Draft</th><th>Difference</th>"));
@@ -58,7 +58,7 @@ fn a_table_and_a_page_tell_the_same_and_nothing_is_markup() {
 }
 
 #[test]
-fn a_period_is_kept_to() {
+fn facts_outside_the_period_are_left_out() {
     let period = Period {
         from: Some("2026-03-10T00:00:00Z".parse().unwrap()),
         to: Some("2026-03-13T00:00:00Z".parse().unwrap()),
@@ -66,7 +66,7 @@ fn a_period_is_kept_to() {
     };
     let plan = Plan::read(&program(&present()), &draft(), period).unwrap();
     let mut tally = Tally::default();
-    // On 2 March, returned within; on 12 March, returned after.
+    // On 2 March, outside the period; on 12 March, returned after its end.
     plan.replay(
         &history(1, &[(60, 0, 10_000, Some((10, 500))), (70, 0, 6_000, Some((2, 6_000)))], &period),
         &mut tally,
@@ -77,7 +77,7 @@ fn a_period_is_kept_to() {
 }
 
 #[test]
-fn faults_of_a_draft_say_where() {
+fn faults_of_a_draft_have_pointers() {
     let mut wrong = rule("x", &json!({ "receipt": {} }), &json!([{ "reward": "unknown" }]));
     wrong["status"] = json!("perhaps");
     let faults = Plan::read(&program(&present()), &json!([wrong]), year()).unwrap_err();

@@ -1,4 +1,4 @@
-//! A shop with a program, and members who buy and return.
+//! A shop with a program, and members with purchases and returns.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub fn draft() -> Value {
     ])
 }
 
-/// One purchase: on which day of the year, what of winter and what else in cents, and what comes back how much later.
+/// A purchase: day of the year, cents of winter goods, cents of other goods, and the delay and cents of a return.
 pub type Purchase = (i64, i64, i64, Option<(i64, i64)>);
 
 pub fn purchases() -> impl Strategy<Value = BTreeMap<u32, Vec<Purchase>>> {
@@ -86,7 +86,7 @@ fn money(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 
-/// A member's facts as they would be sent.
+/// A member's facts as a shop would send them.
 pub fn facts(member: u32, purchases: &[Purchase]) -> (Vec<Receipt>, Vec<(ReceiptId, Refund)>) {
     let noon: jiff::Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
     let at = |days: i64, number: usize| {

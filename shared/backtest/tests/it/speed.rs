@@ -1,4 +1,4 @@
-//! How fast it is: `cargo test --release -p tessera-backtest --test it speed -- --ignored --nocapture`.
+//! The speed of a backtest: `cargo test --release -p tessera-backtest --test it speed -- --ignored --nocapture`.
 
 use std::time::Instant;
 
@@ -7,10 +7,10 @@ use tessera_backtest::{Plan, Report, Tally};
 
 use crate::shop::{Purchase, history, program, rule, year};
 
-/// Members whose receipts are timed together, for about a millisecond.
+/// Members per timed slice, which takes about a millisecond.
 const SLICE: usize = 20;
 
-/// Fifty rules, of which a receipt meets a handful.
+/// Fifty rules, of which a receipt matches a handful.
 fn rules(points: i64) -> Value {
     let rules = (0..50).map(|number| {
         let id = format!("rule-{number}");
@@ -41,7 +41,7 @@ fn receipts_per_second_on_one_core() {
             history(number, &purchases, &year())
         })
         .collect();
-    // The least of several passes, slice by slice: a busy machine interrupts longer ones.
+    // The minimum of several passes per slice, because a busy machine interrupts longer measurements.
     let mut best = vec![u128::MAX; histories.len().div_ceil(SLICE)];
     let mut report = None;
     for _ in 0..8 {
