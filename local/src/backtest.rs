@@ -1,4 +1,4 @@
-//! Receipts and refunds of files, put aside by member for `tessera backtest`.
+//! Reads receipts and refunds from files and groups them by member, for `tessera backtest`.
 
 use std::io;
 use std::path::Path;
@@ -16,21 +16,21 @@ use tessera_domain::pack::pack;
 
 use crate::replay::Operation;
 
-/// Facts by member, and what is to be known of them all.
+/// Facts by member, with counts over all of them.
 #[derive(Debug)]
-pub struct Taken {
+pub struct FileFacts {
     /// The facts.
     pub facts: Partitions,
-    /// The time of the last.
+    /// The time of the last fact.
     pub last: Timestamp,
-    /// Receipts that name no member: left out.
+    /// Receipts without a member, which are left out.
     pub anonymous: u64,
-    /// Refunds whose receipt is not there: left out.
+    /// Refunds without their receipt, which are left out.
     pub without_receipt: u64,
 }
 
-/// Facts while they are put aside.
-struct Taking {
+/// Collects facts while they are read.
+struct Collector {
     currency: Currency,
     spill: Spill,
     join: Join,
@@ -38,18 +38,18 @@ struct Taking {
     anonymous: u64,
 }
 
-impl Taken {
-    /// Takes the lines of a file: receipts as they are sent, and refunds as `{ "refund": { "receipt", … } }`. The files
-    /// that it makes are in a folder that is the caller's to remove.
+impl FileFacts {
+    /// Reads the lines of a file: receipts as they are sent to the API, and refunds as `{ "refund": { "receipt", … } }`. Creates
+    /// files in `folder`, which the caller removes.
     ///
     /// # Errors
-    /// The first line that is neither, with its number and what is wrong with it.
+    /// The first line that is neither, with its number and its faults.
     pub fn lines(
         lines: impl Iterator<Item = io::Result<String>>,
         currency: Currency,
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        let mut taking = Taking::new(currency, folder)?;
+        let mut taking = Collector::new(currency, folder)?;
         for (number, line) in (1..).zip(lines) {
             let line = line.context("the receipts cannot be read")?;
             if !line.trim().is_empty() {
@@ -59,12 +59,12 @@ impl Taken {
         taking.finish()
     }
 
-    /// Takes the receipts and refunds that were read from a file of orders.
+    /// Collects the receipts and refunds of a file of orders.
     ///
     /// # Errors
     /// When one cannot be read.
     pub fn orders(operations: Vec<Operation>, currency: Currency, folder: &Path) -> anyhow::Result<Self> {
-        let mut taking = Taking::new(currency, folder)?;
+        let mut taking = Collector::new(currency, folder)?;
         for operation in operations {
             match operation {
                 Operation::Receipt { body } => taking.receipt(&body)?,
@@ -75,14 +75,14 @@ impl Taken {
     }
 }
 
-impl Taking {
+impl Collector {
     fn new(currency: Currency, folder: &Path) -> anyhow::Result<Self> {
         let (spill, join) = (Spill::new(folder)?, Join::new(folder)?);
         Ok(Self { currency, spill, join, last: Timestamp::UNIX_EPOCH, anonymous: 0 })
     }
 
     fn line(&mut self, line: &str) -> anyhow::Result<()> {
-        let mut body: Value = serde_json::from_str(line).context("no JSON")?;
+        let mut body: Value = serde_json::from_str(line).context("not JSON")?;
         let Some(refund) = body.get_mut("refund") else { return self.receipt(&body) };
         let Value::Object(fields) = refund else { anyhow::bail!("/refund: must be an object") };
         let receipt = fields.remove("receipt").and_then(|receipt| receipt.as_str().map(str::to_owned));
@@ -104,20 +104,20 @@ impl Taking {
     }
 
     fn refund(&mut self, receipt: &str, body: &Value) -> anyhow::Result<()> {
-        // Its receipt, and so its currency, may come later.
+        // The receipt, and with it the currency, may follow later.
         let refund = read_early_refund(body).map_err(|faults| told(&faults))?;
         self.last = self.last.max(refund.occurred_at);
         Ok(self.join.refund(&ReceiptId::new(receipt)?, &pack(&refund)?)?)
     }
 
-    fn finish(mut self) -> anyhow::Result<Taken> {
+    fn finish(mut self) -> anyhow::Result<FileFacts> {
         let without_receipt = self.join.finish(&mut self.spill)?;
         let facts = self.spill.finish()?;
-        Ok(Taken { facts, last: self.last, anonymous: self.anonymous, without_receipt })
+        Ok(FileFacts { facts, last: self.last, anonymous: self.anonymous, without_receipt })
     }
 }
 
-/// The one name of a member of a file: the first identifier that is there.
+/// The name of a member of a file: the first identifier that is present.
 fn key(member: &MemberRef) -> String {
     let MemberRef { id, card, email, phone, .. } = member;
     let id = id.as_ref().map(|id| format!("id:{id}"));

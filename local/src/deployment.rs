@@ -1,15 +1,14 @@
-//! A stack in an AWS account, reached with the operator's own credentials.
+//! A stack in an AWS account, used with the operator's credentials.
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, SdkConfig};
 use clap::Args;
 use tessera_store::{Store, Tables};
 
-/// Which stack.
+/// The stack to use.
 #[derive(Debug, Clone, Args)]
 pub struct DeploymentArgs {
-    /// The name of the stack, as `sam deploy` was given it. Region and credentials come from the environment, as for the
-    /// AWS CLI.
+    /// The stack's name in `sam deploy`. Region and credentials come from the environment, as for the AWS CLI.
     #[arg(long, default_value = "tessera", value_name = "NAME")]
     pub stack: String,
 }
@@ -21,13 +20,13 @@ pub struct Deployment {
     pub store: Store,
     /// Its queues.
     pub sqs: aws_sdk_sqs::Client,
-    /// For whatever else is asked of AWS.
+    /// The configuration for further AWS clients.
     pub sdk: SdkConfig,
     name: String,
 }
 
 impl Deployment {
-    /// Finds the tables and queues by the names that the template gives them.
+    /// Connects to the tables and queues by their names in the template.
     pub async fn connect(stack: &str) -> Self {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let table = |table: &str| format!("{stack}-{table}");
@@ -45,14 +44,14 @@ impl Deployment {
         }
     }
 
-    /// The URL of one of its queues: `facts.fifo`, `facts-dead.fifo`, …
+    /// Looks up the URL of a queue, such as `facts.fifo` or `facts-dead.fifo`.
     ///
     /// # Errors
-    /// When there is none, or it may not be seen.
+    /// When the queue does not exist or access is denied.
     pub async fn queue_url(&self, queue: &str) -> anyhow::Result<String> {
         let queue = format!("{}-{queue}", self.name);
-        let answer = self.sqs.get_queue_url().queue_name(&queue).send().await;
-        let answer = answer.with_context(|| format!("the queue {queue} cannot be found"))?;
-        answer.queue_url.with_context(|| format!("the queue {queue} has no URL"))
+        let response = self.sqs.get_queue_url().queue_name(&queue).send().await;
+        let response = response.with_context(|| format!("the queue {queue} cannot be found"))?;
+        response.queue_url.with_context(|| format!("the queue {queue} has no URL"))
     }
 }

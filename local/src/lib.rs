@@ -13,7 +13,7 @@ pub mod verify;
 
 pub use platform::Platform;
 
-/// Logs go to standard error; `RUST_LOG` says how much.
+/// Sends logs to standard error, at the level of `RUST_LOG`.
 pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));

@@ -1,4 +1,4 @@
-//! The whole of Tessera on a local stack: the template of the repository, with every function mounted.
+//! Tessera on a local stack: the repository's template with all functions mounted.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,10 @@ use tessera_store::{ProgramCache, SecretsKey, Store};
 use crate::private;
 use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
-/// The one description of the system, part of the binary so that it runs from any folder.
+/// The template, embedded so that the binary runs from any folder.
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
-/// The routes that each HTTP function declares.
+/// The routes of each HTTP function.
 pub const ROUTES: [(&str, &[Route]); 6] = [
     ("access-admin", tessera_access_admin::ROUTES),
     ("customer-hub", tessera_customer_hub::ROUTES),
@@ -26,7 +26,7 @@ pub const ROUTES: [(&str, &[Route]); 6] = [
     ("reward-redemption", tessera_reward_redemption::ROUTES),
 ];
 
-/// A running Tessera.
+/// A running local Tessera.
 pub struct Platform {
     stack: Stack,
     store: Store,
@@ -34,12 +34,12 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Starts it.
+    /// Starts the stack.
     ///
     /// # Errors
     /// When the port is taken or the data folder cannot be used.
     pub async fn start(mut options: StackOptions) -> Result<Self> {
-        // The front is reached from this machine alone, so whoever sends a header may say where a request comes from.
+        // Only this machine reaches the gateway, so any client may set the source by a header.
         options.parameters.entry("TrustedProxies".to_owned()).or_insert_with(|| "127.0.0.0/8,::1/128".to_owned());
         let secrets = secrets_key(&options.storage)?;
         let shared = OnceLock::new();
@@ -52,12 +52,12 @@ impl Platform {
         Ok(Self { stack, store, secrets })
     }
 
-    /// Where the API answers: `http://127.0.0.1:PORT`.
+    /// The API's base URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         self.stack.url()
     }
 
-    /// The stack that it runs on.
+    /// The underlying stack.
     pub const fn stack(&self) -> &Stack {
         &self.stack
     }
@@ -67,37 +67,37 @@ impl Platform {
         self.stack.clock().now()
     }
 
-    /// The tables, as an operator sees them.
+    /// The store with an operator's permissions.
     pub const fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The key under which stored secrets are encrypted.
+    /// The key that encrypts stored secrets.
     pub const fn secrets_key(&self) -> &SecretsKey {
         &self.secrets
     }
 
-    /// Which actions each function used on which resources since the start, and which its policy grants.
+    /// The permissions that each function has used since the start, and those that its policy grants.
     pub fn permissions(&self) -> (Permissions, Permissions) {
         (self.stack.used_permissions(), self.stack.granted_permissions())
     }
 
-    /// Waits until every stream is read and every queue drained.
+    /// Waits until all streams are read and all queues are empty.
     ///
     /// # Errors
-    /// When an engine does not answer any more.
+    /// When an engine stopped responding.
     pub async fn settle(&self) -> Result<()> {
         self.stack.settle().await.map(drop)
     }
 
-    /// Stops it; calls under way are finished.
+    /// Stops the stack after the requests in flight.
     pub async fn shutdown(self) {
         self.stack.shutdown().await;
     }
 }
 
-/// The handler of a function, bound to services of its own. Programs are shared by all functions, so that a change of
-/// one takes effect at once.
+/// The handler of a function with its own services. All functions share one program cache, so that a changed program takes
+/// effect at once.
 fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache>) -> Result<Handler> {
     let services = |needs: &[Variable]| -> Result<Arc<Services>> {
         let config = Config::from_vars(&setting.variables, needs)?;
@@ -135,11 +135,11 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
     })
 }
 
-/// The key of stored secrets: kept beside the tables, or made for this run alone.
+/// The secrets key: stored beside the tables, or generated for this run.
 fn secrets_key(storage: &Storage) -> Result<SecretsKey> {
     let fresh = || {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).context("no random bytes from the system").map(|()| bytes)
+        getrandom::fill(&mut bytes).context("the system has no randomness").map(|()| bytes)
     };
     match storage {
         Storage::Memory => Ok(SecretsKey::new(fresh()?)),

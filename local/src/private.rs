@@ -1,4 +1,4 @@
-//! The data folder belongs to its owner alone: it holds shoppers' addresses and the key of stored secrets.
+//! Permissions of the data folder, which holds shoppers' addresses and the secrets key.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// The files that a stack keeps in its folder.
+/// The files of a stack in its folder.
 const FILES: [&str; 9] = [
     "lock",
     "program",
@@ -19,8 +19,8 @@ const FILES: [&str; 9] = [
     "dynamodb.sqlite-wal",
 ];
 
-/// Creates a data folder with mode 0700. One that exists gets that mode, and its files 0600; a folder that is open to
-/// others and holds other files is refused instead: its mode is somebody's intent.
+/// Creates a data folder with mode 0700. An existing folder gets that mode and its files 0600. A folder that others can open
+/// and that holds foreign files is refused, because its mode is probably intended.
 pub(crate) fn open_folder(folder: &Path) -> Result<()> {
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
@@ -49,7 +49,7 @@ fn tighten(folder: &Path) -> Result<()> {
             }
         } else if entry.file_type().is_ok_and(|kind| kind.is_file()) {
             match fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600)) {
-                // A database that another process closes at this moment removes its working files.
+                // Another process may close the database and remove its working files meanwhile.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 done => done.with_context(|| entry.path().display().to_string())?,
             }
@@ -61,7 +61,7 @@ fn tighten(folder: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn tighten(folder: &Path) -> Result<()> {
     if !folder.is_dir() {
-        bail!("{} is no folder", folder.display());
+        bail!("{} is not a folder", folder.display());
     }
     Ok(())
 }
@@ -75,12 +75,12 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Creates a file that is missing, empty; leaves one that exists.
+/// Creates an empty file unless it exists.
 pub(crate) fn touch(file: &Path) -> io::Result<()> {
     options().append(true).open(file).map(drop)
 }
 
-/// Creates a file, or empties one that exists.
+/// Creates a file, or truncates an existing one.
 pub(crate) fn create(file: &Path) -> io::Result<File> {
     options().truncate(true).open(file)
 }

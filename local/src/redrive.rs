@@ -1,5 +1,5 @@
-//! Sending again what was given up: facts without a decision, and dead letters. Deciding twice does nothing, so that too
-//! much may be sent again, and after a fault in the middle everything.
+//! Resends facts without a decision, and dead letters. A second decision changes nothing, so it is safe to resend too much,
+//! or everything after an interruption.
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
@@ -10,24 +10,24 @@ use tessera_domain::pack::unpack;
 use tessera_lambda::message::FactMessage;
 use tessera_store::{EntryKey, FactImage, ScanCursor, Store};
 
-/// The table is read in so many parts at once.
+/// The number of segments of the table that are read in parallel.
 const SEGMENTS: u32 = 8;
 
-/// What was done.
+/// The result of a redrive.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Redriven {
-    /// Facts or letters that were looked at.
+    /// Facts or dead letters that were read.
     pub seen: u64,
-    /// Those of them that were sent again.
+    /// How many of them were sent again.
     pub sent: u64,
 }
 
-/// Facts that were accepted from one time to before another: what an outage lost came during it, whenever it happened.
+/// A window of acceptance times: an outage loses what arrives during it, whenever it occurred.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// The first moment.
+    /// The start, inclusive.
     pub from: Timestamp,
-    /// The first moment no longer.
+    /// The end, exclusive.
     pub to: Timestamp,
 }
 
@@ -36,15 +36,15 @@ pub struct Window {
 pub struct Queue<'a> {
     /// The client.
     pub sqs: &'a aws_sdk_sqs::Client,
-    /// Which queue.
+    /// The queue's URL.
     pub url: &'a str,
 }
 
-/// Sends every fact of a window that has no decision to the queue of facts. `run`: names this run, so that SQS takes what an
-/// earlier one sent a few minutes ago once more.
+/// Sends every fact of a window that has no decision to the queue of facts. `run` is part of the deduplication id, so that
+/// SQS accepts what another run sent within the last minutes.
 ///
 /// # Errors
-/// When DynamoDB or SQS fails; then it can be run again.
+/// When DynamoDB or SQS fails. It is safe to run it again.
 pub async fn facts(store: &Store, queue: Queue<'_>, window: Window, run: &str) -> Result<Redriven> {
     let parts = try_join_all((0..SEGMENTS).map(|segment| facts_of(store, queue, window, run, segment))).await?;
     let add = |sum: Redriven, part: Redriven| Redriven { seen: sum.seen + part.seen, sent: sum.sent + part.sent };
@@ -78,7 +78,7 @@ async fn facts_of(store: &Store, queue: Queue<'_>, window: Window, run: &str, se
     Ok(done)
 }
 
-/// For each message of a fact the key under which its decision stands.
+/// The messages of a fact, each with the key of its entry.
 async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
     Ok(match image {
         FactImage::Receipt { receipt, packed, early, .. } => {
@@ -88,7 +88,8 @@ async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
         }
         FactImage::Refund { program, receipt, refund, .. } => {
             let of = store.get_receipt_with_refunds(program, receipt).await?;
-            let at = of.with_context(|| format!("{refund} is of {receipt}, which is not there"))?.receipt.occurred_at;
+            let at =
+                of.with_context(|| format!("{refund} belongs to {receipt}, which does not exist"))?.receipt.occurred_at;
             vec![EntryKey::refund(at, receipt, refund)]
         }
         FactImage::Interaction { interaction, packed, .. } => {
@@ -97,11 +98,11 @@ async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
     })
 }
 
-/// Moves what lies in a dead-letter queue back. A letter is sent before it is deleted: none is lost, and one that a fault
-/// leaves in both is taken once.
+/// Moves all messages of a dead-letter queue back. A message is sent before it is deleted: none is lost, and one that an
+/// interruption leaves in both queues is decided once.
 ///
 /// # Errors
-/// When SQS fails; then it can be run again.
+/// When SQS fails. It is safe to run it again.
 pub async fn dead_letters(dead: Queue<'_>, queue: Queue<'_>, run: &str) -> Result<Redriven> {
     let mut done = Redriven::default();
     loop {
@@ -119,11 +120,11 @@ pub async fn dead_letters(dead: Queue<'_>, queue: Queue<'_>, run: &str) -> Resul
                 let deduplication = format!("{run}-{}", done.seen);
                 request = request.message_group_id(group).message_deduplication_id(deduplication);
             }
-            request.send().await.context("a letter could not be sent")?;
+            request.send().await.context("a dead letter could not be sent")?;
             let handle = letter.receipt_handle.unwrap_or_default();
-            ensure!(!handle.is_empty(), "a letter came without its handle");
+            ensure!(!handle.is_empty(), "a dead letter has no receipt handle");
             let delete = dead.sqs.delete_message().queue_url(dead.url).receipt_handle(handle);
-            delete.send().await.context("a letter that was sent could not be deleted")?;
+            delete.send().await.context("a dead letter was sent but could not be deleted")?;
             done.sent += 1;
         }
     }

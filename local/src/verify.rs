@@ -1,4 +1,4 @@
-//! Proving the ledger of a store: every balance from its entries, every fact with exactly one decision.
+//! Verifies a store: every balance follows from its entries, every fact has exactly one decision.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use tessera_domain::ledger::{Bucket, Cause, MemberAudit, Totals};
 use tessera_domain::points::Kind;
 use tessera_store::{FactImage, ScanCursor, Store, StoreError};
 
-/// What was found.
+/// The result of a verification.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Accounts.
@@ -20,28 +20,28 @@ pub struct Report {
     pub entries: u64,
     /// Facts that name a member.
     pub facts: u64,
-    /// What all entries together put where, by program.
+    /// The sums of all postings by program.
     pub programs: BTreeMap<String, Sums>,
-    /// What does not agree; empty when everything is proven.
+    /// The contradictions found; empty when the store is sound.
     pub discrepancies: Vec<String>,
 }
 
-/// The line of invariant 2 for one program: issued + forgiven = balance + redeemed + expired + reversed + removed.
+/// The terms of invariant 2 for a program: issued + forgiven = balance + redeemed + expired + reversed + removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Redeemable points issued.
     pub issued: i64,
-    /// Debts forgiven.
+    /// Debts written off.
     pub forgiven: i64,
-    /// What members have, pending and reserved points included, less what they owe; summed over the accounts.
+    /// The sum of all balances, including pending and reserved points, less debts.
     pub balance: i64,
-    /// Redeemed, less restored.
+    /// Redeemed points less restored ones.
     pub redeemed: i64,
-    /// Expired.
+    /// Expired points.
     pub expired: i64,
-    /// Taken back by refunds.
+    /// Points reversed by refunds.
     pub reversed: i64,
-    /// Taken by hand or by rules.
+    /// Points removed by adjustments or rules.
     pub removed: i64,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for Report {
 
 type Owner = (ProgramId, MemberId);
 
-/// What is known of one member while the tables are read.
+/// A member while the tables are read.
 #[derive(Default)]
 struct Member {
     audit: MemberAudit,
@@ -80,10 +80,10 @@ struct Member {
     decided: HashSet<String>,
 }
 
-/// Reads all tables and proves them.
+/// Reads and verifies all tables.
 ///
 /// # Errors
-/// When the store fails; what it holds never is an error, but a discrepancy.
+/// When the store fails. A contradiction in the data is a discrepancy, not an error.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let mut members = read_members(store, &mut report).await?;
@@ -93,7 +93,7 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     for ((program, member), found) in &members {
         let program_totals = totals.entry(program.to_string()).or_default();
         program_totals.0.merge(found.audit.totals());
-        // Someone who is known and has done nothing has no account yet; with entries that shows below.
+        // A member without activity has no account. One with entries but no account is found below.
         let account = &found.account.clone().unwrap_or_default();
         report.members += 1;
         program_totals.1 += account.balance().get();
@@ -135,14 +135,14 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
                 report.entries += 1;
                 member.audit.add(&stored.entry);
                 if stored.entry.step.is_some() {
-                    // The refund is decided by its last step.
+                    // The last step of a refund completes its decision.
                     continue;
                 }
                 let fact = match &stored.entry.cause {
                     Cause::Receipt(receipt) => format!("receipt {receipt}"),
                     Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),
                     Cause::Interaction(interaction) => format!("interaction {interaction}"),
-                    // What a change of tier led to belongs to the fact before it.
+                    // The entry of a tier change belongs to the fact before it.
                     _ => continue,
                 };
                 if !member.decided.insert(fact.clone()) {
@@ -155,7 +155,7 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
     Ok(members)
 }
 
-/// Strikes every fact that has its decision; one that has none is a discrepancy.
+/// Matches facts with their decisions. A fact without one is a discrepancy.
 async fn read_facts(
     store: &Store,
     members: &mut HashMap<Owner, Member>,
@@ -167,7 +167,7 @@ async fn read_facts(
         for fact in page.facts {
             let (program, owner, names) = match fact {
                 FactImage::Receipt { program, member, receipt, early, .. } => {
-                    // Refunds that came before their receipt, or its claim, are carried by it.
+                    // The receipt carries refunds that arrived before it or before its claim.
                     let waited = early.iter().map(|refund| format!("refund {refund} of {receipt}"));
                     (program, member, std::iter::once(format!("receipt {receipt}")).chain(waited).collect())
                 }
@@ -191,8 +191,8 @@ async fn read_facts(
     Ok(())
 }
 
-/// Every reservation of an account has its reserved coupon (invariant 5). One that lapsed may have given its unit of stock
-/// back before the account noticed.
+/// Checks that every reservation of an account has its coupon (invariant 5). A lapsed one may have returned its unit of
+/// stock before the account was updated.
 fn reservations(account: &Account, coupons: &[Coupon]) -> Vec<String> {
     let open = account.reservations.iter().filter(|reservation| {
         let stands = |coupon: &Coupon| matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Lapsed);

@@ -1,4 +1,4 @@
-//! The process is killed in the middle of its work, and started again: nothing is lost, nothing doubled.
+//! Kills and restarts the process during a replay: nothing is lost or counted twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use tessera_local::Platform;
 use tessera_local::stack::{StackOptions, Storage};
 use tessera_local::verify::verify;
 
-/// After so many receipts it is killed.
+/// The number of receipts before the kill.
 const STOPS: [u32; 5] = [0, 9, 40, 71, 120];
 const KEY: &str = "tsk_tests_admin";
 
@@ -39,7 +39,7 @@ async fn killed_in_the_middle_of_a_replay() {
             .spawn()
             .unwrap()
     };
-    // It says when it can be called: the program and its key are there then.
+    // The process prints when it is ready: the program and its key exist then.
     let wait = |process: &mut Child| {
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let ready = lines.map(Result::unwrap).find(|line| line.starts_with("ready "));
@@ -65,12 +65,12 @@ async fn killed_in_the_middle_of_a_replay() {
             assert_eq!(send(next).await.unwrap().status(), 202, "{next}");
             next += 1;
         }
-        // While it takes this one, and decides on those before.
+        // While it stores this receipt and decides on earlier ones.
         let (_unsure, ()) = tokio::join!(send(stop), async { process.kill().unwrap() });
         process.wait().unwrap();
         process = serve();
         wait(&mut process);
-        // The sender repeats what it is not sure of, and goes on.
+        // The sender repeats requests without a response and continues.
         for again in stop.saturating_sub(3)..stop {
             assert_eq!(send(again).await.unwrap().status(), 200, "{again}");
         }

@@ -18,60 +18,59 @@ use tessera_domain::program::{Program, read_program};
 use tessera_domain::time::Moment;
 
 use crate::Platform;
-use crate::backtest::Taken;
+use crate::backtest::FileFacts;
 use crate::replay::{Columns, ReadOptions, read_orders};
 use crate::stack::{StackOptions, Storage};
 
-/// Show what draft rules would have cost: receipts and refunds through the same decisions as ever, once under the
-/// present rules and once under the draft.
+/// Show what draft rules would have cost: replay receipts and refunds under the current rules and under the draft.
 ///
-/// The receipts are those of a file, or those that a data folder holds. A file has one JSON object on each line: a receipt
+/// The receipts come from a file or from a data folder. A file has one JSON object per line: a receipt
 /// as it is sent to POST /v1/receipts, or a refund with the fields of POST /v1/receipts/{id}/refunds and its receipt:
 /// `{"refund": {"receipt": "0532-0007", "id": "7-1", "occurred_at": "2026-03-02T10:00:00+01:00", "amount": "5.00"}}`.
-/// Lines may come in any order; receipts without a member are left out.
+/// Lines may be in any order. Receipts without a member are left out.
 #[derive(Debug, Args)]
 pub struct BacktestArgs {
-    /// The draft: a list of rules, or an object with such a list as "rules", such as a whole program.
+    /// The draft: a list of rules, or an object with a list "rules", such as a whole program.
     #[arg(long, value_name = "FILE")]
     rules: PathBuf,
-    /// The receipts, one JSON object on each line; - reads them from standard input.
+    /// The receipts, one JSON object per line; - for standard input.
     #[arg(long, value_name = "FILE", requires = "program", conflicts_with_all = ["data", "orders"])]
     receipts: Option<PathBuf>,
-    /// The receipts as a CSV file like that of `tessera replay`: the columns of UCI Online Retail; - for standard input.
+    /// The receipts as a CSV file as for `tessera replay`, with the columns of UCI Online Retail; - for standard input.
     #[arg(long, value_name = "FILE", requires = "program", conflicts_with = "data")]
     orders: Option<PathBuf>,
     /// The data folder of a local stack, which must not be running.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["receipts", "orders"])]
     data: Option<PathBuf>,
-    /// The present program; the one that the folder holds when absent.
+    /// The current program; by default the one in the folder.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// Which program of the folder; its own when absent.
+    /// The id of a program in the folder; by default the one that the folder was created with.
     #[arg(long, value_name = "ID", requires = "data")]
     program_id: Option<String>,
-    /// Only receipts from this date or time on; without an offset it is the program's.
+    /// Only receipts from this date or time on; without an offset in the program's time zone.
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Only receipts and refunds before this date or time.
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// What to write.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Where to write it instead of standard output.
+    /// The output file; by default standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How many threads; every core when absent.
+    /// The number of threads; by default one per core.
     #[arg(long)]
     threads: Option<NonZeroUsize>,
 }
 
-/// What is written.
+/// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Aligned text for a terminal.
     Table,
-    /// Everything, for programs.
+    /// The whole report as JSON.
     Json,
     /// A page with charts, for a browser or a printer.
     Html,
@@ -80,16 +79,16 @@ enum Format {
 impl BacktestArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let rules = draft(&self.rules)?;
-        let folder = tempfile::tempdir().context("there is no temporary folder")?;
-        let (document, taken) = match &self.data {
+        let folder = tempfile::tempdir().context("the temporary folder cannot be created")?;
+        let (document, facts) = match &self.data {
             Some(data) => self.stored(data, folder.path()).await?,
             None => self.given(folder.path())?,
         };
         let program = read(&document, "the program")?;
-        let period = self.period(&program, &taken)?;
+        let period = self.period(&program, &facts)?;
         let plan = Plan::read(&document, &rules, period).map_err(|faults| refused("the draft", &faults))?;
         let started = std::time::Instant::now();
-        let report = replay(&plan, &taken.facts, self.threads)?;
+        let report = replay(&plan, &facts.facts, self.threads)?;
         let millis = started.elapsed().as_millis().max(1);
         let text = match self.format {
             Format::Table => report.table(),
@@ -107,28 +106,28 @@ impl BacktestArgs {
              member and {} refunds without their receipt left out",
             millis / 1000,
             millis % 1000,
-            taken.anonymous,
-            taken.without_receipt
+            facts.anonymous,
+            facts.without_receipt
         );
         Ok(())
     }
 
-    fn period(&self, program: &Program, taken: &Taken) -> anyhow::Result<Period> {
+    fn period(&self, program: &Program, facts: &FileFacts) -> anyhow::Result<Period> {
         let zone = TimeZone::get(&program.timezone)?;
         let moment = |text: &Option<String>| -> anyhow::Result<Option<Timestamp>> {
             let Some(text) = text else { return Ok(None) };
-            let moment = Moment::parse(text).with_context(|| format!("{text} is no date or time"))?;
+            let moment = Moment::parse(text).with_context(|| format!("{text} is not a date or a time"))?;
             Ok(Some(moment.at(&zone)))
         };
         let (from, to) = (moment(&self.from)?, moment(&self.to)?);
-        Ok(Period { from, to, as_of: to.unwrap_or(taken.last) })
+        Ok(Period { from, to, as_of: to.unwrap_or(facts.last) })
     }
 
-    /// The program and the facts of files.
-    fn given(&self, folder: &Path) -> anyhow::Result<(Value, Taken)> {
+    /// The program and the facts from files.
+    fn given(&self, folder: &Path) -> anyhow::Result<(Value, FileFacts)> {
         let document = json(self.program.as_deref().context("--program is needed with a file of receipts")?)?;
         let program = read(&document, "the program")?;
-        let taken = if let Some(file) = &self.orders {
+        let facts = if let Some(file) = &self.orders {
             let options = ReadOptions {
                 columns: Columns::default(),
                 currency: program.currency,
@@ -137,20 +136,20 @@ impl BacktestArgs {
                 shift_weeks: 0,
                 limit: None,
             };
-            Taken::orders(read_orders(open(file)?.0, &options)?.operations, program.currency, folder)?
+            FileFacts::orders(read_orders(open(file)?.0, &options)?.operations, program.currency, folder)?
         } else {
-            let (file, size) = open(self.receipts.as_deref().context("there are no receipts")?)?;
+            let (file, size) = open(self.receipts.as_deref().context("--receipts, --orders or --data is needed")?)?;
             let bar = bar(size, "reading {bytes} of {total_bytes} {wide_bar} {eta}")?;
             let lines = BufReader::with_capacity(1 << 20, bar.wrap_read(file));
-            let taken = Taken::lines(lines.lines(), program.currency, folder)?;
+            let facts = FileFacts::lines(lines.lines(), program.currency, folder)?;
             bar.finish_and_clear();
-            taken
+            facts
         };
-        Ok((document, taken))
+        Ok((document, facts))
     }
 
-    /// The program and the facts of a data folder.
-    async fn stored(&self, data: &Path, folder: &Path) -> anyhow::Result<(Value, Taken)> {
+    /// The program and the facts from a data folder.
+    async fn stored(&self, data: &Path, folder: &Path) -> anyhow::Result<(Value, FileFacts)> {
         let own = data.join("program");
         let id = match &self.program_id {
             Some(id) => id.clone(),
@@ -168,16 +167,16 @@ impl BacktestArgs {
         } else {
             let head =
                 store.load_head(&id).await?.with_context(|| format!("there is no program {id} in the folder"))?;
-            let found = store.load_program(&id, head.version).await?.context("the program's document is gone")?;
+            let found = store.load_program(&id, head.version).await?.context("the program's document is missing")?;
             serde_json::to_value(&found.program)?
         };
         let facts = tessera_backtest_run::gather(&store, &id, 2, Spill::new(folder)?).await?;
         stack.shutdown().await;
-        Ok((document, Taken { facts, last: now, anonymous: 0, without_receipt: 0 }))
+        Ok((document, FileFacts { facts, last: now, anonymous: 0, without_receipt: 0 }))
     }
 }
 
-/// Replays with a bar that counts bytes, on a terminal.
+/// Replays the facts; on a terminal, with a progress bar in bytes.
 fn replay(plan: &Plan, facts: &Partitions, threads: Option<NonZeroUsize>) -> anyhow::Result<Report> {
     let threads = threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let bar = bar(Some(facts.bytes()), "replaying {percent} % {wide_bar} {eta}")?;
@@ -200,7 +199,7 @@ fn bar(length: Option<u64>, template: &str) -> anyhow::Result<ProgressBar> {
     Ok(ProgressBar::new(length).with_style(ProgressStyle::with_template(template)?))
 }
 
-/// A file, or standard input, and its size where that is known.
+/// Opens a file or standard input. Returns its size where it is known.
 fn open(file: &Path) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
     if file == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));
@@ -212,7 +211,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
 
 fn json(file: &Path) -> anyhow::Result<Value> {
     let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", file.display()))
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", file.display()))
 }
 
 /// The rules of a draft.

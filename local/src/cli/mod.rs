@@ -1,4 +1,4 @@
-//! The command line: one file for each subcommand.
+//! The command line: one file per subcommand.
 
 mod backtest;
 mod programs;
@@ -18,7 +18,7 @@ use crate::stack::Storage;
 
 /// Tessera: the loyalty and referral platform that runs in your own AWS account, and here on your machine.
 ///
-/// Without a subcommand it serves the whole API on 127.0.0.1, with a demo program and a week of real receipts.
+/// Without a subcommand, it serves the whole API on 127.0.0.1 with a demo program and a week of real receipts.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", version)]
 pub struct Cli {
@@ -34,27 +34,27 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Show what draft rules would have cost.
     Backtest(Box<backtest::BacktestArgs>),
-    /// Programs of a deployed stack.
+    /// Create programs on a deployed stack.
     Programs {
         #[command(subcommand)]
         command: programs::ProgramsCommand,
     },
-    /// Send again what a deployed stack has given up.
+    /// Resend lost facts or dead letters of a deployed stack.
     Redrive {
         #[command(subcommand)]
         command: redrive::RedriveCommand,
     },
-    /// Prove that every balance follows from the ledger, and that every fact was decided exactly once.
+    /// Verify that every balance follows from the ledger and that every fact was decided exactly once.
     Verify(verify::VerifyArgs),
 }
 
 /// Where a local stack keeps its tables.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StorageArgs {
-    /// Keep the tables in this folder, so that a restart goes on where the last run ended.
+    /// Store the tables in this folder, so that a restart continues where the last run ended.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Keep the tables in memory (the default): every start is a fresh one.
+    /// Store the tables in memory (the default): every start is empty.
     #[arg(long, conflicts_with = "data")]
     memory: bool,
 }
@@ -65,16 +65,16 @@ impl StorageArgs {
     }
 }
 
-/// Reads a time of the command line.
+/// Parses a time argument.
 fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|error| format!("not a time such as 2026-03-01T09:00:00Z: {error}"))
 }
 
 impl Cli {
-    /// Does what was asked.
+    /// Runs the subcommand.
     ///
     /// # Errors
-    /// What went wrong, for the person at the terminal.
+    /// A message for the person at the terminal.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             None => self.serve.run().await,

@@ -14,23 +14,23 @@ use crate::deployment::{Deployment, DeploymentArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ProgramsCommand {
-    /// Make a program on a deployed stack, under your AWS credentials: the step after its first deployment. Prints its id,
-    /// admin key and storefront secret; they are not shown again.
+    /// Create a program on a deployed stack with your AWS credentials: the step after the first deployment. Prints its id,
+    /// admin key and storefront secret, which are not shown again.
     Create(CreateArgs),
 }
 
-/// A program to make.
+/// The program to create.
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// The SSM parameter with the key of stored secrets: the template's `SecretsKeyParameter`.
+    /// The SSM parameter that holds the secrets key: the template's `SecretsKeyParameter`.
     #[arg(long, default_value = "/tessera/secrets-key", value_name = "NAME")]
     secrets_key_parameter: String,
-    /// The program, as it is put at `/v1/program`; without it one without rules, to be replaced there.
+    /// The program's document, as for `PUT /v1/program`; by default a program without rules.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// The admin key, instead of a new one; a repetition with the same key makes nothing.
+    /// The admin key; by default a new one. A repetition with the same key creates nothing.
     #[arg(long, value_name = "KEY")]
     admin_key: Option<String>,
 }
@@ -60,7 +60,7 @@ impl CreateArgs {
         let secrets = Secrets::parameter(Some(self.secrets_key_parameter.clone()), deployment.sdk.clone());
         let key = secrets.key().await.map_err(|_| {
             let name = &self.secrets_key_parameter;
-            anyhow::anyhow!("the SSM parameter {name} cannot be read; it is made before the first deployment")
+            anyhow::anyhow!("the SSM parameter {name} cannot be read; create it before the first deployment")
         })?;
         let now = Clock::system().now();
         let made = deployment.store.create_program(&program, self.admin_key.as_deref(), &key, now).await?;
@@ -69,14 +69,14 @@ impl CreateArgs {
     }
 }
 
-/// Prints what is shown once.
+/// Prints the credentials, which are shown only once.
 pub(super) fn show(made: &NewProgram) {
     println!("program           {}", made.id);
     println!("admin key         {}", made.admin_key);
     println!("storefront secret {}", made.storefront_secret);
 }
 
-/// One program without rules, to be replaced with `PUT /v1/program`.
+/// A program without rules, to be replaced with `PUT /v1/program`.
 pub(super) fn without_rules() -> Value {
     json!({
         "name": "Tessera", "currency": "EUR", "timezone": "Europe/Rome", "locale": "en",

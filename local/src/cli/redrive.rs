@@ -10,31 +10,31 @@ use crate::redrive::{self, Queue, Window};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RedriveCommand {
-    /// Send facts that have no decision to their queue again. Reads the whole table of facts.
+    /// Resend facts that have no decision. Reads the whole table of facts.
     Facts(FactsArgs),
-    /// Move dead letters back to the queue that they come from, after what was wrong has been put right.
+    /// Move dead letters back to their queue, after the cause was fixed.
     DeadLetters(DeadLettersArgs),
 }
 
-/// Which facts.
+/// The time window of facts.
 #[derive(Debug, Args)]
 pub(super) struct FactsArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// Facts that were accepted from this time on, whenever they occurred.
+    /// Facts accepted from this time on, whenever they occurred.
     #[arg(long, value_parser = time, default_value_t = Timestamp::MIN, hide_default_value = true, value_name = "TIME")]
     from: Timestamp,
-    /// Facts that were accepted before this time.
+    /// Facts accepted before this time.
     #[arg(long, value_parser = time, default_value_t = Timestamp::MAX, hide_default_value = true, value_name = "TIME")]
     to: Timestamp,
 }
 
-/// Which letters.
+/// The dead-letter queue.
 #[derive(Debug, Args)]
 pub(super) struct DeadLettersArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// The queue that gave them up.
+    /// The queue whose dead letters are moved.
     #[arg(long, value_enum, default_value_t = Given::Facts)]
     queue: Given,
 }
@@ -60,12 +60,12 @@ impl RedriveCommand {
 
 impl FactsArgs {
     async fn run(self, run: &str) -> anyhow::Result<()> {
-        anyhow::ensure!(self.from < self.to, "--from is to be before --to");
+        anyhow::ensure!(self.from < self.to, "--from must be before --to");
         let deployment = Deployment::connect(&self.deployment.stack).await;
         let url = deployment.queue_url("facts.fifo").await?;
         let queue = Queue { sqs: &deployment.sqs, url: &url };
         let done = redrive::facts(&deployment.store, queue, Window { from: self.from, to: self.to }, run).await?;
-        println!("{} facts, {} of them without a decision and sent again", done.seen, done.sent);
+        println!("{} facts, of which {} had no decision and were sent again", done.seen, done.sent);
         Ok(())
     }
 }

@@ -11,11 +11,11 @@ use tessera_domain::money::Currency;
 
 use crate::replay::{Columns, Orders, ReadOptions, SendOptions, Summary, read_orders, send};
 
-/// Send the orders of a CSV file. Columns are those of the UCI Online Retail data set unless mapped; rows of one
-/// number are one receipt; a number that begins with the cancellation mark takes back what the same customer bought.
+/// Send the orders of a CSV file. By default, the columns are those of the UCI Online Retail data set. Rows with the same
+/// number are one receipt. A number with the cancellation prefix refunds purchases of the same customer.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// The file; uncompressed CSV with a header.
+    /// The file: uncompressed CSV with a header.
     file: PathBuf,
     /// The API's address.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
@@ -32,16 +32,16 @@ pub struct ReplayArgs {
     /// The time zone of the times.
     #[arg(long, default_value = "Europe/London")]
     timezone: String,
-    /// What the number of a cancellation begins with.
+    /// The prefix of a cancellation's number.
     #[arg(long, default_value = "C")]
     cancellation: String,
-    /// Move all times by so many weeks.
+    /// Shift all times by this number of weeks.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     shift_weeks: i64,
-    /// Stop after so many receipts and refunds.
+    /// Stop after this number of receipts and refunds.
     #[arg(long)]
     limit: Option<usize>,
-    /// How many calls at a time.
+    /// The number of concurrent requests.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
 }
@@ -52,8 +52,8 @@ impl ReplayArgs {
         self.map.iter().try_for_each(|mapping| columns.map(mapping))?;
         let options = ReadOptions {
             columns,
-            currency: Currency::from_code(&self.currency).context("no such currency")?,
-            zone: TimeZone::get(&self.timezone).context("no such time zone")?,
+            currency: Currency::from_code(&self.currency).context("unknown currency")?,
+            zone: TimeZone::get(&self.timezone).context("unknown time zone")?,
             cancellation: self.cancellation,
             shift_weeks: self.shift_weeks,
             limit: self.limit,
@@ -63,12 +63,12 @@ impl ReplayArgs {
         let sending = SendOptions { url: self.url, key: self.key, concurrency: self.concurrency, progress: true };
         let summary = send(&orders.operations, &sending).await?;
         print!("{}", report(&orders, &summary));
-        anyhow::ensure!(summary.refused_count == 0, "{} calls were refused", summary.refused_count);
+        anyhow::ensure!(summary.refused_count == 0, "{} requests were refused", summary.refused_count);
         Ok(())
     }
 }
 
-/// What a replay did, as lines to read.
+/// The summary of a replay as text.
 pub(crate) fn report(orders: &Orders, summary: &Summary) -> String {
     use std::fmt::Write as _;
     let calls = summary.receipts + summary.refunds + summary.repeated + summary.refused_count;

@@ -13,7 +13,7 @@ use crate::demo;
 use crate::private;
 use crate::stack::StackOptions;
 
-/// How to serve.
+/// Options of the local stack.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// The port on 127.0.0.1.
@@ -21,13 +21,13 @@ pub struct ServeArgs {
     port: u16,
     #[command(flatten)]
     storage: StorageArgs,
-    /// Begin with a demo program and a week of real receipts (the default).
+    /// Start with a demo program and a week of real receipts (the default).
     #[arg(long, conflicts_with = "empty")]
     demo: bool,
-    /// Begin with one program without rules.
+    /// Start with one program without rules.
     #[arg(long)]
     empty: bool,
-    /// The admin key of the program, instead of a new one.
+    /// The program's admin key; by default a new one.
     #[arg(long, value_name = "KEY")]
     admin_key: Option<String>,
     /// Stop the clock at this time; `POST /_local/clock` moves it.
@@ -56,15 +56,15 @@ impl ServeArgs {
         Ok(())
     }
 
-    /// Makes the program, and prints what is shown once; gives the admin key. In a folder that has it already, with
-    /// the key given, nothing is made.
+    /// Creates the program, prints its credentials once, and returns the admin key. Creates nothing in a folder that has
+    /// the program already.
     async fn open(&self, stack: &Platform, document: &serde_json::Value) -> anyhow::Result<Option<String>> {
         let program = read_program(document).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
         let (store, now) = (stack.store(), stack.now());
         let made_before = self.storage.data.as_ref().map(|folder| folder.join("program"));
         if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok()))
         {
-            println!("program           {id} (its keys were shown when it was made)");
+            println!("program           {id} (its keys were shown when it was created)");
             return Ok(None);
         }
         match store.create_program(&program, self.admin_key.as_deref(), stack.secrets_key(), now).await {

@@ -1,4 +1,4 @@
-//! The demo: a program, a week of real receipts, and what to look at.
+//! The demo: a program, a week of real receipts, and requests to try.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -11,22 +11,22 @@ use crate::Platform;
 use crate::cli::report;
 use crate::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
 
-/// The week that the file holds ends here.
+/// The end of the week in the file.
 const WEEK: &str = include_str!("online-retail-week.csv");
 
 /// The demo's program document.
 ///
 /// # Errors
-/// Never: the document is part of the binary, and a test reads it.
+/// Never: the document is part of the binary, and a test parses it.
 pub fn program() -> anyhow::Result<Value> {
     serde_json::from_str(include_str!("program.json")).context("the demo's program")
 }
 
-/// Sends the week through the API, as if it had just been, and says what to look at. Without a key (a folder from
-/// before) the week is there already.
+/// Sends the week through the API as if it had just passed, and prints requests to try. Without a key (an existing folder),
+/// the week is stored already.
 ///
 /// # Errors
-/// When the stack does not take it.
+/// When the stack refuses a receipt.
 pub async fn present(stack: &Platform, key: Option<&str>) -> anyhow::Result<()> {
     let Some(key) = key else { return Ok(()) };
     let options = ReadOptions {
@@ -58,7 +58,7 @@ pub async fn present(stack: &Platform, key: Option<&str>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// How many whole weeks later the last week before `now` is.
+/// The number of weeks by which the demo's week is shifted to end before `now`.
 fn weeks_until(now: Timestamp) -> i64 {
     let today = TimeZone::UTC.to_datetime(now).date();
     let days = i64::from((today - date(2010, 12, 8)).get_days());

@@ -1,4 +1,4 @@
-//! Which column of a file says what.
+//! The mapping of a file's columns to fields.
 
 use anyhow::{Context, bail};
 use csv::StringRecord;
@@ -6,17 +6,17 @@ use csv::StringRecord;
 /// The columns of an order file, by name. The default is the UCI Online Retail data set.
 #[derive(Debug, Clone)]
 pub struct Columns {
-    /// The receipt's number; the rows of one receipt stand together.
+    /// The receipt's number.
     pub receipt: String,
-    /// The article's number.
+    /// The product's SKU.
     pub sku: String,
-    /// The article's name.
+    /// The product's name.
     pub product: String,
-    /// How many; negative on a cancellation.
+    /// The quantity; negative on a cancellation.
     pub quantity: String,
-    /// When, local to the shop, as `2010-12-01 08:26:00`.
+    /// The shop's local time, as `2010-12-01 08:26:00`.
     pub time: String,
-    /// The price of one.
+    /// The unit price.
     pub unit_price: String,
     /// The customer's number; empty when unknown.
     pub customer: String,
@@ -40,10 +40,10 @@ impl Default for Columns {
 }
 
 impl Columns {
-    /// Changes one mapping, written `field=column`.
+    /// Maps a field to a column, by `field=column`.
     ///
     /// # Errors
-    /// When there is no such field.
+    /// When the field is unknown.
     pub fn map(&mut self, mapping: &str) -> anyhow::Result<()> {
         let (field, column) = mapping.split_once('=').context("a mapping is written field=column")?;
         let place = match field {
@@ -61,7 +61,7 @@ impl Columns {
         Ok(())
     }
 
-    /// Finds the columns in a file's header.
+    /// Finds the position of each column in a header.
     ///
     /// # Errors
     /// When one is missing.
@@ -85,7 +85,7 @@ impl Columns {
     }
 }
 
-/// Where the columns stand.
+/// The positions of the columns.
 pub(super) struct Places {
     pub receipt: usize,
     pub sku: usize,

@@ -1,4 +1,4 @@
-//! `tessera replay`: orders of a CSV file become receipts and refunds, sent through the ordinary API.
+//! `tessera replay`: sends the orders of a CSV file to the API as receipts and refunds.
 
 mod columns;
 mod orders;

@@ -1,7 +1,7 @@
-//! From rows to receipts and refunds.
+//! Converts rows to receipts and refunds.
 //!
-//! The rows of one number are one receipt. A number that begins with the cancellation mark takes back what the same
-//! customer bought before: for each product the latest purchases first, as far as something of them is left.
+//! Rows with the same number are one receipt. A number with the cancellation prefix refunds earlier purchases of the same
+//! customer: for each product the latest first, up to their remaining quantity.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -17,41 +17,41 @@ use tessera_domain::money::{Currency, Money};
 
 use super::columns::{Columns, Places};
 
-/// How a file is to be read.
+/// Options for reading a file.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// Which column says what.
+    /// The mapping of columns.
     pub columns: Columns,
     /// The currency of its prices.
     pub currency: Currency,
     /// The time zone of its times.
     pub zone: TimeZone,
-    /// What the number of a cancellation begins with.
+    /// The prefix of a cancellation's number.
     pub cancellation: String,
-    /// By how many weeks to move its times.
+    /// The number of weeks by which times are shifted.
     pub shift_weeks: i64,
-    /// After how many receipts and refunds to stop.
+    /// The maximum number of receipts and refunds.
     pub limit: Option<usize>,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub struct Orders {
-    /// What to send, in the order of the file.
+    /// The requests, in the order of the file.
     pub operations: Vec<Operation>,
-    /// Its rows.
+    /// The number of rows.
     pub rows: usize,
-    /// Rows that name no customer.
+    /// Rows without a customer.
     pub without_customer: usize,
-    /// Rows that are neither a sale nor a cancellation: no price, no quantity, or no number.
+    /// Rows without a price, a quantity or a number, which are skipped.
     pub without_value: usize,
-    /// Cancelled rows for which no earlier purchase of the customer is in the file.
+    /// Cancelled rows without an earlier purchase of the customer.
     pub unmatched: usize,
-    /// What each customer bought, net of what they took back, in minor units.
+    /// Each customer's purchases less returns, in minor units.
     pub spent: BTreeMap<String, i64>,
 }
 
-/// A call to make.
+/// A request to send.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
     /// `POST /v1/receipts`.
@@ -68,20 +68,20 @@ pub enum Operation {
     },
 }
 
-/// A row that has all it takes.
+/// A complete row.
 struct Row {
     receipt: String,
     sku: String,
     product: String,
     quantity: i64,
     at: Timestamp,
-    /// The price of one, exact: prices of less than a cent exist.
+    /// The exact unit price, which can be a fraction of a cent.
     unit_price: Decimal,
     customer: String,
     store: String,
 }
 
-/// What is left of a line that was sold.
+/// The remaining quantity of a sold line.
 struct Sold {
     receipt: String,
     line: String,
@@ -92,13 +92,13 @@ struct Sold {
 /// Reads a file of orders.
 ///
 /// # Errors
-/// When it is no CSV, lacks a column, or a row cannot be read; the row's number is told.
+/// When it is not CSV, lacks a column, or a row is invalid. The message names the row.
 pub fn read_orders(file: impl Read, options: &ReadOptions) -> anyhow::Result<Orders> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let header = csv::StringRecord::from_byte_record_lossy(reader.byte_headers()?.clone());
     let places = options.columns.find(&header)?;
     let mut reading = Reading { options, orders: Orders::default(), sold: HashMap::new() };
-    // The rows of one number may be parted by another's: they are gathered over the whole file.
+    // Rows of one number need not be adjacent: they are collected over the whole file.
     let mut receipts: Vec<Vec<Row>> = Vec::new();
     let mut places_of: HashMap<String, usize> = HashMap::new();
     for (number, record) in reader.byte_records().enumerate() {
@@ -123,7 +123,7 @@ pub fn read_orders(file: impl Read, options: &ReadOptions) -> anyhow::Result<Ord
 struct Reading<'a> {
     options: &'a ReadOptions,
     orders: Orders,
-    /// What each customer has of each product, in the order in which it was bought.
+    /// Each customer's purchases by product, in the order of purchase.
     sold: HashMap<(String, String), Vec<Sold>>,
 }
 
@@ -136,8 +136,8 @@ impl Reading<'_> {
             self.orders.without_customer += 1;
             return Ok(None);
         }
-        let quantity: i64 = field(places.quantity).parse().context("the quantity is no whole number")?;
-        let unit_price = field(places.unit_price).parse().context("the price is no number")?;
+        let quantity: i64 = field(places.quantity).parse().context("the quantity is not a whole number")?;
+        let unit_price = field(places.unit_price).parse().context("the price is not a number")?;
         let cancelled = field(places.receipt).starts_with(&self.options.cancellation);
         if unit_price < Decimal::ZERO || quantity == 0 || (quantity < 0) != cancelled {
             self.orders.without_value += 1;
@@ -159,7 +159,7 @@ impl Reading<'_> {
         }))
     }
 
-    /// Turns the rows of one number into a receipt, or into refunds.
+    /// Converts the rows of one number into a receipt or into refunds.
     fn close(&mut self, rows: &[Row]) {
         let Some(first) = rows.first() else { return };
         if first.receipt.starts_with(&self.options.cancellation) {
@@ -218,7 +218,7 @@ impl Reading<'_> {
                 if part == 0 {
                     continue;
                 }
-                // At the price that was paid, not at today's.
+                // At the price that was paid.
                 let amount = sold.amount * part / sold.quantity;
                 left -= part;
                 sold.quantity -= part;
@@ -243,8 +243,8 @@ impl Reading<'_> {
     }
 }
 
-/// A category for a stock code: the data set has none, but its codes are numbered by assortment. What does not begin
-/// with a number is a service (postage, bank charges, vouchers).
+/// Derives a category from a stock code: the data set has none, but numbers its codes by assortment. A code that does not
+/// begin with a digit is a service (postage, bank charges, vouchers).
 fn category(sku: &str) -> String {
     let digits: String = sku.chars().take_while(char::is_ascii_digit).take(2).collect();
     if digits.len() == 2 { format!("range-{digits}") } else { "service".to_owned() }
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_number_are_one_receipt() {
+    fn rows_with_the_same_number_are_one_receipt() {
         let orders = read(
             "1,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n\
              1,71053,LANTERN,2,2010-12-01 08:26:00,3.39,17850.0,United Kingdom\n\
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancellation_takes_back_the_latest_purchases_of_the_product() {
+    fn a_cancellation_refunds_the_latest_purchases_of_the_product() {
         let orders = read(
             "1,71053,LANTERN,2,2010-12-01 08:26:00,3.00,17850.0,UK\n\
              2,71053,LANTERN,2,2010-12-02 08:26:00,4.00,17850.0,UK\n\

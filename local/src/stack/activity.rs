@@ -1,4 +1,4 @@
-//! Who must wake up: a count of everything that happens in the stack.
+//! Counts activity, and wakes tasks that wait for more.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::template::Template;
 
-/// Counts the writes of each table and every step of the stack, and wakes those who wait for them.
+/// Counts the writes of each table and every step of the stack, and wakes waiting tasks.
 #[derive(Debug)]
 pub(super) struct Activity {
     tables: BTreeMap<String, watch::Sender<u64>>,
@@ -14,18 +14,18 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Nothing has happened yet.
+    /// Starts at zero.
     pub fn new(template: &Template) -> Self {
         let tables = template.tables.keys().map(|name| (name.clone(), watch::Sender::new(0)));
         Self { tables: tables.collect(), steps: watch::Sender::new(0) }
     }
 
-    /// Something happened: a message was sent or finished, a batch was read.
+    /// Records a step: a message was sent or finished, or a batch was read.
     pub fn step(&self) {
         self.steps.send_modify(|steps| *steps += 1);
     }
 
-    /// A table was, or may have been, written.
+    /// Records a possible write of a table.
     pub fn wrote(&self, table: &str) {
         self.step();
         if let Some(sender) = self.tables.get(table) {
@@ -33,12 +33,12 @@ impl Activity {
         }
     }
 
-    /// What happened so far, to compare and to wait for more.
+    /// The count so far, to compare and to wait on.
     pub fn steps(&self) -> watch::Receiver<u64> {
         self.steps.subscribe()
     }
 
-    /// Wakes at each write of a table.
+    /// Wakes at every write of a table.
     pub fn writes(&self, table: &str) -> Option<watch::Receiver<u64>> {
         self.tables.get(table).map(watch::Sender::subscribe)
     }

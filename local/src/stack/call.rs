@@ -1,4 +1,4 @@
-//! What a request to an engine is about: its operation, and what it touches, as policies see it.
+//! Parses a request to an engine into the operation and the resources that policies check.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,18 +15,18 @@ pub(super) enum Service {
     Sqs,
 }
 
-/// One request.
+/// A parsed request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call {
     /// The engine.
     pub service: Service,
     /// The operation, as in `PutItem`.
     pub operation: String,
-    /// Every action on every resource that the caller must be allowed.
+    /// The actions and resources that the caller's policy must allow.
     pub needs: Vec<(String, String)>,
-    /// The tables it writes.
+    /// The tables that it writes.
     pub writes: Vec<String>,
-    /// The partition keys of the items that it names.
+    /// The partition keys of its items.
     pub partitions: Vec<String>,
     /// The number of items of a transaction.
     pub items: usize,
@@ -79,7 +79,7 @@ struct Text<'a> {
 }
 
 impl Call {
-    /// Reads a request of the AWS JSON protocol: its target header and its body.
+    /// Parses a request of the AWS JSON protocol from its target header and body.
     pub fn read(target: &str, body: &[u8]) -> Option<Self> {
         let (service, operation) = target.split_once('.')?;
         let service = match service {
@@ -157,7 +157,7 @@ impl Call {
             (None, Some(name)) => name,
             (None, None) => "*",
         };
-        // A batch is authorised as its single form.
+        // A batch needs the permission of its single form.
         let action = self.operation.trim_end_matches("Batch");
         self.needs.push((format!("sqs:{action}"), names::queue_arn(queue)));
     }

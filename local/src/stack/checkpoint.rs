@@ -1,4 +1,4 @@
-//! How far each stream reader is done for good, kept in the data folder.
+//! Stores in the data folder how far each stream reader has finished.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::private;
 /// The file inside the data folder.
 const FILE: &str = "streams.json";
 
-/// The sequence number up to which each reader's records, and all that followed from them, are done.
+/// The sequence number up to which each reader's records and their consequences are finished.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     path: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Reads the checkpoints of a data folder; in memory there are none to keep.
+    /// Reads the checkpoints of a data folder. A stack in memory has none.
     pub fn open(storage: &Storage) -> Result<Self> {
         let Storage::Folder(folder) = storage else {
             return Ok(Self::default());
@@ -37,17 +37,17 @@ impl Checkpoints {
         Ok(Self { path: Some(path), done: Mutex::new(done) })
     }
 
-    /// Whether there is anything to keep them for.
+    /// True when checkpoints are stored.
     pub fn are_kept(&self) -> bool {
         self.path.is_some()
     }
 
-    /// Where a reader goes on.
+    /// The position at which a reader continues.
     pub fn get(&self, reader: &str) -> Option<String> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).get(reader).cloned()
     }
 
-    /// Notes that a reader is done up to a record; the file is replaced as a whole.
+    /// Stores a reader's position by replacing the whole file.
     pub fn set(&self, reader: &str, sequence: &str) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The SDK clients of a function, on its own wire.
+//! The SDK clients of a function, each on the function's own wire.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::engines::Engines;
 use super::names;
 use super::wire::Wire;
 
-/// The ordinary SDK clients, pointed at the local engines.
+/// Ordinary SDK clients of the local engines.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// `DynamoDB`.
@@ -19,10 +19,10 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients on a wire.
+    /// Creates clients on a wire.
     pub(super) fn new(wire: &Wire, engines: &Engines) -> Self {
         let credentials = Credentials::new(engines.access_key.id(), "local", None, None, "tessera-local");
-        // Nobody waits for real here when things go wrong by plan.
+        // Injected faults need no real backoff.
         let mut retries = RetryConfig::standard();
         if wire.meets_faults() {
             retries = retries.with_initial_backoff(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! The time of the stack: the machine's, until someone sets it; from then on it stands still.
+//! The stack's time: the machine's until it is set; from then on it is fixed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,16 +10,16 @@ pub struct Clock {
     frozen: Arc<Mutex<Option<Timestamp>>>,
 }
 
-/// A time before the present one was asked for.
+/// The requested time is before the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("time only moves forward: it is {now} already")]
-pub struct Backwards {
-    /// What the clock shows.
+pub struct ClockMovedBackwards {
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Clock {
-    /// A clock that stands at a time, or follows the machine's.
+    /// Creates a clock that is fixed at a time, or follows the machine's.
     pub fn new(frozen: Option<Timestamp>) -> Self {
         Self { frozen: Arc::new(Mutex::new(frozen)) }
     }
@@ -30,20 +30,20 @@ impl Clock {
         frozen.unwrap_or_else(machine)
     }
 
-    /// True when the clock no longer follows the machine's.
+    /// True when the clock is fixed.
     pub fn stands_still(&self) -> bool {
         self.frozen.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Moves the clock, which then stands still.
+    /// Sets the clock, which is fixed from then on.
     ///
     /// # Errors
-    /// When the time is before the present one.
-    pub fn advance(&self, to: Timestamp) -> Result<Timestamp, Backwards> {
+    /// When the time is before the current one.
+    pub fn advance(&self, to: Timestamp) -> Result<Timestamp, ClockMovedBackwards> {
         let mut frozen = self.frozen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = frozen.unwrap_or_else(machine);
         if to < now {
-            return Err(Backwards { now });
+            return Err(ClockMovedBackwards { now });
         }
         *frozen = Some(to);
         Ok(to)
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_stands_still_and_never_goes_back() {
+    fn a_fixed_clock_never_goes_back() {
         let start: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
         let later: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
         let clock = Clock::new(Some(start));
@@ -68,8 +68,8 @@ mod tests {
         assert!(clock.stands_still() && !Clock::default().stands_still());
         assert_eq!(clock.clone().advance(later), Ok(later));
         assert_eq!(clock.now(), later);
-        assert_eq!(clock.advance(start), Err(Backwards { now: later }));
-        // The machine's time is past it already.
+        assert_eq!(clock.advance(start), Err(ClockMovedBackwards { now: later }));
+        // The machine's time has passed it already.
         assert!(Clock::default().advance(Timestamp::UNIX_EPOCH).is_err());
     }
 }

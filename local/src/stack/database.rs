@@ -1,9 +1,8 @@
 //! The embedded `DynamoDB`: one `SQLite` database, in a file or in memory, with the template's tables.
 //!
-//! What is answered is durable. The engine writes each call (the item, its index entries and its
-//! stream record) in one transaction in WAL mode, so a killed process loses no answered write. The
-//! engine's stream record table has no index, and it looks up a table's last record for every
-//! write; without the index made here a replay would take time by the square of its length.
+//! Acknowledged writes are durable. The engine writes the item, its index entries and its stream record in one transaction
+//! in WAL mode, so a killed process loses none. For every write, it looks up the table's last stream record without an
+//! index; without the index created here, a replay would take quadratic time.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +18,7 @@ use crate::private;
 /// The file of the database inside the data folder.
 const FILE: &str = "dynamodb.sqlite";
 
-/// The index the engine's own queries on stream records can use.
+/// The index for the engine's queries on stream records.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS tessera_stream_order ON _stream_records \
      (table_name, CAST(sequence_number AS INTEGER))";
 
@@ -33,8 +32,8 @@ pub(super) fn open(storage: &Storage) -> Result<Database> {
             private::touch(&file).with_context(|| file.display().to_string())?;
             text(&file)?
         }
-        // A private shared-cache database: in memory, yet reachable by the connection that makes
-        // the index; it is gone when the engine closes.
+        // A shared-cache database in memory, so that the connection below can create the
+        // index. It ends with the engine.
         Storage::Memory => format!(
             "file:tessera-{}-{}?mode=memory&cache=shared",
             std::process::id(),
@@ -42,11 +41,11 @@ pub(super) fn open(storage: &Storage) -> Result<Database> {
         ),
     };
     let database = Database::new(&path).with_context(|| format!("cannot open {path}"))?;
-    // Write-ahead logging without a flush per commit: a killed process loses nothing that was
-    // answered, a power cut on the developer's machine may lose the last moments.
+    // Write-ahead logging without a flush per commit: a killed process loses no acknowledged write; a power cut on the
+    // developer's machine may lose the last ones.
     database.disable_bulk_loading()?;
     if let Err(error) = index(&path) {
-        // Slow but right: only the speed of long replays depends on it.
+        // Only the speed of long replays depends on it.
         tracing::warn!(%error, "no index on stream records: replays will slow down as they grow");
     }
     Ok(database)
@@ -60,9 +59,9 @@ fn index(path: &str) -> rusqlite::Result<()> {
     rusqlite::Connection::open(path)?.execute_batch(INDEX)
 }
 
-/// Creates the tables of the template that are missing, and brings the others up to date.
+/// Creates missing tables of the template and updates existing ones.
 ///
-/// A stream is recorded only where a function reads it: a record nobody reads costs a write.
+/// Enables a stream only where a function reads it: an unread record would cost a write.
 pub(super) fn create(database: &Database, template: &Template) -> Result<()> {
     for (name, table) in &template.tables {
         let read = template.streams.iter().any(|stream| &stream.table == name);
@@ -111,7 +110,7 @@ fn table_exists(database: &Database, name: &str, table: &Table, stream: Option<&
     if let Some(attribute) = &table.ttl {
         let request = json!({ "TableName": name,
             "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true } });
-        // Enabling what is enabled is refused, as by AWS.
+        // Enabling an enabled stream is refused, as by AWS.
         let _ = database.update_time_to_live(serde_json::from_value(request)?);
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! The embedded `DynamoDB` over HTTP: the AWS JSON protocol in front of the engine's functions.
+//! The embedded `DynamoDB` over HTTP, with the AWS JSON protocol.
 //!
-//! The engine has a server of its own, but that one answers whoever can connect, with permissive CORS headers, and takes
-//! only a listener: nothing could stand before it.
+//! The engine's own server accepts every client, sends permissive CORS headers and takes only a listener, so no guard could
+//! be put in front of it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::names;
 
-/// The largest request that `DynamoDB` takes, in bytes.
+/// `DynamoDB`'s size limit of a request, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// The database as an HTTP service.
@@ -51,7 +51,7 @@ impl Service<Request<Incoming>> for DatabaseService {
     }
 }
 
-/// Runs an operation on its JSON.
+/// Runs an operation with its JSON input.
 fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
     macro_rules! operations {
         ($($name:literal => $function:ident,)*) => {

@@ -1,4 +1,4 @@
-//! The embedded engines on loopback listeners, started and stopped together.
+//! Starts and stops the embedded engines on loopback listeners.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,27 +22,27 @@ use super::queues::{Front, Queues};
 use super::template::{self, Environment, Template};
 use super::{Storage, database};
 
-/// How long open connections may take to finish when the stack stops.
+/// Time for open connections to finish when the stack stops.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The running engines.
 pub(super) struct Engines {
-    /// The database, for what the SDK has no cheap call for (reading streams).
+    /// The database, for reading streams without the SDK.
     pub database: Database,
     /// The queues.
     pub queues: Arc<Queues>,
-    /// Where the database answers the SDK.
+    /// The database's URL for the SDK.
     pub dynamodb_url: String,
-    /// Where the queues answer the SDK.
+    /// The queues' URL for the SDK.
     pub sqs_url: String,
-    /// The secret of this run, without which neither of them serves a request.
+    /// The secret of this run, which every request to an engine needs.
     pub access_key: AccessKey,
     stop: watch::Sender<bool>,
     servers: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 impl Engines {
-    /// Starts both engines and creates what the template names.
+    /// Starts both engines and creates the template's tables and queues.
     pub async fn start(
         storage: &Storage,
         text: &str,
@@ -71,7 +71,7 @@ impl Engines {
         Ok((engines, template))
     }
 
-    /// Stops both engines, letting running requests finish.
+    /// Stops both engines after the requests in flight.
     pub async fn shutdown(&self) {
         let _ = self.stop.send(true);
         let mut servers = self.servers.lock().await;
@@ -83,7 +83,7 @@ impl Engines {
     }
 }
 
-/// A loopback listener; port 0 = any free one.
+/// Opens a loopback listener; port 0 means any free port.
 pub(super) async fn listen(port: u16) -> Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
 }
@@ -93,7 +93,7 @@ pub(super) fn url(listener: &TcpListener) -> Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
-/// Resolves when the sender says so or is gone.
+/// Resolves when the sender signals or is dropped.
 pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }

@@ -1,4 +1,4 @@
-//! How the stack calls a function, as Lambda would.
+//! Invokes functions as Lambda would.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -16,21 +16,21 @@ use tokio::sync::Notify;
 use super::clients::Clients;
 use super::clock::Clock;
 
-/// A handler bound to its services.
+/// A handler with its services.
 pub type Bound<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, O> + Send + Sync>;
 
-/// One function's handler, by what calls it.
+/// A function's handler, by kind of trigger.
 #[derive(Clone)]
 pub enum Handler {
-    /// Answers requests of the HTTP API.
+    /// Handles requests of the HTTP API.
     Http(Bound<lambda_http::Request, lambda_http::Response<lambda_http::Body>>),
-    /// Decides who calls; its answer is `{ isAuthorized, context }`, or why it has none.
+    /// Authorizes requests; returns `{ isAuthorized, context }`.
     Authorizer(Bound<ApiGatewayV2CustomAuthorizerV2Request, Result<serde_json::Value, String>>),
-    /// Takes batches of messages.
+    /// Handles batches of messages.
     Queue(Bound<SqsEvent, SqsBatchResponse>),
-    /// Takes batches of stream records.
+    /// Handles batches of stream records.
     Stream(Bound<dynamodb::Event, DynamoDbEventResponse>),
-    /// Runs a job; its answer is what it did, or why it could not.
+    /// Runs a job; returns its summary.
     Job(Bound<serde_json::Value, Result<serde_json::Value, String>>),
 }
 
@@ -46,26 +46,26 @@ impl std::fmt::Debug for Handler {
     }
 }
 
-/// What a function is started with.
+/// The environment of a function.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Its name in the template: the folder of its code.
+    /// The name in the template: the folder of its code.
     pub name: String,
-    /// Its environment variables.
+    /// The environment variables.
     pub variables: BTreeMap<String, String>,
-    /// Its clients, which may do what its policy says.
+    /// The clients, restricted by its policy.
     pub clients: Clients,
     /// The time of the stack.
     pub clock: Clock,
 }
 
-/// Why a call has no answer.
+/// Why an invocation has no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failed {
     /// The handler panicked.
     #[error("the handler panicked: {0}")]
     Panicked(String),
-    /// The handler took longer than its function may.
+    /// The handler exceeded the function's timeout.
     #[error("the handler took longer than {0:?}")]
     TimedOut(Duration),
     /// The function's process ended.
@@ -74,24 +74,24 @@ pub(super) enum Failed {
 }
 
 tokio::task_local! {
-    /// Wakes whoever waits for the end of the process in which a call runs.
+    /// Signals that the process of an invocation was killed.
     static PROCESS: Arc<Notify>;
 }
 
-/// Ends the process of the call that runs this, with all that it has in hand.
+/// Kills the process of the current invocation.
 pub(super) async fn kill<T>() -> T {
     let _ = PROCESS.try_with(|process| process.notify_one());
     std::future::pending().await
 }
 
-/// Calls a handler. A panic fails this call alone; a call that takes too long, or whose process ends, is dropped.
+/// Invokes a handler. A panic fails this invocation only; one that times out or whose process is killed is dropped.
 pub(super) async fn call<I, O>(handler: &Bound<I, O>, input: I, limit: Duration) -> Result<O, Failed>
 where
     I: Send + 'static,
     O: Send + 'static,
 {
     let handler = Arc::clone(handler);
-    // The closure itself may panic as well, before there is a future.
+    // The closure itself may panic before it returns a future.
     let calling = AssertUnwindSafe(async move { handler(input).await }).catch_unwind();
     let process = Arc::new(Notify::new());
     let calling = PROCESS.scope(Arc::clone(&process), calling);
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_a_hang_and_a_kill_fail_the_call_alone() {
+    async fn a_panic_a_hang_or_a_kill_fails_one_invocation_only() {
         let handler: Bound<u8, u8> = Arc::new(|input| {
             async move {
                 match input {

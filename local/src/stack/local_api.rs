@@ -1,4 +1,4 @@
-//! `/_local/*`: what only the local stack has. It needs no credentials; the gateway lets no page of another site in.
+//! `/_local/*`: endpoints of the local stack alone. They need no credentials; the gateway refuses pages of other sites.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,52 +11,52 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_store::Store;
 
-use super::clock::{Backwards, Clock};
+use super::clock::{Clock, ClockMovedBackwards};
 use super::problem::Problem;
 use super::schedules::Schedules;
 use super::settle::Settler;
 use super::wire::Exchange;
 use crate::verify::verify;
 
-/// How long a caller waits for the stack to settle.
+/// Time limit for settling.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What the endpoints act on.
+/// The state behind the endpoints.
 pub(super) struct Local {
     pub clock: Clock,
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
     pub schedules: Arc<Schedules>,
-    /// Where the engines answer and the access key id that they ask for: other processes use them as they use AWS.
+    /// The engines' URLs and access key id, for other processes.
     pub endpoints: Value,
-    /// The tables as an operator sees them; none where the template is not Tessera's.
+    /// The store with an operator's permissions; `None` when the template is not Tessera's.
     pub store: Option<Store>,
 }
 
 impl Local {
-    /// Answers a request whose path begins with `/_local/`.
-    pub async fn answer(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
+    /// Handles a request whose path begins with `/_local/`.
+    pub async fn handle(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
         match (method.as_str(), path) {
-            ("GET", "clock") => Ok(answer(&json!({ "now": self.clock.now() }))),
-            ("POST", "clock") => self.set_clock(body).await.map(|value| answer(&value)),
-            ("POST", "settle") => self.settle().await.map(|value| answer(&value)),
-            ("GET", "verify") => self.verify().await.map(|value| answer(&value)),
-            ("GET", "endpoints") => Ok(answer(&self.endpoints)),
-            ("GET", "capacity") => Ok(answer(&self.exchange.meter.json())),
+            ("GET", "clock") => Ok(json_response(&json!({ "now": self.clock.now() }))),
+            ("POST", "clock") => self.set_clock(body).await.map(|value| json_response(&value)),
+            ("POST", "settle") => self.settle().await.map(|value| json_response(&value)),
+            ("GET", "verify") => self.verify().await.map(|value| json_response(&value)),
+            ("GET", "endpoints") => Ok(json_response(&self.endpoints)),
+            ("GET", "capacity") => Ok(json_response(&self.exchange.meter.json())),
             ("DELETE", "capacity") | ("POST", "capacity/reset") => {
                 self.exchange.meter.reset();
-                Ok(answer(&self.exchange.meter.json()))
+                Ok(json_response(&self.exchange.meter.json()))
             }
             ("POST", other) => match other.strip_prefix("jobs/") {
-                Some(name) => self.run(name, body).await.map(|value| answer(&value)),
+                Some(name) => self.run(name, body).await.map(|value| json_response(&value)),
                 None => Err(Problem::not_found(format!("there is no POST /_local/{other}"))),
             },
             (other, path) => Err(Problem::not_found(format!("there is no {other} /_local/{path}"))),
         }
     }
 
-    /// Moves time. What had fallen due before is done before, at the time that was; what falls due by moving is done when
-    /// this answers.
+    /// Moves the clock. Jobs that were due before run first, at the old time; jobs that fall due by the move have run when
+    /// this returns.
     async fn set_clock(&self, body: &Bytes) -> Result<Value, Problem> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -65,12 +65,12 @@ impl Local {
         }
         let set: Set = serde_json::from_slice(body)
             .map_err(|error| Problem::malformed(format!("expected {{\"now\": \"2026-03-01T09:00:00Z\"}}: {error}")))?;
-        let backwards = |backwards: Backwards| {
+        let backwards = |backwards: ClockMovedBackwards| {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             Problem::new(status, "clock_backwards", "Time moves forward", backwards.to_string())
         };
         if set.now < self.clock.now() {
-            return Err(backwards(Backwards { now: self.clock.now() }));
+            return Err(backwards(ClockMovedBackwards { now: self.clock.now() }));
         }
         if self.clock.stands_still() && self.schedules.run_due().await {
             self.settle().await?;
@@ -88,7 +88,7 @@ impl Local {
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(Ok(dead_letters)) => Ok(json!({ "settled": true, "dead_letters": dead_letters })),
             Ok(Err(error)) => {
-                tracing::error!(%error, "cannot tell whether the stack is settled");
+                tracing::error!(%error, "the stack's activity cannot be read");
                 Err(Problem::internal())
             }
             Err(_) => Err(Problem::new(
@@ -122,7 +122,7 @@ impl Local {
     }
 }
 
-fn answer(value: &Value) -> Response {
+fn json_response(value: &Value) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -1,18 +1,18 @@
-//! What each function consumed: calls and capacity of `DynamoDB`, requests of SQS.
+//! Meters each function's `DynamoDB` calls and capacity, and its SQS requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Number, Value};
 
-/// Counts by function, from the start or the last reset.
+/// Counts by function since the start or the last reset.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     functions: Mutex<BTreeMap<String, Used>>,
     permissions: Mutex<Permissions>,
 }
 
-/// Which actions each function used on which resources.
+/// The actions and resources that each function used.
 pub type Permissions = BTreeMap<String, BTreeSet<(String, String)>>;
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ struct Used {
     sqs: BTreeMap<String, u64>,
 }
 
-/// Calls and capacity units; units in tenths, since halves are whole tenths.
+/// Calls and capacity units. Units are in tenths, to count halves in integers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Consumed {
     pub calls: u64,
@@ -46,9 +46,9 @@ impl Consumed {
 }
 
 impl Meter {
-    /// One call of `DynamoDB` by a function, with the body it was answered with.
-    pub fn dynamodb(&self, function: &str, operation: &str, answer: &[u8]) {
-        let tenths = capacity(answer);
+    /// Records a `DynamoDB` call of a function, with its response body.
+    pub fn dynamodb(&self, function: &str, operation: &str, response: &[u8]) {
+        let tenths = capacity(response);
         let reads = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan" | "TransactGetItems");
         let consumed = Consumed {
             calls: 1,
@@ -60,30 +60,30 @@ impl Meter {
         used.dynamodb.entry(operation.to_owned()).or_default().add(consumed);
     }
 
-    /// One request of SQS by a function, or by the event source that feeds it.
+    /// Records an SQS request of a function or of its event source.
     pub fn sqs(&self, function: &str, operation: &str) {
         let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
         let used = functions.entry(function.to_owned()).or_default();
         *used.sqs.entry(operation.to_owned()).or_default() += 1;
     }
 
-    /// A function used these actions on these resources.
+    /// Records permissions that a function used.
     pub fn permissions(&self, function: &str, needs: &[(String, String)]) {
         let mut permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         permissions.entry(function.to_owned()).or_default().extend(needs.iter().cloned());
     }
 
-    /// Which actions each function used on which resources since the start.
+    /// The permissions that each function has used since the start.
     pub fn used_permissions(&self) -> Permissions {
         self.permissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Forgets what was consumed.
+    /// Resets the counts.
     pub fn reset(&self) {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The answer of `GET /_local/capacity`.
+    /// The response of `GET /_local/capacity`.
     pub fn json(&self) -> Value {
         let functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut total = Consumed::default();
@@ -105,10 +105,10 @@ impl Meter {
             fields.insert("sqs".to_owned(), Value::Object(sqs));
             by_function.insert(name.clone(), Value::Object(fields));
         }
-        let mut answer = Map::new();
-        answer.insert("functions".to_owned(), Value::Object(by_function));
-        answer.insert("total".to_owned(), Value::Object(totals(total, requests)));
-        Value::Object(answer)
+        let mut response = Map::new();
+        response.insert("functions".to_owned(), Value::Object(by_function));
+        response.insert("total".to_owned(), Value::Object(totals(total, requests)));
+        Value::Object(response)
     }
 }
 
@@ -121,10 +121,10 @@ fn totals(consumed: Consumed, requests: u64) -> Map<String, Value> {
     ])
 }
 
-/// The units of an answer, in tenths, over all its tables; 0 where it carries none.
-fn capacity(answer: &[u8]) -> u64 {
+/// The units of a response in tenths, over all tables; 0 when it has none.
+fn capacity(response: &[u8]) -> u64 {
     #[derive(serde::Deserialize)]
-    struct Answer {
+    struct Metered {
         #[serde(rename = "ConsumedCapacity")]
         consumed: Option<OneOrMore>,
     }
@@ -139,7 +139,7 @@ fn capacity(answer: &[u8]) -> u64 {
         #[serde(rename = "CapacityUnits")]
         units: Option<Number>,
     }
-    let tables = match serde_json::from_slice::<Answer>(answer).ok().and_then(|answer| answer.consumed) {
+    let tables = match serde_json::from_slice::<Metered>(response).ok().and_then(|response| response.consumed) {
         Some(OneOrMore::One(units)) => vec![units],
         Some(OneOrMore::More(list)) => list,
         None => Vec::new(),
@@ -147,7 +147,7 @@ fn capacity(answer: &[u8]) -> u64 {
     tables.into_iter().filter_map(|table| table.units).map(|units| tenths(&units.to_string())).sum()
 }
 
-/// `12.5` → 125, without a float in between.
+/// `12.5` → 125, without floating point.
 fn tenths(number: &str) -> u64 {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let whole: u64 = whole.parse().unwrap_or(0);
@@ -180,15 +180,15 @@ mod tests {
             br#"{"ConsumedCapacity":[{"CapacityUnits":4.0,"WriteCapacityUnits":4.0},{"CapacityUnits":2}]}"#,
         );
         meter.sqs("g", "SendMessageBatch");
-        let answer = meter.json();
-        assert_eq!(answer["functions"]["f"]["dynamodb"]["GetItem"]["calls"], 3);
-        assert_eq!(answer["functions"]["f"]["dynamodb"]["GetItem"]["read_units"].to_string(), "1.5");
-        assert_eq!(answer["functions"]["g"]["dynamodb"]["TransactWriteItems"]["write_units"], 6);
-        assert_eq!(answer["functions"]["f"]["dynamodb_calls"], 3);
-        assert_eq!(answer["functions"]["g"]["write_units"], 6);
-        assert_eq!(answer["functions"]["g"]["sqs"]["SendMessageBatch"], 1);
-        assert_eq!(answer["total"]["dynamodb_calls"], 4);
-        assert_eq!(answer["total"]["sqs_requests"], 1);
+        let response = meter.json();
+        assert_eq!(response["functions"]["f"]["dynamodb"]["GetItem"]["calls"], 3);
+        assert_eq!(response["functions"]["f"]["dynamodb"]["GetItem"]["read_units"].to_string(), "1.5");
+        assert_eq!(response["functions"]["g"]["dynamodb"]["TransactWriteItems"]["write_units"], 6);
+        assert_eq!(response["functions"]["f"]["dynamodb_calls"], 3);
+        assert_eq!(response["functions"]["g"]["write_units"], 6);
+        assert_eq!(response["functions"]["g"]["sqs"]["SendMessageBatch"], 1);
+        assert_eq!(response["total"]["dynamodb_calls"], 4);
+        assert_eq!(response["total"]["sqs_requests"], 1);
         meter.reset();
         assert_eq!(meter.json()["total"]["sqs_requests"], 0);
     }

@@ -1,9 +1,8 @@
 //! The local stack: the template's system in one process, on embedded engines.
 //!
-//! The same handlers as in Lambda, behind the same authorizer, fed by the same events, with the
-//! ordinary SDK clients. What differs from AWS is written where it differs: `pollers` (a failed
-//! message comes back soon), `streams` (what happens after a crash), `wire` (where faults and
-//! policies act).
+//! It runs the same handlers as Lambda, behind the same authorizer, with the same events and the ordinary SDK clients. The
+//! differences from AWS are documented in `pollers` (a failed message returns soon), `streams` (restart after a crash) and
+//! `wire` (faults and policies).
 
 mod activity;
 mod call;
@@ -46,7 +45,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use clients::Clients;
-pub use clock::{Backwards, Clock};
+pub use clock::{Clock, ClockMovedBackwards};
 pub use faults::{Calls, DELIVERY, Fault, Faults, Injected, When};
 pub use handler::{Bound, Handler, Setting};
 pub use meter::Permissions;
@@ -64,33 +63,32 @@ use wire::{Exchange, Wire};
 
 use crate::private;
 
-/// A function of a laptop may take this long even where the template gives it less: a debug build
-/// on a busy machine is not Lambda.
+/// The minimum timeout of a function: a debug build on a busy laptop is slower than Lambda.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
-/// The file that a running stack holds locked in its data folder.
+/// The lock file of a running stack in its data folder.
 const LOCK: &str = "lock";
-/// How long work under way may take to finish when the stack stops.
+/// Time for work in flight to finish when the stack stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Where the data live.
+/// Where the data is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
-    /// Nowhere: all is gone when the stack stops.
+    /// In memory, until the stack stops.
     Memory,
-    /// In a folder, which is made if it is missing.
+    /// In a folder, which is created if it is missing.
     Folder(PathBuf),
 }
 
-/// How to start a stack.
+/// Options of a stack.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
-    /// The port of the HTTP front on 127.0.0.1; none = any free one.
+    /// The gateway's port on 127.0.0.1; `None` for any free one.
     pub port: Option<u16>,
-    /// Where the data live.
+    /// Where the data is stored.
     pub storage: Storage,
-    /// The time at which the clock stands still; none = the machine's clock.
+    /// The fixed time of the clock; `None` for the machine's clock.
     pub clock: Option<Timestamp>,
-    /// Values for the template's parameters.
+    /// Values of the template's parameters.
     pub parameters: HashMap<String, String>,
     /// A plan of faults, for tests.
     pub faults: Option<Arc<Faults>>,
@@ -102,7 +100,7 @@ impl Default for StackOptions {
     }
 }
 
-/// A running stack. It stops when it is shut down, or dropped.
+/// A running stack. It stops when it is shut down or dropped.
 pub struct Stack {
     url: String,
     template: Template,
@@ -112,16 +110,16 @@ pub struct Stack {
     settler: Arc<Settler>,
     stop: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
-    /// Held as long as the stack runs.
+    /// Locked while the stack runs.
     _lock: Option<File>,
 }
 
 impl Stack {
-    /// Starts a stack from a template; `mount` makes each function's handler.
+    /// Starts a stack from a template; `mount` creates each function's handler.
     ///
     /// # Errors
-    /// When the template is not understood, a function has no handler of the kind its triggers
-    /// need, the port is taken, or the data folder cannot be used.
+    /// When the template is invalid, a function lacks a handler for its triggers, the port is taken, or the data folder cannot
+    /// be used.
     pub async fn start_with(
         options: StackOptions,
         template: &str,
@@ -182,7 +180,7 @@ impl Stack {
         tasks.spawn(async move {
             let service = service.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(front, service).with_graceful_shutdown(until).await {
-                tracing::error!(%error, "the HTTP front stopped");
+                tracing::error!(%error, "the HTTP gateway stopped");
             }
         });
         let stack = Self {
@@ -197,7 +195,7 @@ impl Stack {
             _lock: lock,
         };
         stack.feed(&functions, &checkpoints, &stopping).await?;
-        // What fell due while the stack was off comes before anybody who is told that it runs.
+        // Jobs that fell due while the stack was off run before it reports that it is ready.
         schedules.catch_up().await;
         stack.tasks.lock().await.spawn(schedules.watch(stopping));
         Ok(stack)
@@ -217,10 +215,10 @@ impl Stack {
         let mut tasks = self.tasks.lock().await;
         for poller in &self.template.pollers {
             let Some(Handler::Queue(handler)) = functions.get(&poller.function) else {
-                bail!("{} is fed by a queue but takes none", poller.function);
+                bail!("{} is triggered by a queue but handles no messages", poller.function);
             };
             if self.engines.queues.url(&poller.queue).is_none() {
-                bail!("{} is fed by {}, which is not in the template", poller.function, poller.queue);
+                bail!("{} is triggered by {}, which is not in the template", poller.function, poller.queue);
             }
             let source = pollers::Source {
                 poller: poller.clone(),
@@ -235,7 +233,7 @@ impl Stack {
         }
         for (stream, position) in self.template.streams.iter().zip(&self.settler.positions) {
             let Some(Handler::Stream(handler)) = functions.get(&stream.function) else {
-                bail!("{} is fed by a stream but takes none", stream.function);
+                bail!("{} is triggered by a stream but handles no records", stream.function);
             };
             let source = streams::Source {
                 stream: stream.clone(),
@@ -250,12 +248,12 @@ impl Stack {
         Ok(())
     }
 
-    /// Where the HTTP front answers: `http://127.0.0.1:PORT`.
+    /// The gateway's URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The template as it was understood.
+    /// The parsed template.
     pub fn template(&self) -> &Template {
         &self.template
     }
@@ -265,24 +263,23 @@ impl Stack {
         &self.clock
     }
 
-    /// Clients that act as an operator: no policy restrains them, and what they consume is counted
-    /// under `name`.
+    /// Clients of an operator, without a policy. Their consumption is counted under `name`.
     pub fn clients(&self, name: &str) -> Clients {
         Clients::new(&Wire::new(name, None, &self.exchange), &self.engines)
     }
 
-    /// Clients that act as a function: its policy in the template restrains them. `None` when there is no such function.
+    /// Clients of a function, restricted by its policy. `None` for an unknown function.
     pub fn clients_of(&self, function: &str) -> Option<Clients> {
         let statements = &self.template.functions.get(function)?.statements;
         Some(Clients::new(&Wire::new(function, Some(statements), &self.exchange), &self.engines))
     }
 
-    /// Which actions each function used on which resources since the start.
+    /// The permissions that each function has used since the start.
     pub fn used_permissions(&self) -> Permissions {
         self.exchange.meter.used_permissions()
     }
 
-    /// Which actions each function may use on which resources by its policy in the template.
+    /// The permissions that each function's policy grants.
     pub fn granted_permissions(&self) -> Permissions {
         let of = |function: &template::Function| {
             let pairs = function.statements.iter().filter(|statement| statement.effect == template::Effect::Allow);
@@ -295,26 +292,26 @@ impl Stack {
         self.template.functions.iter().map(|(name, function)| (name.clone(), of(function))).collect()
     }
 
-    /// What each function consumed, as `GET /_local/capacity` answers it.
+    /// Each function's consumption, as in `GET /_local/capacity`.
     pub fn capacity(&self) -> serde_json::Value {
         self.exchange.meter.json()
     }
 
-    /// Counts from zero again.
+    /// Resets the consumption.
     pub fn reset_capacity(&self) {
         self.exchange.meter.reset();
     }
 
-    /// Resolves when every stream is read and every queue is drained, with the number of messages
-    /// in each dead-letter queue that has any.
+    /// Resolves when all streams are read and all queues are empty. Returns the number of messages in each dead-letter queue
+    /// that has any.
     ///
     /// # Errors
-    /// When an engine no longer answers.
+    /// When an engine stopped responding.
     pub async fn settle(&self) -> Result<BTreeMap<String, u64>> {
         self.settler.settle().await
     }
 
-    /// Stops everything; calls under way are finished.
+    /// Stops everything after the requests in flight.
     pub async fn shutdown(self) {
         let _ = self.stop.send(true);
         let mut tasks = self.tasks.lock().await;
@@ -326,7 +323,7 @@ impl Stack {
     }
 }
 
-/// Makes a data folder where it is missing, and takes it: two stacks would hand over each other's facts.
+/// Creates and locks a data folder. Two stacks on one folder would process each other's facts.
 fn lock(folder: &Path) -> Result<File> {
     private::open_folder(folder)?;
     let file = private::create(&folder.join(LOCK)).with_context(|| folder.display().to_string())?;
@@ -337,7 +334,7 @@ fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// The tables, where the template is Tessera's.
+/// The tables; `None` when the template is not Tessera's.
 fn store(template: &Template, wire: &Wire, engines: &Engines) -> Option<Store> {
     let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables, &[]).ok())?;
     Some(Store::new(Clients::new(wire, engines).dynamodb, config.tables))

@@ -1,7 +1,6 @@
-//! SQS event sources: receive, call, delete what succeeded, hand back what failed.
+//! SQS event sources: receive a batch, invoke the function, delete what succeeded, return what failed.
 //!
-//! Of one message group the engine gives out one message at a time, where SQS may put several into
-//! a batch; the order within a group is the same.
+//! The engine delivers one message of a group at a time, where SQS may batch several; the order within a group is the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +17,15 @@ use super::queues::{Queues, Received};
 use super::template::Poller;
 use super::wire::Exchange;
 
-/// At most this many calls of a function at once: a laptop has no more cores to give.
+/// Concurrent invocations of a function, limited by a laptop's cores.
 const CONCURRENCY: usize = 4;
-/// The pause before a failed message is visible again, doubled with each time it was received.
+/// The delay before a failed message is visible again, doubled with each receipt.
 ///
-/// On AWS that pause is the queue's visibility timeout, minutes as a rule; here nobody wants to wait
-/// for it, while a crash of the stack itself loses the queue anyway.
+/// On AWS the delay is the queue's visibility timeout, usually minutes, which is too long for a developer to wait.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// One event source with all it needs.
+/// An event source.
 #[derive(Clone)]
 pub(super) struct Source {
     pub poller: Poller,
@@ -38,12 +36,12 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// How many loops feed the function.
+    /// The number of concurrent loops.
     pub fn concurrency(&self) -> usize {
         self.poller.concurrency.unwrap_or(CONCURRENCY).clamp(1, CONCURRENCY)
     }
 
-    /// Feeds the function until the stack stops. A call under way when it stops is finished.
+    /// Invokes the function until the stack stops, and completes the last invocation.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut pauses = JoinSet::new();
         loop {
@@ -60,7 +58,7 @@ impl Source {
                     self.exchange.activity.step();
                 }
                 Err(error) => {
-                    tracing::error!(queue = %self.poller.queue, %error, "cannot receive");
+                    tracing::error!(queue = %self.poller.queue, %error, "messages cannot be received");
                     tokio::time::sleep(FIRST_PAUSE).await;
                 }
             }
@@ -71,14 +69,14 @@ impl Source {
     async fn feed(&self, mut batch: Vec<Received>, pauses: &mut JoinSet<()>) {
         let fault = self.exchange.faults.as_ref().and_then(|faults| faults.next(&self.poller.function, DELIVERY));
         if fault == Some(Fault::Reorder) {
-            // Its messages are of different groups, which have no order among them.
+            // The messages belong to different groups, which have no order among them.
             batch.reverse();
         }
         let arn = names::queue_arn(&self.poller.queue);
         let mut event = SqsEvent::default();
         event.records = batch.iter().map(|received| record(received, &arn)).collect();
         if fault == Some(Fault::Duplicate) {
-            // As when the messages were not deleted in time.
+            // As if the messages had not been deleted in time.
             let _ = handler::call(&self.handler, event.clone(), self.limit).await;
         }
         let outcome = handler::call(&self.handler, event, self.limit).await;
@@ -97,7 +95,7 @@ impl Source {
             } else {
                 deleted = true;
                 if let Err(error) = self.queues.delete(&self.poller.queue, received).await {
-                    tracing::error!(queue = %self.poller.queue, %error, "cannot delete");
+                    tracing::error!(queue = %self.poller.queue, %error, "a message cannot be deleted");
                 }
             }
         }
@@ -106,20 +104,19 @@ impl Source {
         }
     }
 
-    /// Makes a failed message visible again after a pause, during which its group waits.
+    /// Makes a failed message visible again after a delay, during which its group waits.
     fn hand_back(&self, received: Received, pauses: &mut JoinSet<()>) {
         let doubled = FIRST_PAUSE.saturating_mul(1 << received.times().saturating_sub(1).min(8));
         let (queues, queue) = (Arc::clone(&self.queues), self.poller.queue.clone());
         pauses.spawn(async move {
             tokio::time::sleep(doubled.min(LONGEST_PAUSE)).await;
-            // A message whose visibility has run out meanwhile is visible already.
+            // A message whose visibility timeout has passed is visible already.
             let _ = queues.release(&queue, &received).await;
         });
     }
 }
 
-/// The ids of the failed messages; all of them when the answer names one that is not in the batch,
-/// as Lambda has it.
+/// The ids of the failed messages; all when the response names an id that is not in the batch, as in Lambda.
 fn failures<'b>(response: &SqsBatchResponse, batch: &'b [Received]) -> Vec<&'b str> {
     let mut failed = Vec::new();
     for failure in &response.batch_item_failures {

@@ -1,10 +1,10 @@
-//! The stack's own errors, in the form every error of the API has (RFC 9457).
+//! The stack's own errors as problem documents (RFC 9457).
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-/// An error answer.
+/// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub status: StatusCode,
@@ -14,32 +14,32 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// A problem with its detail.
+    /// Creates a problem with its detail.
     pub fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self { status, slug, title, detail: detail.into() }
     }
 
-    /// Nothing lives at this method and path.
+    /// 404: no route with this method and path.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
     }
 
-    /// The request cannot be read.
+    /// 400: the request is malformed.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", "Malformed request", detail)
     }
 
-    /// The caller may not do this.
+    /// 403: the caller is not allowed.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
-    /// A function failed.
+    /// 500: a function failed.
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", "the function gave no answer")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", "the function did not respond")
     }
 
-    /// The answer to send.
+    /// The HTTP response.
     pub fn response(&self, request_id: &str) -> Response {
         let body = serde_json::json!({
             "type": format!("urn:tessera:problem:{}", self.slug),

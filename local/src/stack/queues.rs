@@ -1,4 +1,4 @@
-//! The embedded SQS: the template's queues on an engine that keeps messages in memory.
+//! The embedded SQS: the template's queues on an engine that stores messages in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -24,14 +24,14 @@ use rustack_sqs_model::types::Message;
 use super::names;
 use super::template::{Queue, Template};
 
-/// What the engine itself takes; larger bodies, up to the queue's own limit, are kept beside it.
+/// The engine's size limit. Larger bodies, up to the queue's own limit, are stored beside it.
 const ENGINE_LIMIT: usize = 262_144;
-/// What SQS takes at most.
+/// SQS's size limit.
 const SQS_LIMIT: usize = 1_048_576;
-/// How a body kept beside the engine is written inside it.
+/// The prefix of a reference to a body that is stored beside the engine.
 const KEPT: &str = "tessera-kept-body:";
 
-/// Every queue of the template.
+/// All queues of the template.
 pub(super) struct Queues {
     engine: Arc<RustackSqs>,
     named: BTreeMap<String, Queue>,
@@ -41,9 +41,9 @@ pub(super) struct Queues {
 /// A message in flight.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
-    /// The message as the SQS API shows it, its whole body in place.
+    /// The message with its complete body.
     pub message: Message,
-    /// Where a large body was kept.
+    /// The key of a large body.
     kept: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl Received {
         self.message.message_id.as_deref().unwrap_or_default()
     }
 
-    /// How often it has been received, this time included.
+    /// How often it was received, including this time.
     pub fn times(&self) -> u32 {
         let count = self.message.attributes.get("ApproximateReceiveCount");
         count.and_then(|text| text.parse().ok()).unwrap_or(1)
@@ -64,24 +64,24 @@ impl Received {
     }
 }
 
-/// How full a queue is.
+/// The number of messages of a queue by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Depth {
-    /// Messages that can be received, or will be after their delay.
+    /// Messages that are visible or delayed.
     pub waiting: u64,
-    /// Messages received and neither deleted nor visible again.
+    /// Messages in flight.
     pub in_flight: u64,
 }
 
 impl Depth {
-    /// Whether the queue holds nothing at all.
+    /// True when the queue is empty.
     pub fn is_empty(self) -> bool {
         self.waiting == 0 && self.in_flight == 0
     }
 }
 
 impl Queues {
-    /// Creates the queues of a template, dead-letter queues first.
+    /// Creates the template's queues, dead-letter queues first.
     pub async fn create(port: u16, template: &Template) -> Result<Arc<Self>> {
         let engine = Arc::new(RustackSqs::new(SqsConfig {
             skip_signature_validation: true,
@@ -147,7 +147,7 @@ impl Queues {
         self.engine.change_message_visibility(input).await.map(drop).map_err(failed)
     }
 
-    /// Sends a message of the stack itself (a stream reader's failure record).
+    /// Sends a message of the stack itself, such as a stream's failure record.
     pub async fn send(&self, queue: &str, body: String) -> Result<()> {
         let fifo = self.is_fifo(queue).then(|| "failures".to_owned());
         let input = SendMessageInput {
@@ -162,7 +162,7 @@ impl Queues {
         self.engine.send_message(input).await.map(drop).map_err(failed)
     }
 
-    /// How full a queue is at this moment; exact, since the engine counts what it holds.
+    /// The exact number of messages of a queue by state.
     pub async fn depth(&self, queue: &str) -> Result<Depth> {
         let names = [
             "ApproximateNumberOfMessages",
@@ -179,7 +179,7 @@ impl Queues {
         Ok(Depth { waiting: visible + delayed, in_flight })
     }
 
-    /// Every queue's name.
+    /// The names of all queues.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.named.keys().map(String::as_str)
     }
@@ -201,10 +201,10 @@ impl Queues {
 
 #[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn failed(error: SqsError) -> anyhow::Error {
-    anyhow!("the queue engine answered: {}", error.message)
+    anyhow!("the queue engine failed: {}", error.message)
 }
 
-/// Bodies that SQS takes and the engine does not (256 KB to 1 MiB), by a key of our own.
+/// Bodies that SQS accepts but the engine does not (256 KB to 1 MiB), by a generated key.
 #[derive(Default)]
 struct Large {
     limits: HashMap<String, usize>,
@@ -213,12 +213,12 @@ struct Large {
 }
 
 impl Large {
-    /// The body to hand to the engine.
+    /// The body for the engine: the original, or a reference to it.
     fn keep(&self, queue_url: &str, body: String) -> String {
         let queue = queue_url.rsplit('/').next().unwrap_or_default();
         let limit = self.limits.get(queue).copied().unwrap_or(0);
         if body.len() <= ENGINE_LIMIT || body.len() > limit {
-            // The engine takes the first kind and refuses the second.
+            // The engine accepts the first kind and refuses the second.
             return body;
         }
         let key = format!("{KEPT}{}", self.next.fetch_add(1, Ordering::Relaxed));
@@ -227,7 +227,7 @@ impl Large {
         key
     }
 
-    /// The message with the body that was sent.
+    /// Restores the original body of a message.
     fn restore(&self, mut message: Message) -> Received {
         let key = message.body.take_if(|body| body.starts_with(KEPT));
         if let Some(key) = &key {
@@ -237,20 +237,20 @@ impl Large {
         Received { message, kept: key }
     }
 
-    /// Drops a body whose message has been deleted.
+    /// Removes the body of a deleted message.
     fn forget(&self, key: &str) {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
-/// The engine's HTTP handler, with large bodies taken aside.
+/// The engine's HTTP handler, which stores large bodies separately.
 pub(super) struct Front {
     inner: RustackSqsHandler,
     queues: Arc<Queues>,
 }
 
 impl Front {
-    /// The handler over the queues.
+    /// Creates the handler of the queues.
     pub fn new(queues: Arc<Queues>) -> Self {
         Self { inner: RustackSqsHandler::new(Arc::clone(&queues.engine)), queues }
     }

@@ -1,4 +1,4 @@
-//! Schedules: jobs run when their time has come, whether the clock follows the machine's or is moved by hand.
+//! Runs scheduled jobs, by the machine's clock or when the fixed clock is moved.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use super::engines::stopped;
 use super::handler::{self, Handler};
 use super::template::Schedule;
 
-/// How long a job may run: as long as Lambda lets any function.
+/// The time limit of a job: Lambda's maximum.
 const LIMIT: Duration = Duration::from_mins(15);
-/// How often the machine's clock is looked at.
+/// How often the machine's clock is checked.
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// The schedules of a template.
@@ -24,19 +24,19 @@ pub(super) struct Schedules {
     jobs: Vec<Schedule>,
     functions: HashMap<String, Handler>,
     clock: Clock,
-    /// When each ran last, by its place. Whoever holds it runs jobs.
+    /// The last run of each schedule, by index. Locked while jobs run.
     last: Mutex<Vec<Option<Timestamp>>>,
 }
 
 impl Schedules {
-    /// None of them has run yet.
+    /// Creates schedules that have not run yet.
     pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: Clock) -> Self {
         let last = Mutex::new(vec![None; schedules.len()]);
         Self { jobs: schedules.to_vec(), functions: functions.clone(), clock, last }
     }
 
-    /// Runs what has fallen due: never yet, or a whole period ago. However long ago that is, it runs once. Tells whether
-    /// anything ran. A job that fails is due still.
+    /// Runs every job that has never run or ran at least a period ago, once however long ago. Returns whether any ran. A failed
+    /// job stays due.
     pub async fn run_due(&self) -> bool {
         let mut last = self.last.lock().await;
         let mut any = false;
@@ -56,7 +56,7 @@ impl Schedules {
         any
     }
 
-    /// Runs a job now, by its own name or its function's; `None` when there is no such job.
+    /// Runs a job now, by its name or its function's; `None` for an unknown job.
     pub async fn run(&self, name: &str, input: Option<Value>) -> Option<Result<Value>> {
         let place = self.jobs.iter().position(|one| one.name == name || one.function == name)?;
         let mut last = self.last.lock().await;
@@ -73,14 +73,14 @@ impl Schedules {
         drop(self.last.lock().await);
     }
 
-    /// Runs what has fallen due, unless the clock is moved by hand.
+    /// Runs due jobs, unless the clock is fixed.
     pub async fn catch_up(&self) {
         if !self.clock.stands_still() {
             self.run_due().await;
         }
     }
 
-    /// Runs what falls due while the clock follows the machine's, until the stack stops.
+    /// Runs due jobs by the machine's clock until the stack stops.
     pub async fn watch(self: Arc<Self>, stopping: watch::Receiver<bool>) {
         let watching = async {
             loop {
@@ -96,7 +96,7 @@ impl Schedules {
 
     async fn call(&self, schedule: &Schedule, input: Option<Value>) -> Result<Value> {
         let Some(Handler::Job(function)) = self.functions.get(&schedule.function) else {
-            return Err(anyhow!("{} is no job", schedule.function));
+            return Err(anyhow!("{} is not a job", schedule.function));
         };
         let input = match (input, &schedule.input) {
             (Some(input), _) => input,

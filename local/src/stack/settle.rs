@@ -1,4 +1,4 @@
-//! When nothing is left to do: every stream read to its end, every queue empty, nothing in flight.
+//! Detects that the stack is settled: all streams read to the end, all queues empty, nothing in flight.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,23 @@ use super::queues::Queues;
 use super::streams::Position;
 use super::wire::Exchange;
 
-/// The engine counts some changes without telling (a message that becomes visible again), so a wait
-/// for news ends by itself after this long.
+/// The maximum wait for activity: the engine does not report some changes, such as a message that becomes visible again.
 const GLANCE: Duration = Duration::from_millis(25);
 
-/// Knows everything that may be under way.
+/// Everything that can have work in flight.
 pub(super) struct Settler {
     pub queues: Arc<Queues>,
-    /// The queues that functions are fed from.
+    /// The queues that trigger functions.
     pub fed: Vec<String>,
     pub positions: Vec<Arc<Position>>,
     pub exchange: Arc<Exchange>,
 }
 
 impl Settler {
-    /// Resolves when the stack is settled, with what lies in the dead-letter queues.
+    /// Resolves when the stack is settled. Returns the counts of the dead-letter queues.
     ///
-    /// The streams are looked at before the queues they feed. A write that happens meanwhile (by a
-    /// handler whose message is deleted afterwards) is counted before that message is gone, so equal
-    /// counts before and after mean that nothing slipped through between the looks.
+    /// Streams are checked before the queues that they feed. A handler's write is counted before its message is deleted, so
+    /// equal counts before and after the check mean that nothing was missed in between.
     pub async fn settle(&self) -> Result<BTreeMap<String, u64>> {
         let mut news = self.exchange.activity.steps();
         loop {
@@ -40,7 +38,7 @@ impl Settler {
         }
     }
 
-    /// Whether nothing at all waits downstream of the streams, dead letters included.
+    /// True when all queues are empty, including dead-letter queues.
     pub async fn all_empty(&self) -> Result<bool> {
         for queue in self.queues.names() {
             if !self.queues.depth(queue).await?.is_empty() {
@@ -50,7 +48,7 @@ impl Settler {
         Ok(true)
     }
 
-    /// How many messages wait to be received by functions.
+    /// The number of messages that wait for functions.
     pub async fn backlog(&self) -> Result<u64> {
         let mut waiting = 0;
         for queue in &self.fed {

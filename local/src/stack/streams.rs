@@ -1,17 +1,14 @@
 //! `DynamoDB` stream event sources: records in order, in batches, with Lambda's rules for failures.
 //!
 //! # After a crash
-//! The queues live in memory, so a killed stack forgets the messages it had sent. The database and
-//! its stream records do not forget. A reader therefore notes how far it is done *for good*: its
-//! position is written to the data folder only at a moment at which it has no batch in hand and
-//! every queue, dead-letter queues included, is empty. At such a moment whatever followed from the
-//! records before the position has been handled and deleted. After a restart the reader goes on
-//! from there, and sends again what may have been lost; some of it was handled before the crash,
-//! which is harmless, since every consumer must cope with a message that comes twice. A message in
-//! a dead-letter queue holds the position back: it gets its next chance at the next start.
+//! The queues are in memory, so a killed stack loses its messages. The database and its stream records survive. A reader
+//! therefore stores a position in the data folder, but only when it has no batch in flight and all queues, including
+//! dead-letter queues, are empty: then all consequences of earlier records are complete. After a restart, the reader
+//! continues there and sends lost messages again. Some of them were handled before the crash, which is harmless, because
+//! every consumer tolerates duplicates. A dead letter holds the position back and is retried at the next start.
 //!
-//! What is not imitated: the age limit of records, and the parallelisation factor (one call at a
-//! time keeps every order that any factor would keep).
+//! Not implemented: the age limit of records, and the parallelization factor. One invocation at a time preserves every order
+//! that any factor would preserve.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,28 +30,28 @@ use super::names;
 use super::settle::Settler;
 use super::template::Stream;
 
-/// Records read at once.
+/// The number of records per read.
 const READ: usize = 100;
-/// A call carries at most this many bytes of records (Lambda's limit is 6 MB).
+/// Size limit of the records of an invocation, in bytes. Lambda's limit is 6 MB.
 const CALL_BYTES: usize = 5 * 1024 * 1024;
-/// With more messages than this waiting for functions, reading waits: what is not read is safe in
-/// the database, what is read lies in memory.
+/// Reading pauses while more messages than this wait for functions: unread records are safe in the database, messages are in
+/// memory.
 const BACKLOG: u64 = 500;
-/// After this many records a reader waits for the queues to drain, to note its position.
+/// After this many records, a reader waits for empty queues to store its position.
 const NOTE_EVERY: usize = 1_000;
-/// But no longer than this: a message that keeps failing must not hold up the others.
+/// The maximum wait for empty queues: a message that keeps failing must not block the others.
 const NOTE_PATIENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How far a reader has come: every record up to here has been handed over.
+/// A reader's position: every record up to here was delivered.
 pub(super) struct Position {
     database: Database,
     table: String,
     after: Mutex<Option<String>>,
 }
 
-/// One record with its sequence number.
+/// A record with its sequence number.
 struct Record {
     sequence: String,
     bytes: usize,
@@ -62,12 +59,12 @@ struct Record {
 }
 
 impl Position {
-    /// A position after a record, or before the first.
+    /// The position after a record, or before the first.
     pub fn new(database: Database, table: &str, after: Option<String>) -> Self {
         Self { database, table: table.to_owned(), after: Mutex::new(after) }
     }
 
-    /// Whether the stream has no record after this position.
+    /// True when the stream has no record after this position.
     pub fn is_last(&self) -> Result<bool> {
         Ok(self.read(1)?.is_empty())
     }
@@ -112,7 +109,7 @@ impl Position {
     }
 }
 
-/// One event source with all it needs.
+/// An event source.
 pub(super) struct Source {
     pub stream: Stream,
     pub handler: Bound<Event, DynamoDbEventResponse>,
@@ -123,12 +120,12 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The name a reader's checkpoint goes by.
+    /// The name of the reader's checkpoint.
     pub fn name(stream: &Stream) -> String {
         format!("{}/{}", stream.table, stream.function)
     }
 
-    /// Feeds the function until the stack stops.
+    /// Invokes the function until the stack stops.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let activity = &self.settler.exchange.activity;
         let Some(mut writes) = activity.writes(&self.stream.table) else { return };
@@ -139,7 +136,7 @@ impl Source {
             let records = match self.position.read(READ) {
                 Ok(records) => records,
                 Err(error) => {
-                    tracing::error!(table = %self.stream.table, %error, "cannot read the stream");
+                    tracing::error!(table = %self.stream.table, %error, "the stream cannot be read");
                     tokio::time::sleep(LONGEST_PAUSE).await;
                     continue;
                 }
@@ -192,7 +189,7 @@ impl Source {
         true
     }
 
-    /// Notes the position if everything before it is done; says whether it is noted.
+    /// Stores the position if everything before it is complete. Returns whether it is stored.
     async fn note(&self) -> bool {
         if !self.checkpoints.are_kept() {
             return true;
@@ -208,13 +205,13 @@ impl Source {
         match self.checkpoints.set(&name, &position) {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(%error, "cannot note how far the stream was read");
+                tracing::error!(%error, "the stream's position cannot be stored");
                 false
             }
         }
     }
 
-    /// Hands records over in batches; the position follows.
+    /// Delivers records in batches and moves the position.
     async fn hand_over(&self, records: Vec<Record>) {
         let mut batch = Vec::new();
         let mut bytes = 0;
@@ -229,7 +226,7 @@ impl Source {
         self.finish(batch).await;
     }
 
-    /// One batch, until each of its records was taken or given up.
+    /// Delivers a batch until each of its records succeeded or was given up.
     async fn finish(&self, batch: Vec<Record>) {
         let Some(last) = batch.last().map(|record| record.sequence.clone()) else { return };
         let filters = &self.stream.filters;
@@ -239,9 +236,9 @@ impl Source {
             .collect();
         let faults = self.settler.exchange.faults.as_ref();
         match faults.and_then(|faults| faults.next(&self.stream.function, DELIVERY)) {
-            // A parallelisation factor keeps the order of each item's records alone.
+            // A parallelization factor preserves only the order of each item's records.
             Some(Fault::Reorder) => wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string())),
-            // As when it was not known how far the shard had been read.
+            // As if the shard's iterator had been lost.
             Some(Fault::Duplicate) => drop(self.call(&wanted).await),
             _ => {}
         }
@@ -253,12 +250,11 @@ impl Source {
                 failures = 0;
                 continue;
             };
-            // What was taken before the first failure is done, and the next one starts afresh.
+            // Records before the first failure are complete; the next attempt starts there.
             failures = if reached > 0 { 1 } else { failures + 1 };
             start += reached;
             if self.stream.retries.is_some_and(|retries| failures > retries) {
-                // The one record known to fail is given up; without partial answers nobody knows
-                // which it is, and all are.
+                // The failing record is given up. Without partial responses it is unknown, and all records are.
                 let given_up = if self.stream.partial { start + 1 } else { end };
                 self.give_up(&wanted[start..given_up], failures).await;
                 start = given_up;
@@ -275,7 +271,7 @@ impl Source {
         self.position.set(last);
     }
 
-    /// One call; none when every record was taken, else the index of the first that was not.
+    /// Invokes the function. Returns the index of the first failed record; `None` when all succeeded.
     async fn call(&self, records: &[Record]) -> Option<usize> {
         let parsed: Result<Vec<EventRecord>, _> =
             records.iter().map(|record| serde_json::from_value(record.value.clone())).collect();
@@ -283,14 +279,14 @@ impl Source {
         event.records = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
-                tracing::error!(%error, "a stream record is not readable as an event");
+                tracing::error!(%error, "a stream record cannot be converted to an event");
                 return Some(0);
             }
         };
         let function = &self.stream.function;
         match handler::call(&self.handler, event, self.limit).await {
             Ok(response) if self.stream.partial => {
-                // The lowest failed sequence number counts; an unknown one fails the whole batch.
+                // The lowest failed sequence number counts. An unknown one fails the whole batch.
                 response
                     .batch_item_failures
                     .iter()
@@ -330,7 +326,7 @@ impl Source {
             },
         });
         if let Err(error) = self.settler.queues.send(queue, body.to_string()).await {
-            tracing::error!(%queue, %error, "cannot report given up records");
+            tracing::error!(%queue, %error, "records that were given up cannot be reported");
         }
     }
 }

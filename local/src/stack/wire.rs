@@ -1,8 +1,7 @@
 //! The wire between a function's SDK clients and the engines.
 //!
-//! It sits where the network would: below the SDK's retries, signing and parsing. So a refusal by
-//! the function's policy, a throttle or a lost answer reaches the function exactly as AWS would
-//! send it, and what is counted is what AWS would bill.
+//! It replaces the network, below the SDK's retries, signing and parsing. A refusal by policy, a throttle or a lost response
+//! reaches the function exactly as from AWS, and the counts are what AWS would bill.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,21 +28,21 @@ use super::handler;
 use super::meter::Meter;
 use super::template::{Statement, allows};
 
-/// What all wires of a stack share.
+/// The state that all wires of a stack share.
 pub(super) struct Exchange {
-    /// What was consumed.
+    /// The meter.
     pub meter: Meter,
-    /// What is to go wrong.
+    /// The planned faults.
     pub faults: Option<Arc<Faults>>,
-    /// Who wakes up after a write.
+    /// Woken after every write.
     pub activity: Activity,
-    /// Whether the stack stands still.
+    /// True when the stack has halted.
     halted: AtomicBool,
     http: Client<Tcp, Full<Bytes>>,
 }
 
 impl Exchange {
-    /// A pool of loopback connections, nothing counted yet.
+    /// Creates a pool of loopback connections with zero counts.
     pub fn new(faults: Option<Arc<Faults>>, activity: Activity) -> Self {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
@@ -52,18 +51,18 @@ impl Exchange {
     }
 }
 
-/// One function's wire.
+/// A function's wire.
 #[derive(Clone)]
 pub(super) struct Wire {
     function: Arc<str>,
-    /// What its policy says; none = the stack itself, which may do anything.
+    /// The policy; `None` for the stack itself, which is unrestricted.
     statements: Option<Arc<[Statement]>>,
     exchange: Arc<Exchange>,
     read_timeout: Option<Duration>,
 }
 
 impl Wire {
-    /// A wire for a function under its policy.
+    /// Creates a function's wire with its policy.
     pub fn new(function: &str, statements: Option<&[Statement]>, exchange: &Arc<Exchange>) -> Self {
         Self {
             function: function.into(),
@@ -73,7 +72,7 @@ impl Wire {
         }
     }
 
-    /// Whether calls fail by plan.
+    /// True when faults are planned.
     pub fn meets_faults(&self) -> bool {
         self.exchange.faults.is_some()
     }
@@ -92,14 +91,14 @@ impl Wire {
         if let Some(fault) = fault.filter(|fault| fault.side() == When::Before) {
             return self.strike(fault, &call).await;
         }
-        // Before and after: whoever compares counts must not miss a write that is under way.
+        // Counted before and after, so that a comparison of counts never misses a write in flight.
         let _written = Written(&self.exchange.activity, &call);
         self.exchange.activity.step();
         let response = self.send(&request, body).await?;
-        let answer = response.body().bytes().unwrap_or_default();
+        let bytes = response.body().bytes().unwrap_or_default();
         match call.service {
             Service::DynamoDb => {
-                self.exchange.meter.dynamodb(&self.function, &call.operation, answer);
+                self.exchange.meter.dynamodb(&self.function, &call.operation, bytes);
             }
             Service::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
         }
@@ -109,7 +108,7 @@ impl Wire {
         }
     }
 
-    /// What is to go wrong with a call. On a stack that stands still no call comes back.
+    /// The fault of a call. On a halted stack, no call returns.
     async fn fault(&self, call: &Call) -> Option<Fault> {
         let faults = self.exchange.faults.as_ref()?;
         if self.exchange.halted.load(Ordering::SeqCst) {
@@ -118,10 +117,10 @@ impl Wire {
         faults.next(&self.function, &call.operation)
     }
 
-    /// Lets it go wrong.
+    /// Injects a fault.
     async fn strike(&self, fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
         match fault {
-            // Without the hook that prints: nothing is to be learnt from where it was.
+            // Without the panic hook, whose output would be noise.
             Fault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
             Fault::Kill(_) => handler::kill().await,
             Fault::Halt(_) => {
@@ -131,7 +130,7 @@ impl Wire {
                 }
                 std::future::pending().await
             }
-            Fault::LostReply => Err(ConnectorError::io("the answer was lost (injected)".into())),
+            Fault::LostReply => Err(ConnectorError::io("the response was lost (injected)".into())),
             _ => failure(fault, call),
         }
     }
@@ -151,7 +150,7 @@ impl Wire {
             Service::DynamoDb => (400, "com.amazon.coral.service#AccessDeniedException"),
             Service::Sqs => (403, "com.amazonaws.sqs#AccessDenied"),
         };
-        answer(status, &serde_json::json!({ "__type": kind, "message": message })).ok()
+        json_response(status, &serde_json::json!({ "__type": kind, "message": message })).ok()
     }
 
     async fn send(&self, request: &HttpRequest, body: Bytes) -> Result<HttpResponse, ConnectorError> {
@@ -182,7 +181,7 @@ impl Wire {
     }
 }
 
-/// Reports the writes of a call when it is over, also when it was given up half way.
+/// Reports the writes of a call when it ends, also when it is cancelled midway.
 struct Written<'a>(&'a Activity, &'a Call);
 
 impl Drop for Written<'_> {
@@ -202,7 +201,7 @@ fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorEr
     ConnectorError::io(error.into())
 }
 
-/// What arrives instead of an answer.
+/// The error response of a fault.
 fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
     let transaction = call.operation == "TransactWriteItems";
     let (status, kind) = match (fault, call.service) {
@@ -212,7 +211,7 @@ fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
         (Fault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
         (Fault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
         (Fault::Unavailable | Fault::Conflict, Service::Sqs) => (500, "InternalError"),
-        _ => return Err(ConnectorError::timeout("no answer in time (injected)".into())),
+        _ => return Err(ConnectorError::timeout("no response in time (injected)".into())),
     };
     let service = match call.service {
         Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
@@ -220,17 +219,17 @@ fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
     };
     let mut body = serde_json::json!({ "__type": format!("{service}#{kind}"), "message": "injected" });
     if fault == Fault::Conflict && transaction {
-        // The first item is the one in the way.
+        // The first item is the conflicting one.
         let reason = |item| match item {
             0 => serde_json::json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" }),
             _ => serde_json::json!({ "Code": "None" }),
         };
         body["CancellationReasons"] = (0..call.items.max(1)).map(reason).collect();
     }
-    answer(status, &body)
+    json_response(status, &body)
 }
 
-fn answer(status: u16, body: &serde_json::Value) -> Result<HttpResponse, ConnectorError> {
+fn json_response(status: u16, body: &serde_json::Value) -> Result<HttpResponse, ConnectorError> {
     let status = status.try_into().map_err(user)?;
     let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");

@@ -1,45 +1,45 @@
-//! What can go wrong, and with what.
+//! The kinds of faults and the operations that each applies to.
 
 use std::fmt;
 
-/// On which side of a call something happens.
+/// Whether a fault happens before or after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
-    /// The call was not executed.
+    /// Before: the call was not executed.
     Before,
-    /// The call was executed; its answer is lost.
+    /// After: the call was executed, and its response is lost.
     After,
 }
 
-/// What goes wrong with a call of a function, or with a delivery to it.
+/// A fault of a function's call, or of a delivery to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// No answer in time; the call was not executed.
+    /// No response in time; the call was not executed.
     Timeout,
-    /// Refused for being one too many; not executed.
+    /// Refused by throttling; not executed.
     Throttled,
     /// The service failed; not executed.
     Unavailable,
     /// Another transaction holds the item; not executed.
     Conflict,
-    /// The call was executed, but its answer never arrived.
+    /// The call was executed, and its response is lost.
     LostReply,
     /// The function's code panics.
     Panic(When),
-    /// The function's process ends, with all that it has in hand.
+    /// The function's process is killed with its batch.
     Kill(When),
-    /// The whole stack stands still: from now on no call of anyone is answered.
+    /// The whole stack halts: no further call gets a response.
     Halt(When),
-    /// The delivery comes twice.
+    /// The delivery is duplicated.
     Duplicate,
-    /// The delivery comes in another order, where no order is promised.
+    /// The delivery is reordered, where no order is guaranteed.
     Reorder,
 }
 
-/// The name by which a delivery to a function is counted, beside the operations that it calls.
+/// The name under which deliveries to a function are counted, beside its operations.
 pub const DELIVERY: &str = "delivery";
 
-/// What can happen to any call.
+/// The faults of any call.
 const ANY: [Fault; 10] = [
     Fault::Timeout,
     Fault::Throttled,
@@ -54,7 +54,7 @@ const ANY: [Fault; 10] = [
 ];
 
 impl Fault {
-    /// What can go wrong with an operation.
+    /// The faults of an operation.
     pub fn of(operation: &str) -> Vec<Self> {
         match operation {
             DELIVERY => vec![Self::Duplicate, Self::Reorder],
@@ -65,7 +65,7 @@ impl Fault {
         }
     }
 
-    /// On which side of the call it happens.
+    /// Whether it happens before or after the call.
     pub(in crate::stack) const fn side(self) -> When {
         match self {
             Self::LostReply => When::After,

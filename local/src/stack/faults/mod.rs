@@ -1,4 +1,4 @@
-//! Faults on demand: what AWS does now and then, so that tests can see the functions cope.
+//! Injects the faults that AWS may have, for tests.
 
 mod fault;
 
@@ -19,10 +19,10 @@ pub struct Faults {
     halted: watch::Sender<bool>,
 }
 
-/// Of what calls are counted: a function and its operation.
+/// Calls are counted by function and operation.
 pub type Calls = BTreeMap<(String, String), u64>;
 
-/// What went wrong by plan, how often: by function, operation and fault.
+/// The number of injected faults by function, operation and fault.
 pub type Injected = BTreeMap<(String, String, Fault), u64>;
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ struct Rule {
     fault: Fault,
 }
 
-/// Faults that follow from a seed.
+/// Random faults from a seed.
 #[derive(Debug)]
 struct Scattered {
     seed: u64,
@@ -50,14 +50,14 @@ struct Scattered {
 }
 
 impl Faults {
-    /// No faults yet.
+    /// Creates a plan without faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets calls of an operation by a function fail. Calls are counted from 1, per function and
-    /// operation and from now on; a retry of the SDK is a call of its own. `1..=2` = the next two,
-    /// `..` = all. Deliveries to a function are counted as its [`DELIVERY`].
+    /// Makes calls of an operation by a function fail. Calls are counted per function and operation, starting at 1 with the next
+    /// one; a retry of the SDK counts too. `1..=2` means the next two, `..` all. Deliveries to a function count as its
+    /// [`DELIVERY`].
     pub fn inject(&self, function: &str, operation: &str, calls: impl RangeBounds<u64>, fault: Fault) {
         let mut state = self.lock();
         let already = state.calls.get(&(function.to_owned(), operation.to_owned())).copied().unwrap_or(0);
@@ -70,42 +70,41 @@ impl Faults {
         state.rules.push(Rule { function: function.to_owned(), operation: operation.to_owned(), calls, fault });
     }
 
-    /// Lets so many of a thousand calls of some functions fail. Which of them, and how, follows from
-    /// the seed, the function, the operation and the count of the call, and from nothing else; the
-    /// stack as a whole does not halt by it.
+    /// Makes some of a thousand calls of some functions fail. Calls and faults follow only from the seed, the function, the
+    /// operation and the number of the call. The stack as a whole never halts.
     pub fn scatter<'a>(&self, seed: u64, per_mille: u64, functions: impl IntoIterator<Item = &'a str>) {
         let functions = functions.into_iter().map(str::to_owned).collect();
         self.lock().scattered = Some(Scattered { seed, per_mille, functions });
     }
 
-    /// Ends every fault; a stack that stands still keeps standing.
+    /// Ends all faults. A halted stack stays halted.
     pub fn clear(&self) {
         let mut state = self.lock();
         state.rules.clear();
         state.scattered = None;
     }
 
-    /// How many calls have failed by plan.
+    /// The number of injected faults.
     pub fn injected(&self) -> u64 {
         self.lock().injected.values().sum()
     }
 
-    /// Which calls have failed by plan.
+    /// The injected faults.
     pub fn log(&self) -> Injected {
         self.lock().injected.clone()
     }
 
-    /// How many calls there have been.
+    /// The number of calls.
     pub fn calls(&self) -> Calls {
         self.lock().calls.clone()
     }
 
-    /// Resolves when the stack stands still.
+    /// Resolves when the stack has halted.
     pub async fn halted(&self) {
         let _ = self.halted.subscribe().wait_for(|halted| *halted).await;
     }
 
-    /// Forgets that a stack stands still, which goes on doing so: the next one takes this plan.
+    /// Resets the halt for the next stack that uses this plan. The halted one stays halted.
     pub fn resume(&self) {
         self.halted.send_replace(false);
     }
@@ -114,7 +113,7 @@ impl Faults {
         self.halted.send_replace(true);
     }
 
-    /// Counts a call, and says what is to go wrong with it.
+    /// Counts a call and returns its fault.
     pub(super) fn next(&self, function: &str, operation: &str) -> Option<Fault> {
         let mut state = self.lock();
         let key = (function.to_owned(), operation.to_owned());
@@ -159,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_from_the_injection_on() {
+    fn calls_are_counted_from_the_injection() {
         let faults = Faults::new();
         assert_eq!(faults.next("f", "PutItem"), None);
         faults.inject("f", "PutItem", 2..=3, Fault::Timeout);
@@ -186,7 +185,7 @@ mod tests {
         let (found, log) = run(1);
         assert_eq!(run(1).0, found);
         assert_ne!(run(2).0, found);
-        // Every kind but the halt, each where it can be.
+        // Every kind except the halt, each where it applies.
         let kinds: Vec<_> = log.keys().map(|(_, operation, fault)| (operation.as_str(), *fault)).collect();
         let of = |operation: &str| kinds.iter().filter(|(of, _)| *of == operation).count();
         assert_eq!((of("PutItem"), of(DELIVERY)), (Fault::of("PutItem").len() - 2, 2), "{kinds:?}");

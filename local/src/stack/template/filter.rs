@@ -1,25 +1,24 @@
-//! The filter patterns of an event source: which records are worth a call.
+//! The filter patterns of an event source, which select the records to deliver.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-/// One pattern; a record passes when any of the event source's patterns matches.
+/// A pattern. A record passes when any pattern of the event source matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(Value);
 
 impl Filter {
-    /// Reads a pattern, JSON text as the template carries it.
+    /// Parses a pattern from the template's JSON text.
     ///
     /// # Errors
-    /// When it is not JSON, or uses a comparison the local stack does not know: a pattern that was
-    /// half understood would hide records.
+    /// When it is not JSON, or uses an unsupported comparison, which would hide records.
     pub fn parse(pattern: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(pattern)?;
         check(&value)?;
         Ok(Self(value))
     }
 
-    /// Whether a record matches.
+    /// True when a record matches.
     pub fn matches(&self, record: &Value) -> bool {
         matches(&self.0, Some(record))
     }
@@ -35,7 +34,7 @@ fn check(pattern: &Value) -> Result<()> {
                 {
                     Ok(())
                 }
-                _ => bail!("the local stack does not know the filter {choice}"),
+                _ => bail!("the local stack does not support the filter {choice}"),
             },
             Value::Array(_) => bail!("a filter's choice cannot be a list: {choice}"),
             _ => Ok(()),

@@ -1,7 +1,6 @@
-//! `template.yaml` as the local stack understands it: functions with their policies, tables,
-//! queues, routes, event sources and schedules, with every reference resolved.
+//! `template.yaml` in resolved form: functions with their policies, tables, queues, routes, event sources and schedules.
 //!
-//! The template is the one description of the system; what is not in it does not exist locally.
+//! The template is the only description of the system: what it lacks does not exist locally.
 
 mod filter;
 mod policy;
@@ -36,40 +35,40 @@ pub struct Template {
     pub schedules: Vec<Schedule>,
 }
 
-/// One function.
+/// A function.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// Its environment variables, the globals included.
+    /// The environment variables, including the globals.
     pub variables: BTreeMap<String, String>,
-    /// What it may do.
+    /// The statements of its policies.
     pub statements: Vec<Statement>,
-    /// After this long a call is given up, as Lambda does.
+    /// The timeout of an invocation.
     pub timeout: Duration,
 }
 
-/// One table.
+/// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its ARN, as policies name it.
+    /// The ARN in policies.
     pub arn: String,
     /// Key attributes and their types (`S`, `N`, `B`), of the table and its indexes.
     pub attributes: Vec<(String, String)>,
-    /// The partition key, and the sort key where there is one.
+    /// The partition key and the optional sort key.
     pub keys: Vec<String>,
     /// Global secondary indexes.
     pub indexes: Vec<Index>,
-    /// The view type of its stream, where it has one.
+    /// The view type of the stream, if it has one.
     pub stream: Option<String>,
-    /// The attribute whose time deletes an item.
+    /// The TTL attribute.
     pub ttl: Option<String>,
 }
 
-/// One global secondary index.
+/// A global secondary index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Its name.
     pub name: String,
-    /// The partition key, and the sort key where there is one.
+    /// The partition key and the optional sort key.
     pub keys: Vec<String>,
     /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
     pub projection: String,
@@ -77,29 +76,29 @@ pub struct Index {
     pub included: Vec<String>,
 }
 
-/// One queue.
+/// A queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Its ARN, as policies and event sources name it.
+    /// The ARN in policies and event sources.
     pub arn: String,
-    /// Its URL on the local engine.
+    /// The URL on the local engine.
     pub url: String,
-    /// Its attributes, by the names of the SQS API.
+    /// The attributes, by their names in the SQS API.
     pub attributes: BTreeMap<String, String>,
-    /// The ARN of the queue that takes what is received too often.
+    /// The ARN of the dead-letter queue.
     pub dead_letter: Option<String>,
 }
 
-/// One route of the HTTP API.
+/// A route of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// `GET`, …; `ANY` matches every method.
     pub method: String,
-    /// The path with its parameters: `/v1/receipts/{id}`.
+    /// The path with parameters: `/v1/receipts/{id}`.
     pub path: String,
-    /// The function that answers.
+    /// The function that handles it.
     pub function: String,
-    /// Who is asked first, unless anyone may call.
+    /// The authorizer; `None` for a public route.
     pub authorizer: Option<Authorizer>,
 }
 
@@ -108,43 +107,43 @@ pub struct Route {
 pub struct Authorizer {
     /// The function that decides.
     pub function: String,
-    /// How long an answer holds for the same header.
+    /// How long a response is cached for the same header.
     pub keep: Duration,
 }
 
-/// A function fed by a queue.
+/// An event source that reads a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poller {
-    /// The function called.
+    /// The function to invoke.
     pub function: String,
     /// The queue's name.
     pub queue: String,
-    /// At most this many messages per call.
+    /// The maximum number of messages per invocation.
     pub batch: usize,
-    /// At most this many calls at once, where the template limits it.
+    /// The maximum number of concurrent invocations, if limited.
     pub concurrency: Option<usize>,
-    /// Whether the answer names the failed messages; otherwise a batch fails as one.
+    /// True when the response names failed messages; otherwise a batch fails as a whole.
     pub partial: bool,
 }
 
-/// A function fed by a table's stream.
+/// An event source that reads a table's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
-    /// The function called.
+    /// The function to invoke.
     pub function: String,
     /// The table's name.
     pub table: String,
-    /// At most this many records per call.
+    /// The maximum number of records per invocation.
     pub batch: usize,
-    /// After this many retries a record goes to `failures`; none = never give up.
+    /// The number of retries before a record is reported to `failures`; `None` for no limit.
     pub retries: Option<u32>,
-    /// Whether a failed batch is halved.
+    /// True when a failed batch is split in half.
     pub bisect: bool,
-    /// Whether the answer names the first failed record.
+    /// True when the response names the first failed record.
     pub partial: bool,
-    /// The queue that learns of records given up.
+    /// The queue that receives reports of failed records.
     pub failures: Option<String>,
-    /// Which records are handed over; empty = all.
+    /// The filters of records; empty for all.
     pub filters: Vec<Filter>,
 }
 
@@ -153,11 +152,11 @@ pub struct Stream {
 pub struct Schedule {
     /// The job's name.
     pub name: String,
-    /// The function called.
+    /// The function to invoke.
     pub function: String,
-    /// How often, for `rate(…)`; a schedule of another kind runs by hand alone.
+    /// The period of `rate(…)`; schedules of other kinds run only on request.
     pub every: Option<Duration>,
-    /// What it is called with, as JSON.
+    /// The JSON input.
     pub input: Option<String>,
 }
 

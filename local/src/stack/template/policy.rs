@@ -1,12 +1,12 @@
-//! What a function's own statements allow.
+//! Evaluates the statements of a function's policies.
 
 use super::resolve::scalar;
 use super::yaml::Node;
 
-/// One statement of a policy, resolved.
+/// A resolved statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Whether it allows or denies.
+    /// Allow or deny.
     pub effect: Effect,
     /// Actions, with `*` and `?` as wildcards.
     pub actions: Vec<String>,
@@ -16,20 +16,20 @@ pub struct Statement {
     pub leading_keys: Vec<String>,
 }
 
-/// The one condition that a statement may have: every partition key of a request matches one of the patterns.
+/// The one supported condition: every partition key of the request matches one of the patterns.
 const OPERATOR: &str = "ForAllValues:StringLike";
 const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
 
 /// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// What it names is allowed.
+    /// Allows its actions.
     Allow,
-    /// What it names is refused, whatever else allows it.
+    /// Denies its actions, whatever else allows them.
     Deny,
 }
 
-/// The parts of a statement that are evaluated.
+/// The supported keys of a statement.
 const KEYS: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
 
 impl Statement {
@@ -39,14 +39,13 @@ impl Statement {
     }
 }
 
-/// Whether the statements allow an action on a resource: some statement allows it and none denies. `partitions` are the
-/// partition keys that the request names. A statement with a condition allows nothing to a request that names none; AWS would
-/// let such a request pass `ForAllValues`.
+/// True when some statement allows an action on a resource and none denies it. `partitions` are the partition keys of the
+/// request. Stricter than AWS: with `ForAllValues`, a request without partition keys is refused here and allowed there.
 pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions: &[String]) -> bool {
     let mut allowed = false;
     for statement in statements {
         let meant = statement.actions.iter().any(|pattern| {
-            // Actions are compared without regard to case, resources are not.
+            // Actions are case-insensitive, resources are not.
             matches(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
         }) && statement.resources.iter().any(|pattern| matches(pattern, resource))
             && statement.has_leading_keys(partitions);
@@ -59,7 +58,7 @@ pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions
     allowed
 }
 
-/// The statements of one resolved policy document (`{ Statement: … }`).
+/// Parses the statements of a resolved policy document (`{ Statement: … }`).
 pub(super) fn statements(document: &Node) -> anyhow::Result<Vec<Statement>> {
     let list = match document.get("Statement") {
         Some(Node::List(items)) => items.as_slice(),
@@ -75,7 +74,7 @@ fn statement(node: &Node) -> anyhow::Result<Statement> {
         Some("Deny") => Effect::Deny,
         other => anyhow::bail!("a statement's Effect is Allow or Deny, not {other:?}"),
     };
-    // What is left out here would be allowed here and refused by AWS.
+    // A key that was ignored could be allowed here and refused by AWS.
     if let Some((key, _)) = node.pairs().iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
         anyhow::bail!("the local stack does not evaluate {key} in a policy: {node:?}");
     }
@@ -195,7 +194,7 @@ mod tests {
         };
         let error = with("NotAction", text("dynamodb:PutItem")).unwrap_err();
         assert!(error.contains("does not evaluate NotAction"), "{error}");
-        // Of conditions one alone is evaluated.
+        // Only one condition is supported.
         let on = |operator: &str, key: &str| {
             with("Condition", Node::Map(vec![(operator.to_owned(), Node::Map(vec![own(key, "#l#*")]))]))
         };

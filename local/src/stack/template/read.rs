@@ -1,4 +1,4 @@
-//! From the tree of `template.yaml` to [`Template`].
+//! Converts the tree of `template.yaml` to a [`Template`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,22 +10,21 @@ use super::yaml::{self, Node};
 use super::{Function, Index, Queue, Table, Template, policy, triggers};
 use crate::stack::names;
 
-/// What the template cannot know by itself.
+/// Values from outside the template.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// Where the SQS engine answers, as in `http://127.0.0.1:4566`.
+    /// The URL of the SQS engine, such as `http://127.0.0.1:4566`.
     pub queues: String,
-    /// Values that replace the defaults of parameters.
+    /// Overrides of the parameters' defaults.
     pub parameters: HashMap<String, String>,
 }
 
 /// Reads a template.
 ///
 /// # Errors
-/// When it is not YAML, names what does not exist, or uses a resource property or trigger that the
-/// local stack would silently behave differently for.
+/// When it is not YAML, refers to something unknown, or uses a property or trigger that the local stack does not support.
 pub fn read(text: &str, environment: &Environment) -> Result<Template> {
-    let root = yaml::parse(text).context("the template is not readable")?;
+    let root = yaml::parse(text).context("the template cannot be parsed")?;
     let mut scope = Scope::new(&root, &environment.parameters)?;
     let resources = root.get("Resources").map_or(&[][..], Node::pairs);
     let mut present = Vec::new();
@@ -70,12 +69,12 @@ pub fn read(text: &str, environment: &Environment) -> Result<Template> {
     Ok(template)
 }
 
-/// The queue's name: the last part of its ARN.
+/// The name of a queue: the last part of its ARN.
 pub(super) fn queue_name(arn: &str) -> String {
     arn.rsplit(':').next().unwrap_or(arn).to_owned()
 }
 
-/// What a resource is called, before any property that names another resource is read.
+/// Names a resource, before properties that refer to other resources are resolved.
 fn name(scope: &Scope<'_>, environment: &Environment, id: &str, kind: &str, resource: &Node) -> Result<Resource> {
     let property = |key: &str| resource.at(&["Properties", key]).map(|node| scope.text(node)).transpose();
     Ok(match kind {
@@ -101,8 +100,8 @@ fn name(scope: &Scope<'_>, environment: &Environment, id: &str, kind: &str, reso
         }
         "AWS::Serverless::Function" => {
             let code = property("CodeUri")?.ok_or_else(|| anyhow!("a function needs its CodeUri"))?;
-            // The folder of the code is the one name that the template, the workspace and the
-            // registry of handlers share.
+            // The template, the workspace and the handlers share only the name of the code's
+            // folder.
             let name = code.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
             Resource { attributes: BTreeMap::from([("Arn", names::function_arn(&name))]), reference: name }
         }
@@ -134,7 +133,7 @@ fn table(name: &str, properties: &Node) -> Result<Table> {
         })
         .collect::<Result<Vec<_>>>()?;
     if properties.get("LocalSecondaryIndexes").is_some() {
-        bail!("local secondary indexes are not read by the local stack");
+        bail!("the local stack does not support local secondary indexes");
     }
     let ttl = properties.get("TimeToLiveSpecification");
     Ok(Table {
@@ -208,7 +207,7 @@ fn function(scope: &Scope<'_>, globals: &Node, properties: &Node) -> Result<Func
         Node::List(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     }) {
-        // A managed policy's name grants what AWS says; the local stack grants only what is written.
+        // The local stack does not know AWS's managed policies, only written statements.
         if scalar(document).is_none() {
             statements.extend(policy::statements(document)?);
         }
@@ -216,7 +215,7 @@ fn function(scope: &Scope<'_>, globals: &Node, properties: &Node) -> Result<Func
     Ok(Function { variables, statements, timeout: Duration::from_secs(timeout) })
 }
 
-/// The items of a list; nothing for anything else.
+/// The items of a list; empty for any other node.
 pub(super) fn list(node: Option<&Node>) -> &[Node] {
     match node {
         Some(Node::List(items)) => items,
@@ -224,12 +223,12 @@ pub(super) fn list(node: Option<&Node>) -> &[Node] {
     }
 }
 
-/// A property that must be there.
+/// A required property.
 pub(super) fn required(node: &Node, key: &str) -> Result<String> {
     node.get(key).and_then(scalar).ok_or_else(|| anyhow!("{key} is missing"))
 }
 
-/// A resolved node as JSON.
+/// Converts a resolved node to JSON.
 pub(super) fn json(node: &Node) -> serde_json::Value {
     match node {
         Node::Null | Node::Call(..) => serde_json::Value::Null,

@@ -1,4 +1,4 @@
-//! `CloudFormation`'s intrinsic functions, resolved to what the local stack runs with.
+//! Resolves `CloudFormation`'s intrinsic functions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,27 +7,27 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::yaml::Node;
 use crate::stack::names;
 
-/// What `Ref` and `GetAtt` answer for one resource.
+/// The values of a resource.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resource {
-    /// The answer of `!Ref`.
+    /// The value of `!Ref`.
     pub reference: String,
-    /// The answers of `!GetAtt`, by attribute.
+    /// The values of `!GetAtt`, by attribute.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
-/// Everything a name in the template can stand for.
+/// Everything that a name in the template can refer to.
 #[derive(Debug)]
 pub(super) struct Scope<'t> {
     parameters: HashMap<String, String>,
     conditions: Option<&'t Node>,
     mappings: Option<&'t Node>,
-    /// Resources by logical id, filled before anything is resolved that may name them.
+    /// Resources by logical id, collected before references are resolved.
     pub resources: HashMap<String, Resource>,
 }
 
 impl<'t> Scope<'t> {
-    /// The parameters of a template: their defaults, replaced by `overrides`.
+    /// The template's parameters: their defaults with `overrides`.
     pub fn new(root: &'t Node, overrides: &HashMap<String, String>) -> Result<Self> {
         let mut parameters = HashMap::new();
         for (name, definition) in root.get("Parameters").map_or(&[][..], Node::pairs) {
@@ -49,7 +49,7 @@ impl<'t> Scope<'t> {
         })
     }
 
-    /// A node with every call in it replaced by its answer; `AWS::NoValue` removes what names it.
+    /// Replaces every intrinsic function in a node by its value. `AWS::NoValue` removes its property.
     pub fn resolve(&self, node: &Node) -> Result<Node> {
         Ok(match node {
             Node::List(items) => Node::List(
@@ -77,7 +77,7 @@ impl<'t> Scope<'t> {
         })
     }
 
-    /// A node that must resolve to a scalar.
+    /// Resolves a node that must be a scalar.
     pub fn text(&self, node: &Node) -> Result<String> {
         let resolved = self.resolve(node)?;
         scalar(&resolved).ok_or_else(|| anyhow!("a text was expected, not {resolved:?}"))
@@ -125,7 +125,7 @@ impl<'t> Scope<'t> {
                 let chosen = if self.condition(&self.text(&condition)?)? { yes } else { no };
                 self.resolve(&chosen)
             }
-            other => bail!("the local stack does not know the intrinsic function {other}"),
+            other => bail!("the local stack does not support the intrinsic function {other}"),
         }
     }
 
@@ -162,7 +162,7 @@ impl<'t> Scope<'t> {
             .attributes
             .get(attribute.as_str())
             .cloned()
-            .ok_or_else(|| anyhow!("the local stack knows no attribute {attribute} of {resource}"))
+            .ok_or_else(|| anyhow!("the local stack does not support the attribute {attribute} of {resource}"))
     }
 
     fn substitute(&self, argument: &Node) -> Result<String> {
@@ -200,7 +200,7 @@ impl<'t> Scope<'t> {
         self.holds(node)
     }
 
-    /// Whether a resource's `Condition`, if it has one, holds.
+    /// True when a resource has no `Condition` or it holds.
     pub fn exists(&self, resource: &Node) -> Result<bool> {
         match resource.get("Condition").and_then(scalar) {
             Some(name) => self.condition(&name),
@@ -251,7 +251,7 @@ fn is_no_value(node: &Node) -> bool {
         if name == "Ref" && argument.as_ref() == &Node::Text("AWS::NoValue".to_owned()))
 }
 
-/// A scalar as text; a list or mapping is none.
+/// A scalar as text; `None` for a list or mapping.
 pub(super) fn scalar(node: &Node) -> Option<String> {
     match node {
         Node::Text(text) => Some(text.clone()),
@@ -299,7 +299,7 @@ Bad: !Ref Open
     }
 
     #[test]
-    fn every_function_the_template_uses() {
+    fn every_supported_intrinsic_function_is_resolved() {
         let root = parse(TEXT).unwrap();
         let value = scope(&root).resolve(root.get("Value").unwrap()).unwrap();
         let get = |key: &str| value.get(key).and_then(scalar);

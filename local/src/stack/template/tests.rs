@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Environment, Index, Template, allows, read};
 
-/// A template with one of everything the local stack reads.
+/// A template with one of each supported resource and trigger.
 pub(crate) const SAMPLE: &str = include_str!("sample.yaml");
 
 fn sample() -> Template {
@@ -84,7 +84,7 @@ fn functions_with_variables_and_policies() {
 }
 
 #[test]
-fn what_would_behave_differently_is_refused() {
+fn unsupported_properties_are_refused() {
     for (part, instead) in
         [("Type: SQS", "Type: Kafka"), ("!Ref Facts", "!Ref Fakts"), ("Authorizer: NONE", "Authorizer: Other")]
     {
@@ -95,7 +95,7 @@ fn what_would_behave_differently_is_refused() {
 }
 
 #[test]
-fn the_template_of_the_repository_is_understood() {
+fn the_repositorys_template_is_supported() {
     let text = include_str!("../../../../template.yaml");
     let template = read(text, &Environment::default()).unwrap();
     assert!(template.routes.iter().any(|route| route.path == "/v1/receipts" && route.authorizer.is_some()));

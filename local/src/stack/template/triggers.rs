@@ -1,4 +1,4 @@
-//! What calls a function: the events of `AWS::Serverless::Function`.
+//! A function's triggers: the events of `AWS::Serverless::Function`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::resolve::{Scope, scalar};
 use super::yaml::Node;
 use super::{Authorizer, Filter, Poller, Route, Schedule, Stream, Template};
 
-/// The API that SAM makes for events that name none.
+/// The implicit API of events that name none.
 const IMPLICIT_API: &str = "ServerlessHttpApi";
 
-/// The authorizers of the HTTP APIs of a template.
+/// The authorizers of a template's HTTP APIs.
 #[derive(Debug, Default)]
 pub(super) struct Apis(HashMap<String, Api>);
 
@@ -59,7 +59,7 @@ fn authorizer(definition: &Node) -> Result<Authorizer> {
     })
 }
 
-/// Reads the events of one function into the template.
+/// Adds the triggers of a function to the template.
 pub(super) fn read(
     scope: &Scope<'_>,
     apis: &Apis,
@@ -85,13 +85,13 @@ pub(super) fn read(
                     .with_context(|| name.clone())?,
                 input: own.get("Input").and_then(scalar),
             }),
-            other => bail!("the local stack does not know the trigger {other} of {name}"),
+            other => bail!("the local stack does not support the trigger {other} of {name}"),
         }
     }
     Ok(())
 }
 
-/// The period of `rate(15 minutes)`; none for a schedule of another kind.
+/// The period of `rate(15 minutes)`; `None` for other schedules.
 fn rate(expression: &str) -> Result<Option<Duration>> {
     let Some(inside) = expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')) else {
         return Ok(None);
@@ -102,7 +102,7 @@ fn rate(expression: &str) -> Result<Option<Duration>> {
         "minute" => 1,
         "hour" => 60,
         "day" => 24 * 60,
-        other => bail!("{expression}: {other} is no unit of a rate"),
+        other => bail!("{expression}: {other} is not a unit of a rate"),
     };
     Ok(Some(Duration::from_secs(number.saturating_mul(minutes * 60))))
 }

@@ -1,14 +1,14 @@
-//! YAML with `CloudFormation`'s short tags (`!Ref`, `!GetAtt`, `!Sub`, …) as a plain tree.
+//! Parses YAML with `CloudFormation`'s short tags (`!Ref`, `!GetAtt`, `!Sub`, …) into a tree.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Tagged;
 
-/// One node of a template.
+/// A node of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// Nothing: an empty value.
+    /// An empty value.
     Null,
     /// `true` or `false`.
     Bool(bool),
@@ -18,13 +18,13 @@ pub enum Node {
     Text(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the file.
+    /// A mapping in the file's order.
     Map(Vec<(String, Node)>),
-    /// A call of an intrinsic function, by its long name (`Ref`, `Condition`, `Fn::Sub`).
+    /// An intrinsic function by its long name (`Ref`, `Condition`, `Fn::Sub`).
     Call(String, Box<Node>),
 }
 
-/// Reads a whole document.
+/// Parses a document.
 ///
 /// # Errors
 /// When the text is not YAML, or a mapping has a key that is not a scalar.
@@ -34,7 +34,7 @@ pub fn parse(text: &str) -> anyhow::Result<Node> {
 }
 
 impl Node {
-    /// The value under a key of a mapping.
+    /// The value of a mapping's key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match self {
             Node::Map(pairs) => pairs.iter().find(|(name, _)| name == key).map(|(_, node)| node),
@@ -47,7 +47,7 @@ impl Node {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The pairs of a mapping; nothing for anything else.
+    /// The pairs of a mapping; empty for any other node.
     pub fn pairs(&self) -> &[(String, Node)] {
         match self {
             Node::Map(pairs) => pairs,
@@ -56,7 +56,7 @@ impl Node {
     }
 }
 
-/// Makes a call of a tagged node, and of the long form `{ "Fn::Sub": … }`.
+/// Converts a tagged node, or the long form `{ "Fn::Sub": … }`, to an intrinsic function.
 fn called(node: Node, tag: Option<&str>) -> Node {
     let name = tag.and_then(|tag| tag.strip_prefix('!'));
     if let Some(name) = name.filter(|name| !name.starts_with('!')) {
@@ -77,7 +77,7 @@ fn called(node: Node, tag: Option<&str>) -> Node {
     }
 }
 
-/// A node whose own tag is captured by the [`Tagged`] around it.
+/// A node whose tag the surrounding [`Tagged`] has captured.
 struct Raw(Node);
 
 impl<'de> Deserialize<'de> for Raw {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn short_tags_and_long_forms_are_the_same_call() {
+    fn short_tags_and_long_forms_are_equal() {
         let tree = parse(
             "a: !Ref Table\nb: {Ref: Table}\nc: !GetAtt Table.Arn\nd: !Sub '${Table}-x'\n\
              e: !Sub ['${x}', {x: !Ref Table}]\nf: !If [Yes, !Ref A, !Ref AWS::NoValue]\n\
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_keep_what_they_say() {
+    fn scalars_keep_their_type_and_text() {
         let tree = parse("n: 12\nt: true\ns: '12'\nv: 2012-10-17\ne:\nl: |\n  a\n  b\n").unwrap();
         assert_eq!(tree.get("n"), Some(&Node::Number(12)));
         assert_eq!(tree.get("t"), Some(&Node::Bool(true)));

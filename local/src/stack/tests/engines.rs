@@ -1,4 +1,4 @@
-//! What the engines do that the functions rely on, seen through the ordinary SDK clients.
+//! Properties of the engines that functions rely on, tested through SDK clients.
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -12,7 +12,7 @@ fn text(value: &str) -> AttributeValue {
 }
 
 #[tokio::test]
-async fn transactions_show_the_item_that_stood_in_the_way() {
+async fn cancelled_transactions_return_the_conflicting_item() {
     let (stack, _) = start(StackOptions::default()).await;
     let client = stack.clients("test").dynamodb;
     let put = |id: &str| {
@@ -71,9 +71,9 @@ async fn capacity_counts_sizes_indexes_and_conditions() {
     };
     assert_eq!(put("1", 10, false).await, Some(1.0));
     assert_eq!(put("2", 1_500, false).await, Some(2.0));
-    // The sparse index costs a write only where its key is.
+    // The sparse index costs a write only for items with its key.
     assert_eq!(put("3", 10, true).await, Some(2.0));
-    // Its projection (keys only) does not change, so the index is not written again.
+    // Its projection (keys only) is unchanged, so the index is not written.
     assert_eq!(put("3", 20, true).await, Some(1.0));
     let read = client
         .query()
@@ -95,7 +95,7 @@ async fn capacity_counts_sizes_indexes_and_conditions() {
 }
 
 #[tokio::test]
-async fn a_message_of_a_megabyte_passes_whole_and_a_larger_one_does_not() {
+async fn a_message_of_a_megabyte_is_delivered_and_a_larger_one_refused() {
     let (stack, witness) = start(StackOptions::default()).await;
     let client = stack.clients("test").sqs;
     let send = |bytes: usize| {
@@ -118,7 +118,7 @@ async fn a_message_of_a_megabyte_passes_whole_and_a_larger_one_does_not() {
 }
 
 #[tokio::test]
-async fn faults_arrive_as_aws_sends_them() {
+async fn injected_faults_look_like_those_of_aws() {
     let faults = std::sync::Arc::new(Faults::new());
     let options = StackOptions { faults: Some(faults.clone()), ..StackOptions::default() };
     let (stack, _) = start(options).await;
@@ -137,8 +137,8 @@ async fn faults_arrive_as_aws_sends_them() {
     faults.inject("test", "TransactWriteItems", 1..=1, Fault::Conflict);
     let error = update().await.unwrap_err().into_service_error();
     assert!(format!("{error:?}").contains("TransactionConflict"), "{error:?}");
-    // The SDK itself tries again after a throttle or a lost answer. The lost one was executed, and
-    // the engine knows the second try by its token, as AWS does.
+    // The SDK retries after a throttle or a lost response. The lost call was executed, and the engine recognizes the retry by
+    // its token, as AWS does.
     faults.inject("test", "TransactWriteItems", 1..=1, Fault::Throttled);
     update().await.unwrap();
     faults.inject("test", "TransactWriteItems", 1..=1, Fault::LostReply);

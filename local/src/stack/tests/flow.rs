@@ -1,9 +1,9 @@
-//! From a write over the stream and the queue to the function at the end.
+//! The path of a write through the stream and the queue to the last function.
 
 use super::{StackOptions, put, start};
 
 #[tokio::test]
-async fn a_settled_stack_has_done_everything_in_the_order_of_each_group() {
+async fn a_settled_stack_has_processed_each_group_in_order() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     for number in 0..40 {
@@ -22,7 +22,7 @@ async fn a_settled_stack_has_done_everything_in_the_order_of_each_group() {
 }
 
 #[tokio::test]
-async fn a_failed_message_comes_back_and_holds_only_its_group() {
+async fn a_failed_message_is_retried_and_blocks_only_its_group() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     witness.lock().fail.insert("a:1".to_owned(), 2);
@@ -39,7 +39,7 @@ async fn a_failed_message_comes_back_and_holds_only_its_group() {
 }
 
 #[tokio::test]
-async fn what_never_succeeds_ends_in_the_dead_letter_queue() {
+async fn a_message_that_always_fails_becomes_a_dead_letter() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     witness.lock().panic.push("a:1".to_owned());
@@ -55,7 +55,7 @@ async fn what_never_succeeds_ends_in_the_dead_letter_queue() {
 }
 
 #[tokio::test]
-async fn a_stream_batch_goes_on_from_its_first_failure() {
+async fn a_stream_batch_is_retried_from_its_first_failure() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     witness.lock().relay_fail.insert("a:2".to_owned(), 1);
@@ -68,7 +68,7 @@ async fn a_stream_batch_goes_on_from_its_first_failure() {
 }
 
 #[tokio::test]
-async fn a_record_that_never_passes_is_reported_and_left_behind() {
+async fn a_record_that_always_fails_is_reported_and_skipped() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     witness.lock().relay_fail.insert("a:2".to_owned(), u32::MAX);
@@ -82,7 +82,7 @@ async fn a_record_that_never_passes_is_reported_and_left_behind() {
 }
 
 #[tokio::test]
-async fn a_record_that_makes_its_batch_panic_is_found_by_halving() {
+async fn bisection_isolates_a_record_that_panics() {
     let (stack, witness) = start(StackOptions::default()).await;
     let clients = stack.clients("test");
     witness.lock().relay_panic.push("a:3".to_owned());
@@ -96,7 +96,7 @@ async fn a_record_that_makes_its_batch_panic_is_found_by_halving() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_stacks_live_side_by_side() {
+async fn many_stacks_run_side_by_side() {
     let stacks = (0..8).map(|number| {
         tokio::spawn(async move {
             let (stack, witness) = start(StackOptions::default()).await;

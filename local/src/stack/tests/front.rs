@@ -1,4 +1,4 @@
-//! The HTTP front and the endpoints of the local stack.
+//! The HTTP gateway and the endpoints of the local stack.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn problem(response: reqwest::Response, status: u16, slug: &str) {
 }
 
 #[tokio::test]
-async fn routes_behind_the_authorizer() {
+async fn requests_pass_the_authorizer() {
     let (stack, witness) = start(StackOptions::default()).await;
     let client = reqwest::Client::new();
     let thing = |id: &str| client.post(format!("{}/v1/things/{id}", stack.url()));
@@ -44,7 +44,7 @@ async fn routes_behind_the_authorizer() {
 }
 
 #[tokio::test]
-async fn a_panic_fails_its_request_alone() {
+async fn a_panic_fails_only_its_request() {
     let (stack, _) = start(StackOptions::default()).await;
     let client = reqwest::Client::new();
     let any = |name: &str| client.post(format!("{}/v1/any/{name}", stack.url())).bearer_auth("t");
@@ -54,7 +54,7 @@ async fn a_panic_fails_its_request_alone() {
     let echo = any("echo").body(vec![0, 255, 1]).send().await.unwrap();
     assert_eq!(echo.bytes().await.unwrap().as_ref(), [0, 255, 1]);
     let large = any("echo").body(vec![b'x'; 10 * 1024 * 1024 + 1]).send().await;
-    // The gateway answers before it has read everything; some clients see the closed pipe instead.
+    // The gateway responds before it has read everything; some clients see a closed pipe instead.
     if let Ok(response) = large {
         problem(response, 413, "too_large").await;
     }
@@ -69,10 +69,10 @@ async fn clock_capacity_settle_and_jobs() {
     let local = |path: &str| format!("{}/_local/{path}", stack.url());
     let set = |now: &str| client.post(local("clock")).json(&json!({ "now": now })).send();
 
-    let answer: Value = client.get(local("clock")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(answer["now"], "2026-03-01T09:00:00Z");
-    let answer: Value = set("2026-03-02T10:00:00+01:00").await.unwrap().json().await.unwrap();
-    assert_eq!(answer["now"], "2026-03-02T09:00:00Z");
+    let response: Value = client.get(local("clock")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(response["now"], "2026-03-01T09:00:00Z");
+    let response: Value = set("2026-03-02T10:00:00+01:00").await.unwrap().json().await.unwrap();
+    assert_eq!(response["now"], "2026-03-02T09:00:00Z");
     assert_eq!(stack.clock().now().to_string(), "2026-03-02T09:00:00Z");
     problem(set("2026-03-01T09:00:00Z").await.unwrap(), 422, "clock_backwards").await;
     problem(set("yesterday").await.unwrap(), 400, "malformed").await;
@@ -107,17 +107,17 @@ async fn schedules_run_when_the_clock_passes_them() {
     let (stack, witness) = start(StackOptions { clock, ..StackOptions::default() }).await;
     let client = reqwest::Client::new();
     let set = async |now: &str| {
-        let answer = client.post(format!("{}/_local/clock", stack.url())).json(&json!({ "now": now })).send().await;
-        assert_eq!(answer.unwrap().status(), 200);
+        let response = client.post(format!("{}/_local/clock", stack.url())).json(&json!({ "now": now })).send().await;
+        assert_eq!(response.unwrap().status(), 200);
         witness.lock().nights.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let (start, quarter, year) = ("2026-03-01T09:00:00Z", "2026-03-01T09:15:00Z", "2027-03-01T09:00:00Z");
-    // What would have run by then runs at the time that was; five minutes later nothing is due.
+    // Jobs that were due run at the old time; five minutes later, none is due.
     assert_eq!(set("2026-03-01T09:05:00Z").await, [start]);
     assert_eq!(set(quarter).await, [start, quarter]);
-    // However far the clock jumps, it runs once.
+    // However far the clock moves, the job runs once.
     assert_eq!(set(year).await, [start, quarter, year]);
-    // A job that failed is due still.
+    // A failed job stays due.
     witness.lock().night_fail = 1;
     assert_eq!(set("2027-03-01T10:00:00Z").await.len(), 3);
     assert_eq!(set("2027-03-01T10:01:00Z").await.len(), 4);
@@ -142,11 +142,11 @@ async fn schedules_run_by_the_machines_clock() {
 }
 
 #[tokio::test]
-async fn starting_and_settling_take_no_time() {
+async fn starting_and_settling_take_milliseconds() {
     let begin = std::time::Instant::now();
     let (stack, _) = start(StackOptions::default()).await;
     stack.settle().await.unwrap();
     stack.shutdown().await;
-    // Milliseconds in truth; the bound only catches a sleep that crept in.
+    // Usually milliseconds; the limit only detects an accidental sleep.
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }

@@ -1,5 +1,5 @@
-//! The stack with a small system of its own: `things` stores a fact, `relay` sends it on from the
-//! stream, `evaluate` takes it from the queue.
+//! Tests of the stack with a small template: `things` stores a fact, `relay` sends it from the stream to a queue, `evaluate`
+//! reads the queue.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod engines;
@@ -22,31 +22,31 @@ use super::{Clients, Handler, Setting, Stack, StackOptions};
 
 const TABLE: &str = "tessera-facts";
 
-/// What the small system saw and how it is to misbehave.
+/// What the test functions received, and how they are to fail.
 #[derive(Default, Clone)]
 pub(super) struct Witness(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Bodies of the messages that were taken, in order.
+    /// The bodies of handled messages, in order.
     pub taken: Vec<String>,
-    /// How often each message was received.
+    /// The number of receipts of each message.
     pub tries: HashMap<String, u32>,
-    /// How often each message fails before it is taken.
+    /// The number of failures of each message before it succeeds.
     pub fail: HashMap<String, u32>,
     /// Messages that make the handler panic.
     pub panic: Vec<String>,
-    /// Keys the relay saw, in order.
+    /// The keys that the relay received, in order.
     pub relayed: Vec<String>,
-    /// How often the relay fails at a key.
+    /// The number of failures of the relay at a key.
     pub relay_fail: HashMap<String, u32>,
     /// Keys that make the relay panic.
     pub relay_panic: Vec<String>,
-    /// When the job ran, by the stack's clock.
+    /// The times of the job's runs, by the stack's clock.
     pub nights: Vec<jiff::Timestamp>,
-    /// How often the job fails before it runs.
+    /// The number of failures of the job before it succeeds.
     pub night_fail: u32,
-    /// How often the authorizer was asked.
+    /// The number of the authorizer's invocations.
     pub asked: u32,
 }
 
@@ -62,9 +62,10 @@ impl Witness {
             "gate" => Handler::Authorizer(Arc::new(move |event| {
                 own.lock().asked += 1;
                 let identity = event.identity_source.unwrap_or_default().concat();
-                let answer = json!({ "isAuthorized": identity != "Bearer bad",
+                let decision = json!({ "isAuthorized": identity != "Bearer bad",
                     "context": { "program": identity.trim_start_matches("Bearer ") } });
-                async move { if identity == "Bearer error" { Err("asked to".to_owned()) } else { Ok(answer) } }.boxed()
+                async move { if identity == "Bearer error" { Err("asked to".to_owned()) } else { Ok(decision) } }
+                    .boxed()
             })),
             "things" => Handler::Http(Arc::new(move |request| things(clients.clone(), request).boxed())),
             "relay" => Handler::Stream(Arc::new(move |event| {
@@ -112,7 +113,7 @@ async fn things(clients: Clients, request: lambda_http::Request) -> Response<Bod
 }
 
 pub(super) async fn put(clients: &Clients, id: &str) {
-    // `group:number`, so that tests can look at the order within a group.
+    // `group:number`, so that tests can check the order within a group.
     let group = id.split(':').next().unwrap_or_default();
     clients
         .dynamodb

@@ -1,4 +1,4 @@
-//! What a data folder keeps.
+//! Restarts on the same data folder.
 
 use tempfile::TempDir;
 
@@ -10,7 +10,7 @@ fn options(folder: &TempDir) -> StackOptions {
 }
 
 #[tokio::test]
-async fn what_was_done_is_not_done_again() {
+async fn completed_work_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let (stack, first) = start(options(&folder)).await;
     put(&stack.clients("test"), "a:1").await;
@@ -26,7 +26,7 @@ async fn what_was_done_is_not_done_again() {
 }
 
 #[tokio::test]
-async fn what_was_not_done_is_done_after_a_restart() {
+async fn unfinished_work_is_completed_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (stack, first) = start(options(&folder)).await;
     let clients = stack.clients("test");
@@ -38,7 +38,7 @@ async fn what_was_not_done_is_done_after_a_restart() {
     for id in ["a:1", "a:2", "b:1", "c:1"] {
         put(&clients, id).await;
     }
-    // Stopped in the middle: the messages in the queue, and the dead letters, are forgotten.
+    // Stopped midway: the queues' messages and dead letters are lost.
     stack.shutdown().await;
 
     let (stack, second) = start(options(&folder)).await;
@@ -50,7 +50,7 @@ async fn what_was_not_done_is_done_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_gets_its_chance_at_the_next_start() {
+async fn a_dead_letter_is_retried_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let (stack, first) = start(options(&folder)).await;
     first.lock().panic.push("a:1".to_owned());
@@ -65,7 +65,7 @@ async fn a_dead_letter_gets_its_chance_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_folder_belongs_to_one_stack_at_a_time() {
+async fn a_folder_is_used_by_one_stack_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let (stack, witness) = start(options(&folder)).await;
     let mount = |setting: &_| witness.handler(setting);
