@@ -1,5 +1,5 @@
-//! Of each function: started without its environment, it ends at once and says in one line which variables it needs. The
-//! packages of the functions share this file.
+//! A function that starts without its environment exits and names the missing variables in one line. All function packages
+//! include this file.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::path::Path;
@@ -29,7 +29,7 @@ fn a_function_without_its_environment_names_the_variables_that_it_needs() {
     assert_eq!(lines.len(), 1, "{said}");
     assert!(lines[0].contains(&format!("missing or wrong: {}", needed.join(", "))), "{said}");
 
-    // The template gives each function what it needs.
+    // The template sets every variable that a function needs.
     let template = std::fs::read_to_string(folder.join("../../template.yaml")).unwrap();
     let resource = template.split("\n\n").find(|part| part.contains(&format!("CodeUri: ./functions/{function}\n")));
     let globals = template.split_once("\nResources:").unwrap().0;

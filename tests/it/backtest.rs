@@ -1,4 +1,4 @@
-//! Draft rules on the receipts that are stored: what they would have cost is what a program with them has.
+//! Backtests of stored receipts agree with the ledger of a program that has the same rules.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::shop::{Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-04-01T12:00:00+02:00";
 
-/// Other rules: a cumulative one with a limit, a coupon for every second receipt, points for a tier.
+/// Draft rules: a cumulative one with a limit, a coupon for every second receipt, points for a tier.
 fn other() -> Value {
     json!([
         { "id": "every-50", "name": "Every 50", "status": "active", "starts_at": "2026-01-01T00:00:00",
@@ -46,13 +46,13 @@ async fn sell(shop: &Shop) {
         ("r-3-3", "2026-03-23T10:00:00+01:00", "60.00"),
     ] {
         let body = refund(&format!("f-{at}"), at, amount);
-        let answer = shop.post(&format!("/v1/receipts/{receipt}/refunds"), &body).await;
-        assert_eq!(answer.status, 202, "{receipt} {}", answer.body);
+        let response = shop.post(&format!("/v1/receipts/{receipt}/refunds"), &body).await;
+        assert_eq!(response.status, 202, "{receipt} {}", response.body);
         shop.settle().await;
     }
 }
 
-/// The points that a shop's members have, and the sums of its ledger.
+/// The balances of all members, and the sums of the ledger.
 async fn ledger(shop: &Shop) -> (i64, i64, tessera_local::verify::Sums) {
     let (mut balance, mut qualifying) = (0, 0);
     for member in 0..4 {
@@ -63,13 +63,13 @@ async fn ledger(shop: &Shop) -> (i64, i64, tessera_local::verify::Sums) {
     (balance, qualifying, shop.verify().await.programs[&shop.program].clone())
 }
 
-async fn backtest(shop: &Shop, wish: &Value) -> Value {
-    let taken = shop.post("/v1/rules/backtest", wish).await;
+async fn backtest(shop: &Shop, request: &Value) -> Value {
+    let taken = shop.post("/v1/rules/backtest", request).await;
     assert_eq!((taken.status, &taken.body["status"]), (202, &json!("queued")), "{}", taken.body);
     shop.settle().await;
-    let made = shop.get(&format!("/v1/rules/backtest/{}", taken.body["id"].as_str().unwrap())).await;
-    assert_eq!(made["status"], "done", "{made}");
-    made["report"].clone()
+    let created = shop.get(&format!("/v1/rules/backtest/{}", taken.body["id"].as_str().unwrap())).await;
+    assert_eq!(created["status"], "done", "{created}");
+    created["report"].clone()
 }
 
 fn agrees(side: &Value, ledger: &(i64, i64, tessera_local::verify::Sums)) {
@@ -81,7 +81,7 @@ fn agrees(side: &Value, ledger: &(i64, i64, tessera_local::verify::Sums)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backtest_is_the_ledger_of_a_program_with_these_rules() {
+async fn a_backtest_equals_the_ledger_of_a_program_with_its_rules() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     sell(&shop).await;
     let present = ledger(&shop).await;
@@ -108,13 +108,13 @@ async fn a_backtest_is_the_ledger_of_a_program_with_these_rules() {
     let told = &tried["draft"]["coupons"][0];
     assert_eq!(told["given"].as_u64().unwrap() - told["cancelled"].as_u64().unwrap(), coupons as u64);
 
-    // Only what was bought in March.
+    // Only purchases in March.
     let march = backtest(&shop, &json!({ "rules": other(), "from": "2026-03-01", "to": "2026-03-21" })).await;
     assert_eq!((&march["facts"]["receipts"], &march["facts"]["refunds"]), (&json!(12), &json!(1)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_wrong_with_a_draft_is_told_at_once() {
+async fn invalid_drafts_and_periods_are_refused_at_once() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let mut rules = other();
     rules[1]["then"][0]["reward"] = json!("unknown");
@@ -123,19 +123,19 @@ async fn what_is_wrong_with_a_draft_is_told_at_once() {
     assert_eq!(refused.body["errors"][0]["pointer"], "/rules/1/then/0/reward");
     let refused = shop.post("/v1/rules/backtest", &json!({ "rules": per_euro(), "from": "soon" })).await;
     assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (400, &json!("/from")));
-    let none = shop.call(Method::GET, "/v1/rules/backtest/bt_none", None).await;
+    let none = shop.request(Method::GET, "/v1/rules/backtest/bt_none", None).await;
     assert_eq!((none.status, none.problem()), (404, "not_found"));
-    let stranger = shop.call_with(Method::POST, "/v1/rules/backtest", Some(&json!({ "rules": [] })), &[]).await;
+    let stranger = shop.request_with(Method::POST, "/v1/rules/backtest", Some(&json!({ "rules": [] })), &[]).await;
     assert_eq!(stranger.status, 401);
-    // Nothing was ever sold: the report says so.
+    // No receipts: the report is empty.
     let empty = backtest(&shop, &json!({ "rules": [] })).await;
     assert_eq!((&empty["facts"]["receipts"], &empty["first_day"]), (&json!(0), &json!(null)));
 }
 
-/// A week of real receipts under forty rules of every kind: every balance is proven, and a backtest of the same rules says
-/// what the ledger says.
+/// Real receipts of one week under forty rules of every kind. Every balance is verified, and a backtest of the same rules
+/// agrees with the ledger.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forty_rules_on_real_receipts_come_to_the_same_as_the_ledger() {
+async fn a_backtest_of_forty_rules_on_real_receipts_equals_the_ledger() {
     let document: Value = serde_json::from_str(include_str!("../programs/forty-rules.json")).unwrap();
     assert_eq!(document["rules"].as_array().unwrap().len(), 40);
     let shop = Shop::open(&document, "2011-01-01T12:00:00Z").await;
@@ -149,7 +149,7 @@ async fn forty_rules_on_real_receipts_come_to_the_same_as_the_ledger() {
     };
     let week = include_bytes!("../../local/src/demo/online-retail-week.csv").as_slice();
     let orders = read_orders(week, &options).unwrap();
-    // One after the other: what depends on the order is then decided in the order of the times.
+    // Settled one by one, so that decisions that depend on the order follow the receipts' times.
     let sending = SendOptions {
         url: shop.stack.url().to_owned(),
         key: crate::shop::KEY.to_owned(),

@@ -1,14 +1,14 @@
-//! Bad input gets a precise answer and changes nothing; nothing of it is ever a 5xx.
+//! Bad input gets a precise 4xx response, never a 5xx, and changes nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::shop::{Answer, Shop, per_euro, program, receipt};
+use crate::shop::{Response, Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
-fn pointers(answer: &Answer) -> Vec<&str> {
-    answer.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
+fn pointers(response: &Response) -> Vec<&str> {
+    response.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,9 +21,9 @@ async fn every_fault_of_a_receipt_is_named_at_once() {
     many["store"] = json!(7);
     many["colour"] = json!("red");
     many["lines"] = json!([{ "amount": "-1.00", "quantity": "-3" }, { "amount": "1e9", "sku": ["a"] }]);
-    let answer = shop.post("/v1/receipts", &many).await;
-    assert_eq!((answer.status, answer.problem()), (400, "invalid"));
-    let found = pointers(&answer);
+    let response = shop.post("/v1/receipts", &many).await;
+    assert_eq!((response.status, response.problem()), (400, "invalid"));
+    let found = pointers(&response);
     for pointer in [
         "/total",
         "/currency",
@@ -67,9 +67,9 @@ async fn absurd_receipts_are_refused() {
         ("/id", with("id", json!("x".repeat(200)))),
     ];
     for (pointer, body) in cases {
-        let answer = shop.post("/v1/receipts", &body).await;
-        assert_eq!((answer.status, answer.problem()), (400, "invalid"), "{pointer}: {}", answer.body);
-        let found = pointers(&answer);
+        let response = shop.post("/v1/receipts", &body).await;
+        assert_eq!((response.status, response.problem()), (400, "invalid"), "{pointer}: {}", response.body);
+        let found = pointers(&response);
         assert!(
             found.iter().any(|found| found.starts_with(pointer) || (pointer == "/fx_rate" && found.is_empty())),
             "{pointer}: {found:?}"
@@ -83,9 +83,9 @@ async fn absurd_receipts_are_refused() {
         ("/v1/receipts", "application/json", vec![b' '; 1024 * 1024], 413),
         ("/v1/receipts", "application/json", "[".repeat(10_000).into_bytes(), 400),
     ] {
-        let answer = shop.raw(path, kind, body).await;
-        assert_eq!(answer.status, status, "{}", answer.body);
-        answer.problem();
+        let response = shop.raw(path, kind, body).await;
+        assert_eq!(response.status, status, "{}", response.body);
+        response.problem();
     }
     assert_eq!(shop.verify().await.facts, 0);
 }
@@ -96,14 +96,14 @@ async fn one_id_is_one_receipt() {
     assert_eq!(shop.post("/v1/receipts", &receipt("r", "c", "10.00")).await.status, 202);
     assert_eq!(shop.post("/v1/receipts", &receipt("r", "c", "10.00")).await.status, 200);
     for other in [receipt("r", "c", "10.01"), receipt("r", "d", "10.00")] {
-        let answer = shop.post("/v1/receipts", &other).await;
-        assert_eq!((answer.status, answer.problem()), (422, "different_content"));
+        let response = shop.post("/v1/receipts", &other).await;
+        assert_eq!((response.status, response.problem()), (422, "different_content"));
     }
     assert_eq!(shop.verify().await.facts, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_good_credentials_open_a_door() {
+async fn invalid_credentials_are_refused() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let other = Shop::open(&program(&per_euro()), CLOCK).await;
     shop.post("/v1/members", &json!({ "id": "c-1" })).await;
@@ -115,7 +115,7 @@ async fn only_good_credentials_open_a_door() {
     };
     let good = token(&shop.program, &shop.secret, now + 600, "c-1");
     let get = async |path: &str, credential: &str| {
-        shop.call_with(Method::GET, path, None, &[("authorization", credential)]).await
+        shop.request_with(Method::GET, path, None, &[("authorization", credential)]).await
     };
     assert_eq!(get("/v1/members/c-1/hub", &good).await.status, 200);
     assert_eq!(get("/v1/hub", &good).await.body["state"], "member");
@@ -130,21 +130,21 @@ async fn only_good_credentials_open_a_door() {
         ("/v1/members/c-1/hub", "Bearer ".to_owned() + &"x".repeat(3000), 401),
         ("/v1/members/c-1/hub", "Basic abc".to_owned(), 401),
     ] {
-        let answer = get(path, &credential).await;
-        assert_eq!(answer.status, status, "{path} with {credential}: {}", answer.body);
-        answer.problem();
+        let response = get(path, &credential).await;
+        assert_eq!(response.status, status, "{path} with {credential}: {}", response.body);
+        response.problem();
     }
-    let nothing = shop.call_with(Method::GET, "/v1/program", None, &[]).await;
+    let nothing = shop.request_with(Method::GET, "/v1/program", None, &[]).await;
     assert_eq!((nothing.status, nothing.problem()), (401, "unauthorized"));
-    // A key with one scope does one thing.
-    let made = shop.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] })).await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    let till = format!("Bearer {}", made.body["key"].as_str().unwrap());
+    // A key with one scope is limited to that scope.
+    let created = shop.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] })).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    let till = format!("Bearer {}", created.body["key"].as_str().unwrap());
     let headers = [("authorization", till.as_str())];
     let body = receipt("r-1", "c-1", "10.00");
-    assert_eq!(shop.call_with(Method::POST, "/v1/receipts", Some(&body), &headers).await.status, 202);
-    assert_eq!(shop.call_with(Method::GET, "/v1/members/c-1", None, &headers).await.status, 403);
-    // The key of another program on the same tables sees nothing of this one's.
+    assert_eq!(shop.request_with(Method::POST, "/v1/receipts", Some(&body), &headers).await.status, 202);
+    assert_eq!(shop.request_with(Method::GET, "/v1/members/c-1", None, &headers).await.status, 403);
+    // A key of another program on the same tables sees no data of this one.
     let document = tessera_domain::program::read_program(&program(&per_euro())).unwrap();
     let (store, now) = (shop.stack.store(), shop.stack.now());
     store.create_program(&document, Some("tsk_other_program"), shop.stack.secrets_key(), now).await.unwrap();
@@ -156,7 +156,7 @@ async fn only_good_credentials_open_a_door() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_is_refused_not_ignored() {
+async fn contradictory_input_is_refused_not_ignored() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let rule = |on: Value, then: Value| json!({ "id": "x", "name": "x", "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": then });
     let credit = json!([{ "credit": { "points": 1 } }]);
@@ -196,9 +196,9 @@ async fn what_cannot_be_is_refused_not_ignored() {
     ];
     let before = shop.get("/v1/program").await;
     for (pointer, rule) in cases {
-        let answer = shop.call(Method::PUT, "/v1/program", Some(&program(&json!([rule])))).await;
-        assert_eq!((answer.status, answer.problem()), (400, "invalid"), "{pointer}: {}", answer.body);
-        assert!(pointers(&answer).iter().any(|found| found.starts_with(pointer)), "{pointer}: {}", answer.body);
+        let response = shop.request(Method::PUT, "/v1/program", Some(&program(&json!([rule])))).await;
+        assert_eq!((response.status, response.problem()), (400, "invalid"), "{pointer}: {}", response.body);
+        assert!(pointers(&response).iter().any(|found| found.starts_with(pointer)), "{pointer}: {}", response.body);
     }
     assert_eq!(shop.get("/v1/program").await, before);
 }

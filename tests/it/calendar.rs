@@ -1,4 +1,4 @@
-//! What time alone does: birthdays and lapses, by the schedules of the stack.
+//! Scheduled jobs: birthdays and lapses.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn available(shop: &Shop, member: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_birthday_comes_with_the_clock_once_a_year() {
+async fn a_birthday_rule_fires_once_a_year() {
     let rules = json!([rule("gift", &json!({ "birthday": {} }), 50)]);
     let shop = Shop::open(&program(&rules), "2026-03-01T12:00:00+01:00").await;
     for (id, born) in [("c-1", "1990-03-10"), ("c-2", "--03-12"), ("c-3", "2000-02-29"), ("c-4", "1980-06-01")] {
@@ -28,7 +28,7 @@ async fn a_birthday_comes_with_the_clock_once_a_year() {
     assert_eq!(available(&shop, "c-5").await, 0, "visitors wait until they enrol");
     let entries = shop.entries("c-1").await;
     assert_eq!((&entries[0]["type"], &entries[0]["source"]["job"]), (&json!("earn"), &json!("birthdays")));
-    // Running it again, by hand too, changes nothing.
+    // A repeated run, also a manual one, changes nothing.
     let ran = shop.post("/_local/jobs/birthdays", &json!({})).await;
     assert_eq!((ran.status, &ran.body["members"]), (200, &json!(0)), "{}", ran.body);
     // A clock that jumps over a birthday and the leap day of a common year serves both in one run.
@@ -39,7 +39,7 @@ async fn a_birthday_comes_with_the_clock_once_a_year() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_enrols_on_the_day_waits_for_the_next() {
+async fn who_enrols_on_their_birthday_gets_the_next_one() {
     let rules = json!([rule("gift", &json!({ "birthday": {} }), 50)]);
     let shop = Shop::open(&program(&rules), "2026-03-10T00:00:00+01:00").await;
     shop.post("/v1/members", &json!({ "id": "c-1", "birth_date": "1990-03-10" })).await;
@@ -51,7 +51,7 @@ async fn who_enrols_on_the_day_waits_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lapse_fires_once_and_a_purchase_arms_it_again() {
+async fn a_lapse_fires_once_until_the_next_purchase() {
     let rules = json!([rule("win-back", &json!({ "inactivity": { "days": 30 } }), 20)]);
     let shop = Shop::open(&program(&rules), "2026-03-01T12:00:00+01:00").await;
     shop.post("/v1/members", &json!({ "id": "c-1" })).await;
@@ -79,7 +79,7 @@ async fn a_lapse_fires_once_and_a_purchase_arms_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_without_such_rules_hands_nobody_on() {
+async fn a_program_without_birthday_rules_sends_no_message() {
     let shop = Shop::open(&program(&json!([])), "2026-03-09T12:00:00+01:00").await;
     shop.post("/v1/members", &json!({ "id": "c-1", "birth_date": "1990-03-10" })).await;
     shop.clock("2026-03-10T12:00:00+01:00").await;

@@ -1,10 +1,10 @@
-//! What a receipt costs (goals G4 and G5): counted, not timed.
+//! Capacity units and requests per receipt (goals G4 and G5): counted, not timed.
 
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, program, receipt};
 
-/// How many receipts are counted.
+/// The number of receipts that the costs are averaged over.
 const RECEIPTS: u32 = 20;
 
 /// Ten rules with a running total each.
@@ -64,7 +64,7 @@ async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
     );
     assert!(cost("rule-evaluation", "dynamodb_calls") <= 2.0 + slack, "one read, one transaction: {after}");
 
-    // The same receipts again write nothing.
+    // Repeated receipts write nothing.
     let before = shop.get("/_local/capacity").await;
     for n in 0..RECEIPTS {
         assert_eq!(shop.post("/v1/receipts", &five_lines(&format!("r-{n}"))).await.status, 200);

@@ -1,4 +1,4 @@
-//! The states of a coupon.
+//! The states of a coupon and their transitions.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,15 +6,15 @@ use serde_json::json;
 use crate::shop::{Shop, per_euro, program, receipt};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_coupon_goes_from_state_to_state() {
+async fn a_coupon_changes_state_only_along_allowed_transitions() {
     let shop = Shop::open(&program(&per_euro()), "2026-03-01T12:00:00+01:00").await;
     shop.post("/v1/members", &json!({ "id": "c-1" })).await;
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "500.00")).await;
     shop.settle().await;
     let redeem = async || {
-        let made = shop.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" })).await;
-        assert_eq!(made.status, 201, "{}", made.body);
-        made.body["code"].as_str().unwrap().to_owned()
+        let created = shop.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" })).await;
+        assert_eq!(created.status, 201, "{}", created.body);
+        created.body["code"].as_str().unwrap().to_owned()
     };
     let act = async |code: &str, action: &str| shop.post(&format!("/v1/coupons/{code}/{action}"), &json!({})).await;
 
@@ -31,12 +31,12 @@ async fn a_coupon_goes_from_state_to_state() {
         ("cancel", 409, ""),
         ("apply", 409, ""),
     ] {
-        let answer = act(&code, action).await;
-        assert_eq!(answer.status, status, "{action}: {}", answer.body);
+        let response = act(&code, action).await;
+        assert_eq!(response.status, status, "{action}: {}", response.body);
         if status == 409 {
-            assert_eq!(answer.problem(), "coupon_state");
+            assert_eq!(response.problem(), "coupon_state");
         } else {
-            assert_eq!(answer.body["status"], state, "{action}");
+            assert_eq!(response.body["status"], state, "{action}");
         }
     }
     assert_eq!(shop.member("c-1").await["points"]["available"], 400);
@@ -53,10 +53,10 @@ async fn a_coupon_goes_from_state_to_state() {
     assert_eq!(check.body["valid"], true);
     assert_eq!(check.body["discount"]["amount"], "5.00");
     act(&code, "apply").await;
-    // A cart that is left gives its coupon back by itself.
+    // A coupon applied to an abandoned cart becomes available again.
     shop.clock("2026-03-01T13:00:01+01:00").await;
     assert_eq!(shop.get(&format!("/v1/coupons/{code}")).await["status"], "available");
-    let unknown = shop.call(Method::GET, "/v1/coupons/NO-SUCH-CODE", None).await;
+    let unknown = shop.request(Method::GET, "/v1/coupons/NO-SUCH-CODE", None).await;
     assert_eq!((unknown.status, unknown.problem()), (404, "not_found"));
     shop.verify().await;
 }

@@ -1,4 +1,4 @@
-//! The sample payloads of `events/` are what AWS sends: each parses as the event of its function's trigger.
+//! Every sample payload in `events/` parses as the event of its function's trigger.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ fn every_sample_parses_as_its_functions_event() {
         let fault = match function.as_str() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
             "event-relay" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
-            // A schedule says nothing that a job needs, and names no member.
+            // Jobs ignore the payload of their schedule.
             "birthdays" | "inactivity" => serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
                 .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                 .err(),
@@ -40,7 +40,7 @@ fn every_sample_parses_as_its_functions_event() {
 }
 
 #[test]
-fn the_messages_and_facts_in_the_samples_are_read_by_todays_code() {
+fn the_messages_and_facts_in_the_samples_are_current() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     let queue = std::fs::read(folder.join("rule-evaluation/facts.json")).unwrap();
     let queue: sqs::SqsEvent = serde_json::from_slice(&queue).unwrap();

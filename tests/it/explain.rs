@@ -1,4 +1,4 @@
-//! Why a receipt gave what it gave, and what rules would do: the explanation of every rule, and trying rules out.
+//! The explanation of a receipt's points, rule by rule, and the dry run of draft rules.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn rules() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_rule_says_why_in_the_language_that_is_asked_for() {
+async fn every_rule_is_explained_in_the_requested_language() {
     let shop = Shop::open(&program(&rules()), CLOCK).await;
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "120.00")).await;
     shop.settle().await;
@@ -48,7 +48,7 @@ async fn every_rule_says_why_in_the_language_that_is_asked_for() {
         assert!(of(id)["skipped"]["text"].as_str().unwrap().starts_with(&format!("Rule {id}: ничего")));
     }
     assert_eq!(of("big")["skipped"]["missing"], "80.00");
-    // The receipt itself and the ledger tell it too; by default in the program's language.
+    // Receipt and entry carry the same explanation, by default in the program's language.
     let told = shop.get("/v1/receipts/r-1").await;
     let text = told["decision"]["outcomes"][0]["text"].as_str().unwrap();
     assert_eq!(text, "Rule every: contati 120.00 EUR, applicata 2 volte, dà 20 punti.");
@@ -63,11 +63,11 @@ async fn every_rule_says_why_in_the_language_that_is_asked_for() {
             "Rule gold: nothing, because it is for the tiers Gold.",
         ]
     );
-    assert_eq!(shop.call(reqwest::Method::GET, "/v1/receipts/none/explanation", None).await.problem(), "not_found");
+    assert_eq!(shop.request(reqwest::Method::GET, "/v1/receipts/none/explanation", None).await.problem(), "not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rules_are_tried_out_and_nothing_is_stored() {
+async fn a_dry_run_of_rules_stores_nothing() {
     let shop = Shop::open(&program(&rules()), CLOCK).await;
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "45.00")).await;
     shop.settle().await;
@@ -77,7 +77,7 @@ async fn rules_are_tried_out_and_nothing_is_stored() {
 
     let nobody = examine(json!({ "fact": basket })).await;
     assert_eq!((nobody.status, &nobody.body["points"]["redeemable"]), (200, &json!(10)), "{}", nobody.body);
-    // 45 are carried over.
+    // 45.00 count towards the next firing.
     let known = examine(json!({ "fact": basket, "member": { "id": "c-1" } })).await;
     assert_eq!(known.body["points"]["redeemable"], 20, "{}", known.body);
     let draft = json!([{ "id": "d", "status": "active", "starts_at": "2026-01-01T00:00:00", "on": { "receipt": {} },

@@ -1,4 +1,4 @@
-//! A stack that is half deployed answers 503 or what it always answers, never something else.
+//! An incompletely deployed stack responds with 503 or as usual, never with anything else.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::shop::{Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
-/// A shop with a customer, whose functions look at every call whether the program has changed.
+/// A shop with a customer. Its functions re-check the program at every request.
 async fn shop() -> Shop {
     let parameters = HashMap::from([("ProgramRecheckMilliseconds".to_owned(), "0".to_owned())]);
     let options = StackOptions { clock: Some(CLOCK.parse().unwrap()), parameters, ..StackOptions::default() };
@@ -21,7 +21,7 @@ async fn shop() -> Shop {
     shop
 }
 
-/// A call of each kind. What they say of a whole stack does not change when they are repeated.
+/// A request of each kind, with the same response when it is repeated.
 fn calls() -> Vec<(Method, &'static str, Option<Value>)> {
     let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "5.00" });
     let visit =
@@ -47,21 +47,21 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>)> {
     ]
 }
 
-/// The answers that are 503; the others must be those of a whole stack.
+/// The requests whose response is 503. All others must get the response of a complete stack.
 async fn unavailable(shop: &Shop) -> Vec<String> {
     let whole = self::shop().await;
     let mut found = Vec::new();
     for (method, path, body) in calls() {
-        let answer = shop.call(method.clone(), path, body.as_ref()).await;
-        if answer.status == 503 {
-            assert_eq!(answer.problem(), "unavailable");
+        let response = shop.request(method.clone(), path, body.as_ref()).await;
+        if response.status == 503 {
+            assert_eq!(response.problem(), "unavailable");
             found.push(format!("{method} {path}"));
             continue;
         }
-        let expected = whole.call(method.clone(), path, body.as_ref()).await;
-        assert_eq!(answer.status, expected.status, "{method} {path}: {}", answer.body);
+        let expected = whole.request(method.clone(), path, body.as_ref()).await;
+        assert_eq!(response.status, expected.status, "{method} {path}: {}", response.body);
         for part in ["points", "status", "decision"] {
-            assert_eq!(answer.body[part], expected.body[part], "{method} {path}");
+            assert_eq!(response.body[part], expected.body[part], "{method} {path}");
         }
     }
     found
@@ -83,7 +83,7 @@ async fn the_tables_are_another_deployments() {
     let dynamodb = shop.stack.stack().clients("operator").dynamodb;
     let programs = || dynamodb.scan().table_name("tessera-programs");
     for item in programs().send().await.unwrap().items() {
-        // Its credentials are still known, from a moment ago.
+        // Its credentials are still cached.
         let key =
             [("pk", item["pk"].clone()), ("sk", item["sk"].clone())].map(|(name, value)| (name.to_owned(), value));
         let delete = dynamodb.delete_item().table_name("tessera-programs").set_key(Some(HashMap::from(key)));
@@ -103,15 +103,15 @@ async fn a_queue_is_missing() {
     }
     let backtest = shop.post("/v1/rules/backtest", &json!({ "rules": per_euro() })).await;
     assert_eq!((backtest.status, backtest.problem()), (503, "unavailable"));
-    // A receipt is durable all the same, and waits.
+    // A receipt is stored all the same, and is decided later.
     assert_eq!(shop.post("/v1/receipts", &receipt("r-2", "c-1", "10.00")).await.status, 202);
     assert_eq!(shop.get("/v1/receipts/r-2").await["status"], "accepted");
     assert_eq!(shop.member("c-1").await["points"]["available"], 350);
     for queue in ["tessera-facts.fifo", "tessera-backtests"] {
-        let made = sqs.create_queue().queue_name(queue);
+        let created = sqs.create_queue().queue_name(queue);
         let fifo =
             queue.strip_suffix(".fifo").map(|_| (aws_sdk_sqs::types::QueueAttributeName::FifoQueue, "true".to_owned()));
-        made.set_attributes(fifo.map(|fifo| HashMap::from([fifo]))).send().await.unwrap();
+        created.set_attributes(fifo.map(|fifo| HashMap::from([fifo]))).send().await.unwrap();
     }
     shop.settle().await;
     assert_eq!(shop.member("c-1").await["points"]["available"], 360);
@@ -134,7 +134,7 @@ async fn an_index_is_missing() {
             .await
             .unwrap();
     }
-    // The job says that it failed, and has not served the day: it would find nobody, which is wrong.
+    // The job fails instead of finding nobody, so that its marker does not pass the day.
     let ran = shop.post("/_local/jobs/inactivity", &json!({})).await;
     assert_eq!(ran.status, 500, "{}", ran.body);
     let program = tessera_domain::ids::ProgramId::new(shop.program.as_str()).unwrap();

@@ -18,7 +18,7 @@ fn interaction(id: &str, member: &str, name: &str, properties: &Value) -> Value 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interaction_is_accepted_decided_and_shown_once() {
+async fn an_interaction_is_stored_and_decided_once() {
     let pass =
         json!({ "interaction": { "name": "wallet_pass_added", "where": { "properties": { "city": ["Milano"] } } } });
     let shop = Shop::open(&program(&json!([rule("pass", &pass, 15)])), CLOCK).await;
@@ -29,7 +29,7 @@ async fn an_interaction_is_accepted_decided_and_shown_once() {
     let shown = shop.get("/v1/interactions/i-1").await;
     assert_eq!((&shown["status"], &shown["name"]), (&json!("evaluated"), &json!("wallet_pass_added")));
     assert_eq!(shown["decision"]["points"], json!({ "redeemable": 15, "qualifying": 15 }));
-    // Whoever was unknown is a visitor now, and has the points.
+    // An unknown customer is a visitor now, with the points.
     let member = shop.member("c-1").await;
     assert_eq!((&member["status"], &member["points"]["available"]), (&json!("visitor"), &json!(15)));
     let entries = shop.entries("c-1").await;
@@ -43,8 +43,8 @@ async fn an_interaction_is_accepted_decided_and_shown_once() {
         let refused = shop.post("/v1/interactions", &other).await;
         assert_eq!((refused.status, refused.problem()), (422, "different_content"), "{field}");
     }
-    // Refusing made nobody.
-    assert_eq!(shop.call(Method::GET, "/v1/members/c-2", None).await.status, 404);
+    // A refused request creates no member.
+    assert_eq!(shop.request(Method::GET, "/v1/members/c-2", None).await.status, 404);
     let elsewhere = interaction("i-2", "c-1", "wallet_pass_added", &json!({ "city": "Roma" }));
     assert_eq!(shop.post("/v1/interactions", &elsewhere).await.status, 202);
     let late = json!({ "id": "i-3", "occurred_at": "2030-01-01T00:00:00Z", "member": {}, "name": "" });
@@ -54,7 +54,7 @@ async fn an_interaction_is_accepted_decided_and_shown_once() {
         faults.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
     pointers.sort_unstable();
     assert_eq!(pointers, ["/member", "/name", "/occurred_at"]);
-    assert_eq!(shop.call(Method::GET, "/v1/interactions/i-9", None).await.status, 404);
+    assert_eq!(shop.request(Method::GET, "/v1/interactions/i-9", None).await.status, 404);
 
     shop.settle().await;
     assert_eq!(shop.member("c-1").await["points"]["available"], 15);
@@ -63,16 +63,16 @@ async fn an_interaction_is_accepted_decided_and_shown_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_sends_what_its_scope_says() {
+async fn interactions_need_their_scope() {
     let shop = Shop::open(&program(&json!([])), CLOCK).await;
     let key = async |scope: &str| {
-        let made = shop.post("/v1/api-keys", &json!({ "name": scope, "scopes": [scope] })).await;
-        format!("Bearer {}", made.body["key"].as_str().unwrap())
+        let created = shop.post("/v1/api-keys", &json!({ "name": scope, "scopes": [scope] })).await;
+        format!("Bearer {}", created.body["key"].as_str().unwrap())
     };
     let (sends, receipts) = (key("interactions:write").await, key("receipts:write").await);
     let body = interaction("i-1", "c-1", "visit", &json!({}));
     let call = async |method: Method, path: &str, body: Option<&Value>, key: &str| {
-        shop.call_with(method, path, body, &[("authorization", key)]).await.status
+        shop.request_with(method, path, body, &[("authorization", key)]).await.status
     };
     assert_eq!(call(Method::POST, "/v1/interactions", Some(&body), &receipts).await, 403);
     assert_eq!(call(Method::POST, "/v1/interactions", Some(&body), &sends).await, 202);
@@ -82,7 +82,7 @@ async fn a_key_sends_what_its_scope_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_counts_once_even_when_many_come_at_once() {
+async fn concurrent_opens_of_a_message_count_once() {
     let shop = Shop::open(&program(&json!([rule("open", &json!({ "email_opened": {} }), 5)])), CLOCK).await;
     shop.post("/v1/members", &json!({ "id": "c-1" })).await;
     let bodies: Vec<Value> = (0..12)
@@ -92,7 +92,7 @@ async fn an_open_counts_once_even_when_many_come_at_once() {
         })
         .collect();
     let sent = futures::future::join_all(bodies.iter().map(|body| shop.post("/v1/interactions", body))).await;
-    assert!(sent.iter().all(|answer| answer.status == 202));
+    assert!(sent.iter().all(|response| response.status == 202));
     shop.settle().await;
     assert_eq!(shop.member("c-1").await["points"]["available"], 15);
     let refused = shop.post("/v1/interactions", &interaction("i-x", "c-1", "email_opened", &json!({}))).await;
@@ -101,7 +101,7 @@ async fn an_open_counts_once_even_when_many_come_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn enrolment_lists_and_attributes_fire_their_rules_before_the_answer() {
+async fn enrolment_lists_and_attributes_fire_their_rules_before_the_response() {
     let rules = json!([
         rule("welcome", &json!({ "enrollment": {} }), 100),
         rule("newsletter", &json!({ "list_subscription": { "list": "newsletter" } }), 10),
@@ -112,12 +112,12 @@ async fn enrolment_lists_and_attributes_fire_their_rules_before_the_answer() {
         shop.post("/v1/members", &json!({ "id": "c-1", "attributes": { "favourite_store": "milano" } })).await;
     assert_eq!((enrolled.status, &enrolled.body["points"]["available"]), (201, &json!(107)), "{}", enrolled.body);
     let patch = async |body: Value| {
-        let answer = shop.call(Method::PATCH, "/v1/members/c-1", Some(&body)).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.body["points"]["available"].as_i64().unwrap()
+        let response = shop.request(Method::PATCH, "/v1/members/c-1", Some(&body)).await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        response.body["points"]["available"].as_i64().unwrap()
     };
     assert_eq!(patch(json!({ "lists": ["newsletter"] })).await, 117);
-    // Once for each value, ever: whoever repeats a change, or comes back to it, gets nothing more.
+    // Each value counts once, ever: repeating a change or returning to a value gives nothing.
     assert_eq!(patch(json!({ "lists": ["newsletter"] })).await, 117);
     assert_eq!(patch(json!({ "lists": [] })).await, 117);
     assert_eq!(patch(json!({ "lists": ["newsletter"], "first_name": "Ada" })).await, 117);
@@ -128,7 +128,7 @@ async fn enrolment_lists_and_attributes_fire_their_rules_before_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receipts_rule_sees_the_profile_when_it_asks_for_it() {
+async fn a_receipt_rule_can_test_the_profile() {
     let mut tagged = rule("tagged", &json!({ "receipt": {} }), 9);
     tagged["if"] = json!([{ "tag": "friends" }]);
     let mut greeted = rule("greeted", &json!({ "interaction": { "name": "visit" } }), 4);
@@ -151,7 +151,7 @@ async fn a_receipts_rule_sees_the_profile_when_it_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rise_has_a_decision_of_its_own_in_the_same_transaction() {
+async fn an_upgrade_has_its_own_entry_in_the_same_transaction() {
     let rules = json!([
         rule("big", &json!({ "interaction": { "name": "big" } }), 600),
         { "id": "risen", "name": "risen", "status": "active", "starts_at": "2026-01-01T00:00:00",

@@ -1,4 +1,4 @@
-//! The main job: a customer buys, is known, climbs, redeems, returns.
+//! The main journey: a customer buys, enrols, reaches a tier, redeems and returns goods.
 
 use reqwest::Method;
 use serde_json::json;
@@ -66,7 +66,7 @@ async fn receipts_become_points_a_tier_and_a_reward() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_visitor_collects_and_keeps_the_points_on_joining() {
+async fn a_visitor_keeps_their_points_on_enrolment() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let mut body = receipt("r-1", "", "150.00");
     body["member"] = json!({ "email": "ada@example.com" });
@@ -95,7 +95,7 @@ async fn an_anonymous_receipt_is_evaluated_when_it_is_claimed() {
     assert_eq!(shop.post("/v1/receipts", &body).await.status, 202);
     shop.settle().await;
     assert_eq!(shop.get("/v1/receipts/r-1").await["status"], "accepted");
-    // A refund that comes before the claim is applied after it.
+    // A refund that arrives before the claim is decided after it.
     let refund = json!({ "id": "f-1", "occurred_at": "2026-03-01T11:30:00+01:00", "amount": "10.00" });
     assert_eq!(shop.post("/v1/receipts/r-1/refunds", &refund).await.status, 202);
     shop.settle().await;
@@ -113,18 +113,18 @@ async fn an_anonymous_receipt_is_evaluated_when_it_is_claimed() {
 async fn the_program_is_a_document_with_versions() {
     let document = program(&per_euro());
     let shop = Shop::open(&document, CLOCK).await;
-    let first = shop.call(Method::GET, "/v1/program", None).await;
+    let first = shop.request(Method::GET, "/v1/program", None).await;
     let etag = first.headers["etag"].to_str().unwrap().to_owned();
-    // What was read can be sent back, and changes nothing.
-    let same = shop.call(Method::PUT, "/v1/program", Some(&first.body)).await;
+    // A program that is sent back unchanged changes nothing.
+    let same = shop.request(Method::PUT, "/v1/program", Some(&first.body)).await;
     assert_eq!((same.status, &same.headers["etag"]), (200, &first.headers["etag"]));
     let mut changed = document.clone();
     changed["name"] = json!("Club Bea");
-    let put = shop.call(Method::PUT, "/v1/program", Some(&changed)).await;
+    let put = shop.request(Method::PUT, "/v1/program", Some(&changed)).await;
     assert_eq!((put.status, &put.body["name"]), (200, &json!("Club Bea")));
     let authorization = format!("Bearer {}", crate::shop::KEY);
     let headers = [("authorization", authorization.as_str()), ("if-match", etag.as_str())];
-    let stale = shop.call_with(Method::PUT, "/v1/program", Some(&document), &headers).await;
+    let stale = shop.request_with(Method::PUT, "/v1/program", Some(&document), &headers).await;
     assert_eq!((stale.status, stale.problem()), (409, "stale_version"));
 
     let rule = json!({ "id": "bonus", "name": "Bonus", "status": "active", "starts_at": "2026-01-01T00:00:00",
@@ -135,10 +135,10 @@ async fn the_program_is_a_document_with_versions() {
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "10.00")).await;
     shop.settle().await;
     assert_eq!(shop.member("c-1").await["points"]["available"], 15);
-    assert_eq!(shop.call(Method::DELETE, "/v1/rules/bonus", None).await.status, 204);
+    assert_eq!(shop.request(Method::DELETE, "/v1/rules/bonus", None).await.status, 204);
     let mut other = document.clone();
     other["currency"] = json!("USD");
-    let in_use = shop.call(Method::PUT, "/v1/program", Some(&other)).await;
+    let in_use = shop.request(Method::PUT, "/v1/program", Some(&other)).await;
     assert_eq!((in_use.status, in_use.problem()), (422, "in_use"));
 }
 
@@ -150,12 +150,12 @@ async fn an_adjustment_is_a_difference_with_a_reason() {
     let headers = [("authorization", key.as_str()), ("idempotency-key", "\"award-1\"")];
     let award = json!({ "award": 100, "reason": "sorry for the wait" });
     let path = "/v1/members/c-1/adjustments";
-    let first = shop.call_with(Method::POST, path, Some(&award), &headers).await;
+    let first = shop.request_with(Method::POST, path, Some(&award), &headers).await;
     assert!(first.status < 300, "{}", first.body);
-    let again = shop.call_with(Method::POST, path, Some(&award), &headers).await;
+    let again = shop.request_with(Method::POST, path, Some(&award), &headers).await;
     assert_eq!((again.status, &again.headers["idempotency-replayed"]), (first.status, &"true".parse().unwrap()));
     assert_eq!(again.body, first.body);
-    let other = shop.call_with(Method::POST, path, Some(&json!({ "award": 1, "reason": "x" })), &headers).await;
+    let other = shop.request_with(Method::POST, path, Some(&json!({ "award": 1, "reason": "x" })), &headers).await;
     assert_eq!((other.status, other.problem()), (422, "idempotency_key_reused"));
     assert_eq!(shop.member("c-1").await["points"]["available"], 100);
     let refused = shop.post(path, &json!({ "deduct": 101, "reason": "x" })).await;

@@ -1,5 +1,5 @@
-//! Each function may do what it does, and nothing more. That it may not do more than its policy says, the local stack enforces
-//! at every call; here the recorded calls are held against the policies from the other side.
+//! No policy is wider than its function needs. The local stack refuses calls that a policy does not allow; this test
+//! compares the recorded calls with the policies in the other direction.
 
 use std::collections::BTreeSet;
 
@@ -11,22 +11,22 @@ use crate::faults::journeys;
 use crate::faults::sender::Sender;
 use crate::shop::receipt;
 
-/// What no journey uses, and why a function may do it all the same.
+/// Permissions that no journey uses, each with its reason.
 const UNUSED: [(&str, &str, &str); 1] = [
-    // An interaction too long to be carried by its message: longer than what the API takes today.
+    // For an interaction that does not fit into its message: larger than the API accepts today.
     ("rule-evaluation", "dynamodb:GetItem", "tessera-facts"),
 ];
 
-/// What a laptop does otherwise than AWS: the key of stored secrets is given, not read from SSM; and a version of a program
-/// is read once for all functions.
-fn otherwise_here(action: &str, resource: &str) -> bool {
+/// Differences between the local stack and AWS: the secrets key is not read from SSM, and the functions share one cache of
+/// program versions.
+fn differs_locally(action: &str, resource: &str) -> bool {
     action == "ssm:GetParameter"
         || (resource.ends_with("tessera-programs") && ["dynamodb:GetItem", "dynamodb:Query"].contains(&action))
 }
 
-/// What the journeys through faults leave out: keys of calls on everything, steps of the ladder that give a coupon from a
-/// stock, a refund before its receipt in a backtest, what is looked up one by one, what goes away.
-async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
+/// The requests that the fault journeys leave out: idempotency keys on every route, coupons of limited stock for an upgrade,
+/// an early refund in a backtest, single look-ups, deletions.
+async fn other_requests(sender: &mut Sender) -> Vec<&'static str> {
     let back = json!({ "id": "f-1", "occurred_at": "2026-03-01T11:30:00+01:00", "amount": "10.00" });
     sender.post("/v1/receipts/r-1/refunds", &back, None).await;
     sender.post("/v1/receipts", &receipt("r-1", "c-1", "480.00"), Some("k-1")).await;
@@ -45,16 +45,16 @@ async fn the_rest(sender: &mut Sender) -> Vec<&'static str> {
     let key = sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), None).await;
     let id = key["id"].as_str().unwrap();
     assert_eq!(sender.get("/v1/api-keys").await["items"].as_array().unwrap().len(), 2);
-    assert_eq!(sender.call(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);
+    assert_eq!(sender.request(Method::DELETE, &format!("/v1/api-keys/{id}"), None, None).await.status, 204);
     sender.post("/v1/rules/backtest", &json!({ "rules": [] }), None).await;
     let unknown = [("authorization", "Bearer tsk_nobody")];
-    let refused = sender.with(async |shop| shop.call_with(Method::GET, "/v1/program", None, &unknown).await).await;
+    let refused = sender.with(async |shop| shop.request_with(Method::GET, "/v1/program", None, &unknown).await).await;
     assert_eq!(refused.status, 401);
     vec![]
 }
 
-/// A stock that is used up, as each function meets it that can give a coupon: it asks for reservations that lapsed. And a
-/// coupon that a till used on a receipt.
+/// A sold-out reward in every function that can issue a coupon, which then looks for lapsed reservations; and a coupon that
+/// a till used on a receipt.
 async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
     for id in ["c-1", "c-2", "c-3", "c-4"] {
         sender.post("/v1/members", &json!({ "id": id }), None).await;
@@ -63,8 +63,8 @@ async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/members/c-2/adjustments", &rise, None).await;
     sender.post("/v1/receipts", &receipt("r-1", "c-1", "600.00"), None).await;
     sender.settle().await;
-    let wish = json!({ "reward": "last-one" });
-    let refused = sender.call(Method::POST, "/v1/members/c-1/redemptions", Some(&wish), None).await;
+    let redemption = json!({ "reward": "last-one" });
+    let refused = sender.request(Method::POST, "/v1/members/c-1/redemptions", Some(&redemption), None).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
     sender.get("/v1/members/c-1/hub").await;
     let coupon = sender.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" }), None).await;
@@ -73,11 +73,11 @@ async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
-async fn made(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
-    made_with(&journeys::full_program(), journey).await
+async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
+    recorded_with(&journeys::full_program(), journey).await
 }
 
-async fn made_with(
+async fn recorded_with(
     program: &Value,
     journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>,
 ) -> (Permissions, Permissions) {
@@ -88,7 +88,7 @@ async fn made_with(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_functions_may_do_is_what_they_do() {
+async fn every_permission_is_used() {
     let mut used = Permissions::new();
     let mut granted = Permissions::new();
     let mut generous = journeys::full_program();
@@ -96,17 +96,17 @@ async fn what_functions_may_do_is_what_they_do() {
         "id": "gift-at-enrolment", "name": "Gift", "status": "active", "starts_at": "2026-01-01T00:00:00",
         "on": { "enrollment": {} }, "then": [{ "reward": { "reward": "last-one" } }] }));
     let runs = [
-        made(journeys::members).await,
-        made(journeys::identities).await,
-        made(journeys::receipts).await,
-        made(journeys::refunds).await,
-        made(journeys::coupons).await,
-        made(journeys::interactions).await,
-        made(journeys::days).await,
-        made(journeys::admin).await,
-        made(journeys::views).await,
-        made(the_rest).await,
-        made_with(&generous, sold_out).await,
+        recorded(journeys::members).await,
+        recorded(journeys::identities).await,
+        recorded(journeys::receipts).await,
+        recorded(journeys::refunds).await,
+        recorded(journeys::coupons).await,
+        recorded(journeys::interactions).await,
+        recorded(journeys::days).await,
+        recorded(journeys::admin).await,
+        recorded(journeys::views).await,
+        recorded(other_requests).await,
+        recorded_with(&generous, sold_out).await,
     ];
     for (in_journey, by_policy) in runs {
         for (function, permissions) in in_journey {
@@ -118,7 +118,7 @@ async fn what_functions_may_do_is_what_they_do() {
     let mut more = Vec::new();
     for (function, permissions) in &granted {
         for (action, resource) in permissions.difference(used.get(function).unwrap_or(&nothing)) {
-            let known = otherwise_here(action, resource)
+            let known = differs_locally(action, resource)
                 || UNUSED.iter().any(|(of, what, on)| function == of && action == what && resource.ends_with(on));
             if !known {
                 more.push(format!("{function} may {action} on {resource}, and never does"));

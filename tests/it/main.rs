@@ -1,4 +1,4 @@
-//! Journeys over the local stack: one isolated stack per test, in process, HTTP in and HTTP out.
+//! Journeys over the local stack: each test starts its own stack in process and talks HTTP to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod backtest;

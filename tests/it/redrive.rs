@@ -1,4 +1,4 @@
-//! Facts that were lost on the way to their decision are found again by when they were accepted, and decided once.
+//! Facts whose messages were lost are found by the time they were accepted, and decided once.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tessera_local::stack::{Fault, Faults, StackOptions};
 
 use crate::shop::{Shop, per_euro, program, receipt};
 
-/// Throws away what was given up.
+/// Deletes the dead letters, and returns how many there were.
 async fn lose_dead_letters(shop: &Shop) -> usize {
     let stack = shop.stack.stack();
     let (sqs, dead) = (stack.clients("operator").sqs, &stack.template().queues["tessera-facts-dead.fifo"].url);
     let mut lost = 0;
     loop {
-        let answer = sqs.receive_message().queue_url(dead).max_number_of_messages(10).send().await.unwrap();
-        let letters = answer.messages.unwrap_or_default();
+        let response = sqs.receive_message().queue_url(dead).max_number_of_messages(10).send().await.unwrap();
+        let letters = response.messages.unwrap_or_default();
         if letters.is_empty() {
             return lost;
         }
@@ -36,7 +36,7 @@ async fn redrive_facts(shop: &Shop, from: &str, to: &str, run: &str) -> Redriven
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_outage_lost_is_found_by_when_it_came() {
+async fn facts_lost_in_an_outage_are_redriven_by_their_acceptance_time() {
     let faults = Arc::new(Faults::new());
     let clock = Some("2026-03-01T12:00:00+01:00".parse().unwrap());
     let options = StackOptions { clock, faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
@@ -44,7 +44,7 @@ async fn what_an_outage_lost_is_found_by_when_it_came() {
     assert_eq!(shop.post("/v1/receipts", &receipt("r-1", "c-1", "40.00")).await.status, 202);
     shop.settle().await;
 
-    // The outage is on the fifth; what comes then happened on the first, or is of a receipt that did.
+    // The outage is on the 5th. Facts that arrive then occurred on the 1st or belong to a receipt of that day.
     shop.clock("2026-03-05T12:00:00+01:00").await;
     faults.inject("rule-evaluation", "GetItem", .., Fault::Unavailable);
     let mut late = receipt("r-2", "c-2", "30.00");
@@ -52,7 +52,7 @@ async fn what_an_outage_lost_is_found_by_when_it_came() {
     assert_eq!(shop.post("/v1/receipts", &late).await.status, 202);
     let back = json!({ "id": "f-1", "occurred_at": "2026-03-05T11:00:00+01:00", "amount": "10.00" });
     assert_eq!(shop.post("/v1/receipts/r-1/refunds", &back).await.status, 202);
-    // A refund that waits for its receipt is not due.
+    // A refund that waits for its receipt is not sent.
     assert_eq!(shop.post("/v1/receipts/r-3/refunds", &back).await.status, 202);
     shop.settle().await;
     assert_eq!(lose_dead_letters(&shop).await, 2);

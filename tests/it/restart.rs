@@ -1,10 +1,10 @@
-//! A process that dies loses nothing and doubles nothing.
+//! A restart on the same folder loses and repeats nothing.
 
 use crate::shop::{Shop, per_euro, program, receipt};
 use tessera_local::stack::{StackOptions, Storage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_goes_on_where_it_ended() {
+async fn a_restart_continues_with_the_stored_state() {
     let folder = tempfile::tempdir().unwrap();
     let options = StackOptions {
         storage: Storage::Folder(folder.path().to_owned()),
@@ -15,7 +15,7 @@ async fn a_folder_goes_on_where_it_ended() {
     for n in 0..30 {
         shop.post("/v1/receipts", &receipt(&format!("r-{n}"), &format!("c-{}", n % 5), "10.00")).await;
     }
-    // Not settled: the queue may hold what is not decided yet.
+    // Not settled: the queue may hold undecided facts.
     shop.stack.shutdown().await;
 
     let shop = Shop::reopen(folder.path()).await;

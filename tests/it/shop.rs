@@ -1,4 +1,4 @@
-//! A shop with its own stack.
+//! A shop: a stack with one program, and an HTTP client.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,16 +19,16 @@ pub struct Shop {
     client: reqwest::Client,
 }
 
-/// An answer.
+/// A response with its body parsed as JSON.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
-impl Answer {
-    /// The slug of the problem document, when it is one.
+impl Response {
+    /// The problem's slug. Panics when the response is not a problem document.
     pub fn problem(&self) -> &str {
         let kind = self.headers.get("content-type").and_then(|value| value.to_str().ok());
         assert_eq!(kind, Some("application/problem+json"), "{self:?}");
@@ -39,7 +39,7 @@ impl Answer {
 }
 
 impl Shop {
-    /// An empty stack in memory whose clock stands at `clock`, with a program.
+    /// Starts a stack in memory with a program and a fixed clock.
     pub async fn open(program: &Value, clock: &str) -> Self {
         let options = StackOptions { clock: Some(clock.parse().unwrap()), ..StackOptions::default() };
         Self::with(program, options).await
@@ -48,32 +48,38 @@ impl Shop {
     pub async fn with(program: &Value, options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
         let document = read_program(program).unwrap();
-        let made = stack.store().create_program(&document, Some(KEY), stack.secrets_key(), stack.now()).await.unwrap();
-        Self { stack, program: made.id.to_string(), secret: made.storefront_secret, client: reqwest::Client::new() }
+        let created =
+            stack.store().create_program(&document, Some(KEY), stack.secrets_key(), stack.now()).await.unwrap();
+        Self {
+            stack,
+            program: created.id.to_string(),
+            secret: created.storefront_secret,
+            client: reqwest::Client::new(),
+        }
     }
 
-    /// Opens a folder in which a shop was before.
+    /// Starts a stack on the folder of an earlier one.
     pub async fn reopen(folder: &std::path::Path) -> Self {
         Self::again(StackOptions { storage: Storage::Folder(folder.to_owned()), ..StackOptions::default() }).await
     }
 
-    /// Opens what was there before.
+    /// Starts a stack on existing data.
     pub async fn again(options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
         Self { stack, program: String::new(), secret: String::new(), client: reqwest::Client::new() }
     }
 
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        self.call_with(method, path, body, &[("authorization", &format!("Bearer {KEY}"))]).await
+    pub async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
+        self.request_with(method, path, body, &[("authorization", &format!("Bearer {KEY}"))]).await
     }
 
-    pub async fn call_with(
+    pub async fn request_with(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> Response {
         let mut request = self.client.request(method, format!("{}{path}", self.stack.url()));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -81,38 +87,38 @@ impl Shop {
         if let Some(body) = body {
             request = request.json(body);
         }
-        Self::answer(request).await
+        Self::response(request).await
     }
 
-    /// A call with a body that need not be JSON.
-    pub async fn raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+    /// Sends a body that need not be JSON.
+    pub async fn raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Response {
         let request = self.client.post(format!("{}{path}", self.stack.url())).bearer_auth(KEY);
-        Self::answer(request.header("content-type", kind).body(body)).await
+        Self::response(request.header("content-type", kind).body(body)).await
     }
 
-    async fn answer(request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await.unwrap();
+    async fn response(request: reqwest::RequestBuilder) -> Response {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status, headers, body }
+        Response { status, headers, body }
     }
 
     pub async fn get(&self, path: &str) -> Value {
-        let answer = self.call(Method::GET, path, None).await;
-        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
-        answer.body
+        let response = self.request(Method::GET, path, None).await;
+        assert_eq!(response.status, 200, "GET {path}: {}", response.body);
+        response.body
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.call(Method::POST, path, Some(body)).await
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::POST, path, Some(body)).await
     }
 
     pub async fn settle(&self) {
         self.stack.settle().await.unwrap();
     }
 
-    /// Lets every message come again that was given up.
+    /// Moves all dead letters back to their queues.
     pub async fn redrive(&self) {
         let stack = self.stack.stack();
         let (sqs, run) = (stack.clients("operator").sqs, uuid::Uuid::now_v7().to_string());
@@ -127,8 +133,8 @@ impl Shop {
     }
 
     pub async fn clock(&self, now: &str) {
-        let answer = self.post("/_local/clock", &json!({ "now": now })).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        let response = self.post("/_local/clock", &json!({ "now": now })).await;
+        assert_eq!(response.status, 200, "{}", response.body);
         self.settle().await;
     }
 
@@ -149,7 +155,7 @@ impl Shop {
         }
     }
 
-    /// Everything agrees, and every fact was decided once.
+    /// Settles the stack, and verifies all balances and decisions.
     pub async fn verify(&self) -> tessera_local::verify::Report {
         self.settle().await;
         let report = tessera_local::verify::verify(self.stack.store()).await.unwrap();

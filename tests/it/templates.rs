@@ -1,15 +1,15 @@
-//! A program made of nothing but templates, as a merchant would put them one after the other.
+//! A program that consists of the rule templates, added one by one as a merchant would.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, program, receipt};
 
-/// A Sunday: the next whole weekend begins on the 7th.
+/// A Sunday; the next full weekend begins on the 7th.
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_template_can_be_put_as_it_is_and_works() {
+async fn every_template_is_accepted_unchanged_and_works() {
     let shop = Shop::open(&program(&json!([])), CLOCK).await;
     let templates = shop.get("/v1/rule-templates").await;
     assert_eq!(templates["next_cursor"], Value::Null);
@@ -21,11 +21,11 @@ async fn every_template_can_be_put_as_it_is_and_works() {
             let part = format!("/v1/{}", need["part"].as_str().unwrap());
             let refused = shop.post("/v1/rules", &template["rule"]).await;
             assert_eq!(refused.status, 400, "{}", refused.body);
-            let made = shop.post(&part, &need["document"]).await;
-            assert_eq!(made.status, 201, "{}", made.body);
+            let created = shop.post(&part, &need["document"]).await;
+            assert_eq!(created.status, 201, "{}", created.body);
         }
-        let made = shop.post("/v1/rules", &template["rule"]).await;
-        assert_eq!(made.status, 201, "{}", made.body);
+        let created = shop.post("/v1/rules", &template["rule"]).await;
+        assert_eq!(created.status, 201, "{}", created.body);
     }
     let weekend = shop.get("/v1/rules/double-points-weekend").await;
     assert_eq!(
@@ -65,10 +65,10 @@ async fn every_template_can_be_put_as_it_is_and_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn templates_are_for_administrators() {
+async fn templates_need_the_admin_scope() {
     let shop = Shop::open(&program(&json!([])), CLOCK).await;
-    let made = shop.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] })).await;
-    let key = format!("Bearer {}", made.body["key"].as_str().unwrap());
-    let refused = shop.call_with(Method::GET, "/v1/rule-templates", None, &[("authorization", &key)]).await;
+    let created = shop.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] })).await;
+    let key = format!("Bearer {}", created.body["key"].as_str().unwrap());
+    let refused = shop.request_with(Method::GET, "/v1/rule-templates", None, &[("authorization", &key)]).await;
     assert_eq!((refused.status, refused.problem()), (403, "forbidden"));
 }

@@ -1,4 +1,4 @@
-//! The acceptance vectors through the HTTP API, as their README tells it.
+//! Runs the acceptance vectors through the HTTP API, as their README describes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::shop::{Answer, Shop};
+use crate::shop::{Response, Shop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_vector_whose_program_is_accepted_is_met() {
+async fn every_vector_with_an_accepted_program_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -20,7 +20,7 @@ async fn every_vector_whose_program_is_accepted_is_met() {
         let empty = json!({ "name": "Empty", "currency": "EUR", "timezone": "Europe/Rome",
                             "points": { "name": { "one": "p", "other": "p" } } });
         let shop = Shop::open(&empty, vector["clock"].as_str().unwrap()).await;
-        let put = shop.call(Method::PUT, "/v1/program", Some(&vector["program"])).await;
+        let put = shop.request(Method::PUT, "/v1/program", Some(&vector["program"])).await;
         if put.status == 200 {
             Run { shop, name: &name, codes: BTreeMap::new(), owners: BTreeMap::new() }.vector(&vector).await;
             met.push(name);
@@ -78,16 +78,16 @@ impl Run<'_> {
             self.owners.insert(body["id"].as_str().unwrap().to_owned(), member.clone());
         }
         let known = self.known(member.as_deref()).await;
-        let answer = self.act(what, body).await;
+        let response = self.act(what, body).await;
         self.shop.settle().await;
         if let Some(status) = expect["status"].as_u64() {
-            assert_eq!(u64::from(answer.status), status, "{context}: {}", answer.body);
+            assert_eq!(u64::from(response.status), status, "{context}: {}", response.body);
         }
         if let Some(error) = expect["error"].as_str() {
-            assert_eq!(answer.problem(), error, "{context}");
+            assert_eq!(response.problem(), error, "{context}");
         }
-        // A redemption that is refused gives its name to no code.
-        if let (Some(name), Some(code)) = (body.get("as").and_then(Value::as_str), answer.body["code"].as_str()) {
+        // A refused redemption has no code to name.
+        if let (Some(name), Some(code)) = (body.get("as").and_then(Value::as_str), response.body["code"].as_str()) {
             self.codes.insert(name.to_owned(), code.to_owned());
         }
         if what == "receipt" {
@@ -114,7 +114,7 @@ impl Run<'_> {
         named.or(owner).map(str::to_owned)
     }
 
-    async fn act(&self, what: &str, body: &Map<String, Value>) -> Answer {
+    async fn act(&self, what: &str, body: &Map<String, Value>) -> Response {
         let without = |names: &[&str]| {
             let rest = body.iter().filter(|(name, _)| !names.contains(&name.as_str()));
             Value::Object(rest.map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -151,7 +151,7 @@ impl Run<'_> {
 
     async fn known(&self, member: Option<&str>) -> HashSet<String> {
         let Some(member) = member else { return HashSet::new() };
-        if self.shop.call(Method::GET, &format!("/v1/members/{member}"), None).await.status != 200 {
+        if self.shop.request(Method::GET, &format!("/v1/members/{member}"), None).await.status != 200 {
             return HashSet::new();
         }
         self.shop.entries(member).await.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
@@ -178,7 +178,7 @@ fn points(found: &Value, expect: &Value, context: &str) {
     }
 }
 
-/// Each of the expected objects is part of one that was found.
+/// Checks that each expected object is contained in one that was found.
 fn listed(expected: &Value, found: &Value, context: &str) {
     for wanted in expected.as_array().into_iter().flatten() {
         let matches = |other: &&Value| wanted.as_object().unwrap().iter().all(|(name, value)| other[name] == *value);

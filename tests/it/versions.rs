@@ -1,7 +1,7 @@
-//! Two versions of a function at once: what an older one stored is read, what a newer one stored is refused, loudly.
+//! Compatibility of two versions that run side by side: older items are read, newer ones are refused with an error.
 //!
-//! `golden/1` holds what version 1 stored and sent. It stays as it is: a change that cannot read it loses somebody's points.
-//! A change that stores something else adds a folder of its own, made by the ignored test `write_golden`.
+//! `golden/1` holds items and messages of version 1 and must not change: code that cannot read them would lose points. A
+//! change of a stored shape adds another folder, written by the ignored test `write_golden`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn read(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(golden(name)).unwrap()).unwrap()
 }
 
-/// A value as DynamoDB's JSON has it.
+/// A value in DynamoDB's JSON format.
 fn to_json(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!({ "S": text }),
@@ -63,7 +63,7 @@ fn from_json(value: &Value) -> AttributeValue {
     }
 }
 
-/// Everything in a table, in order.
+/// All items of a table, sorted by key.
 async fn items(shop: &Shop, table: &str) -> Vec<Item> {
     let scan = shop.stack.stack().clients("operator").dynamodb.scan().table_name(table);
     let mut items = scan.send().await.unwrap().items.unwrap();
@@ -76,14 +76,14 @@ async fn put(shop: &Shop, table: &str, item: Item) {
     put.table_name(table).set_item(Some(item)).send().await.unwrap();
 }
 
-/// A customer who did a bit of everything.
-async fn life(sender: &mut Sender) {
+/// A customer's history with every kind of fact.
+async fn history(sender: &mut Sender) {
     let enrol = json!({ "id": "c-1", "email": "ada@example.com", "birth_date": "1990-03-02", "tags": ["friends"],
                         "attributes": { "shoe": 38 }, "consent": { "email": true } });
-    let enrolled = sender.call(Method::POST, "/v1/members", Some(&enrol), None).await;
+    let enrolled = sender.request(Method::POST, "/v1/members", Some(&enrol), None).await;
     assert_eq!(enrolled.status, 201, "{}", enrolled.body);
     let patch = json!({ "lists": ["newsletter"] });
-    assert_eq!(sender.call(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await.status, 200);
+    assert_eq!(sender.request(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await.status, 200);
     let mut bought = receipt("r-1", "c-1", "620.00");
     bought["lines"] = json!([{ "id": "1", "sku": "SW-1", "category": "winter", "quantity": "2", "amount": "620.00",
                                "attributes": { "season": "fw" } }]);
@@ -100,15 +100,15 @@ async fn life(sender: &mut Sender) {
                          "name": "email_opened", "properties": { "message": "m-1" } });
     sender.post("/v1/interactions", &opened, None).await;
     sender.settle().await;
-    for (key, wish) in
+    for (key, redemption) in
         [("k-1", json!({ "reward": "five-off" })), ("k-2", json!({ "reward": "five-off", "reserve": true }))]
     {
-        sender.post("/v1/members/c-1/redemptions", &wish, Some(key)).await;
+        sender.post("/v1/members/c-1/redemptions", &redemption, Some(key)).await;
     }
     sender.post("/v1/members/c-1/adjustments", &json!({ "award": 25, "reason": "sorry" }), Some("k-3")).await;
 }
 
-/// A message of each kind, as this version sends it.
+/// A message of each kind in the current version.
 fn messages() -> Value {
     let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m_1").unwrap());
     let (receipt, day) = (ReceiptId::new("r-1").unwrap(), Day::from_date(jiff::civil::date(2026, 3, 2)));
@@ -125,7 +125,7 @@ fn messages() -> Value {
     json!({ "facts": facts, "backtest": TaskMessage::new(TaskKind::Backtest, program, "bt_1".to_owned()).to_text() })
 }
 
-/// A stack with what version 1 stored.
+/// A stack with the items of version 1.
 async fn stored() -> Sender {
     let mut sender = Sender::empty(CLOCK).await;
     for table in TABLES {
@@ -142,7 +142,7 @@ async fn stored() -> Sender {
 #[ignore = "writes what this version stores"]
 async fn write_golden() {
     let mut sender = Sender::open(&full_program(), CLOCK, None).await;
-    life(&mut sender).await;
+    history(&mut sender).await;
     let end = end(&mut sender, &["c-1"]).await;
     std::fs::create_dir_all(golden("")).unwrap();
     let write = |name: &str, value: &Value| {
@@ -162,13 +162,13 @@ async fn write_golden() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_version_1_stored_is_read_and_goes_on() {
+async fn items_of_version_1_are_read_and_continued() {
     let mut sender = stored().await;
     assert_eq!(end(&mut sender, &["c-1"]).await, read("end.json"));
-    // Repeats are known as such, and what comes is reckoned on.
+    // Repetitions are recognized, and new facts are decided on top.
     let before = sender.get("/v1/members/c-1").await["points"]["available"].as_i64().unwrap();
-    let wish = json!({ "reward": "five-off" });
-    let again = sender.call(Method::POST, "/v1/members/c-1/redemptions", Some(&wish), Some("k-1")).await;
+    let redemption = json!({ "reward": "five-off" });
+    let again = sender.request(Method::POST, "/v1/members/c-1/redemptions", Some(&redemption), Some("k-1")).await;
     assert_eq!(again.status, 201);
     sender.post("/v1/receipts", &receipt("r-9", "c-1", "10.00"), None).await;
     sender.settle().await;
@@ -177,7 +177,7 @@ async fn what_version_1_stored_is_read_and_goes_on() {
 }
 
 #[test]
-fn what_version_1_sent_is_read_and_sent_still() {
+fn messages_of_version_1_round_trip() {
     let sent = read("messages.json");
     for text in sent["facts"].as_array().unwrap() {
         let text = text.as_str().unwrap();
@@ -191,10 +191,10 @@ fn what_version_1_sent_is_read_and_sent_still() {
     assert_eq!(TaskMessage::parse(backtest).unwrap().to_text(), backtest);
 }
 
-/// The item as a version would store it that knows one field more.
+/// The item as a version with one more field would store it.
 fn newer(mut item: Item) -> Item {
     let mut bytes = item["b"].as_b().unwrap().clone().into_inner();
-    // A map of CBOR: its head has the number of its fields.
+    // A CBOR map: its head holds the number of fields.
     assert!((0xa0..0xb7).contains(&bytes[0]), "{:x}", bytes[0]);
     bytes[0] += 1;
     bytes.extend([0x62, b'z', b'z', 0x01]);
@@ -203,7 +203,7 @@ fn newer(mut item: Item) -> Item {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_newer_version_stored_is_refused_until_it_is_known() {
+async fn items_of_a_newer_version_are_refused() {
     let redeem = json!({ "reward": "five-off" });
     let code = |end: &Value| end["members"][0]["coupons"].as_array().unwrap().len();
     assert_eq!(code(&read("end.json")), 3);
@@ -225,9 +225,9 @@ async fn what_a_newer_version_stored_is_refused_until_it_is_known() {
         for item in &old {
             put(shop, table, newer(item.clone())).await;
         }
-        let refused = shop.call(method.clone(), path, body).await;
+        let refused = shop.request(method.clone(), path, body).await;
         assert_eq!((refused.status, refused.problem()), (503, "unavailable"), "{sort} {method} {path}");
-        // A fact on it is given up, for all to see, until the new version is there.
+        // A fact of this member becomes a dead letter until the new version is deployed.
         if sort == "account" {
             assert_eq!(shop.post("/v1/receipts", &receipt("r-9", "c-1", "10.00")).await.status, 202);
             let dead = shop.stack.stack().settle().await.unwrap();

@@ -1,5 +1,5 @@
-//! Each fault at each call of each function, one at a time: the journey is made once without faults to see its calls, then
-//! again for every fault that can meet one of them. It ends with the same state each time.
+//! Every fault at every call of every function, one at a time. A journey runs once without faults to record its calls, then
+//! once per fault and call, and must end in the same state each time.
 
 use std::cell::RefCell;
 
@@ -11,20 +11,20 @@ use super::sender::{Planned, Sender};
 use super::state::end;
 use super::table::table;
 
-/// So many stacks at once: most of the time they wait for a pause of the SDK's to end.
-const AT_ONCE: usize = 24;
-/// Of an operation that a journey calls more often only so many calls are tried.
-const MOST_CALLS: u64 = 3;
-/// As often as the SDK tries, so that the function itself meets the failure.
+/// Stacks that run in parallel. They mostly wait for the SDK's backoff.
+const PARALLEL: usize = 24;
+/// Calls of one operation that are tested per journey.
+const MAX_CALLS: u64 = 3;
+/// The SDK's number of attempts. A fault that often in a row reaches the function.
 const SDK_TRIES: u64 = 4;
 
-/// Every kind of fault at every call, one fault in each plan.
+/// Every kind of fault at every call, one fault per plan.
 fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     for ((function, operation), count) in calls {
         let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, Fault::Halt(_)));
         for (fault, times) in faults {
-            for call in tried(*count) {
+            for call in tested(*count) {
                 plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
             }
         }
@@ -32,18 +32,18 @@ fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     plans
 }
 
-/// Which calls of an operation are tried: all of a few; of many the first, the last, and some between.
-fn tried(count: u64) -> Vec<u64> {
-    if count <= MOST_CALLS {
+/// The calls of an operation that are tested: all of a few; of many the first, the last and some in between.
+fn tested(count: u64) -> Vec<u64> {
+    if count <= MAX_CALLS {
         return (1..=count).collect();
     }
-    (0..MOST_CALLS).map(|place| 1 + place * (count - 1) / (MOST_CALLS - 1)).collect()
+    (0..MAX_CALLS).map(|place| 1 + place * (count - 1) / (MAX_CALLS - 1)).collect()
 }
 
-/// What is tried with an operation, and how many times in a row. Failures come so often that they get past the SDK's own
-/// retries; a lost reply also once, so that the SDK's retry meets what was done already.
+/// The faults of an operation, and how many times in a row each is injected. Failures outlast the SDK's own retries. A lost
+/// reply is also injected once, so that the SDK's retry finds its first attempt done.
 fn faults_of(operation: &str) -> impl Iterator<Item = (Fault, u64)> {
-    // A read does nothing that could be there after it and not before, or be lost: one of each pair tells all.
+    // A read changes nothing: before and after, done and lost are the same to it.
     let faults = match operation {
         "GetItem" | "BatchGetItem" | "Query" | "Scan" => {
             vec![Fault::Timeout, Fault::Throttled, Fault::Panic(When::After), Fault::Kill(When::Before)]
@@ -58,8 +58,8 @@ fn faults_of(operation: &str) -> impl Iterator<Item = (Fault, u64)> {
     faults.into_iter().flat_map(move |fault| times(fault).into_iter().map(move |times| (fault, times)))
 }
 
-/// `halts`: whether the stack may halt. The queues of the local stack are in memory: after a halt it sends again what
-/// comes from a stream, while what a job or the API put there is lost, which SQS would have kept.
+/// `halts`: whether the stack may be killed. The local queues are in memory: after a restart, messages from a stream are
+/// sent again, but messages of a job or of the API are lost, which SQS would have stored.
 async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) {
     let run = async |planned: Option<Planned>| {
         let mut sender = Sender::open(&journeys::full_program(), journeys::CLOCK, planned).await;
@@ -73,7 +73,7 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
     let plans = plans(&calls, halts);
     let injected = RefCell::new(Injected::new());
     stream::iter(&plans)
-        .for_each_concurrent(AT_ONCE, async |planned| {
+        .for_each_concurrent(PARALLEL, async |planned| {
             let (end, _, log) = run(Some(planned.clone())).await;
             assert_eq!(end, expected, "{name}: {planned:?}");
             for (key, times) in log {
@@ -83,11 +83,11 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
         .await;
     let injected = injected.into_inner();
     println!("{}", table(name, plans.len(), &injected));
-    // What a plan is for can go away under it: with a failure before it there may be fewer calls.
+    // A failed attempt can make more calls than the recorded run, never fewer faults than plans.
     assert!(injected.values().sum::<u64>() >= plans.len() as u64, "{} plans", plans.len());
 }
 
-/// The calls since the faults began, by everyone but the test itself.
+/// The functions' calls since the faults began, without those of the test itself.
 fn calls(sender: &Sender) -> Calls {
     let since = |(key, count): (_, u64)| {
         let before = sender.before.get(&key).copied().unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Short journeys that together call every function: each prepares what it needs, then meets faults, and tells whose state
-//! counts in the end.
+//! Short journeys that together call every function. Each prepares its data, starts the faults, and returns the members
+//! whose final state is compared.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::sender::Sender;
 use crate::shop::{program, receipt};
 
-/// On the eve of the birthday.
+/// The day before the members' birthday.
 pub const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
 fn rule(id: &str, on: &Value, then: &Value) -> Value {
     json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": [then] })
 }
 
-/// A program in which everything has a rule that waits for it.
+/// A program with a rule for every trigger.
 pub fn full_program() -> Value {
     let points = |points: i64| json!({ "credit": { "points": points, "kind": "both" } });
     let mut tagged = rule("tagged", &json!({ "receipt": {} }), &points(3));
@@ -55,7 +55,7 @@ fn refund(id: &str, amount: &str) -> Value {
     json!({ "id": id, "occurred_at": "2026-03-01T11:30:00+01:00", "amount": amount })
 }
 
-/// Someone enrols, is invited and enrols, changes their profile.
+/// Enrolment, invitation and activation, profile change.
 pub async fn members(sender: &mut Sender) -> Vec<&'static str> {
     sender.begin();
     enrol(sender, "c-1").await;
@@ -63,13 +63,13 @@ pub async fn members(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/members/c-2/activate", &json!({}), None).await;
     let address = json!({ "lists": ["newsletter"], "email": "ada@example.com", "verified": ["email"] });
     for patch in [address, json!({ "first_name": "Ada" })] {
-        let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await;
+        let changed = sender.request(Method::PATCH, "/v1/members/c-1", Some(&patch), None).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
     }
     vec!["c-1", "c-2"]
 }
 
-/// A guest buys, a stranger mentions the guest's address, the guest proves it, and changes address and id.
+/// A guest buys, a stranger names the guest's address, the guest verifies it, then changes address and id.
 pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
     sender.begin();
     let mut as_guest = receipt("r-1", "", "30.00");
@@ -82,7 +82,7 @@ pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
     let proven = json!({ "id": "c-1", "email": "ada@example.com", "verified": ["email"] });
     sender.post("/v1/members", &proven, None).await;
     let changed = json!({ "id": "c-3", "email": "countess@example.com", "card": "C-1", "verified": ["email", "card"] });
-    let changed = sender.call(Method::PATCH, "/v1/members/c-1", Some(&changed), None).await;
+    let changed = sender.request(Method::PATCH, "/v1/members/c-1", Some(&changed), None).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
     let mut moved = receipt("r-3", "c-1", "5.00");
     moved["member"] = json!({ "id": "c-1", "email": "ada.l@example.com", "verified": ["email"] });
@@ -90,7 +90,7 @@ pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1", "c-2", "email:ada.l@example.com", "card:C-1"]
 }
 
-/// Receipts of a visitor, of a member who is known by more each time, and of nobody, who is named later.
+/// Receipts of a visitor, of a member with more identifiers each time, and of an anonymous buyer who claims one later.
 pub async fn receipts(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     sender.begin();
@@ -107,7 +107,7 @@ pub async fn receipts(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1", "c-visitor"]
 }
 
-/// What was bought comes back, also before it was bought.
+/// Refunds, one of them before its receipt.
 pub async fn refunds(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "620.00").await;
@@ -120,7 +120,7 @@ pub async fn refunds(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1"]
 }
 
-/// A refund takes back more coupons than one transaction holds.
+/// A refund that cancels more coupons than fit into one transaction.
 pub async fn many_coupons(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     for (id, total) in [("r-1", "1500.00"), ("r-2", "900.00"), ("r-3", "300.00")] {
@@ -134,14 +134,14 @@ pub async fn many_coupons(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1"]
 }
 
-/// Points become coupons, from a stock too; coupons are reserved, used and given back.
+/// Redemptions, also of a limited stock; coupons are reserved, used and restored by a refund.
 pub async fn coupons(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "450.00").await;
     sender.begin();
-    let redeem = async |sender: &mut Sender, wish: Value, key: &str| -> String {
-        let made = sender.post("/v1/members/c-1/redemptions", &wish, Some(key)).await;
-        made["code"].as_str().unwrap().to_owned()
+    let redeem = async |sender: &mut Sender, redemption: Value, key: &str| -> String {
+        let created = sender.post("/v1/members/c-1/redemptions", &redemption, Some(key)).await;
+        created["code"].as_str().unwrap().to_owned()
     };
     let used = redeem(sender, json!({ "reward": "five-off", "reserve": true }), "k-1").await;
     sender.post(&format!("/v1/coupons/{used}/commit"), &json!({}), None).await;
@@ -155,7 +155,7 @@ pub async fn coupons(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1"]
 }
 
-/// Messages are opened, points given by hand.
+/// Opened messages and adjustments.
 pub async fn interactions(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     sender.begin();
@@ -171,15 +171,15 @@ pub async fn interactions(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1", "c-visitor"]
 }
 
-/// A birthday comes, a reservation lapses, and then nobody buys for a month.
+/// A birthday, a lapsed reservation, and a month without purchases.
 pub async fn days(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "10.00").await;
     sender.begin();
-    let wish = json!({ "reward": "last-one", "reserve": true, "reserve_minutes": 5 });
-    sender.post("/v1/members/c-1/redemptions", &wish, Some("k-1")).await;
+    let redemption = json!({ "reward": "last-one", "reserve": true, "reserve_minutes": 5 });
+    sender.post("/v1/members/c-1/redemptions", &redemption, Some("k-1")).await;
     for now in ["2026-03-02T09:00:00+01:00", "2026-04-02T09:00:00+02:00"] {
-        // The jobs run when the clock moves; one that fails is made up for.
+        // Jobs run when the clock moves; a failed run is repeated.
         sender.clock(now).await;
         sender.job("birthdays").await;
         sender.job("inactivity").await;
@@ -187,26 +187,26 @@ pub async fn days(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1"]
 }
 
-/// The program changes, and draft rules are tried on what there was.
+/// Changes of the program, and a backtest.
 pub async fn admin(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "10.00").await;
     sender.begin();
     let mut changed = full_program();
     changed["name"] = json!("Club Bea");
-    let put = sender.call(Method::PUT, "/v1/program", Some(&changed), None).await;
+    let put = sender.request(Method::PUT, "/v1/program", Some(&changed), None).await;
     assert_eq!(put.status, 200, "{}", put.body);
     sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), Some("k-1")).await;
     sender.post("/v1/storefront-secret/rotate", &json!({}), Some("k-2")).await;
     let asked = sender.post("/v1/rules/backtest", &json!({ "rules": changed["rules"] }), Some("k-3")).await;
     sender.settle().await;
-    let made = sender.get(&format!("/v1/rules/backtest/{}", asked["id"].as_str().unwrap())).await;
-    assert_eq!((&made["status"], &made["report"]["facts"]["receipts"]), (&json!("done"), &json!(1)), "{made}");
+    let created = sender.get(&format!("/v1/rules/backtest/{}", asked["id"].as_str().unwrap())).await;
+    assert_eq!((&created["status"], &created["report"]["facts"]["receipts"]), (&json!("done"), &json!(1)), "{created}");
     buy(sender, "r-2", "c-1", "20.00").await;
     vec!["c-1"]
 }
 
-/// Everything is looked at; looking changes nothing.
+/// Every read route. Reads change nothing.
 pub async fn views(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;
     buy(sender, "r-1", "c-1", "450.00").await;

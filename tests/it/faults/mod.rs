@@ -1,5 +1,5 @@
-//! What AWS does now and then, at every call of every function: afterwards every invariant is whole, and every member has
-//! what they would have without it.
+//! Faults at every AWS call of every function. Afterwards all invariants hold, and every member has what they would have
+//! without the fault.
 
 mod every_call;
 pub mod journeys;

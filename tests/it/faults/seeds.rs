@@ -1,5 +1,5 @@
-//! Shoppers at once, and faults everywhere: a seed makes a program, what the shoppers do, and which calls fail. In the end
-//! everyone has what they have without faults. A seed that fails is named; put it into `SEEDS` alone to see it again.
+//! Concurrent shoppers and random faults. A seed determines the program, the shoppers' steps and the failing calls. All
+//! members must end as they do without faults. To repeat a failure, put the seed that it names into `SEEDS` alone.
 
 use fastrand::Rng;
 use reqwest::Method;
@@ -13,21 +13,21 @@ use super::table::table;
 use crate::shop::receipt;
 
 const SEEDS: [u64; 8] = [1, 2, 3, 5, 8, 13, 21, 34];
-/// So many of a thousand calls fail.
+/// Failing calls per thousand.
 const PER_MILLE: u64 = 250;
 const SHOPPERS: [&str; 4] = ["c-0", "c-1", "c-2", "c-3"];
-/// What each shopper does, one thing after the other.
+/// The number of steps of each shopper, taken one after the other.
 const STEPS: usize = 7;
 
-/// One thing that a shopper does.
+/// A step of a shopper.
 #[derive(Debug, Clone)]
 enum Step {
     Buy(String),
-    /// Buys without a word, and says afterwards who it was.
+    /// Buys anonymously and claims the receipt afterwards.
     Claim(String),
-    /// Brings back a part of what was bought the round before.
+    /// Returns a part of the previous round's purchase.
     Return(String),
-    /// The till knows of the return first.
+    /// The refund arrives before its receipt.
     ReturnThenBuy(String),
     Redeem(&'static str),
     RedeemAndCancel,
@@ -54,19 +54,19 @@ fn step(random: &mut Rng) -> Step {
     }
 }
 
-/// A program with some of the rules, and points that work this way or that.
+/// A program with random rules and a random points policy.
 fn program(random: &mut Rng) -> Value {
     let mut program = journeys::full_program();
     program["rules"].as_array_mut().unwrap().retain(|rule| rule["id"] == "per-euro" || random.u32(..4) > 0);
     program["points"]["rounding"] = json!(*random.choice(["floor", "half_up", "ceil"].iter()).unwrap());
     program["points"]["negative_balance"] = json!(*random.choice(["allow", "write_off"].iter()).unwrap());
     program["points"]["returned_redemption"] = json!(*random.choice(["none", "prorata"].iter()).unwrap());
-    // Enough for everyone: who comes first must not matter.
+    // Stock for everyone: the order of the shoppers must not matter.
     program["rewards"][1]["stock"] = json!(60);
     program
 }
 
-/// What one seed does, with so many faults in a thousand calls.
+/// Runs one seed and returns the final state and the injected faults.
 async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
     let mut random = Rng::with_seed(seed);
     let program = program(&mut random);
@@ -79,7 +79,7 @@ async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
         sender.post("/v1/members", &body, None).await;
     }
     for round in 0..STEPS {
-        // Those of one round are under way together; one shopper's follow each other.
+        // The steps of one round run concurrently; each shopper's steps follow each other.
         for shopper in SHOPPERS {
             act(&mut sender, shopper, round, &step(&mut random)).await;
         }
@@ -107,10 +107,10 @@ async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {
             sender.post(&format!("/v1/receipts/{id}/claim"), &json!({ "member": { "id": shopper } }), None).await;
         }
         Step::Return(amount) => {
-            // Of whatever there was the round before: perhaps nothing, or less, which is an answer too.
+            // The previous round may have had no purchase, or a smaller one: a refusal is a valid response.
             let path = format!("/v1/receipts/r-{shopper}-{}/refunds", round.saturating_sub(1));
-            let answer = sender.call(Method::POST, &path, Some(&refund(amount)), None).await;
-            assert!([200, 202, 422].contains(&answer.status), "{}", answer.body);
+            let response = sender.request(Method::POST, &path, Some(&refund(amount)), None).await;
+            assert!([200, 202, 422].contains(&response.status), "{}", response.body);
         }
         Step::ReturnThenBuy(total) => {
             sender.post(&format!("/v1/receipts/{id}/refunds"), &refund("5.00"), None).await;
@@ -131,8 +131,8 @@ async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {
         Step::Lists(on) => {
             let lists = if *on { json!(["newsletter"]) } else { json!([]) };
             let path = format!("/v1/members/{shopper}");
-            let answer = sender.call(Method::PATCH, &path, Some(&json!({ "lists": lists })), None).await;
-            assert_eq!(answer.status, 200, "{}", answer.body);
+            let response = sender.request(Method::PATCH, &path, Some(&json!({ "lists": lists })), None).await;
+            assert_eq!(response.status, 200, "{}", response.body);
         }
         Step::Award(points) => {
             let body = json!({ "award": points, "reason": "sorry" });
@@ -141,19 +141,19 @@ async fn act(sender: &mut Sender, shopper: &str, round: usize, step: &Step) {
     }
 }
 
-/// The coupon, where there were points enough.
+/// The coupon's code; `None` when the points did not suffice.
 async fn redeem(sender: &mut Sender, shopper: &str, reward: &str, key: &str) -> Option<String> {
     let path = format!("/v1/members/{shopper}/redemptions");
-    let answer = sender.call(Method::POST, &path, Some(&json!({ "reward": reward })), Some(key)).await;
-    if answer.status == 201 {
-        return answer.body["code"].as_str().map(str::to_owned);
+    let response = sender.request(Method::POST, &path, Some(&json!({ "reward": reward })), Some(key)).await;
+    if response.status == 201 {
+        return response.body["code"].as_str().map(str::to_owned);
     }
-    assert_eq!(answer.problem(), "insufficient_points", "{}", answer.body);
+    assert_eq!(response.problem(), "insufficient_points", "{}", response.body);
     None
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everyone_ends_where_they_end_without_faults() {
+async fn members_end_as_they_do_without_faults() {
     let mut all = Injected::new();
     for seed in SEEDS {
         let (expected, none) = run(seed, 0).await;

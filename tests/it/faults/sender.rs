@@ -1,4 +1,4 @@
-//! A sender as a shop has it: what it is not sure of it sends again, until it has a definite answer.
+//! A client as a shop has it: it repeats each request until it has a definite response.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tessera_local::stack::{Fault, Faults, StackOptions, Storage};
 
-use crate::shop::{Answer, KEY, Shop};
+use crate::shop::{KEY, Response, Shop};
 
-/// How often something is sent before it is said that it never gets through.
+/// Attempts before a request counts as stuck.
 const TRIES: usize = 60;
-/// For how long an attempt that did not end keeps its `Idempotency-Key`.
+/// How long an interrupted attempt holds its `Idempotency-Key`.
 const LOCK: SignedDuration = SignedDuration::from_secs(31);
 
-/// A fault that is to come: at which call of which operation of which function, and how often in a row.
+/// A planned fault: at which call of which operation of which function, and how many times in a row.
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub function: String,
@@ -25,20 +25,20 @@ pub struct Planned {
     pub fault: Fault,
 }
 
-/// A shop whose stack meets faults.
+/// A shop whose stack has faults.
 pub struct Sender {
-    /// None for a moment alone, between two processes.
+    /// `None` only while the process restarts.
     shop: Option<Shop>,
     pub faults: Arc<Faults>,
     options: StackOptions,
     planned: Option<Planned>,
-    /// How many calls there had been when the faults began.
+    /// The number of calls before the faults began.
     pub before: tessera_local::stack::Calls,
     _folder: Option<TempDir>,
 }
 
 impl Sender {
-    /// A stack with a program whose clock stands. One that is to survive a halt needs a folder.
+    /// Starts a stack with a program and a fixed clock. One that survives a kill stores its data in a folder.
     pub async fn open(program: &Value, clock: &str, planned: Option<Planned>) -> Self {
         let faults = Arc::new(Faults::new());
         let halts = planned.as_ref().is_some_and(|planned| matches!(planned.fault, Fault::Halt(_)));
@@ -50,14 +50,14 @@ impl Sender {
         Self { shop, faults, options, planned, before: tessera_local::stack::Calls::new(), _folder: folder }
     }
 
-    /// An empty stack without a program, on which nothing fails.
+    /// Starts a stack without a program and without faults.
     pub async fn empty(clock: &str) -> Self {
         let options = StackOptions { clock: Some(clock.parse().unwrap()), ..StackOptions::default() };
         let (faults, before) = (Arc::default(), tessera_local::stack::Calls::new());
         Self { shop: Some(Shop::again(options.clone()).await), faults, options, planned: None, before, _folder: None }
     }
 
-    /// From here on there are faults.
+    /// Starts the faults.
     pub fn begin(&mut self) {
         self.before = self.faults.calls();
         if let Some(Planned { function, operation, call, times, fault }) = &self.planned {
@@ -65,12 +65,12 @@ impl Sender {
         }
     }
 
-    /// There are none any more.
+    /// Ends the faults.
     pub fn end(&self) {
         self.faults.clear();
     }
 
-    /// Does something with the shop; from the beginning, on a new stack, when the stack halts meanwhile.
+    /// Runs some work, and runs it again on a new stack when the stack was killed meanwhile.
     pub async fn with<T>(&mut self, work: impl AsyncFn(&Shop) -> T) -> T {
         loop {
             let faults = Arc::clone(&self.faults);
@@ -91,7 +91,7 @@ impl Sender {
         self.shop.as_ref().unwrap()
     }
 
-    /// A new process on the old folder, at the same time. Of the old one nothing is finished.
+    /// Starts a new process on the same folder at the same time. The old one's work is cut off.
     async fn restart(&mut self) {
         self.options.clock = Some(self.shop().stack.now());
         drop(self.shop.take());
@@ -99,45 +99,45 @@ impl Sender {
         self.shop = Some(Shop::again(self.options.clone()).await);
     }
 
-    /// Sends until there is a definite answer.
-    pub async fn call(&mut self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> Answer {
+    /// Sends until there is a definite response.
+    pub async fn request(&mut self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> Response {
         let authorization = format!("Bearer {KEY}");
         let headers: Vec<(&str, &str)> = std::iter::once(("authorization", authorization.as_str()))
             .chain(key.map(|key| ("idempotency-key", key)))
             .collect();
         for _ in 0..TRIES {
-            let answer = self.with(async |shop| shop.call_with(method.clone(), path, body, &headers).await).await;
-            match answer.status {
-                // Every failure is told as a problem.
-                500.. => assert!(!answer.problem().is_empty()),
-                409 if answer.problem() == "in_flight" => self.later(LOCK).await,
-                _ => return answer,
+            let response = self.with(async |shop| shop.request_with(method.clone(), path, body, &headers).await).await;
+            match response.status {
+                // Every failure is a problem document.
+                500.. => assert!(!response.problem().is_empty()),
+                409 if response.problem() == "in_flight" => self.later(LOCK).await,
+                _ => return response,
             }
         }
         panic!("{method} {path} never gets through");
     }
 
-    /// Sends something that must be taken.
+    /// Sends a request that must succeed.
     pub async fn post(&mut self, path: &str, body: &Value, key: Option<&str>) -> Value {
-        let answer = self.call(Method::POST, path, Some(body), key).await;
-        assert!((200..300).contains(&answer.status), "POST {path}: {} {}", answer.status, answer.body);
-        answer.body
+        let response = self.request(Method::POST, path, Some(body), key).await;
+        assert!((200..300).contains(&response.status), "POST {path}: {} {}", response.status, response.body);
+        response.body
     }
 
-    /// Reads something that must be there.
+    /// Reads a resource that must exist.
     pub async fn get(&mut self, path: &str) -> Value {
-        let answer = self.call(Method::GET, path, None, None).await;
-        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
-        answer.body
+        let response = self.request(Method::GET, path, None, None).await;
+        assert_eq!(response.status, 200, "GET {path}: {}", response.body);
+        response.body
     }
 
-    /// Runs a job until it has run.
+    /// Runs a job until it succeeds.
     pub async fn job(&mut self, name: &str) {
         self.post(&format!("/_local/jobs/{name}"), &json!({}), None).await;
         self.settle().await;
     }
 
-    /// Waits until nothing is left to do, letting what was given up come again.
+    /// Waits until the queues are empty, and redrives dead letters.
     pub async fn settle(&mut self) {
         for _ in 0..TRIES {
             let given_up = self.with(async |shop| shop.stack.stack().settle().await.unwrap()).await;
@@ -154,7 +154,7 @@ impl Sender {
         self.clock(&now.to_string()).await;
     }
 
-    /// Moves the time; what falls due runs.
+    /// Moves the clock; jobs that fall due run.
     pub async fn clock(&mut self, now: &str) {
         self.with(async |shop| shop.clock(now).await).await;
         self.settle().await;

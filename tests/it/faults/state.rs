@@ -1,28 +1,28 @@
-//! What members have in the end, without what is different each time: codes, inner ids, moments.
+//! The final state of members, without what differs between runs: codes, internal ids, times.
 
 use serde_json::{Value, json};
 use tessera_local::verify::Report;
 
 use super::sender::Sender;
 
-/// Heals everything, lets everything come to its end, and proves it; tells what there is then.
+/// Ends the faults, settles and verifies the stack, and returns the final state.
 pub async fn end(sender: &mut Sender, members: &[&str]) -> Value {
     sender.end();
     sender.settle().await;
     let report: Report = sender.with(async |shop| shop.verify().await).await;
     let mut ends = Vec::new();
     for member in members {
-        ends.push(of_member(sender, member).await);
+        ends.push(member_state(sender, member).await);
     }
     let taken = taken(sender).await;
     let issued = ends.iter().flat_map(|end| end["coupons"].as_array().unwrap());
-    // A reservation that lapses gives its unit back.
+    // A lapsed reservation returns its unit.
     let issued = issued.filter(|coupon| coupon[0] == "last-one" && coupon[1] != "lapsed").count();
     assert_eq!(taken, issued as u64, "what was taken from the stock was issued");
     json!({ "members": ends, "taken": taken, "facts": report.facts, "entries": report.entries })
 }
 
-async fn of_member(sender: &mut Sender, member: &str) -> Value {
+async fn member_state(sender: &mut Sender, member: &str) -> Value {
     let seen = sender.get(&format!("/v1/members/{member}")).await;
     let (mut coupons, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -48,7 +48,7 @@ async fn of_member(sender: &mut Sender, member: &str) -> Value {
             "email": seen["email"], "card": seen["card"], "coupons": coupons, "entries": entries })
 }
 
-/// What the counters of the stock say.
+/// The issued units by the counters of the stock.
 async fn taken(sender: &mut Sender) -> u64 {
     let stack = sender.shop().stack.stack();
     let scan = stack.clients("operator").dynamodb.scan().table_name("tessera-members");

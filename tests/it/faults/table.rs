@@ -1,10 +1,10 @@
-//! What was injected, as a table.
+//! The injected faults as a table.
 
 use std::collections::BTreeMap;
 
 use tessera_local::stack::Injected;
 
-/// Function × operation × fault → how often.
+/// Counts by function, operation and fault.
 pub fn table(name: &str, runs: usize, injected: &Injected) -> String {
     let mut rows: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for ((function, operation, fault), times) in injected {

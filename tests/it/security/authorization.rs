@@ -1,4 +1,4 @@
-//! Scope comes first: a refused request stores nothing and reveals nothing.
+//! Authorization comes first: a refused request stores nothing and reveals nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use tessera_lambda::{Access, Route, Scope};
 use tessera_local::platform::ROUTES;
 
-use crate::shop::{Answer, KEY, Shop, per_euro, program, token};
+use crate::shop::{KEY, Response, Shop, per_euro, program, token};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 /// An HTTP API integrates a function with at most this many routes here; more make its policy too long.
 const MOST_ROUTES: usize = 25;
 
 /// A shop with two members and a credential of each kind.
-struct Doors {
+struct Fixture {
     shop: Shop,
     keys: Vec<(Scope, String)>,
 }
 
-/// One credential, and what a route must make of it.
+/// A kind of credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Credential {
     Nothing,
@@ -30,7 +30,7 @@ enum Credential {
     Expired(String),
 }
 
-impl Doors {
+impl Fixture {
     async fn open() -> Self {
         let shop = Shop::open(&program(&per_euro()), CLOCK).await;
         for id in ["c-1", "c-2"] {
@@ -38,8 +38,8 @@ impl Doors {
         }
         let mut keys = Vec::new();
         for scope in Scope::ALL {
-            let made = shop.post("/v1/api-keys", &json!({ "name": scope.name(), "scopes": [scope.name()] })).await;
-            keys.push((scope, made.body["key"].as_str().unwrap().to_owned()));
+            let created = shop.post("/v1/api-keys", &json!({ "name": scope.name(), "scopes": [scope.name()] })).await;
+            keys.push((scope, created.body["key"].as_str().unwrap().to_owned()));
         }
         shop.settle().await;
         Self { shop, keys }
@@ -63,8 +63,8 @@ impl Doors {
         keys.chain(others).collect()
     }
 
-    /// Sends a request on a route for the member `c-1`, with an `Idempotency-Key` where it counts.
-    async fn send(&self, route: &Route, credential: &Credential, key: &str) -> Answer {
+    /// Sends a request to a route for the member `c-1`, with an `Idempotency-Key` where the route honours one.
+    async fn send(&self, route: &Route, credential: &Credential, key: &str) -> Response {
         let (method, path) = route.method_and_path();
         let mut path = path.replace("{member}", "c-1").replace("{id}", "none-such").replace("{code}", "NONE-SUCH");
         let bearer = match credential {
@@ -80,17 +80,17 @@ impl Doors {
         let mut headers: Vec<(&str, &str)> =
             authorization.iter().map(|text| ("authorization", text.as_str())).collect();
         headers.push(("idempotency-key", key));
-        // From an address of its own: many unknown keys from one address are refused as guesses.
+        // From an address of its own: many unknown keys from one address count as guesses.
         let address = key.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let address = std::net::Ipv6Addr::from(u128::from(address) << 64).to_string();
         headers.push(("x-forwarded-for", &address));
         let method: Method = method.parse().unwrap();
         let body = json!({});
         let body = (method != Method::GET && method != Method::DELETE).then_some(&body);
-        self.shop.call_with(method, &path, body, &headers).await
+        self.shop.request_with(method, &path, body, &headers).await
     }
 
-    /// Every item of every table, without the counters of limits.
+    /// Every item of every table, without the rate limits' counters.
     async fn stored(&self) -> BTreeSet<String> {
         let stack = self.shop.stack.stack();
         let dynamodb = stack.clients("operator").dynamodb;
@@ -110,7 +110,7 @@ impl Doors {
     }
 }
 
-/// The status with which a route refuses a credential; `None` when it lets it pass.
+/// The status with which a route refuses a credential; `None` when the route accepts it.
 fn refusal(route: &Route, credential: &Credential) -> Option<u16> {
     let path = route.method_and_path().1;
     match (route.access, credential) {
@@ -122,14 +122,14 @@ fn refusal(route: &Route, credential: &Credential) -> Option<u16> {
         (Access::Scope(needed) | Access::ScopeOrMember(needed), Credential::Key(scope, _)) => {
             (*scope != needed && *scope != Scope::Admin).then_some(403)
         }
-        // A coupon is looked up first; to a stranger's token it does not exist.
+        // A coupon is looked up first; to another member's token it does not exist.
         (Access::ScopeOrMember(_), Credential::Member(_)) => path.contains("{member}").then_some(403),
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_refuses_every_wrong_credential_and_stores_nothing() {
-    let access = Doors::open().await;
+    let access = Fixture::open().await;
     let mut refused = 0;
     for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter()) {
         let before = access.stored().await;
@@ -147,8 +147,8 @@ async fn every_route_refuses_every_wrong_credential_and_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_admits_the_scope_that_it_declares() {
-    let access = Doors::open().await;
+async fn every_route_accepts_its_declared_scope() {
+    let access = Fixture::open().await;
     let mut unheard = BTreeMap::new();
     for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter()) {
         for (place, credential) in access.credentials().iter().enumerate() {
@@ -168,7 +168,7 @@ async fn every_route_admits_the_scope_that_it_declares() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_table_of_routes_is_the_templates() {
+async fn the_route_table_equals_the_template() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let mounted: BTreeSet<(String, String, bool)> = shop
         .stack
@@ -193,9 +193,9 @@ async fn the_table_of_routes_is_the_templates() {
     }
 }
 
-/// Every scope of the contract, and the routes that it opens.
+/// Every scope of the API's specification, and its routes.
 #[test]
-fn scopes_open_the_routes_of_the_contract() {
+fn scopes_grant_the_routes_of_the_specification() {
     let opened = |scope: Scope| -> BTreeSet<&str> {
         let routes = ROUTES.iter().flat_map(|(_, routes)| routes.iter());
         let by_scope = routes.filter(
@@ -267,19 +267,19 @@ fn scopes_open_the_routes_of_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_weak_key_cannot_use_up_a_strong_keys_idempotency_key() {
-    let access = Doors::open().await;
+async fn a_key_without_the_scope_cannot_claim_an_idempotency_key() {
+    let access = Fixture::open().await;
     let key_of = |scope: Scope| access.keys.iter().find(|(of, _)| *of == scope).unwrap().1.clone();
     let (till, support) = (key_of(Scope::ReceiptsWrite), key_of(Scope::Support));
     let send = async |credential: &str, path: &str, body: &Value| {
         let authorization = format!("Bearer {credential}");
         let headers = [("authorization", authorization.as_str()), ("idempotency-key", "k-1")];
-        access.shop.call_with(Method::POST, path, Some(body), &headers).await
+        access.shop.request_with(Method::POST, path, Some(body), &headers).await
     };
     let award = json!({ "award": 10, "reason": "sorry" });
     let adjustments = "/v1/members/c-1/adjustments";
     assert_eq!(send(&till, adjustments, &award).await.status, 403);
-    // Nor on a route that it may use.
+    // Nor on a route for which it has the scope.
     assert_eq!(send(&till, "/v1/receipts", &json!({})).await.status, 400);
     let awarded = send(&support, adjustments, &award).await;
     assert_eq!((awarded.status, awarded.headers.get("idempotency-replayed")), (201, None), "{}", awarded.body);
@@ -292,65 +292,65 @@ async fn a_weak_key_cannot_use_up_a_strong_keys_idempotency_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_spellings_of_a_path_are_one_request() {
-    let access = Doors::open().await;
+async fn equivalent_paths_share_an_idempotency_key() {
+    let access = Fixture::open().await;
     let award = json!({ "award": 10, "reason": "sorry" });
     let authorization = format!("Bearer {KEY}");
     let headers = [("authorization", authorization.as_str()), ("idempotency-key", "k-1")];
     let mut replayed = Vec::new();
     for path in ["/v1/members/c-1/adjustments", "/v1/members/c%2D1/adjustments", "/v1/members/%63-1/adjustments"] {
-        let response = access.shop.call_with(Method::POST, path, Some(&award), &headers).await;
+        let response = access.shop.request_with(Method::POST, path, Some(&award), &headers).await;
         assert_eq!(response.status, 201, "{path}: {}", response.body);
         replayed.push(response.headers.contains_key("idempotency-replayed"));
     }
     assert_eq!(replayed, [false, true, true]);
-    let other = access.shop.call_with(Method::POST, "/v1/members/c-2/adjustments", Some(&award), &headers).await;
+    let other = access.shop.request_with(Method::POST, "/v1/members/c-2/adjustments", Some(&award), &headers).await;
     assert_eq!((other.status, other.problem()), (422, "idempotency_key_reused"));
     assert_eq!(access.shop.member("c-1").await["points"]["available"], 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_key_reads_its_own_name_and_scopes() {
-    let access = Doors::open().await;
+    let access = Fixture::open().await;
     let body = json!({ "name": "till 7", "scopes": ["receipts:write"], "verifies": ["card"], "per_minute": 600 });
-    let made = access.shop.post("/v1/api-keys", &body).await.body;
-    let authorization = format!("Bearer {}", made["key"].as_str().unwrap());
+    let created = access.shop.post("/v1/api-keys", &body).await.body;
+    let authorization = format!("Bearer {}", created["key"].as_str().unwrap());
     let headers = [("authorization", authorization.as_str())];
-    let own = access.shop.call_with(Method::GET, "/v1/api-keys/self", None, &headers).await;
+    let own = access.shop.request_with(Method::GET, "/v1/api-keys/self", None, &headers).await;
     let expected = json!({
-        "id": made["id"], "name": "till 7", "scopes": ["receipts:write"], "verifies": ["card"], "per_minute": 600
+        "id": created["id"], "name": "till 7", "scopes": ["receipts:write"], "verifies": ["card"], "per_minute": 600
     });
     assert_eq!((own.status, own.body), (200, expected));
     let listed = access.shop.get("/v1/api-keys").await;
-    let listed = listed["items"].as_array().unwrap().iter().find(|key| key["id"] == made["id"]).unwrap();
-    let mut shown = made.clone();
+    let listed = listed["items"].as_array().unwrap().iter().find(|key| key["id"] == created["id"]).unwrap();
+    let mut shown = created.clone();
     shown.as_object_mut().unwrap().remove("key");
     assert_eq!(listed, &shown);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_that_is_repeated_keeps_the_secret_in_use_valid_until_all_are_revoked() {
-    let mut doors = Doors::open().await;
+async fn a_repeated_rotation_keeps_the_secret_in_use_valid_until_revocation() {
+    let mut doors = Fixture::open().await;
     let authorization = format!("Bearer {KEY}");
     let in_use = doors.shop.secret.clone();
-    // A credential is remembered for a minute, so each look takes a token of its own.
+    // A credential is cached for a minute, so each check uses a new token.
     let mut seconds = 600;
-    let mut hub = async |doors: &mut Doors, secret: &str| {
+    let mut hub = async |doors: &mut Fixture, secret: &str| {
         seconds += 1;
         secret.clone_into(&mut doors.shop.secret);
         let authorization = format!("Bearer {}", doors.token("c-1", seconds));
         let headers = [("authorization", authorization.as_str())];
-        doors.shop.call_with(Method::GET, "/v1/members/c-1/hub", None, &headers).await.status
+        doors.shop.request_with(Method::GET, "/v1/members/c-1/hub", None, &headers).await.status
     };
-    let rotate = async |doors: &Doors, body: &Value, key: &str| {
+    let rotate = async |doors: &Fixture, body: &Value, key: &str| {
         let headers = [("authorization", authorization.as_str()), ("idempotency-key", key)];
-        doors.shop.call_with(Method::POST, "/v1/storefront-secret/rotate", Some(body), &headers).await
+        doors.shop.request_with(Method::POST, "/v1/storefront-secret/rotate", Some(body), &headers).await
     };
     let mut latest = String::new();
     for key in ["k-1", "k-2", "k-3"] {
         let rotated = rotate(&doors, &json!({}), key).await;
         latest = rotated.body["secret"].as_str().unwrap().to_owned();
-        // The same key again rotates nothing, and shows no secret.
+        // A repeated idempotency key rotates nothing and returns no secret.
         let repeated = rotate(&doors, &json!({}), key).await;
         assert_eq!((repeated.status, &repeated.body["secret"]), (200, &Value::Null));
         for secret in [&in_use, &latest] {
@@ -367,8 +367,8 @@ async fn a_rotation_that_is_repeated_keeps_the_secret_in_use_valid_until_all_are
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_stands_twice_is_refused_on_every_route_that_takes_a_body() {
-    let doors = Doors::open().await;
+async fn duplicate_json_names_are_refused_on_every_route_with_a_body() {
+    let doors = Fixture::open().await;
     let mut tried = 0;
     for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter()) {
         let ("POST", path) = route.method_and_path() else { continue };

@@ -1,4 +1,4 @@
-//! What a shopper could pile up has a limit.
+//! Everything that a shopper can accumulate has a limit.
 
 use serde_json::{Value, json};
 
@@ -49,13 +49,13 @@ async fn a_refund_cancels_any_number_of_coupons() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stock_is_given_out_to_the_last_unit() {
+async fn a_stock_is_issued_to_the_last_unit() {
     let each = |id: &str, points: i64| {
         let mut each = rule(id, &json!({ "receipt": { "spend": { "every_per_receipt": "10.00" } } }), &json!(null));
         each["then"] = json!([{ "reward": "last-one" }, { "credit": { "points": points } }]);
         each
     };
-    // The stock is three.
+    // Three units in stock.
     let shop = Shop::open(&program(&json!([each("a", 1), each("b", 10)])), CLOCK).await;
     shop.post("/v1/receipts", &receipt("r-1", "c", "20.00")).await;
     shop.settle().await;
@@ -67,8 +67,8 @@ async fn a_stock_is_given_out_to_the_last_unit() {
     shop.verify().await;
 }
 
-/// A program under which every receipt adds four kilobytes to the account: the codes of ninety coupons, which a refund
-/// must be able to cancel, beside what thousands of rules remember.
+/// A program whose receipts each add 4 KB to the account: ninety coupon codes, which a refund must be able to cancel, beside
+/// the counters of thousands of rules.
 fn filling() -> Value {
     let every = |amount: &str| json!({ "receipt": { "spend": { "every": amount } } });
     let gives = rule("gives", &every("0.01"), &json!({ "reward": "long" }));
@@ -99,10 +99,10 @@ async fn an_account_never_exceeds_its_item_and_nothing_is_a_dead_letter() {
     }
     let last = decided.last().unwrap();
     assert_eq!((&last["status"], &last["reason"]), (&json!("rejected"), &json!("account_full")), "{last}");
-    // Nothing came of it, so that nothing is given back.
+    // The rejected receipt gave nothing, so its refund takes nothing.
     let path = format!("/v1/receipts/{}", last["id"].as_str().unwrap());
     shop.post(&format!("{path}/refunds"), &refund("f", "9.99")).await;
-    // What was given before still can be.
+    // An earlier receipt can still be refunded.
     shop.post("/v1/receipts/r-0/refunds", &refund("f", "9.99")).await;
     shop.settle().await;
     assert_eq!(shop.get(&path).await["refunds"][0]["reason"], "account_full");

@@ -22,7 +22,7 @@ async fn operations(shop: &Shop) -> Vec<(Method, String, Value)> {
     operations
 }
 
-/// A shop with a member, and a path of each template that leads to something.
+/// A shop with at least one resource for each path template.
 async fn busy_shop() -> Shop {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     assert_eq!(shop.post("/v1/members", &json!({ "id": "c-1" })).await.status, 201);
@@ -42,14 +42,14 @@ fn filled(path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_sends_the_statuses_and_headers_that_are_described() {
+async fn every_route_sends_the_documented_statuses_and_headers() {
     let shop = busy_shop().await;
     let operations = operations(&shop).await;
     let mut found = BTreeSet::new();
     for (method, path, operation) in &operations {
-        // The gateway rejects a request without credentials; the function rejects one that is not a document.
+        // The gateway rejects a request without credentials; the function rejects an invalid document.
         for body in [None, Some(json!(["not an object"]))] {
-            let response = shop.call(method.clone(), &filled(path), body.as_ref()).await;
+            let response = shop.request(method.clone(), &filled(path), body.as_ref()).await;
             let (status, name) = (response.status, format!("{method} {path}"));
             assert!(operation["responses"].get(status.to_string()).is_some(), "{name}: {status} {}", response.body);
             let header = |name: &str| response.headers.get(name).map(|value| value.to_str().unwrap());
@@ -72,10 +72,10 @@ async fn identifiers_of_10_kb_or_of_strange_characters_are_4xx_in_every_path() {
         for value in [long.as_str(), "%00", "%F0%9F%98%80", "%E2%80%AE"] {
             let Some((before, after)) = path.split_once('{') else { continue };
             let full = format!("{before}{value}{}", after.split_once('}').unwrap().1);
-            // Each request is another client's: misses are counted by client.
+            // Each request names another client, because misses count per client.
             let client = format!("{method} {path} {}", &value[..3]);
             let headers = [("authorization", bearer.as_str()), ("tessera-client", client.as_str())];
-            let response = shop.call_with(method.clone(), &full, Some(&json!({})), &headers).await;
+            let response = shop.request_with(method.clone(), &full, Some(&json!({})), &headers).await;
             let name = format!("{method} {path}: {} {}", response.status, response.body);
             assert!(operation["responses"].get(response.status.to_string()).is_some(), "{name}");
             assert!((400..500).contains(&response.status), "{name}");
@@ -85,7 +85,7 @@ async fn identifiers_of_10_kb_or_of_strange_characters_are_4xx_in_every_path() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_names_the_scope_that_it_needs() {
+async fn every_route_documents_its_scope() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let weak = shop.post("/v1/api-keys", &json!({ "name": "weak", "scopes": ["referrals:write"] })).await;
     let weak = format!("Bearer {}", weak.body["key"].as_str().unwrap());
@@ -93,26 +93,26 @@ async fn every_route_names_the_scope_that_it_needs() {
         let security = operation["security"].as_array().unwrap();
         let scopes: Vec<&Value> = security.iter().filter_map(|one| one.get("api_key")).collect();
         let needs_scope = scopes.iter().any(|scopes| scopes.as_array().is_some_and(|scopes| !scopes.is_empty()));
-        let response = shop.call_with(method.clone(), &filled(&path), None, &[("authorization", &weak)]).await;
+        let response = shop.request_with(method.clone(), &filled(&path), None, &[("authorization", &weak)]).await;
         assert_eq!(response.status == 403, needs_scope, "{method} {path}: {} {}", response.status, response.body);
-        let nobody = shop.call_with(method.clone(), &filled(&path), None, &[]).await;
+        let nobody = shop.request_with(method.clone(), &filled(&path), None, &[]).await;
         let needs_credentials = !(security.is_empty());
         assert_eq!(nobody.status == 401, needs_credentials, "{method} {path}: {}", nobody.status);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_the_hub_of_nobody_may_be_cached() {
+async fn only_the_anonymous_hub_may_be_cached() {
     let shop = busy_shop().await;
-    let anonymous = shop.call_with(Method::GET, &format!("/v1/hub?program={}", shop.program), None, &[]).await;
+    let anonymous = shop.request_with(Method::GET, &format!("/v1/hub?program={}", shop.program), None, &[]).await;
     assert_eq!(anonymous.headers["cache-control"], "public, max-age=60");
     assert!(anonymous.headers["vary"].to_str().unwrap().contains("authorization"));
-    let own = shop.call(Method::GET, "/v1/members/c-1/hub", None);
+    let own = shop.request(Method::GET, "/v1/members/c-1/hub", None);
     assert_eq!(own.await.headers["cache-control"], "no-store");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_language_tag_is_a_locale_and_our_sentences_fall_back() {
+async fn any_language_tag_is_a_locale_and_texts_fall_back() {
     let mut document = program(&per_euro());
     document["locale"] = json!("ja");
     document["points"]["name"] = json!({ "ja": { "other": "ポイント" }, "ar": { "one": "نقطة", "other": "نقاط" } });

@@ -1,14 +1,14 @@
-//! A coupon is used once, and what a return owes is restored once.
+//! A coupon is used once, and a return restores its points once.
 
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::shop::{Answer, Shop, per_euro, program, receipt};
+use crate::shop::{Response, Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
-/// A shop in which each of some members has 100 points from a receipt.
+/// A shop with members who have 100 points each, from a receipt.
 async fn shop(members: &[&str]) -> Shop {
     let mut document = program(&json!([]));
     document["points"]["returned_redemption"] = json!("prorata");
@@ -30,12 +30,12 @@ async fn award(shop: &Shop, member: &str, points: i64) {
 }
 
 async fn redeem(shop: &Shop, member: &str, reward: &str) -> String {
-    let made = shop.post(&format!("/v1/members/{member}/redemptions"), &json!({ "reward": reward })).await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    made.body["code"].as_str().unwrap().to_owned()
+    let created = shop.post(&format!("/v1/members/{member}/redemptions"), &json!({ "reward": reward })).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    created.body["code"].as_str().unwrap().to_owned()
 }
 
-async fn act(shop: &Shop, code: &str, action: &str, body: Value) -> Answer {
+async fn act(shop: &Shop, code: &str, action: &str, body: Value) -> Response {
     shop.post(&format!("/v1/coupons/{code}/{action}"), &body).await
 }
 
@@ -61,23 +61,23 @@ async fn available(shop: &Shop, member: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_till_is_told_when_the_coupon_was_used() {
+async fn a_second_till_learns_when_the_coupon_was_used() {
     let shop = shop(&["c-1"]).await;
     let code = redeem(&shop, "c-1", "five-off").await;
     let path = format!("/v1/coupons/{code}/use");
-    let first = shop.call_with(Method::POST, &path, Some(&json!({})), &till("till-1")).await;
+    let first = shop.request_with(Method::POST, &path, Some(&json!({})), &till("till-1")).await;
     assert_eq!((first.status, &first.body["status"]), (200, &json!("used")), "{}", first.body);
     shop.clock("2026-03-01T12:10:00+01:00").await;
-    let repeated = shop.call_with(Method::POST, &path, Some(&json!({})), &till("till-1")).await;
+    let repeated = shop.request_with(Method::POST, &path, Some(&json!({})), &till("till-1")).await;
     assert_eq!(repeated.status, 200);
     for body in [json!({}), json!({ "receipt": "r-1" })] {
         let second = act(&shop, &code, "use", body).await;
         assert_eq!((second.status, second.problem()), (409, "coupon_state"));
         assert_eq!(second.body["used_at"], "2026-03-01T11:00:00Z", "{}", second.body);
     }
-    let other = shop.call_with(Method::POST, &path, Some(&json!({})), &till("till-2")).await;
+    let other = shop.request_with(Method::POST, &path, Some(&json!({})), &till("till-2")).await;
     assert_eq!((other.status, other.problem()), (409, "coupon_state"));
-    // The same receipt may say so again, whoever reports it.
+    // The same receipt may report the use again, from any till.
     award(&shop, "c-1", 100).await;
     let code = redeem(&shop, "c-1", "five-off").await;
     for _ in 0..2 {
@@ -131,7 +131,7 @@ async fn codes_are_compared_without_case_dashes_and_spaces_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_return_before_the_use_is_reported_restores_what_it_owes() {
+async fn a_return_before_the_reported_use_restores_the_points() {
     let shop = shop(&["c-1", "c-2"]).await;
     let (half, whole) = (redeem(&shop, "c-1", "five-off").await, redeem(&shop, "c-2", "five-off").await);
     buy(&shop, "r-1", "c-1", &[]).await;
@@ -162,7 +162,7 @@ async fn a_use_without_a_receipt_is_tied_to_the_first_receipt_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_anothers_return_restores_goes_to_the_owner() {
+async fn a_return_by_another_member_restores_to_the_owner() {
     let shop = shop(&["c-1", "c-2", "c-3"]).await;
     // Reported by a till before the receipt is known.
     let reported = redeem(&shop, "c-1", "five-off").await;
@@ -183,7 +183,7 @@ async fn what_anothers_return_restores_goes_to_the_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bound_coupon_is_refused_on_anothers_receipt() {
+async fn a_bound_coupon_is_refused_on_another_members_receipt() {
     let shop = shop(&["c-1", "c-2"]).await;
     let code = redeem(&shop, "c-1", "bound").await;
     let stored = buy(&shop, "r-1", "c-2", &[&code]).await;
@@ -197,7 +197,7 @@ async fn a_bound_coupon_is_refused_on_anothers_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_receipt_uses_a_coupon_cancelled_since_and_takes_the_points_again() {
+async fn a_late_receipt_uses_a_cancelled_coupon_and_takes_its_points_again() {
     let shop = shop(&["c-1", "c-2"]).await;
     let (own, anothers) = (redeem(&shop, "c-1", "five-off").await, redeem(&shop, "c-2", "five-off").await);
     shop.clock("2026-03-31T09:00:00+02:00").await;
@@ -205,7 +205,7 @@ async fn a_late_receipt_uses_a_coupon_cancelled_since_and_takes_the_points_again
         assert_eq!(act(&shop, code, "cancel", json!({})).await.body["status"], "cancelled");
     }
     shop.post("/v1/members/c-1/adjustments", &json!({ "deduct": 70, "reason": "spent" })).await;
-    // The receipt of the first member names both; it is dated a month before the cancellations.
+    // The first member's receipt names both coupons and is dated a month before the cancellations.
     buy(&shop, "r-1", "c-1", &[&own, &anothers]).await;
     for code in [&own, &anothers] {
         assert_eq!(shop.get(&format!("/v1/coupons/{code}")).await["status"], "used");
@@ -226,7 +226,7 @@ fn bearer(shop: &Shop, member: &str, now: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn to_a_member_token_unknown_foreign_and_spent_codes_are_one_404_at_one_cost() {
+async fn a_member_token_cannot_distinguish_unknown_foreign_and_used_codes() {
     let shop = shop(&["c-1", "c-2"]).await;
     let foreign = redeem(&shop, "c-2", "five-off").await;
     let spent = redeem(&shop, "c-1", "five-off").await;
@@ -241,9 +241,9 @@ async fn to_a_member_token_unknown_foreign_and_spent_codes_are_one_404_at_one_co
         let of = metered["functions"]["reward-redemption"].clone();
         (of["read_units"].as_f64().unwrap(), of["dynamodb_calls"].as_f64().unwrap())
     };
-    // The program is loaded, the token's member known, and the limiter has taken tokens for the requests that follow.
+    // Warm up: the program and the member are cached, and the rate limiter has a chunk of tokens.
     for _ in 0..6 {
-        shop.call_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
+        shop.request_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
     }
     let mut seen = Vec::new();
     for code in ["ADA-7K2M9QXT", &foreign, &spent] {
@@ -251,7 +251,7 @@ async fn to_a_member_token_unknown_foreign_and_spent_codes_are_one_404_at_one_co
             let before = capacity().await;
             let path = format!("/v1/coupons/{code}{action}");
             let body = (method == Method::POST).then(|| json!({}));
-            let mut refused = shop.call_with(method, &path, body.as_ref(), &headers).await;
+            let mut refused = shop.request_with(method, &path, body.as_ref(), &headers).await;
             let after = capacity().await;
             assert_eq!((refused.status, refused.problem()), (404, "not_found"), "{path}: {}", refused.body);
             refused.body.as_object_mut().unwrap().remove("request_id");
@@ -259,23 +259,23 @@ async fn to_a_member_token_unknown_foreign_and_spent_codes_are_one_404_at_one_co
         }
     }
     assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
-    let found = shop.call_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
+    let found = shop.request_with(Method::GET, &format!("/v1/coupons/{own}"), None, &headers).await;
     assert_eq!((found.status, &found.body["code"]), (200, &json!(own)), "{}", found.body);
     for action in ["use", "check"] {
         let path = format!("/v1/coupons/{own}/{action}");
-        let refused = shop.call_with(Method::POST, &path, Some(&json!({ "total": "9.00" })), &headers).await;
+        let refused = shop.request_with(Method::POST, &path, Some(&json!({ "total": "9.00" })), &headers).await;
         assert_eq!(refused.status, 403, "{action}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_token_cancels_available_coupons_alone() {
+async fn a_member_token_cancels_only_available_coupons() {
     let shop = shop(&["c-1"]).await;
     award(&shop, "c-1", 100).await;
     let token = bearer(&shop, "c-1", CLOCK);
     let headers = [("authorization", token.as_str())];
     let act = async |code: &str, action: &str| {
-        shop.call_with(Method::POST, &format!("/v1/coupons/{code}/{action}"), Some(&json!({})), &headers).await
+        shop.request_with(Method::POST, &format!("/v1/coupons/{code}/{action}"), Some(&json!({})), &headers).await
     };
     let code = redeem(&shop, "c-1", "five-off").await;
     act(&code, "apply").await;
@@ -285,8 +285,8 @@ async fn a_member_token_cancels_available_coupons_alone() {
     for _ in 0..2 {
         assert_eq!(act(&code, "cancel").await.body["status"], "cancelled");
     }
-    let wish = json!({ "reward": "five-off", "reserve": true });
-    let reserved = shop.call_with(Method::POST, "/v1/members/c-1/redemptions", Some(&wish), &headers).await;
+    let redemption = json!({ "reward": "five-off", "reserve": true });
+    let reserved = shop.request_with(Method::POST, "/v1/members/c-1/redemptions", Some(&redemption), &headers).await;
     let code = reserved.body["code"].as_str().unwrap().to_owned();
     assert_eq!(act(&code, "cancel").await.status, 409);
     assert_eq!(act(&code, "commit").await.body["status"], "available");
@@ -299,7 +299,7 @@ async fn weak_code_patterns_are_refused_with_the_reason() {
     let shop = shop(&[]).await;
     let mut document = program(&per_euro());
     document["rewards"][0]["code"]["pattern"] = json!("ADA-#######");
-    let refused = shop.call(Method::PUT, "/v1/program", Some(&document)).await;
+    let refused = shop.request(Method::PUT, "/v1/program", Some(&document)).await;
     assert_eq!((refused.status, refused.problem()), (400, "invalid"));
     let fault = &refused.body["errors"][0];
     assert_eq!(fault["pointer"], "/rewards/0/code/pattern", "{fault}");

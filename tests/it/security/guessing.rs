@@ -1,4 +1,4 @@
-//! Guessing codes, cards, addresses and credentials is slow, and floods get 429.
+//! Rate limits: guessing codes, cards, addresses and credentials is slow, and floods get 429.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_local::stack::StackOptions;
 
-use crate::shop::{Answer, Shop, per_euro, program, receipt, token};
+use crate::shop::{Response, Shop, per_euro, program, receipt, token};
 
 /// Fifteen seconds into a minute.
 const CLOCK: &str = "2026-03-01T12:00:15+01:00";
 const NEXT_MINUTE: &str = "2026-03-01T12:01:00+01:00";
-/// The misses of a minute before the rest of it is refused.
+/// Misses allowed per minute.
 const MISSES: usize = 30;
 
-/// One who sends requests: a credential, an address, and the client whom an API key names.
+/// A client: a credential, a source address, and the name it gives in `Tessera-Client`.
 struct Sender<'a> {
     shop: &'a Shop,
     credential: String,
@@ -40,22 +40,22 @@ impl<'a> Sender<'a> {
         Self { credential: self.credential.clone(), client: Some(client), ..*self }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let authorization = format!("Bearer {}", self.credential);
         let mut headers = vec![("authorization", authorization.as_str()), ("x-forwarded-for", self.address)];
         headers.extend(self.client.map(|client| ("tessera-client", client)));
-        self.shop.call_with(method, path, body, &headers).await
+        self.shop.request_with(method, path, body, &headers).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
 
-    async fn apply(&self, code: &str) -> Answer {
+    async fn apply(&self, code: &str) -> Response {
         self.send(Method::POST, &format!("/v1/coupons/{code}/apply"), None).await
     }
 
-    async fn check(&self, code: &str, member: Option<&str>) -> Answer {
+    async fn check(&self, code: &str, member: Option<&str>) -> Response {
         let mut body = json!({ "total": "50.00" });
         if let Some(member) = member {
             body["member"] = json!({ "id": member });
@@ -65,9 +65,9 @@ impl<'a> Sender<'a> {
 }
 
 /// The `Retry-After` of a refusal.
-fn refused(answer: &Answer) -> u32 {
-    assert_eq!((answer.status, answer.problem()), (429, "too_many_requests"), "{}", answer.body);
-    answer.headers["retry-after"].to_str().unwrap().parse().unwrap()
+fn refused(response: &Response) -> u32 {
+    assert_eq!((response.status, response.problem()), (429, "too_many_requests"), "{}", response.body);
+    response.headers["retry-after"].to_str().unwrap().parse().unwrap()
 }
 
 async fn open() -> Shop {
@@ -82,9 +82,9 @@ async fn open() -> Shop {
 
 /// A coupon of a member.
 async fn coupon(shop: &Shop, member: &str) -> String {
-    let answer = shop.post(&format!("/v1/members/{member}/redemptions"), &json!({ "reward": "five-off" })).await;
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["code"].as_str().unwrap().to_owned()
+    let response = shop.post(&format!("/v1/members/{member}/redemptions"), &json!({ "reward": "five-off" })).await;
+    assert_eq!(response.status, 201, "{}", response.body);
+    response.body["code"].as_str().unwrap().to_owned()
 }
 
 /// An API key with `per_minute`.
@@ -92,12 +92,12 @@ async fn api_key(shop: &Shop, per_minute: Option<u32>) -> String {
     let mut body = json!({ "name": "till", "scopes": ["rewards:redeem", "members:read", "receipts:write"] });
     body["per_minute"] = per_minute.map_or(Value::Null, Value::from);
     body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    let answer = shop.post("/v1/api-keys", &body).await;
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["key"].as_str().unwrap().to_owned()
+    let response = shop.post("/v1/api-keys", &body).await;
+    assert_eq!(response.status, 201, "{}", response.body);
+    response.body["key"].as_str().unwrap().to_owned()
 }
 
-/// The requests to DynamoDB of a function so far, and the units that its writes took.
+/// A function's DynamoDB requests and consumed write units so far.
 async fn used(shop: &Shop, function: &str) -> (u64, f64) {
     let capacity = shop.get("/_local/capacity").await;
     let function = &capacity["functions"][function];
@@ -105,20 +105,20 @@ async fn used(shop: &Shop, function: &str) -> (u64, f64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guessed_codes_are_refused_after_thirty_misses_before_they_are_looked_up() {
+async fn after_thirty_misses_codes_are_refused_without_a_look_up() {
     let shop = open().await;
     let (own, foreign) = (coupon(&shop, "c-1").await, coupon(&shop, "c-2").await);
     let guesser = Sender::member(&shop, "c-1", "203.0.113.7");
     for number in 0..MISSES {
-        let answer = guesser.apply(&format!("ADA-0000{number:04}")).await;
-        assert_eq!((answer.status, answer.problem()), (404, "not_found"), "{}", answer.body);
+        let response = guesser.apply(&format!("ADA-0000{number:04}")).await;
+        assert_eq!((response.status, response.problem()), (404, "not_found"), "{}", response.body);
     }
-    // Now a right code learns nothing, and costs nothing.
+    // A valid code is refused too, without a read.
     let before = used(&shop, "reward-redemption").await;
     assert_eq!(refused(&guesser.apply(&own).await), 45);
     assert_eq!(refused(&guesser.apply("ADA-00000000").await), 45);
     assert_eq!(used(&shop, "reward-redemption").await, before);
-    // The member itself is not blocked elsewhere, nor anybody else.
+    // Other routes and other members are not blocked.
     assert_eq!(guesser.at("203.0.113.8").apply(&own).await.status, 200);
     assert_eq!(Sender::member(&shop, "c-2", "203.0.113.9").apply(&foreign).await.status, 200);
     shop.clock(NEXT_MINUTE).await;
@@ -135,12 +135,12 @@ async fn one_shoppers_typos_do_not_lock_out_the_till() {
         assert_eq!(clumsy.check(&format!("ADA-0000{number:04}"), None).await.status, 404);
     }
     assert_eq!(refused(&clumsy.check(&code, None).await), 45);
-    // From another address it is the same shopper.
+    // A shopper is the same from another address.
     assert_eq!(refused(&clumsy.at("198.51.100.1").check(&code, None).await), 45);
     assert_eq!(till.naming("shopper-2").check(&code, None).await.status, 200);
     assert_eq!(till.check(&code, None).await.status, 200);
 
-    // A member whom the body names counts like a client.
+    // A member in the body counts like a named client.
     for number in 0..MISSES {
         assert_eq!(till.check(&format!("ADA-0001{number:04}"), Some("c-1")).await.status, 404);
     }
@@ -148,7 +148,7 @@ async fn one_shoppers_typos_do_not_lock_out_the_till() {
     assert_ne!(till.check(&code, Some("c-2")).await.status, 429);
     assert_eq!(till.check(&code, None).await.status, 200);
 
-    // Where nobody is named, the till's own address counts.
+    // Without a member or client, the till's address counts.
     for number in 0..MISSES {
         assert_eq!(till.get(&format!("/v1/coupons/ADA-0002{number:04}")).await.status, 404);
     }
@@ -171,19 +171,19 @@ async fn guessed_cards_addresses_and_ids_are_refused_after_thirty_misses() {
             _ => format!("m_{number:032}"),
         };
         let path = ["", "/coupons", "/entries"][number % 3];
-        let answer = guesser.get(&format!("/v1/members/{named}{path}")).await;
-        assert_eq!(answer.status, 404, "{named}{path}: {}", answer.body);
+        let response = guesser.get(&format!("/v1/members/{named}{path}")).await;
+        assert_eq!(response.status, 404, "{named}{path}: {}", response.body);
     }
     assert_eq!(refused(&guesser.get("/v1/members/card:2000000000008").await), 45);
     let redemption = json!({ "reward": "five-off" });
     let redeem = async |sender: &Sender<'_>, member: &str| {
         sender.send(Method::POST, &format!("/v1/members/{member}/redemptions"), Some(&redemption)).await
     };
-    // Each function learns of it at its own first miss.
+    // Each function notices at its own next miss.
     assert_eq!(refused(&redeem(&guesser, "card:9").await), 45);
     assert_eq!(refused(&redeem(&guesser, "c-1").await), 45);
     assert_eq!(till.naming("shopper-2").get("/v1/members/card:2000000000008").await.status, 200);
-    // Without a client's name the member whom the path names counts: another one is found.
+    // Without `Tessera-Client`, the member in the path counts: another member is still found.
     for _ in 0..MISSES {
         assert_eq!(till.get("/v1/members/card:9").await.status, 404);
     }
@@ -197,7 +197,7 @@ async fn guessed_credentials_are_refused_by_source() {
     let good = api_key(&shop, None).await;
     let from = |credential: &str| Sender::new(&shop, credential.to_owned(), "203.0.113.7");
     assert_eq!(from(&good).get("/v1/members/c-1").await.status, 200);
-    // What cannot be a credential is not looked up, and does not count.
+    // A malformed credential is not looked up and does not count.
     let before = used(&shop, "authorizer").await;
     for garbage in ["x", "tsk_", "tsk_no spaces allowed in a key, nor commas......", "eyJ.eyJ.x"] {
         for _ in 0..MISSES {
@@ -214,8 +214,8 @@ async fn guessed_credentials_are_refused_by_source() {
         token(&claims, &format!("guess {number}"))
     };
     for number in 0..MISSES {
-        let answer = from(&bad(number)).get("/v1/members/c-1/hub").await;
-        assert_eq!((answer.status, answer.problem()), (401, "unauthorized"));
+        let response = from(&bad(number)).get("/v1/members/c-1/hub").await;
+        assert_eq!((response.status, response.problem()), (401, "unauthorized"));
     }
     let before = used(&shop, "authorizer").await;
     // The gateway may repeat the refusal for a minute.
@@ -223,11 +223,11 @@ async fn guessed_credentials_are_refused_by_source() {
     let fresh = api_key(&shop, None).await;
     assert_eq!(refused(&from(&fresh).get("/v1/members/c-1").await), 60);
     assert_eq!(used(&shop, "authorizer").await, before);
-    // The key that was let in before is let in still: a worker with an old key does not lock its shop out.
+    // A key that was valid before stays valid: a worker with an old key does not lock its shop out.
     assert_eq!(from(&good).get("/v1/members/c-1").await.status, 200);
     let elsewhere = Sender::new(&shop, fresh.clone(), "203.0.113.8");
     assert_eq!(elsewhere.get("/v1/members/c-1").await.status, 200);
-    // The route that checks its own callers is a function of its own.
+    // The hub authenticates its own callers and counts separately.
     assert_eq!(refused(&from(&bad(MISSES + 1)).get("/v1/hub").await), 45);
     shop.clock(NEXT_MINUTE).await;
     assert_eq!(from(&fresh).get("/v1/members/c-1").await.status, 200);
@@ -237,7 +237,8 @@ async fn guessed_credentials_are_refused_by_source() {
 async fn guessed_programs_are_refused_by_source() {
     let shop = open().await;
     let hub = async |program: &str, address: &str| {
-        shop.call_with(Method::GET, &format!("/v1/hub?program={program}"), None, &[("x-forwarded-for", address)]).await
+        shop.request_with(Method::GET, &format!("/v1/hub?program={program}"), None, &[("x-forwarded-for", address)])
+            .await
     };
     for number in 0..MISSES {
         assert_eq!(hub(&format!("prg_{number}"), "203.0.113.7").await.status, 404);
@@ -247,7 +248,7 @@ async fn guessed_programs_are_refused_by_source() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_ipv6_source_is_its_64() {
+async fn an_ipv6_source_is_its_64_bit_prefix() {
     let shop = open().await;
     let code = coupon(&shop, "c-1").await;
     let member = Sender::member(&shop, "c-1", "");
@@ -260,7 +261,7 @@ async fn an_ipv6_source_is_its_64() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_cannot_be_made_up_where_no_proxy_is_trusted() {
+async fn x_forwarded_for_is_ignored_without_trusted_proxies() {
     let parameters = HashMap::from([("TrustedProxies".to_owned(), String::new())]);
     let options = StackOptions { clock: Some(CLOCK.parse().unwrap()), parameters, ..StackOptions::default() };
     let shop = Shop::with(&program(&per_euro()), options).await;
@@ -273,7 +274,7 @@ async fn a_source_cannot_be_made_up_where_no_proxy_is_trusted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn coupons_and_members_of_receipts_are_no_misses() {
+async fn unknown_coupons_and_members_of_receipts_are_no_misses() {
     let shop = open().await;
     let code = coupon(&shop, "c-1").await;
     let till = Sender::new(&shop, api_key(&shop, None).await, "203.0.113.7");
@@ -308,7 +309,7 @@ async fn a_flood_by_an_api_key_is_refused_and_a_hit_writes_nothing_between_chunk
     }
     assert!((write_units().await - before - 10.0).abs() < 0.01, "ten chunks in all");
 
-    // In every function, and without another write once it is known.
+    // In every function, and without further writes.
     assert_eq!(refused(&till.get("/v1/members/c-1").await), 45);
     let spent = used(&shop, "customer-hub").await;
     for _ in 0..10 {
@@ -316,10 +317,10 @@ async fn a_flood_by_an_api_key_is_refused_and_a_hit_writes_nothing_between_chunk
     }
     assert_eq!(used(&shop, "customer-hub").await, spent);
     assert_eq!(refused(&till.send(Method::POST, "/v1/receipts", Some(&receipt("r-9", "c-1", "1.00"))).await), 45);
-    // Another key of the program has a budget of its own; the admin's has none.
+    // Another key has its own budget; the admin key has none.
     let other = Sender::new(&shop, api_key(&shop, Some(10)).await, "203.0.113.7");
     assert_eq!(other.get("/v1/members/c-1").await.status, 200);
-    assert_eq!(shop.call(Method::GET, "/v1/members/c-1", None).await.status, 200);
+    assert_eq!(shop.request(Method::GET, "/v1/members/c-1", None).await.status, 200);
     shop.clock(NEXT_MINUTE).await;
     assert_eq!(till.get("/v1/members/c-1").await.status, 200);
 }
@@ -331,7 +332,7 @@ async fn repetitions_under_an_idempotency_key_count_as_requests() {
     let authorization = format!("Bearer {key}");
     let body = receipt("r-9", "c-1", "1.00");
     let headers = [("authorization", authorization.as_str()), ("idempotency-key", "once")];
-    let send = async || shop.call_with(Method::POST, "/v1/receipts", Some(&body), &headers).await;
+    let send = async || shop.request_with(Method::POST, "/v1/receipts", Some(&body), &headers).await;
     assert_eq!(send().await.status, 202);
     for _ in 1..10 {
         assert_eq!(send().await.headers["idempotency-replayed"], "true");
@@ -340,7 +341,7 @@ async fn repetitions_under_an_idempotency_key_count_as_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_by_a_member_is_refused_and_an_ordinary_visit_writes_nothing() {
+async fn a_flood_by_a_member_is_refused_and_a_normal_visit_writes_nothing() {
     let shop = open().await;
     let member = Sender::member(&shop, "c-1", "203.0.113.7");
     let write_units = async || used(&shop, "customer-hub").await.1;
@@ -352,7 +353,7 @@ async fn a_flood_by_a_member_is_refused_and_an_ordinary_visit_writes_nothing() {
     for _ in 5..120 {
         assert_eq!(member.get("/v1/hub").await.status, 200);
     }
-    // Eleven chunks, of which the first also pays for the five requests before.
+    // Eleven chunks; the first also covers the five requests before.
     assert!(write_units().await - before < 11.0);
     assert_eq!(refused(&member.get("/v1/hub").await), 45);
     assert_eq!(refused(&member.get("/v1/members/c-1/hub").await), 45);

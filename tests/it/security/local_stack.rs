@@ -1,4 +1,4 @@
-//! Pages of other sites reach nothing of a developer's local stack.
+//! Web pages of other sites cannot reach a developer's local stack.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -49,7 +49,7 @@ impl Engine {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_engines_refuse_what_lacks_the_secret_of_the_run() {
+async fn the_engines_refuse_requests_without_the_secret_of_the_run() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let other = Shop::open(&program(&per_euro()), CLOCK).await;
     let [elsewhere, _] = engines(&other).await;
@@ -60,7 +60,7 @@ async fn the_engines_refuse_what_lacks_the_secret_of_the_run() {
             let refused = engine.send(Method::POST, access_key, &[]).await;
             assert_eq!(refused, (StatusCode::FORBIDDEN, false), "{} {access_key}", engine.url);
         }
-        // Nothing at all, as a form or an image of any page sends it.
+        // No headers at all, as a form or an image of any page sends.
         for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
             let response = Client::new().request(method.clone(), &engine.url).send().await.unwrap();
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "{method} {}", engine.url);
@@ -69,7 +69,7 @@ async fn the_engines_refuse_what_lacks_the_secret_of_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_engines_refuse_a_browser_and_a_foreign_host_that_have_the_secret() {
+async fn the_engines_refuse_browsers_and_foreign_hosts_even_with_the_secret() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     for engine in engines(&shop).await {
         let host = engine.url.strip_prefix("http://").unwrap().to_owned();
@@ -100,8 +100,8 @@ async fn a_page_of_another_site_reaches_no_local_route() {
     let own = shop.stack.url().to_owned();
     let ask = async |headers: &[(&str, &str)]| {
         let body = json!({ "now": "2027-03-01T09:00:00Z" });
-        let moved = shop.call_with(Method::POST, "/_local/clock", Some(&body), headers).await;
-        let read = shop.call_with(Method::GET, "/_local/endpoints", None, headers).await;
+        let moved = shop.request_with(Method::POST, "/_local/clock", Some(&body), headers).await;
+        let read = shop.request_with(Method::GET, "/_local/endpoints", None, headers).await;
         (moved.status, read.status)
     };
     for headers in [
@@ -120,7 +120,7 @@ async fn a_page_of_another_site_reaches_no_local_route() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_was_rebound_to_loopback_reaches_nothing() {
+async fn a_name_rebound_to_loopback_is_refused() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let port = shop.stack.url().rsplit(':').next().unwrap().to_owned();
     let key = format!("Bearer {KEY}");
@@ -133,12 +133,12 @@ async fn a_name_that_was_rebound_to_loopback_reaches_nothing() {
             (Method::GET, "/v1/openapi.json"),
         ] {
             let headers = [("host", host), ("authorization", key.as_str())];
-            let refused = shop.call_with(method.clone(), path, None, &headers).await;
+            let refused = shop.request_with(method.clone(), path, None, &headers).await;
             assert_eq!((refused.status, refused.problem()), (421, "misdirected"), "{method} {path} as {host}");
         }
     }
     let named = [("host", &*format!("localhost:{port}")), ("authorization", key.as_str())];
-    assert_eq!(shop.call_with(Method::GET, "/v1/program", None, &named).await.status, 200);
+    assert_eq!(shop.request_with(Method::GET, "/v1/program", None, &named).await.status, 200);
 }
 
 fn mode(path: &Path) -> u32 {
@@ -158,7 +158,7 @@ fn options(folder: &Path) -> StackOptions {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_data_folder_is_its_owners_alone() {
+async fn only_its_owner_can_read_the_data_folder() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("deep/shop");
     let shop = Shop::with(&program(&per_euro()), options(&folder)).await;
@@ -176,7 +176,7 @@ async fn the_data_folder_is_its_owners_alone() {
     check(&folder);
     shop.stack.shutdown().await;
 
-    // What was open before is closed when it is used again.
+    // A folder with open permissions is closed at the next start.
     for (name, _) in modes(&folder) {
         std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
@@ -189,7 +189,7 @@ async fn the_data_folder_is_its_owners_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_that_others_use_is_refused_and_left_as_it_is() {
+async fn a_folder_with_other_files_is_refused_and_unchanged() {
     let shared = tempfile::tempdir().unwrap();
     std::fs::write(shared.path().join("notes.txt"), "of somebody else").unwrap();
     std::fs::set_permissions(shared.path(), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,4 +1,4 @@
-//! Attacks and accidents at the edges, each with the response that stops it.
+//! Attacks and accidents, each with the response that stops it.
 
 mod authorization;
 mod bounds;

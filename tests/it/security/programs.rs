@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::shop::{Answer, Shop, per_euro, program, receipt};
+use crate::shop::{Response, Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
@@ -11,13 +11,13 @@ fn rule(id: &str, on: &Value, then: &Value) -> Value {
     json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on, "then": then })
 }
 
-async fn put(shop: &Shop, program: &Value) -> Answer {
-    shop.call(Method::PUT, "/v1/program", Some(program)).await
+async fn put(shop: &Shop, program: &Value) -> Response {
+    shop.request(Method::PUT, "/v1/program", Some(program)).await
 }
 
-fn pointers(answer: &Answer) -> Vec<&str> {
-    assert_eq!((answer.status, answer.problem()), (400, "invalid"), "{}", answer.body);
-    answer.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
+fn pointers(response: &Response) -> Vec<&str> {
+    assert_eq!((response.status, response.problem()), (400, "invalid"), "{}", response.body);
+    response.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
 }
 
 /// Rules that each multiply everything by ten.
@@ -46,7 +46,7 @@ async fn stacked_multipliers_are_bounded_at_put() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tier_rules_that_could_go_on_for_ever_are_refused_however_many_there_are() {
+async fn endless_tier_rules_are_refused_whatever_their_number() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let vip = |n: usize| json!({ "id": format!("v{n}"), "name": "V" });
     let gives = |n: usize| {
@@ -63,19 +63,19 @@ async fn a_document_above_four_megabytes_is_refused() {
     let shop = Shop::open(&program(&per_euro()), CLOCK).await;
     let mut large = program(&per_euro());
     large["name"] = json!("x".repeat(4 * 1024 * 1024));
-    let answer = put(&shop, &large).await;
-    assert_eq!((answer.status, answer.problem()), (413, "too_large"));
-    // Half of it quotes, it is too large on its way already: the gateway measures the event.
+    let response = put(&shop, &large).await;
+    assert_eq!((response.status, response.problem()), (413, "too_large"));
+    // With many quotes, the escaped event is too large: the gateway measures the event.
     large["name"] = json!("\"".repeat(1_800_000));
-    let answer = put(&shop, &large).await;
-    assert_eq!((answer.status, answer.problem()), (413, "too_large"));
-    // Just below it is read, and its faults are named.
+    let response = put(&shop, &large).await;
+    assert_eq!((response.status, response.problem()), (413, "too_large"));
+    // Just below the limit, the document is parsed and its faults are reported.
     large["name"] = json!("x".repeat(4_000_000));
     assert_eq!(pointers(&put(&shop, &large).await), ["/name"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_climbs_a_ladder_of_twenty_steps_with_one_receipt() {
+async fn one_receipt_can_raise_a_member_by_twenty_tiers() {
     let tier = |n: usize| json!({ "id": format!("t{n}"), "name": "T", "threshold": n * 10 });
     let credit = json!([{ "credit": { "points": 10, "kind": "both" } }]);
     let rise = |n: usize| rule(&format!("rise-{n}"), &json!({ "tier_change": { "to": [format!("t{n}")] } }), &credit);

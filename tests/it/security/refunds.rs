@@ -1,4 +1,4 @@
-//! Rules that change between a sale and its return leave nothing behind and take nothing twice.
+//! A rule that changes between sale and return leaves no points behind and takes none twice.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn rule(measure: &Value) -> Value {
             "on": { "receipt": measure }, "then": [{ "credit": { "points": 10 } }] })
 }
 
-/// The rules after each kind of change: another trigger, another start, paused, removed.
+/// The rules after each kind of change: other trigger, other start, paused, removed.
 fn changes(of: &Value) -> [Value; 4] {
     let (mut other, mut restarted, mut paused) = (of.clone(), of.clone(), of.clone());
     other["on"]["receipt"]["where"] = json!({ "stores": ["milano-01"] });
@@ -19,8 +19,8 @@ fn changes(of: &Value) -> [Value; 4] {
     [json!([other]), json!([restarted]), json!([paused]), json!([])]
 }
 
-/// Sells, returns and changes the rule, for one member after the other under each kind of change; nothing stays.
-async fn nothing_stays(measure: &Value, before: &[Fact], after: &[Fact]) {
+/// Sells, changes the rule and returns, with one member per kind of change. Afterwards no points are left.
+async fn assert_no_points_left(measure: &Value, before: &[Fact], after: &[Fact]) {
     let original = rule(measure);
     for (n, changed) in changes(&original).into_iter().enumerate() {
         let shop = Shop::open(&program(&json!([original])), "2026-03-01T12:00:00+01:00").await;
@@ -28,9 +28,9 @@ async fn nothing_stays(measure: &Value, before: &[Fact], after: &[Fact]) {
         for fact in before {
             fact.send(&shop).await;
         }
-        let put = shop.call(Method::PUT, "/v1/program", Some(&program(&changed))).await;
+        let put = shop.request(Method::PUT, "/v1/program", Some(&program(&changed))).await;
         assert_eq!(put.status, 200, "{}", put.body);
-        // By then every function has seen the new version.
+        // By then every function has loaded the new version.
         shop.clock("2026-03-01T13:00:00+01:00").await;
         for fact in after {
             fact.send(&shop).await;
@@ -61,37 +61,37 @@ impl Fact {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn points_that_a_return_took_are_not_taken_again_after_the_rule_changed() {
+async fn reversed_points_are_not_reversed_again_after_a_rule_change() {
     let every = json!({ "spend": { "every": "50.00" } });
     let before = [Fact::Sale("r-1", "30.00"), Fact::Sale("r-2", "20.00"), Fact::Return("r-1", "30.00")];
-    // Under another trigger, one euro does not fire again.
+    // One euro does not fire under the other trigger.
     let after = [Fact::Sale("r-3", "1.00"), Fact::Return("r-2", "20.00")];
-    nothing_stays(&every, &before, &after).await;
+    assert_no_points_left(&every, &before, &after).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_points_of_a_count_are_taken_once_when_both_receipts_come_back() {
+async fn points_of_a_count_are_reversed_once_when_both_receipts_are_returned() {
     let second = json!({ "receipts": { "every": 2 } });
     let before = [Fact::Sale("r-1", "20.00"), Fact::Sale("r-2", "30.00")];
     let after = [Fact::Return("r-1", "20.00"), Fact::Return("r-2", "30.00")];
-    nothing_stays(&second, &before, &after).await;
+    assert_no_points_left(&second, &before, &after).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_total_that_is_no_longer_reached_gives_its_points_back_after_the_rule_changed() {
+async fn a_total_no_longer_reached_is_reversed_after_a_rule_change() {
     let total = json!({ "spend": { "total_at_least": "50.00" } });
     let before = [Fact::Sale("r-1", "50.00"), Fact::Sale("r-2", "50.00"), Fact::Return("r-1", "50.00")];
     let after = [Fact::Sale("r-3", "1.00"), Fact::Return("r-2", "50.00")];
-    nothing_stays(&total, &before, &after).await;
+    assert_no_points_left(&total, &before, &after).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refund_before_its_receipt_is_read_in_the_receipts_currency() {
+async fn an_early_refund_is_read_in_the_receipts_currency() {
     let unit = json!({ "id": "unit", "name": "Unit", "status": "active", "starts_at": "2026-01-01T00:00:00",
                        "on": { "receipt": {} }, "then": [{ "credit": { "per_unit": "1" } }] });
     let shop = Shop::open(&program(&json!([unit])), "2026-03-01T12:00:00+01:00").await;
     let refund = |amount: &str| json!({ "id": "f", "occurred_at": "2026-03-01T11:00:00+01:00", "amount": amount });
-    // Yen have no decimals; a dinar has a thousand parts.
+    // Yen have no decimals, dinars have three.
     for (id, currency, amount, left) in
         [("r-1", "JPY", "40", 60), ("r-2", "KWD", "40.500", 59), ("r-3", "JPY", "40.50", 100)]
     {

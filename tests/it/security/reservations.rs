@@ -1,4 +1,4 @@
-//! A reservation holds a unit of stock; only its lapse frees it. What is sold out is promised nowhere.
+//! A reservation holds a unit of stock, and only its lapse frees it. Sold-out rewards are offered nowhere.
 
 use futures::future::join_all;
 use reqwest::Method;
@@ -8,7 +8,7 @@ use crate::shop::{Shop, program};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
-/// A shop with a reward of a stock of one for 10 points, one of 48, and members with points.
+/// A shop with members who have points, a reward with one unit for 10 points, and one with 48 units.
 async fn stocked(members: &[&str]) -> Shop {
     let mut document = program(&json!([{
         "id": "gift", "name": "Gift", "status": "active", "starts_at": "2026-01-01T00:00:00",
@@ -40,31 +40,33 @@ async fn reward_in_hub(shop: &Shop, member: &str, reward: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_reservations_at_once_are_at_most_twenty() {
     let shop = stocked(&["c-1"]).await;
-    let wish = json!({ "reward": "many", "reserve": true });
-    let mut made = 0;
+    let redemption = json!({ "reward": "many", "reserve": true });
+    let mut created = 0;
     for _ in 0..20 {
-        let sent = join_all((0..64).map(|_| shop.post("/v1/members/c-1/redemptions", &wish))).await;
-        made += sent.iter().filter(|answer| answer.status == 201).count();
-        let limited = |answer: &&crate::shop::Answer| answer.status == 422 && answer.problem() == "reservation_limit";
-        assert!(sent.iter().all(|answer| [201, 422, 503].contains(&answer.status)), "{sent:?}");
+        let sent = join_all((0..64).map(|_| shop.post("/v1/members/c-1/redemptions", &redemption))).await;
+        created += sent.iter().filter(|response| response.status == 201).count();
+        let limited =
+            |response: &&crate::shop::Response| response.status == 422 && response.problem() == "reservation_limit";
+        assert!(sent.iter().all(|response| [201, 422, 503].contains(&response.status)), "{sent:?}");
         if sent.iter().filter(limited).count() == 64 {
             break;
         }
     }
-    assert_eq!(made, 20);
+    assert_eq!(created, 20);
     assert_eq!(shop.member("c-1").await["points"]["reserved"], 200);
     shop.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_token_holds_one_unit_of_a_stock_for_half_an_hour() {
+async fn a_member_token_reserves_one_unit_for_half_an_hour() {
     let shop = stocked(&["c-1"]).await;
     let now: jiff::Timestamp = CLOCK.parse().unwrap();
     let claims = json!({ "iss": shop.program, "sub": "c-1", "exp": now.as_second() + 600 });
     let token = format!("Bearer {}", crate::shop::token(&claims, &shop.secret));
     let headers = [("authorization", token.as_str())];
-    let ask =
-        async |wish: Value| shop.call_with(Method::POST, "/v1/members/c-1/redemptions", Some(&wish), &headers).await;
+    let ask = async |redemption: Value| {
+        shop.request_with(Method::POST, "/v1/members/c-1/redemptions", Some(&redemption), &headers).await
+    };
     let longer = ask(reserve("many", 31)).await;
     assert_eq!((longer.status, longer.problem()), (422, "reservation_limit"));
     assert_eq!(ask(reserve("many", 30)).await.status, 201);
@@ -77,42 +79,42 @@ async fn a_member_token_holds_one_unit_of_a_stock_for_half_an_hour() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_a_lapse_frees_the_unit_that_a_reservation_holds() {
     let shop = stocked(&["c-1", "c-2"]).await;
-    let made = shop.post("/v1/members/c-1/redemptions", &reserve("single", 5)).await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    let wish = json!({ "reward": "single" });
-    let held = shop.post("/v1/members/c-2/redemptions", &wish).await;
+    let created = shop.post("/v1/members/c-1/redemptions", &reserve("single", 5)).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    let redemption = json!({ "reward": "single" });
+    let held = shop.post("/v1/members/c-2/redemptions", &redemption).await;
     assert_eq!((held.status, held.problem()), (422, "out_of_stock"));
-    // Nobody looks at the first member again, and no job has run.
+    // The first member is not loaded again, and no job has run.
     shop.clock("2026-03-01T12:06:00+01:00").await;
-    let taken = join_all((0..8).map(|_| shop.post("/v1/members/c-2/redemptions", &wish))).await;
-    assert_eq!(taken.iter().filter(|answer| answer.status == 201).count(), 1, "freed once: {taken:?}");
-    let code = made.body["code"].as_str().unwrap();
+    let taken = join_all((0..8).map(|_| shop.post("/v1/members/c-2/redemptions", &redemption))).await;
+    assert_eq!(taken.iter().filter(|response| response.status == 201).count(), 1, "freed once: {taken:?}");
+    let code = created.body["code"].as_str().unwrap();
     let late = shop.post(&format!("/v1/coupons/{code}/commit"), &json!({})).await;
     assert_eq!((late.status, late.problem()), (409, "coupon_state"));
     assert_eq!(shop.member("c-1").await["points"]["available"], 1_000);
-    // A cancelled coupon keeps its unit: the stock is what can ever be issued.
-    let code = taken.iter().find(|answer| answer.status == 201).unwrap().body["code"].as_str().unwrap();
+    // A cancelled coupon does not free its unit: the stock limits what is ever issued.
+    let code = taken.iter().find(|response| response.status == 201).unwrap().body["code"].as_str().unwrap();
     assert_eq!(shop.post(&format!("/v1/coupons/{code}/cancel"), &json!({})).await.status, 200);
-    let still = shop.post("/v1/members/c-1/redemptions", &wish).await;
+    let still = shop.post("/v1/members/c-1/redemptions", &redemption).await;
     assert_eq!((still.status, still.problem()), (422, "out_of_stock"));
     shop.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lapse_and_a_commit_at_once_end_in_one_of_them() {
+async fn of_a_concurrent_lapse_and_commit_one_wins() {
     let shop = stocked(&["c-1", "c-2"]).await;
-    let made = shop.post("/v1/members/c-1/redemptions", &reserve("single", 5)).await;
-    let code = made.body["code"].as_str().unwrap();
+    let created = shop.post("/v1/members/c-1/redemptions", &reserve("single", 5)).await;
+    let code = created.body["code"].as_str().unwrap();
     let commit = format!("/v1/coupons/{code}/commit");
-    // One millisecond before the lapse everybody asks at once, and the time goes on in between.
+    // All requests start one millisecond before the lapse, and the clock moves meanwhile.
     shop.clock("2026-03-01T12:04:59.999+01:00").await;
-    let (nothing, wish) = (json!({}), json!({ "reward": "single" }));
+    let (nothing, redemption) = (json!({}), json!({ "reward": "single" }));
     let tick = json!({ "now": "2026-03-01T12:05:00+01:00" });
     let commits = join_all((0..8).map(|_| shop.post(&commit, &nothing)));
-    let takers = join_all((0..8).map(|_| shop.post("/v1/members/c-2/redemptions", &wish)));
+    let takers = join_all((0..8).map(|_| shop.post("/v1/members/c-2/redemptions", &redemption)));
     let (commits, takers, _) = tokio::join!(commits, takers, shop.post("/_local/clock", &tick));
-    let committed = commits.iter().any(|answer| answer.status == 200);
-    let taken = takers.iter().filter(|answer| answer.status == 201).count();
+    let committed = commits.iter().any(|response| response.status == 200);
+    let taken = takers.iter().filter(|response| response.status == 201).count();
     assert_eq!(taken, usize::from(!committed), "{commits:?} {takers:?}");
     let status = shop.get(&format!("/v1/coupons/{code}")).await["status"].clone();
     assert_eq!(status, if committed { "available" } else { "lapsed" });
@@ -120,7 +122,7 @@ async fn a_lapse_and_a_commit_at_once_end_in_one_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sold_out_reward_is_promised_nowhere() {
+async fn a_sold_out_reward_is_offered_nowhere() {
     let shop = stocked(&["c-1", "c-2"]).await;
     assert_eq!(reward_in_hub(&shop, "c-2", "single").await["redeemable"], true);
     let basket = json!({ "member": { "id": "c-2" }, "currency": "EUR", "total": "5.00" });
@@ -137,7 +139,7 @@ async fn a_sold_out_reward_is_promised_nowhere() {
         let decided = shop.post(path, &fact).await;
         assert!(decided.body.to_string().contains("out_of_stock"), "{path}: {}", decided.body);
     }
-    // The job frees the unit although nobody asks for the reward.
+    // The job frees the unit without a request for the reward.
     shop.clock("2026-03-01T12:05:30+01:00").await;
     shop.post("/_local/jobs/inactivity", &json!({})).await;
     assert_eq!(reward_in_hub(&shop, "c-2", "single").await["redeemable"], true);
@@ -145,28 +147,28 @@ async fn a_sold_out_reward_is_promised_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_takes_the_last_unit_says_that_it_is_sold_out() {
+async fn taking_the_last_unit_marks_the_reward_as_sold_out() {
     let shop = stocked(&["c-1", "c-2", "c-3"]).await;
-    let wish = json!({ "reward": "many" });
+    let redemption = json!({ "reward": "many" });
     let paths: Vec<String> = (1..=3).map(|n| format!("/v1/members/c-{n}/redemptions")).collect();
-    let mut made = 0;
-    while made < 48 {
-        let sent = join_all(paths.iter().map(|path| shop.post(path, &wish))).await;
-        made += sent.iter().filter(|answer| answer.status == 201).count();
-        assert!(sent.iter().all(|answer| [201, 422, 503].contains(&answer.status)), "{sent:?}");
-        if made < 46 {
-            assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], true, "after {made}");
+    let mut created = 0;
+    while created < 48 {
+        let sent = join_all(paths.iter().map(|path| shop.post(path, &redemption))).await;
+        created += sent.iter().filter(|response| response.status == 201).count();
+        assert!(sent.iter().all(|response| [201, 422, 503].contains(&response.status)), "{sent:?}");
+        if created < 46 {
+            assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], true, "after {created}");
         }
     }
-    assert_eq!(made, 48);
+    assert_eq!(created, 48);
     assert_eq!(reward_in_hub(&shop, "c-1", "many").await["reason"], "out_of_stock");
-    // A stock that is raised has units again.
+    // A raised stock has units again.
     let mut document = shop.get("/v1/program").await;
     let rewards = document["rewards"].as_array_mut().unwrap();
     rewards.iter_mut().find(|reward| reward["id"] == "many").unwrap()["stock"] = json!(49);
-    assert_eq!(shop.call(Method::PUT, "/v1/program", Some(&document)).await.status, 200);
+    assert_eq!(shop.request(Method::PUT, "/v1/program", Some(&document)).await.status, 200);
     assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], true);
-    assert_eq!(shop.post("/v1/members/c-1/redemptions", &wish).await.status, 201);
+    assert_eq!(shop.post("/v1/members/c-1/redemptions", &redemption).await.status, 201);
     assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], false);
     shop.verify().await;
 }
