@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def accepted(expression: str, allowed: set[str]) -> bool:
-    """Whether an SPDX expression can be met with allowed licences; `/` is an old way to write OR.
+    """True when allowed licences satisfy an SPDX expression; `/` is the old form of OR.
 
     >>> allowed = {"MIT", "ISC", "Apache-2.0 WITH LLVM-exception"}
     >>> [accepted(text, allowed) for text in ("MIT", "GPL-3.0", "MIT/GPL-3.0", "MIT OR GPL-3.0", "MIT AND GPL-3.0")]
@@ -56,7 +56,7 @@ def accepted(expression: str, allowed: set[str]) -> bool:
 
 
 def faults(packages: list[dict], settings: dict) -> list[str]:
-    """One line for each thing that deny.toml does not allow."""
+    """One line per violation of deny.toml."""
     allowed = set(settings["licenses"]["allow"])
     banned = {ban["name"]: ban["reason"] for ban in settings["bans"]["deny"]}
     found = []
@@ -77,7 +77,7 @@ def faults(packages: list[dict], settings: dict) -> list[str]:
 
 
 def main() -> int:
-    """Prints what is wrong; the exit code says whether anything is."""
+    """Prints all violations; the exit code is 1 if there are any."""
     settings = tomlkit.parse((ROOT / "deny.toml").read_text(encoding="utf-8"))
     metadata = subprocess.run(
         ["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"],

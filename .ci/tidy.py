@@ -1,5 +1,5 @@
-"""Rules of the repository that no compiler checks: short files, nothing left over, and one story told by the folders of
-functions, template.yaml and events/."""
+"""Repository rules that no compiler checks: short files, no leftovers, and agreement between the folders of functions,
+template.yaml and events/."""
 
 import json
 import re
@@ -26,15 +26,15 @@ LEFT_OVER = {
 }
 
 
-# Functions whose work is a whole table.
+# Functions that may scan a table.
 SCANS = {"BacktestRun"}
 
-# Calls that stand in one file alone.
+# Calls that are allowed in one file only.
 CONFINED = {r"\.scan[(][)]": (Path("shared/store/src/scan.rs"), "no request may grow with the table")}
 
 
 def files() -> list[Path]:
-    """All files of the repository, those not yet added included."""
+    """All files of the repository, including those not yet added."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -46,7 +46,7 @@ def files() -> list[Path]:
 
 
 def text_of(path: Path) -> str | None:
-    """The text of a file; none when it is not text."""
+    """The text of a file; None when it is binary."""
     try:
         return (ROOT / path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -54,7 +54,7 @@ def text_of(path: Path) -> str | None:
 
 
 def leftovers(text: str) -> list[tuple[int, str]]:
-    """Lines with something left over, and what.
+    """The lines with leftovers, and their kinds.
 
     >>> leftovers("a\\n// TO" + "DO: b\\nlet TODOS = 1;")
     [(2, 'a marker of unfinished work')]
@@ -68,7 +68,7 @@ def leftovers(text: str) -> list[tuple[int, str]]:
 
 
 def check_files(faults: list[str], notes: list[str]) -> int:
-    """Length and leftovers of every file; the number of files."""
+    """Checks length and leftovers of every file, and returns the number of files."""
     paths = files()
     for path in paths:
         text = text_of(path)
@@ -91,7 +91,7 @@ def check_files(faults: list[str], notes: list[str]) -> int:
 
 
 def check_manifests(faults: list[str]) -> None:
-    """Every package has the lints of the workspace."""
+    """Checks that every package has the workspace's lints."""
     for path in files():
         if path.name == "Cargo.toml" and path != Path("Cargo.toml"):
             manifest = tomlkit.parse((ROOT / path).read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def check_manifests(faults: list[str]) -> None:
 
 
 class Template(yaml.SafeLoader):
-    """Reads a template; a call such as `!GetAtt Facts.Arn` becomes the pair of its name and argument."""
+    """Loads a template. A tag such as `!GetAtt Facts.Arn` becomes the pair of its name and argument."""
 
 
 def _call(loader: yaml.Loader, name: str, node: yaml.Node) -> tuple[str, object]:
@@ -124,7 +124,7 @@ def kebab(name: str) -> str:
 
 
 def check_policies(name: str, properties: dict, faults: list[str]) -> None:
-    """Policies name actions and resources, each of them."""
+    """Checks that policies name each action and resource."""
     for policy in properties.get("Policies", []):
         if not isinstance(policy, dict) or "Statement" not in policy:
             faults.append(f"template.yaml: {name}: a policy is written out as statements")
@@ -139,7 +139,7 @@ def check_policies(name: str, properties: dict, faults: list[str]) -> None:
 
 
 def check_trigger(name: str, event: dict, timeout: int, resources: dict, faults: list[str]) -> None:
-    """An event source that reads in batches fails by record, and gives a function the time it needs."""
+    """Checks that a batched trigger reports failures by record and has a sufficient visibility timeout."""
     own = event["Properties"]
     if event["Type"] in {"SQS", "DynamoDB"} and "ReportBatchItemFailures" not in own.get("FunctionResponseTypes", []):
         faults.append(f"template.yaml: {name}: fails by batch, not by record")
@@ -152,7 +152,7 @@ def check_trigger(name: str, event: dict, timeout: int, resources: dict, faults:
 
 
 def check_sample(path: Path, name: str, event: dict | None, faults: list[str]) -> None:
-    """A sample is what its trigger sends."""
+    """Checks that a sample matches its trigger."""
     try:
         sample = json.loads((ROOT / path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -170,7 +170,7 @@ def check_sample(path: Path, name: str, event: dict | None, faults: list[str]) -
 
 
 def check_functions(faults: list[str]) -> int:
-    """Folders, resources and samples of functions match one to one; the number of functions."""
+    """Checks that folders, resources and samples of functions match, and returns the number of functions."""
     template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Template)
     resources = template["Resources"]
     functions = {name: it for name, it in resources.items() if it["Type"] == "AWS::Serverless::Function"}
@@ -224,7 +224,7 @@ def check_functions(faults: list[str]) -> int:
 
 
 def main() -> int:
-    """Prints what is wrong; the exit code says whether anything is."""
+    """Prints all faults; the exit code is 1 if there are any."""
     faults: list[str] = []
     notes: list[str] = []
     count = check_files(faults, notes)

@@ -17,8 +17,7 @@ Results = list[dict]
 
 
 def least(results: Results) -> Results:
-    """One result for each thing that was measured several times: the one of the least time. What went wrong in any of
-    the rounds stays."""
+    """One result per measurement: that of the minimum time, with the errors of all rounds."""
     kept: dict[tuple, dict] = {}
     for result in results:
         key = tuple(str(result.get(name)) for name in ("engine", "workload", "reading", "rules", "size"))
@@ -33,26 +32,26 @@ def least(results: Results) -> Results:
 
 
 def each(result: dict) -> float:
-    """Microseconds for one receipt."""
+    """Microseconds per receipt."""
     if "nanoseconds" not in result:
         return math.inf
     return result["nanoseconds"] / result["receipts"] / 1_000
 
 
 def find(results: Results, **wanted: object) -> dict | None:
-    """The result that has these values."""
+    """The result with these values."""
     found = [result for result in results if all(result.get(name) == value for name, value in wanted.items())]
     return found[0] if found else None
 
 
 def time_of(results: Results, **wanted: object) -> float:
-    """Its microseconds for one receipt; endless when it is missing."""
+    """The microseconds per receipt of a result; infinite when it is missing."""
     found = find(results, **wanted)
     return each(found) if found else math.inf
 
 
 def digits(number: float) -> str:
-    """A number with three digits that say something.
+    """A number with three significant digits.
 
     >>> digits(0.0512), digits(3.14159), digits(26.04), digits(1217.3), digits(683000.0)
     ('0.051', '3.1', '26', '1,217', '683,000')
@@ -63,7 +62,7 @@ def digits(number: float) -> str:
 
 
 def cell(result: dict | None, ours: float | None) -> str:
-    """A time, with its ratio to ours, and whatever is wrong with it."""
+    """A time with its ratio to ours, and its errors."""
     if result is None:
         return ""
     if "error" in result:
@@ -86,13 +85,13 @@ def table(head: list[str], rows: list[list[str]]) -> None:
 
 
 def peers(results: Results) -> list[str]:
-    """The names of the peers, the fastest at 1,000 rules first."""
+    """The peers, fastest at 1,000 rules first."""
     names = {result["engine"] for result in results if result.get("engine") and "reading" not in result}
     return sorted(names, key=lambda name: time_of(results, engine=name, rules=1_000))
 
 
 def print_times(results: Results) -> None:
-    """W1: ours, what a receipt's JSON costs, and the peers."""
+    """W1: Tessera, the parsing of a receipt's JSON, and the peers."""
 
     def row(name: str, ratio: bool, **wanted: object) -> list[str]:
         cells = [name]
@@ -114,7 +113,7 @@ def print_times(results: Results) -> None:
 
 
 def growth(results: Results, reading: str) -> float:
-    """The exponent with which time grows from 100 to 10,000 rules."""
+    """The growth exponent of time from 100 to 10,000 rules."""
     few = time_of(results, engine=OURS, workload="w3", reading=reading, rules=100)
     many = time_of(results, engine=OURS, workload="w3", reading=reading, rules=10_000)
     return math.log(many / few) / math.log(100) if math.isfinite(many) else math.inf
@@ -137,7 +136,7 @@ def print_growth(results: Results) -> None:
 
 
 def print_building(results: Results) -> None:
-    """What a program costs before its first receipt."""
+    """The time to load a program."""
     rows = []
     for size in SIZES:
         ours = find(results, engine=OURS, workload="w1", reading="lines", rules=size)
@@ -150,7 +149,7 @@ def print_building(results: Results) -> None:
 
 
 def print_sizes(results: Results) -> None:
-    """What is stored."""
+    """The sizes of stored items."""
     print("### Packed bytes\n")
     table(
         ["what", "bytes", "at most"],
@@ -159,7 +158,7 @@ def print_sizes(results: Results) -> None:
 
 
 def goals(results: Results) -> list[tuple[str, str, float, str, float]]:
-    """Goal, what it says, what was measured, how it must compare, with what."""
+    """A goal: name, description, measured value, comparison, limit."""
     found = []
     for reading, meaning in READINGS.items():
         for size, factor in ((1_000, 30), (10_000, 60)):
@@ -169,7 +168,7 @@ def goals(results: Results) -> list[tuple[str, str, float, str, float]]:
         slow = time_of(results, engine="json-rules-engine (npm)", rules=10_000)
         ratio = slow / time_of(results, engine=OURS, workload="w1", reading=reading, rules=10_000)
         found.append(("G1", f"times json-rules-engine at 10,000 rules; {meaning}", ratio, "≥", 5_000))
-    # The receipt as a shop sends it, under both readings.
+    # A receipt as a shop sends it, under both readings.
     parse = time_of(results, engine="serde_json", workload="w1", reading="lines", rules=10_000)
     for reading, meaning in READINGS.items():
         ours = time_of(results, engine=OURS, workload="w1", reading=reading, rules=10_000)
@@ -187,7 +186,7 @@ def goals(results: Results) -> list[tuple[str, str, float, str, float]]:
 
 
 def print_goals(results: Results) -> None:
-    """Met or not met."""
+    """The verdict as text."""
     rows = []
     for goal, meaning, measured, comparison, bound in goals(results):
         met = measured >= bound if comparison == "≥" else measured <= bound
@@ -199,7 +198,7 @@ def print_goals(results: Results) -> None:
 
 
 def main() -> int:
-    """Prints everything; the exit code says whether any engine gave a wrong answer."""
+    """Prints all tables; the exit code is 1 if an engine gave a wrong result."""
     text = Path(sys.argv[1]).read_text(encoding="utf-8")
     results = least([json.loads(line) for line in text.splitlines()])
     print_times(results)

@@ -1,4 +1,4 @@
-"""Makes the workloads: rules, receipts, and what must come out, always the same for one seed.
+"""Generates the workloads: rules, receipts and expected outcomes, deterministic by seed.
 
     python3 workloads.py DIR [--sizes 10,100,1000,10000]
 
@@ -28,19 +28,19 @@ RULES = 10_000
 LIVE = 100
 CATEGORIES = 200
 LAST_DAY = 364
-# Of all rules and receipts: what is compared with earlier numbers must be the same work.
+# Digests of rules and receipts: comparable measurements need identical workloads.
 FINGERPRINT = "b17474493af37884"
 
 STORES = [f"s{number:03d}" for number in range(200)]
 TIERS = ["base", "silver", "gold", "platinum"]
 TIER_WEIGHTS = [60, 25, 11, 4]
 THRESHOLDS = [0, 5, 10, 20, 30, 50, 75, 100]
-# Few categories sell much, many sell little.
+# A few categories have most sales.
 POPULARITY = list(accumulate(1 / (place**0.8) for place in range(1, CATEGORIES + 1)))
 
 
 def a_category(dice: random.Random) -> int:
-    """The number of a category, by popularity."""
+    """The index of a category, by popularity."""
     return dice.choices(range(CATEGORIES), cum_weights=POPULARITY)[0]
 
 
@@ -66,7 +66,7 @@ def a_rule(number: int, dice: random.Random) -> dict:
 
 
 def a_line(dice: random.Random) -> tuple[int, dict]:
-    """One line of a receipt, after its amount in cents."""
+    """A line of a receipt, preceded by its amount in cents."""
     category, quantity, price = a_category(dice), dice.randint(1, 3), dice.randint(99, 1999)
     cents = price * quantity
     sku = f"p{category:05d}-{dice.randint(0, 14):02d}"
@@ -74,7 +74,7 @@ def a_line(dice: random.Random) -> tuple[int, dict]:
 
 
 def a_receipt(number: int, dice: random.Random) -> dict:
-    """One receipt of 1 to 20 lines."""
+    """A receipt of 1 to 20 lines."""
     lines = [a_line(dice) for _ in range(dice.randint(1, 20))]
     return {
         "id": f"t{number:04d}",
@@ -88,7 +88,7 @@ def a_receipt(number: int, dice: random.Random) -> dict:
 
 
 def rules_of(workload: str) -> list[dict]:
-    """All rules of a workload; its lists are their beginnings."""
+    """All rules of a workload; smaller sizes are prefixes."""
     dice = random.Random(SEED)
     if workload == "w1":
         return [a_rule(number, dice) for number in range(RULES)]
@@ -97,7 +97,7 @@ def rules_of(workload: str) -> list[dict]:
     silent = [a_rule(number, others) for number in range(RULES)]
     for number, rule in enumerate(silent):
         if number % 2 == 0:
-            # Of a category that nothing is in.
+            # A category without products.
             rule["category"] = f"c{10_000 + number // 2 % 5_000:05d}"
         else:
             # Not yet in force.
@@ -114,7 +114,7 @@ def cents_of(amount: float) -> int:
 
 
 def scoped(rules: list[dict], receipt: dict) -> list[dict]:
-    """The rules whose store, category, tier and days a receipt meets."""
+    """The rules whose store, category, tier and days match a receipt."""
     categories = set(receipt["categories"])
     return [
         rule
@@ -127,7 +127,7 @@ def scoped(rules: list[dict], receipt: dict) -> list[dict]:
 
 
 def by_total(rules: list[dict], receipt: dict) -> dict:
-    """What comes out when the whole receipt counts."""
+    """The outcome when the whole receipt counts."""
     total = cents_of(receipt["total"])
     fired = [rule for rule in rules if total >= rule["min_amount"] * 100]
     points = sum(total // 100 * rule["k"] for rule in fired)
@@ -135,7 +135,7 @@ def by_total(rules: list[dict], receipt: dict) -> dict:
 
 
 def by_lines(rules: list[dict], receipt: dict) -> dict:
-    """What comes out when the lines of the category alone count."""
+    """The outcome when only the lines of the category count."""
     amounts: dict[str, int] = {}
     for line in receipt["lines"]:
         amounts[line["category"]] = amounts.get(line["category"], 0) + cents_of(line["amount"])
@@ -163,7 +163,7 @@ def fingerprint(values: list[list[dict]]) -> str:
 
 
 def main() -> int:
-    """Writes all files; the exit code says whether this Python's random numbers are the ones expected."""
+    """Writes all files; the exit code is 1 if this Python's random numbers differ from the expected ones."""
     parser = argparse.ArgumentParser(description="makes the workloads of the benchmarks")
     parser.add_argument("out", type=Path)
     parser.add_argument("--sizes", default="10,100,1000,10000")

@@ -1,4 +1,4 @@
-"""What a function in Python starts with: the client of DynamoDB, and the loop of the runtime. It answers without a call."""
+"""A Python function that creates a DynamoDB client and responds without a call, run by the runtime's loop."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ RUNTIME = "/2018-06-01/runtime/invocation"
 
 
 def main() -> None:
-    """Takes events and gives them back, until the process is ended."""
+    """Echoes events until the process is stopped."""
     api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     while True:
         api.request("GET", f"{RUNTIME}/next")

@@ -1,5 +1,5 @@
-"""The first work of a cold function on the tables of a local stack: a receipt taken by receipt-ingestion, and decided by
-rule-evaluation under programs of more and more rules. Each start takes one receipt cold and one warm."""
+"""Measures the first work of cold functions on a local stack's tables: receipt-ingestion stores a receipt, and
+rule-evaluation decides on it under programs of growing size. Each start handles one receipt cold and one warm."""
 
 import argparse
 import base64
@@ -14,13 +14,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 EVENTS = HERE.parent.parent / "events"
 SIZES = [10, 100, 1_000, 10_000]
-# The receipt of the sample events.
+# The receipt in the sample events.
 SAMPLE = "0532-0007"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def program(rules: int) -> dict[str, Any]:
-    """A program of so many rules, of which the sample's two categories meet one in a hundred."""
+    """A program of which the sample's two categories match one rule in a hundred."""
     return {
         "name": "Club",
         "currency": "EUR",
@@ -65,7 +65,7 @@ class Stack:
         self.url, self.program, self.key = said["ready"], said["program"], said["admin key"]
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Calls the API; the body of the answer."""
+        """Sends a request and returns the body of the response."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
@@ -74,14 +74,14 @@ class Stack:
 
 
 def ingested(stack: Stack, names: list[str]) -> list[str]:
-    """Events of the gateway, one for each receipt."""
+    """Gateway events, one per receipt."""
     text = json.dumps(json.loads((EVENTS / "receipt-ingestion" / "receipt.json").read_text()))
     program = json.loads(text)["requestContext"]["authorizer"]["lambda"]["program"]
     return [text.replace(program, stack.program).replace(SAMPLE, name) for name in names]
 
 
 def decided(stack: Stack, member: str, names: list[str]) -> list[str]:
-    """Events of the queue of facts, one for each receipt; each carries its own."""
+    """Queue events, one per receipt, which each carries."""
     event = json.loads((EVENTS / "rule-evaluation" / "facts.json").read_text())
     record = event["Records"][0]
     message = json.loads(record["body"])
@@ -95,7 +95,7 @@ def decided(stack: Stack, member: str, names: list[str]) -> list[str]:
 
 
 def meter(name: str, command: Path, events: list[str], runs: int, stack: Stack) -> dict[str, Any]:
-    """Times one function on its events."""
+    """Times a function on its events."""
     endpoints = stack.call("GET", "/_local/endpoints")
     sets = [f"AWS_ENDPOINT_URL_{service.upper()}={endpoints[service]}" for service in ("dynamodb", "sqs")]
     sets.append(f"AWS_ACCESS_KEY_ID={endpoints['access_key_id']}")
@@ -110,7 +110,7 @@ def meter(name: str, command: Path, events: list[str], runs: int, stack: Stack) 
 
 
 def main() -> None:
-    """Prints one JSON object for each measurement."""
+    """Prints one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--target", type=Path, required=True, help="the folder that cargo builds into")

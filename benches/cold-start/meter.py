@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "FACTS_QUEUE_URL": "http://127.0.0.1:9/facts.fifo",
     "BACKTESTS_QUEUE_URL": "http://127.0.0.1:9/backtests",
     "SECRETS_KEY_PARAMETER": "/tessera/secrets-key",
-    # Nothing listens there: a function that calls finds out at once.
+    # Nothing listens there, so a call fails at once.
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
 }
 
@@ -60,10 +60,10 @@ class Runtime(BaseHTTPRequestHandler):
     start: Start
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Suppresses the log."""
 
     def do_GET(self) -> None:
-        """Hands out the next event; when there is none, the measurement is over."""
+        """Returns the next event, or ends the measurement."""
         start = Runtime.start
         start.asked.append(time.perf_counter())
         place = len(start.asked) - 1
@@ -82,7 +82,7 @@ class Runtime(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_POST(self) -> None:
-        """Takes an answer, or the report of an error."""
+        """Receives a response or an error report."""
         now = time.perf_counter()
         body = self.body()
         if self.path.endswith("/error"):
@@ -93,7 +93,7 @@ class Runtime(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self) -> bytes:
-        """The body, in one piece or in chunks."""
+        """Reads the body, chunked or not."""
         if length := self.headers.get("Content-Length"):
             return self.rfile.read(int(length))
         body = b""
@@ -105,7 +105,7 @@ class Runtime(BaseHTTPRequestHandler):
 
 
 def once(command: str, events: list[bytes], environment: dict[str, str]) -> dict[str, float] | str:
-    """Starts a process and ends it after its events; its numbers, or what went wrong."""
+    """Runs a process until its events are handled; returns its times or the error."""
     start = Runtime.start = Start(events)
     began = time.perf_counter()
     process = subprocess.Popen(shlex.split(command), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -124,13 +124,13 @@ def once(command: str, events: list[bytes], environment: dict[str, str]) -> dict
 
 
 def size_mb(command: str) -> float | None:
-    """The size of a binary; of what an interpreter runs, nothing."""
+    """The size of a binary; None for an interpreter."""
     path = Path(shlex.split(command)[-1])
     return None if path.suffix == ".py" else path.stat().st_size / 1e6
 
 
 def main() -> None:
-    """Prints one JSON object for each function: medians of its starts."""
+    """Prints one JSON object per function with the medians of its starts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--events", help="a file of JSON lines, two for each start; without it a start is all")
@@ -144,7 +144,7 @@ def main() -> None:
     functions = dict(pair.split("=", 1) for pair in asked.functions)
     lines = Path(asked.events).read_bytes().splitlines() if asked.events else []
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in functions}
-    # The first turn only brings the files into the page cache.
+    # The first round only fills the page cache.
     for turn in range(asked.runs + 1):
         for name, command in functions.items():
             events = lines[2 * turn : 2 * turn + 2]

@@ -1,4 +1,4 @@
-"""Writes the rules of W1 as the peers want them, beside the workloads that `workloads.py` made.
+"""Writes the rules of W1 in the formats of the peers, beside the workloads of `workloads.py`.
 
     python3 forms.py DIR [--sizes 10,100,1000,10000]
 
@@ -17,7 +17,7 @@ def node(name: str, kind: str, place: int, **content: object) -> dict:
 
 
 def choices(values: list[str]) -> str:
-    """A cell that is met by any of some texts; an empty one is always met."""
+    """A cell that matches any of some texts; an empty one always matches."""
     return ", ".join(f"'{value}'" for value in values)
 
 
@@ -35,7 +35,7 @@ def row(rule: dict) -> dict:
 
 
 def decision_table(rules: list[dict]) -> dict:
-    """All rules as one table."""
+    """All rules as one decision table."""
     fields = ["store", "categories", "tier", "day", "total"]
     table = {
         "hitPolicy": "collect",
@@ -68,7 +68,7 @@ def logic(rule: dict) -> dict:
 
 
 def main() -> None:
-    """Writes the forms of every size."""
+    """Writes the files of every size."""
     parser = argparse.ArgumentParser(description="writes the rules as the peers want them")
     parser.add_argument("data", type=Path)
     parser.add_argument("--sizes", default="10,100,1000,10000")

@@ -1,4 +1,4 @@
-//! A member's life under a program: accounts as decisions leave them, one after the other.
+//! Applies decisions to an account, one after the other.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use tessera_domain::time::Day;
 
 use crate::BenchError;
 
-/// A program in force and someone who buys under it.
+/// A program and its time zone, with functions to decide under it.
 pub struct Shop {
     /// The program.
     pub program: CompiledProgram,
@@ -22,19 +22,19 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens with a program document.
+    /// Compiles a program document.
     pub fn open(document: &Value) -> Result<Self, BenchError> {
         let program = read_program(document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
         Self::with(CompiledProgram::new(program, 1, &BTreeMap::new()))
     }
 
-    /// Opens with a compiled program.
+    /// Uses a compiled program.
     pub fn with(program: CompiledProgram) -> Result<Self, BenchError> {
         let member = MemberId::new("c-42").map_err(|why| making("member", why))?;
         Ok(Self { program, member, supply: Supply::default() })
     }
 
-    /// A new member who holds a tier since `since` for ever.
+    /// A new account with a tier since `since`, without end.
     pub fn member(tier: &str, since: Day) -> Result<Account, BenchError> {
         let tier = TierId::new(tier).map_err(|why| making("tier", why))?;
         let mut account = Account::new(Status::Member);
@@ -42,7 +42,7 @@ impl Shop {
         Ok(account)
     }
 
-    /// Reads a receipt as ingestion does.
+    /// Parses a receipt as ingestion does.
     pub fn receipt(&self, body: &Value) -> Result<Receipt, BenchError> {
         let input = read_receipt(body, self.program.program.currency);
         Ok(input.map_err(|faults| BenchError::Refused { what: "receipt", faults })?.receipt)
@@ -54,7 +54,7 @@ impl Shop {
         decide_receipt(&context, account, &ReceiptContext { receipt, coupons: &[] })
     }
 
-    /// How many rules the index finds for a receipt, each of which is then verified.
+    /// The number of rules that the index returns for a receipt, each of which is then verified.
     pub fn candidates(&self, receipt: &Receipt) -> usize {
         let day = Day::of(receipt.occurred_at, &self.program.zone);
         let words = self.program.rules.words(receipt);

@@ -1,5 +1,5 @@
-//! Measures the rule engine on the workloads of `workloads.py`, and the sizes of what it stores. Prints one JSON object a
-//! line, for `table.py`; times are whole nanoseconds.
+//! Measures the rule engine on the workloads of `workloads.py`, and the sizes of stored items. Prints one JSON object per
+//! line, for `table.py`; times are in whole nanoseconds.
 
 mod life;
 mod sizes;
@@ -16,34 +16,34 @@ use serde_json::Value;
 use crate::translate::Reading;
 use crate::workload::Workload;
 
-/// What can go wrong while measuring.
+/// Why a measurement fails.
 #[derive(Debug, thiserror::Error)]
 enum BenchError {
     #[error("cannot read {path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("{path} is not what it should be: {source}")]
+    #[error("{path} is invalid: {source}")]
     Content { path: PathBuf, source: serde_json::Error },
     #[error("an amount is not in cents: {0}")]
     Amount(String),
     #[error("the engine refuses the {what}: {faults:?}")]
     Refused { what: &'static str, faults: Vec<tessera_domain::input::Fault> },
-    #[error("the {what} cannot be made: {why}")]
+    #[error("the {what} cannot be created: {why}")]
     Making { what: &'static str, why: String },
 }
 
 /// Measures the rule engine.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The folder that `workloads.py` has filled.
+    /// The folder with the output of `workloads.py`.
     #[arg(long, required_unless_present = "worst")]
     data: Option<PathBuf>,
-    /// Measures the worst programs that are accepted instead.
+    /// Measures the worst accepted programs instead.
     #[arg(long)]
     worst: bool,
-    /// How many rules.
+    /// The numbers of rules.
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
     sizes: Vec<usize>,
-    /// How many times all receipts are decided; the least time of each slice of them counts.
+    /// The number of passes over all receipts; the minimum time per slice counts.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     windows: u32,
 }

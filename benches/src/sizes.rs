@@ -1,5 +1,4 @@
-//! How many bytes an entry and an account take, packed as they are stored. Keys and attribute names of the item come on
-//! top of that.
+//! The sizes of packed entries and accounts, without the item's keys and attribute names.
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
@@ -13,7 +12,7 @@ use crate::BenchError;
 use crate::life::Shop;
 use crate::translate::{self, money};
 
-/// The bytes of a packed value.
+/// The size of a packed value.
 pub fn packed<T: serde::Serialize>(value: &T) -> Result<usize, BenchError> {
     pack(value)
         .map(|bytes| bytes.len())
@@ -31,7 +30,7 @@ pub fn measure() -> Result<Vec<Value>, BenchError> {
     ])
 }
 
-/// A rule that is always in force.
+/// A rule that is always active.
 fn rule(id: &str, trigger: &Value, then: &Value) -> Value {
     json!({
         "id": id, "name": id, "status": "active", "starts_at": "2016-01-01T00:00:00",
@@ -65,7 +64,7 @@ fn receipt(date: Date, cents: i64) -> Value {
     })
 }
 
-/// A decision in which thirty rules of several measures fire.
+/// A decision with thirty fired rules of several measures.
 fn entry_of_thirty() -> Result<Decision, BenchError> {
     let rules: Vec<Value> = (0..30)
         .map(|n| {
@@ -86,7 +85,7 @@ fn entry_of_thirty() -> Result<Decision, BenchError> {
     Err(BenchError::Making { what: "entry of thirty rules", why: format!("{} fired", decision.entry.outcomes.len()) })
 }
 
-/// What remains of `count` purchases, one every `step` days, of 10 to 100 euros.
+/// The account after `count` purchases of 10 to 100 euros, one every `step` days.
 fn life(rules: &[Value], first: Date, count: u32, step: i32) -> Result<Account, BenchError> {
     let shop = Shop::open(&translate::program(rules))?;
     let mut account = Shop::member("base", Day::from_date(first))?;
@@ -99,7 +98,7 @@ fn life(rules: &[Value], first: Date, count: u32, step: i32) -> Result<Account, 
     Ok(account)
 }
 
-/// The account of a member like most, after two years.
+/// A typical account after two years.
 fn typical() -> Result<Account, BenchError> {
     let winter = json!({ "lines": { "categories": ["winter"] } });
     let monthly = json!({ "times": 2, "per": "month" });
@@ -120,7 +119,7 @@ fn typical() -> Result<Account, BenchError> {
     life(&rules, jiff::civil::date(2024, 1, 10), 52, 14)
 }
 
-/// The account of someone who buys on each day of so many years, under twelve rules of which each has a limit by the day.
+/// The account after years of daily purchases, under twelve rules with a daily limit each.
 fn daily(years: i64) -> Result<Account, BenchError> {
     let rules: Vec<Value> = (0..12)
         .map(|n| {
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_account_of_a_common_member_fits_one_write_unit() {
+    fn a_typical_account_fits_one_write_unit() {
         let account = typical().unwrap();
         assert_eq!(account.version, 52);
         assert!(account.counters.len() >= 6);
@@ -150,15 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn years_of_daily_purchases_fit_eight() {
-        // More days than are remembered.
+    fn an_account_with_years_of_daily_purchases_fits_eight_write_units() {
+        // More days than the account stores.
         let account = daily(2).unwrap();
         assert_eq!(account.version, 731);
         assert!(packed(&account).unwrap() <= 8_192);
     }
 
     #[test]
-    fn an_entry_of_thirty_fired_rules_fits_one() {
+    fn an_entry_with_thirty_fired_rules_fits_one_write_unit() {
         let entry = entry_of_thirty().unwrap().entry;
         assert_eq!(entry.outcomes.len(), 30);
         assert!(packed(&entry).unwrap() <= 1_024);

@@ -1,4 +1,4 @@
-//! How long a receipt takes: its JSON, its reading, its decision.
+//! The time per receipt: JSON, parsing, decision.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -17,7 +17,7 @@ use crate::sizes::packed;
 use crate::translate::{self, Reading, TIERS};
 use crate::workload::{Outcome, Workload};
 
-/// A receipt of a workload in all the shapes that it takes.
+/// A receipt of a workload in all its forms.
 struct Case<'a> {
     bytes: Vec<u8>,
     body: Value,
@@ -26,7 +26,7 @@ struct Case<'a> {
     expected: &'a Outcome,
 }
 
-/// Measures one workload under one reading.
+/// Measures a workload under a reading.
 pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Vec<Value>, BenchError> {
     let document = translate::program(&translate::rules(&workload.rules));
     let start = Instant::now();
@@ -100,8 +100,7 @@ fn cases<'a>(
     Ok(cases)
 }
 
-/// True when a decision fired exactly the expected rules and gave exactly the expected points, in its outcomes and in
-/// what it posted.
+/// True when a decision fired exactly the expected rules and gave exactly the expected points, in outcomes and postings.
 fn is_right(decision: &Decision, expected: &Outcome) -> bool {
     let outcomes = &decision.entry.outcomes;
     let mut fired: Vec<&str> = outcomes.iter().map(|outcome| outcome.rule.as_str()).collect();
@@ -111,7 +110,7 @@ fn is_right(decision: &Decision, expected: &Outcome) -> bool {
     fired == expected.fired && told == expected.points && posted == expected.points
 }
 
-/// The most bytes of an entry in which exactly thirty rules fired; none when there is no such receipt.
+/// The largest size of an entry with exactly thirty fired rules; `None` without such a receipt.
 fn largest_entry(shop: &Shop, cases: &[Case<'_>]) -> Result<Option<usize>, BenchError> {
     let mut most = None;
     for case in cases.iter().filter(|case| case.expected.fired.len() == 30) {
@@ -120,8 +119,8 @@ fn largest_entry(shop: &Shop, cases: &[Case<'_>]) -> Result<Option<usize>, Bench
     Ok(most)
 }
 
-/// The least time that all cases take. They are measured in slices short enough that some pass of each is not interrupted,
-/// and of each slice its least time over all windows counts; the first window warms up.
+/// The minimum time of all cases. They are timed in slices so short that some pass of each is not interrupted. The minimum
+/// of each slice over all windows counts; the first window warms up.
 fn least<T>(windows: u32, cases: &[T], mut work: impl FnMut(&T)) -> Duration {
     const SLICE: usize = 20;
     let mut times = vec![Duration::MAX; cases.len().div_ceil(SLICE)];

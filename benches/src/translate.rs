@@ -1,4 +1,4 @@
-//! The workloads in Tessera's own words: a program document and receipts as a shop sends them.
+//! Translates the workloads to a program document and to receipts as a shop sends them.
 
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 use crate::BenchError;
 use crate::workload::{Receipt, Rule};
 
-/// Of what a rule's threshold and points are counted.
+/// What a rule's threshold and points are based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// Of the whole receipt, as the peers count: the same answers, rule for rule and point for point. The receipt has what
-    /// the peers look at: one line of all its categories and its total, so that a filter on one takes all of it, and the
-    /// cents of the total are a discount on the order, because the peers round the amount before they multiply it.
+    /// The whole receipt, as in the peers, with the same results for each rule and point. The receipt has one line with all
+    /// its categories and its total, so that a filter on any category selects everything. The cents of the total are a
+    /// discount on the order, because the peers round the amount before they multiply it.
     Total,
-    /// Of the lines of the rule's category, as a shop means it.
+    /// The lines of the rule's category, as a shop means it.
     Lines,
 }
 
 impl Reading {
-    /// Its name in what is printed.
+    /// The name in the output.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Total => "total",
@@ -30,13 +30,13 @@ impl Reading {
     }
 }
 
-/// The steps of the ladder, with thresholds that no test reaches by chance.
+/// The tiers, with thresholds that no workload reaches.
 pub const TIERS: [(&str, u32); 4] = [("base", 0), ("silver", 500_000), ("gold", 1_000_000), ("platinum", 2_000_000)];
 
-/// Every so many rules one has a limit, which never cuts: it has to be counted all the same.
+/// One of this many rules has a limit, which never cuts but must be counted.
 const LIMITED: usize = 10;
 
-/// The date of a day of the workloads.
+/// The date of a day of a workload.
 pub fn day(number: i32) -> Date {
     date(2026, 1, 1).saturating_add(Span::new().days(number))
 }
@@ -80,7 +80,7 @@ fn rule(rule: &Rule, limited: bool) -> Value {
     document
 }
 
-/// A receipt as a shop sends it, bought at noon.
+/// A receipt as a shop sends it, at noon.
 pub fn receipt(receipt: &Receipt, reading: Reading) -> Result<Value, BenchError> {
     let total = cents(&receipt.total)?;
     let discount = match reading {
@@ -109,7 +109,7 @@ pub fn receipt(receipt: &Receipt, reading: Reading) -> Result<Value, BenchError>
     Ok(body)
 }
 
-/// A number of the workloads in cents; exact, because its text is.
+/// An amount of a workload in cents, exact.
 fn cents(amount: &serde_json::Number) -> Result<i64, BenchError> {
     let text = amount.to_string();
     let exact: Option<Decimal> = text.parse().ok();
@@ -117,7 +117,7 @@ fn cents(amount: &serde_json::Number) -> Result<i64, BenchError> {
     cents.and_then(|cents| cents.to_i64()).ok_or(BenchError::Amount(text))
 }
 
-/// Cents as money is written.
+/// Formats cents as money.
 pub fn money(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }

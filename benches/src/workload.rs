@@ -1,4 +1,4 @@
-//! The workloads as `workloads.py` writes them.
+//! Reads the workloads of `workloads.py`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::BenchError;
 use crate::translate::Reading;
 
-/// A list of rules, receipts, and what must come out.
+/// Rules, receipts and expected outcomes.
 pub struct Workload {
     /// `w1` or `w3`.
     pub name: &'static str,
@@ -17,20 +17,20 @@ pub struct Workload {
     pub rules: Vec<Rule>,
     /// The receipts.
     pub receipts: Vec<Receipt>,
-    /// For each receipt, what must come out when all of it counts.
+    /// The expected outcomes when the whole receipt counts.
     by_total: Vec<Outcome>,
-    /// For each receipt, what must come out when the lines of a rule's category alone count.
+    /// The expected outcomes when only the lines of the rule's category count.
     by_lines: Vec<Outcome>,
 }
 
 /// A rule.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Rule {
-    /// Its identifier.
+    /// The id.
     pub id: String,
-    /// The stores, none: any.
+    /// The stores; empty for any.
     pub stores: Vec<String>,
-    /// The category that a line must have.
+    /// The required category of a line.
     pub category: String,
     /// The tiers.
     pub tiers: Vec<String>,
@@ -40,14 +40,14 @@ pub struct Rule {
     pub to: i32,
     /// The threshold in whole units of money.
     pub min_amount: u32,
-    /// Points for each unit.
+    /// Points per unit.
     pub k: u32,
 }
 
 /// A receipt.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Receipt {
-    /// Its identifier.
+    /// The id.
     pub id: String,
     /// The store.
     pub store: String,
@@ -59,36 +59,36 @@ pub struct Receipt {
     pub total: serde_json::Number,
     /// The categories of the lines.
     pub categories: Vec<String>,
-    /// What was bought.
+    /// The lines.
     pub lines: Vec<Line>,
 }
 
 /// A line of a receipt.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Line {
-    /// The article.
+    /// The SKU.
     pub sku: String,
     /// Its category.
     pub category: String,
-    /// How many.
+    /// The quantity.
     pub qty: u32,
-    /// The price in all.
+    /// The amount of the line.
     pub amount: serde_json::Number,
 }
 
-/// What must come out for one receipt.
+/// The expected outcome of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Outcome {
     /// The receipt.
     pub id: String,
     /// The points of all rules.
     pub points: i64,
-    /// The rules that fired, in their order.
+    /// The fired rules in order.
     pub fired: Vec<String>,
 }
 
 impl Workload {
-    /// Loads one; none when it does not exist in this size.
+    /// Loads a workload; `None` when it does not exist in this size.
     pub fn load(data: &Path, name: &'static str, size: usize) -> Result<Option<Self>, BenchError> {
         let folder = data.join(name);
         let rules = folder.join(format!("rules_{size}.json"));
@@ -104,7 +104,7 @@ impl Workload {
         }))
     }
 
-    /// What must come out, by receipt.
+    /// The expected outcomes by receipt.
     pub fn expected(&self, reading: Reading) -> BTreeMap<&str, &Outcome> {
         let outcomes = match reading {
             Reading::Total => &self.by_total,

@@ -1,5 +1,5 @@
-//! The worst programs that are accepted: how long `PUT` reads, checks and compiles them, and how long the first decision
-//! takes. Prints a table in Markdown.
+//! Measures the worst accepted programs: the time of `PUT` to parse, check and compile them, and of the first decision.
+//! Prints a Markdown table.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use tessera_domain::program::{CompiledProgram, read_program};
 use crate::BenchError;
 use crate::life::Shop;
 
-/// The most rules of a program, multipliers in force together, and lines of a receipt.
+/// The limits: rules of a program, concurrent multipliers, lines of a receipt.
 const RULES: usize = 10_000;
 const MULTIPLIERS: usize = 250;
 const LINES: usize = 1_000;
 
-/// A document and the receipt that it is first decided with.
+/// A document and the receipt of its first decision.
 struct Case {
     name: &'static str,
     document: Value,
     receipt: Value,
 }
 
-/// Measures every case and prints a row for each.
+/// Measures every case and prints one row each.
 pub fn print() -> Result<(), BenchError> {
     println!("| program | size | rules | read and check | compile | first decision | rules that fired |");
     println!("|---|---|---|---|---|---|---|");
@@ -57,7 +57,7 @@ fn row(case: &Case) -> Result<String, BenchError> {
     Ok(format!("| {} | {size} | {rules} | {read} | {compile} | {decide} | {fired} |", case.name))
 }
 
-/// A document that nests as deeply as it is long is refused before anything reads it.
+/// A document that consists of nesting is refused before it is parsed.
 fn nested() -> String {
     let bytes = "[".repeat(4_000_000);
     let start = Instant::now();
@@ -98,7 +98,7 @@ fn receipt() -> Value {
             "currency": "EUR", "total": "1000.00" })
 }
 
-/// A receipt with as many lines as there can be, each of ten categories of its own.
+/// A receipt with the maximum number of lines, each with ten categories of its own.
 fn long_receipt() -> Value {
     let line = |n: usize| {
         let categories: Vec<String> = (0..10).map(|k| format!("c{}", (n + k * 97) % MULTIPLIERS)).collect();
@@ -154,8 +154,8 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Rules by which one receipt climbs the whole ladder, and then goes from tier to tier outside it; and as many copies of
-/// them, for changes that never come, as there can be.
+/// Rules by which one receipt reaches all tiers and then moves between tiers outside the ladder, with the maximum number of
+/// copies for tier changes that never happen.
 fn tier_rules() -> Vec<Value> {
     let on = |from: Option<usize>, to: &str| match from {
         Some(from) => json!({ "tier_change": { "from": [format!("t{from}")], "to": [to] } }),

@@ -1,4 +1,4 @@
-"""What Schemathesis does around each request."""
+"""Schemathesis hooks around each request."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import schemathesis
 
-# As far as the stack knows, 100 requests a minute: fewer than one member may send.
+# On the stack's clock, 100 requests per minute: below a member's limit.
 BETWEEN_REQUESTS = timedelta(seconds=0.6)
 REQUESTS_BETWEEN_TICKS = 50
 
@@ -27,12 +27,12 @@ def _set_clock(now: datetime) -> None:
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Keeps below the limits per source and per minute, which are tested elsewhere."""
+    """Stays below the rate limits, which are tested elsewhere."""
     number = next(_numbers)
     if number and number % REQUESTS_BETWEEN_TICKS == 0:
         _set_clock(_start + number * BETWEEN_REQUESTS)
     headers = dict(case.headers or {})
-    # A repeated key would reject most requests before their bodies are read; some are repeated all the same.
+    # A repeated key rejects requests before their bodies are parsed, so only some are repeated.
     key = headers.get("Idempotency-Key")
     if key and key.isascii() and key.isprintable() and len(key) <= 255 and number % 8:
         headers["Idempotency-Key"] = f"request-{number}"

@@ -1,4 +1,4 @@
-"""The local stack with a program that has something of everything."""
+"""A local stack with a program that uses every feature."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 TESSERA = ROOT / "target/debug/tessera"
 ADMIN = "tsk_contract_admin"
-# The stack's clock stands still between two requests to move it.
+# The stack's clock is fixed between requests that move it.
 CLOCK = "2026-03-01T12:00:00+00:00"
 
 PROGRAM: dict[str, Any] = {
@@ -132,7 +132,7 @@ class Server:
         return found
 
     def settle(self) -> None:
-        """Returns when every fact is decided."""
+        """Waits until every fact is decided."""
         self.send("POST", "/_local/settle")
 
     def member_token(self, member: str) -> str:

@@ -1,4 +1,4 @@
-"""Makes the journeys on one of the two stacks, or counts what receipts use on the deployed one."""
+"""Runs the journeys on one of the two stacks, or measures the consumption of receipts on the deployed one."""
 
 import sys
 import unittest
@@ -11,7 +11,7 @@ from local import Local
 
 
 def main() -> None:
-    """Reads the command line: `--local` and `--counts`, the rest is for unittest."""
+    """Parses `--local` and `--counts`, and passes the rest to unittest."""
     words = sys.argv[1:]
     local, counting = (flag in words for flag in ("--local", "--counts"))
     rest = [word for word in words if word not in ("--local", "--counts")]
@@ -23,7 +23,7 @@ def main() -> None:
         made = unittest.main(journeys, argv=["run", *rest], verbosity=2, exit=False).result
         if not made.wasSuccessful():
             raise SystemExit(1)
-        # All journeys together use what functions may do.
+        # All journeys together use every permission of the functions.
         if isinstance(stack, Deployment) and not rest:
             idle = permissions.never_used(stack)
             assert not idle, "\n".join(idle)

@@ -1,4 +1,4 @@
-"""What a receipt uses on the deployed stack, and what a million of them costs."""
+"""Measures the consumption of a receipt on the deployed stack, and the cost of a million."""
 
 import re
 import time
@@ -23,16 +23,16 @@ PRICES = {
     "API calls": 1.00,
 }
 GOAL = 5.0
-# On AWS a call of DynamoDB takes some milliseconds; the emulator's own time would say nothing.
+# A DynamoDB call on AWS takes some milliseconds; the emulator's time is not comparable.
 CALL_MS = 4.0
-# What a function does besides waiting, generously: benches/cold-start has it measured.
+# A function's own work, rounded up; benches/cold-start measures it.
 WORK_MS = 2.0
 MEMORY_GB = {"receipt-ingestion": 0.25, "event-relay": 0.25, "rule-evaluation": 0.5}
 BATCH = 10
 
 
 def program() -> dict[str, Any]:
-    """A point per euro, and ten rules that count towards a step, so that an account holds ten counters."""
+    """A rule with a point per euro, and ten cumulative rules, so that an account has ten counters."""
     steps = [
         rule(f"step-{place}", {"receipt": {"spend": {"every": f"{place + 3}00.00"}}}, {"points": place})
         for place in range(1, 11)
@@ -67,7 +67,7 @@ def receipt(number: int) -> dict[str, Any]:
 
 
 def send(stack: Deployment, numbers: range) -> None:
-    """Sends receipts from several senders, and waits until all are decided."""
+    """Sends receipts from several threads, and waits until all are decided."""
     decided = stack.emulator.recorder.calls["TransactWriteItems"] + len(numbers)
 
     def one(number: int) -> None:
@@ -83,18 +83,18 @@ def send(stack: Deployment, numbers: range) -> None:
 
 
 def batches(stack: Deployment) -> Counter[str]:
-    """How often each function was handed a batch since the emulator began, by its log."""
+    """The invocations of each function since the emulator started, by its log."""
     log = stack.emulator.log.read_text(errors="replace")
     return Counter(re.findall(rf"ESM: Lambda {STACK}-([a-z-]+) processed \d+", log))
 
 
 def show(stack: Deployment) -> None:
-    """Measures, and prints what a receipt used and what a million of them costs."""
+    """Prints the consumption of a receipt and the cost of a million."""
     answer = stack.call("PUT", "/v1/program", program())
     assert answer.status == 200, answer
     for number in range(MEMBERS):
         assert stack.call("POST", "/v1/members", {"id": f"c-{number}"}).status == 201
-    # Everyone's account exists, and every function is warm.
+    # All accounts exist, and all functions are warm.
     send(stack, range(MEMBERS))
     recorder, before = stack.emulator.recorder, batches(stack)
     recorder.reset()
@@ -115,16 +115,16 @@ def show(stack: Deployment) -> None:
 
     reads = ("GetItem", "BatchGetItem", "Query")
     asked = sum(count for name, count in calls.items() if not name.startswith("SendMessage")) / RECEIPTS
-    # A gigabyte for a millisecond: ingestion waits for half of the calls, evaluation for the other half.
+    # GB-milliseconds: ingestion and evaluation each wait for half of the calls.
     waiting = asked / 2 * CALL_MS + WORK_MS
     time_used = waiting * (MEMORY_GB["receipt-ingestion"] + MEMORY_GB["rule-evaluation"])
     time_used += (CALL_MS + WORK_MS) * MEMORY_GB["event-relay"] / BATCH
     used = {
         "write units": sum(units[name] for name in units if name not in reads) / RECEIPTS,
         "read units": sum(units[name] for name in reads) / RECEIPTS,
-        # Sent, received and deleted, ten at once.
+        # Send, receive and delete, in batches of ten.
         "SQS requests, FIFO": 3 / BATCH,
-        # Ingestion for each receipt; relay and evaluation for ten at once.
+        # Ingestion per receipt; relay and evaluation per batch of ten.
         "invocations": 1 + 2 / BATCH,
         "ms × GB": time_used,
         "API calls": 1.0,

@@ -19,14 +19,14 @@ from stack import ROOT, Stack
 STACK = "tessera"
 SECRETS_KEY = "/tessera/secrets-key"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-# What the emulator cannot make: alarms on sums of metrics.
+# The emulator does not support alarms on metric math.
 LEFT_OUT = ["TablesThrottledAlarm"]
-# Fat LTO makes small binaries and takes two cores half an hour: what is proven here does not depend on it.
+# Fat LTO takes half an hour on two cores, and these tests do not depend on it.
 BUILD = {
     "CARGO_TARGET_DIR": str(WORK),
     "CARGO_PROFILE_RELEASE_LTO": "off",
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
-    # The machine's own toolchain: nothing is built for another one.
+    # The machine's own toolchain, without cross-compilation.
     "CARGO_LAMBDA_COMPILER": "cargo",
 }
 
@@ -68,18 +68,18 @@ class Deployment(Stack):
         self.api = connect_api(self)
         self.url = self.emulator.url
         self.host = f"{self.api}.execute-api.localhost:{self.emulator.port}"
-        # As the stack itself says that it is done.
+        # The stack's own status.
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         self.take_program(self.tessera(*outputs["CreateProgram"].split()[1:]))
 
     def functions(self) -> list[Any]:
-        """The functions as they are deployed."""
+        """The deployed functions."""
         pages = self.client("lambda").get_paginator("list_functions").paginate()
         return [found for page in pages for found in page["Functions"]]
 
     def client(self, service: str) -> Any:
-        """A client of the account's root."""
+        """A client with root credentials."""
         found = self.emulator.variables()
         return boto3.client(
             service,
@@ -97,7 +97,7 @@ class Deployment(Stack):
         return self.client("sqs")
 
     def run_job(self, name: str) -> Any:
-        """Calls what the schedule calls, with what it sends."""
+        """Invokes the schedule's target with its input."""
         scheduler = self.client("scheduler")
         schedules = scheduler.list_schedules()["Schedules"]
         target = next(
@@ -110,7 +110,7 @@ class Deployment(Stack):
 
 
 def sam(*words: str, environment: dict[str, str]) -> None:
-    """SAM CLI; what it prints is shown when it fails."""
+    """Runs SAM CLI, and shows its output when it fails."""
     command = [WORK / "tools" / "bin" / "sam", *words]
     paths = f"{WORK / 'tools' / 'bin'}:{os.environ['PATH']}"
     variables = os.environ | environment | {"PATH": paths, "AWS_DEFAULT_REGION": "eu-south-1"}
@@ -121,7 +121,7 @@ def sam(*words: str, environment: dict[str, str]) -> None:
 
 
 def build() -> None:
-    """The real binaries, for this machine's processor."""
+    """Builds the real binaries for this machine's processor."""
     sam(
         "build",
         *("--template-file", "template.yaml", "--build-dir", str(WORK / "sam")),
@@ -131,7 +131,7 @@ def build() -> None:
 
 
 def without(built: Path, resources: list[str]) -> Path:
-    """The built template without some resources, beside it."""
+    """Writes the built template without some resources."""
     text = built.read_text()
     for resource in resources:
         text, found = re.subn(rf"^  {resource}:\n(?:    .*\n|\n)*", "", text, flags=re.MULTILINE)
@@ -142,7 +142,7 @@ def without(built: Path, resources: list[str]) -> Path:
 
 
 def allow_batches(iam: Any) -> None:
-    """On AWS who may send a message may send a batch of them; the emulator asks for a permission that does not exist."""
+    """Adds a permission for batches, which AWS does not have: there, SendMessage includes them."""
     for role in iam.list_roles()["Roles"]:
         for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
             found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
@@ -156,8 +156,8 @@ def allow_batches(iam: Any) -> None:
 
 
 def connect_api(stack: Deployment) -> str:
-    """The emulator leaves out the routes that SAM writes into the body of an `HttpApi`: made here, from the processed
-    template, as CloudFormation makes them. Gives the API's id."""
+    """Creates the routes that the emulator ignores in the body of an `HttpApi`, from the processed template. Returns the
+    API's id."""
     cloudformation, gateway = stack.client("cloudformation"), stack.client("apigatewayv2")
     listed = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
     physical = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}

@@ -1,4 +1,4 @@
-"""The emulator of AWS, on a port of 127.0.0.1 that was free."""
+"""The emulator of AWS, on a free port of 127.0.0.1."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ class Emulator:
     def __init__(self) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        # Functions, and they alone, go through it.
+        # Only the functions' calls pass through it.
         self.recorder = Recorder(self.port)
         self.log = WORK / "emulator.log"
         state = WORK / "state"
@@ -52,7 +52,7 @@ class Emulator:
         self._wait()
 
     def variables(self) -> dict[str, str]:
-        """What tools of AWS need to reach it."""
+        """The environment variables for AWS tools."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
@@ -74,7 +74,7 @@ class Emulator:
         raise SystemExit(f"the emulator does not start: {log_end(self.log)}")
 
     def stop(self) -> None:
-        """Ends it, and with it all that was deployed."""
+        """Stops the emulator with everything deployed on it."""
         self.process.terminate()
         try:
             self.process.wait(20)

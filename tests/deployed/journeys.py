@@ -1,4 +1,4 @@
-"""The main journeys, written once for both stacks."""
+"""The main journeys, shared by both stacks."""
 
 import json
 import time
@@ -13,7 +13,7 @@ ROME = ZoneInfo("Europe/Rome")
 
 
 def rule(name: str, trigger: dict[str, Any], credit: dict[str, Any]) -> dict[str, Any]:
-    """A rule that is in force."""
+    """An active rule."""
     return {
         "id": name,
         "name": name,
@@ -55,23 +55,23 @@ PROGRAM = {
 
 
 def now(minutes: int = 0) -> str:
-    """A time of so many minutes ago."""
+    """The time some minutes ago."""
     return (datetime.now(timezone.utc) - timedelta(minutes=minutes)).isoformat()
 
 
 def receipt(name: str, member: dict[str, str], total: str, **more: Any) -> dict[str, Any]:
-    """A receipt of ten minutes ago."""
+    """A receipt from ten minutes ago."""
     return {"id": name, "occurred_at": now(10), "member": member, "currency": "EUR", "total": total, **more}
 
 
 class Journeys(unittest.TestCase):
-    """What customers, shops and the operator do."""
+    """The journeys of customers, shops and the operator."""
 
     stack: Stack
 
     @classmethod
     def setUpClass(cls) -> None:
-        """A program; and someone whose birthday is tomorrow, before any schedule runs."""
+        """Creates a program, and a member whose birthday is tomorrow, before any schedule runs."""
         answer = cls.stack.call("PUT", "/v1/program", PROGRAM)
         assert answer.status == 200, answer
         birthday = (datetime.now(ROME) + timedelta(days=1)).strftime("1992-%m-%d")
@@ -79,31 +79,31 @@ class Journeys(unittest.TestCase):
         assert answer.status == 201, answer
 
     def post(self, path: str, body: Any, status: int) -> Any:
-        """A call that is to be answered so."""
+        """Sends a request and checks its status."""
         return self.answered(self.stack.call("POST", path, body), status)
 
     def get(self, path: str) -> Any:
-        """A call that is to succeed."""
+        """Sends a request that must succeed."""
         return self.answered(self.stack.call("GET", path), 200)
 
     def answered(self, answer: Answer, status: int) -> Any:
-        """The body of an answer with this status."""
+        """The body of a response, after a check of its status."""
         self.assertEqual(answer.status, status, answer.body)
         return answer.body
 
     def points(self, member: str) -> int:
-        """What a member can spend."""
+        """A member's available points."""
         return int(self.get(f"/v1/members/{member}")["points"]["available"])
 
     def test_points_a_tier_a_reward_and_a_refund(self) -> None:
-        """A customer enrols, buys, climbs, redeems, uses the coupon and returns something."""
+        """A customer enrols, buys, reaches a tier, redeems, uses the coupon and returns goods."""
         joined = self.post("/v1/members", {"id": "ada", "email": "Ada@Example.com", "verified": ["email"]}, 201)
         self.assertEqual(joined["tier"]["id"], "base")
         self.post("/v1/receipts", receipt("ada-1", {"email": "ada@example.com"}, "620.50"), 202)
         decision = self.stack.evaluated("ada-1")["decision"]
         self.assertEqual(decision["points"], {"redeemable": 620, "qualifying": 620})
         self.assertEqual(decision["tier"], {"before": "base", "after": "silver"})
-        # The same receipt again changes nothing, another one under its id is refused.
+        # A repeated receipt changes nothing; another one with its id is refused.
         again = receipt("ada-1", {"email": "ada@example.com"}, "620.50")
         again["occurred_at"] = self.get("/v1/receipts/ada-1")["occurred_at"]
         self.post("/v1/receipts", again, 200)
@@ -126,20 +126,20 @@ class Journeys(unittest.TestCase):
         self.assertEqual(self.points("ada"), 10)
 
     def test_a_refund_that_comes_before_its_receipt(self) -> None:
-        """Facts come in any order."""
+        """Facts arrive in any order."""
         self.post("/v1/receipts/early/refunds", {"id": "r", "occurred_at": now(5), "amount": "10.00"}, 202)
         self.post("/v1/receipts", receipt("early", {"id": "bea"}, "30.00"), 202)
         self.stack.evaluated("early")
         self.stack.until("the refund is decided", lambda: self.points("bea") == 20)
 
     def test_an_interaction(self) -> None:
-        """What is not a purchase counts too."""
+        """Interactions earn points too."""
         body = {"id": "i", "name": "review", "occurred_at": now(1), "member": {"id": "carla"}}
         self.post("/v1/interactions", body, 202)
         self.stack.until("the interaction is decided", lambda: self.points("carla") == 10)
 
     def test_forged_credentials(self) -> None:
-        """Nobody gets in without the right key, nor further than it reaches."""
+        """Credentials give access to their scopes only."""
         self.post("/v1/members", {"id": "dora"}, 201)
         self.post("/v1/members", {"id": "eva"}, 201)
         good = self.stack.token("dora")
@@ -164,14 +164,14 @@ class Journeys(unittest.TestCase):
         self.assertEqual(self.stack.call("POST", "/v1/receipts", sold, credentials=key).status, 202)
 
     def test_a_new_storefront_secret(self) -> None:
-        """It signs from then on, and what is stored of it can be read back."""
+        """A rotated secret signs tokens, and the stored one can be decrypted."""
         self.post("/v1/members", {"id": "ines"}, 201)
         self.stack.secret = self.post("/v1/storefront-secret/rotate", {}, 200)["secret"]
         token = self.stack.token("ines")
         self.stack.until("the secret is known", lambda: self.stack.call("GET", "/v1/hub", credentials=token).status == 200)
 
     def test_a_backtest(self) -> None:
-        """What a draft would have given is reckoned on the receipts that are stored."""
+        """A backtest replays the stored receipts."""
         sold = receipt("draft-1", {"id": "jana"}, "10.00", store="roma-09")
         self.post("/v1/receipts", sold, 202)
         self.stack.evaluated("draft-1")
@@ -185,8 +185,8 @@ class Journeys(unittest.TestCase):
         self.assertEqual(self.stack.until("the backtest is done", done)["draft"]["points"]["issued"], 25)
 
     def test_a_schedule(self) -> None:
-        """The job finds whose gift is due today, hands them on, and notes that it did. That a gift itself is given takes
-        a day that has begun after enrolment: the local stack's own tests move its clock to one."""
+        """The job sends members whose gift is due today and moves its marker. The gift itself needs a day that begins after
+        the enrolment: the local stack's tests cover it by moving the clock."""
         self.assertEqual(self.stack.run_job("birthdays"), {"programs": 1, "members": 1, "failed": 0})
         self.assertEqual(self.stack.run_job("birthdays"), {"programs": 0, "members": 0, "failed": 0})
         self.assertEqual(self.stack.run_job("inactivity"), {"programs": 1, "members": 0, "failed": 0})
@@ -194,10 +194,10 @@ class Journeys(unittest.TestCase):
         self.assertEqual(self.points("hilda"), 0)
 
     def test_a_poison_message_is_put_aside_and_redriven(self) -> None:
-        """A message that cannot be decided ends in the dead-letter queue, and others go on. When what was wrong is put
-        right, it is redriven, and decided once."""
+        """A message that cannot be decided becomes a dead letter without blocking others. After the cause is fixed, a redrive
+        decides it once."""
         member = self.post("/v1/members", {"id": "fara"}, 201)["inner_id"]
-        # As an operator who does not wait for a quarter of an hour.
+        # Like an operator who does not wait for the schedule.
         self.stack.sqs.set_queue_attributes(
             QueueUrl=self.stack.queue("facts.fifo"), Attributes={"VisibilityTimeout": "1"}
         )
@@ -221,5 +221,5 @@ class Journeys(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls) -> None:
-        """Whatever happened, every balance is proven."""
+        """After all journeys, every balance is verified."""
         assert "every balance is proven" in cls.stack.tessera("verify", "--stack", "tessera")

@@ -1,28 +1,28 @@
-"""What functions may do, held against what they did, where the local stack cannot tell: there a version of a program is read
-once for all functions, and the key of stored secrets is given. The rest is in tests/it/least_privilege.rs."""
+"""Compares granted and used permissions where the local stack cannot: its functions share one program cache and are given
+the secrets key. tests/it/least_privilege.rs covers the rest."""
 
 import json
 from typing import Any
 
 from deployment import STACK, Deployment
 
-# Which function did, or may do, what on what: a table, a parameter.
+# A permission: function, action, resource.
 Permission = tuple[str, str, str]
 
 
 def told_here(action: str, resource: str) -> bool:
-    """Whether the deployed stack alone shows that a permission is used."""
+    """True when only the deployed stack uses a permission."""
     reads = ("dynamodb:GetItem", "dynamodb:Query")
     return action == "ssm:GetParameter" or (action in reads and resource == f"{STACK}-programs")
 
 
 def listed(value: Any) -> list[Any]:
-    """Policies say one or several."""
+    """A list of one or more values."""
     return value if isinstance(value, list) else [value]
 
 
 def granted(stack: Deployment) -> set[Permission]:
-    """What the roles of the functions say."""
+    """The permissions in the functions' roles."""
     iam, found = stack.client("iam"), set()
     for function in stack.functions():
         role = function["Role"].rpartition("/")[2]
@@ -37,6 +37,6 @@ def granted(stack: Deployment) -> set[Permission]:
 
 
 def never_used(stack: Deployment) -> list[str]:
-    """What functions may do and did not."""
+    """The granted permissions that were not used."""
     idle = granted(stack) - stack.emulator.recorder.used
     return [f"{who} may {action} on {on}, and never does" for who, action, on in sorted(idle) if told_here(action, on)]

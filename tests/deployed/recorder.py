@@ -1,4 +1,4 @@
-"""What the functions ask of AWS, recorded on its way to the emulator."""
+"""A proxy that records the functions' AWS calls on their way to the emulator."""
 
 import http.client
 import json
@@ -13,8 +13,7 @@ SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "s
 
 
 class Recorder:
-    """A door in front of the emulator: counts the calls that pass and the capacity units that answers tell, and notes which
-    function used what."""
+    """Counts calls and the capacity units in their responses, and records each function's permissions."""
 
     def __init__(self, port: int) -> None:
         self.calls: Counter[str] = Counter()
@@ -28,10 +27,10 @@ class Recorder:
             disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Suppresses the log."""
 
             def pass_on(self) -> None:
-                """Hands a request on, and its answer back."""
+                """Forwards a request and returns its response."""
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 emulator = http.client.HTTPConnection("127.0.0.1", port)
                 emulator.request(self.command, self.path, body, dict(self.headers.items()))
@@ -54,7 +53,7 @@ class Recorder:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def note(self, headers: Message, asked: bytes, answer: bytes) -> None:
-        """Counts a call and the units it used, and notes by whom."""
+        """Records a call, its units and its function."""
         target = headers.get("X-Amz-Target", "")
         operation = target.rpartition(".")[2]
         if not operation:
@@ -63,7 +62,7 @@ class Recorder:
         if target.startswith("DynamoDB"):
             told = json.loads(answer or b"{}").get("ConsumedCapacity") or []
             used = sum(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
-        # Functions name themselves: shared/lambda/src/aws.rs.
+        # Functions send their names: shared/lambda/src/aws.rs.
         function = re.search(r"\bapp/(\S+)", headers.get("User-Agent", ""))
         assert function, headers.get("User-Agent")
         body, service = json.loads(asked), SERVICES[target.partition(".")[0]]
@@ -74,7 +73,7 @@ class Recorder:
             self.units[operation] += used
 
     def reset(self) -> None:
-        """Forgets what was counted, not who did what."""
+        """Resets the counts, not the permissions."""
         with self.lock:
             self.calls.clear()
             self.units.clear()

@@ -1,5 +1,5 @@
-"""A running Tessera, as its users and its operator meet it. What differs between the local and the deployed one is in
-`local.py` and `deployment.py`; journeys see this alone."""
+"""A running stack for the journeys. Differences between the local and the deployed one are in `local.py` and
+`deployment.py`."""
 
 import base64
 import hashlib
@@ -21,20 +21,20 @@ TARGET = ROOT / "target"
 TESSERA = Path(os.environ.get("CARGO_TARGET_DIR", TARGET)) / "debug" / "tessera"
 PATIENCE = 60.0
 
-# Loopback alone, whatever proxy the machine knows.
+# Loopback, without the machine's proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the API."""
+    """A response of the API."""
 
     status: int
     body: Any
 
     @property
     def problem(self) -> str:
-        """The name of the problem, when it is one."""
+        """The problem's slug; None for other responses."""
         return str(self.body.get("type", "")).removeprefix("urn:tessera:problem:")
 
 
@@ -45,17 +45,17 @@ class Stack(ABC):
     key: str
     secret: str
     url: str
-    # What the API is called with besides: the emulator tells APIs apart by their host.
+    # Further headers: the emulator selects an API by its host.
     host: str | None = None
 
     def take_program(self, printed: str) -> None:
-        """Reads what was printed when the program was made."""
+        """Parses the output of the program's creation."""
         words = [line.rsplit(maxsplit=1) for line in printed.splitlines() if line.strip()]
         said = {words[0].strip(): words[1] for words in words if len(words) == 2}
         self.program, self.key, self.secret = said["program"], said["admin key"], said["storefront secret"]
 
     def call(self, method: str, path: str, body: Any = None, credentials: str | None = "") -> Answer:
-        """Calls the API with the admin key, other credentials, or none."""
+        """Sends a request with the admin key, other credentials, or none."""
         headers = {"Content-Type": "application/json"}
         if self.host:
             headers["Host"] = self.host
@@ -71,7 +71,7 @@ class Stack(ABC):
         return Answer(status, json.loads(text) if text else None)
 
     def until(self, what: str, found: Callable[[], Any]) -> Any:
-        """Asks until there is something, as whoever waits for a decision does."""
+        """Polls until there is a result, such as a decision."""
         end = time.monotonic() + PATIENCE
         while not (value := found()):
             if time.monotonic() > end:
@@ -80,7 +80,7 @@ class Stack(ABC):
         return value
 
     def evaluated(self, receipt: str) -> Any:
-        """A receipt once it is decided."""
+        """Waits for the decision on a receipt."""
         path = f"/v1/receipts/{receipt}"
 
         def decided() -> Any:
@@ -101,7 +101,7 @@ class Stack(ABC):
         return f"{signed}.{part(mark)}"
 
     def tessera(self, *words: str) -> str:
-        """What the command line prints."""
+        """Runs the command line and returns its output."""
         environment = os.environ | self.operator()
         done = subprocess.run([TESSERA, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -109,7 +109,7 @@ class Stack(ABC):
         return done.stdout
 
     def waiting(self, queue: str) -> int:
-        """How many messages a queue holds."""
+        """The number of messages in a queue."""
         name = "ApproximateNumberOfMessages"
         found = self.sqs.get_queue_attributes(QueueUrl=self.queue(queue), AttributeNames=[name])
         return int(found["Attributes"][name])
@@ -120,7 +120,7 @@ class Stack(ABC):
 
     @abstractmethod
     def operator(self) -> dict[str, str]:
-        """The variables under which the operator's tools reach this stack's tables and queues."""
+        """The environment variables for the operator's tools."""
 
     @property
     @abstractmethod
@@ -129,4 +129,4 @@ class Stack(ABC):
 
     @abstractmethod
     def run_job(self, name: str) -> Any:
-        """Lets a schedule fall due; what the job says it did."""
+        """Runs a scheduled job and returns its summary."""

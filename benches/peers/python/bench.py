@@ -1,4 +1,4 @@
-"""The engines of PyPI on W1. Prints one JSON object a line.
+"""Measures engines from PyPI on W1. Prints one JSON object per line.
 
     python3 bench.py DATA [--sizes 10,100,1000,10000] [--seconds 3]
 
@@ -19,7 +19,7 @@ Points = Callable[[dict], int]
 
 
 def read_lines(path: Path) -> list[dict]:
-    """One JSON value a line."""
+    """One JSON value per line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -31,7 +31,7 @@ def with_zen(folder: Path, size: int, _rules: list[dict]) -> Points:
 
 
 def with_rule_engine(_folder: Path, _size: int, rules: list[dict]) -> Points:
-    """The package rule-engine, an expression for each rule."""
+    """The package rule-engine, with one expression per rule."""
 
     def listed(values: list[str]) -> str:
         return "[" + ", ".join(f'"{value}"' for value in values) + "]"
@@ -51,7 +51,7 @@ PEERS = {"zen-engine (PyPI)": with_zen, "rule-engine (PyPI)": with_rule_engine}
 
 
 def measure(folder: Path, size: int, budget: float, prepare: Callable[..., Points]) -> dict:
-    """Times one engine at one size, and checks what it says."""
+    """Times an engine at one size, and checks its results."""
     rules = json.loads((folder / f"rules_{size}.json").read_text(encoding="utf-8"))
     receipts = read_lines(folder / "receipts.jsonl")
     expected = [outcome["points"] for outcome in read_lines(folder / f"expected_{size}.jsonl")]
@@ -64,7 +64,7 @@ def measure(folder: Path, size: int, budget: float, prepare: Callable[..., Point
     each = (time.perf_counter_ns() - start) / 3
     count = min(len(receipts), max(3, int(budget / 3 / each)))
     wrong = sum(points(receipt) != right for receipt, right in zip(receipts[:count], expected))
-    # Slices of about a millisecond, so that some pass of each is not interrupted; of each its least time counts.
+    # Minimum time per slice of about a millisecond, so that some pass of each is not interrupted.
     size_of_slice = min(50, max(1, int(1e6 / each)))
     times = [math.inf] * math.ceil(count / size_of_slice)
     begun, rounds = time.perf_counter_ns(), 0
@@ -79,7 +79,7 @@ def measure(folder: Path, size: int, budget: float, prepare: Callable[..., Point
 
 
 def main() -> None:
-    """Every engine at every size."""
+    """Measures every engine at every size."""
     parser = argparse.ArgumentParser(description="the engines of PyPI on W1")
     parser.add_argument("data", type=Path)
     parser.add_argument("--sizes", default="10,100,1000,10000")

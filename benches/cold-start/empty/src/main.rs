@@ -1,4 +1,4 @@
-//! A function that does nothing: what a start costs before any code of ours runs.
+//! An empty function: the baseline of cold starts.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Each engine with the rules of W1.
+//! Adapters of the engines for the rules of W1.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Evaluate, Fault, Rule, Workload};
 
-/// Quamina matches the text of a receipt itself; it does not parse the rest.
+/// Quamina matches the receipt's JSON text without parsing all of it.
 pub fn quamina(workload: &Workload) -> Result<Evaluate<'_>, Fault> {
     let mut engine = quamina::Quamina::new();
     for (place, rule) in workload.rules.iter().enumerate() {
@@ -47,7 +47,7 @@ pub fn zen(workload: &Workload) -> Result<Evaluate<'_>, Fault> {
     }))
 }
 
-/// JSON Logic, compiled, on receipts that were parsed before.
+/// JSON Logic, compiled, on parsed receipts.
 pub fn datalogic(workload: &Workload) -> Result<Evaluate<'_>, Fault> {
     let engine: &'static datalogic_rs::Engine = Box::leak(Box::new(datalogic_rs::Engine::new()));
     let mut tests = Vec::new();
@@ -71,7 +71,7 @@ pub fn datalogic(workload: &Workload) -> Result<Evaluate<'_>, Fault> {
     }))
 }
 
-/// The Common Expression Language, an expression for each rule.
+/// The Common Expression Language, with one expression per rule.
 pub fn cel(workload: &Workload) -> Result<Evaluate<'_>, Fault> {
     let environment = Arc::new(cel::Env::stdlib());
     let mut programs = Vec::new();

@@ -1,4 +1,4 @@
-//! The engines of crates.io on W1. Prints one JSON object a line.
+//! Measures engines from crates.io on W1. Prints one JSON object per line.
 
 mod engines;
 
@@ -10,19 +10,19 @@ use clap::Parser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Whatever an engine finds wrong.
+/// Any error of an engine.
 type Fault = Box<dyn std::error::Error>;
 
 /// Measures the engines.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The folder that `workloads.py` and `forms.py` have filled.
+    /// The folder with the output of `workloads.py` and `forms.py`.
     #[arg(long)]
     data: PathBuf,
-    /// How many rules.
+    /// The numbers of rules.
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
     sizes: Vec<usize>,
-    /// For how many seconds one engine is timed at one size; a slow one is timed on the first receipts only.
+    /// Seconds per engine and size; a slow engine is timed on the first receipts only.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
 }
@@ -47,28 +47,28 @@ struct Receipt {
     day: i64,
     total: f64,
     categories: Vec<String>,
-    /// As it stands in the file.
+    /// The JSON text in the file.
     #[serde(skip)]
     text: String,
 }
 
 impl Receipt {
-    /// The whole units of its total.
+    /// The total in whole units.
     #[allow(clippy::cast_possible_truncation, reason = "totals are small")]
     const fn units(&self) -> i64 {
         self.total as i64
     }
 }
 
-/// What all engines are given.
+/// The input of all engines.
 struct Workload {
     rules: Vec<Rule>,
     receipts: Vec<Receipt>,
-    /// The points of each receipt.
+    /// The expected points of each receipt.
     expected: Vec<i64>,
     /// A decision table.
     table: Value,
-    /// A JSON Logic expression for each rule.
+    /// One JSON Logic expression per rule.
     logic: Vec<Value>,
 }
 
@@ -94,9 +94,9 @@ impl Workload {
     }
 }
 
-/// Gives the points of a receipt, by its place.
+/// Computes the points of the receipt at an index.
 type Evaluate<'a> = Box<dyn FnMut(usize) -> Result<i64, Fault> + 'a>;
-/// Makes an engine ready with all rules, and the receipts in its own shape.
+/// Prepares an engine with all rules, and the receipts in its own format.
 type Prepare = for<'a> fn(&'a Workload) -> Result<Evaluate<'a>, Fault>;
 
 const ENGINES: [(&str, Prepare); 4] = [
@@ -109,7 +109,7 @@ const ENGINES: [(&str, Prepare); 4] = [
 fn main() -> Result<(), Fault> {
     let options = Options::parse();
     let budget = Duration::from_secs(options.seconds);
-    // A panic is a result here, not something to trace.
+    // A panic is a result here, without a backtrace.
     std::panic::set_hook(Box::new(|_| {}));
     for size in options.sizes {
         let workload = Workload::load(&options.data, size)?;
@@ -129,19 +129,19 @@ fn main() -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn message(payload: &(dyn std::any::Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
-/// Times one engine, and checks what it says.
+/// Times an engine and checks its results.
 fn measure(workload: &Workload, prepare: Prepare, budget: Duration) -> Result<Value, Fault> {
     let start = Instant::now();
     let mut evaluate = prepare(workload)?;
     let build = start.elapsed();
 
-    // Some engines finish their tables while they run: the first receipts come before the clock.
+    // Warm up: some engines complete their tables lazily.
     let start = Instant::now();
     let mut warmed = 0;
     while warmed < 3 || (warmed < workload.receipts.len() && start.elapsed() < budget / 4) {
@@ -160,7 +160,7 @@ fn measure(workload: &Workload, prepare: Prepare, budget: Duration) -> Result<Va
         wrong += usize::from(evaluate(place)? != *expected);
     }
 
-    // Slices of about a millisecond, so that some pass of each is not interrupted; of each its least time counts.
+    // Minimum time per slice of about a millisecond, so that some pass of each is not interrupted.
     let slice = usize::try_from(1_000_000 / each.as_nanos())?.clamp(1, 50);
     let places: Vec<usize> = (0..count).collect();
     let mut times = vec![Duration::MAX; count.div_ceil(slice)];
