@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A vendor's limit: a burst, and the time in which one token returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct TokenRate {
     burst: u32,
     interval: SignedDuration,
 }
@@ -20,7 +20,7 @@ pub struct TokenBucket {
     full_at: Timestamp,
 }
 
-impl Rate {
+impl TokenRate {
     /// `requests` in each `period`, of which at most `burst` at once. Zero is taken as one.
     pub fn new(requests: u32, period: SignedDuration, burst: u32) -> Self {
         let requests = i32::try_from(requests.max(1)).unwrap_or(i32::MAX);
@@ -44,7 +44,7 @@ impl TokenBucket {
     ///
     /// # Errors
     /// The time until the tokens are there.
-    pub fn take(&mut self, rate: Rate, tokens: u32, now: Timestamp) -> Result<(), SignedDuration> {
+    pub fn take(&mut self, rate: TokenRate, tokens: u32, now: Timestamp) -> Result<(), SignedDuration> {
         let full_at = later(self.full_at.max(now), rate.time_for(tokens.min(rate.burst)));
         let wait = full_at.duration_since(now) - rate.time_for(rate.burst);
         if wait > SignedDuration::ZERO {
@@ -55,7 +55,7 @@ impl TokenBucket {
     }
 
     /// Refuses tokens until a moment, for `Retry-After`. From then on they return at the rate, one at once.
-    pub fn block_until(&mut self, rate: Rate, until: Timestamp) {
+    pub fn block_until(&mut self, rate: TokenRate, until: Timestamp) {
         self.full_at = self.full_at.max(later(until, rate.time_for(rate.burst - 1)));
     }
 }
@@ -75,13 +75,13 @@ mod tests {
     }
 
     /// How many single tokens are there at a moment.
-    fn drain(bucket: &mut TokenBucket, rate: Rate, now: Timestamp) -> u32 {
+    fn drain(bucket: &mut TokenBucket, rate: TokenRate, now: Timestamp) -> u32 {
         (0..).find(|_| bucket.take(rate, 1, now).is_err()).unwrap()
     }
 
     #[test]
     fn a_burst_is_there_at_once_and_returns_at_the_rate() {
-        let rate = Rate::new(10, SECOND, 5);
+        let rate = TokenRate::new(10, SECOND, 5);
         let mut bucket = TokenBucket::full();
         assert_eq!(drain(&mut bucket, rate, at(0)), 5);
         assert_eq!(bucket.take(rate, 1, at(40)), Err(SignedDuration::from_millis(60)));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn over_a_minute_no_more_than_rate_and_burst_are_taken() {
-        let rate = Rate::new(150, SECOND * 60, 10);
+        let rate = TokenRate::new(150, SECOND * 60, 10);
         let mut bucket = TokenBucket::full();
         let taken: u32 = (0..60_000).step_by(7).map(|ms| drain(&mut bucket, rate, at(ms))).sum();
         assert_eq!(taken, 10 + 149);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_takes_nothing_and_a_large_one_the_burst() {
-        let rate = Rate::new(1, SECOND, 3);
+        let rate = TokenRate::new(1, SECOND, 3);
         let mut bucket = TokenBucket::full();
         assert_eq!(bucket.take(rate, 2, at(0)), Ok(()));
         assert_eq!(bucket.take(rate, 2, at(0)), Err(SECOND));
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_gives_no_token() {
-        let rate = Rate::new(1, SECOND, 1);
+        let rate = TokenRate::new(1, SECOND, 1);
         let mut bucket = TokenBucket::full();
         assert_eq!(bucket.take(rate, 1, at(0)), Ok(()));
         assert_eq!(bucket.take(rate, 1, at(-5_000)), Err(SECOND * 6));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn retry_after_empties_the_bucket_until_its_end() {
-        let rate = Rate::new(10, SECOND, 5);
+        let rate = TokenRate::new(10, SECOND, 5);
         let mut bucket = TokenBucket::full();
         bucket.block_until(rate, at(2_000));
         assert_eq!(bucket.take(rate, 1, at(500)), Err(SignedDuration::from_millis(1_500)));
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn the_state_is_one_value() {
         let mut bucket = TokenBucket::full();
-        bucket.take(Rate::new(1, SECOND, 1), 1, Timestamp::UNIX_EPOCH).unwrap();
+        bucket.take(TokenRate::new(1, SECOND, 1), 1, Timestamp::UNIX_EPOCH).unwrap();
         let text = serde_json::to_string(&bucket).unwrap();
         assert_eq!(text, "\"1970-01-01T00:00:01Z\"");
         assert_eq!(serde_json::from_str::<TokenBucket>(&text).unwrap(), bucket);

@@ -20,9 +20,9 @@ use crate::targets::{TargetError, Targets};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("tessera/", env!("CARGO_PKG_VERSION")));
 
-/// Limits of each request.
+/// RequestLimits of each request.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Time to resolve the host and connect, without the TLS handshake.
     pub connect: Duration,
     /// Time from the request to the last byte of the response.
@@ -38,12 +38,12 @@ pub struct Limits {
 pub struct Client {
     http: legacy::Client<HttpsConnector<GuardedConnector>, Full<Bytes>>,
     targets: Targets,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 /// A complete response.
 #[derive(Debug, Clone)]
-pub struct Response {
+pub struct OutboundResponse {
     /// The status. A redirect is a response like any other: none is followed.
     pub status: StatusCode,
     /// The headers.
@@ -75,7 +75,7 @@ pub enum OutboundError {
     Tls(#[from] rustls::Error),
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self { connect: Duration::from_secs(3), total: Duration::from_secs(15), response_bytes: 1024 * 1024 }
     }
@@ -86,7 +86,7 @@ impl Client {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(targets: Targets, limits: Limits) -> Result<Self, OutboundError> {
+    pub fn new(targets: Targets, limits: RequestLimits) -> Result<Self, OutboundError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -110,7 +110,7 @@ impl Client {
     ///
     /// # Errors
     /// When the target is refused, a limit is exceeded or the connection fails. An error status is a response, not an error.
-    pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response, OutboundError> {
+    pub async fn send(&self, mut request: Request<Bytes>) -> Result<OutboundResponse, OutboundError> {
         self.targets.check(request.uri())?;
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let exchange = self.exchange(request.map(Full::new));
@@ -118,7 +118,7 @@ impl Client {
         tokio::time::timeout(total, exchange).await.unwrap_or(Err(OutboundError::Timeout(total)))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, OutboundError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<OutboundResponse, OutboundError> {
         let response = self.http.request(request).await.map_err(classify)?;
         let (head, body) = response.into_parts();
         let limit = self.limits.response_bytes;
@@ -129,11 +129,11 @@ impl Client {
                 OutboundError::Interrupted(error)
             }
         })?;
-        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes() })
+        Ok(OutboundResponse { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 
-impl Response {
+impl OutboundResponse {
     /// How long the server asks the caller to wait, see [`retry_after`](crate::retry_after).
     pub fn retry_after(&self, now: Timestamp) -> Option<SignedDuration> {
         crate::retry_after(&self.headers, now)

@@ -12,7 +12,7 @@ mod connect;
 mod retry_after;
 mod targets;
 
-pub use bucket::{Rate, TokenBucket};
-pub use client::{Client, Limits, OutboundError, Response};
+pub use bucket::{TokenBucket, TokenRate};
+pub use client::{Client, OutboundError, OutboundResponse, RequestLimits};
 pub use retry_after::retry_after;
 pub use targets::{TargetError, Targets};

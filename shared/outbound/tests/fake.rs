@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use tessera_outbound::{Client, Limits, OutboundError, TargetError, Targets};
+use tessera_outbound::{Client, OutboundError, RequestLimits, TargetError, Targets};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -44,7 +44,8 @@ fn get(url: &str) -> Request<Bytes> {
     Request::get(url).body(Bytes::new()).unwrap()
 }
 
-const QUICK: Limits = Limits { connect: Duration::from_secs(5), total: Duration::from_secs(10), response_bytes: 1024 };
+const QUICK: RequestLimits =
+    RequestLimits { connect: Duration::from_secs(5), total: Duration::from_secs(10), response_bytes: 1024 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
@@ -132,7 +133,7 @@ mod loopback {
             std::future::pending::<()>().await;
         });
         let total = Duration::from_millis(200);
-        let client = Client::new(Targets::PublicAndLoopback, Limits { total, ..QUICK }).unwrap();
+        let client = Client::new(Targets::PublicAndLoopback, RequestLimits { total, ..QUICK }).unwrap();
         let error = client.send(get(&format!("http://127.0.0.1:{port}/"))).await.unwrap_err();
         assert!(matches!(error, OutboundError::Timeout(limit) if limit == total), "{error:?}");
     }
