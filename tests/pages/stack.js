@@ -53,7 +53,7 @@ export const createStack = async () => {
     const affordable = (one) => !one?.cost || one.cost <= points.available;
     const rewards = base.rewards.map((one) => (one.redeemable && !affordable(one) ? { ...one, redeemable: false, reason: 'insufficient_points' } : one));
     const best_reward = affordable(base.best_reward) ? base.best_reward : null;
-    return { ...base, points, rewards, best_reward, coupons: { available: held.filter(({ status }) => status === 'available').length, items: held.slice(0, 10) } };
+    return { ...base, points, rewards, best_reward, coupons: { available: held.filter(({ status }) => status === 'available').length, items: held.slice(0, 10).map((one) => ({ ...one, name: base.rewards.find(({ id }) => id === one.reward)?.name ?? one.name })) } };
   };
   stack.spent = () => [...stack.coupons.values()].filter((one) => one.isNew && one.status !== 'cancelled').reduce((sum, one) => sum + one.cost, 0);
 
