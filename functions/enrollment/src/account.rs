@@ -11,7 +11,7 @@ use tessera_domain::time::Day;
 use tessera_domain::view::{MemberView, choose_language};
 use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
 use tessera_lambda::{Problem, Services};
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Seen};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Party, Snapshot};
 
 /// How often a profile is read again that others keep changing.
 const TRIES: u32 = 8;
@@ -98,12 +98,8 @@ impl Desk<'_> {
     ) -> Result<bool, Problem> {
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         // Read with the account, and after the profile was written: what it has become.
-        let commit = Commit { profile: true, ..Commit::new(&self.program.id, config, self.member, key) };
-        let decide = |seen: &Seen<'_>| {
-            let (seed, supply) = (seen.seed, seen.supply);
-            let context = Context { program: config, member: self.member, profile: seen.profile, now, seed, supply };
-            decide(&context, seen.account).ok_or(NothingToDo)
-        };
+        let commit = Commit::for_one(&self.program.id, config, Party { profile: true, ..Party::new(self.member, key) });
+        let decide = |seen: &Snapshot<'_>| decide(&seen.context(config, now), seen.account).ok_or(NothingToDo);
         match self.services.store.commit(&commit, decide).await {
             Ok(Committed::Now(_) | Committed::Already(_)) => Ok(true),
             Err(CommitError::Refused(NothingToDo)) => Ok(false),

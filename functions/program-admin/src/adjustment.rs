@@ -1,12 +1,12 @@
 //! Changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
 
 use lambda_http::{Body, Response};
-use tessera_domain::decide::{AdjustmentFault, Context, decide_adjustment, read_adjustment};
+use tessera_domain::decide::{AdjustmentFault, decide_adjustment, read_adjustment};
 use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
-use tessera_store::{Commit, CommitError, Committed, EntryKey};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
 
 /// `POST /v1/members/{member}/adjustments`: answers with the member as they are then.
 pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
@@ -21,16 +21,9 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
-    let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
+    let commit = Commit::for_one(&program.id, config, Party { profile, ..Party::new(&member, &key) });
     let committed = services.store.commit(&commit, |seen| {
-        let context = Context {
-            program: config,
-            member: &member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(config, now);
         decide_adjustment(&context, seen.account, &adjustment, &caller.actor)
     });
     match committed.await {

@@ -14,7 +14,7 @@ use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Caller, Problem, Services};
-use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey};
+use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party};
 
 use crate::body::{read_nothing, read_use};
 
@@ -185,16 +185,10 @@ async fn decide(
     let natural = format!("{}#{}", coupon.code, wanted.name);
     let key = EntryKey::coupon(request.natural_key().started_at, &natural);
     let profile = config.asks_profile(Asked::Tier);
-    let commit = Commit { coupons: &codes, profile, ..Commit::new(&program.id, config, &coupon.member, &key) };
+    let commit =
+        Commit::for_one(&program.id, config, Party { coupons: &codes, profile, ..Party::new(&coupon.member, &key) });
     let committed = services.store.commit(&commit, |seen| {
-        let context = Context {
-            program: config,
-            member: &coupon.member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(config, now);
         let current = seen.coupons.iter().find(|seen| seen.code == coupon.code).unwrap_or(&coupon);
         (wanted.decide)(&context, seen.account, current)
     });

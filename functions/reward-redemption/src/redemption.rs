@@ -2,13 +2,13 @@
 
 use lambda_http::{Body, Response};
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::decide::{Context, Redemption, RedemptionFault, decide_redemption};
+use tessera_domain::decide::{Redemption, RedemptionFault, decide_redemption};
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_lambda::http::ApiRequest;
 use tessera_lambda::{Problem, Services};
-use tessera_store::{Commit, CommitError, Committed, EntryKey};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
 
 use crate::body::read_redemption;
 use crate::coupon;
@@ -29,16 +29,9 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::coupon(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
-    let commit = Commit { profile, ..Commit::new(&program.id, config, &member, &key) };
+    let commit = Commit::for_one(&program.id, config, Party { profile, ..Party::new(&member, &key) });
     let committed = services.store.commit(&commit, |seen| {
-        let context = Context {
-            program: config,
-            member: &member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(config, now);
         decide_redemption(&context, seen.account, &redemption)
     });
     let committed = match committed.await {

@@ -7,7 +7,7 @@ use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_domain::time::Day;
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, StoreError};
 
 use crate::{EvaluationError, Outcome, rejection};
 
@@ -19,7 +19,7 @@ pub(crate) async fn birthday(
     day: Day,
 ) -> Result<Outcome, EvaluationError> {
     let key = EntryKey::birthday(day);
-    let commit = Commit { profile: true, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let commit = Commit::for_one(&program.id, &program.compiled, Party { profile: true, ..Party::new(member, &key) });
     let decide = |context: &Context<'_>, account: &Account| decide_birthday(context, account, day);
     evaluate(services, &commit, day, Cause::Birthday(day), decide).await
 }
@@ -33,7 +33,7 @@ pub(crate) async fn due(
 ) -> Result<Outcome, EvaluationError> {
     let key = EntryKey::due(day);
     let profile = program.compiled.asks_profile(Asked::Due);
-    let commit = Commit { profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
+    let commit = Commit::for_one(&program.id, &program.compiled, Party { profile, ..Party::new(member, &key) });
     evaluate(services, &commit, day, Cause::Inactivity(day), decide_due).await
 }
 
@@ -49,14 +49,7 @@ async fn evaluate(
 ) -> Result<Outcome, EvaluationError> {
     let now = services.clock.now();
     let committed = services.store.commit(commit, |seen| {
-        let context = Context {
-            program: commit.config,
-            member: commit.member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(commit.config, now);
         decide(&context, seen.account).ok_or(Nothing)
     });
     match committed.await {

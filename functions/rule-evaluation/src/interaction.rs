@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use tessera_domain::decide::{Context, InteractionContext, decide_interaction};
+use tessera_domain::decide::{InteractionContext, decide_interaction};
 use tessera_domain::fact::Interaction;
 use tessera_domain::ids::{InteractionId, MemberId, ProgramId};
 use tessera_domain::ledger::Cause;
@@ -10,7 +10,7 @@ use tessera_domain::pack::unpack;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
 use tessera_lambda::message::Fact;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
 
 use crate::{EvaluationError, rejection};
 
@@ -44,21 +44,12 @@ pub(crate) async fn evaluate(
 ) -> Result<Committed, EvaluationError> {
     let key = EntryKey::interaction(interaction.occurred_at, &interaction.id);
     let mark = interaction.once();
-    let commit = Commit {
-        mark: mark.as_deref(),
-        profile: program.compiled.asks_profile(Asked::Interaction),
-        ..Commit::new(&program.id, &program.compiled, member, &key)
-    };
+    let profile = program.compiled.asks_profile(Asked::Interaction);
+    let party = Party { mark: mark.as_deref(), profile, ..Party::new(member, &key) };
+    let commit = Commit::for_one(&program.id, &program.compiled, party);
     let now = services.clock.now();
     let committed = services.store.commit(&commit, |seen| {
-        let context = Context {
-            program: &program.compiled,
-            member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(&program.compiled, now);
         let fact = InteractionContext { interaction, counted_before: seen.marked };
         Ok::<_, Infallible>(decide_interaction(&context, seen.account, &fact))
     });

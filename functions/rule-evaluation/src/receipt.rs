@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 
-use tessera_domain::decide::{Context, ReceiptContext, decide_receipt};
+use tessera_domain::decide::{ReceiptContext, decide_receipt};
 use tessera_domain::fact::Receipt;
 use tessera_domain::ids::MemberId;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
 
 use crate::{EvaluationError, rejection};
 
@@ -20,21 +20,12 @@ pub(crate) async fn evaluate(
     receipt: &Receipt,
 ) -> Result<Committed, EvaluationError> {
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
-    let commit = Commit {
-        coupons: &receipt.coupons,
-        profile: program.compiled.asks_profile(Asked::Receipt),
-        ..Commit::new(&program.id, &program.compiled, member, &key)
-    };
+    let profile = program.compiled.asks_profile(Asked::Receipt);
+    let party = Party { coupons: &receipt.coupons, profile, ..Party::new(member, &key) };
+    let commit = Commit::for_one(&program.id, &program.compiled, party);
     let now = services.clock.now();
     let committed = services.store.commit(&commit, |seen| {
-        let context = Context {
-            program: &program.compiled,
-            member,
-            profile: seen.profile,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(&program.compiled, now);
         let fact = ReceiptContext { receipt, coupons: seen.coupons };
         Ok::<_, Infallible>(decide_receipt(&context, seen.account, &fact))
     });

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tessera_domain::decide::{Context, Decision, RefundContext, decide_refund, decide_rejection};
+use tessera_domain::decide::{Decision, RefundContext, decide_refund, decide_rejection};
 use tessera_domain::fact::Refund;
 use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::{Cause, Entry, Rejection};
 use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Seen, StoreError, StoredReceipt};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, Snapshot, StoreError, StoredReceipt};
 
 use crate::{EvaluationError, Outcome, receipt};
 
@@ -91,8 +91,9 @@ async fn attempt(
     let key = EntryKey::refund(receipt.occurred_at, &receipt.id, refund);
     let history = Some((receipt.occurred_at, &receipt.id));
     let profile = program.compiled.asks_profile(Asked::Receipt);
-    let commit = Commit { history, profile, ..Commit::new(&program.id, &program.compiled, member, &key) };
-    let case = Case { program: &program.compiled, member, now: services.clock.now(), stored, refund, decided_by };
+    let commit =
+        Commit::for_one(&program.id, &program.compiled, Party { history, profile, ..Party::new(member, &key) });
+    let case = Case { program: &program.compiled, now: services.clock.now(), stored, refund, decided_by };
     // A refund that cancels more coupons than a transaction holds is committed in steps; the last one decides it.
     let committed = loop {
         match services.store.commit(&commit, |seen| case.decide(seen)).await {
@@ -126,7 +127,6 @@ enum Missing {
 /// A refund, and all that is known of it before the account is read.
 struct Case<'a> {
     program: &'a CompiledProgram,
-    member: &'a MemberId,
     now: Timestamp,
     stored: &'a StoredReceipt,
     refund: &'a RefundId,
@@ -134,7 +134,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn decide(&self, seen: &Seen<'_>) -> Result<Decision, Missing> {
+    fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
         let mut decision = None;
         let mut earlier: Vec<(Refund, Entry)> = Vec::new();
         for entry in seen.history {
@@ -158,25 +158,14 @@ impl Case<'_> {
             decided_by: self.decided_by,
             coupons: &coupons,
         };
-        Ok(decide_refund(&self.context(seen), seen.account, &fact))
+        Ok(decide_refund(&seen.context(self.program, self.now), seen.account, &fact))
     }
 
     /// Rejects the refund, because the account has no room for it.
-    fn reject(&self, seen: &Seen<'_>) -> Result<Decision, Missing> {
+    fn reject(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
         let at = self.stored_refund(self.refund)?.occurred_at;
         let cause = Cause::Refund(self.stored.receipt.id.clone(), self.refund.clone());
-        Ok(decide_rejection(&self.context(seen), seen.account, at, cause, Rejection::AccountFull))
-    }
-
-    fn context<'s>(&'s self, seen: &'s Seen<'_>) -> Context<'s> {
-        Context {
-            program: self.program,
-            member: self.member,
-            profile: seen.profile,
-            now: self.now,
-            seed: seen.seed,
-            supply: seen.supply,
-        }
+        Ok(decide_rejection(&seen.context(self.program, self.now), seen.account, at, cause, Rejection::AccountFull))
     }
 
     fn stored_refund(&self, id: &RefundId) -> Result<&Refund, Missing> {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use jiff::Timestamp;
-use tessera_domain::decide::{Context, decide_rejection};
+use tessera_domain::decide::decide_rejection;
 use tessera_domain::ledger::{Cause, Rejection};
 use tessera_lambda::Services;
 use tessera_store::{Commit, CommitError, Committed};
@@ -19,14 +19,7 @@ pub(crate) async fn account_full(
 ) -> Result<Committed, EvaluationError> {
     let now = services.clock.now();
     let committed = services.store.commit(commit, |seen| {
-        let context = Context {
-            program: commit.config,
-            member: commit.member,
-            profile: None,
-            now,
-            seed: seen.seed,
-            supply: seen.supply,
-        };
+        let context = seen.context(commit.config, now);
         Ok::<_, Infallible>(decide_rejection(&context, seen.account, at, cause.clone(), Rejection::AccountFull))
     });
     committed.await.map_err(|error| match error {

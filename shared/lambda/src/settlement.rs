@@ -5,12 +5,12 @@
 //! run any number of times: the coupon remembers what is settled.
 
 use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
-use tessera_domain::decide::{Context, Returned, decide_settlement, is_unsettled};
+use tessera_domain::decide::{Returned, decide_settlement, is_unsettled};
 use tessera_domain::fact::{Receipt, Remaining};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
 
 use crate::Services;
 
@@ -68,16 +68,10 @@ impl Services {
         let natural = format!("{}#settle#{}#{}", coupon.code, coupon.restored.get(), u8::from(coupon.unpaid));
         let key = EntryKey::coupon(now, &natural);
         let profile = config.asks_profile(Asked::Tier);
-        let commit = Commit { coupons: &codes, profile, ..Commit::new(&program.id, config, owner, &key) };
+        let commit =
+            Commit::for_one(&program.id, config, Party { coupons: &codes, profile, ..Party::new(owner, &key) });
         let committed = self.store.commit(&commit, |seen| {
-            let context = Context {
-                program: config,
-                member: owner,
-                profile: seen.profile,
-                now,
-                seed: seen.seed,
-                supply: seen.supply,
-            };
+            let context = seen.context(config, now);
             let current = seen.coupons.first().filter(|current| current.status == CouponStatus::Used).ok_or(())?;
             decide_settlement(&context, seen.account, current, returned).ok_or(())
         });

@@ -68,6 +68,12 @@ pub enum StoreError {
         /// What was too large.
         what: String,
     },
+    /// Two parties of one decision turned out to be the same member.
+    #[error("{operation}: two parties are one member")]
+    OneMember {
+        /// What was being done.
+        operation: &'static str,
+    },
     /// The system gave no random bytes.
     #[error("no random bytes from the system")]
     Random(#[source] getrandom::Error),
@@ -115,6 +121,7 @@ impl StoreError {
             | Self::Item { .. }
             | Self::Document { .. }
             | Self::TooLarge { .. }
+            | Self::OneMember { .. }
             | Self::AccountFull { .. }
             | Self::Secret { .. } => false,
         }

@@ -26,7 +26,7 @@ mod secrets;
 mod tasks;
 mod writes;
 
-pub use commit::{Commit, CommitError, Committed, EntryKey, Seen};
+pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot};
 pub use coupons::CouponError;
 pub use error::StoreError;
 pub use facts::{

@@ -18,7 +18,7 @@ use crate::{Store, StoreError, retry};
 pub(crate) const ABSENT: &str = "attribute_not_exists(pk)";
 
 /// DynamoDB's bound of writes in one transaction.
-pub(crate) const MOST_WRITES: usize = 100;
+pub(crate) const MAX_WRITES: usize = 100;
 
 /// A write of one item, on a condition.
 #[derive(Debug, Clone)]
@@ -199,7 +199,7 @@ impl Store {
     /// Writes several items, all or none. Once: what stands in the way is for the caller to judge.
     pub(crate) async fn transact(&self, operation: &'static str, writes: Vec<Write>) -> Result<Transacted, StoreError> {
         let count = writes.len();
-        if count > MOST_WRITES {
+        if count > MAX_WRITES {
             return Err(StoreError::TooLarge { operation, what: format!("a transaction of {count} writes") });
         }
         let items = writes.into_iter().map(|write| write.in_transaction(operation));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
-use tessera_domain::decide::{ReceiptContext, Seed, Supply, decide_receipt};
+use tessera_domain::decide::{Context, ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{read_receipt, read_refund};
 use tessera_domain::program::read_program;
 use tessera_store::StoredRefund;
@@ -78,7 +78,8 @@ impl Story {
     fn refund(&self, stored: &StoredReceipt, refund: &str, decided_by: &CompiledProgram) -> Result<Decision, Missing> {
         let (member, stock, refund) = (member(), Supply::default(), id(refund));
         let coupons: [Coupon; 0] = [];
-        let seen = Seen {
+        let seen = Snapshot {
+            member: &member,
             account: &self.account,
             profile: None,
             marked: false,
@@ -87,7 +88,7 @@ impl Story {
             coupons: &coupons,
             history: &self.history,
         };
-        let case = Case { program: &self.program, member: &member, now: now(), stored, refund: &refund, decided_by };
+        let case = Case { program: &self.program, now: now(), stored, refund: &refund, decided_by };
         case.decide(&seen)
     }
 

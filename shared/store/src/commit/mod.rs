@@ -1,87 +1,78 @@
-//! The only ledger write: one transaction with the entry, the account and whatever the decision grants.
+//! The only ledger write: one transaction with every party's entry and account, and whatever the decisions grant.
 
 mod key;
 mod lapse;
+mod load;
 mod sold_out;
 mod stock;
 mod transaction;
 
 pub use key::EntryKey;
-
-use std::collections::BTreeMap;
+pub use load::Snapshot;
 
 use jiff::Timestamp;
-use tessera_domain::account::Account;
-use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::{Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
-use tessera_domain::member::Profile;
 use tessera_domain::program::CompiledProgram;
 
+use self::load::Loaded;
 use self::stock::Stocks;
-use self::transaction::{Attempt, Plan};
-use crate::items::{Reader, name};
-use crate::keys::{self, Key};
-use crate::{Store, StoreError, hashes, random, retry};
+use self::transaction::{Attempt, Transaction};
+use crate::{Store, StoreError, random, retry};
 
-/// How often a decision is made again because stocks or the transaction have no room for what it gives.
-const MOST_PLANS: usize = 16;
+/// How often a decision is made again because a stock, or the transaction, has less room than it takes.
+const MAX_DECISIONS: usize = 16;
 
 const COMMIT: &str = "committing a decision";
-const LOAD: &str = "reading what a decision must see";
 
-/// What is to be decided, and what the decision must see besides the account.
+/// A decision to commit: under which program, and the parties whose accounts it changes.
+///
+/// A decision has one party as a rule. What concerns two members has two parties, and is written for both or for neither.
 #[derive(Debug, Clone)]
-pub struct Commit<'a> {
+pub struct Commit<'a, const N: usize = 1> {
     /// The tenant.
     pub program: &'a ProgramId,
-    /// Its configuration: where the stocks of rewards are looked up.
+    /// Its configuration: says which rewards have a stock.
     pub config: &'a CompiledProgram,
-    /// Whose account it is.
-    pub member: &'a MemberId,
-    /// The entry's key: there is exactly one entry under it, for ever.
-    pub key: &'a EntryKey,
-    /// Coupons that the decision must see; empty for none, which costs nothing.
-    pub coupons: &'a [CouponCode],
-    /// The text of what counts only once for the member: the decision must see whether it counted, and takes its mark
-    /// when it counts it. `None` for none, which costs nothing.
-    pub mark: Option<&'a str>,
-    /// True when the decision must see the profile. With a mark or the profile the account is read in one call with
-    /// them.
-    pub profile: bool,
-    /// A receipt whose entries (its decision and its refunds) the decision must see, with its time; and every coupon of
-    /// the member that undoing them may touch. `None` for none, which costs nothing.
-    pub history: Option<(Timestamp, &'a ReceiptId)>,
+    /// The parties.
+    pub parties: [Party<'a>; N],
 }
 
 impl<'a> Commit<'a> {
-    /// A decision that needs to see the account alone.
-    pub fn new(program: &'a ProgramId, config: &'a CompiledProgram, member: &'a MemberId, key: &'a EntryKey) -> Self {
-        Self { program, config, member, key, coupons: &[], mark: None, profile: false, history: None }
+    /// A decision that changes one account.
+    pub const fn for_one(program: &'a ProgramId, config: &'a CompiledProgram, party: Party<'a>) -> Self {
+        Self { program, config, parties: [party] }
     }
 }
 
-/// What a decision is made from, read anew for each attempt.
+/// A member whose account a decision changes, and what the decision must know of that member.
 #[derive(Debug, Clone)]
-pub struct Seen<'a> {
-    /// The account; a blank visitor's of version 0 when nothing is stored.
-    pub account: &'a Account,
-    /// Fresh randomness.
-    pub seed: Seed,
-    /// What the decision may give away.
-    pub supply: &'a Supply,
-    /// True when what counts only once has counted: there is a mark of the text that was asked for.
-    pub marked: bool,
-    /// The profile, where it was asked for and there is one.
-    pub profile: Option<&'a Profile>,
-    /// The coupons that were asked for and exist, whoever's they are; with a history, all of the member's.
-    pub coupons: &'a [Coupon],
-    /// The entries of the receipt that was asked for, by sequence.
-    pub history: &'a [Entry],
+pub struct Party<'a> {
+    /// The member.
+    pub member: &'a MemberId,
+    /// The key of the member's entry: at most one entry is ever written under it.
+    pub key: &'a EntryKey,
+    /// Codes of coupons to load, whoever owns them. None costs no read.
+    pub coupons: &'a [CouponCode],
+    /// Optional once-only key. The decision learns whether it was used before; using it writes a marker in the same
+    /// transaction. `None` costs no read.
+    pub mark: Option<&'a str>,
+    /// Loads the profile too. The account, the profile and the marker are read in one call.
+    pub profile: bool,
+    /// A receipt, with its time, whose entries and refund entries are loaded, and with them all coupons of the member.
+    /// `None` costs no read.
+    pub history: Option<(Timestamp, &'a ReceiptId)>,
 }
 
-/// How a commit ended.
+impl<'a> Party<'a> {
+    /// A party of whom only the account is loaded.
+    pub const fn new(member: &'a MemberId, key: &'a EntryKey) -> Self {
+        Self { member, key, coupons: &[], mark: None, profile: false, history: None }
+    }
+}
+
+/// How a commit ended for one party.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Committed {
     /// The decision was written now.
@@ -106,60 +97,81 @@ pub enum CommitError<E> {
     /// The decision was refused, and nothing is written.
     #[error("the decision was refused")]
     Refused(E),
-    /// The store failed; whether it was written is unknown, and committing again tells.
+    /// The store failed. Whether the decision was written is unknown; committing again finds out.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// Loads the account, decides, and writes all that follows in one transaction, or nothing. When someone else wrote
-    /// the account, a coupon or a code meanwhile, or a stock is used up, all is read and decided anew. One strongly
-    /// consistent read and one transaction when nothing interferes.
+    /// Loads one party, decides, and writes everything that follows in one transaction, or nothing. When somebody else
+    /// changes the account, a coupon, a code or a stock meanwhile, it loads and decides again. Without such interference
+    /// this takes one strongly consistent read and one transaction.
     ///
     /// # Errors
-    /// [`CommitError::Refused`] with the error of `decide`; [`CommitError::Store`] when DynamoDB fails or others keep
-    /// being faster.
+    /// [`CommitError::Refused`] with the error of `decide`; [`CommitError::Store`] when DynamoDB fails or the account
+    /// stays contended.
     pub async fn commit<E, F>(&self, commit: &Commit<'_>, decide: F) -> Result<Committed, CommitError<E>>
     where
-        F: Fn(&Seen<'_>) -> Result<Decision, E>,
+        F: Fn(&Snapshot<'_>) -> Result<Decision, E>,
+    {
+        let decide = |[party]: &[Snapshot<'_>; 1]| decide(party).map(|decision| [decision]);
+        let [committed] = self.commit_all(commit, decide).await?;
+        Ok(committed)
+    }
+
+    /// As [`Store::commit`], for several parties: `decide` sees all of them and returns a decision for each, in the same
+    /// order. The parties must be different members.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_all<const N: usize, E, F>(
+        &self,
+        commit: &Commit<'_, N>,
+        decide: F,
+    ) -> Result<[Committed; N], CommitError<E>>
+    where
+        F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
     {
         let mut stocks = Stocks::default();
-        let mut seed = random::seed()?;
+        let mut seeds = random_seeds(N)?;
         for attempt in 0..retry::TRIES {
             if attempt > 0 {
                 retry::pause(attempt).await;
             }
-            let loaded = self.load_for(commit).await?;
-            let (decision, plan) = match self.plan(commit, &loaded, seed, &mut stocks, &decide) {
+            let loaded = self.load_parties(commit).await?;
+            let planned = self.plan(commit, &loaded, &seeds, &mut stocks, &decide);
+            let (decisions, transaction) = match planned {
                 Ok(planned) => planned,
-                // What a repeated call wants may be impossible just because the first one did it.
+                // A repeated request may be refused just because its first attempt was committed.
                 Err(CommitError::Refused(refused)) => {
-                    let entry = self.get_entry(commit.program, commit.member, commit.key).await?;
-                    return entry.map(|entry| Committed::Already(Box::new(entry))).ok_or(CommitError::Refused(refused));
+                    let keys = loaded.iter().zip(&commit.parties);
+                    let keys = keys.map(|(loaded, party)| (loaded.member.clone(), party.key.clone())).collect();
+                    let standing = self.standing_entries(commit.program, keys, Vec::new()).await?;
+                    return standing.map(already).ok_or(CommitError::Refused(refused));
                 }
                 Err(failed) => return Err(failed),
             };
-            if !self.claim_codes(&plan).await? {
-                seed = random::seed()?;
+            if !self.claim_codes(&transaction).await? {
+                seeds = random_seeds(N)?;
                 continue;
             }
             // Claimed codes are used by the next attempt; others are drawn anew, in case one of them was taken.
-            if !plan.claims_codes() {
-                seed = random::seed()?;
+            if !transaction.claims_codes() {
+                seeds = random_seeds(N)?;
             }
-            let last_units = plan.last_units().clone();
-            match self.write_plan(commit, plan).await? {
+            let last_units = transaction.last_units().clone();
+            match self.write_transaction(commit.program, transaction).await? {
                 Attempt::Written => {
                     self.note_last_units(commit.program, commit.config, last_units).await;
-                    return Ok(Committed::Now(Box::new(decision)));
+                    return Ok(decisions.map(|decision| Committed::Now(Box::new(decision))));
                 }
-                Attempt::Exists(entry) => return Ok(Committed::Already(entry)),
-                Attempt::Again => {}
-                Attempt::UsedUp(rewards) => {
+                Attempt::EntryExists(entries) => return Ok(already(entries)),
+                Attempt::Conflict => {}
+                Attempt::OutOfStock(rewards) => {
+                    let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);
                     for reward in rewards {
                         let stock = commit.config.reward(&reward).and_then(|reward| reward.stock).unwrap_or_default();
-                        let now = decision.entry.decided_at;
-                        self.look_at_stock(commit.program, &reward, stock, now, &mut stocks).await?;
+                        self.refresh_stock(commit.program, &reward, stock, now, &mut stocks).await?;
                     }
                 }
             }
@@ -167,105 +179,68 @@ impl Store {
         Err(StoreError::Contended { operation: COMMIT, tries: retry::TRIES }.into())
     }
 
-    /// Decides, and plans the writes. Decides again with a smaller supply while a stock has fewer units, or the
-    /// transaction less room, than the decision takes.
-    fn plan<E>(
+    /// Decides, and builds the transaction. Decides again with smaller supplies while a stock, or the transaction, has
+    /// less room than the decisions take.
+    fn plan<const N: usize, E>(
         &self,
-        commit: &Commit<'_>,
-        loaded: &Loaded,
-        seed: Seed,
+        commit: &Commit<'_, N>,
+        loaded: &[Loaded; N],
+        seeds: &[Seed],
         stocks: &mut Stocks,
-        decide: &impl Fn(&Seen<'_>) -> Result<Decision, E>,
-    ) -> Result<(Decision, Plan), CommitError<E>> {
+        decide: &impl Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
+    ) -> Result<([Decision; N], Transaction), CommitError<E>> {
         let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
-        for _ in 0..MOST_PLANS {
-            let input = Seen {
-                account: &loaded.account,
-                seed,
-                supply: &stocks.supply,
-                marked: loaded.marked,
-                profile: loaded.profile.as_ref(),
-                coupons: &loaded.coupons,
-                history: &loaded.history,
-            };
-            let decision = decide(&input).map_err(CommitError::Refused)?;
-            let start = u32::from(seed.0[0]);
-            let Some(takes) = stocks.choose_all(&decision.stock, stock_of, start) else { continue };
-            let plan = self.writes(commit, loaded, &decision, &takes)?;
-            match plan.coupons_too_many() {
-                0 => return Ok((decision, plan)),
-                excess => {
-                    let fewer = decision.deferrable_coupons().checked_sub(excess);
-                    let fewer = fewer.ok_or_else(|| StoreError::AccountFull {
-                        operation: COMMIT,
-                        what: "a transaction without coupons".to_owned(),
-                    })?;
-                    stocks.supply.coupons = fewer;
-                }
+        stocks.supplies.resize_with(N, Supply::default);
+        for _ in 0..MAX_DECISIONS {
+            let snapshots = std::array::from_fn(|n| loaded[n].snapshot(seeds[n], &stocks.supplies[n]));
+            let decisions = decide(&snapshots).map_err(CommitError::Refused)?;
+            let start = seeds.first().map_or(0, |seed| u32::from(seed.0[0]));
+            let wanted: Vec<&[RewardId]> = decisions.iter().map(|decision| &*decision.stock).collect();
+            let Some(takes) = stocks.choose_all(&wanted, stock_of, start) else { continue };
+            let transaction = self.transaction(commit, loaded, &decisions, &takes)?;
+            let excess = transaction.excess_coupons();
+            if excess == 0 {
+                return Ok((decisions, transaction));
             }
+            let deferrable: Vec<usize> = decisions.iter().map(Decision::deferrable_coupons).collect();
+            stocks.give_room_back(excess, &deferrable).ok_or_else(|| StoreError::AccountFull {
+                operation: COMMIT,
+                what: "a transaction without coupons".to_owned(),
+            })?;
         }
         let what = "a decision that ignores its supply".to_owned();
         Err(StoreError::AccountFull { operation: COMMIT, what }.into())
     }
 
-    /// Reads what a decision must see. The account comes first: whatever is read after it and then changes, changes it.
-    async fn load_for(&self, commit: &Commit<'_>) -> Result<Loaded, StoreError> {
-        let Commit { program, member, .. } = commit;
-        let person = self.load_person(commit).await?;
-        let mut history = Vec::new();
-        let mut stored = self.stored_coupons(program, commit.coupons.iter().map(FoldedCode::from)).await?;
-        if let Some((at, receipt)) = commit.history {
-            let entries = self.receipt_entries(program, member, at, receipt).await?;
-            history.extend(entries.into_iter().map(|stored| stored.entry));
-            // Any of them may have been given by a rule that is recounted, or have paid for the receipt.
-            stored = self.all_coupons(program, member).await?;
-        }
-        let mut packed = BTreeMap::new();
-        let mut coupons = Vec::new();
-        for stored in stored {
-            if packed.insert(stored.coupon.code.clone(), stored.packed).is_none() {
-                coupons.push(stored.coupon);
+    /// The entries that stand under some keys. They were written together, so there are all of them or none.
+    ///
+    /// `known` holds, by party, those that need no read.
+    async fn standing_entries<const N: usize>(
+        &self,
+        program: &ProgramId,
+        keys: Vec<(MemberId, EntryKey)>,
+        known: Vec<Option<Entry>>,
+    ) -> Result<Option<[Entry; N]>, StoreError> {
+        let mut entries = Vec::with_capacity(N);
+        for ((member, key), known) in keys.iter().zip(known.into_iter().chain(std::iter::repeat(None))) {
+            match known {
+                Some(entry) => entries.push(entry),
+                None => entries.extend(self.get_entry(program, member, key).await?),
             }
         }
-        Ok(Loaded { history, coupons, packed, ..person })
-    }
-
-    /// Reads the account, and what else of the member's the decision must see, in one call.
-    async fn load_person(&self, commit: &Commit<'_>) -> Result<Loaded, StoreError> {
-        let Commit { program, member, .. } = commit;
-        let mut loaded = Loaded::default();
-        if commit.mark.is_none() && !commit.profile {
-            loaded.account = self.get_account(program, member).await?.unwrap_or_default();
-            return Ok(loaded);
+        if entries.is_empty() {
+            return Ok(None);
         }
-        let profile = commit.profile.then(|| keys::profile(program, member));
-        let mark = commit.mark.map(|text| mark_key(program, member, text));
-        let wanted: Vec<Key> = [keys::account(program, member)].into_iter().chain(profile).chain(mark).collect();
-        for item in self.get_many(LOAD, &self.tables.members, &wanted, true).await? {
-            let reader = Reader::new(LOAD, &item);
-            match reader.text(name::SK)? {
-                keys::ACCOUNT => loaded.account = reader.body()?,
-                keys::PROFILE => loaded.profile = Some(reader.body()?),
-                _ => loaded.marked = true,
-            }
-        }
-        Ok(loaded)
+        let incomplete = |_| StoreError::Item { operation: COMMIT, attribute: "the entry of each party" };
+        <[Entry; N]>::try_from(entries).map(Some).map_err(incomplete)
     }
 }
 
-/// Where the mark of a text stands: texts of any length are hashed.
-fn mark_key(program: &ProgramId, member: &MemberId, text: &str) -> Key {
-    keys::mark(program, member, &hashes::sha256_hex(text.as_bytes()))
+fn already<const N: usize>(entries: [Entry; N]) -> [Committed; N] {
+    entries.map(|entry| Committed::Already(Box::new(entry)))
 }
 
-/// What was read for a decision.
-#[derive(Default)]
-struct Loaded {
-    account: Account,
-    profile: Option<Profile>,
-    marked: bool,
-    history: Vec<Entry>,
-    coupons: Vec<Coupon>,
-    /// The coupons' bytes, which their change is conditional on.
-    packed: BTreeMap<CouponCode, Vec<u8>>,
+/// Randomness of its own for each party: two parties never draw the same codes.
+fn random_seeds(parties: usize) -> Result<Vec<Seed>, StoreError> {
+    (0..parties).map(|_| random::seed()).collect()
 }

@@ -1,16 +1,17 @@
-//! The transaction of a decision, and what it means when it is cancelled.
+//! The transaction of one or more decisions, and what it means when it is cancelled.
 
 use std::collections::BTreeSet;
 
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::Decision;
-use tessera_domain::ids::RewardId;
+use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::ledger::Entry;
 
+use super::load::{Loaded, mark_key};
 use super::stock::Take;
-use super::{Commit, EntryKey, Loaded, lapse, mark_key};
+use super::{Commit, EntryKey, Party, lapse};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
-use crate::writes::{ABSENT, MOST_WRITES, Obstacle, Transacted, Write};
+use crate::writes::{ABSENT, MAX_WRITES, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
 
 const WRITE: &str = "committing a decision";
@@ -18,55 +19,52 @@ const CLAIM: &str = "claiming codes";
 
 /// The condition that a code is free, or was claimed for this very coupon.
 const FREE_OR_OWN: &str = "attribute_not_exists(pk) OR (m = :m AND k = :k)";
-/// The most bytes of all items of a transaction: DynamoDB takes 4 MB, keys and names of attributes included.
-const MOST_BYTES: usize = 4_000_000;
-/// The most bytes of an item's body: DynamoDB takes items of 400 KB, keys and names of attributes included.
-const MOST_BODY: usize = 400_000;
+/// Limit for all items of a transaction: DynamoDB takes 4 MB, keys and names of attributes included.
+const MAX_BYTES: usize = 4_000_000;
+/// Limit for one item's body: DynamoDB takes items of 400 KB, keys and names of attributes included.
+const MAX_BODY_BYTES: usize = 400_000;
 
-/// What one write of the transaction is for, at the same place.
+/// What one write of the transaction is for; says what a failed condition means.
 #[derive(Debug)]
 enum Part {
-    Entry,
-    /// The account, a mark, a guard or a coupon: when its condition does not hold, what was seen has changed.
-    Seen,
+    /// The entry of a party, by its place: the decision is written already.
+    Entry(usize),
+    /// An account, marker, guard or coupon: it changed after it was loaded.
+    Loaded,
+    /// Units of a reward: the counter has too few.
     Stock(RewardId),
 }
 
-/// How an attempt to write a decision ended.
+/// How an attempt to write a transaction ended.
 #[derive(Debug)]
-pub(super) enum Attempt {
-    /// It is written.
+pub(super) enum Attempt<const N: usize> {
+    /// Everything is written.
     Written,
-    /// There is an entry under the key, and this is it.
-    Exists(Box<Entry>),
-    /// What it was decided from has changed, or someone was in the way.
-    Again,
-    /// Counters of these rewards were used up.
-    UsedUp(Vec<RewardId>),
+    /// Entries stand under the keys already.
+    EntryExists([Entry; N]),
+    /// Something changed after it was loaded, or somebody else is writing it.
+    Conflict,
+    /// Counters of these rewards have too few units.
+    OutOfStock(Vec<RewardId>),
 }
 
-/// The writes of a decision.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// The key of the decision's entry: the commit's own, or that of a step before the last.
-    key: EntryKey,
+/// The writes of one or more decisions.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// The place of each party's entry: under the party's own key, or under that of a step before the last.
+    entries: Vec<(MemberId, EntryKey)>,
     writes: Vec<(Part, Write)>,
     /// Guards of new codes that the transaction has no room for: they are written before it. A guard whose coupon is
     /// never written leads nowhere, and only keeps its code from being drawn again.
     claims: Vec<Write>,
-    /// The bytes of all items of the transaction, and of each new or changed coupon in it.
+    /// The bytes of all items, and of each new or changed coupon among them.
     bytes: usize,
     coupons: Vec<usize>,
     /// The rewards of which it takes the last unit of a counter.
     last_units: BTreeSet<RewardId>,
 }
 
-impl Plan {
-    const fn new(key: EntryKey) -> Self {
-        let last_units = BTreeSet::new();
-        Self { key, writes: Vec::new(), claims: Vec::new(), bytes: 0, coupons: Vec::new(), last_units }
-    }
-
+impl Transaction {
     /// True when codes have to be claimed before the transaction.
     pub(super) const fn claims_codes(&self) -> bool {
         !self.claims.is_empty()
@@ -77,10 +75,10 @@ impl Plan {
         &self.last_units
     }
 
-    /// How many coupons fewer would fit into the transaction; 0 when all of it fits.
-    pub(super) fn coupons_too_many(&self) -> usize {
-        let by_count = self.writes.len().saturating_sub(MOST_WRITES);
-        let mut over = self.bytes.saturating_sub(MOST_BYTES);
+    /// How many coupons too many it has; 0 when everything fits.
+    pub(super) fn excess_coupons(&self) -> usize {
+        let by_count = self.writes.len().saturating_sub(MAX_WRITES);
+        let mut over = self.bytes.saturating_sub(MAX_BYTES);
         let mut by_bytes = 0;
         for bytes in self.coupons.iter().rev() {
             if over == 0 {
@@ -89,7 +87,7 @@ impl Plan {
             over = over.saturating_sub(*bytes);
             by_bytes += 1;
         }
-        // What remains is not the coupons' fault: no number of them is few enough.
+        // Without any coupon it would still be too large.
         if over > 0 { usize::MAX } else { by_count.max(by_bytes) }
     }
 
@@ -101,72 +99,104 @@ impl Plan {
 
 impl Store {
     /// Claims the codes that the transaction has no room to guard; false when one of them is taken.
-    pub(super) async fn claim_codes(&self, plan: &Plan) -> Result<bool, StoreError> {
-        if plan.claims.is_empty() {
+    pub(super) async fn claim_codes(&self, transaction: &Transaction) -> Result<bool, StoreError> {
+        if transaction.claims.is_empty() {
             return Ok(true);
         }
-        Ok(matches!(self.transact_patiently(CLAIM, plan.claims.clone()).await?, Transacted::Done))
+        Ok(matches!(self.transact_patiently(CLAIM, transaction.claims.clone()).await?, Transacted::Done))
     }
 
-    /// Writes a decision that was made from what was loaded.
-    pub(super) async fn write_plan(&self, commit: &Commit<'_>, plan: Plan) -> Result<Attempt, StoreError> {
-        let (parts, writes): (Vec<Part>, Vec<Write>) = plan.writes.into_iter().unzip();
-        match self.transact(WRITE, writes).await? {
-            Transacted::Done => Ok(Attempt::Written),
-            // An engine that tells that the entry is there, but not what it is.
-            Transacted::Cancelled(obstacles) if obstacles.first() == Some(&Obstacle::Condition(None)) => {
-                let entry = self.get_entry(commit.program, commit.member, &plan.key).await?;
-                Ok(entry.map_or(Attempt::Again, |entry| Attempt::Exists(Box::new(entry))))
-            }
-            Transacted::Cancelled(obstacles) => judge(&parts, obstacles),
-        }
-    }
-
-    pub(super) fn writes(
+    /// Sends a transaction, once.
+    pub(super) async fn write_transaction<const N: usize>(
         &self,
-        commit: &Commit<'_>,
+        program: &ProgramId,
+        transaction: Transaction,
+    ) -> Result<Attempt<N>, StoreError> {
+        let (parts, writes): (Vec<Part>, Vec<Write>) = transaction.writes.into_iter().unzip();
+        let obstacles = match self.transact(WRITE, writes).await? {
+            Transacted::Done => return Ok(Attempt::Written),
+            Transacted::Cancelled(obstacles) => obstacles,
+        };
+        let exists = |(part, obstacle): (&Part, &Obstacle)| {
+            matches!(part, Part::Entry(_)) && matches!(obstacle, Obstacle::Condition(_))
+        };
+        // An entry that exists ends the matter, whatever else stands in the way.
+        if parts.iter().zip(&obstacles).any(exists) {
+            let mut known = vec![None; N];
+            for (part, obstacle) in parts.iter().zip(&obstacles) {
+                // Some engines report that the entry is there, but not what it is.
+                if let (Part::Entry(party), Obstacle::Condition(Some(item))) = (part, obstacle) {
+                    known[*party] = Some(read_entry(item)?);
+                }
+            }
+            let standing = self.standing_entries(program, transaction.entries, known).await?;
+            return Ok(standing.map_or(Attempt::Conflict, Attempt::EntryExists));
+        }
+        Ok(cause_of_cancellation(parts, &obstacles))
+    }
+
+    /// Builds the transaction of decisions that were made from what was loaded.
+    pub(super) fn transaction<const N: usize>(
+        &self,
+        commit: &Commit<'_, N>,
+        loaded: &[Loaded; N],
+        decisions: &[Decision; N],
+        takes: &[Take],
+    ) -> Result<Transaction, StoreError> {
+        let mut transaction = Transaction::default();
+        let mut guards = Vec::new();
+        for ((party, loaded), decision) in commit.parties.iter().zip(loaded).zip(decisions) {
+            self.push_party(&mut transaction, commit.program, party, loaded, decision)?;
+            guards.extend(self.push_issued(&mut transaction, commit.program, decision, takes)?);
+        }
+        for take in takes {
+            let counter = keys::stock(commit.program, &take.reward, take.shard);
+            let update = Write::update(&self.tables.members, &counter, "ADD issued :units")
+                .when("attribute_not_exists(issued) OR issued <= :most")
+                .value(":units", number(take.units))
+                .value(":most", number(take.most_before));
+            transaction.push(Part::Stock(take.reward.clone()), update, 0);
+            if take.fills {
+                transaction.last_units.insert(take.reward.clone());
+            }
+        }
+        if transaction.writes.len() + guards.len() <= MAX_WRITES {
+            for guard in guards {
+                transaction.push(Part::Loaded, guard, 0);
+            }
+        } else {
+            transaction.claims = guards;
+        }
+        Ok(transaction)
+    }
+
+    /// Adds one party's entries, account, marker and changed coupons.
+    fn push_party(
+        &self,
+        transaction: &mut Transaction,
+        program: &ProgramId,
+        party: &Party<'_>,
         loaded: &Loaded,
         decision: &Decision,
-        takes: &[Take],
-    ) -> Result<Plan, StoreError> {
-        let Commit { program, member, .. } = commit;
-        let key = decision.entry.step.map_or_else(|| commit.key.clone(), |step| commit.key.step(step));
-        let table = &*self.tables.members;
-        let mut plan = Plan::new(key.clone());
+    ) -> Result<(), StoreError> {
+        let (member, table) = (&loaded.member, &*self.tables.members);
+        let key = decision.entry.step.map_or_else(|| party.key.clone(), |step| party.key.step(step));
+        let (entry, size) = self.entry_write(program, member, &key, &decision.entry)?;
+        transaction.push(Part::Entry(transaction.entries.len()), entry, size);
+        transaction.entries.push((member.clone(), key.clone()));
 
-        let body = body(&decision.entry)?;
-        let size = body.len();
-        let entry = item(&keys::entry(program, member, key.as_str()), [(name::BODY, bytes(body))]);
-        plan.push(Part::Entry, Write::put(table, entry).when(ABSENT), size);
-
-        let body = self::body(&decision.account)?;
-        let size = body.len();
-        let mut account = item(
-            &keys::account(program, member),
-            [(name::VERSION, number(decision.account.version)), (name::BODY, bytes(body))],
-        );
-        let due = indexes::due(program, member, &decision.account);
-        account.extend(due.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let account = Write::put(table, account);
-        let version = loaded.account.version;
-        let account = if version == 0 {
-            account.when(ABSENT)
-        } else {
-            account.when("v = :before").value(":before", number(version))
-        };
-        plan.push(Part::Seen, account, size);
+        let (account, size) = self.account_write(program, loaded, decision)?;
+        transaction.push(Part::Loaded, account, size);
 
         let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));
         let changes = (1..).zip(&decision.tier_changes).map(|(place, entry)| (key.tier_change(place), entry));
         for (key, entry) in due.chain(changes) {
-            let body = self::body(entry)?;
-            let size = body.len();
-            let entry = item(&keys::entry(program, member, key.as_str()), [(name::BODY, bytes(body))]);
-            plan.push(Part::Seen, Write::put(table, entry).when(ABSENT), size);
+            let (entry, size) = self.entry_write(program, member, &key, entry)?;
+            transaction.push(Part::Loaded, entry, size);
         }
-        if let Some(text_of_mark) = commit.mark.filter(|_| decision.marks && !loaded.marked) {
-            let mark = item(&mark_key(program, member, text_of_mark), [(name::LEADS_TO, text(key.as_str()))]);
-            plan.push(Part::Seen, Write::put(table, mark).when(ABSENT), 0);
+        if let Some(once) = party.mark.filter(|_| decision.marks && !loaded.marked) {
+            let mark = item(&mark_key(program, member, once), [(name::LEADS_TO, text(key.as_str()))]);
+            transaction.push(Part::Loaded, Write::put(table, mark).when(ABSENT), 0);
         }
         for (before, after) in &decision.changed {
             // The bytes that were read: another version of this code may pack the same coupon differently.
@@ -175,9 +205,57 @@ impl Store {
                 None => packed(WRITE, before)?,
             };
             let size = before.len();
-            plan.coupons.push(size);
-            plan.push(Part::Seen, self.coupon_write(WRITE, program, before, after)?, size);
+            transaction.coupons.push(size);
+            transaction.push(Part::Loaded, self.coupon_write(WRITE, program, before, after)?, size);
         }
+        Ok(())
+    }
+
+    fn entry_write(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        key: &EntryKey,
+        entry: &Entry,
+    ) -> Result<(Write, usize), StoreError> {
+        let body = body(entry)?;
+        let size = body.len();
+        let entry = item(&keys::entry(program, member, key.as_str()), [(name::BODY, bytes(body))]);
+        Ok((Write::put(&self.tables.members, entry).when(ABSENT), size))
+    }
+
+    /// The write of a party's account, on condition that it is the one that was loaded.
+    fn account_write(
+        &self,
+        program: &ProgramId,
+        loaded: &Loaded,
+        decision: &Decision,
+    ) -> Result<(Write, usize), StoreError> {
+        let body = body(&decision.account)?;
+        let size = body.len();
+        let mut account = item(
+            &keys::account(program, &loaded.member),
+            [(name::VERSION, number(decision.account.version)), (name::BODY, bytes(body))],
+        );
+        let due = indexes::due(program, &loaded.member, &decision.account);
+        account.extend(due.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let write = Write::put(&self.tables.members, account);
+        let write = match loaded.account.version {
+            0 => write.when(ABSENT),
+            version => write.when("v = :before").value(":before", number(version)),
+        };
+        Ok((write, size))
+    }
+
+    /// Adds the coupons that a decision issues; returns the guards of their codes.
+    fn push_issued(
+        &self,
+        transaction: &mut Transaction,
+        program: &ProgramId,
+        decision: &Decision,
+        takes: &[Take],
+    ) -> Result<Vec<Write>, StoreError> {
+        let table = &*self.tables.members;
         let mut guards = Vec::new();
         for coupon in &decision.issued {
             let place = keys::coupon(program, &coupon.member, coupon.issued_at, &coupon.code);
@@ -187,30 +265,13 @@ impl Store {
             guards.push(guard.when(FREE_OR_OWN).value(":m", member).value(":k", sk));
             let body = packed(WRITE, coupon)?;
             let size = body.len();
-            plan.coupons.push(size);
+            transaction.coupons.push(size);
             let mut new = item(&place, [(name::BODY, bytes(body))]);
             let held = takes.iter().find(|take| take.reward == coupon.reward);
             new.extend(held.into_iter().flat_map(|take| lapse::held(program, coupon, take.shard)));
-            plan.push(Part::Seen, Write::put(table, new).when(ABSENT), size);
+            transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
         }
-        for take in takes {
-            let update = Write::update(table, &keys::stock(program, &take.reward, take.shard), "ADD issued :units")
-                .when("attribute_not_exists(issued) OR issued <= :most")
-                .value(":units", number(take.units))
-                .value(":most", number(take.most_before));
-            plan.push(Part::Stock(take.reward.clone()), update, 0);
-            if take.fills {
-                plan.last_units.insert(take.reward.clone());
-            }
-        }
-        if plan.writes.len() + guards.len() <= MOST_WRITES {
-            for guard in guards {
-                plan.push(Part::Seen, guard, 0);
-            }
-        } else {
-            plan.claims = guards;
-        }
-        Ok(plan)
+        Ok(guards)
     }
 }
 
@@ -220,29 +281,28 @@ impl Store {
 /// [`StoreError::AccountFull`] for more than an item can hold.
 fn body<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let packed = packed(WRITE, value)?;
-    if packed.len() > MOST_BODY {
+    if packed.len() > MAX_BODY_BYTES {
         let what = format!("an item of {} bytes", packed.len());
         return Err(StoreError::AccountFull { operation: WRITE, what });
     }
     Ok(packed)
 }
 
-/// What it means that something stood in the way. An entry that exists ends the matter, whatever else there is.
-fn judge(parts: &[Part], obstacles: Vec<Obstacle>) -> Result<Attempt, StoreError> {
-    let mut used_up = Vec::new();
-    let mut changed = false;
-    for (part, obstacle) in parts.iter().zip(obstacles) {
+/// Why a transaction was cancelled, when no entry exists under its keys.
+fn cause_of_cancellation<const N: usize>(parts: Vec<Part>, obstacles: &[Obstacle]) -> Attempt<N> {
+    let mut out_of_stock = Vec::new();
+    let mut conflict = false;
+    for (part, obstacle) in parts.into_iter().zip(obstacles) {
         match (part, obstacle) {
-            (Part::Entry, Obstacle::Condition(Some(item))) => return entry(&item).map(Attempt::Exists),
             (_, Obstacle::None) => {}
-            (Part::Stock(reward), Obstacle::Condition(_)) => used_up.push(reward.clone()),
-            (_, Obstacle::Condition(_) | Obstacle::Passing) => changed = true,
+            (Part::Stock(reward), Obstacle::Condition(_)) => out_of_stock.push(reward),
+            (_, Obstacle::Condition(_) | Obstacle::Passing) => conflict = true,
         }
     }
-    // When the account has changed as well, the stock is looked at again after that.
-    if used_up.is_empty() || changed { Ok(Attempt::Again) } else { Ok(Attempt::UsedUp(used_up)) }
+    // When an account has changed as well, the stock is looked at after the next attempt.
+    if out_of_stock.is_empty() || conflict { Attempt::Conflict } else { Attempt::OutOfStock(out_of_stock) }
 }
 
-fn entry(item: &Item) -> Result<Box<Entry>, StoreError> {
-    Reader::new(WRITE, item).body().map(Box::new)
+fn read_entry(item: &Item) -> Result<Entry, StoreError> {
+    Reader::new(WRITE, item).body()
 }

@@ -10,7 +10,7 @@ use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::read_receipt;
 use tessera_domain::ids::{CouponCode, RuleId};
 use tessera_domain::program::CompiledProgram;
-use tessera_store::{Commit, Committed, EntryKey, ProgramCache};
+use tessera_store::{Commit, Committed, EntryKey, Party, ProgramCache};
 
 use crate::bench::Bench;
 use crate::interference::Used;
@@ -58,7 +58,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     let member = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap().member;
     // An account with ten counters.
     let earlier = EntryKey::enrollment(noon(), "1");
-    let commit = Commit::new(&program, &config, &member, &earlier);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &earlier));
     bench.store.commit(&commit, |seen| Ok::<_, Infallible>(decide(seen.account, &member))).await.unwrap();
     let account = bench.store.get_account(&program, &member).await.unwrap().unwrap();
     assert_eq!(account.counters.len(), 10);
@@ -68,7 +68,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     bench.store.put_receipt(&program, Some(&found.member), &receipt, noon()).await.unwrap();
     let ingestion = bench.wire.used();
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
-    let commit = Commit::new(&program, &config, &member, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
     let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(decide(seen.account, &member))).await.unwrap();
     let Committed::Now(decision) = end else { panic!("it was there already") };
     assert_eq!(decision.entry.outcomes.len(), 10);
@@ -114,8 +114,8 @@ async fn surcharges() {
     measure!("known by id and e-mail", store.find_or_create_visitor(&program, &KEY, &both, noon()));
 
     let issue = EntryKey::coupon(noon(), "1");
-    let commit = Commit::new(&program, &config, &ada, &issue);
-    let redeem = |seen: &tessera_store::Seen<'_>| {
+    let commit = Commit::for_one(&program, &config, Party::new(&ada, &issue));
+    let redeem = |seen: &tessera_store::Snapshot<'_>| {
         let mut decision = one_point(seen.account, for_receipt("r"));
         decision.account.status = Status::Member;
         decision.account.counters.insert(RuleId::new("r").unwrap(), Counter::new(1));
@@ -151,11 +151,12 @@ async fn surcharges() {
     let early = tessera_domain::ids::ReceiptId::new("early").unwrap();
     measure!("refund before its receipt", store.put_refund(&program, &early, None, &refund("f1", "1.00"), noon()));
     let key = EntryKey::refund(noon(), &receipt.id, &refund("f1", "1.00").id);
-    let commit = Commit { history: Some((noon(), &receipt.id)), ..Commit::new(&program, &config, &ada, &key) };
-    let point = |seen: &tessera_store::Seen<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
+    let commit =
+        Commit::for_one(&program, &config, Party { history: Some((noon(), &receipt.id)), ..Party::new(&ada, &key) });
+    let point = |seen: &tessera_store::Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
     measure!("decision on a refund", store.commit(&commit, point));
     let seen = EntryKey::adjustment(noon(), "seen");
-    let commit = Commit { profile: true, ..Commit::new(&program, &config, &ada, &seen) };
+    let commit = Commit::for_one(&program, &config, Party { profile: true, ..Party::new(&ada, &seen) });
     measure!("decision that sees the profile", store.commit(&commit, point));
     let body = json!({ "id": "i-1", "occurred_at": "2026-03-01T12:00:00Z", "member": { "id": "c-1" },
         "name": "email_opened", "properties": { "message": "m-1", "device": "mobile" } });
@@ -163,8 +164,8 @@ async fn surcharges() {
     measure!("interaction", store.put_interaction(&program, &ada, &open, noon()));
     let key = EntryKey::interaction(noon(), &open.id);
     let once = open.once();
-    let commit = Commit { mark: once.as_deref(), ..Commit::new(&program, &config, &ada, &key) };
-    let marking = |seen: &tessera_store::Seen<'_>| {
+    let commit = Commit::for_one(&program, &config, Party { mark: once.as_deref(), ..Party::new(&ada, &key) });
+    let marking = |seen: &tessera_store::Snapshot<'_>| {
         let decision = one_point(seen.account, for_receipt("r"));
         Ok::<_, Infallible>(tessera_domain::decide::Decision { marks: true, ..decision })
     };

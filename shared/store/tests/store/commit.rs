@@ -5,7 +5,7 @@ use futures::future::join_all;
 use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{Decision, MOST_COUPONS};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RefundId};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Seen, StoreError};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, StoreError};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
@@ -18,7 +18,7 @@ fn key(receipt: &str) -> EntryKey {
 /// Commits one point for a receipt, and tells what became of it.
 async fn commit(bench: &Bench, receipt: &str) -> Result<Committed, CommitError<Infallible>> {
     let (program, config, member, key) = (program(), config(5), member("m_1"), key(receipt));
-    let commit = Commit::new(&program, &config, &member, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
     bench.store.commit(&commit, |seen| Ok(one_point(seen.account, for_receipt(receipt)))).await
 }
 
@@ -121,14 +121,14 @@ async fn what_is_impossible_because_it_was_done_was_done() {
     let bench = Bench::start().await;
     let (program, config, member) = (program(), config(5), member("m_1"));
     let key = EntryKey::coupon(noon(), "call-1");
-    let spend_once = |seen: &tessera_store::Seen<'_>| {
+    let spend_once = |seen: &tessera_store::Snapshot<'_>| {
         if seen.account.version == 0 { Ok(one_point(seen.account, for_receipt("r"))) } else { Err("insufficient") }
     };
-    let commit = Commit::new(&program, &config, &member, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
     assert!(matches!(bench.store.commit(&commit, spend_once).await, Ok(Committed::Now(_))));
     assert!(matches!(bench.store.commit(&commit, spend_once).await, Ok(Committed::Already(_))));
     let other = EntryKey::coupon(noon(), "call-2");
-    let commit = Commit::new(&program, &config, &member, &other);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &other));
     assert!(matches!(bench.store.commit(&commit, spend_once).await, Err(CommitError::Refused("insufficient"))));
 }
 
@@ -138,7 +138,7 @@ async fn a_code_that_is_taken_is_drawn_again() {
     let (program, config) = (program(), config(5));
     for (owner, receipt) in [("m_1", "r1"), ("m_2", "r2")] {
         let (owner, key, tries) = (member(owner), key(receipt), AtomicU32::new(0));
-        let commit = Commit::new(&program, &config, &owner, &key);
+        let commit = Commit::for_one(&program, &config, Party::new(&owner, &key));
         let end = bench.store.commit(&commit, |seen| {
             let code = format!("CODE-{}", tries.fetch_add(1, Ordering::Relaxed));
             Ok::<_, Infallible>(with_coupon(seen, for_receipt(receipt), &code, &owner))
@@ -159,7 +159,7 @@ async fn a_coupon_that_changed_meanwhile_is_seen_anew() {
     let bench = Bench::start().await;
     let (program, config, owner) = (program(), config(5), member("m_1"));
     let issue = key("r1");
-    let commit = Commit::new(&program, &config, &owner, &issue);
+    let commit = Commit::for_one(&program, &config, Party::new(&owner, &issue));
     bench
         .store
         .commit(&commit, |seen| Ok::<_, Infallible>(with_coupon(seen, for_receipt("r1"), "CODE-1", &owner)))
@@ -168,7 +168,8 @@ async fn a_coupon_that_changed_meanwhile_is_seen_anew() {
 
     let code = CouponCode::new("CODE-1").unwrap();
     let use_it = key("r2");
-    let commit = Commit { coupons: &[code.clone(), code.clone()], ..Commit::new(&program, &config, &owner, &use_it) };
+    let twice = [code.clone(), code.clone()];
+    let commit = Commit::for_one(&program, &config, Party { coupons: &twice, ..Party::new(&owner, &use_it) });
     // A till uses the coupon between the reading and the transaction.
     let (store, first) = (bench.store.clone(), AtomicU32::new(0));
     let seen_status = std::sync::Mutex::new(Vec::new());
@@ -198,18 +199,19 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
     let (program, config, owner) = (program(), config(5), member("m_1"));
     let receipt = ReceiptId::new("r1").unwrap();
     let issue = key("r1");
-    let given = |seen: &tessera_store::Seen<'_>| {
+    let given = |seen: &tessera_store::Snapshot<'_>| {
         let mut decision = with_coupon(seen, for_receipt("r1"), "CODE-1", &owner);
         decision.issued.push(coupon("CODE-2", &owner));
         decision.entry.coupons.push(CouponCode::new("CODE-1").unwrap());
         Ok::<_, Infallible>(decision)
     };
-    bench.store.commit(&Commit::new(&program, &config, &owner, &issue), given).await.unwrap();
+    bench.store.commit(&Commit::for_one(&program, &config, Party::new(&owner, &issue)), given).await.unwrap();
     // Another receipt, whose identifier begins like it.
     commit(&bench, "r11").await.unwrap();
 
     let key = EntryKey::refund(noon(), &receipt, &RefundId::new("f1").unwrap());
-    let commit = Commit { history: Some((noon(), &receipt)), ..Commit::new(&program, &config, &owner, &key) };
+    let commit =
+        Commit::for_one(&program, &config, Party { history: Some((noon(), &receipt)), ..Party::new(&owner, &key) });
     let end = bench.store.commit(&commit, |seen| {
         assert_eq!(seen.history.len(), 1);
         let codes: Vec<&str> = seen.coupons.iter().map(|coupon| coupon.code.as_str()).collect();
@@ -223,7 +225,7 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
 }
 
 /// Issues as many coupons as the supply allows, at most `wanted`.
-fn issue(seen: &Seen<'_>, wanted: usize, prefix: &str, owner: &MemberId) -> Decision {
+fn issue(seen: &Snapshot<'_>, wanted: usize, prefix: &str, owner: &MemberId) -> Decision {
     let mut decision = one_point(seen.account, for_receipt("r1"));
     let issued = wanted.min(seen.supply.coupons);
     decision.issued = (0..issued).map(|number| coupon(&format!("{prefix}-{number}"), owner)).collect();
@@ -234,7 +236,7 @@ fn issue(seen: &Seen<'_>, wanted: usize, prefix: &str, owner: &MemberId) -> Deci
 async fn ninety_coupons_are_one_transaction() {
     let bench = Bench::start().await;
     let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
-    let commit = Commit::new(&program, &config, &owner, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&owner, &key));
     let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(issue(seen, 250, "CODE", &owner))).await.unwrap();
     let Committed::Now(decision) = end else { panic!("it was committed before") };
     assert_eq!(decision.issued.len(), MOST_COUPONS);
@@ -252,11 +254,11 @@ async fn a_code_that_is_taken_is_drawn_again_also_where_codes_are_claimed_before
     let bench = Bench::start().await;
     let (program, config, first, second) = (program(), config(5), member("m_1"), member("m_2"));
     let (earlier, later) = (key("r0"), key("r1"));
-    let commit = Commit::new(&program, &config, &first, &earlier);
-    let taken = |seen: &Seen<'_>| Ok::<_, Infallible>(with_coupon(seen, for_receipt("r0"), "CODE-80", &first));
+    let commit = Commit::for_one(&program, &config, Party::new(&first, &earlier));
+    let taken = |seen: &Snapshot<'_>| Ok::<_, Infallible>(with_coupon(seen, for_receipt("r0"), "CODE-80", &first));
     bench.store.commit(&commit, taken).await.unwrap();
     let attempts = AtomicUsize::new(0);
-    let commit = Commit::new(&program, &config, &second, &later);
+    let commit = Commit::for_one(&program, &config, Party::new(&second, &later));
     let end = bench.store.commit(&commit, |seen| {
         let prefix = if attempts.fetch_add(1, Ordering::Relaxed) == 0 { "CODE" } else { "NEW" };
         Ok::<_, Infallible>(issue(seen, 90, prefix, &second))
@@ -273,7 +275,7 @@ async fn a_code_that_is_taken_is_drawn_again_also_where_codes_are_claimed_before
 async fn large_coupons_are_as_many_as_four_megabytes_hold() {
     let bench = Bench::start().await;
     let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
-    let commit = Commit::new(&program, &config, &owner, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&owner, &key));
     let end = bench.store.commit(&commit, |seen| {
         let mut decision = issue(seen, 90, "CODE", &owner);
         for coupon in &mut decision.issued {
@@ -289,7 +291,7 @@ async fn large_coupons_are_as_many_as_four_megabytes_hold() {
 async fn what_no_item_or_transaction_holds_is_refused_as_a_full_account() {
     let bench = Bench::start().await;
     let (program, config, owner, key) = (program(), config(5), member("m_1"), key("r1"));
-    let commit = Commit::new(&program, &config, &owner, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&owner, &key));
     let large = bench.store.commit(&commit, |seen| {
         let mut decision = one_point(seen.account, for_receipt("r1"));
         decision.entry.ignored.push((CouponCode::new("CODE").unwrap(), "x".repeat(400_000)));
@@ -310,7 +312,7 @@ fn a_commit_can_be_spawned() {
     const fn is_send<T: Send>(_: &T) {}
     async fn handler(store: tessera_store::Store) {
         let (program, config, member, key) = (program(), config(5), member("m_1"), key("r"));
-        let commit = Commit::new(&program, &config, &member, &key);
+        let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
         let _ = store.commit(&commit, |seen| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")))).await;
     }
     let _ = |store| is_send(&handler(store));

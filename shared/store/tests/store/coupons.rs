@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use futures::future::join_all;
 use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::ids::{CouponCode, ProgramId, ReceiptId};
-use tessera_store::{Commit, CouponError, EntryKey};
+use tessera_store::{Commit, CouponError, EntryKey, Party};
 
 use crate::bench::Bench;
 use crate::shop::{config, coupon, for_receipt, member, noon, one_point, program};
@@ -11,7 +11,7 @@ use crate::shop::{config, coupon, for_receipt, member, noon, one_point, program}
 async fn issue(bench: &Bench, codes: &[&str]) {
     let (program, config, owner) = (program(), config(5), member("m_1"));
     let key = EntryKey::receipt(noon(), &ReceiptId::new("r").unwrap());
-    let commit = Commit::new(&program, &config, &owner, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&owner, &key));
     let end = bench.store.commit(&commit, |seen| {
         let mut decision = one_point(seen.account, for_receipt("r"));
         decision.issued = codes.iter().map(|code| coupon(code, &owner)).collect();

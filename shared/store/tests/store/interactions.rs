@@ -9,7 +9,7 @@ use tessera_domain::decide::Decision;
 use tessera_domain::fact::{Interaction, read_interaction};
 use tessera_domain::ids::{InteractionId, ReceiptId};
 use tessera_domain::ledger::Cause;
-use tessera_store::{Commit, Committed, EntryKey, FactImage, PutInteraction, Seen};
+use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutInteraction, Snapshot};
 
 use crate::bench::Bench;
 use crate::interference::{Fault, Used};
@@ -29,8 +29,8 @@ fn id(id: &str) -> InteractionId {
 async fn commit(bench: &Bench, fact: &Interaction) -> Committed {
     let (program, config, member) = (program(), config(5), member("m_1"));
     let (key, mark) = (EntryKey::interaction(fact.occurred_at, &fact.id), fact.once());
-    let commit = Commit { mark: mark.as_deref(), ..Commit::new(&program, &config, &member, &key) };
-    let decide = |seen: &Seen<'_>| {
+    let commit = Commit::for_one(&program, &config, Party { mark: mark.as_deref(), ..Party::new(&member, &key) });
+    let decide = |seen: &Snapshot<'_>| {
         let mut decision = one_point(seen.account, Cause::Interaction(fact.id.clone()));
         if seen.marked {
             decision.account.lifetime_earned = seen.account.lifetime_earned;
@@ -111,10 +111,10 @@ async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     let (program, config) = (program(), config(5));
     let ada = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon()).await.unwrap().member;
     let key = EntryKey::interaction(noon(), &id("i-1"));
-    let plain = Commit::new(&program, &config, &ada, &key);
-    let commit = Commit { mark: Some("once"), profile: true, ..plain.clone() };
+    let party = Party { mark: Some("once"), profile: true, ..Party::new(&ada, &key) };
+    let commit = Commit::for_one(&program, &config, party);
     bench.wire.forget();
-    let decide = |seen: &Seen<'_>| {
+    let decide = |seen: &Snapshot<'_>| {
         assert_eq!(seen.profile.map(|profile| profile.id.clone()), Some(customer("c-1").id));
         assert_eq!(seen.account.status, Status::Visitor);
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")))
@@ -126,11 +126,11 @@ async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     // Who does not ask for it does not pay for it.
     bench.wire.forget();
     let key = EntryKey::interaction(noon(), &id("i-2"));
-    let decide = |seen: &Seen<'_>| {
+    let decide = |seen: &Snapshot<'_>| {
         assert!(seen.profile.is_none() && !seen.marked);
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")))
     };
-    bench.store.commit(&Commit { key: &key, ..plain }, decide).await.unwrap();
+    bench.store.commit(&Commit::for_one(&program, &config, Party::new(&ada, &key)), decide).await.unwrap();
     assert_eq!(bench.wire.used()["GetItem"], Used { calls: 1, halves: 2 });
 }
 
@@ -140,8 +140,8 @@ async fn what_tier_changes_did_is_written_with_the_decision() {
     let (program, config, ada) = (program(), config(5), member("m_1"));
     let receipt = ReceiptId::new("r1").unwrap();
     let key = EntryKey::receipt(noon(), &receipt);
-    let commit = Commit::new(&program, &config, &ada, &key);
-    let decide = |seen: &Seen<'_>| {
+    let commit = Commit::for_one(&program, &config, Party::new(&ada, &key));
+    let decide = |seen: &Snapshot<'_>| {
         let mut decision = one_point(seen.account, for_receipt("r1"));
         for _ in 0..2 {
             let cause = Cause::TierChange(Box::new(for_receipt("r1")));
@@ -163,7 +163,7 @@ async fn what_tier_changes_did_is_written_with_the_decision() {
     assert_eq!(receipts.items.len(), 1);
     // The next decision goes on from there.
     let next = EntryKey::interaction(noon(), &id("i-1"));
-    let commit = Commit { key: &next, ..commit };
-    let decide = |seen: &Seen<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
+    let commit = Commit::for_one(&program, &config, Party::new(&ada, &next));
+    let decide = |seen: &Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
     assert_eq!(bench.store.commit(&commit, decide).await.unwrap().entry().sequence, 4);
 }

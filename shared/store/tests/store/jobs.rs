@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use tessera_domain::ids::MemberId;
 use tessera_domain::time::Day;
-use tessera_store::{Commit, DUE_SHARDS, EntryKey, SecretsKey, Seen};
+use tessera_store::{Commit, DUE_SHARDS, EntryKey, Party, SecretsKey, Snapshot};
 
 use crate::bench::Bench;
 use crate::shop::{KEY, config, customer, document, for_receipt, member, noon, one_point, program, read};
@@ -56,8 +56,8 @@ async fn members_are_found_by_their_birthday_whatever_the_year() {
 /// Commits a decision that arms the account for a day.
 async fn arm(bench: &Bench, who: &MemberId, fact: &str, due: Option<Day>) {
     let (program, config, key) = (program(), config(5), EntryKey::adjustment(noon(), fact));
-    let commit = Commit::new(&program, &config, who, &key);
-    let decide = |seen: &Seen<'_>| {
+    let commit = Commit::for_one(&program, &config, Party::new(who, &key));
+    let decide = |seen: &Snapshot<'_>| {
         let mut decision = one_point(seen.account, for_receipt(fact));
         decision.account.due = due;
         Ok::<_, Infallible>(decision)

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use tessera_domain::ids::{ReceiptId, RefundId};
-use tessera_store::{Commit, EntryKey, FactImage, ScanCursor};
+use tessera_store::{Commit, EntryKey, FactImage, Party, ScanCursor};
 
 use crate::bench::Bench;
 use crate::shop::{at, config, for_receipt, member, one_point, program, receipt};
@@ -18,7 +18,7 @@ async fn fill(bench: &Bench) {
     keys.push(EntryKey::refund(at("2026-03-02T09:00:00Z"), &second, &RefundId::new("f").unwrap()));
     keys.push(EntryKey::enrollment(at("2026-03-02T12:00:00Z"), "1"));
     for key in &keys {
-        let commit = Commit::new(&program, &config, &owner, key);
+        let commit = Commit::for_one(&program, &config, Party::new(&owner, key));
         let end = bench.store.commit(&commit, |seen| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r"))));
         end.await.unwrap();
     }

@@ -18,3 +18,4 @@ mod programs;
 mod shop;
 mod stock;
 mod tasks;
+mod two_parties;

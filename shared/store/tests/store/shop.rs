@@ -14,7 +14,7 @@ use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
 use tessera_domain::points::Points;
 use tessera_domain::program::{CompiledProgram, Program, RewardType, read_program};
-use tessera_store::{IdentityKey, SecretsKey, Seen};
+use tessera_store::{IdentityKey, SecretsKey, Snapshot};
 
 /// The identity key of the tests' program.
 pub static KEY: LazyLock<IdentityKey> =
@@ -149,7 +149,7 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
 }
 
 /// A decision that also issues a coupon with this code.
-pub fn with_coupon(seen: &Seen<'_>, cause: Cause, code: &str, member: &MemberId) -> Decision {
+pub fn with_coupon(seen: &Snapshot<'_>, cause: Cause, code: &str, member: &MemberId) -> Decision {
     let mut decision = one_point(seen.account, cause);
     decision.issued.push(coupon(code, member));
     decision

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::ids::{CouponCode, ReceiptId};
-use tessera_store::{Commit, Committed, EntryKey};
+use tessera_store::{Commit, Committed, EntryKey, Party};
 
 use crate::bench::Bench;
 use crate::shop::{config, coupon, for_receipt, member, noon, one_point, program, reward};
@@ -15,7 +15,7 @@ async fn take(bench: &Bench, stock: u32, units: usize, who: &str) -> usize {
     let key = EntryKey::receipt(noon(), &ReceiptId::new("r").unwrap());
     let end = bench
         .store
-        .commit(&Commit::new(&program, &config, &member, &key), |seen| {
+        .commit(&Commit::for_one(&program, &config, Party::new(&member, &key)), |seen| {
             let mut decision = one_point(seen.account, for_receipt("r"));
             if seen.supply.has_unit(&reward(), units - 1) {
                 let codes = (0..units).map(|number| format!("{who}-{number}"));
@@ -59,7 +59,7 @@ async fn the_last_units_are_found_wherever_they_are() {
 async fn reserve(bench: &Bench, stock: u32, who: &str, until: Timestamp) -> bool {
     let (program, config, member) = (program(), config(stock), member(who));
     let key = EntryKey::receipt(noon(), &ReceiptId::new("r").unwrap());
-    let commit = Commit::new(&program, &config, &member, &key);
+    let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
     let end = bench.store.commit(&commit, |seen| {
         if !seen.supply.has_unit(&reward(), 0) {
             return Err(());
