@@ -37,12 +37,20 @@ export const make = async () => {
       plugins: [styles],
     });
     // Both minifiers: the second one saves another twentieth, compressed.
-    const { code } = await minify(outputFiles[0].text, { module: true, ecma: 2020, compress: { passes: 3, pure_getters: true }, format: { ascii_only: false } });
+    const { code } = await minify(outputFiles[0].text, {
+      module: true,
+      ecma: 2020,
+      compress: { passes: 3, pure_getters: true },
+      format: { ascii_only: false },
+    });
     return `${code}\n`;
   };
   /** A language is one `export default {…}` without names of its own: it is joined to the panel (assets/README.md). */
   const language = async (name) => {
-    const { code } = await transform(await readFile(join(assets, 'src/locales', `${name}.js`), 'utf8'), { minify: true, charset: 'utf8' });
+    const { code } = await transform(await readFile(join(assets, 'src/locales', `${name}.js`), 'utf8'), {
+      minify: true,
+      charset: 'utf8',
+    });
     return code;
   };
   const files = new Map();

@@ -26,7 +26,8 @@ const shopify = ({ codes = [], refuses = [], actions = true, knowsCodes = true }
   }
   shop.fetch = async (url, { body } = {}) => {
     shop.asked.push(url);
-    if (url.includes('discount/')) return new Response('', { status: refuses.some((code) => url.endsWith(code)) ? 404 : 200 });
+    if (url.includes('discount/'))
+      return new Response('', { status: refuses.some((code) => url.endsWith(code)) ? 404 : 200 });
     if (body) shop.held = JSON.parse(body).discount.split(',').filter(Boolean);
     return Response.json(knowsCodes ? { discount_codes: cart() } : {});
   };
@@ -73,7 +74,9 @@ test('Shopify: a change in the shop’s own discount form is noticed, until the 
   let noticed = 0;
   createShopify({ shop }).watch(() => (noticed += 1), life.signal);
   const change = async () => {
-    shop.document.dispatchEvent(Object.assign(new Event('shopify:cart:discount-update'), { promise: Promise.resolve() }));
+    shop.document.dispatchEvent(
+      Object.assign(new Event('shopify:cart:discount-update'), { promise: Promise.resolve() }),
+    );
     await new Promise((resolve) => setImmediate(resolve));
   };
   await change();
@@ -91,10 +94,13 @@ const woo = ({ refuses = {}, nonces = ['n1'] } = {}) => {
     shop.asked.push([method, new URL(url).pathname]);
     const reply = (value, status = 200) => Response.json(value, { status, headers: { Nonce: valid } });
     if (method === 'GET') return reply({ coupons: shop.held.map((code) => ({ code })) });
-    if (headers.Nonce !== valid) return Response.json({ code: 'woocommerce_rest_invalid_nonce', message: 'Nonce is invalid.' }, { status: 403 });
+    if (headers.Nonce !== valid)
+      return Response.json({ code: 'woocommerce_rest_invalid_nonce', message: 'Nonce is invalid.' }, { status: 403 });
     const { code } = JSON.parse(body);
     if (refuses[code]) return reply({ code: 'woocommerce_rest_cart_coupon_error', message: refuses[code] }, 400);
-    shop.held = url.endsWith('apply-coupon') ? [...shop.held, code.toLowerCase()] : shop.held.filter((one) => one !== code);
+    shop.held = url.endsWith('apply-coupon')
+      ? [...shop.held, code.toLowerCase()]
+      : shop.held.filter((one) => one !== code);
     return reply({ coupons: [] });
   };
   return shop;
@@ -104,7 +110,10 @@ test('WooCommerce: a code goes in and out by the Store API, with the cart’s no
   const shop = woo();
   const cart = createWoo({ shop });
   await cart.add('ADA-1', { signal });
-  assert.deepEqual(shop.asked, [['GET', '/wp-json/wc/store/v1/cart'], ['POST', '/wp-json/wc/store/v1/cart/apply-coupon']]);
+  assert.deepEqual(shop.asked, [
+    ['GET', '/wp-json/wc/store/v1/cart'],
+    ['POST', '/wp-json/wc/store/v1/cart/apply-coupon'],
+  ]);
   assert.deepEqual(await cart.codes(signal), ['ada-1']);
   await cart.remove('ADA-1', { signal });
   assert.deepEqual(shop.held, []);
@@ -121,51 +130,75 @@ test('WooCommerce: a nonce that has expired is fetched anew, once', async () => 
 });
 
 test('WooCommerce: a refusal carries the shop’s message as plain text', async () => {
-  const shop = woo({ refuses: { 'ADA-1': 'The minimum spend for &quot;ada-1&quot; is <span class="amount">&#8364;30</span>.' } });
-  await assert.rejects(createWoo({ shop }).add('ADA-1', { signal }), { reason: 'The minimum spend for "ada-1" is €30.' });
+  const shop = woo({
+    refuses: { 'ADA-1': 'The minimum spend for &quot;ada-1&quot; is <span class="amount">&#8364;30</span>.' },
+  });
+  await assert.rejects(createWoo({ shop }).add('ADA-1', { signal }), {
+    reason: 'The minimum spend for "ada-1" is €30.',
+  });
 });
 
-browserTest('Shopify in the page: a refused code is released, and the cart keeps its own', { mode: 'page', shop: 'shopify' }, async ({ page, hub, stack, loaded, said }) => {
-  await page.evaluate(() => {
-    window.codes = ['SPRING', 'ADA-SHIP-9QX2'];
-    const cart = () => ({ discountCodes: window.codes.map((code) => ({ code, applicable: code !== 'ADA7K2M9QXT' })) });
-    window.Shopify = { actions: { getCart: async () => ({ cart: cart() }), updateCart: async ({ discountCodes }) => ((window.codes = discountCodes), { cart: cart(), userErrors: [] }) } };
-  });
-  await hub.evaluate((element) => element.refresh());
-  await loaded();
-  await hub.getByRole('button', { name: 'Apply: 5 € off' }).click();
-  await hub.locator('.coupon').first().getByText('The shop refused the code.').waitFor();
-  assert.deepEqual(await page.evaluate(() => window.codes), ['SPRING', 'ADA-SHIP-9QX2']);
-  assert.deepEqual(stack.asked('POST', /ADA7K2M9QXT/).map(({ path }) => path.split('/').at(-1)), ['apply', 'release']);
-  // The shopper takes the other code out in the shop's own form.
-  await page.evaluate(() => {
-    window.codes = ['SPRING'];
-    document.dispatchEvent(Object.assign(new Event('shopify:cart:discount-update'), { promise: Promise.resolve() }));
-  });
-  await hub.getByText('The code left the cart. The coupon is yours again.').waitFor();
-  assert.equal((await said('apply')).length, 1);
-});
-
-browserTest('WooCommerce in the page: apply, remove, and a code that was gone when the page came', {
-  mode: 'page',
-  shop: 'woocommerce',
-  prepare: (stack) => {
-    stack.codes = [];
-    stack.shop = (incoming, url) => url.pathname.startsWith('/wp-json/') && ((body) => {
-      const headers = { Nonce: 'n1' };
-      if (incoming.method === 'GET') return { headers, body: { coupons: stack.codes.map((code) => ({ code })) } };
-      const { code } = JSON.parse(body);
-      stack.codes = url.pathname.endsWith('apply-coupon') ? [...stack.codes, code.toLowerCase()] : [];
-      return { headers };
+browserTest(
+  'Shopify in the page: a refused code is released, and the cart keeps its own',
+  { mode: 'page', shop: 'shopify' },
+  async ({ page, hub, stack, loaded, said }) => {
+    await page.evaluate(() => {
+      window.codes = ['SPRING', 'ADA-SHIP-9QX2'];
+      const cart = () => ({
+        discountCodes: window.codes.map((code) => ({ code, applicable: code !== 'ADA7K2M9QXT' })),
+      });
+      window.Shopify = {
+        actions: {
+          getCart: async () => ({ cart: cart() }),
+          updateCart: async ({ discountCodes }) => ((window.codes = discountCodes), { cart: cart(), userErrors: [] }),
+        },
+      };
     });
+    await hub.evaluate((element) => element.refresh());
+    await loaded();
+    await hub.getByRole('button', { name: 'Apply: 5 € off' }).click();
+    await hub.locator('.coupon').first().getByText('The shop refused the code.').waitFor();
+    assert.deepEqual(await page.evaluate(() => window.codes), ['SPRING', 'ADA-SHIP-9QX2']);
+    assert.deepEqual(
+      stack.asked('POST', /ADA7K2M9QXT/).map(({ path }) => path.split('/').at(-1)),
+      ['apply', 'release'],
+    );
+    // The shopper takes the other code out in the shop's own form.
+    await page.evaluate(() => {
+      window.codes = ['SPRING'];
+      document.dispatchEvent(Object.assign(new Event('shopify:cart:discount-update'), { promise: Promise.resolve() }));
+    });
+    await hub.getByText('The code left the cart. The coupon is yours again.').waitFor();
+    assert.equal((await said('apply')).length, 1);
   },
-}, async ({ hub, stack, loaded }) => {
-  await loaded();
-  await hub.getByText('The code left the cart. The coupon is yours again.').waitFor();
-  await hub.getByRole('button', { name: 'Apply: 5 € off' }).click();
-  await hub.getByText('5 € off is in the cart.').waitFor();
-  assert.deepEqual(stack.codes, ['ada7k2m9qxt']);
-  await hub.getByRole('button', { name: 'Remove: 5 € off' }).click();
-  await hub.getByText('5 € off is back in your coupons.').waitFor();
-  assert.deepEqual(stack.codes, []);
-});
+);
+
+browserTest(
+  'WooCommerce in the page: apply, remove, and a code that was gone when the page came',
+  {
+    mode: 'page',
+    shop: 'woocommerce',
+    prepare: (stack) => {
+      stack.codes = [];
+      stack.shop = (incoming, url) =>
+        url.pathname.startsWith('/wp-json/') &&
+        ((body) => {
+          const headers = { Nonce: 'n1' };
+          if (incoming.method === 'GET') return { headers, body: { coupons: stack.codes.map((code) => ({ code })) } };
+          const { code } = JSON.parse(body);
+          stack.codes = url.pathname.endsWith('apply-coupon') ? [...stack.codes, code.toLowerCase()] : [];
+          return { headers };
+        });
+    },
+  },
+  async ({ hub, stack, loaded }) => {
+    await loaded();
+    await hub.getByText('The code left the cart. The coupon is yours again.').waitFor();
+    await hub.getByRole('button', { name: 'Apply: 5 € off' }).click();
+    await hub.getByText('5 € off is in the cart.').waitFor();
+    assert.deepEqual(stack.codes, ['ada7k2m9qxt']);
+    await hub.getByRole('button', { name: 'Remove: 5 € off' }).click();
+    await hub.getByText('5 € off is back in your coupons.').waitFor();
+    assert.deepEqual(stack.codes, []);
+  },
+);

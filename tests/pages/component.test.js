@@ -4,20 +4,42 @@ import assert from 'node:assert/strict';
 import { browserTest, TOKEN } from './harness.js';
 import { entriesOf, hubOf, tokenOf } from './states.js';
 
-browserTest('before a click the page makes one request, sets no cookie and stores nothing', { realClock: true }, async ({ page, stack, context }) => {
-  await page.getByRole('button', { name: 'Your points' }).waitFor();
-  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
-  assert.deepEqual(stack.requests.map(({ path }) => path), ['/tessera-hub.js']);
-  assert.deepEqual(await context.cookies(), []);
-  assert.deepEqual(await page.evaluate(async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length]), [0, 0, 0, 0]);
-});
+browserTest(
+  'before a click the page makes one request, sets no cookie and stores nothing',
+  { realClock: true },
+  async ({ page, stack, context }) => {
+    await page.getByRole('button', { name: 'Your points' }).waitFor();
+    await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+    assert.deepEqual(
+      stack.requests.map(({ path }) => path),
+      ['/tessera-hub.js'],
+    );
+    assert.deepEqual(await context.cookies(), []);
+    assert.deepEqual(
+      await page.evaluate(async () => [
+        localStorage.length,
+        sessionStorage.length,
+        (await indexedDB.databases()).length,
+        (await caches.keys()).length,
+      ]),
+      [0, 0, 0, 0],
+    );
+  },
+);
 
-browserTest('opening makes two requests: the panel in the shopper’s language, and the hub', { locale: 'ro' }, async ({ stack, open }) => {
-  stack.requests.length = 0;
-  await open('Punctele tale');
-  assert.deepEqual(stack.requests.map(({ path }) => path).sort(), ['/panel.ro.js', '/v1/hub']);
-  assert.equal(stack.requests.every(({ cookie }) => cookie === undefined), true);
-});
+browserTest(
+  'opening makes two requests: the panel in the shopper’s language, and the hub',
+  { locale: 'ro' },
+  async ({ stack, open }) => {
+    stack.requests.length = 0;
+    await open('Punctele tale');
+    assert.deepEqual(stack.requests.map(({ path }) => path).sort(), ['/panel.ro.js', '/v1/hub']);
+    assert.equal(
+      stack.requests.every(({ cookie }) => cookie === undefined),
+      true,
+    );
+  },
+);
 
 browserTest('the ledger is requested when its place comes into view', {}, async ({ stack, hub, open, activity }) => {
   await open();
@@ -29,68 +51,148 @@ browserTest('the ledger is requested when its place comes into view', {}, async 
 });
 
 const sees = {
-  anonymous: { shows: ['Sign in to see your points and to use them.', 'Rewards', 'Ways to earn'], hides: ['Your coupons', 'Activity', 'Bring a friend', 'Get it'], primary: 'Sign in' },
-  excluded: { shows: ['You do not take part in Club Ada. Your coupons remain yours.', 'ADA7-K2M9-QXT'], hides: ['Rewards', 'Ways to earn', 'Activity', 'Your tier'], primary: null },
-  visitor: { shows: ['40 points are waiting for you. Join to use them.', 'Rewards'], hides: ['Get it', 'Bring a friend', 'Your coupons'], primary: 'Join Club Ada' },
-  zero: { shows: ['Your first points will stand here.', '250 points to go for 5 € off', 'A coupon is a reward that you have got'], hides: ['Get it'], primary: 'See how to earn' },
-  member: { shows: ['50 points expire on 31 December', '30 points not available yet', '180 points to go for Free shipping', 'Silver', 'Sold out', 'For another tier', '180 points missing', 'Done on 3 March', '€12.40 to the next 10 points', '12 visits · 2 friends have bought', '520 tier points to go for Gold'], hides: [], primary: 'Get 5 € off · 250 points' },
-  top: { shows: ['You have enough for every reward.', 'Half a point more per euro'], hides: ['to go for'], primary: 'Get 5 € off · 250 points' },
-  debt: { shows: ['You owe 50 points after a return. What you earn next covers them first.', '300 points to go for 5 € off', '300 points missing'], hides: ['Get it'], primary: 'See how to earn' },
-  today: { shows: ['320 points', 'Rewards', 'Newsletter'], hides: ['Bring a friend', 'Pay with points'], primary: 'Get 5 € off · 250 points' },
+  anonymous: {
+    shows: ['Sign in to see your points and to use them.', 'Rewards', 'Ways to earn'],
+    hides: ['Your coupons', 'Activity', 'Bring a friend', 'Get it'],
+    primary: 'Sign in',
+  },
+  excluded: {
+    shows: ['You do not take part in Club Ada. Your coupons remain yours.', 'ADA7-K2M9-QXT'],
+    hides: ['Rewards', 'Ways to earn', 'Activity', 'Your tier'],
+    primary: null,
+  },
+  visitor: {
+    shows: ['40 points are waiting for you. Join to use them.', 'Rewards'],
+    hides: ['Get it', 'Bring a friend', 'Your coupons'],
+    primary: 'Join Club Ada',
+  },
+  zero: {
+    shows: [
+      'Your first points will stand here.',
+      '250 points to go for 5 € off',
+      'A coupon is a reward that you have got',
+    ],
+    hides: ['Get it'],
+    primary: 'See how to earn',
+  },
+  member: {
+    shows: [
+      '50 points expire on 31 December',
+      '30 points not available yet',
+      '180 points to go for Free shipping',
+      'Silver',
+      'Sold out',
+      'For another tier',
+      '180 points missing',
+      'Done on 3 March',
+      '€12.40 to the next 10 points',
+      '12 visits · 2 friends have bought',
+      '520 tier points to go for Gold',
+    ],
+    hides: [],
+    primary: 'Get 5 € off · 250 points',
+  },
+  top: {
+    shows: ['You have enough for every reward.', 'Half a point more per euro'],
+    hides: ['to go for'],
+    primary: 'Get 5 € off · 250 points',
+  },
+  debt: {
+    shows: [
+      'You owe 50 points after a return. What you earn next covers them first.',
+      '300 points to go for 5 € off',
+      '300 points missing',
+    ],
+    hides: ['Get it'],
+    primary: 'See how to earn',
+  },
+  today: {
+    shows: ['320 points', 'Rewards', 'Newsletter'],
+    hides: ['Bring a friend', 'Pay with points'],
+    primary: 'Get 5 € off · 250 points',
+  },
 };
 for (const [state, { shows, hides, primary }] of Object.entries(sees)) {
-  browserTest(`${state}: shows what belongs to this state, with one primary action`, { mode: 'page', token: state === 'anonymous' ? null : TOKEN, prepare: (stack) => (stack.state = state) }, async ({ hub, loaded, said, until }) => {
-    await loaded();
-    const text = (await hub.locator('.body').innerText()).replace(/\s+/g, ' ');
-    for (const wanted of shows) assert.ok(text.includes(wanted), `${wanted} is missing in: ${text}`);
-    for (const unwanted of hides) assert.ok(!text.includes(unwanted), `${unwanted} should not be in: ${text}`);
-    const primaries = (await hub.locator('button.primary').allInnerTexts()).map((one) => one.replace(/\s+/g, ' '));
-    assert.deepEqual(primaries, primary ? [primary] : []);
-    await until('ready');
-    assert.equal((await said('ready'))[0].state, { zero: 'member', top: 'member', debt: 'member', today: 'member' }[state] ?? state);
-  });
+  browserTest(
+    `${state}: shows what belongs to this state, with one primary action`,
+    { mode: 'page', token: state === 'anonymous' ? null : TOKEN, prepare: (stack) => (stack.state = state) },
+    async ({ hub, loaded, said, until }) => {
+      await loaded();
+      const text = (await hub.locator('.body').innerText()).replace(/\s+/g, ' ');
+      for (const wanted of shows) assert.ok(text.includes(wanted), `${wanted} is missing in: ${text}`);
+      for (const unwanted of hides) assert.ok(!text.includes(unwanted), `${unwanted} should not be in: ${text}`);
+      const primaries = (await hub.locator('button.primary').allInnerTexts()).map((one) => one.replace(/\s+/g, ' '));
+      assert.deepEqual(primaries, primary ? [primary] : []);
+      await until('ready');
+      assert.equal(
+        (await said('ready'))[0].state,
+        { zero: 'member', top: 'member', debt: 'member', today: 'member' }[state] ?? state,
+      );
+    },
+  );
 }
 
-browserTest('each entry of the ledger says why, in the sentences of its explanation', { mode: 'page' }, async ({ hub, loaded, activity }) => {
-  await loaded();
-  await activity();
-  await hub.locator('.entry summary').first().click();
-  await hub.getByText('Why these points?').first().waitFor();
-  assert.deepEqual(await hub.locator('.entry').first().locator('.reasons li').allInnerTexts(), entriesOf()[0].explanation.map(({ text }) => text));
-  const lines = (await hub.locator('.entry .line').allInnerTexts()).map((line) => line.replace(/\s+/g, ' ').trim());
-  assert.match(lines[0], /Purchase · 1 Mar \+30 \+30 points/);
-  assert.match(lines[1], /Reward · 20 Feb -250 -250 points/);
-  assert.match(lines[2], /Points now available · 11 Feb 40/);
-  assert.match(lines[3], /Purchase · 3 Dec 2025 12 tier points/);
-});
+browserTest(
+  'each entry of the ledger says why, in the sentences of its explanation',
+  { mode: 'page' },
+  async ({ hub, loaded, activity }) => {
+    await loaded();
+    await activity();
+    await hub.locator('.entry summary').first().click();
+    await hub.getByText('Why these points?').first().waitFor();
+    assert.deepEqual(
+      await hub.locator('.entry').first().locator('.reasons li').allInnerTexts(),
+      entriesOf()[0].explanation.map(({ text }) => text),
+    );
+    const lines = (await hub.locator('.entry .line').allInnerTexts()).map((line) => line.replace(/\s+/g, ' ').trim());
+    assert.match(lines[0], /Purchase · 1 Mar \+30 \+30 points/);
+    assert.match(lines[1], /Reward · 20 Feb -250 -250 points/);
+    assert.match(lines[2], /Points now available · 11 Feb 40/);
+    assert.match(lines[3], /Purchase · 3 Dec 2025 12 tier points/);
+  },
+);
 
-browserTest('a longer ledger is continued by its cursor', {
-  mode: 'page',
-  prepare: (stack) => stack.replies.set('entries', [
-    { status: 200, body: { items: entriesOf().slice(0, 2), next_cursor: 'next' } },
-    { status: 200, body: { items: entriesOf().slice(2), next_cursor: null } },
-  ]),
-}, async ({ hub, stack, loaded, activity }) => {
-  await loaded();
-  await activity();
-  await hub.getByRole('button', { name: 'Show more' }).click();
-  await hub.getByText('Points now available').waitFor();
-  assert.equal(await hub.locator('.entry').count(), 4);
-  assert.deepEqual(stack.asked('GET', /entries/).map(({ query }) => query.get('cursor')), [null, 'next']);
-  assert.equal(await hub.getByRole('button', { name: 'Show more' }).count(), 0);
-});
+browserTest(
+  'a longer ledger is continued by its cursor',
+  {
+    mode: 'page',
+    prepare: (stack) =>
+      stack.replies.set('entries', [
+        { status: 200, body: { items: entriesOf().slice(0, 2), next_cursor: 'next' } },
+        { status: 200, body: { items: entriesOf().slice(2), next_cursor: null } },
+      ]),
+  },
+  async ({ hub, stack, loaded, activity }) => {
+    await loaded();
+    await activity();
+    await hub.getByRole('button', { name: 'Show more' }).click();
+    await hub.getByText('Points now available').waitFor();
+    assert.equal(await hub.locator('.entry').count(), 4);
+    assert.deepEqual(
+      stack.asked('GET', /entries/).map(({ query }) => query.get('cursor')),
+      [null, 'next'],
+    );
+    assert.equal(await hub.getByRole('button', { name: 'Show more' }).count(), 0);
+  },
+);
 
 browserTest('the drawer keeps focus inside, closes by Escape and gives focus back', {}, async ({ page, hub, open }) => {
   const launcher = page.getByRole('button', { name: 'Your points' });
   await launcher.focus();
   await page.keyboard.press('Enter');
   await hub.locator('.body:not([aria-busy]) .hero').waitFor();
-  const stops = await hub.locator('dialog').evaluate((dialog) => [...dialog.querySelectorAll('button, a[href], input, summary')].filter((one) => one.checkVisibility()).length);
+  const stops = await hub
+    .locator('dialog')
+    .evaluate(
+      (dialog) =>
+        [...dialog.querySelectorAll('button, a[href], input, summary')].filter((one) => one.checkVisibility()).length,
+    );
   assert.ok(stops > 10);
-  const inside = () => page.evaluate(() => {
-    const { activeElement } = document.querySelector('#hub').shadowRoot;
-    return activeElement?.closest('dialog') ? (activeElement.dataset.key ?? activeElement.dataset.frame) : null;
-  });
+  const inside = () =>
+    page.evaluate(() => {
+      const { activeElement } = document.querySelector('#hub').shadowRoot;
+      return activeElement?.closest('dialog') ? (activeElement.dataset.key ?? activeElement.dataset.frame) : null;
+    });
   const met = new Set();
   for (let step = 0; step < stops + 3; step += 1) {
     const key = await inside();
@@ -118,56 +220,88 @@ browserTest('a drawer that is opened again shows what is true now', {}, async ({
   assert.match(await hub.locator('.balance').innerText(), /999/);
 });
 
-browserTest('everything is done by keyboard alone: redeem, apply, read the reasons', {}, async ({ page, hub, stack, open }) => {
-  await open();
-  await hub.locator('.hero button').focus();
-  await page.keyboard.press('Enter');
-  await hub.getByText('5 € off is yours. You have 70 points left.').waitFor();
-  const focused = () => page.evaluate(() => document.querySelector('#hub').shadowRoot.activeElement?.dataset.key);
-  assert.equal(await focused(), 'apply:NEW00001', 'focus goes on to the next step');
-  await page.keyboard.press('Enter');
-  await hub.getByText('5 € off is in the cart.').waitFor();
-  assert.equal(await focused(), 'release:NEW00001');
-  assert.deepEqual(stack.requests.filter(({ method }) => method === 'POST').map(({ path }) => path), ['/v1/members/c-42/redemptions', '/v1/coupons/NEW00001/apply']);
-});
+browserTest(
+  'everything is done by keyboard alone: redeem, apply, read the reasons',
+  {},
+  async ({ page, hub, stack, open }) => {
+    await open();
+    await hub.locator('.hero button').focus();
+    await page.keyboard.press('Enter');
+    await hub.getByText('5 € off is yours. You have 70 points left.').waitFor();
+    const focused = () => page.evaluate(() => document.querySelector('#hub').shadowRoot.activeElement?.dataset.key);
+    assert.equal(await focused(), 'apply:NEW00001', 'focus goes on to the next step');
+    await page.keyboard.press('Enter');
+    await hub.getByText('5 € off is in the cart.').waitFor();
+    assert.equal(await focused(), 'release:NEW00001');
+    assert.deepEqual(
+      stack.requests.filter(({ method }) => method === 'POST').map(({ path }) => path),
+      ['/v1/members/c-42/redemptions', '/v1/coupons/NEW00001/apply'],
+    );
+  },
+);
 
-browserTest('page mode reads in two columns where there is room, and in one where there is not', { mode: 'page', viewport: { width: 1280, height: 900 } }, async ({ page, hub, loaded }) => {
-  await loaded();
-  assert.equal(await hub.locator('.column').count(), 2);
-  const [left] = await hub.locator('.column').all();
-  assert.equal(await left.locator('.hero, .coupons').count(), 2);
-  await page.setViewportSize({ width: 600, height: 900 });
-  await hub.locator('.column').first().waitFor({ state: 'detached' });
-  assert.deepEqual(await hub.locator('.body > section').evaluateAll((all) => all.map((one) => one.className)), ['hero', 'paying', 'rewards', 'coupons', 'tier', 'refer', 'earn', 'activity']);
-});
+browserTest(
+  'page mode reads in two columns where there is room, and in one where there is not',
+  { mode: 'page', viewport: { width: 1280, height: 900 } },
+  async ({ page, hub, loaded }) => {
+    await loaded();
+    assert.equal(await hub.locator('.column').count(), 2);
+    const [left] = await hub.locator('.column').all();
+    assert.equal(await left.locator('.hero, .coupons').count(), 2);
+    await page.setViewportSize({ width: 600, height: 900 });
+    await hub.locator('.column').first().waitFor({ state: 'detached' });
+    assert.deepEqual(await hub.locator('.body > section').evaluateAll((all) => all.map((one) => one.className)), [
+      'hero',
+      'paying',
+      'rewards',
+      'coupons',
+      'tier',
+      'refer',
+      'earn',
+      'activity',
+    ]);
+  },
+);
 
-browserTest('inline mode stands in the flow and scrolls in its own box', { mode: 'inline', viewport: { width: 1280, height: 600 } }, async ({ page, hub, loaded }) => {
-  await loaded();
-  assert.equal((await hub.boundingBox()).height, 600);
-  assert.ok(await hub.evaluate((element) => element.scrollHeight > element.clientHeight));
-  assert.equal(await page.getByRole('button', { name: 'Your points' }).count(), 0);
-});
+browserTest(
+  'inline mode stands in the flow and scrolls in its own box',
+  { mode: 'inline', viewport: { width: 1280, height: 600 } },
+  async ({ page, hub, loaded }) => {
+    await loaded();
+    assert.equal((await hub.boundingBox()).height, 600);
+    assert.ok(await hub.evaluate((element) => element.scrollHeight > element.clientHeight));
+    assert.equal(await page.getByRole('button', { name: 'Your points' }).count(), 0);
+  },
+);
 
-browserTest('token, member, language and mode change without a reload', { token: null, locale: 'en' }, async ({ page, hub, stack, open, until }) => {
-  await open();
-  await hub.getByText('Sign in to see your points').waitFor();
-  await hub.evaluate((element, token) => (element.token = token), TOKEN);
-  await hub.getByText('180 points to go for Free shipping').waitFor();
-  stack.hub = { ...hubOf('member'), points: { ...hubOf('member').points, available: 777 } };
-  await hub.evaluate((element, token) => element.setAttribute('token', token), tokenOf('c-7'));
-  await hub.getByText('777').waitFor();
-  assert.equal(stack.requests.at(-1).token, tokenOf('c-7'));
-  stack.hub = null;
-  stack.requests.length = 0;
-  await hub.evaluate((element) => element.setAttribute('locale', 'ru'));
-  await hub.getByText('Ещё 180 баллов до награды Бесплатная доставка').waitFor();
-  assert.deepEqual(stack.requests.map(({ path }) => path), ['/locales/ru.js', '/v1/hub'], 'the panel is not loaded again');
-  await hub.evaluate((element) => element.setAttribute('mode', 'page'));
-  await until('ready', 5);
-  assert.equal(await hub.locator('dialog').count(), 0);
-  await hub.evaluate((element) => element.removeAttribute('token'));
-  await hub.getByText('Войдите, чтобы увидеть баллы').waitFor();
-});
+browserTest(
+  'token, member, language and mode change without a reload',
+  { token: null, locale: 'en' },
+  async ({ page, hub, stack, open, until }) => {
+    await open();
+    await hub.getByText('Sign in to see your points').waitFor();
+    await hub.evaluate((element, token) => (element.token = token), TOKEN);
+    await hub.getByText('180 points to go for Free shipping').waitFor();
+    stack.hub = { ...hubOf('member'), points: { ...hubOf('member').points, available: 777 } };
+    await hub.evaluate((element, token) => element.setAttribute('token', token), tokenOf('c-7'));
+    await hub.getByText('777').waitFor();
+    assert.equal(stack.requests.at(-1).token, tokenOf('c-7'));
+    stack.hub = null;
+    stack.requests.length = 0;
+    await hub.evaluate((element) => element.setAttribute('locale', 'ru'));
+    await hub.getByText('Ещё 180 баллов до награды Бесплатная доставка').waitFor();
+    assert.deepEqual(
+      stack.requests.map(({ path }) => path),
+      ['/locales/ru.js', '/v1/hub'],
+      'the panel is not loaded again',
+    );
+    await hub.evaluate((element) => element.setAttribute('mode', 'page'));
+    await until('ready', 5);
+    assert.equal(await hub.locator('dialog').count(), 0);
+    await hub.evaluate((element) => element.removeAttribute('token'));
+    await hub.getByText('Войдите, чтобы увидеть баллы').waitFor();
+  },
+);
 
 browserTest('another member never sees what the former one saw', {}, async ({ hub, stack, open }) => {
   await open();
@@ -177,106 +311,215 @@ browserTest('another member never sees what the former one saw', {}, async ({ hu
   assert.equal(await hub.locator('.bone.hero').count(), 1);
 });
 
-browserTest('two elements on one page live beside each other', { elements: (stack) => stack.element({ token: TOKEN }) + stack.element({ id: 'second', mode: 'inline', token: TOKEN, locale: 'it' }) }, async ({ page, stack, hub, open }) => {
-  const second = page.locator('#second');
-  await second.getByText('Ancora 180 punti per Spedizione gratuita').waitFor();
-  await open();
-  await hub.getByText('180 points to go for Free shipping').waitFor();
-  assert.equal(stack.requests.filter(({ path }) => path === '/tessera-hub.js').length, 1);
-  await second.evaluate((element) => element.remove());
-  await hub.locator('.hero button').click();
-  await hub.getByText('5 € off is yours.').waitFor();
-});
+browserTest(
+  'two elements on one page live beside each other',
+  {
+    elements: (stack) =>
+      stack.element({ token: TOKEN }) + stack.element({ id: 'second', mode: 'inline', token: TOKEN, locale: 'it' }),
+  },
+  async ({ page, stack, hub, open }) => {
+    const second = page.locator('#second');
+    await second.getByText('Ancora 180 punti per Spedizione gratuita').waitFor();
+    await open();
+    await hub.getByText('180 points to go for Free shipping').waitFor();
+    assert.equal(stack.requests.filter(({ path }) => path === '/tessera-hub.js').length, 1);
+    await second.evaluate((element) => element.remove());
+    await hub.locator('.hero button').click();
+    await hub.getByText('5 € off is yours.').waitFor();
+  },
+);
 
-browserTest('an element that is taken away leaves nothing behind', { realClock: true }, async ({ page, hub, stack, open, activity }) => {
-  await open();
-  await activity();
-  stack.replies.set('GET /v1/hub', 'never');
-  const left = await page.evaluate(async () => {
-    const element = document.querySelector('#hub');
-    // The requests, listeners and timers that the element makes from here on, and what becomes of them.
-    const signals = [];
-    const { addEventListener } = EventTarget.prototype;
-    EventTarget.prototype.addEventListener = function (type, act, options) {
-      if (this === window || this === document || this instanceof MediaQueryList) signals.push(options?.signal);
-      return addEventListener.call(this, type, act, options);
-    };
-    const { fetch } = window;
-    window.fetch = (url, options) => (signals.push(options.signal), fetch(url, options));
-    const timers = new Set();
-    const { setTimeout, clearTimeout } = window;
-    window.setTimeout = (...args) => { const id = setTimeout(...args); timers.add(id); return id; };
-    window.clearTimeout = (id) => (timers.delete(id), clearTimeout(id));
-    element.setAttribute('mode', 'page');
-    await new Promise((resolve) => { const check = () => (timers.size ? resolve() : requestAnimationFrame(check)); check(); });
-    const markup = document.documentElement.outerHTML;
-    element.remove();
-    const mine = document.documentElement.getAttributeNames().concat(document.body.getAttributeNames());
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-    return { open: signals.filter((signal) => signal && !signal.aborted).length, unbound: signals.filter((signal) => !signal).length, seen: signals.length, timers: timers.size, inside: element.shadowRoot.childElementCount, mine, removed: markup.length > document.documentElement.outerHTML.length };
-  });
-  assert.ok(left.seen > 2);
-  assert.deepEqual({ ...left, seen: 0 }, { open: 0, unbound: 0, seen: 0, timers: 0, inside: 0, mine: ['lang'], removed: true });
-});
+browserTest(
+  'an element that is taken away leaves nothing behind',
+  { realClock: true },
+  async ({ page, hub, stack, open, activity }) => {
+    await open();
+    await activity();
+    stack.replies.set('GET /v1/hub', 'never');
+    const left = await page.evaluate(async () => {
+      const element = document.querySelector('#hub');
+      // The requests, listeners and timers that the element makes from here on, and what becomes of them.
+      const signals = [];
+      const { addEventListener } = EventTarget.prototype;
+      EventTarget.prototype.addEventListener = function (type, act, options) {
+        if (this === window || this === document || this instanceof MediaQueryList) signals.push(options?.signal);
+        return addEventListener.call(this, type, act, options);
+      };
+      const { fetch } = window;
+      window.fetch = (url, options) => (signals.push(options.signal), fetch(url, options));
+      const timers = new Set();
+      const { setTimeout, clearTimeout } = window;
+      window.setTimeout = (...args) => {
+        const id = setTimeout(...args);
+        timers.add(id);
+        return id;
+      };
+      window.clearTimeout = (id) => (timers.delete(id), clearTimeout(id));
+      element.setAttribute('mode', 'page');
+      await new Promise((resolve) => {
+        const check = () => (timers.size ? resolve() : requestAnimationFrame(check));
+        check();
+      });
+      const markup = document.documentElement.outerHTML;
+      element.remove();
+      const mine = document.documentElement.getAttributeNames().concat(document.body.getAttributeNames());
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      return {
+        open: signals.filter((signal) => signal && !signal.aborted).length,
+        unbound: signals.filter((signal) => !signal).length,
+        seen: signals.length,
+        timers: timers.size,
+        inside: element.shadowRoot.childElementCount,
+        mine,
+        removed: markup.length > document.documentElement.outerHTML.length,
+      };
+    });
+    assert.ok(left.seen > 2);
+    assert.deepEqual(
+      { ...left, seen: 0 },
+      { open: 0, unbound: 0, seen: 0, timers: 0, inside: 0, mine: ['lang'], removed: true },
+    );
+  },
+);
 
-browserTest('an element that is moved goes on at its new place', { mode: 'page' }, async ({ page, hub, loaded, until }) => {
-  await loaded();
-  await page.evaluate(() => document.querySelector('main').append(document.querySelector('#hub')));
-  await until('ready', 2);
-  await hub.getByText('180 points to go for Free shipping').waitFor();
-});
+browserTest(
+  'an element that is moved goes on at its new place',
+  { mode: 'page' },
+  async ({ page, hub, loaded, until }) => {
+    await loaded();
+    await page.evaluate(() => document.querySelector('main').append(document.querySelector('#hub')));
+    await until('ready', 2);
+    await hub.getByText('180 points to go for Free shipping').waitFor();
+  },
+);
 
-browserTest('every text can be replaced, in markup and by script', { mode: 'page', inside: '<script type="application/json">{ "rewards": "Treats", "missing": { "one": "{points} left to {reward}", "other": "only {points} to {reward}" } }</script>' }, async ({ hub, loaded }) => {
-  await loaded();
-  await hub.getByRole('heading', { name: 'Treats' }).waitFor();
-  await hub.getByText('only 180 points to Free shipping').waitFor();
-  await hub.evaluate((element) => (element.texts = { rewards: 'Goodies', redeem: '<b>Take</b>' }));
-  await hub.getByRole('heading', { name: 'Goodies' }).waitFor();
-  assert.equal(await hub.locator('.rewards button').first().innerText(), '<b>Take</b>');
-});
+browserTest(
+  'every text can be replaced, in markup and by script',
+  {
+    mode: 'page',
+    inside:
+      '<script type="application/json">{ "rewards": "Treats", "missing": { "one": "{points} left to {reward}", "other": "only {points} to {reward}" } }</script>',
+  },
+  async ({ hub, loaded }) => {
+    await loaded();
+    await hub.getByRole('heading', { name: 'Treats' }).waitFor();
+    await hub.getByText('only 180 points to Free shipping').waitFor();
+    await hub.evaluate((element) => (element.texts = { rewards: 'Goodies', redeem: '<b>Take</b>' }));
+    await hub.getByRole('heading', { name: 'Goodies' }).waitFor();
+    assert.equal(await hub.locator('.rewards button').first().innerText(), '<b>Take</b>');
+  },
+);
 
-browserTest('the launcher’s text and content can be replaced', { inside: '<span slot="launcher">Club</span>', }, async ({ page, hub }) => {
-  await page.getByRole('button', { name: 'Club' }).click();
-  await hub.locator('.hero').waitFor();
-});
+browserTest(
+  'the launcher’s text and content can be replaced',
+  { inside: '<span slot="launcher">Club</span>' },
+  async ({ page, hub }) => {
+    await page.getByRole('button', { name: 'Club' }).click();
+    await hub.locator('.hero').waitFor();
+  },
+);
 
-browserTest('slots put the shop’s own elements into their places', { mode: 'page', token: null, inside: '<a slot="sign-in" href="/account">Log in here</a><p slot="before">Before</p><p slot="after">How it works</p>' }, async ({ page, hub, loaded }) => {
-  await loaded();
-  assert.equal(await page.getByRole('link', { name: 'Log in here' }).isVisible(), true);
-  assert.equal(await hub.locator('button.primary').count(), 1);
-  assert.equal(await hub.locator('button.primary').isVisible(), false, 'the slot replaces the button');
-  assert.equal(await page.getByText('Before').isVisible() && await page.getByText('How it works').isVisible(), true);
-});
+browserTest(
+  'slots put the shop’s own elements into their places',
+  {
+    mode: 'page',
+    token: null,
+    inside:
+      '<a slot="sign-in" href="/account">Log in here</a><p slot="before">Before</p><p slot="after">How it works</p>',
+  },
+  async ({ page, hub, loaded }) => {
+    await loaded();
+    assert.equal(await page.getByRole('link', { name: 'Log in here' }).isVisible(), true);
+    assert.equal(await hub.locator('button.primary').count(), 1);
+    assert.equal(await hub.locator('button.primary').isVisible(), false, 'the slot replaces the button');
+    assert.equal(
+      (await page.getByText('Before').isVisible()) && (await page.getByText('How it works').isVisible()),
+      true,
+    );
+  },
+);
 
-browserTest('custom properties and parts style it, and the shop’s own text styles stay out', {
-  mode: 'page',
-  prepare: (stack) => (stack.css = 'body { letter-spacing: 4px; text-transform: uppercase; font: 30px serif } tessera-hub { --tessera-accent: #123456; --tessera-font: monospace; --tessera-radius: 0px } tessera-hub::part(primary) { text-decoration: underline }'),
-}, async ({ hub, loaded }) => {
-  await loaded();
-  const style = await hub.locator('button.primary').evaluate((button) => {
-    const { backgroundColor, textDecorationLine, letterSpacing, textTransform, fontFamily, fontSize, borderTopLeftRadius } = getComputedStyle(button);
-    return { backgroundColor, textDecorationLine, letterSpacing, textTransform, fontFamily, fontSize, borderTopLeftRadius };
-  });
-  assert.deepEqual(style, { backgroundColor: 'rgb(18, 52, 86)', textDecorationLine: 'underline', letterSpacing: 'normal', textTransform: 'none', fontFamily: 'monospace', fontSize: '15px', borderTopLeftRadius: '0px' });
-});
+browserTest(
+  'custom properties and parts style it, and the shop’s own text styles stay out',
+  {
+    mode: 'page',
+    prepare: (stack) =>
+      (stack.css =
+        'body { letter-spacing: 4px; text-transform: uppercase; font: 30px serif } tessera-hub { --tessera-accent: #123456; --tessera-font: monospace; --tessera-radius: 0px } tessera-hub::part(primary) { text-decoration: underline }'),
+  },
+  async ({ hub, loaded }) => {
+    await loaded();
+    const style = await hub.locator('button.primary').evaluate((button) => {
+      const {
+        backgroundColor,
+        textDecorationLine,
+        letterSpacing,
+        textTransform,
+        fontFamily,
+        fontSize,
+        borderTopLeftRadius,
+      } = getComputedStyle(button);
+      return {
+        backgroundColor,
+        textDecorationLine,
+        letterSpacing,
+        textTransform,
+        fontFamily,
+        fontSize,
+        borderTopLeftRadius,
+      };
+    });
+    assert.deepEqual(style, {
+      backgroundColor: 'rgb(18, 52, 86)',
+      textDecorationLine: 'underline',
+      letterSpacing: 'normal',
+      textTransform: 'none',
+      fontFamily: 'monospace',
+      fontSize: '15px',
+      borderTopLeftRadius: '0px',
+    });
+  },
+);
 
-browserTest('the program’s own accent is used', { mode: 'page', prepare: (stack) => (stack.hub = { ...hubOf('member'), program: { ...hubOf('member').program, theme: { accent: '#aa3300', logo_url: null } } }) }, async ({ hub, loaded }) => {
-  await loaded();
-  assert.equal(await hub.locator('button.primary').evaluate((button) => getComputedStyle(button).backgroundColor), 'rgb(170, 51, 0)');
-});
+browserTest(
+  'the program’s own accent is used',
+  {
+    mode: 'page',
+    prepare: (stack) =>
+      (stack.hub = {
+        ...hubOf('member'),
+        program: { ...hubOf('member').program, theme: { accent: '#aa3300', logo_url: null } },
+      }),
+  },
+  async ({ hub, loaded }) => {
+    await loaded();
+    assert.equal(
+      await hub.locator('button.primary').evaluate((button) => getComputedStyle(button).backgroundColor),
+      'rgb(170, 51, 0)',
+    );
+  },
+);
 
-browserTest('motion stays out where the shopper asks for less, and is there where not', { motion: 'no-preference' }, async ({ page, hub, open }) => {
-  const animation = () => hub.locator('dialog').evaluate((dialog) => getComputedStyle(dialog).animationName);
-  await open();
-  assert.equal(await animation(), 'rise');
-  await page.emulateMedia({ reducedMotion: 'reduce' });
-  assert.equal(await animation(), 'none');
-});
+browserTest(
+  'motion stays out where the shopper asks for less, and is there where not',
+  { motion: 'no-preference' },
+  async ({ page, hub, open }) => {
+    const animation = () => hub.locator('dialog').evaluate((dialog) => getComputedStyle(dialog).animationName);
+    await open();
+    assert.equal(await animation(), 'rise');
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    assert.equal(await animation(), 'none');
+  },
+);
 
-browserTest('a page without script shows what the shop put into the element', { token: null, inside: '<p id="plain">Sign in to see your points.</p>' }, async ({ context, url }) => {
-  const other = await context.browser().newContext({ javaScriptEnabled: false });
-  const page = await other.newPage();
-  await page.goto(url);
-  assert.equal(await page.locator('#plain').isVisible(), true);
-  await other.close();
-});
+browserTest(
+  'a page without script shows what the shop put into the element',
+  { token: null, inside: '<p id="plain">Sign in to see your points.</p>' },
+  async ({ context, url }) => {
+    const other = await context.browser().newContext({ javaScriptEnabled: false });
+    const page = await other.newPage();
+    await page.goto(url);
+    assert.equal(await page.locator('#plain').isVisible(), true);
+    await other.close();
+  },
+);

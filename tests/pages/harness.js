@@ -31,7 +31,6 @@ const listenToEvents = () => {
         slug: detail.error?.slug,
         state: detail.state,
       });
-      window.answer?.[name]?.(event);
     });
   }
 };
@@ -43,8 +42,20 @@ const listenToEvents = () => {
 export const browserTest = (name, options, work) =>
   test(name, { timeout: 60_000 }, async () => {
     const stack = await createStack();
-    const { viewport = { width: 375, height: 812 }, prepare, page: pageOptions = { lang: 'en-GB' }, elements, expected = [], ...rest } = options;
-    const context = await browser.newContext({ viewport, reducedMotion: rest.motion ?? 'reduce', colorScheme: rest.scheme ?? 'light', locale: 'en-GB' });
+    const {
+      viewport = { width: 375, height: 812 },
+      prepare,
+      page: pageOptions = { lang: 'en-GB' },
+      elements,
+      expected = [],
+      ...rest
+    } = options;
+    const context = await browser.newContext({
+      viewport,
+      reducedMotion: rest.motion ?? 'reduce',
+      colorScheme: rest.scheme ?? 'light',
+      locale: 'en-GB',
+    });
     const complaints = [];
     try {
       const page = await context.newPage();
@@ -63,10 +74,14 @@ export const browserTest = (name, options, work) =>
         hub,
         context,
         url,
-        said: (event) => page.evaluate((wanted) => window.said.filter(({ name: found }) => !wanted || found === wanted), event),
+        said: (event) =>
+          page.evaluate((wanted) => window.said.filter(({ name: found }) => !wanted || found === wanted), event),
         /** Waits until the element says something for the n-th time. */
-        until: (event, count = 1) => page.waitForFunction(([wanted, least]) => window.said.filter(({ name: found }) => found === wanted).length >= least, [event, count]),
-        answer: (event, code) => page.evaluate(([wanted, body]) => { (window.answer ??= {})[wanted] = window.answers[body]; }, [event, code]),
+        until: (event, count = 1) =>
+          page.waitForFunction(
+            ([wanted, least]) => window.said.filter(({ name: found }) => found === wanted).length >= least,
+            [event, count],
+          ),
         open: async (label = 'Your points') => {
           await page.getByRole('button', { name: label }).click();
           await hub.locator('.body:not([aria-busy]) .hero').waitFor();
@@ -78,12 +93,12 @@ export const browserTest = (name, options, work) =>
       await work(tools);
       // A failed request is reported by the browser itself; everything else is a fault of ours.
       const known = [/Failed to load resource/, ...expected];
-      assert.deepEqual(complaints.filter((text) => !known.some((pattern) => pattern.test(text))), []);
+      assert.deepEqual(
+        complaints.filter((text) => !known.some((pattern) => pattern.test(text))),
+        [],
+      );
     } finally {
       await context.close();
       stack.close();
     }
   });
-
-/** Lets timers of the page run, as if that time had passed. */
-export const pass = (page, milliseconds) => page.clock.runFor(milliseconds);

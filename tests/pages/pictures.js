@@ -19,7 +19,10 @@ const troubles = {
 };
 const browser = await launch();
 const locale = process.env.LOCALE_OF_PICTURES ?? 'it';
-for (const [width, height] of [[375, 812], [1280, 900]]) {
+for (const [width, height] of [
+  [375, 812],
+  [1280, 900],
+]) {
   for (const colorScheme of ['light', 'dark']) {
     for (const name of [...STATES, ...Object.keys(troubles)].filter((one) => !only || one === only)) {
       const stack = await createStack();
@@ -33,9 +36,24 @@ for (const [width, height] of [[375, 812], [1280, 900]]) {
       await page.goto(stack.page(stack.element({ mode, token, locale }), { lang: locale }));
       if (mode === 'drawer') await page.getByRole('button', { name: 'I tuoi punti' }).click();
       await page.locator(name === 'loading' ? '.bone.hero' : '.body:not([aria-busy]) .hero').waitFor();
-      if (mode === 'drawer') await page.setViewportSize({ width, height: Math.min(4000, Math.ceil(await page.evaluate(() => document.querySelector('tessera-hub').shadowRoot.querySelector('.root').scrollHeight) / 0.92) + 400) });
+      if (mode === 'drawer')
+        await page.setViewportSize({
+          width,
+          height: Math.min(
+            4000,
+            Math.ceil(
+              (await page.evaluate(
+                () => document.querySelector('tessera-hub').shadowRoot.querySelector('.root').scrollHeight,
+              )) / 0.92,
+            ) + 400,
+          ),
+        });
       if (name === 'refused') {
-        await page.evaluate(() => document.addEventListener('tessera:apply', (event) => event.detail.respondWith(Promise.reject(new Error('Il minimo è 30 €')))));
+        await page.evaluate(() =>
+          document.addEventListener('tessera:apply', (event) =>
+            event.detail.respondWith(Promise.reject(new Error('Il minimo è 30 €'))),
+          ),
+        );
         await page.getByRole('button', { name: 'Applica: 5 € di sconto' }).click();
         await page.getByText('Il minimo è 30 €').first().waitFor();
       }

@@ -15,8 +15,14 @@ const sizeOf = async (name) => gzipSync(await readFile(join(assets, 'dist', name
 /** A crowded program: the hub of one with 20 rewards, 10 coupons and 15 ways to earn. */
 const crowded = () => {
   const hub = hubOf('member');
-  const many = (items, count, change) => Array.from({ length: count }, (_, index) => ({ ...items[index % items.length], ...change(index) }));
-  return { ...hub, rewards: many(hub.rewards, 20, (n) => ({ id: `reward-${n}` })), ways_to_earn: many(hub.ways_to_earn, 15, (n) => ({ rule: `rule-${n}` })), coupons: { available: 14, items: many(hub.coupons.items, 10, (n) => ({ code: `ADA-7K2M9QX${n}` })) } };
+  const many = (items, count, change) =>
+    Array.from({ length: count }, (_, index) => ({ ...items[index % items.length], ...change(index) }));
+  return {
+    ...hub,
+    rewards: many(hub.rewards, 20, (n) => ({ id: `reward-${n}` })),
+    ways_to_earn: many(hub.ways_to_earn, 15, (n) => ({ rule: `rule-${n}` })),
+    coupons: { available: 14, items: many(hub.coupons.items, 10, (n) => ({ code: `ADA-7K2M9QX${n}` })) },
+  };
 };
 
 /** Each figure with its bound; without one it is printed only. */
@@ -26,7 +32,9 @@ export const measure = async () => {
   const rows = [
     ['before a click, gzip', loader, 6 * KB, 'bytes'],
     ['whole component, gzip', loader + panel, 18 * KB, 'bytes'],
-    ...(await Promise.all(LANGUAGES.map(async (one) => [`language ${one}, gzip`, await sizeOf(`locales/${one}.js`), 2 * KB, 'bytes']))),
+    ...(await Promise.all(
+      LANGUAGES.map(async (one) => [`language ${one}, gzip`, await sizeOf(`locales/${one}.js`), 2 * KB, 'bytes']),
+    )),
     ['client, gzip', await sizeOf('client.js'), 3 * KB, 'bytes'],
     ['drawing of QR codes, gzip', await sizeOf('qr.js'), null, 'bytes'],
     ['cart adapter for Shopify, gzip', await sizeOf('cart/shopify.js'), null, 'bytes'],
@@ -40,12 +48,20 @@ export const measure = async () => {
   try {
     const page = await browser.newPage({ viewport: { width: 375, height: 812 } });
     const foreign = [];
-    page.on('request', (request) => [stack.origin, stack.shopOrigin].some((origin) => request.url().startsWith(origin)) || foreign.push(request.url()));
+    page.on(
+      'request',
+      (request) =>
+        [stack.origin, stack.shopOrigin].some((origin) => request.url().startsWith(origin)) ||
+        foreign.push(request.url()),
+    );
     await page.addInitScript(() => {
       Object.assign(window, { shift: 0, slowest: 0, longest: 0 });
-      const watch = (type, act, options) => new PerformanceObserver((list) => list.getEntries().forEach(act)).observe({ type, buffered: true, ...options });
+      const watch = (type, act, options) =>
+        new PerformanceObserver((list) => list.getEntries().forEach(act)).observe({ type, buffered: true, ...options });
       watch('layout-shift', (entry) => (window.shift += entry.value));
-      watch('event', (entry) => entry.interactionId && (window.slowest = Math.max(window.slowest, entry.duration)), { durationThreshold: 16 });
+      watch('event', (entry) => entry.interactionId && (window.slowest = Math.max(window.slowest, entry.duration)), {
+        durationThreshold: 16,
+      });
       watch('longtask', (entry) => (window.longest = Math.max(window.longest, entry.duration)));
     });
     await page.goto(stack.page(stack.element({ token: tokenOf('c-42') })));
@@ -71,7 +87,11 @@ export const measure = async () => {
     await hub.locator('.coupon summary').first().click();
     await hub.locator('.hero button').click();
     await hub.locator('.status p').waitFor();
-    await hub.locator('input[type=number]').first().fill('100').catch(() => {});
+    await hub
+      .locator('input[type=number]')
+      .first()
+      .fill('100')
+      .catch(() => {});
     await page.keyboard.press('Tab');
     await page.keyboard.press('Escape');
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestIdleCallback(resolve))));
@@ -94,6 +114,8 @@ export const measure = async () => {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const { what, value, bound, unit } of await measure()) {
-    console.log(`${what.padEnd(46)}${String(value).padStart(7)} ${unit.padEnd(6)}${bound == null ? '' : `at most ${bound}`}`);
+    console.log(
+      `${what.padEnd(46)}${String(value).padStart(7)} ${unit.padEnd(6)}${bound == null ? '' : `at most ${bound}`}`,
+    );
   }
 }

@@ -6,10 +6,16 @@ import { join } from 'node:path';
 import { assets } from './build.js';
 import { couponOf, entriesOf, hubOf } from './states.js';
 
-const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', html: 'text/html; charset=utf-8' };
-const QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29"><rect width="29" height="29" fill="#fff"/><path d="M4 4h7v7h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3zM18 18h2v2h-2zM22 22h3v3h-3z"/><script>window.pwned = true</script></svg>';
+const TYPES = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+};
+const QR =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29"><rect width="29" height="29" fill="#fff"/><path d="M4 4h7v7h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3zM18 18h2v2h-2zM22 22h3v3h-3z"/><script>window.pwned = true</script></svg>';
 
-const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)));
+const listen = (server) =>
+  new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)));
 
 const bodyOf = async (request) => {
   let text = '';
@@ -24,7 +30,18 @@ export const served = async (name) => {
   return joined ? `${await read('panel.js')}\n${await read(`locales/${joined[1]}.js`)}` : read(name);
 };
 
-const problem = (status, slug, headers = {}, more = {}) => ({ status, headers, body: { type: `urn:tessera:problem:${slug}`, title: slug, status, detail: `scripted ${slug}`, request_id: 'r-1', ...more } });
+const problem = (status, slug, headers = {}, more = {}) => ({
+  status,
+  headers,
+  body: {
+    type: `urn:tessera:problem:${slug}`,
+    title: slug,
+    status,
+    detail: `scripted ${slug}`,
+    request_id: 'r-1',
+    ...more,
+  },
+});
 
 export const createStack = async () => {
   const stack = {
@@ -47,15 +64,34 @@ export const createStack = async () => {
     const locale = ['it', 'en', 'ro', 'ru'].includes(language) ? language : 'en';
     const base = stack.hub ?? hubOf(request.token ? stack.state : 'anonymous', locale);
     if (!base.coupons) return base;
-    const items = [...[...stack.coupons.values()].filter((one) => !base.coupons.items.some(({ code }) => code === one.code)), ...base.coupons.items.map((one) => stack.coupons.get(one.code) ?? one)];
+    const items = [
+      ...[...stack.coupons.values()].filter((one) => !base.coupons.items.some(({ code }) => code === one.code)),
+      ...base.coupons.items.map((one) => stack.coupons.get(one.code) ?? one),
+    ];
     const held = items.filter(({ status }) => ['available', 'applied', 'reserved'].includes(status));
     const points = base.points && { ...base.points, available: base.points.available - stack.spent() };
     const affordable = (one) => !one?.cost || one.cost <= points.available;
-    const rewards = base.rewards.map((one) => (one.redeemable && !affordable(one) ? { ...one, redeemable: false, reason: 'insufficient_points' } : one));
+    const rewards = base.rewards.map((one) =>
+      one.redeemable && !affordable(one) ? { ...one, redeemable: false, reason: 'insufficient_points' } : one,
+    );
     const best_reward = affordable(base.best_reward) ? base.best_reward : null;
-    return { ...base, points, rewards, best_reward, coupons: { available: held.filter(({ status }) => status === 'available').length, items: held.slice(0, 10).map((one) => ({ ...one, name: base.rewards.find(({ id }) => id === one.reward)?.name ?? one.name })) } };
+    return {
+      ...base,
+      points,
+      rewards,
+      best_reward,
+      coupons: {
+        available: held.filter(({ status }) => status === 'available').length,
+        items: held
+          .slice(0, 10)
+          .map((one) => ({ ...one, name: base.rewards.find(({ id }) => id === one.reward)?.name ?? one.name })),
+      },
+    };
   };
-  stack.spent = () => [...stack.coupons.values()].filter((one) => one.isNew && one.status !== 'cancelled').reduce((sum, one) => sum + one.cost, 0);
+  stack.spent = () =>
+    [...stack.coupons.values()]
+      .filter((one) => one.isNew && one.status !== 'cancelled')
+      .reduce((sum, one) => sum + one.cost, 0);
 
   /** Only lists for shoppers name the reward. */
   const unnamed = ({ name, isNew, ...coupon }) => coupon;
@@ -63,7 +99,9 @@ export const createStack = async () => {
   const act = (request) => {
     const [, , , code, action] = request.path.split('/');
     const status = { apply: 'applied', release: 'available', cancel: 'cancelled' }[action];
-    const known = stack.coupons.get(decodeURIComponent(code)) ?? (stack.hub ?? hubOf(stack.state)).coupons?.items.find((one) => one.code === decodeURIComponent(code));
+    const known =
+      stack.coupons.get(decodeURIComponent(code)) ??
+      (stack.hub ?? hubOf(stack.state)).coupons?.items.find((one) => one.code === decodeURIComponent(code));
     if (!known || !status) return problem(404, 'no_match');
     const changed = { ...known, status };
     stack.coupons.set(known.code, changed);
@@ -74,14 +112,27 @@ export const createStack = async () => {
     stack.redeemed += 1;
     const { reward, points } = request.body;
     const found = (stack.hub ?? hubOf(stack.state)).rewards.find(({ id }) => id === reward);
-    const coupon = { ...couponOf(`NEW0000${stack.redeemed}`, { reward, name: found?.name, cost: points ?? found?.cost ?? 0 }), isNew: true };
+    const coupon = {
+      ...couponOf(`NEW0000${stack.redeemed}`, { reward, name: found?.name, cost: points ?? found?.cost ?? 0 }),
+      isNew: true,
+    };
     stack.coupons.set(coupon.code, coupon);
     return { status: 201, body: unnamed(coupon) };
   };
 
   const routes = [
     ['GET', /^\/v1\/hub$/, (request) => ({ status: 200, body: hub(request) })],
-    ['GET', /^\/v1\/members\/[^/]+\/entries$/, (request) => ({ status: 200, body: { items: stack.entries ?? entriesOf((request.query.get('locale') ?? 'en').split('-')[0]), next_cursor: null } })],
+    [
+      'GET',
+      /^\/v1\/members\/[^/]+\/entries$/,
+      (request) => ({
+        status: 200,
+        body: {
+          items: stack.entries ?? entriesOf((request.query.get('locale') ?? 'en').split('-')[0]),
+          next_cursor: null,
+        },
+      }),
+    ],
     ['GET', /^\/v1\/coupons\/[^/]+\.svg$/, () => ({ status: 200, text: QR, type: 'image/svg+xml' })],
     ['POST', /^\/v1\/members$/, () => ((stack.state = 'zero'), { status: 201, body: { id: 'c-42' } })],
     ['POST', /^\/v1\/members\/[^/]+\/redemptions$/, redeem],
@@ -111,26 +162,49 @@ export const createStack = async () => {
 
   const api = createServer(async (incoming, outgoing) => {
     const url = new URL(incoming.url, 'http://stack');
-    const cors = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': 'authorization, content-type, idempotency-key', 'Access-Control-Expose-Headers': 'retry-after', 'Access-Control-Max-Age': '600', 'Timing-Allow-Origin': '*' };
+    const cors = {
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Headers': 'authorization, content-type, idempotency-key',
+      'Access-Control-Expose-Headers': 'retry-after',
+      'Access-Control-Max-Age': '600',
+      'Timing-Allow-Origin': '*',
+    };
     if (incoming.method === 'OPTIONS') return outgoing.writeHead(204, cors).end();
     if (!url.pathname.startsWith('/v1/')) {
-      stack.requests.push({ method: 'GET', path: url.pathname, query: url.searchParams, cookie: incoming.headers.cookie });
+      stack.requests.push({
+        method: 'GET',
+        path: url.pathname,
+        query: url.searchParams,
+        cookie: incoming.headers.cookie,
+      });
       if (stack.broken?.(url.pathname)) return incoming.socket.destroy();
       const text = await served(url.pathname.slice(1)).catch(() => null);
-      return text == null ? outgoing.writeHead(404, cors).end() : outgoing.writeHead(200, { ...cors, 'Content-Type': TYPES.js, 'Cache-Control': 'max-age=60' }).end(text);
+      return text == null
+        ? outgoing.writeHead(404, cors).end()
+        : outgoing.writeHead(200, { ...cors, 'Content-Type': TYPES.js, 'Cache-Control': 'max-age=60' }).end(text);
     }
     const text = await bodyOf(incoming);
     const request = {
-      method: incoming.method, path: decodeURIComponent(url.pathname), query: url.searchParams, body: text ? JSON.parse(text) : null,
-      key: incoming.headers['idempotency-key'], token: incoming.headers.authorization?.replace('Bearer ', ''), cookie: incoming.headers.cookie,
+      method: incoming.method,
+      path: decodeURIComponent(url.pathname),
+      query: url.searchParams,
+      body: text ? JSON.parse(text) : null,
+      key: incoming.headers['idempotency-key'],
+      token: incoming.headers.authorization?.replace('Bearer ', ''),
+      cookie: incoming.headers.cookie,
     };
     stack.requests.push(request);
     const response = await reply(request);
     if (response === 'drop') return incoming.socket.destroy();
     // A response that breaks off. (A dropped connection is tried again by the browser itself.)
-    if (response === 'cut') return outgoing.writeHead(200, { ...cors, 'Content-Length': 99 }).write('{', () => outgoing.destroy());
+    if (response === 'cut')
+      return outgoing.writeHead(200, { ...cors, 'Content-Length': 99 }).write('{', () => outgoing.destroy());
     if (response === 'never') return undefined;
-    outgoing.writeHead(response.status, { ...cors, 'Content-Type': response.type ?? (response.status < 400 ? 'application/json' : 'application/problem+json'), ...response.headers });
+    outgoing.writeHead(response.status, {
+      ...cors,
+      'Content-Type': response.type ?? (response.status < 400 ? 'application/json' : 'application/problem+json'),
+      ...response.headers,
+    });
     return outgoing.end(response.text ?? JSON.stringify(response.body));
   });
 
@@ -148,7 +222,9 @@ export const createStack = async () => {
     const page = stack.pages.get(url.pathname);
     if (!page) return outgoing.writeHead(404).end();
     const csp = `default-src 'self'; script-src 'self' ${stack.origin}; connect-src 'self' ${stack.origin}; img-src 'self' ${stack.origin}; require-trusted-types-for 'script'; trusted-types 'none'`;
-    return outgoing.writeHead(200, { 'Content-Type': TYPES.html, ...(stack.withCsp && { 'Content-Security-Policy': csp }) }).end(page);
+    return outgoing
+      .writeHead(200, { 'Content-Type': TYPES.html, ...(stack.withCsp && { 'Content-Security-Policy': csp }) })
+      .end(page);
   });
 
   stack.origin = await listen(api);
@@ -172,7 +248,15 @@ export const createStack = async () => {
     return stack.shopOrigin + path;
   };
 
-  stack.element = ({ mode = 'drawer', token = null, locale = null, shop: cart = null, id = 'hub', inside = '', more = '' } = {}) =>
+  stack.element = ({
+    mode = 'drawer',
+    token = null,
+    locale = null,
+    shop: cart = null,
+    id = 'hub',
+    inside = '',
+    more = '',
+  } = {}) =>
     `<tessera-hub id="${id}" api="${stack.origin}" program="demo" mode="${mode}"${token ? ` token="${token}"` : ''}${locale ? ` locale="${locale}"` : ''}${cart ? ` shop="${cart}"` : ''} ${more}>${inside}</tessera-hub>`;
 
   stack.asked = (method, pattern) => stack.requests.filter((one) => one.method === method && pattern.test(one.path));

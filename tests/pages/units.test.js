@@ -13,18 +13,33 @@ import { createClient, subject, TesseraError } from '../../functions/customer-hu
 import { served } from './stack.js';
 import { hubOf, tokenOf } from './states.js';
 
-const texts = Object.fromEntries(await Promise.all(LANGUAGES.map(async (one) => [one, (await import(`../../functions/customer-hub/assets/src/locales/${one}.js`)).default])));
-const wordsOf = (language, own = {}) => createWords({ language, tag: language, texts: texts[language], own, program: hubOf('member', language).program });
+const texts = Object.fromEntries(
+  await Promise.all(
+    LANGUAGES.map(async (one) => [
+      one,
+      (await import(`../../functions/customer-hub/assets/src/locales/${one}.js`)).default,
+    ]),
+  ),
+);
+const wordsOf = (language, own = {}) =>
+  createWords({ language, tag: language, texts: texts[language], own, program: hubOf('member', language).program });
 /** Thin and no-break spaces are the browser's business. */
 const spaced = (text) => text.replace(/[\u00a0\u202f]/g, ' ');
 
 test('the served files are those that the sources make', async () => {
-  for (const [name, text] of await make()) assert.equal(await readFile(join(assets, 'dist', name), 'utf8').catch(() => null), text, `${name}: run tests/pages/run --build`);
+  for (const [name, text] of await make())
+    assert.equal(
+      await readFile(join(assets, 'dist', name), 'utf8').catch(() => null),
+      text,
+      `${name}: run tests/pages/run --build`,
+    );
 });
 
 test('a panel joined with its language is one module with both', async () => {
   for (const language of LANGUAGES) {
-    const module = await import(`data:text/javascript;base64,${Buffer.from(await served(`panel.${language}.js`)).toString('base64')}`);
+    const module = await import(
+      `data:text/javascript;base64,${Buffer.from(await served(`panel.${language}.js`)).toString('base64')}`
+    );
     assert.equal(typeof module.mount, 'function');
     assert.deepEqual(module.default, texts[language]);
   }
@@ -32,12 +47,17 @@ test('a panel joined with its language is one module with both', async () => {
 
 test('no file evaluates text, writes markup or touches storage and cookies', async () => {
   for (const [name, text] of await make()) {
-    assert.doesNotMatch(text, /\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|localStorage|sessionStorage|indexedDB|document\.cookie|createElement\(["']style/, name);
+    assert.doesNotMatch(
+      text,
+      /\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|localStorage|sessionStorage|indexedDB|document\.cookie|createElement\(["']style/,
+      name,
+    );
   }
 });
 
 test('every language has every text, with the same names to fill in and every plural form', () => {
-  const names = (form) => [...new Set(JSON.stringify(form).match(/\{(\w+)\}/g) ?? [])].filter((name) => name !== '{n}').sort();
+  const names = (form) =>
+    [...new Set(JSON.stringify(form).match(/\{(\w+)\}/g) ?? [])].filter((name) => name !== '{n}').sort();
   for (const language of LANGUAGES) {
     assert.deepEqual(Object.keys(texts[language]), Object.keys(texts.en), language);
     const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();
@@ -45,7 +65,8 @@ test('every language has every text, with the same names to fill in and every pl
       assert.deepEqual(names(form), names(texts.en[key]), `${language}.${key}`);
       if (typeof form === 'string') continue;
       assert.ok(form.other && form.one, `${language}.${key}`);
-      for (const category of Object.keys(form)) assert.ok(pluralCategories.includes(category), `${language}.${key}.${category}`);
+      for (const category of Object.keys(form))
+        assert.ok(pluralCategories.includes(category), `${language}.${key}.${category}`);
     }
   }
 });
@@ -53,30 +74,84 @@ test('every language has every text, with the same names to fill in and every pl
 test('counts have the form of their language', () => {
   const counts = [1, 2, 5, 21, 22, 100, 101, 1_000_000];
   const said = (language) => counts.map((count) => spaced(wordsOf(language).points(count)));
-  assert.deepEqual(said('it'), ['1 punto', '2 punti', '5 punti', '21 punti', '22 punti', '100 punti', '101 punti', '1.000.000 punti']);
-  assert.deepEqual(said('en'), ['1 point', '2 points', '5 points', '21 points', '22 points', '100 points', '101 points', '1,000,000 points']);
-  assert.deepEqual(said('ro'), ['1 punct', '2 puncte', '5 puncte', '21 de puncte', '22 de puncte', '100 de puncte', '101 puncte', '1.000.000 de puncte']);
-  assert.deepEqual(said('ru'), ['1 балл', '2 балла', '5 баллов', '21 балл', '22 балла', '100 баллов', '101 балл', '1 000 000 баллов']);
+  assert.deepEqual(said('it'), [
+    '1 punto',
+    '2 punti',
+    '5 punti',
+    '21 punti',
+    '22 punti',
+    '100 punti',
+    '101 punti',
+    '1.000.000 punti',
+  ]);
+  assert.deepEqual(said('en'), [
+    '1 point',
+    '2 points',
+    '5 points',
+    '21 points',
+    '22 points',
+    '100 points',
+    '101 points',
+    '1,000,000 points',
+  ]);
+  assert.deepEqual(said('ro'), [
+    '1 punct',
+    '2 puncte',
+    '5 puncte',
+    '21 de puncte',
+    '22 de puncte',
+    '100 de puncte',
+    '101 puncte',
+    '1.000.000 de puncte',
+  ]);
+  assert.deepEqual(said('ru'), [
+    '1 балл',
+    '2 балла',
+    '5 баллов',
+    '21 балл',
+    '22 балла',
+    '100 баллов',
+    '101 балл',
+    '1 000 000 баллов',
+  ]);
   const friends = (language) => [1, 2, 20].map((n) => wordsOf(language).say('friends', { n }));
   assert.deepEqual(friends('ro'), ['1 prieten a cumpărat', '2 prieteni au cumpărat', '20 de prieteni au cumpărat']);
   assert.deepEqual(friends('ru'), ['купил 1 друг', 'купили 2 друга', 'купили 20 друзей']);
-  const expiring = (language, n) => wordsOf(language).say('expiring', { n, points: wordsOf(language).points(n), date: '…' });
-  assert.deepEqual(['it', 'ru'].map((language) => [expiring(language, 1), expiring(language, 50)]), [['1 punto scade il …', '50 punti scadono il …'], ['1 балл сгорит …', '50 баллов сгорят …']]);
+  const expiring = (language, n) =>
+    wordsOf(language).say('expiring', { n, points: wordsOf(language).points(n), date: '…' });
+  assert.deepEqual(
+    ['it', 'ru'].map((language) => [expiring(language, 1), expiring(language, 50)]),
+    [
+      ['1 punto scade il …', '50 punti scadono il …'],
+      ['1 балл сгорит …', '50 баллов сгорят …'],
+    ],
+  );
 });
 
 test('money and dates follow the language and its region', () => {
-  const money = (language, tag = language) => spaced(createWords({ language, tag, texts: texts[language], own: {}, program: {} }).money('1234.5', 'EUR'));
-  assert.deepEqual([money('it'), money('en', 'en-GB'), money('ro'), money('ru')], ['1234,50 €', '€1,234.50', '1.234,50 EUR', '1 234,50 €']);
+  const money = (language, tag = language) =>
+    spaced(createWords({ language, tag, texts: texts[language], own: {}, program: {} }).money('1234.5', 'EUR'));
+  assert.deepEqual(
+    [money('it'), money('en', 'en-GB'), money('ro'), money('ru')],
+    ['1234,50 €', '€1,234.50', '1.234,50 EUR', '1 234,50 €'],
+  );
   assert.equal(money('it', 'de-DE'), '1234,50 €', 'a region of another language is no region of this one');
   assert.equal(money('en', 'not a tag'), '€1,234.50');
   const date = (language) => wordsOf(language).date('1999-12-31');
-  assert.deepEqual(['it', 'en', 'ro', 'ru'].map(date), ['31 dicembre 1999', 'December 31, 1999', '31 decembrie 1999', '31 декабря 1999 г.']);
+  assert.deepEqual(['it', 'en', 'ro', 'ru'].map(date), [
+    '31 dicembre 1999',
+    'December 31, 1999',
+    '31 decembrie 1999',
+    '31 декабря 1999 г.',
+  ]);
 });
 
 test('a day is the same day in every time zone', async () => {
   const script = `import { createWords } from ${JSON.stringify(join(assets, 'src/panel/words.js'))}; console.log(createWords({ language: 'en', tag: 'en', texts: {}, own: {} }).date('1999-12-31'))`;
   for (const zone of ['Pacific/Kiritimati', 'America/Los_Angeles']) {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, TZ: zone } });
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, TZ: zone },
+    });
     assert.equal(stdout.trim(), 'December 31, 1999', zone);
   }
 });
@@ -106,7 +181,12 @@ test('what may be spent is in steps between bounds, and nothing where the least 
 });
 
 test('a code is shown in groups of four, unless it has groups', () => {
-  assert.deepEqual(['ADA7K2M9QXT', 'ADA7K2M9', 'ADA-7K2M9QXT', 'A'].map(grouped), ['ADA7-K2M9-QXT', 'ADA7-K2M9', 'ADA-7K2M9QXT', 'A']);
+  assert.deepEqual(['ADA7K2M9QXT', 'ADA7K2M9', 'ADA-7K2M9QXT', 'A'].map(grouped), [
+    'ADA7-K2M9-QXT',
+    'ADA7-K2M9',
+    'ADA-7K2M9QXT',
+    'A',
+  ]);
 });
 
 test('any accent reads: its text on it, and itself on each surface of both schemes', () => {
@@ -122,7 +202,8 @@ test('any accent reads: its text on it, and itself on each surface of both schem
             const drawn = parse(surface);
             const tint = drawn.map((part, index) => part * 0.9 + accent[index] * 0.1);
             assert.ok(contrast(parse(found[scheme]), drawn) >= 4.5, `${accent} ${scheme}`);
-            if (surface === surfaces[scheme][0]) assert.ok(contrast(parse(found[scheme]), tint) >= 4.5, `${accent} ${scheme} tint`);
+            if (surface === surfaces[scheme][0])
+              assert.ok(contrast(parse(found[scheme]), tint) >= 4.5, `${accent} ${scheme} tint`);
           }
         }
       }
@@ -148,7 +229,8 @@ const clientOf = (replies, options = {}) => {
   });
   return { client, asked };
 };
-const problem = (status, slug, headers = {}) => Response.json({ type: `urn:tessera:problem:${slug}`, status, detail: 'why' }, { status, headers });
+const problem = (status, slug, headers = {}) =>
+  Response.json({ type: `urn:tessera:problem:${slug}`, status, detail: 'why' }, { status, headers });
 
 test('the client asks for what the contract names', async () => {
   const { client, asked } = clientOf([], { locale: 'it' });
@@ -179,7 +261,11 @@ test('the client asks for what the contract names', async () => {
   assert.deepEqual(JSON.parse(asked[2].body), { reward: 'five-off', points: 200 });
   assert.equal(asked[2].headers['Idempotency-Key'], '"k"');
   assert.deepEqual(JSON.parse(asked[6].body), { locale: 'it', first_name: 'Ada' });
-  assert.ok(asked.every(({ headers, credentials }) => headers.Authorization === `Bearer ${tokenOf('c/42 ä')}` && credentials === 'omit'));
+  assert.ok(
+    asked.every(
+      ({ headers, credentials }) => headers.Authorization === `Bearer ${tokenOf('c/42 ä')}` && credentials === 'omit',
+    ),
+  );
   assert.ok(asked.filter(({ method }) => method === 'POST').every(({ headers }) => headers['Idempotency-Key']));
 });
 
@@ -203,14 +289,21 @@ test('after a 401 the client takes a new token and sends the same key', async ()
 });
 
 test('a lost connection and a running first request are tried again with the same key', async () => {
-  const { client, asked } = clientOf([new TypeError('gone'), problem(409, 'in_flight', { 'Retry-After': '0' }), Response.json({ code: 'A' }, { status: 201 })]);
+  const { client, asked } = clientOf([
+    new TypeError('gone'),
+    problem(409, 'in_flight', { 'Retry-After': '0' }),
+    Response.json({ code: 'A' }, { status: 201 }),
+  ]);
   assert.deepEqual(await client.redeem('x'), { code: 'A' });
   assert.equal(new Set(asked.map(({ headers }) => headers['Idempotency-Key'])).size, 1);
 });
 
 test('a refusal is not tried again; a long Retry-After is the caller’s', async () => {
   const refused = clientOf([problem(422, 'insufficient_points')]);
-  await assert.rejects(refused.client.redeem('x'), (error) => error instanceof TesseraError && error.slug === 'insufficient_points' && error.detail === 'why');
+  await assert.rejects(
+    refused.client.redeem('x'),
+    (error) => error instanceof TesseraError && error.slug === 'insufficient_points' && error.detail === 'why',
+  );
   const waiting = clientOf([problem(503, 'unavailable', { 'Retry-After': '120' })]);
   await assert.rejects(waiting.client.hub(), { retryAfter: 120, status: 503 });
   const html = clientOf([new Response('<h1>no</h1>', { status: 502 })]);
@@ -220,7 +313,10 @@ test('a refusal is not tried again; a long Retry-After is the caller’s', async
 
 test('a signal ends a request at once', async () => {
   const stop = new AbortController();
-  const { client } = clientOf([], { fetch: (url, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))) });
+  const { client } = clientOf([], {
+    fetch: (url, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  });
   const asked = client.hub({ signal: stop.signal });
   stop.abort(new Error('detached'));
   await assert.rejects(asked, /detached/);
@@ -232,10 +328,33 @@ test('the member of a token is read from any UTF-8, and a wrong token names nobo
 });
 
 test('the types hold under tsc --strict, and refuse what is wrong', async () => {
-  const run = (file) => promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '--strict', '--noEmit', '--skipLibCheck', 'false', '--target', 'es2022', '--lib', 'es2022,dom', '--module', 'nodenext', '--moduleResolution', 'nodenext', file], { cwd: import.meta.dirname });
+  const run = (file) =>
+    promisify(execFile)(
+      process.execPath,
+      [
+        'node_modules/typescript/bin/tsc',
+        '--strict',
+        '--noEmit',
+        '--skipLibCheck',
+        'false',
+        '--target',
+        'es2022',
+        '--lib',
+        'es2022,dom',
+        '--module',
+        'nodenext',
+        '--moduleResolution',
+        'nodenext',
+        file,
+      ],
+      { cwd: import.meta.dirname },
+    );
   await run('types/use.ts');
   await assert.rejects(run('types/misuse.ts'), ({ stdout }) => {
-    assert.deepEqual([...stdout.matchAll(/misuse\.ts\((\d+),/g)].map(([, line]) => Number(line)), [5, 6, 7, 8]);
+    assert.deepEqual(
+      [...stdout.matchAll(/misuse\.ts\((\d+),/g)].map(([, line]) => Number(line)),
+      [5, 6, 7, 8],
+    );
     return true;
   });
 });

@@ -1,6 +1,16 @@
-import { createClient, newKey, TesseraError, type Coupon, type Hub } from '../../../functions/customer-hub/assets/src/client.js';
+import {
+  createClient,
+  newKey,
+  TesseraError,
+  type Coupon,
+  type Hub,
+} from '../../../functions/customer-hub/assets/src/client.js';
 
-const client = createClient({ api: 'https://loyalty.example', program: 'demo', token: async ({ refresh }) => (refresh ? null : 'token') });
+const client = createClient({
+  api: 'https://loyalty.example',
+  program: 'demo',
+  token: async ({ refresh }) => (refresh ? null : 'token'),
+});
 
 export const best = async (signal: AbortSignal): Promise<string | null> => {
   const hub: Hub = await client.hub({ signal });

@@ -157,7 +157,9 @@ export interface Client {
   /** The storefront view; without a token, that of the program in general. */
   hub(options?: RequestOptions): Promise<Hub>;
   /** The ledger of the token's member, newest first. */
-  entries(options?: RequestOptions & { cursor?: string | null; limit?: number }): Promise<{ items: Entry[]; next_cursor: string | null }>;
+  entries(
+    options?: RequestOptions & { cursor?: string | null; limit?: number },
+  ): Promise<{ items: Entry[]; next_cursor: string | null }>;
   /** The SVG of a coupon's code. */
   image(code: string, options?: RequestOptions & { format?: 'qr' | 'code128' }): Promise<string>;
   join(profile?: Profile, options?: ActionOptions): Promise<Record<string, unknown>>;

@@ -49,15 +49,26 @@ const seconds = (header) => {
 /** The problem document of a response; whatever stands in front of the stack may send something else. */
 const problem = async (response) => {
   const body = await response.json().catch(() => ({}));
-  return new TesseraError(String(body.type ?? '').split(':').pop() || `http_${response.status}`, {
-    status: response.status,
-    detail: body.detail,
-    errors: body.errors,
-    retryAfter: seconds(response.headers.get('Retry-After')),
-  });
+  return new TesseraError(
+    String(body.type ?? '')
+      .split(':')
+      .pop() || `http_${response.status}`,
+    {
+      status: response.status,
+      detail: body.detail,
+      errors: body.errors,
+      retryAfter: seconds(response.headers.get('Retry-After')),
+    },
+  );
 };
 
-export const createClient = ({ api, program, token = null, locale = null, fetch: send = (...args) => fetch(...args) }) => {
+export const createClient = ({
+  api,
+  program,
+  token = null,
+  locale = null,
+  fetch: send = (...args) => fetch(...args),
+}) => {
   const base = String(api ?? '').replace(/\/+$/, '');
   const tokenOf = async (refresh) => (typeof token === 'function' ? token({ refresh }) : token);
 
@@ -135,7 +146,8 @@ export const createClient = ({ api, program, token = null, locale = null, fetch:
     if (!id) throw new TesseraError('unauthorized', { status: 401, detail: 'a member token is needed' });
     return `/v1/members/${encodeURIComponent(id)}`;
   };
-  const act = (action) => (code, options) => post(`/v1/coupons/${encodeURIComponent(code)}/${action}`, undefined, options);
+  const act = (action) => (code, options) =>
+    post(`/v1/coupons/${encodeURIComponent(code)}/${action}`, undefined, options);
 
   return {
     /** With a token the program is the token's; a differing `program` would be refused. */
@@ -146,7 +158,10 @@ export const createClient = ({ api, program, token = null, locale = null, fetch:
       get(`/v1/coupons/${encodeURIComponent(code)}.svg${query({ format })}`, { ...options, text: true }),
     join: (profile = {}, options) => post('/v1/members', locale ? { locale, ...profile } : profile, options),
     redeem: (reward, { points, key, signal } = {}) =>
-      post((credential) => `${own(credential)}/redemptions`, points == null ? { reward } : { reward, points }, { key, signal }),
+      post((credential) => `${own(credential)}/redemptions`, points == null ? { reward } : { reward, points }, {
+        key,
+        signal,
+      }),
     apply: act('apply'),
     release: act('release'),
     cancel: act('cancel'),

@@ -165,7 +165,12 @@ class TesseraHub extends HTMLElement {
     const listen = (target, type, act) => target.addEventListener(type, act, { signal: frame.life.signal });
     frame.content = h(`div.content`, { part: 'content' });
     frame.status = h('div.status', { role: 'status', part: 'status' });
-    frame.root = h(`div.root.${this.mode}`, { part: 'root', role: this.mode !== 'drawer' && 'region' }, frame.content, frame.status);
+    frame.root = h(
+      `div.root.${this.mode}`,
+      { part: 'root', role: this.mode !== 'drawer' && 'region' },
+      frame.content,
+      frame.status,
+    );
     this.#frame = frame;
     if (this.mode === 'drawer') {
       frame.label = h('span');
@@ -253,7 +258,11 @@ class TesseraHub extends HTMLElement {
     const retry = h('button.primary', { type: 'button', part: 'primary', 'data-frame': 'retry' }, this.#text('retry'));
     this.#frame.content.replaceChildren(
       this.#head(h('span')),
-      h('div.body', {}, h('section.hero', { part: 'hero' }, h('p.lead', { role: 'alert' }, this.#text('failed')), retry)),
+      h(
+        'div.body',
+        {},
+        h('section.hero', { part: 'hero' }, h('p.lead', { role: 'alert' }, this.#text('failed')), retry),
+      ),
     );
   }
 
@@ -288,7 +297,9 @@ class TesseraHub extends HTMLElement {
   }
 
   #emit(name, detail, cancelable = false) {
-    return this.dispatchEvent(new CustomEvent(`tessera:${name}`, { detail, bubbles: true, composed: true, cancelable }));
+    return this.dispatchEvent(
+      new CustomEvent(`tessera:${name}`, { detail, bubbles: true, composed: true, cancelable }),
+    );
   }
 
   /** What the panel needs of the element; nothing else of it is reachable. */
@@ -326,7 +337,11 @@ class TesseraHub extends HTMLElement {
     signal.addEventListener('abort', () => stop.abort(signal.reason), { signal: stop.signal });
     const url = `${this.#api}/v1/hub?${new URLSearchParams({ locale: this.wantedLocale })}`;
     const authorization = `Bearer ${token}`;
-    const response = fetch(url, { signal: stop.signal, credentials: 'omit', headers: { Authorization: authorization } });
+    const response = fetch(url, {
+      signal: stop.signal,
+      credentials: 'omit',
+      headers: { Authorization: authorization },
+    });
     response.catch(() => {}); // The client sees the failure.
     return { url, authorization, response, stop };
   }

@@ -50,7 +50,10 @@ export const createCart = ({ shop = globalThis } = {}) => {
       const held = await read(signal);
       if (!held) {
         // The link sets the code for the checkout and says nothing about whether it is accepted.
-        const response = await shop.fetch(`${root()}discount/${encodeURIComponent(code)}`, { signal, credentials: 'same-origin' });
+        const response = await shop.fetch(`${root()}discount/${encodeURIComponent(code)}`, {
+          signal,
+          credentials: 'same-origin',
+        });
         if (!response.ok) throw refused('');
         return;
       }

@@ -55,7 +55,9 @@ export const createCart = ({ shop = globalThis } = {}) => {
     }
     if (status >= 400) throw refused(plain(body.message));
     // The shop's cart and checkout blocks read the cart again.
-    shop.document?.body.dispatchEvent(new CustomEvent('wc-blocks_added_to_cart', { bubbles: true, detail: { preserveCartData: false } }));
+    shop.document?.body.dispatchEvent(
+      new CustomEvent('wc-blocks_added_to_cart', { bubbles: true, detail: { preserveCartData: false } }),
+    );
   };
 
   return {

@@ -12,7 +12,10 @@ export default {
   signInElsewhere: 'Please sign in on the shop’s page.',
   join: 'Join {program}',
   joinHint: 'Join and turn your purchases into rewards.',
-  joinPoints: { one: '{points} is waiting for you. Join to use it.', other: '{points} are waiting for you. Join to use them.' },
+  joinPoints: {
+    one: '{points} is waiting for you. Join to use it.',
+    other: '{points} are waiting for you. Join to use them.',
+  },
   excluded: 'You do not take part in {program}. Your coupons remain yours.',
   start: 'See how to earn',
   startHint: 'Your first points will stand here.',

@@ -12,7 +12,10 @@ export default {
   signInElsewhere: 'Accedi dalla pagina del negozio.',
   join: 'Iscriviti a {program}',
   joinHint: 'Iscriviti e trasforma gli acquisti in premi.',
-  joinPoints: { one: '{points} ti aspetta. Iscriviti per usarlo.', other: '{points} ti aspettano. Iscriviti per usarli.' },
+  joinPoints: {
+    one: '{points} ti aspetta. Iscriviti per usarlo.',
+    other: '{points} ti aspettano. Iscriviti per usarli.',
+  },
   excluded: 'Non partecipi a {program}. I tuoi coupon restano tuoi.',
   start: 'Scopri come guadagnare',
   startHint: 'Qui troverai i tuoi primi punti.',
@@ -29,7 +32,10 @@ export default {
   tierUntil: 'tuo fino al {date}',
   tierToward: 'Verso {tier}',
   tierNext: { one: 'Ancora {n} punto livello per {tier}', other: 'Ancora {n} punti livello per {tier}' },
-  tierKeep: { one: 'Ancora {n} punto livello entro il {date} per restare {tier}', other: 'Ancora {n} punti livello entro il {date} per restare {tier}' },
+  tierKeep: {
+    one: 'Ancora {n} punto livello entro il {date} per restare {tier}',
+    other: 'Ancora {n} punti livello entro il {date} per restare {tier}',
+  },
   tierPoints: { one: '{n} punto livello', other: '{n} punti livello' },
   pay: 'Usa quanti punti vuoi',
   payPoints: 'Punti da usare',

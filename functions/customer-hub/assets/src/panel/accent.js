@@ -17,7 +17,10 @@ const WHITE = [1, 1, 1];
 
 /** A computed colour, `rgb(…)` or `color(srgb …)`, as three parts from 0 to 1. */
 export const parse = (computed) => {
-  const parts = computed.match(/[\d.]+(e-?\d+)?/g)?.slice(0, 3).map(Number);
+  const parts = computed
+    .match(/[\d.]+(e-?\d+)?/g)
+    ?.slice(0, 3)
+    .map(Number);
   if (parts?.length !== 3) return null;
   return computed.startsWith('rgb') ? parts.map((part) => part / 255) : parts;
 };

@@ -1,19 +1,21 @@
 // What is inside <tessera-hub>: loads the shopper's data, shows it, and carries out what the shopper asks for.
 
 import { createClient, newKey, TesseraError } from '../client.js';
-import { createCart as createEventCart } from '../cart/event.js';
 import { createPainter } from './accent.js';
+import { createCarts } from './carts.js';
 import hubCss from './hub.css';
+import { choose } from './pay.js';
 import { createTokens, takingOver } from './token.js';
 import { createView } from './view.js';
-import { createWords, worth } from './words.js';
+import { createWords } from './words.js';
 
 const SLOW = 2500; // milliseconds until the skeleton says that it takes long
 const AUTOMATIC_TRIES = 3;
 const PAGE = 10; // entries
 
 /** Problems after which an action certainly did not happen: the next attempt is a new one, with a new key. */
-const isFinal = ({ status, slug }) => status >= 400 && status < 500 && ![401, 408, 429].includes(status) && slug !== 'in_flight';
+const isFinal = ({ status, slug }) =>
+  status >= 400 && status < 500 && ![401, 408, 429].includes(status) && slug !== 'in_flight';
 
 let hubSheet;
 
@@ -48,7 +50,6 @@ export const mount = (context, loadedTexts) => {
   let timers = [];
   let words = null;
   let wide = false;
-  let cart = null;
   let wasOpened = false;
 
   hubSheet ??= sheet(hubCss);
@@ -65,6 +66,7 @@ export const mount = (context, loadedTexts) => {
 
   const tokens = createTokens(context, () => load());
   state.member = tokens.member();
+  const cartOf = createCarts(context, () => reconcile());
   const send = takingOver(context.first);
   const client = () =>
     createClient({
@@ -186,7 +188,10 @@ export const mount = (context, loadedTexts) => {
     try {
       const page = await client().entries({ cursor: entries.cursor, limit: PAGE, signal });
       if (entries !== state.entries) return;
-      Object.assign(entries, { items: [...(entries.items ?? []), ...(page.items ?? [])], cursor: page.next_cursor ?? null });
+      Object.assign(entries, {
+        items: [...(entries.items ?? []), ...(page.items ?? [])],
+        cursor: page.next_cursor ?? null,
+      });
     } catch (error) {
       if (signal.aborted || entries !== state.entries) return;
       if (error.status === 401) return fail(error);
@@ -210,7 +215,10 @@ export const mount = (context, loadedTexts) => {
     if (state.images.has(code)) return;
     state.images.set(code, null);
     try {
-      const [module, picture] = await Promise.all([import(new URL('qr.js', import.meta.url)), client().image(code, { signal })]);
+      const [module, picture] = await Promise.all([
+        import(new URL('qr.js', import.meta.url)),
+        client().image(code, { signal }),
+      ]);
       state.draw = module.drawing;
       state.images.set(code, picture);
     } catch (error) {
@@ -273,7 +281,8 @@ export const mount = (context, loadedTexts) => {
   };
 
   const couponOf = (code) => state.hub.coupons?.items.find((one) => one.code === code);
-  const nameOf = (coupon) => coupon.name || state.hub.rewards.find((one) => one.id === coupon.reward)?.name || coupon.reward;
+  const nameOf = (coupon) =>
+    coupon.name || state.hub.rewards.find((one) => one.id === coupon.reward)?.name || coupon.reward;
   const isolated = (text) => h('bdi', {}, text);
 
   /** Shows a change before the next load confirms it. */
@@ -284,27 +293,13 @@ export const mount = (context, loadedTexts) => {
     const named = { ...before, ...coupon, name: nameOf({ ...before, ...coupon }) };
     const rest = coupons.items.filter((one) => one.code !== coupon.code);
     const isHeld = ['available', 'applied', 'reserved'].includes(coupon.status);
-    const items = !isHeld ? rest : before ? coupons.items.map((one) => (one === before ? named : one)) : [named, ...rest];
+    const items = !isHeld
+      ? rest
+      : before
+        ? coupons.items.map((one) => (one === before ? named : one))
+        : [named, ...rest];
     const count = (one) => Number(one?.status === 'available');
     state.hub = { ...state.hub, coupons: { available: coupons.available + count(coupon) - count(before), items } };
-  };
-
-  /** The cart of this shop; its adapter is loaded with the first code. */
-  const shopCart = async () => {
-    const shop = element.getAttribute('shop');
-    if (shop !== 'shopify' && shop !== 'woocommerce') return createEventCart();
-    cart ??= import(new URL(`cart/${shop}.js`, import.meta.url)).then(
-      (module) => {
-        const made = module.createCart();
-        made.watch(() => reconcile(), signal);
-        return made;
-      },
-      (cause) => {
-        cart = null;
-        throw cause;
-      },
-    );
-    return cart;
   };
 
   /** Marks the coupon, puts its code into the cart, and takes the mark back where the shop refuses. */
@@ -313,12 +308,14 @@ export const mount = (context, loadedTexts) => {
     state.notes.delete(code);
     put(await client().apply(code, { signal }));
     try {
-      await (await shopCart()).add(code, { answer, signal });
+      await (await cartOf()).add(code, { answer, signal });
     } catch (refusal) {
       if (signal.aborted) throw refusal;
       put(await client().release(code, { signal }));
       const reason = refusal.reason?.trim();
-      const text = reason ? words.say('refused', { reason: /[.!?…]$/.test(reason) ? reason : `${reason}.` }) : words.say('refusedPlain');
+      const text = reason
+        ? words.say('refused', { reason: /[.!?…]$/.test(reason) ? reason : `${reason}.` })
+        : words.say('refusedPlain');
       state.notes.set(code, text);
       emit('error', { error: new TesseraError('refused', { detail: reason, cause: refusal }), action: 'apply' });
       tell(text);
@@ -360,10 +357,16 @@ export const mount = (context, loadedTexts) => {
         const coupon = await client().redeem(id, options);
         take(coupon);
         render(`apply:${coupon.code}`);
-        const undo = h('button.quiet', { type: 'button', part: 'button', 'data-act': 'cancel', 'data-id': coupon.code },
-          words.phrase('undo', { n: coupon.cost, points: words.points(coupon.cost) }));
+        const undo = h(
+          'button.quiet',
+          { type: 'button', part: 'button', 'data-act': 'cancel', 'data-id': coupon.code },
+          words.phrase('undo', { n: coupon.cost, points: words.points(coupon.cost) }),
+        );
         const left = state.hub.points.available;
-        tell(words.phrase('saidRedeemed', { reward: isolated(nameOf(coupon)), n: left, points: words.points(left) }), undo);
+        tell(
+          words.phrase('saidRedeemed', { reward: isolated(nameOf(coupon)), n: left, points: words.points(left) }),
+          undo,
+        );
         await load();
       });
     },
@@ -393,7 +396,7 @@ export const mount = (context, loadedTexts) => {
       const coupon = couponOf(code);
       return act(`release:${code}`, ['release', { code, coupon }], async (options, answer) => {
         try {
-          await (await shopCart()).remove(code, { answer, signal });
+          await (await cartOf()).remove(code, { answer, signal });
         } catch (cause) {
           throw signal.aborted ? cause : new TesseraError('cart', { detail: cause.reason, cause });
         }
@@ -425,18 +428,24 @@ export const mount = (context, loadedTexts) => {
       if (!emit('share', { ...referral }, true)) return;
       const channel = navigator.share ? 'web_share' : 'copy';
       if (navigator.share) {
-        const isShared = await navigator.share({ url: referral.url }).then(() => true, (cause) => cause.name !== 'AbortError');
+        const isShared = await navigator.share({ url: referral.url }).then(
+          () => true,
+          (cause) => cause.name !== 'AbortError',
+        );
         if (!isShared) return;
       } else if (!(await copy(referral.url))) {
         return;
       }
       // Counting a share is not worth an error to the shopper.
-      await client().share(channel, { signal }).catch(() => {});
+      await client()
+        .share(channel, { signal })
+        .catch(() => {});
     },
 
     focus: (part) => {
-      const target = part === 'pay' ? content.querySelector('[data-pay] input') : content.querySelector(`[data-key=${part}]`);
-      target?.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+      const target =
+        part === 'pay' ? content.querySelector('[data-pay] input') : content.querySelector(`[data-key=${part}]`);
+      target?.scrollIntoView({ block: 'center' });
       target?.focus({ preventScroll: true });
     },
   };
@@ -469,7 +478,7 @@ export const mount = (context, loadedTexts) => {
     const applied = state.hub?.coupons?.items.filter((one) => one.status === 'applied') ?? [];
     if (!applied.length || state.busy) return;
     try {
-      const codes = await (await shopCart()).codes(signal);
+      const codes = await (await cartOf()).codes(signal);
       if (!codes) return;
       const held = new Set(codes.map((code) => code.toLowerCase()));
       for (const { code } of applied) if (!held.has(code.toLowerCase())) await released(code);
@@ -490,33 +499,13 @@ export const mount = (context, loadedTexts) => {
 
   // --- Input ------------------------------------------------------------------------------------------------------------
 
-  /** Slider and number are one value; the field may hold anything while it is being typed. */
-  const choose = (input, isFinished) => {
-    const { id } = input.dataset;
-    const reward = state.hub.rewards.find((one) => one.id === id);
-    const group = input.closest('[data-pay]');
-    const [field, slider] = ['number', 'range'].map((type) => group.querySelector(`input[type=${type}]`));
-    const typed = Number(input.value);
-    if (!Number.isFinite(typed) || input.value === '') {
-      if (isFinished) field.value = slider.value;
-      return;
-    }
-    slider.value = typed; // The slider rounds to its steps and keeps its bounds.
-    const points = Number(slider.value);
-    state.drafts.set(id, points);
-    if (input === slider || isFinished) field.value = points;
-    const value = words.money(worth(points, reward.cost_per), state.hub.program.currency);
-    group.querySelector('.worth').textContent = value;
-    slider.setAttribute('aria-valuetext', `${words.points(points)}, ${value}`);
-  };
-
   const onClick = (event) => {
     const target = event.target.closest?.('[data-act]');
     if (target) actions[target.dataset.act](target.dataset.id);
   };
   listen(root, 'click', onClick);
-  listen(content, 'input', (event) => event.target.closest('[data-pay]') && choose(event.target, false));
-  listen(content, 'change', (event) => event.target.closest('[data-pay]') && choose(event.target, true));
+  listen(content, 'input', (event) => event.target.closest('[data-pay]') && choose(event.target, false, state, words));
+  listen(content, 'change', (event) => event.target.closest('[data-pay]') && choose(event.target, true, state, words));
   listen(
     content,
     'toggle',
@@ -552,10 +541,6 @@ export const mount = (context, loadedTexts) => {
       if (tokens.member() !== state.member) reset();
       return load();
     }
-    if (name === 'shop') {
-      cart = null;
-      return undefined;
-    }
     const { language } = element;
     if (name === 'locale' && !loadedTexts[language]) {
       const module = await import(new URL(`locales/${language}.js`, import.meta.url)).catch(() => null);
@@ -569,7 +554,9 @@ export const mount = (context, loadedTexts) => {
     return load();
   };
 
-  wide = mode === 'page' && content.clientWidth >= 45 * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16);
+  wide =
+    mode === 'page' &&
+    content.clientWidth >= 45 * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16);
   return {
     ready: load(),
     load,

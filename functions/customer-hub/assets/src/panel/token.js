@@ -69,6 +69,8 @@ export const takingOver = (first) => (url, options) => {
   const started = first;
   if (url !== started?.url || options.headers.Authorization !== started.authorization) return fetch(url, options);
   first = null;
-  options.signal.addEventListener('abort', () => started.stop.abort(options.signal.reason), { signal: started.stop.signal });
+  options.signal.addEventListener('abort', () => started.stop.abort(options.signal.reason), {
+    signal: started.stop.signal,
+  });
   return started.response;
 };

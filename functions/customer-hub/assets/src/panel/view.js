@@ -41,13 +41,19 @@ export const createView = ({ h, mode, head, state, words }) => {
     return source && h('img', { src: source, alt: '', part, loading: 'lazy', referrerpolicy: 'no-referrer' });
   };
 
-  const bar = (value, label) => h('progress', { max: 1, value: Math.min(1, Math.max(0, value)), 'aria-label': label, part: 'progress' });
-  const section = (name, heading, ...children) => h(`section.${name}`, { part: `section ${name}` }, title(heading, name), ...children);
+  const bar = (value, label) =>
+    h('progress', { max: 1, value: Math.min(1, Math.max(0, value)), 'aria-label': label, part: 'progress' });
+  const section = (name, heading, ...children) =>
+    h(`section.${name}`, { part: `section ${name}` }, title(heading, name), ...children);
 
   // --- Top of the panel -------------------------------------------------------------------------------------------------
 
   const header = () => {
-    const name = h(level === 1 && mode === 'page' ? 'h1' : 'h2', { part: 'title' }, h('bdi', {}, program.name ?? state.label()));
+    const name = h(
+      level === 1 && mode === 'page' ? 'h1' : 'h2',
+      { part: 'title' },
+      h('bdi', {}, program.name ?? state.label()),
+    );
     return head(h('div.brand', {}, picture(program.theme?.logo_url, 'image'), h('slot', { name: 'title' }, name)));
   };
 
@@ -60,13 +66,22 @@ export const createView = ({ h, mode, head, state, words }) => {
       'details.small.muted',
       { part: 'expiry', 'data-open': 'expiry' },
       h('summary', { 'data-key': 'expiry' }, h('span', {}, line(first))),
-      h('ul', {}, others.map((one) => h('li', {}, line(one)))),
+      h(
+        'ul',
+        {},
+        others.map((one) => h('li', {}, line(one))),
+      ),
     );
   };
 
   const chip = () =>
     hub.tier &&
-    h('span.chip', { part: 'tier' }, picture(hub.tier.icon_url, 'image') ?? h('span', { 'aria-hidden': 'true' }, '◆'), h('bdi', {}, hub.tier.name));
+    h(
+      'span.chip',
+      { part: 'tier' },
+      picture(hub.tier.icon_url, 'image') ?? h('span', { 'aria-hidden': 'true' }, '◆'),
+      h('bdi', {}, hub.tier.name),
+    );
 
   const figure = () => {
     const available = hub.points.available;
@@ -96,7 +111,11 @@ export const createView = ({ h, mode, head, state, words }) => {
       'div.stack',
       {},
       bar(next.progress ?? hub.progress ?? 0, say('toward', { reward: next.name })),
-      h('p.small', {}, phrase('missing', { n: next.missing, points: strong(points(next.missing)), reward: strong(next.name) })),
+      h(
+        'p.small',
+        {},
+        phrase('missing', { n: next.missing, points: strong(points(next.missing)), reward: strong(next.name) }),
+      ),
     );
   };
 
@@ -133,7 +152,11 @@ export const createView = ({ h, mode, head, state, words }) => {
         primary(),
       ],
     };
-    return h(`section.hero${hub.state === 'member' ? '' : '.message'}`, { part: 'hero' }, (parts[hub.state] ?? parts.anonymous)());
+    return h(
+      `section.hero${hub.state === 'member' ? '' : '.message'}`,
+      { part: 'hero' },
+      (parts[hub.state] ?? parts.anonymous)(),
+    );
   };
 
   // --- Sections ---------------------------------------------------------------------------------------------------------
@@ -151,13 +174,23 @@ export const createView = ({ h, mode, head, state, words }) => {
       h(
         'div.card',
         {},
-        h('p', {}, strong(held.name), held.until && h('span.muted', {}, ' · ', phrase('tierUntil', { date: date(held.until) }))),
+        h(
+          'p',
+          {},
+          strong(held.name),
+          held.until && h('span.muted', {}, ' · ', phrase('tierUntil', { date: date(held.until) })),
+        ),
         next && [
           bar(qualifying / (qualifying + next.missing || 1), say('tierToward', { tier: name })),
           h('p.small', {}, phrase('tierNext', { n: next.missing, tier: strong(name) })),
         ],
         keep && h('p.small', {}, phrase('tierKeep', { n: keep.missing, date: date(keep.by), tier: strong(held.name) })),
-        held.benefits?.length > 0 && h('ul.small', {}, held.benefits.map((benefit) => h('li', {}, benefit))),
+        held.benefits?.length > 0 &&
+          h(
+            'ul.small',
+            {},
+            held.benefits.map((benefit) => h('li', {}, benefit)),
+          ),
       ),
     );
   };
@@ -171,7 +204,13 @@ export const createView = ({ h, mode, head, state, words }) => {
       return h('div.card', { part: 'card pay' }, named, h('p.small.muted', {}, reason(reward, why) ?? from));
     }
     const chosen = Math.min(range.most, Math.max(range.least, state.drafts.get(reward.id) ?? range.most));
-    const bounds = { min: range.least, max: range.most, step: reward.cost_per.step, value: chosen, 'data-id': reward.id };
+    const bounds = {
+      min: range.least,
+      max: range.most,
+      step: reward.cost_per.step,
+      value: chosen,
+      'data-id': reward.id,
+    };
     const value = money(worth(chosen, reward.cost_per), program.currency);
     return h(
       'div.card.pay',
@@ -180,7 +219,12 @@ export const createView = ({ h, mode, head, state, words }) => {
       h(
         'div.amount',
         {},
-        h('label', {}, h('span.small.muted', {}, phrase('payPoints')), h('input', { type: 'number', inputmode: 'numeric', ...bounds, 'data-key': `number:${reward.id}` })),
+        h(
+          'label',
+          {},
+          h('span.small.muted', {}, phrase('payPoints')),
+          h('input', { type: 'number', inputmode: 'numeric', ...bounds, 'data-key': `number:${reward.id}` }),
+        ),
         h('span.worth', { part: 'worth' }, value),
       ),
       h('input', {
@@ -213,17 +257,33 @@ export const createView = ({ h, mode, head, state, words }) => {
   };
 
   const rewards = () => {
-    const listed = hub.rewards.filter((reward) => !reward.cost_per).sort((a, b) => b.redeemable - a.redeemable || a.cost - b.cost);
+    const listed = hub.rewards
+      .filter((reward) => !reward.cost_per)
+      .sort((a, b) => b.redeemable - a.redeemable || a.cost - b.cost);
     if (!listed.length) return null;
     const item = (reward) => {
       const why = reward.redeemable ? null : reason(reward, hub.state === 'member' ? missing(reward) : null);
       return h(
         'li.row',
         { part: 'reward', 'data-row': `reward:${reward.id}` },
-        h('div.thing', {}, picture(reward.image_url, 'image'), h('div', {}, strong(reward.name),
-          reward.description && h('p.small.muted', {}, h('bdi', {}, reward.description)),
-          h('p.small.muted', {}, points(reward.cost), why && [' · ', h('span.why', {}, why)]))),
-        reward.redeemable && hub.state === 'member' && button('redeem', reward.id, say('redeem'), { name: say('named', { action: say('redeem'), reward: reward.name }), key: `list:${reward.id}` }),
+        h(
+          'div.thing',
+          {},
+          picture(reward.image_url, 'image'),
+          h(
+            'div',
+            {},
+            strong(reward.name),
+            reward.description && h('p.small.muted', {}, h('bdi', {}, reward.description)),
+            h('p.small.muted', {}, points(reward.cost), why && [' · ', h('span.why', {}, why)]),
+          ),
+        ),
+        reward.redeemable &&
+          hub.state === 'member' &&
+          button('redeem', reward.id, say('redeem'), {
+            name: say('named', { action: say('redeem'), reward: reward.name }),
+            key: `list:${reward.id}`,
+          }),
       );
     };
     return section('rewards', say('rewards'), h('ul.list', { role: 'list' }, listed.map(item)));
@@ -239,27 +299,55 @@ export const createView = ({ h, mode, head, state, words }) => {
       applied: () => button('release', one.code, say('remove'), { quiet: true, name: named(say('remove')) }),
     };
     const states = { applied: () => h('span.good', {}, phrase('inCart')), reserved: () => phrase('setAside') };
-    const facts = [states[one.status]?.(), one.expires_at && phrase('until', { date: date(one.expires_at) })].filter(Boolean);
+    const facts = [states[one.status]?.(), one.expires_at && phrase('until', { date: date(one.expires_at) })].filter(
+      Boolean,
+    );
     const code = h('span.code', { part: 'code', translate: 'no' }, grouped(one.code));
     return h(
       'li.coupon',
       { part: 'coupon', 'data-row': `coupon:${one.code}` },
-      h('div.row', {}, h('div', {}, strong(name), h('p.small.muted', {}, code), facts.length > 0 && h('p.small.muted', {}, facts.map((fact, index) => [index > 0 && ' · ', fact]))), actions[one.status]?.()),
+      h(
+        'div.row',
+        {},
+        h(
+          'div',
+          {},
+          strong(name),
+          h('p.small.muted', {}, code),
+          facts.length > 0 &&
+            h(
+              'p.small.muted',
+              {},
+              facts.map((fact, index) => [index > 0 && ' · ', fact]),
+            ),
+        ),
+        actions[one.status]?.(),
+      ),
       note && h('p.small.bad', { part: 'note' }, note),
       one.status !== 'reserved' &&
         h(
           'details.small',
           { 'data-open': `coupon:${one.code}` },
-          h('summary', { 'data-key': `code:${one.code}`, 'aria-label': named(say('code')) }, h('span', {}, phrase('code'))),
+          h(
+            'summary',
+            { 'data-key': `code:${one.code}`, 'aria-label': named(say('code')) },
+            h('span', {}, phrase('code')),
+          ),
           h(
             'div.opened',
             {},
-            h('div.qr', { part: 'qr' }, image && (state.draw?.(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code)))),
+            h(
+              'div.qr',
+              { part: 'qr' },
+              image && (state.draw?.(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code))),
+            ),
             h(
               'div.stack',
               {},
               button('copy', one.code, say('copy'), { name: named(say('copy')) }),
-              one.status === 'available' && one.cost > 0 && button('cancel', one.code, phrase('undo', { n: one.cost, points: points(one.cost) }), { quiet: true }),
+              one.status === 'available' &&
+                one.cost > 0 &&
+                button('cancel', one.code, phrase('undo', { n: one.cost, points: points(one.cost) }), { quiet: true }),
             ),
           ),
         ),
@@ -273,7 +361,9 @@ export const createView = ({ h, mode, head, state, words }) => {
     return section(
       'coupons',
       say('coupons'),
-      items.length ? h('ul.list', { role: 'list' }, items.map(coupon)) : h('slot', { name: 'no-coupons' }, h('p.card.muted', {}, phrase('couponsEmpty'))),
+      items.length
+        ? h('ul.list', { role: 'list' }, items.map(coupon))
+        : h('slot', { name: 'no-coupons' }, h('p.card.muted', {}, phrase('couponsEmpty'))),
       hidden > 0 && h('p.small.muted', {}, phrase('couponsMore', { n: hidden })),
     );
   };
@@ -291,38 +381,80 @@ export const createView = ({ h, mode, head, state, words }) => {
         h(
           'div.row',
           {},
-          h('label', {}, h('span.small.muted', {}, phrase('link')), h('input.code', { readonly: true, value: referral.url.replace(/^https?:\/\//, ''), 'data-key': 'link', dir: 'ltr' })),
+          h(
+            'label',
+            {},
+            h('span.small.muted', {}, phrase('link')),
+            h('input.code', {
+              readonly: true,
+              value: referral.url.replace(/^https?:\/\//, ''),
+              'data-key': 'link',
+              dir: 'ltr',
+            }),
+          ),
           button('share', null, say('share')),
         ),
-        h('p.small.muted', {}, phrase('visits', { n: referral.clicks }), ' · ', phrase('friends', { n: referral.qualified })),
+        h(
+          'p.small.muted',
+          {},
+          phrase('visits', { n: referral.clicks }),
+          ' · ',
+          phrase('friends', { n: referral.qualified }),
+        ),
         h('p.small.muted', {}, phrase('lag')),
       ),
     );
   };
 
   const earnWay = (one) => {
-    const lacking = one.missing == null ? null : typeof one.missing === 'string' && program.currency ? money(one.missing, program.currency) : number(Number(one.missing));
+    const lacking =
+      one.missing == null
+        ? null
+        : typeof one.missing === 'string' && program.currency
+          ? money(one.missing, program.currency)
+          : number(Number(one.missing));
     const line = one.completed
       ? one.completed_at
         ? phrase('doneOn', { date: date(one.completed_at) })
         : phrase('done')
       : lacking
-        ? phrase(one.points ? 'wayNext' : 'wayMissing', { n: one.points ?? 0, missing: strong(lacking), points: points(one.points ?? 0) })
+        ? phrase(one.points ? 'wayNext' : 'wayMissing', {
+            n: one.points ?? 0,
+            missing: strong(lacking),
+            points: points(one.points ?? 0),
+          })
         : one.description;
     const target = !one.completed && one.action_url && link(one.action_url);
-    const name = target ? h('a', { href: target, 'data-key': `way:${one.rule}` }, h('bdi', {}, one.title)) : strong(one.title);
+    const name = target
+      ? h('a', { href: target, 'data-key': `way:${one.rule}` }, h('bdi', {}, one.title))
+      : strong(one.title);
     return h(
       `li${one.completed ? '.done' : ''}`,
       { part: 'way' },
       picture(one.icon_url, 'image') || h('span.tick', { 'aria-hidden': 'true' }, one.completed ? '✓' : ''),
       h('div', {}, name, line && h('p.small.muted', {}, line)),
-      one.points ? h('span.chip', {}, h('span', { 'aria-hidden': 'true' }, signed(one.points)), h('span.hidden', {}, points(one.points))) : null,
+      one.points
+        ? h(
+            'span.chip',
+            {},
+            h('span', { 'aria-hidden': 'true' }, signed(one.points)),
+            h('span.hidden', {}, points(one.points)),
+          )
+        : null,
     );
   };
 
   const earn = () =>
     hub.ways_to_earn.length && hub.state !== 'excluded'
-      ? section('earn', say('earn'), h('ul.list.ways', { role: 'list' }, [...hub.ways_to_earn].sort((a, b) => a.completed - b.completed).map(earnWay)))
+      ? section(
+          'earn',
+          say('earn'),
+          h(
+            'ul.list.ways',
+            { role: 'list' },
+            [...hub.ways_to_earn].sort((a, b) => a.completed - b.completed).map(earnWay),
+          ),
+        )
       : null;
 
   // --- Activity ---------------------------------------------------------------------------------------------------------
@@ -338,9 +470,17 @@ export const createView = ({ h, mode, head, state, words }) => {
     const qualifying = one.points?.qualifying || 0;
     const moved = one.moved?.redeemable || 0;
     const figure = change
-      ? h(`b${change > 0 ? '.good' : ''}`, {}, h('span', { 'aria-hidden': 'true' }, signed(change)), h('span.hidden', {}, `${signed(change)} ${unit(change)}`))
+      ? h(
+          `b${change > 0 ? '.good' : ''}`,
+          {},
+          h('span', { 'aria-hidden': 'true' }, signed(change)),
+          h('span.hidden', {}, `${signed(change)} ${unit(change)}`),
+        )
       : h('span.muted', {}, qualifying ? phrase('tierPoints', { n: qualifying }) : moved ? number(moved) : '');
-    const line = [h('span', {}, entryName(one), h('span.small.muted', {}, ' · ', date(one.at, { month: 'short' }))), figure];
+    const line = [
+      h('span', {}, entryName(one), h('span.small.muted', {}, ' · ', date(one.at, { month: 'short' }))),
+      figure,
+    ];
     if (!one.explanation?.length) return h('li.entry', { part: 'entry' }, h('div.line', {}, line));
     return h(
       'li.entry',
@@ -349,7 +489,16 @@ export const createView = ({ h, mode, head, state, words }) => {
         'details',
         { 'data-open': `entry:${one.id}` },
         h('summary', { 'data-key': `entry:${one.id}` }, h('span.line', {}, line)),
-        h('div.reasons', {}, h('p.small.muted', {}, phrase('why')), h('ul.small', {}, one.explanation.map(({ text }) => h('li', {}, h('bdi', {}, text))))),
+        h(
+          'div.reasons',
+          {},
+          h('p.small.muted', {}, phrase('why')),
+          h(
+            'ul.small',
+            {},
+            one.explanation.map(({ text }) => h('li', {}, h('bdi', {}, text))),
+          ),
+        ),
       ),
     );
   };
@@ -359,9 +508,17 @@ export const createView = ({ h, mode, head, state, words }) => {
     const { items, cursor, failed } = state.entries;
     const lines = () => {
       if (failed) return h('div.card', {}, h('p', {}, phrase('activityFailed')), button('entries', null, say('retry')));
-      if (!items) return h('div.card.lines', { 'aria-busy': 'true', 'data-lazy': true }, [1, 2, 3].map(() => h('div.entry', {}, h('div.line', {}, h('span.bone.name')))));
+      if (!items)
+        return h(
+          'div.card.lines',
+          { 'aria-busy': 'true', 'data-lazy': true },
+          [1, 2, 3].map(() => h('div.entry', {}, h('div.line', {}, h('span.bone.name')))),
+        );
       if (!items.length) return h('p.card.muted', {}, phrase('activityEmpty'));
-      return [h('ul.card.lines', { role: 'list' }, items.map(entry)), cursor && button('entries', null, say('more'), { quiet: true })];
+      return [
+        h('ul.card.lines', { role: 'list' }, items.map(entry)),
+        cursor && button('entries', null, say('more'), { quiet: true }),
+      ];
     };
     return section('activity', say('activity'), lines());
   };

@@ -24,7 +24,10 @@ const formatOf = (kind, locale, options) => {
 export const createWords = ({ language, tag, texts, own, program }) => {
   const locale = canonical(tag, language);
   const plural = formatOf('PluralRules', locale);
-  const pointsPlural = formatOf('PluralRules', canonical(program?.locale ?? tag, (program?.locale ?? locale).split('-')[0]));
+  const pointsPlural = formatOf(
+    'PluralRules',
+    canonical(program?.locale ?? tag, (program?.locale ?? locale).split('-')[0]),
+  );
   const number = (value, options) => formatOf('NumberFormat', locale, options).format(value);
 
   /** A text as a list of children: strings, and whatever nodes stand for its names. */
@@ -48,7 +51,13 @@ export const createWords = ({ language, tag, texts, own, program }) => {
     if (Number.isNaN(when.getTime())) return text;
     const sameYear = when.getFullYear() === new Date().getFullYear();
     const year = sameYear ? {} : { year: 'numeric' };
-    return formatOf('DateTimeFormat', locale, { day: 'numeric', month: 'long', ...year, ...options, ...(isDay && { timeZone: 'UTC' }) }).format(when);
+    return formatOf('DateTimeFormat', locale, {
+      day: 'numeric',
+      month: 'long',
+      ...year,
+      ...options,
+      ...(isDay && { timeZone: 'UTC' }),
+    }).format(when);
   };
 
   const money = (amount, currency) => {
