@@ -1,14 +1,12 @@
 //! Applies decisions to an account, one after the other.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tessera_domain::account::{Account, Held, Status};
 use tessera_domain::decide::{Context, Decision, ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::ids::{MemberId, TierId};
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 
 use crate::BenchError;
@@ -24,8 +22,9 @@ pub struct Shop {
 impl Shop {
     /// Compiles a program document.
     pub fn open(document: &Value) -> Result<Self, BenchError> {
-        let program = read_program(document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
-        Self::with(CompiledProgram::new(program, 1, &BTreeMap::new()))
+        let program =
+            SubmittedProgram::read(document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
+        Self::with(CompiledProgram::new(program, 1))
     }
 
     /// Uses a compiled program.

@@ -2,6 +2,7 @@
 //! line, for `table.py`; times are in whole nanoseconds.
 
 mod life;
+mod load;
 mod sizes;
 mod speed;
 mod translate;
@@ -35,11 +36,14 @@ enum BenchError {
 #[derive(Debug, Parser)]
 struct Options {
     /// The folder with the output of `workloads.py`.
-    #[arg(long, required_unless_present = "worst")]
+    #[arg(long, required_unless_present_any = ["worst", "load"])]
     data: Option<PathBuf>,
     /// Measures the worst accepted programs instead.
     #[arg(long)]
     worst: bool,
+    /// Measures what a cold function does before its first decision instead.
+    #[arg(long)]
+    load: bool,
     /// The numbers of rules.
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000")]
     sizes: Vec<usize>,
@@ -50,6 +54,9 @@ struct Options {
 
 fn main() -> Result<(), BenchError> {
     let options = Options::parse();
+    if options.load {
+        return load::print(&options.sizes);
+    }
     let Some(data) = options.data.filter(|_| !options.worst) else { return worst::print() };
     for name in ["w1", "w3"] {
         for size in &options.sizes {

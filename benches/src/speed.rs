@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tessera_domain::account::Account;
 use tessera_domain::decide::Decision;
 use tessera_domain::fact::{Receipt, read_receipt};
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 
 use crate::BenchError;
@@ -30,10 +30,11 @@ struct Case<'a> {
 pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Vec<Value>, BenchError> {
     let document = translate::program(&translate::rules(&workload.rules));
     let start = Instant::now();
-    let program = read_program(&document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
+    let program =
+        SubmittedProgram::read(&document).map_err(|faults| BenchError::Refused { what: "program", faults })?;
     let read_time = start.elapsed();
     let start = Instant::now();
-    let compiled = CompiledProgram::new(program, 1, &BTreeMap::new());
+    let compiled = CompiledProgram::new(program, 1);
     let compile_time = start.elapsed();
     let shop = Shop::with(compiled)?;
 

@@ -1,13 +1,12 @@
 //! Measures the worst accepted programs: the time of `PUT` to parse, check and compile them, and of the first decision.
 //! Prints a Markdown table.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 
 use crate::BenchError;
 use crate::life::Shop;
@@ -39,11 +38,11 @@ fn row(case: &Case) -> Result<String, BenchError> {
     let bytes = case.document.to_string();
     let start = Instant::now();
     let parsed: Value = serde_json::from_str(&bytes).map_err(|why| making(&why))?;
-    let program = read_program(&parsed).map_err(|faults| BenchError::Refused { what: case.name, faults })?;
+    let program = SubmittedProgram::read(&parsed).map_err(|faults| BenchError::Refused { what: case.name, faults })?;
     let read = start.elapsed();
-    let rules = program.rules.len();
+    let rules = program.program().rules.len();
     let start = Instant::now();
-    let compiled = CompiledProgram::new(program, 1, &BTreeMap::new());
+    let compiled = CompiledProgram::new(program, 1);
     let compile = start.elapsed();
     let shop = Shop::with(compiled)?;
     let receipt = shop.receipt(&case.receipt)?;

@@ -145,7 +145,7 @@ async fn invalid_credentials_are_refused() {
     assert_eq!(shop.request_with(Method::POST, "/v1/receipts", Some(&body), &headers).await.status, 202);
     assert_eq!(shop.request_with(Method::GET, "/v1/members/c-1", None, &headers).await.status, 403);
     // A key of another program on the same tables sees no data of this one.
-    let document = tessera_domain::program::read_program(&program(&per_euro())).unwrap();
+    let document = tessera_domain::program::SubmittedProgram::read(&program(&per_euro())).unwrap();
     let (store, now) = (shop.stack.store(), shop.stack.now());
     store.create_program(&document, Some("tsk_other_program"), shop.stack.secrets_key(), now).await.unwrap();
     assert_eq!(shop.get("/v1/receipts/r-1").await["id"], "r-1");

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_local::Platform;
 use tessera_local::redrive::{self, Queue};
 use tessera_local::stack::{StackOptions, Storage};
@@ -47,7 +47,7 @@ impl Shop {
 
     pub async fn with(program: &Value, options: StackOptions) -> Self {
         let stack = Platform::start(options).await.unwrap();
-        let document = read_program(program).unwrap();
+        let document = SubmittedProgram::read(program).unwrap();
         let created =
             stack.store().create_program(&document, Some(KEY), stack.secrets_key(), stack.now()).await.unwrap();
         Self {

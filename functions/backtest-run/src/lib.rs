@@ -10,9 +10,10 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use serde_json::Value;
 use tessera_backtest::{Partitions, Period, Plan, Report, Spill, SpillError, run};
 use tessera_domain::ids::ProgramId;
+use tessera_domain::pack::PackError;
+use tessera_domain::program::StoredProgram;
 use tessera_lambda::message::MessageError;
 use tessera_lambda::task::TaskMessage;
 use tessera_lambda::{Services, Variable, batch};
@@ -30,6 +31,9 @@ pub enum BacktestError {
     /// DynamoDB failed.
     #[error("the backtest cannot be read or stored: {0}")]
     Store(#[from] StoreError),
+    /// The draft cannot be read: a newer version stored it.
+    #[error(transparent)]
+    Draft(#[from] PackError),
     /// The receipts cannot be read.
     #[error(transparent)]
     Gather(#[from] GatherError),
@@ -94,16 +98,8 @@ async fn report(
         return Ok(Err(format!("version {} of the program does not exist", request.version)));
     };
     let period = Period { from: request.from, to: request.to, as_of: request.to.unwrap_or(request.requested_at) };
-    let document = serde_json::to_value(&compiled.program).unwrap_or_default();
-    let rules: Value = serde_json::from_str(&request.rules).unwrap_or_default();
-    // The request was checked when it arrived: only a deployment in between can make its rules invalid.
-    let plan = match Plan::read(&document, &rules, period) {
-        Ok(plan) => plan,
-        Err(faults) => {
-            let first = faults.first().map_or_else(String::new, |fault| format!("{}: {}", fault.pointer, fault.detail));
-            return Ok(Err(format!("the rules are no longer valid: {first}")));
-        }
-    };
+    let draft = StoredProgram::unpack(&request.draft)?;
+    let plan = Plan::new(compiled.program.clone(), draft.program().clone(), period);
     let folder = tempfile::tempdir()?;
     let spill = Spill::new(folder.path())?;
     let facts = gather(&services.store, program, SEGMENTS, spill).await?;

@@ -90,8 +90,8 @@ mod tests {
 
     fn explainer() -> Explainer<'static> {
         let document = serde_json::json!({ "name": "Club", "currency": "EUR", "timezone": "Europe/Rome" });
-        let program = tessera_domain::program::read_program(&document).unwrap();
-        let compiled = tessera_domain::program::CompiledProgram::new(program, 1, &std::collections::BTreeMap::new());
+        let program = tessera_domain::program::SubmittedProgram::read(&document).unwrap();
+        let compiled = tessera_domain::program::CompiledProgram::new(program, 1);
         Explainer::new(Box::leak(Box::new(compiled)), "en")
     }
 

@@ -1,7 +1,5 @@
 //! Trying rules out: what a fact would do, by the rules of the program or by others.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
@@ -13,7 +11,7 @@ use tessera_domain::fact::{Interaction, Receipt, read_interaction, read_receipt}
 use tessera_domain::ids::MemberId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, read_enrollment};
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response};
@@ -158,9 +156,7 @@ fn read_who(node: &Node<'_>) -> Option<MemberPath> {
 
 /// The program with other rules.
 fn with_rules(program: &CompiledProgram, rules: &Value) -> Result<CompiledProgram, Vec<Fault>> {
-    let mut document = json!(program.program);
-    document["rules"] = rules.clone();
-    Ok(CompiledProgram::new(read_program(&document)?, program.version, &BTreeMap::new()))
+    Ok(CompiledProgram::new(SubmittedProgram::with_rules(&program.program, rules)?, program.version))
 }
 
 /// Whose decision it is.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
-use tessera_backtest::{Period, Plan};
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::program::SubmittedProgram;
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::task::TaskMessage;
@@ -14,8 +14,8 @@ use tessera_store::{BacktestRequest, Task, TaskKind, TaskStatus};
 
 use crate::change::latest;
 
-/// Size limit of the rules' JSON, which is stored in one item.
-const MAX_RULES_BYTES: usize = 350 * 1024;
+/// Size limit of the packed draft, which is stored in one item.
+const MAX_DRAFT_BYTES: usize = 350 * 1024;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -53,15 +53,13 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     let Some(queue) = &services.config.backtests_queue_url else {
         return Err(Problem::internal(&"there is no queue of backtests"));
     };
-    let (version, document) = latest(services, &caller.program).await?;
-    let zone = document["timezone"].as_str().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-    let body = read_body(&request.large_json()?, &zone).map_err(Problem::malformed)?;
+    let present = latest(services, &caller.program).await?;
+    let body = read_body(&request.large_json()?, &present.zone).map_err(Problem::malformed)?;
     let now = services.clock.now();
-    let period = Period { from: body.from, to: body.to, as_of: body.to.unwrap_or(now) };
-    Plan::read(&document, &body.rules, period).map_err(Problem::malformed)?;
-    let rules = body.rules.to_string();
-    if rules.len() > MAX_RULES_BYTES {
-        return Err(Problem::too_large(format!("the rules are larger than {} KB", MAX_RULES_BYTES / 1024)));
+    let draft = SubmittedProgram::with_rules(&present.program, &body.rules).map_err(Problem::malformed)?;
+    let draft = draft.first_version().pack().map_err(|error| Problem::internal(&error))?;
+    if draft.len() > MAX_DRAFT_BYTES {
+        return Err(Problem::too_large(format!("the rules are larger than {} KB", MAX_DRAFT_BYTES / 1024)));
     }
     let kind = TaskKind::Backtest;
     if !services.store.take_task_budget(&caller.program, kind, now).await? {
@@ -70,7 +68,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
             seconds_until_tomorrow(now),
         ));
     }
-    let task = BacktestRequest { version, from: body.from, to: body.to, requested_at: now, rules };
+    let task = BacktestRequest { version: present.version, from: body.from, to: body.to, requested_at: now, draft };
     let id = services.store.create_task(&caller.program, &task).await?;
     let message = TaskMessage::new(kind, caller.program.clone(), id.clone()).to_text();
     services.sqs.send_message().queue_url(queue).message_body(message).send().await.map_err(|error| {

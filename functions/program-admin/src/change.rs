@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
-use tessera_domain::program::{Program, read_program};
+use tessera_domain::program::{CompiledProgram, Program, SubmittedProgram};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, PutProgramError};
 
@@ -15,12 +15,11 @@ use crate::version::Expected;
 /// How often an edit is tried when others change the program at the same time.
 const TRIES: u32 = 5;
 
-/// The current version of a program and its document, whatever this function holds of it from before.
-pub(crate) async fn latest(services: &Services, program: &ProgramId) -> Result<(u32, Value), Problem> {
+/// The current version of a program, even when this function's cache is older.
+pub(crate) async fn latest(services: &Services, program: &ProgramId) -> Result<Arc<CompiledProgram>, Problem> {
     let unknown = || Problem::program_missing(program);
     let head = services.store.load_head(program).await?.ok_or_else(unknown)?;
-    let compiled = services.programs.at_version(program, head.version).await?.ok_or_else(unknown)?;
-    Ok((head.version, document(&compiled.program)))
+    services.programs.at_version(program, head.version).await?.ok_or_else(unknown)
 }
 
 /// A program as the document that people send.
@@ -50,10 +49,11 @@ pub(crate) async fn edit(
 ) -> Result<(Arc<ActiveProgram>, String), Problem> {
     let now = services.clock.now();
     for _ in 0..TRIES {
-        let (current, mut edited) = latest(services, program).await?;
+        let current = latest(services, program).await?;
+        let mut edited = document(&current.program);
         let pointer = edit.make(&mut edited)?;
-        let read = read_program(&edited).map_err(|faults| edit.refused(edit.told(faults, &pointer)))?;
-        let version = expected.version().unwrap_or(current);
+        let read = SubmittedProgram::read(&edited).map_err(|faults| edit.refused(edit.told(faults, &pointer)))?;
+        let version = expected.version().unwrap_or(current.version);
         match services.programs.put(program, &read, Some(version), now).await {
             Ok(active) => return Ok((active, pointer)),
             Err(PutProgramError::Stale { current }) => {

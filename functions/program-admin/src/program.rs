@@ -2,7 +2,7 @@
 
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::http::{self, ApiRequest};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, PutProgramError};
@@ -25,7 +25,7 @@ pub(crate) async fn put(services: &Services, request: &ApiRequest) -> Result<Res
         Some("true") => true,
         Some(_) => return Err(Problem::malformed_at("", "dry_run must be true or false")),
     };
-    let sent = read_program(&request.large_json()?).map_err(Problem::malformed)?;
+    let sent = SubmittedProgram::read(&request.large_json()?).map_err(Problem::malformed)?;
     let expected = Expected::read(request.header("if-match")).version();
     let id = &caller.program;
     let put = if dry_run {
@@ -36,8 +36,8 @@ pub(crate) async fn put(services: &Services, request: &ApiRequest) -> Result<Res
     match put {
         Ok(Put::Stored(active)) => Ok(answer(&active)),
         Ok(Put::Tried(version)) => {
-            let (_, current) = latest(services, id).await?;
-            let changes = diff(&current, &document(&sent));
+            let current = latest(services, id).await?;
+            let changes = diff(&document(&current.program), &document(sent.program()));
             Ok(http::json(200, &json!({ "valid": true, "version": version, "diff": changes })))
         }
         Err(PutProgramError::Stale { current }) => {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tessera_backtest::{Partitions, Period, Plan, Report, Spill, run};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
-use tessera_domain::program::{Program, read_program};
+use tessera_domain::program::{Program, SubmittedProgram};
 use tessera_domain::time::Moment;
 
 use crate::Platform;
@@ -80,13 +80,12 @@ impl BacktestArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let rules = draft(&self.rules)?;
         let folder = tempfile::tempdir().context("the temporary folder cannot be created")?;
-        let (document, facts) = match &self.data {
+        let (program, facts) = match &self.data {
             Some(data) => self.stored(data, folder.path()).await?,
             None => self.given(folder.path())?,
         };
-        let program = read(&document, "the program")?;
         let period = self.period(&program, &facts)?;
-        let plan = Plan::read(&document, &rules, period).map_err(|faults| refused("the draft", &faults))?;
+        let plan = Plan::read(&program, &rules, period).map_err(|faults| refused("the draft", &faults))?;
         let started = std::time::Instant::now();
         let report = replay(&plan, &facts.facts, self.threads)?;
         let millis = started.elapsed().as_millis().max(1);
@@ -124,7 +123,7 @@ impl BacktestArgs {
     }
 
     /// The program and the facts from files.
-    fn given(&self, folder: &Path) -> anyhow::Result<(Value, FileFacts)> {
+    fn given(&self, folder: &Path) -> anyhow::Result<(Program, FileFacts)> {
         let document = json(self.program.as_deref().context("--program is needed with a file of receipts")?)?;
         let program = read(&document, "the program")?;
         let facts = if let Some(file) = &self.orders {
@@ -145,11 +144,11 @@ impl BacktestArgs {
             bar.finish_and_clear();
             facts
         };
-        Ok((document, facts))
+        Ok((program, facts))
     }
 
     /// The program and the facts from a data folder.
-    async fn stored(&self, data: &Path, folder: &Path) -> anyhow::Result<(Value, FileFacts)> {
+    async fn stored(&self, data: &Path, folder: &Path) -> anyhow::Result<(Program, FileFacts)> {
         let own = data.join("program");
         let id = match &self.program_id {
             Some(id) => id.clone(),
@@ -162,17 +161,17 @@ impl BacktestArgs {
         let stack = Platform::start(options).await?;
         stack.settle().await?;
         let (store, now) = (stack.store().clone(), stack.now());
-        let document = if let Some(file) = &self.program {
-            json(file)?
+        let program = if let Some(file) = &self.program {
+            read(&json(file)?, "the program")?
         } else {
             let head =
                 store.load_head(&id).await?.with_context(|| format!("there is no program {id} in the folder"))?;
             let found = store.load_program(&id, head.version).await?.context("the program's document is missing")?;
-            serde_json::to_value(&found.program)?
+            found.program
         };
         let facts = tessera_backtest_run::gather(&store, &id, 2, Spill::new(folder)?).await?;
         stack.shutdown().await;
-        Ok((document, FileFacts { facts, last: now, anonymous: 0, without_receipt: 0 }))
+        Ok((program, FileFacts { facts, last: now, anonymous: 0, without_receipt: 0 }))
     }
 }
 
@@ -224,7 +223,7 @@ fn draft(file: &Path) -> anyhow::Result<Value> {
 }
 
 fn read(document: &Value, what: &str) -> anyhow::Result<Program> {
-    read_program(document).map_err(|faults| refused(what, &faults))
+    SubmittedProgram::read(document).map(Program::from).map_err(|faults| refused(what, &faults))
 }
 
 fn refused(what: &str, faults: &[Fault]) -> anyhow::Error {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::{Clock, Secrets};
 use tessera_store::NewProgram;
 
@@ -52,7 +52,7 @@ impl CreateArgs {
             }
             None => without_rules(),
         };
-        let program = read_program(&document).map_err(|faults| {
+        let program = SubmittedProgram::read(&document).map_err(|faults| {
             let faults = faults.iter().map(|fault| format!("\n  {} {}", fault.pointer, fault.detail));
             anyhow::anyhow!("the program cannot be used:{}", faults.collect::<String>())
         })?;

@@ -4,7 +4,7 @@ use std::fs;
 
 use clap::Args;
 use jiff::Timestamp;
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_store::CreateProgramError;
 
 use super::{StorageArgs, programs, time};
@@ -59,7 +59,7 @@ impl ServeArgs {
     /// Creates the program, prints its credentials once, and returns the admin key. Creates nothing in a folder that has
     /// the program already.
     async fn open(&self, stack: &Platform, document: &serde_json::Value) -> anyhow::Result<Option<String>> {
-        let program = read_program(document).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
+        let program = SubmittedProgram::read(document).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
         let (store, now) = (stack.store(), stack.now());
         let made_before = self.storage.data.as_ref().map(|folder| folder.join("program"));
         if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok()))

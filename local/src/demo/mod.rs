@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn the_demos_program_is_accepted() {
         let program = super::program().unwrap();
-        assert_eq!(tessera_domain::program::read_program(&program).map(|program| program.rules.len()), Ok(9));
+        assert_eq!(
+            tessera_domain::program::SubmittedProgram::read(&program).map(|program| program.program().rules.len()),
+            Ok(9)
+        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The two programs of a comparison.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::ids::RuleId;
 use tessera_domain::input::Fault;
-use tessera_domain::program::{CompiledProgram, Program, read_program};
+use tessera_domain::program::{CompiledProgram, Program, SubmittedProgram};
 use tessera_domain::rule::{Rule, RuleStatus, Trigger};
 
 /// The maximum number of rules that a report lists for one reason.
@@ -52,29 +52,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads a draft: a complete list of rules, checked as in a `PUT` of the program. A rule with the status `draft` is active
-    /// here.
+    /// Reads a draft: a complete list of rules, checked as in a `PUT` of the program.
     ///
     /// # Errors
     /// All faults of the rules. Pointers begin with `/rules`.
-    pub fn read(program: &Value, rules: &Value, period: Period) -> Result<Self, Vec<Fault>> {
-        let present = read_program(program)?;
-        let mut document = program.clone();
-        if let Value::Object(fields) = &mut document {
-            fields.insert("rules".to_owned(), rules.clone());
-        }
-        let mut draft = read_program(&document)?;
-        for rule in &mut draft.rules {
-            if rule.status == RuleStatus::Draft {
-                rule.status = RuleStatus::Active;
-            }
-        }
-        Ok(Self::new(present, draft, period))
+    pub fn read(present: &Program, rules: &Value, period: Period) -> Result<Self, Vec<Fault>> {
+        let draft = SubmittedProgram::with_rules(present, rules)?;
+        Ok(Self::new(present.clone(), draft.into(), period))
     }
 
     /// Creates a plan from two programs that differ only in their rules.
-    pub fn new(present: Program, draft: Program, period: Period) -> Self {
-        let compiled = |program| CompiledProgram::new(program, 1, &BTreeMap::new());
+    ///
+    /// A rule with the status `draft` is active here.
+    pub fn new(present: Program, mut draft: Program, period: Period) -> Self {
+        for rule in draft.rules.iter_mut().filter(|rule| rule.status == RuleStatus::Draft) {
+            Arc::make_mut(rule).status = RuleStatus::Active;
+        }
+        let compiled = |program| CompiledProgram::new(program, 1);
         Self { present: compiled(present), draft: compiled(draft), period }
     }
 

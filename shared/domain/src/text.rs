@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::input::Node;
@@ -12,7 +12,7 @@ use crate::locale::{in_locale, is_language_tag};
 pub(crate) const MAX_LOCALES: usize = 50;
 
 /// A text that a shopper sees: one string for every language, or one for each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Text {

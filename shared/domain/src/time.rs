@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A local calendar day, as days since 1 January 1970: compact in storage, exact in arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,6 +164,12 @@ pub enum Moment {
 impl Moment {
     /// Reads `2026-01-01T00:00:00`, `2026-01-01` or `2026-01-01T00:00:00+01:00`.
     pub fn parse(text: &str) -> Option<Self> {
+        // Most moments are local, and an attempt that fails costs more than one that succeeds.
+        let has_dashed_date = text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(7) == Some(&b'-');
+        let time = text.get(10..).filter(|_| has_dashed_date);
+        if time.is_some_and(|time| !time.contains(['+', '-', 'Z', 'z', '['])) {
+            return text.parse::<DateTime>().ok().map(Self::Local);
+        }
         if let Ok(instant) = text.parse::<Timestamp>() {
             return Some(Self::Instant(instant));
         }
@@ -195,6 +202,26 @@ impl Serialize for Moment {
     }
 }
 
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsText;
+
+        impl Visitor<'_> for AsText {
+            type Value = Moment;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a moment as text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Moment, E> {
+                Moment::parse(text).ok_or_else(|| E::custom("not a moment"))
+            }
+        }
+
+        deserializer.deserialize_str(AsText)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +242,26 @@ mod tests {
         let rome = TimeZone::get("Europe/Rome").unwrap();
         assert_eq!(day("2026-03-15").start(&rome), "2026-03-15T00:00:00+01:00".parse().unwrap());
         assert_eq!(Day::of("2026-03-14T23:00:00Z".parse().unwrap(), &rome), day("2026-03-15"));
+    }
+
+    #[test]
+    fn a_moment_without_an_offset_is_local() {
+        for local in
+            ["2026-01-01T00:00:00", "2026-01-01", "2026-01-01 10:15", "20260101T101500", "2026-01-01T10:15:00.5"]
+        {
+            let parsed = Moment::parse(local);
+            assert_eq!(parsed, local.parse().ok().map(Moment::Local), "{local}");
+            assert!(parsed.is_some(), "{local}");
+        }
+        for instant in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00+01:00", "2026-01-01T00-05", "2026-01-01T00:00:00z"]
+        {
+            let parsed = Moment::parse(instant);
+            assert_eq!(parsed, instant.parse().ok().map(Moment::Instant), "{instant}");
+            assert!(parsed.is_some(), "{instant}");
+        }
+        for neither in ["", "2026", "2026-13-01", "tomorrow", "2026-01-01T25:00:00"] {
+            assert_eq!(Moment::parse(neither), None, "{neither}");
+        }
     }
 
     #[test]

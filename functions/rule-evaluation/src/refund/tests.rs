@@ -5,7 +5,7 @@ use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
 use tessera_domain::decide::{Context, ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{read_receipt, read_refund};
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_store::StoredRefund;
 
 use super::*;
@@ -22,7 +22,7 @@ fn program(version: u32) -> CompiledProgram {
             "then": [{ "credit": { "points": 1 } }],
         }],
     });
-    CompiledProgram::new(read_program(&body).unwrap(), version, &BTreeMap::new())
+    CompiledProgram::new(SubmittedProgram::read(&body).unwrap(), version)
 }
 
 fn now() -> Timestamp {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -14,12 +15,12 @@ use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::{Bucket, Entry, MemberAudit, Totals};
 use tessera_domain::pack::pack;
 use tessera_domain::points::Kind;
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::CompiledProgram;
 
-use crate::shop::{Purchase, draft, facts, history, member, present, program, purchases, year};
+use crate::shop::{Purchase, draft, facts, history, member, present, purchases, stored, year};
 
 fn plan() -> Plan {
-    Plan::read(&program(&present()), &draft(), year()).unwrap()
+    Plan::read(&stored(&present()), &draft(), year()).unwrap()
 }
 
 fn whole(purchases: &BTreeMap<u32, Vec<Purchase>>) -> Tally {
@@ -78,11 +79,11 @@ fn ledger(program: &CompiledProgram, number: u32, purchases: &[Purchase]) -> (Ac
 }
 
 fn compiled(rules: &Value) -> CompiledProgram {
-    let mut program = read_program(&program(rules)).unwrap();
+    let mut program = stored(rules);
     for rule in &mut program.rules {
-        rule.status = tessera_domain::rule::RuleStatus::Active;
+        Arc::make_mut(rule).status = tessera_domain::rule::RuleStatus::Active;
     }
-    CompiledProgram::new(program, 1, &BTreeMap::new())
+    CompiledProgram::new(program, 1)
 }
 
 proptest! {
@@ -157,7 +158,7 @@ proptest! {
 
     #[test]
     fn the_same_rules_make_no_difference(purchases in purchases()) {
-        let plan = Plan::read(&program(&present()), &present(), year()).unwrap();
+        let plan = Plan::read(&stored(&present()), &present(), year()).unwrap();
         let mut tally = Tally::default();
         for (number, purchases) in &purchases {
             plan.replay(&history(*number, purchases, &year()), &mut tally);

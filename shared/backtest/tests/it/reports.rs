@@ -4,11 +4,11 @@ use serde_json::json;
 use tessera_backtest::{Period, Plan, Report, Tally};
 use tessera_domain::ids::RuleId;
 
-use crate::shop::{Purchase, draft, history, present, program, rule, year};
+use crate::shop::{Purchase, draft, history, present, rule, stored, year};
 
 /// Two members: one buys 100 and 60 € and returns 60 € of it, the other buys 400 € in winter things.
 fn report() -> Report {
-    let plan = Plan::read(&program(&present()), &draft(), year()).unwrap();
+    let plan = Plan::read(&stored(&present()), &draft(), year()).unwrap();
     let mut tally = Tally::default();
     let ada: &[Purchase] = &[(60, 0, 10_000, None), (70, 0, 6_000, Some((2, 6_000)))];
     let bea: &[Purchase] = &[(110, 39_900, 100, None)];
@@ -64,7 +64,7 @@ fn facts_outside_the_period_are_left_out() {
         to: Some("2026-03-13T00:00:00Z".parse().unwrap()),
         as_of: "2026-03-13T00:00:00Z".parse().unwrap(),
     };
-    let plan = Plan::read(&program(&present()), &draft(), period).unwrap();
+    let plan = Plan::read(&stored(&present()), &draft(), period).unwrap();
     let mut tally = Tally::default();
     // On 2 March, outside the period; on 12 March, returned after its end.
     plan.replay(
@@ -80,9 +80,9 @@ fn facts_outside_the_period_are_left_out() {
 fn faults_of_a_draft_have_pointers() {
     let mut wrong = rule("x", &json!({ "receipt": {} }), &json!([{ "reward": "unknown" }]));
     wrong["status"] = json!("perhaps");
-    let faults = Plan::read(&program(&present()), &json!([wrong]), year()).unwrap_err();
+    let faults = Plan::read(&stored(&present()), &json!([wrong]), year()).unwrap_err();
     let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
     assert!(pointers.contains(&"/rules/0/status"), "{pointers:?}");
-    let faults = Plan::read(&program(&present()), &json!("all"), year()).unwrap_err();
+    let faults = Plan::read(&stored(&present()), &json!("all"), year()).unwrap_err();
     assert_eq!(faults[0].pointer, "/rules");
 }

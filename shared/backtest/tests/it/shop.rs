@@ -8,9 +8,15 @@ use tessera_backtest::{History, Period};
 use tessera_domain::fact::{Receipt, Refund, read_receipt, read_refund};
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
+use tessera_domain::program::{Program, SubmittedProgram};
 
 pub fn eur() -> Currency {
     Currency::from_code("EUR").unwrap()
+}
+
+/// The program with some rules, as it is stored.
+pub fn stored(rules: &Value) -> Program {
+    SubmittedProgram::read(&program(rules)).unwrap().into()
 }
 
 /// A program with some rules.

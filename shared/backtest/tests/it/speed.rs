@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tessera_backtest::{Plan, Report, Tally};
 
-use crate::shop::{Purchase, history, program, rule, year};
+use crate::shop::{Purchase, history, rule, stored, year};
 
 /// Members per timed slice, which takes about a millisecond.
 const SLICE: usize = 20;
@@ -33,7 +33,7 @@ fn rules(points: i64) -> Value {
 #[test]
 #[ignore = "a measurement"]
 fn receipts_per_second_on_one_core() {
-    let plan = Plan::read(&program(&rules(10)), &rules(12), year()).unwrap();
+    let plan = Plan::read(&stored(&rules(10)), &rules(12), year()).unwrap();
     let histories: Vec<_> = (0..20_000_u32)
         .map(|number| {
             let purchases: Vec<Purchase> =

@@ -23,7 +23,7 @@ impl Account {
         let marked = self
             .counters
             .get(&rule.rule.id)
-            .filter(|counter| counter.generation == rule.generation)
+            .filter(|counter| counter.generation == rule.generation())
             .is_some_and(|counter| counter.marks.contains(&(LAPSE, since.as_second())));
         let day = Day::of(since, &program.zone).plus_days(*days);
         (!marked).then_some((since, day.max(Day::of(rule.starts_at(), &program.zone))))

@@ -30,7 +30,7 @@ impl Account {
     /// The counter of a rule as it was when it decided, also when it was changed or removed since.
     pub(crate) fn counter_of(&self, rule: &CompiledRule) -> Option<&Counter> {
         let id = &rule.rule.id;
-        let current = self.counters.get(id).filter(|counter| counter.generation == rule.generation);
+        let current = self.counters.get(id).filter(|counter| counter.generation == rule.generation());
         current.or_else(|| {
             let retired = self.retired.iter().find(|retired| retired.is_of(rule));
             retired.map(|retired| &retired.counter)
@@ -40,7 +40,7 @@ impl Account {
     /// As [`Account::counter_of`], to change it.
     pub(crate) fn counter_of_mut(&mut self, rule: &CompiledRule) -> Option<&mut Counter> {
         let id = &rule.rule.id;
-        let current = self.counters.get_mut(id).filter(|counter| counter.generation == rule.generation);
+        let current = self.counters.get_mut(id).filter(|counter| counter.generation == rule.generation());
         current.or_else(|| {
             let retired = self.retired.iter_mut().find(|retired| retired.is_of(rule));
             retired.map(|retired| &mut retired.counter)
@@ -53,7 +53,7 @@ impl Account {
         self.retired.retain(|retired| !retired.is_of(rule));
         let id = &rule.rule.id;
         let before = self.counters.insert(id.clone(), counter);
-        if let Some(before) = before.filter(|before| before.generation != rule.generation) {
+        if let Some(before) = before.filter(|before| before.generation != rule.generation()) {
             self.retire(id.clone(), before, today);
         }
     }
@@ -61,7 +61,7 @@ impl Account {
     /// Removes the counter of a rule, unless it is of another generation.
     pub(crate) fn remove_counter(&mut self, rule: &CompiledRule) {
         let id = &rule.rule.id;
-        if self.counters.get(id).is_some_and(|counter| counter.generation == rule.generation) {
+        if self.counters.get(id).is_some_and(|counter| counter.generation == rule.generation()) {
             self.counters.remove(id);
         }
         self.retired.retain(|retired| !retired.is_of(rule));
@@ -100,6 +100,6 @@ impl Account {
 
 impl Retired {
     fn is_of(&self, rule: &CompiledRule) -> bool {
-        self.counter.generation == rule.generation && self.rule == rule.rule.id
+        self.counter.generation == rule.generation() && self.rule == rule.rule.id
     }
 }

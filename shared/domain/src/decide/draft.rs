@@ -143,7 +143,7 @@ impl<'a> Draft<'a> {
 
     /// What a rule remembers of this member; at zero when it has become another rule meanwhile.
     pub fn counter(&self, rule: &CompiledRule) -> Counter {
-        self.account.counter_of(rule).cloned().unwrap_or_else(|| Counter::new(rule.generation))
+        self.account.counter_of(rule).cloned().unwrap_or_else(|| Counter::new(rule.generation()))
     }
 
     /// Keeps what a rule remembers, unless that is nothing.

@@ -5,6 +5,7 @@
 
 pub(crate) mod rows;
 
+use cbor4ii::core::utils::SliceReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,13 +17,18 @@ pub struct PackError {
     why: String,
 }
 
+impl PackError {
+    pub(crate) fn new<T>(why: impl std::fmt::Display) -> Self {
+        Self { what: std::any::type_name::<T>(), why: why.to_string() }
+    }
+}
+
 /// Packs a value.
 ///
 /// # Errors
 /// Never for the types of this crate; the encoder's own otherwise.
 pub fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, PackError> {
-    cbor4ii::serde::to_vec(Vec::new(), value)
-        .map_err(|error| PackError { what: std::any::type_name::<T>(), why: error.to_string() })
+    cbor4ii::serde::to_vec(Vec::new(), value).map_err(PackError::new::<T>)
 }
 
 /// Unpacks a value.
@@ -30,6 +36,22 @@ pub fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, PackError> {
 /// # Errors
 /// When the bytes are not such a value.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PackError> {
-    cbor4ii::serde::from_slice(bytes)
-        .map_err(|error| PackError { what: std::any::type_name::<T>(), why: error.to_string() })
+    cbor4ii::serde::from_slice(bytes).map_err(PackError::new::<T>)
+}
+
+/// Unpacks a value and refuses every field that its type does not have.
+///
+/// For types that the API describes too: serde's `deny_unknown_fields` would close their schemas as well, although a
+/// response adds fields to them.
+///
+/// # Errors
+/// When the bytes are not such a value, or have a field that is not known.
+pub(crate) fn unpack_strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PackError> {
+    let mut deserializer = cbor4ii::serde::Deserializer::new(SliceReader::new(bytes));
+    let mut unknown = None;
+    let value = serde_ignored::deserialize(&mut deserializer, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    });
+    let value = value.map_err(PackError::new::<T>)?;
+    unknown.map_or(Ok(value), |field| Err(PackError::new::<T>(format_args!("the field {field} is not known"))))
 }

@@ -5,23 +5,28 @@ mod locales;
 mod read;
 mod reward;
 mod size;
+mod stored;
+mod submitted;
 #[cfg(test)]
 mod tests;
 mod tiers;
 mod unsupported;
 pub(crate) mod words;
 
-pub use read::{read_program, read_reward, read_tier};
+pub use read::{read_reward, read_tier};
 pub use reward::{Bind, CodeSource, Reward, RewardType, RewardValue};
+pub use stored::StoredProgram;
+pub use submitted::SubmittedProgram;
 pub use tiers::{Downgrade, Tier, TierWindow, Tiers, VipTier};
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{RewardId, RuleId, TierId};
+use crate::ids::{RewardId, TierId};
 use crate::member::IdentifierKind;
 use crate::money::Currency;
 use crate::rule::{Rule, RuleSet, Trigger};
@@ -47,7 +52,8 @@ pub struct Program {
     /// Its catalogue of rewards.
     pub rewards: Vec<Reward>,
     /// Its earning rules.
-    pub rules: Vec<Rule>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Rule>))]
+    pub rules: Vec<Arc<Rule>>,
     /// How its coupons behave.
     pub coupons: CouponPolicy,
     /// How it shows in the shop.
@@ -57,7 +63,7 @@ pub struct Program {
 }
 
 /// Which identifiers count as verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityPolicy {
     /// The kinds that are verified whenever an API key sends them without `verified`.
@@ -72,7 +78,7 @@ impl Default for IdentityPolicy {
 }
 
 /// How points behave.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PointsPolicy {
     /// What they are called: `{ "one", "other" }`, or such forms by locale.
@@ -95,7 +101,7 @@ pub struct PointsPolicy {
 }
 
 /// How a fraction of a point is rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
@@ -108,7 +114,7 @@ pub enum Rounding {
 }
 
 /// When points expire. The clock starts when they become spendable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
@@ -121,7 +127,7 @@ pub enum Expiry {
 }
 
 /// How several multipliers combine (SP9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stacking {
@@ -134,7 +140,7 @@ pub enum Stacking {
 }
 
 /// What happens when a refund takes back points that were spent (R4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NegativeBalance {
@@ -145,7 +151,7 @@ pub enum NegativeBalance {
 }
 
 /// Which points come back when an order paid with points is returned (R6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnedRedemption {
@@ -158,7 +164,7 @@ pub enum ReturnedRedemption {
 }
 
 /// How coupons behave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CouponPolicy {
     /// For how long an applied coupon stays on a cart, in minutes.
@@ -166,7 +172,7 @@ pub struct CouponPolicy {
 }
 
 /// How the program shows in the shop.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Storefront {
     /// The shop's address.
@@ -239,11 +245,17 @@ impl Asked {
 }
 
 impl CompiledProgram {
-    /// Makes a program ready to decide. `rule_versions` says in which version of the program each rule last changed
-    /// (a rule that is not in it changed in this one).
-    pub fn new(program: Program, version: u32, rule_versions: &std::collections::BTreeMap<RuleId, u32>) -> Self {
+    /// Compiles a program of which every rule last changed in this version.
+    pub fn new(program: impl Into<Program>, version: u32) -> Self {
+        let program = program.into();
+        let since = vec![version; program.rules.len()];
+        Self::with_rule_versions(program, version, &since)
+    }
+
+    /// Compiles a program; `since` has, for each rule in order, the version in which it last changed.
+    pub(crate) fn with_rule_versions(program: Program, version: u32, since: &[u32]) -> Self {
         let zone = TimeZone::get(&program.timezone).unwrap_or(TimeZone::UTC);
-        let rules = RuleSet::new(&program, &zone, version, rule_versions);
+        let rules = RuleSet::new(&program, &zone, since);
         let asks_profile = Asked::ALL.into_iter().filter(|asked| rules.asks_profile(|on| asked.meets(on))).collect();
         let locales = locales::of(&program);
         Self { program, version, zone, rules, locales, asks_profile }

@@ -8,6 +8,8 @@ mod tiers;
 pub use reward::read_reward;
 pub use tiers::read_tier;
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -24,12 +26,8 @@ const MOST_REWARDS: usize = 1_000;
 /// The longest stay of an applied coupon on a cart: 30 days, in minutes.
 const MOST_APPLY_MINUTES: u32 = 43_200;
 
-/// Reads and checks a whole program. Only `name`, `currency` and `timezone` must be there; `id`, `version` and
-/// `updated_at`, which a GET adds, are ignored.
-///
-/// # Errors
-/// All that is wrong with it (or the first hundred faults), at least one.
-pub fn read_program(value: &Value) -> Result<Program, Vec<Fault>> {
+/// Reads and checks a whole program; see [`super::SubmittedProgram::read`].
+pub(super) fn read_document(value: &Value) -> Result<Program, Vec<Fault>> {
     // Faults between parts are kept apart, because they are known by pointer and not by node.
     let between = Faults::default();
     let read = input::read(value, |node| read_all(node, &between));
@@ -81,7 +79,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         points: points?,
         tiers: tiers?,
         rewards: rewards?.into_iter().collect::<Option<_>>()?,
-        rules: rules?.into_iter().collect::<Option<_>>()?,
+        rules: rules?.into_iter().map(|rule| rule.map(Arc::new)).collect::<Option<_>>()?,
         coupons: coupons?,
         storefront: storefront?,
         identity: identity?,

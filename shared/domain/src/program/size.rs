@@ -170,9 +170,9 @@ mod tests {
             "rules": [{ "id": "r", "status": "active", "starts_at": "2026-01-01", "limit": limit,
                 "on": { "receipt": { "spend": { "every": "10.00" } } }, "then": [{ "credit": { "points": 3 } }] }],
         });
-        let program = crate::program::read_program(&program).unwrap();
-        let compiled = crate::program::CompiledProgram::new(program.clone(), 1, &std::collections::BTreeMap::new());
-        let rule = compiled.rules.get(&program.rules[0].id).unwrap();
+        let program = crate::program::SubmittedProgram::read(&program).unwrap();
+        let compiled = crate::program::CompiledProgram::new(program.clone(), 1);
+        let rule = compiled.rules.get(&program.program().rules[0].id).unwrap();
         let mut counter = Counter { sum: 999_999_999_999, ..Counter::new(u32::MAX) };
         for n in 0..800_u32 {
             let day = Day::from_date("2026-01-01".parse().unwrap()).plus_days(n);
@@ -184,7 +184,7 @@ mod tests {
             counter.push(Run { count: u64::from(n % 97 + 1), each, day: Some(day), ..Run::default() });
             counter.prune(day, None);
         }
-        (pack(&counter).unwrap().len() as u64, counter_bytes(&program.rules[0]))
+        (pack(&counter).unwrap().len() as u64, counter_bytes(&program.program().rules[0]))
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! The ladder of tiers, and those that stand outside it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::TierId;
 use crate::points::Points;
 use crate::text::Text;
 
 /// The tiers of a program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tiers {
     /// From the lowest, whose threshold is 0, to the highest.
     pub ladder: Vec<Tier>,
     /// Tiers outside the ladder: only an admin or a rule gives them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vip: Vec<VipTier>,
     /// Which qualifying points count.
     pub window: TierWindow,
@@ -24,7 +24,7 @@ pub struct Tiers {
 }
 
 /// A step of the ladder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tier {
     /// Its identifier.
@@ -40,7 +40,7 @@ pub struct Tier {
 }
 
 /// A tier outside the ladder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VipTier {
     /// Its identifier.
@@ -54,7 +54,7 @@ pub struct VipTier {
 }
 
 /// Which qualifying points count towards a tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TierWindow {
@@ -67,7 +67,7 @@ pub enum TierWindow {
 }
 
 /// How far a member falls who no longer reaches their tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Downgrade {

@@ -5,6 +5,7 @@ mod compile;
 mod read;
 #[cfg(feature = "openapi")]
 mod schema;
+mod stored;
 mod templates;
 mod trigger;
 
@@ -13,6 +14,7 @@ pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range,
 pub(crate) use compile::{Waiting, in_program, round};
 pub(crate) use read::read_each_rule;
 pub use read::{read_rule, read_rules};
+pub(crate) use stored::StoredRule;
 pub use templates::{RuleTemplate, TemplateNeed, TemplatePart, rule_templates};
 pub use trigger::{
     BirthdaySpan, BirthdayTrigger, EmailTrigger, InteractionFilter, InteractionTrigger, ProfileTest, ReferralRole,
@@ -66,7 +68,7 @@ pub struct Rule {
 }
 
 /// Whether a rule works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RuleStatus {
@@ -123,7 +125,7 @@ fn one_or_several<S: serde::Serializer>(limits: &Vec<Limit>, serializer: S) -> R
 }
 
 /// What a limit bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -151,7 +153,7 @@ pub enum Period {
 }
 
 /// How a rule shows in the storefront.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WayToEarn {
     /// Whether it shows at all.
@@ -225,7 +227,7 @@ pub struct ReceiptTrigger {
 }
 
 /// Which receipts, and which of their lines. Values of one list are alternatives, lists combine with AND.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Filter {
     /// Any of these stores.
@@ -243,7 +245,7 @@ pub struct Filter {
 }
 
 /// Which lines of a receipt.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LineFilter {
     /// Any of these SKUs.
@@ -268,7 +270,7 @@ pub struct LineFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brands_not: Option<Vec<String>>,
     /// By attribute, any of these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Vec<String>>,
 }
 
@@ -321,7 +323,7 @@ pub enum SpendHow {
 }
 
 /// How `from` and `up_to` of a spend measure are meant (SP5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SpendRange {
@@ -332,7 +334,7 @@ pub enum SpendRange {
 }
 
 /// How receipts or items are counted. The two `per_receipt` forms are for items only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Counting {
@@ -371,7 +373,7 @@ pub enum Window {
 }
 
 /// Where a window of days begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowStart {
@@ -380,7 +382,7 @@ pub enum WindowStart {
 }
 
 /// A condition on the member, besides the trigger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Predicate {
@@ -399,7 +401,7 @@ pub enum Predicate {
 }
 
 /// How near a date must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Nearness<Span> {
@@ -410,7 +412,7 @@ pub enum Nearness<Span> {
 }
 
 /// The span that holds the enrolment: only its day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EnrolledSpan {
@@ -459,7 +461,7 @@ pub struct Amount {
 }
 
 /// How the points of an effect are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rate {
@@ -470,7 +472,7 @@ pub enum Rate {
 }
 
 /// Which points an effect concerns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EffectKind {
@@ -484,7 +486,7 @@ pub enum EffectKind {
 }
 
 /// A multiplier of what other rules gave (SP9).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Multiply {
     /// By how much; 2 doubles.
@@ -501,7 +503,7 @@ pub struct Multiply {
 }
 
 /// What a multiplier works on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MultiplyScope {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::TierId;
 
 /// A named custom event, perhaps with properties.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InteractionTrigger {
     /// The event's name.
@@ -18,7 +18,7 @@ pub struct InteractionTrigger {
 }
 
 /// What the properties of an event must be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InteractionFilter {
     /// By property, any of these values.
@@ -26,7 +26,7 @@ pub struct InteractionFilter {
 }
 
 /// An opened or clicked e-mail, perhaps filtered.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EmailTrigger {
     /// Any of these campaign categories.
@@ -41,7 +41,7 @@ pub struct EmailTrigger {
 }
 
 /// A birthday by schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BirthdayTrigger {
     /// On the day, or when its week or month begins.
@@ -52,7 +52,7 @@ pub struct BirthdayTrigger {
 }
 
 /// The day itself, or the ISO week or month that holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BirthdaySpan {
@@ -65,7 +65,7 @@ pub enum BirthdaySpan {
 }
 
 /// A change of tier.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TierChangeTrigger {
     /// Up, down, or out of the ladder.
@@ -80,7 +80,7 @@ pub struct TierChangeTrigger {
 }
 
 /// Which way a tier changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TierDirection {
@@ -93,7 +93,7 @@ pub enum TierDirection {
 }
 
 /// A profile attribute that has, or takes, one of some values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProfileTest {
     /// The attribute.
@@ -104,7 +104,7 @@ pub struct ProfileTest {
 }
 
 /// Whose side of a referral.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReferralRole {

@@ -309,7 +309,7 @@ fn fixed_points(effects: &[Effect]) -> Option<Points> {
 
 /// True when a rule gives a member no more now: a total was reached, or a limit is used up.
 fn is_completed(rule: &CompiledRule, account: &Account, when: When<'_>) -> bool {
-    let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation);
+    let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation());
     let Some(counter) = counter else { return false };
     let (_, form) = rule.measure();
     // Once a total is reached, no count makes it fire again; unless its window moves on.

@@ -47,17 +47,16 @@ fn thousandths(weight: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use serde_json::json;
 
     use super::*;
-    use crate::program::read_program;
+    use crate::program::SubmittedProgram;
 
     fn program(locale: &str) -> CompiledProgram {
         let document = json!({ "name": "Club", "currency": "EUR", "timezone": "Europe/Rome", "locale": locale,
             "tiers": { "ladder": [{ "id": "base", "name": { "pt-BR": "Básico", "ja": "基本" }, "threshold": 0 }] } });
-        CompiledProgram::new(read_program(&document).unwrap(), 1, &BTreeMap::new())
+        CompiledProgram::new(SubmittedProgram::read(&document).unwrap(), 1)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Views over a small program: what each answer of `api.md` looks like.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::ids::{CustomerId, MemberId, RefundId, RewardId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
 use crate::member::{IdentifierKind, MemberRef, Profile};
 use crate::points::{Both, Kind, Points};
-use crate::program::{CompiledProgram, read_program};
+use crate::program::{CompiledProgram, SubmittedProgram};
 use crate::time::Day;
 
 fn document() -> Value {
@@ -46,7 +46,7 @@ fn document() -> Value {
 }
 
 fn program() -> CompiledProgram {
-    CompiledProgram::new(read_program(&document()).unwrap(), 3, &BTreeMap::new())
+    CompiledProgram::new(SubmittedProgram::read(&document()).unwrap(), 3)
 }
 
 fn at(text: &str) -> Timestamp {
@@ -168,7 +168,7 @@ fn someone_without_an_id_of_the_shop_goes_by_ours() {
 fn what_keeps_a_tier_in_its_last_year_in_grace_and_outside_the_ladder() {
     let mut graced = document();
     graced["tiers"]["grace_days"] = json!(30);
-    let program = CompiledProgram::new(read_program(&graced).unwrap(), 1, &BTreeMap::new());
+    let program = CompiledProgram::new(SubmittedProgram::read(&graced).unwrap(), 1);
     let mut account = Account::new(Status::Member);
     for (on, points) in [("2025-05-10", 1150), ("2026-10-01", 980)] {
         let day = Day::from_date(on.parse().unwrap());
@@ -195,7 +195,7 @@ fn what_keeps_a_tier_in_its_last_year_in_grace_and_outside_the_ladder() {
 fn a_program_without_tiers_has_null() {
     let mut plain = document();
     plain.as_object_mut().unwrap().remove("tiers");
-    let program = CompiledProgram::new(read_program(&plain).unwrap(), 1, &BTreeMap::new());
+    let program = CompiledProgram::new(SubmittedProgram::read(&plain).unwrap(), 1);
     let view = json_of(&MemberView::new(&program, &inner(), &profile(), &Account::new(Status::Member), now()));
     assert_eq!(view["tier"], Value::Null);
 }
@@ -370,7 +370,7 @@ fn the_lowest_rank_wins_over_the_cost() {
     ranked["rewards"][0]["rank"] = json!(1);
     ranked["rewards"][1]["rank"] = json!(2);
     let mut story = Story::new();
-    story.program = CompiledProgram::new(read_program(&ranked).unwrap(), 1, &BTreeMap::new());
+    story.program = CompiledProgram::new(SubmittedProgram::read(&ranked).unwrap(), 1);
     story.enrol();
     story.buy("r-1", "310.00");
     assert_eq!(story.hub("it")["best_reward"]["id"], "a");

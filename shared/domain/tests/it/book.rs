@@ -21,7 +21,7 @@ use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
 use tessera_domain::member::{Profile, read_enrollment, read_patch};
 use tessera_domain::pack::{pack, unpack};
 use tessera_domain::points::Both;
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 
 pub struct Book {
@@ -48,7 +48,7 @@ pub struct Book {
 
 impl Book {
     pub fn open(program: &Value, now: Timestamp) -> Result<Self, Vec<Fault>> {
-        let program = CompiledProgram::new(read_program(program)?, 1, &BTreeMap::new());
+        let program = CompiledProgram::new(SubmittedProgram::read(program)?, 1);
         Ok(Self {
             served: Day::of(now, &program.zone),
             profiles: BTreeMap::new(),
@@ -71,7 +71,7 @@ impl Book {
     /// Puts another version of the program in force.
     pub fn publish(&mut self, program: &Value) {
         let version = self.program.version + 1;
-        self.program = CompiledProgram::new(read_program(program).unwrap(), version, &BTreeMap::new());
+        self.program = CompiledProgram::new(SubmittedProgram::read(program).unwrap(), version);
         self.versions.insert(version, self.program.clone());
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tessera_domain::fact::{Receipt, Remaining, read_receipt};
-use tessera_domain::program::{CompiledProgram, read_program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::rule::RuleStatus;
 use tessera_domain::time::Day;
 
@@ -76,8 +76,8 @@ proptest! {
         for (place, rule) in rules.iter_mut().enumerate() {
             rule["id"] = json!(format!("r{place}"));
         }
-        let program = read_program(&program(&Value::Array(rules))).unwrap();
-        let compiled = CompiledProgram::new(program, 1, &std::collections::BTreeMap::new());
+        let program = SubmittedProgram::read(&program(&Value::Array(rules))).unwrap();
+        let compiled = CompiledProgram::new(program, 1);
         let euro = compiled.program.currency;
         for receipt in receipts {
             let words = compiled.rules.words(&receipt);

@@ -183,11 +183,8 @@ fn a_rule_that_changed_meanwhile_reverses_what_the_receipt_was_given() {
     };
     let mut book = book(&json!([every("50.00")]));
     book.receipt(&receipt("r1", "120.00")).unwrap();
-    let later = tessera_domain::program::read_program(&program(&json!([every("40.00")]))).unwrap();
-    let before = std::mem::replace(
-        &mut book.program,
-        tessera_domain::program::CompiledProgram::new(later, 2, &std::collections::BTreeMap::new()),
-    );
+    let later = tessera_domain::program::SubmittedProgram::read(&program(&json!([every("40.00")]))).unwrap();
+    let before = std::mem::replace(&mut book.program, tessera_domain::program::CompiledProgram::new(later, 2));
     book.receipt(&receipt("r2", "30.00")).unwrap();
     assert_eq!(available(&mut book), 20);
     // Judged by the rule that decided: of 120, 60 remain, one firing of two.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tessera_domain::coupon::CouponStatus;
 use tessera_domain::ids::TierId;
 use tessera_domain::ledger::Cause;
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 
 use crate::book::Book;
 use crate::rules::{program, receipt, rule};
@@ -138,7 +138,7 @@ fn a_rolling_window_falls_when_its_months_have_left_it_for_longer_than_the_grace
 fn changes_that_could_go_on_for_ever_are_refused() {
     let to = |id: &str, to: &str, vip: &str| rule(id, &on(&json!({ "to": [to] })), &json!([{ "vip": vip }]));
     let faults = |rules: Value| {
-        let read = read_program(&document(&rules, &json!("lifetime"), "none"));
+        let read = SubmittedProgram::read(&document(&rules, &json!("lifetime"), "none"));
         read.err().unwrap_or_default().into_iter().map(|fault| fault.pointer).collect::<Vec<_>>()
     };
     assert_eq!(faults(json!([to("a", "vip", "star"), to("b", "star", "vip")])), ["/rules/0/then", "/rules/1/then"]);

@@ -9,7 +9,7 @@ use dynoxide::Database;
 use jiff::Timestamp;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
-use tessera_domain::program::read_program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
 use tessera_lambda::{Access, Clock, Config, Route, Scope, Secrets, Services, Source, TrustedProxies, aws};
@@ -70,7 +70,7 @@ impl Bench {
             Secrets::known(key.clone()),
         );
         let document = json!({ "name": "Club", "currency": "EUR", "timezone": "Europe/Rome" });
-        let document = read_program(&document).unwrap();
+        let document = SubmittedProgram::read(&document).unwrap();
         let program = services.store.create_program(&document, None, &key, noon).await.unwrap();
         Self { services, program, key, dynamodb, clock, _stop: stop }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tessera_domain::ids::ProgramId;
-use tessera_domain::program::{CompiledProgram, Program};
+use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tokio::sync::Mutex;
 
 use super::head::attribute;
@@ -90,7 +90,7 @@ impl ProgramCache {
         let Some(head) = head else { return Ok(None) };
         let compiled = match known {
             Some((active, _)) if active.head.checksum == head.checksum => Arc::clone(&active.compiled),
-            _ => Arc::new(self.store.read_document(program, &head.place()).await?.compile()?),
+            _ => self.store.compile_document(program, &head.place()).await?,
         };
         let active = ActiveProgram { id: program.clone(), head, compiled };
         Ok(Some(self.shelf.lock().await.hold(Arc::new(active))))
@@ -134,14 +134,32 @@ impl ProgramCache {
     pub async fn put(
         &self,
         program: &ProgramId,
-        document: &Program,
+        document: &SubmittedProgram,
         expected: Option<u32>,
         now: jiff::Timestamp,
     ) -> Result<Arc<ActiveProgram>, PutProgramError> {
-        let head = self.store.put_program(program, document, expected, now).await?;
-        let compiled = Arc::new(self.store.read_document(program, &head.place()).await?.compile()?);
+        let (head, next) = self.store.put_next_version(program, document, expected, now, Some(self)).await?;
+        let compiled = match next {
+            Some(next) => Arc::new(next.compile()),
+            None => self.of_head(program, &head).await?,
+        };
         let active = ActiveProgram { id: program.clone(), head, compiled };
         Ok(self.shelf.lock().await.hold(Arc::new(active)))
+    }
+
+    /// The program of a head: the cached one, or the stored document.
+    pub(super) async fn of_head(&self, program: &ProgramId, head: &Head) -> Result<Arc<CompiledProgram>, StoreError> {
+        {
+            let cached = self.shelf.lock().await;
+            let active = cached.active.get(program).map(|(active, _)| active);
+            if let Some(active) = active.filter(|active| active.head.checksum == head.checksum) {
+                return Ok(Arc::clone(&active.compiled));
+            }
+            if let Some(old) = cached.old.get(&(program.clone(), head.version)) {
+                return Ok(Arc::clone(old));
+            }
+        }
+        self.store.compile_document(program, &head.place()).await
     }
 
     /// Notes that the program has members or facts, which freezes some of its configuration. Costs one write the first

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
-use tessera_domain::program::Program;
+use tessera_domain::program::SubmittedProgram;
 
 use super::IdentityKey;
 use super::api_keys::{self, ADMIN, ApiKey, KeyGrant, lookup_program};
-use super::document::Document;
 use super::head::attribute;
 use super::storefront;
 use crate::items::{bytes, item, moment, name, number, text};
@@ -50,7 +49,7 @@ impl Store {
     /// [`CreateProgramError::KeyTaken`] with the program that has the key already.
     pub async fn create_program(
         &self,
-        document: &Program,
+        document: &SubmittedProgram,
         admin_key: Option<&str>,
         secrets: &SecretsKey,
         now: Timestamp,
@@ -63,7 +62,7 @@ impl Store {
             None => api_keys::generate()?,
         };
         let storefront_secret = storefront::generate()?;
-        let place = self.write_document(&id, &Document::first(document)?).await?;
+        let place = self.write_document(&id, &document.first_version()).await?;
 
         let head = item(
             &keys::head(&id),

@@ -88,7 +88,7 @@ impl Store {
         let key = keys::version(program, version);
         let Some(record) = self.get(READ, &self.tables.programs, &key, true).await? else { return Ok(None) };
         let document = self.read_document(program, &place(Reader::new(READ, &record))?).await?;
-        document.compile().map(Some)
+        Ok(Some(document.compile()))
     }
 
     /// As [`Store::load_head`], perhaps a moment old, at half the price.

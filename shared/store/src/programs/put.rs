@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use tessera_domain::ids::{ProgramId, TierId};
 use tessera_domain::input::Fault;
-use tessera_domain::program::Program;
+use tessera_domain::program::{Program, StoredProgram, SubmittedProgram};
 
-use super::Head;
-use super::document::{Document, Place};
+use super::document::Place;
 use super::head::attribute;
+use super::{Head, ProgramCache};
 use crate::items::{item, moment, name, number, text};
 use crate::writes::{ABSENT, Transacted, Write};
 use crate::{Store, StoreError, keys, retry};
@@ -38,27 +38,40 @@ pub enum PutProgramError {
 }
 
 impl Store {
-    /// Replaces a program's document, which must have been checked, and answers with the head that is in force then. A
-    /// document that changes nothing changes no version. `expected`: only when this is the current version.
+    /// Replaces a program's document and returns the head that is in force afterwards. A document that changes nothing
+    /// makes no new version. With `expected`, only when this is the current version.
     ///
-    /// Once the program has members or facts, its currency and time zone stay, and so do its tiers and rewards: whether
-    /// any member still holds one would take a look at every member.
+    /// Once the program has members or facts, its currency and time zone are frozen, and so are its tiers and rewards:
+    /// to know whether a member still holds one, every member would have to be read.
     ///
     /// # Errors
     /// See [`PutProgramError`].
     pub async fn put_program(
         &self,
         program: &ProgramId,
-        document: &Program,
+        document: &SubmittedProgram,
         expected: Option<u32>,
         now: Timestamp,
     ) -> Result<Head, PutProgramError> {
+        let (head, _) = self.put_next_version(program, document, expected, now, None).await?;
+        Ok(head)
+    }
+
+    /// As [`Store::put_program`], and returns the new version too, if there is one. `cache` may hold the current one.
+    pub(super) async fn put_next_version(
+        &self,
+        program: &ProgramId,
+        document: &SubmittedProgram,
+        expected: Option<u32>,
+        now: Timestamp,
+        cache: Option<&ProgramCache>,
+    ) -> Result<(Head, Option<StoredProgram>), PutProgramError> {
         for attempt in 1..=retry::TRIES {
-            let (head, next) = self.next_version(program, document, expected).await?;
-            let Some(next) = next else { return Ok(head) };
+            let (head, next) = self.next_version(program, document, expected, cache).await?;
+            let Some(next) = next else { return Ok((head, None)) };
             let place = self.write_document(program, &next).await?;
             let in_force = [
-                (name::VERSION, number(next.version)),
+                (name::VERSION, number(next.version())),
                 (attribute::CHUNKS, number(place.chunks)),
                 (attribute::CHECKSUM, text(&*place.checksum)),
                 (name::SINCE, moment(now)),
@@ -77,49 +90,54 @@ impl Store {
             .value(":chunks", chunks)
             .value(":checksum", checksum)
             .value(":since", since);
-            let record = item(&keys::version(program, next.version), in_force);
+            let record = item(&keys::version(program, next.version()), in_force);
             let record = Write::put(&self.tables.programs, record).when(ABSENT);
             match self.transact_patiently(PUT, vec![flip, record]).await? {
                 Transacted::Done => {
                     let Place { checksum, chunks } = place;
-                    return Ok(Head { version: next.version, chunks, checksum, updated_at: now, ..head });
+                    let head = Head { version: next.version(), chunks, checksum, updated_at: now, ..head };
+                    return Ok((head, Some(next)));
                 }
-                // Someone else was faster: with `expected` that is a stale version, else the other one's is the base.
+                // Another writer was faster: with `expected` that is a stale version, otherwise theirs is the base.
                 Transacted::Cancelled(_) => retry::pause(attempt).await,
             }
         }
         Err(StoreError::Contended { operation: PUT, tries: retry::TRIES }.into())
     }
 
-    /// What [`Store::put_program`] would refuse, without writing anything; the version that would be in force.
+    /// The version that [`Store::put_program`] would put in force; writes nothing.
     ///
     /// # Errors
-    /// See [`PutProgramError`].
+    /// What [`Store::put_program`] would refuse.
     pub async fn try_program(
         &self,
         program: &ProgramId,
-        document: &Program,
+        document: &SubmittedProgram,
         expected: Option<u32>,
     ) -> Result<u32, PutProgramError> {
-        let (head, next) = self.next_version(program, document, expected).await?;
-        Ok(next.map_or(head.version, |next| next.version))
+        let (head, next) = self.next_version(program, document, expected, None).await?;
+        Ok(next.map_or(head.version, |next| next.version()))
     }
 
-    /// The head as it is, and the version that a document would make; `None` when it changes nothing.
+    /// The current head, and the version that a document would make; `None` when it changes nothing.
     async fn next_version(
         &self,
         program: &ProgramId,
-        document: &Program,
+        document: &SubmittedProgram,
         expected: Option<u32>,
-    ) -> Result<(Head, Option<Document>), PutProgramError> {
+        cache: Option<&ProgramCache>,
+    ) -> Result<(Head, Option<StoredProgram>), PutProgramError> {
         let head = self.load_head(program).await?.ok_or(PutProgramError::Unknown)?;
         if expected.is_some_and(|expected| expected != head.version) {
             return Err(PutProgramError::Stale { current: head.version });
         }
-        let current = self.read_document(program, &head.place()).await?;
-        let Some(next) = current.next(document)? else { return Ok((head, None)) };
+        let current = match cache {
+            Some(cache) => cache.of_head(program, &head).await?,
+            None => self.compile_document(program, &head.place()).await?,
+        };
+        let Some(next) = document.next_version(&current) else { return Ok((head, None)) };
         if head.in_use {
-            let faults = frozen(&current.read()?, document);
+            let faults = frozen(&current.program, document.program());
             if !faults.is_empty() {
                 return Err(PutProgramError::InUse { faults });
             }
@@ -128,7 +146,7 @@ impl Store {
     }
 }
 
-/// What a change of a program that is in use must not do.
+/// The changes that a program in use does not allow.
 fn frozen(before: &Program, after: &Program) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: String| faults.push(Fault { pointer: pointer.to_owned(), detail });

@@ -20,9 +20,9 @@ pub struct BacktestRequest {
     /// When the backtest was requested.
     #[serde(rename = "t")]
     pub requested_at: Timestamp,
-    /// The draft rules as JSON.
-    #[serde(rename = "r")]
-    pub rules: String,
+    /// The program with the draft rules: a packed [`StoredProgram`](tessera_domain::program::StoredProgram).
+    #[serde(rename = "r", with = "serde_bytes")]
+    pub draft: Vec<u8>,
 }
 
 impl TaskRequest for BacktestRequest {

@@ -42,7 +42,7 @@ fn ten_rules() -> CompiledProgram {
                 "then": [ { "credit": { "points": 10, "kind": "both" } } ] })
     });
     document["rules"] = rules.collect();
-    CompiledProgram::new(read(&document), 1, &BTreeMap::new())
+    CompiledProgram::new(read(&document), 1)
 }
 
 #[tokio::test]

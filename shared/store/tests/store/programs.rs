@@ -9,7 +9,7 @@ use jiff::ToSpan;
 use serde_json::json;
 use tessera_domain::ids::{ProgramId, RuleId};
 use tessera_domain::member::{IdentifierKind, MemberRef};
-use tessera_domain::program::Program;
+use tessera_domain::program::SubmittedProgram;
 use tessera_store::{
     CreateProgramError, KeyDeletion, KeyGrant, NewProgram, ProgramCache, PutProgramError, Rotation, SecretsKey,
     SecretsSource,
@@ -30,8 +30,10 @@ fn cache(bench: &Bench, recheck: u64) -> ProgramCache {
     ProgramCache::new(bench.store.clone(), Duration::from_millis(recheck))
 }
 
-fn renamed(name: &str) -> Program {
-    Program { name: name.to_owned(), ..read(&document(5)) }
+fn renamed(name: &str) -> SubmittedProgram {
+    let mut renamed = document(5);
+    renamed["name"] = json!(name);
+    read(&renamed)
 }
 
 #[tokio::test]
@@ -44,7 +46,7 @@ async fn a_program_is_created_with_a_key_and_a_secret() {
     assert_eq!(bench.store.find_api_key("tsk_other").await.unwrap(), None);
     let active = cache(&bench, 0).get(&new.id).await.unwrap().unwrap();
     assert_eq!((active.head.version, active.compiled.version, active.head.in_use), (1, 1, false));
-    assert_eq!(active.compiled.program, read(&document(5)));
+    assert_eq!(&active.compiled.program, read(&document(5)).program());
     // Whoever reads the table alone has no key to try addresses with.
     let key = active.head.identity_key.open().await.unwrap();
     assert_eq!(key.len(), 43);
@@ -74,7 +76,7 @@ async fn a_given_admin_key_belongs_to_one_program() {
 async fn versions_are_kept_and_a_put_that_changes_nothing_makes_none() {
     let bench = Bench::start().await;
     let id = create(&bench).await.id;
-    let put = |program: Program, expected| {
+    let put = |program: SubmittedProgram, expected| {
         let store = bench.store.clone();
         let id = id.clone();
         async move { store.put_program(&id, &program, expected, noon() + 1.hour()).await }
@@ -162,7 +164,7 @@ async fn a_large_program_is_kept_in_parts() {
     let large = read(&large);
     let head = bench.store.put_program(&id, &large, None, noon()).await.unwrap();
     assert!(head.chunks > 1, "{} parts", head.chunks);
-    assert_eq!(bench.store.load_program(&id, 2).await.unwrap().unwrap().program, large);
+    assert_eq!(bench.store.load_program(&id, 2).await.unwrap().unwrap().program, *large.program());
     assert_eq!(bench.store.put_program(&id, &large, Some(2), noon()).await.unwrap().version, 2);
 }
 
@@ -171,12 +173,12 @@ async fn writers_at_once_make_versions_one_after_the_other() {
     let bench = Bench::start().await;
     let id = create(&bench).await.id;
     let names: Vec<String> = (0..8).map(|number| format!("Club {number}")).collect();
-    let programs: Vec<Program> = names.iter().map(|name| renamed(name)).collect();
+    let programs: Vec<SubmittedProgram> = names.iter().map(|name| renamed(name)).collect();
     let ends = join_all(programs.iter().map(|program| bench.store.put_program(&id, program, None, noon()))).await;
     let mut versions: Vec<u32> = ends.iter().map(|end| end.as_ref().unwrap().version).collect();
     for (program, end) in programs.iter().zip(&ends) {
         let version = end.as_ref().unwrap().version;
-        assert_eq!(bench.store.load_program(&id, version).await.unwrap().unwrap().program, *program);
+        assert_eq!(bench.store.load_program(&id, version).await.unwrap().unwrap().program, *program.program());
     }
     versions.sort_unstable();
     assert_eq!(versions, (2..=9).collect::<Vec<_>>());
@@ -186,6 +188,21 @@ async fn writers_at_once_make_versions_one_after_the_other() {
     // All of them wanted the same: one wrote it, the others found it written or found it stale.
     assert_eq!(head.version, 10);
     assert!(ends.iter().any(Result::is_ok));
+}
+
+#[tokio::test]
+async fn a_put_reads_the_head_alone_where_the_program_is_cached() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let cache = cache(&bench, 60_000);
+    cache.get(&id).await.unwrap();
+    bench.wire.forget();
+    let active = cache.put(&id, &renamed("Second"), None, noon()).await.unwrap();
+    let used = bench.wire.used();
+    let calls: Vec<(&str, u32)> = used.iter().map(|(operation, used)| (&**operation, used.calls)).collect();
+    assert_eq!(calls, [("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1)]);
+    let stored = bench.store.load_program(&id, 2).await.unwrap().unwrap();
+    assert_eq!(stored.program, active.compiled.program);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! A small shop: a program, its members, its receipts.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use tessera_domain::ids::{CouponCode, CustomerId, MemberId, ProgramId, ReceiptId
 use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
 use tessera_domain::points::Points;
-use tessera_domain::program::{CompiledProgram, Program, RewardType, read_program};
+use tessera_domain::program::{CompiledProgram, RewardType, SubmittedProgram};
 use tessera_store::{IdentityKey, SecretsKey, Snapshot};
 
 /// The identity key of the tests' program.
@@ -57,12 +56,12 @@ pub fn document(stock: u32) -> Value {
     })
 }
 
-pub fn read(document: &Value) -> Program {
-    read_program(document).unwrap()
+pub fn read(document: &Value) -> SubmittedProgram {
+    SubmittedProgram::read(document).unwrap()
 }
 
 pub fn config(stock: u32) -> CompiledProgram {
-    CompiledProgram::new(read(&document(stock)), 1, &BTreeMap::new())
+    CompiledProgram::new(read(&document(stock)), 1)
 }
 
 pub fn receipt(id: &str, total: &str) -> Receipt {

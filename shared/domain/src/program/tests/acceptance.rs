@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::documents::{rewards, rules};
 use super::{accepted, base, with, with_rule};
-use crate::program::read_program;
+use crate::program::SubmittedProgram;
 
 /// The faults of a program, of which none may be another than that something is not supported.
 fn unsupported(program: &Value) -> Vec<String> {
-    let faults = read_program(program).err().unwrap_or_default();
+    let faults = SubmittedProgram::read(program).err().unwrap_or_default();
     for fault in &faults {
         assert!(fault.detail.starts_with("is not supported by this version: "), "{fault:?}");
         assert!(program.pointer(&fault.pointer).is_some(), "{fault:?}");

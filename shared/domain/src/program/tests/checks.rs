@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{accepted, base, pointers, rule, with, with_rule};
-use crate::program::read_program;
+use crate::program::SubmittedProgram;
 
 #[track_caller]
 fn refused(program: &Value, pointer: &str) {
@@ -256,5 +256,5 @@ fn the_worst_account_must_fit() {
 #[test]
 fn many_faults_are_cut_off() {
     let program = with("/rules", json!(vec![json!({}); 200]));
-    assert_eq!(read_program(&program).unwrap_err().len(), 100);
+    assert_eq!(SubmittedProgram::read(&program).unwrap_err().len(), 100);
 }

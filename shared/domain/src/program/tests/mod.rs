@@ -7,10 +7,11 @@ mod checks;
 mod documents;
 mod mutations;
 mod reading;
+mod stored;
 
 use serde_json::{Value, json};
 
-use super::{Program, read_program};
+use super::{Program, SubmittedProgram};
 
 /// A small program to which the tests add parts.
 fn base() -> Value {
@@ -61,12 +62,12 @@ fn with_rule(changes: &Value) -> Value {
 }
 
 fn accepted(program: &Value) -> Program {
-    read_program(program).unwrap_or_else(|faults| panic!("refused: {faults:?}"))
+    SubmittedProgram::read(program).unwrap_or_else(|faults| panic!("refused: {faults:?}")).into()
 }
 
 /// The pointers of all faults.
 fn pointers(program: &Value) -> Vec<String> {
-    match read_program(program) {
+    match SubmittedProgram::read(program) {
         Ok(_) => Vec::new(),
         Err(faults) => {
             assert!(!faults.is_empty());

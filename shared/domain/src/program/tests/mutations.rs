@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::documents::whole;
-use crate::program::read_program;
+use crate::program::{StoredProgram, SubmittedProgram};
 
 /// Words that mean something in some place, so that a mutation gets further than the first look.
 const WORDS: [&str; 24] = [
@@ -83,12 +83,14 @@ fn points_into(document: &Value, pointer: &str) -> bool {
     document.pointer(pointer).is_some() || parent.is_some_and(|parent| document.pointer(parent).is_some())
 }
 
-/// What is read is written out the same; what is refused says where.
+/// What is read is written out and stored the same; what is refused says where.
 fn is_read_or_refused(document: &Value) -> Result<(), TestCaseError> {
-    match read_program(document) {
+    match SubmittedProgram::read(document) {
         Ok(program) => {
-            let again = serde_json::to_value(&program).unwrap();
-            prop_assert_eq!(read_program(&again).unwrap(), program);
+            let again = serde_json::to_value(program.program()).unwrap();
+            prop_assert_eq!(&SubmittedProgram::read(&again).unwrap(), &program);
+            let stored = program.first_version();
+            prop_assert_eq!(StoredProgram::unpack(&stored.pack().unwrap()).unwrap(), stored);
         }
         Err(faults) => {
             prop_assert!(!faults.is_empty());

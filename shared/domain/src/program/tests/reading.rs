@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::documents::whole;
 use super::{accepted, base, pointers, with, with_rule};
-use crate::program::read_program;
+use crate::program::SubmittedProgram;
 use crate::rule::{Effect, RuleStatus};
 
 fn written(program: &Value) -> Value {
@@ -148,7 +148,7 @@ fn every_fault_is_named_in_one_answer() {
     ] {
         assert!(found.iter().any(|found| found == pointer), "{pointer} is not in {found:?}");
     }
-    assert!(read_program(&json!([])).is_err());
+    assert!(SubmittedProgram::read(&json!([])).is_err());
 }
 
 #[test]

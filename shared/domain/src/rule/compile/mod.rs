@@ -7,11 +7,13 @@ mod words;
 
 pub use gains::{Gains, Multiplier, Sums};
 pub(crate) use gains::{ONE, parts, round};
+use rule::Calendar;
 pub(crate) use rule::in_program;
 pub use rule::{CompiledRule, Eligible, Form, Frame, Range, Unit};
 pub use words::Words;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -69,9 +71,9 @@ impl Waiting {
 }
 
 impl RuleSet {
-    /// Makes the rules of a program ready; `versions` says in which version of the program each last changed.
-    pub fn new(program: &Program, zone: &TimeZone, version: u32, versions: &BTreeMap<RuleId, u32>) -> Self {
-        let mut dictionary = Dictionary::default();
+    /// Compiles the rules of a program; `since` has, for each in order, the version in which it last changed.
+    pub(crate) fn new(program: &Program, zone: &TimeZone, since: &[u32]) -> Self {
+        let (mut dictionary, mut calendar) = (Dictionary::default(), Calendar::new(zone));
         let all_tiers = program.tiers.as_ref();
         let ladder = all_tiers.into_iter().flat_map(|tiers| &tiers.ladder).map(|tier| tier.id.clone());
         let vip = all_tiers.into_iter().flat_map(|tiers| &tiers.vip).map(|tier| tier.id.clone());
@@ -79,10 +81,8 @@ impl RuleSet {
         let rules: Vec<CompiledRule> = program
             .rules
             .iter()
-            .map(|rule| {
-                let version = versions.get(&rule.id).copied().unwrap_or(version);
-                CompiledRule::new(rule, zone, version, &mut dictionary, &tiers)
-            })
+            .zip(since)
+            .map(|(rule, since)| CompiledRule::new(Arc::clone(rule), &mut calendar, *since, &mut dictionary, &tiers))
             .collect();
         let places = rules.iter().enumerate().map(|(place, rule)| (rule.rule.id.clone(), place)).collect();
         let active = || rules.iter().enumerate().filter(|(_, rule)| rule.rule.status == RuleStatus::Active);

@@ -1,5 +1,7 @@
 //! One rule made ready.
 
+use std::sync::{Arc, OnceLock};
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
@@ -12,17 +14,15 @@ use crate::money::{Currency, Money, convert};
 use crate::rule::{
     Counting, Limit, Measure, Period, ReceiptTrigger, Rule, SpendHow, SpendRange, Trigger, Window, WindowStart,
 };
-use crate::time::Day;
+use crate::time::{Day, Moment};
 
 /// A rule made ready to match.
 #[derive(Debug, Clone)]
 pub struct CompiledRule {
     /// The rule.
-    pub rule: Rule,
+    pub rule: Arc<Rule>,
     /// The version of the program in which it last changed.
     pub version: u32,
-    /// Changes with the trigger and the start: a counter of another generation starts anew.
-    pub generation: u32,
     /// What it gives and takes.
     pub gains: Gains,
     starts_at: Timestamp,
@@ -37,6 +37,30 @@ pub struct CompiledRule {
     remembers: bool,
     /// The bits of the tiers whose members it concerns.
     tiers: Option<u64>,
+    generation: OnceLock<u32>,
+}
+
+/// Resolves the moments of rules in the program's time zone. Many rules start at the same moment.
+pub(super) struct Calendar<'z> {
+    zone: &'z TimeZone,
+    latest: Option<(Moment, Timestamp, Day)>,
+}
+
+impl<'z> Calendar<'z> {
+    pub(super) const fn new(zone: &'z TimeZone) -> Self {
+        Self { zone, latest: None }
+    }
+
+    /// The instant of a rule's start, and its local day.
+    fn start(&mut self, moment: Moment) -> (Timestamp, Day) {
+        if let Some((_, at, day)) = self.latest.filter(|(latest, ..)| *latest == moment) {
+            return (at, day);
+        }
+        let at = moment.at(self.zone);
+        let day = Day::of(at, self.zone);
+        self.latest = Some((moment, at, day));
+        (at, day)
+    }
 }
 
 /// What a measure counts.
@@ -148,14 +172,14 @@ impl Eligible {
 
 impl CompiledRule {
     pub(super) fn new(
-        rule: &Rule,
-        zone: &TimeZone,
+        rule: Arc<Rule>,
+        calendar: &mut Calendar<'_>,
         version: u32,
         dictionary: &mut Dictionary,
         tiers: &[TierId],
     ) -> Self {
-        let starts_at = rule.starts_at.at(zone);
-        let ends_at = rule.ends_at.map(|moment| moment.at(zone));
+        let (starts_at, anchor) = calendar.start(rule.starts_at);
+        let ends_at = rule.ends_at.map(|moment| moment.at(calendar.zone));
         let trigger = match &rule.on {
             Trigger::Receipt(trigger) => Some(trigger),
             _ => None,
@@ -170,12 +194,11 @@ impl CompiledRule {
         }
         Self {
             version,
-            generation: generation(rule),
             gains: Gains::new(&rule.then),
             starts_at,
             ends_at,
-            anchor: Day::of(starts_at, zone),
-            last: ends_at.map_or(Day::LAST, |end| Day::of(end, zone)),
+            anchor,
+            last: ends_at.map_or(Day::LAST, |end| Day::of(end, calendar.zone)),
             test: filter.map(|filter| ReceiptTest::new(filter, dictionary)).unwrap_or_default(),
             measure,
             range,
@@ -183,13 +206,21 @@ impl CompiledRule {
             // Rules for anything but receipts keep marks of what they fire for once.
             tiers: rule.tiers.as_ref().map(|own| own.iter().fold(0, |bits, tier| bits | bit(tiers, tier))),
             remembers: trigger.is_none() || measure.1.is_cumulative() || range.is_some() || !rule.limit.is_empty(),
-            rule: rule.clone(),
+            generation: OnceLock::new(),
+            rule,
         }
     }
 
     /// True when a fact of this time counts.
     pub fn covers(&self, at: Timestamp) -> bool {
         self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
+    }
+
+    /// Changes with the trigger and the start: a counter of another generation starts anew.
+    ///
+    /// Computed at the first use: most rules of a large program never fire while a function is warm.
+    pub fn generation(&self) -> u32 {
+        *self.generation.get_or_init(|| generation(&self.rule))
     }
 
     /// When it starts.
@@ -213,7 +244,7 @@ impl CompiledRule {
     }
 
     /// Its receipt trigger, when it has one.
-    pub const fn receipt(&self) -> Option<&ReceiptTrigger> {
+    pub fn receipt(&self) -> Option<&ReceiptTrigger> {
         match &self.rule.on {
             Trigger::Receipt(trigger) => Some(trigger),
             _ => None,

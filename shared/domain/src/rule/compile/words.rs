@@ -41,8 +41,12 @@ pub(super) struct Dictionary {
 impl Dictionary {
     fn learn(&mut self, field: Field, text: &str) -> Word {
         let texts = &mut self.texts[field as usize];
+        if let Some(word) = texts.get(text) {
+            return *word;
+        }
         let next = Word::try_from(texts.len()).unwrap_or(UNKNOWN);
-        *texts.entry(text.into()).or_insert(next)
+        texts.insert(text.into(), next);
+        next
     }
 
     fn learn_all(&mut self, field: Field, texts: &[String]) -> Box<[Word]> {

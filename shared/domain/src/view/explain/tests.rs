@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::*;
 use crate::ids::{CouponCode, TierId};
-use crate::program::read_program;
+use crate::program::SubmittedProgram;
 
 fn program() -> CompiledProgram {
     let document = json!({
@@ -21,7 +19,7 @@ fn program() -> CompiledProgram {
             { "id": "third", "name": "Third", "status": "active", "starts_at": "2026-01-01",
             "on": { "receipt": { "receipts": { "every": 3 } } }, "then": [{ "credit": { "points": 10 } }] }],
     });
-    CompiledProgram::new(read_program(&document).unwrap(), 1, &BTreeMap::new())
+    CompiledProgram::new(SubmittedProgram::read(&document).unwrap(), 1)
 }
 
 fn id(rule: &str) -> RuleId {
