@@ -1,4 +1,4 @@
-//! One type for each kind of identifier, so that a member can never be passed where a reward is meant.
+//! One type for each kind of identifier, so that a member cannot be passed where a reward is expected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 /// The longest identifier a merchant may choose, in bytes.
 pub const MAX_ID_BYTES: usize = 128;
 
-/// Why a text is not an identifier.
+/// The reason why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// More than [`MAX_ID_BYTES`].
+    /// The text is longer than [`MAX_ID_BYTES`].
     #[error("must be at most {MAX_ID_BYTES} bytes long")]
     TooLong,
-    /// A control character, an invisible character, or white space at an end.
+    /// The text has a control or invisible character, or white space at an end.
     #[error("must not contain control or invisible characters, nor begin or end with white space")]
     Character,
 }
 
-/// True for characters that a reader cannot see: control, bidirectional, zero-width and filler characters.
+/// True for invisible characters: control, bidirectional, zero-width and filler characters.
 ///
-/// Two texts that differ only in these look the same, so nothing may be identified by them.
+/// Identifiers that differ only in these would look the same.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -35,7 +35,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text in Unicode's composed form (NFC): ids are compared in it.
+/// The text in Unicode's composed form (NFC), in which identifiers are compared.
 fn composed(text: String) -> String {
     if is_nfc(&text) { text } else { text.nfc().collect() }
 }
@@ -62,10 +62,10 @@ macro_rules! ids {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes a text as identifier, in Unicode's composed form.
+            /// Makes an identifier from a text, in Unicode's composed form.
             ///
             /// # Errors
-            /// When it is empty, too long or has characters that no identifier has.
+            /// When it is empty, too long or has invisible characters.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = composed(text.into());
                 check(&text).map(|()| Self(text.into()))
@@ -99,17 +99,17 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A loyalty program (`prg_…`): the tenant; everything belongs to exactly one.
+    /// A loyalty program (`prg_…`), which is the tenant.
     ProgramId,
-    /// A member, as we know them (`m_…`): the only identifier that ledgers, facts, queues and logs carry.
+    /// The internal identifier of a member (`m_…`), the only one in ledgers, facts, queues and logs.
     MemberId,
-    /// A member, as the merchant's own systems know them.
+    /// The identifier of a member in the merchant's systems.
     CustomerId,
-    /// A receipt, as the shop numbered it.
+    /// A receipt, by the shop's number.
     ReceiptId,
-    /// A refund, as the shop numbered it; unique within its receipt.
+    /// A refund, by the shop's number; unique within its receipt.
     RefundId,
-    /// An interaction, as the shop numbered it.
+    /// An interaction, by the shop's number.
     InteractionId,
     /// A line of a receipt.
     LineId,
@@ -117,9 +117,9 @@ ids! {
     RuleId,
     /// A reward of the catalogue.
     RewardId,
-    /// A tier of the ladder, or outside it.
+    /// A tier, on the ladder or outside it.
     TierId,
-    /// The code of a coupon, as printed on it.
+    /// The code of a coupon, as it is printed.
     CouponCode,
 }
 

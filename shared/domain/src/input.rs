@@ -1,8 +1,8 @@
-//! Reading JSON that people wrote, so that every fault of a document is named in one answer.
+//! Reads JSON that people wrote and reports every fault of a document at once.
 //!
-//! `serde` stops at the first fault and knows nothing of what a field means; a merchant who sends forty rules wants to
-//! hear of all that is wrong with them at once, each with its JSON pointer. A [`Node`] is a value and where it stands;
-//! reading one either gives the value or records why not, and goes on.
+//! `serde` stops at the first fault, but a merchant who sends forty rules needs all of them, each with its JSON pointer.
+//! A [`Node`] is a value and its position. A reader returns the parsed value, or records a fault and returns `None`; the
+//! caller goes on with the next field.
 
 use std::cell::RefCell;
 use std::fmt::{Display, Write as _};
@@ -19,20 +19,20 @@ use serde_json::{Map, Value};
 use crate::money::{Currency, MAX_MINOR, MOST_DECIMALS, Money};
 use crate::points::Points;
 
-/// What is wrong with one place of a document.
+/// A fault at one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Fault {
-    /// Where, as a JSON pointer (RFC 6901).
+    /// The place, as a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// What, for the person who wrote it.
+    /// What is wrong, for the person who wrote the document.
     pub detail: String,
 }
 
-/// After this many faults a document is hopeless; the rest is not listed.
+/// The most faults that are reported for one document.
 pub(crate) const MOST_FAULTS: usize = 100;
 
-/// The faults found so far.
+/// Collects faults.
 #[derive(Debug, Default)]
 pub struct Faults(RefCell<Vec<Fault>>);
 
@@ -45,16 +45,16 @@ impl Faults {
         }
     }
 
-    /// All that was found.
+    /// The recorded faults.
     pub fn into_vec(self) -> Vec<Fault> {
         self.0.into_inner()
     }
 }
 
-/// Reads a whole document: the value, or every fault there is.
+/// Reads a whole document.
 ///
 /// # Errors
-/// The faults, at least one.
+/// All faults, at least one.
 pub fn read<T>(value: &Value, reader: impl FnOnce(&Node<'_>) -> Option<T>) -> Result<T, Vec<Fault>> {
     let faults = Faults::default();
     let result = reader(&Node { value, step: None, faults: &faults });
@@ -65,17 +65,17 @@ pub fn read<T>(value: &Value, reader: impl FnOnce(&Node<'_>) -> Option<T>) -> Re
     }
 }
 
-/// A value, where it stands, and where its faults go.
+/// A value with its position, and the collector of its faults.
 #[derive(Debug, Clone)]
 pub struct Node<'a> {
     /// The value.
     pub value: &'a Value,
-    /// The last step to it; none for the whole document.
+    /// The last step of its path; `None` for the whole document.
     step: Option<Rc<Step<'a>>>,
     faults: &'a Faults,
 }
 
-/// A step from the whole document to a value: only a fault needs the way in words.
+/// A step of a path. The pointer text is built only when a fault needs it.
 #[derive(Debug)]
 struct Step<'a> {
     before: Option<Rc<Self>>,
@@ -89,7 +89,7 @@ enum Place<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Where this value stands, as a JSON pointer.
+    /// The position of this value, as a JSON pointer.
     pub fn pointer(&self) -> String {
         let steps: Vec<&Step<'_>> = successors(self.step.as_deref(), |step| step.before.as_deref()).collect();
         steps.iter().rev().fold(String::new(), |mut pointer, step| {
@@ -101,7 +101,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Its name, where it is a member of an object.
+    /// Its name, if it is a member of an object.
     pub fn name(&self) -> Option<&'a str> {
         self.step.as_deref().and_then(|step| match step.to {
             Place::Member(name) => Some(name),
@@ -114,7 +114,7 @@ impl<'a> Node<'a> {
         self.faults.add(self.pointer(), detail);
     }
 
-    /// Records a fault of this value and gives nothing, for use as a tail.
+    /// Records a fault of this value and returns `None`.
     pub fn refuse<T>(&self, detail: impl Display) -> Option<T> {
         self.fault(detail);
         None
@@ -124,7 +124,7 @@ impl<'a> Node<'a> {
         Self { value, step: Some(Rc::new(Step { before: self.step.clone(), to })), faults: self.faults }
     }
 
-    /// An object whose fields are then asked for by name.
+    /// Reads an object, whose fields are then read by name.
     pub fn object(&self) -> Option<Object<'a>> {
         match self.value {
             Value::Object(map) => Some(Object { node: self.clone(), map, asked: RefCell::default() }),
@@ -132,7 +132,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A list of at most `most` items, each read by `reader`.
+    /// Reads a list of at most `most` items, each with `reader`.
     pub fn list<T>(&self, most: usize, reader: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
         let Value::Array(items) = self.value else { return self.refuse("must be a list") };
         if items.len() > most {
@@ -143,7 +143,7 @@ impl<'a> Node<'a> {
         read.into_iter().collect()
     }
 
-    /// The members of an object whose names are data, each read by `reader`.
+    /// Reads an object whose member names are data, each value with `reader`.
     pub fn entries<T>(&self, most: usize, reader: impl Fn(&Node<'a>) -> Option<T>) -> Option<Vec<(String, T)>> {
         let Value::Object(map) = self.value else { return self.refuse("must be an object") };
         if map.len() > most {
@@ -156,7 +156,7 @@ impl<'a> Node<'a> {
         read.into_iter().collect()
     }
 
-    /// A text of at most `most` bytes without control characters.
+    /// Reads a text of at most `most` bytes without control characters.
     pub fn text(&self, most: usize) -> Option<String> {
         let Value::String(text) = self.value else { return self.refuse("must be a text") };
         if text.len() > most {
@@ -168,18 +168,18 @@ impl<'a> Node<'a> {
         Some(text.clone())
     }
 
-    /// A text that some type can be made from.
+    /// Reads a text and parses it.
     pub fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let Value::String(text) = self.value else { return self.refuse("must be a text") };
         parse(text).map_or_else(|error| self.refuse(error), Some)
     }
 
-    /// An identifier.
+    /// Reads an identifier.
     pub fn id<T: std::str::FromStr<Err = crate::ids::IdError>>(&self) -> Option<T> {
         self.parsed(T::from_str)
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
         let found = self.value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
         if let Some((_, choice)) = found {
@@ -189,12 +189,12 @@ impl<'a> Node<'a> {
         self.refuse(format_args!("must be one of {}", names.join(", ")))
     }
 
-    /// True or false.
+    /// Reads a boolean.
     pub fn boolean(&self) -> Option<bool> {
         self.value.as_bool().or_else(|| self.refuse("must be true or false"))
     }
 
-    /// A whole number within bounds.
+    /// Reads a whole number within bounds.
     pub fn integer(&self, least: i64, most: i64) -> Option<i64> {
         match self.value.as_i64() {
             Some(number) if (least..=most).contains(&number) => Some(number),
@@ -202,17 +202,17 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A whole number from `least` up, that fits a count.
+    /// Reads a whole number within bounds, as a count.
     pub fn count(&self, least: u32, most: u32) -> Option<u32> {
         self.integer(i64::from(least), i64::from(most)).and_then(|number| u32::try_from(number).ok())
     }
 
-    /// A positive number of points.
+    /// Reads a positive number of points.
     pub fn points(&self) -> Option<Points> {
         self.integer(1, Points::MAX.get()).map(Points::new)
     }
 
-    /// An amount of money, not negative. Numbers are refused: binary floats lose cents.
+    /// Reads a non-negative amount of money. JSON numbers are refused: binary floats lose cents.
     pub fn money(&self, currency: Currency) -> Option<Money> {
         let money = self.parsed(|text| Money::parse(text, currency))?;
         if money.minor() < 0 {
@@ -221,7 +221,7 @@ impl<'a> Node<'a> {
         Some(money)
     }
 
-    /// An amount of money above zero.
+    /// Reads an amount of money above zero.
     pub fn positive_money(&self, currency: Currency) -> Option<Money> {
         let money = self.money(currency)?;
         if money.minor() == 0 {
@@ -230,8 +230,9 @@ impl<'a> Node<'a> {
         Some(money)
     }
 
-    /// An amount of money, not negative, whose currency is unknown: in parts of 10⁴, because no currency has more than
-    /// [`MOST_DECIMALS`] decimals.
+    /// Reads a non-negative amount of money of unknown currency, in units of 10⁻⁴.
+    ///
+    /// No currency has more than [`MOST_DECIMALS`] decimals.
     pub fn money_of_any_currency(&self) -> Option<i64> {
         self.parsed(|text| {
             let plain = text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_digit());
@@ -243,7 +244,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// A decimal number as text, above zero and below `below`, with at most eight decimals.
+    /// Reads a decimal number as text: above zero, below `below`, at most eight decimals.
     pub fn decimal(&self, below: i64) -> Option<Decimal> {
         let decimal = self.parsed(|text| {
             let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -256,7 +257,7 @@ impl<'a> Node<'a> {
         Some(decimal)
     }
 
-    /// An instant: RFC 3339 with its offset, from year 1970 to 2200.
+    /// Reads an instant in RFC 3339 with its offset, from year 1970 to 2199.
     pub fn timestamp(&self) -> Option<Timestamp> {
         let at = self.parsed(|text| {
             text.parse::<Timestamp>().map_err(|_| "must be a time with offset, such as \"2026-03-01T10:15:00+01:00\"")
@@ -267,7 +268,7 @@ impl<'a> Node<'a> {
         Some(at)
     }
 
-    /// A calendar date, from year 1900 to 2200.
+    /// Reads a calendar date, from year 1900 to 2199.
     pub fn date(&self) -> Option<Date> {
         let date = self.parsed(|text| text.parse::<Date>().map_err(|_| "must be a date such as \"2026-03-01\""))?;
         if !(1900..2200).contains(&date.year()) {
@@ -277,10 +278,10 @@ impl<'a> Node<'a> {
     }
 }
 
-/// 1 January 2200, in seconds: what lies beyond is a typing error, and would overflow day arithmetic.
+/// 1 January 2200, in seconds. Later instants are typing errors and would overflow day arithmetic.
 const YEAR_2200: i64 = 7_258_118_400;
 
-/// An object that is being read: a field that nobody asked for is a typing error of the sender.
+/// An object that is being read. A field that no reader asks for is a fault: it is a typing error of the sender.
 #[derive(Debug)]
 pub struct Object<'a> {
     node: Node<'a>,
@@ -289,18 +290,18 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// The object as a value, to record a fault of the whole.
+    /// The object as a node, to record a fault of the whole.
     pub fn node(&self) -> &Node<'a> {
         &self.node
     }
 
-    /// A field, whether null or not; absent gives nothing.
+    /// A field, also when it is null; `None` when it is absent.
     pub fn field(&self, name: &'static str) -> Option<Node<'a>> {
         self.asked.borrow_mut().push(name);
         self.map.get(name).map(|value| self.node.child(Place::Member(name), value))
     }
 
-    /// A field that may be absent or null. `Some(None)` is "not there"; `None` is "there, and wrong".
+    /// Reads a field that may be absent or null: `Some(None)` is absent, `None` is present with a fault.
     pub fn optional<T>(&self, name: &'static str, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<Option<T>> {
         match self.field(name) {
             Some(node) if !node.value.is_null() => reader(&node).map(Some),
@@ -308,7 +309,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub fn required<T>(&self, name: &'static str, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
         if let Some(node) = self.field(name) {
             return reader(&node);
@@ -316,17 +317,17 @@ impl<'a> Object<'a> {
         self.node.child(Place::Member(name), &Value::Null).refuse("is missing")
     }
 
-    /// A field that has a value of its own when it is absent or null.
+    /// Reads a field that has a default when it is absent or null.
     pub fn or<T>(&self, name: &'static str, default: T, reader: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<T> {
         self.optional(name, reader).map(|found| found.unwrap_or(default))
     }
 
-    /// Fields that only answers carry: accepted and ignored, so that what was read can be sent back.
+    /// Accepts and ignores fields that only responses carry, so that a response can be sent back.
     pub fn read_only(&self, names: &[&'static str]) {
         self.asked.borrow_mut().extend(names);
     }
 
-    /// The one field that is there of several of which exactly one must be.
+    /// The one field present, of several of which exactly one must be.
     pub fn exactly_one(&self, names: &[&'static str]) -> Option<(&'static str, Node<'a>)> {
         let mut there: Vec<_> = names.iter().filter_map(|name| self.field(name).map(|node| (*name, node))).collect();
         if there.len() == 1 {
@@ -335,7 +336,7 @@ impl<'a> Object<'a> {
         self.node.refuse(format_args!("must have exactly one of {}", names.join(", ")))
     }
 
-    /// Refuses whatever was not asked for.
+    /// Records a fault for every field that was not read.
     pub fn finish(self) {
         let asked = self.asked.into_inner();
         for (name, value) in self.map {

@@ -1,9 +1,10 @@
-//! The loyalty language in types: pure, no AWS, no async, no clock and no randomness of its own.
+//! The loyalty language as types, and every decision. Pure: no AWS, no async, no clock, no randomness of its own.
 //!
-//! `ids`, `points`, `money`, `time`, `locale` and `text` are the small words; `program` and `rule` what a merchant configures;
-//! `fact` what happens; `account` and `coupon` what a member has; `decide` turns a fact into a decision; `ledger` is
-//! what remains of it for ever; `view` what callers see of all that. `input` reads JSON from people; `pack` writes bytes
-//! for storage.
+//! - `ids`, `points`, `money`, `time`, `locale`, `text`: basic types.
+//! - `program`, `rule`: the configuration by the merchant.
+//! - `fact`: what happened. `account`, `coupon`: what a member has.
+//! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
+//! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
 
 pub mod account;
 pub mod coupon;

@@ -1,6 +1,6 @@
-//! Language tags (BCP 47) and the choice among the languages that a text is given in.
+//! Language tags (BCP 47) and the choice among the languages of a text.
 
-/// The languages that Tessera's own sentences exist in.
+/// The languages of the built-in sentences.
 pub const SENTENCE_LOCALES: [&str; 4] = ["en", "it", "ro", "ru"];
 
 /// The longest language tag, in bytes.
@@ -15,7 +15,7 @@ pub fn is_language_tag(text: &str) -> bool {
     let is_private = rest.is_some() && matches!(language, "x" | "X" | "i" | "I");
     let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
     let is_subtag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    // A single letter announces what follows it.
+    // A single letter introduces the subtags after it.
     let is_complete = is_private || rest.is_none_or(|rest| rest.rsplit('-').next().is_some_and(|last| last.len() > 1));
     (is_language || is_private)
         && is_complete
@@ -28,7 +28,7 @@ pub fn primary_language(tag: &str) -> &str {
     tag.split('-').next().unwrap_or_default()
 }
 
-/// The offered tag nearest to the wanted one: the same, a more general one, else one of the same language.
+/// The offered tag nearest to the wanted one: the same, a more general one, or one of the same language.
 ///
 /// The first two steps are the lookup of RFC 4647, section 3.4. `None` when nothing of that language is offered.
 pub fn nearest<'t, I>(wanted: &str, mut offered: I) -> Option<&'t str>
@@ -46,7 +46,7 @@ where
     offered.find(|tag| primary_language(tag).eq_ignore_ascii_case(range))
 }
 
-/// The entry for the first of these languages that has one: the nearest tag; else the first entry of all.
+/// The entry for the first of these languages that has one, by nearest tag; otherwise the first entry.
 pub fn in_locale<'m, V, I>(mut by_locale: I, wanted: &[&str]) -> Option<(&'m str, V)>
 where
     I: Iterator<Item = (&'m str, V)> + Clone,

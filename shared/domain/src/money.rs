@@ -1,4 +1,4 @@
-//! Money in minor units, and the few exact operations that loyalty needs on it.
+//! Money in minor units, with the exact operations that loyalty needs.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -41,7 +41,7 @@ impl Currency {
         self.0.code()
     }
 
-    /// How many decimals its amounts have.
+    /// The number of decimals of its amounts.
     pub fn decimals(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
@@ -74,12 +74,12 @@ pub struct Money {
 }
 
 impl Money {
-    /// So many minor units.
+    /// An amount in minor units.
     pub const fn new(minor: i64, currency: Currency) -> Self {
         Self { minor, currency }
     }
 
-    /// Reads `"120.00"`: digits, optionally a point and at most as many decimals as the currency has.
+    /// Parses `"120.00"`: digits, optionally a point and at most as many decimals as the currency has.
     ///
     /// # Errors
     /// When the text is no such number or too large.
@@ -147,8 +147,7 @@ impl utoipa::ToSchema for Money {}
 /// Spreads `amount` over `weights` in proportion, in whole minor units, by largest remainder; ties go to the larger
 /// weight, then to the later one (`semantics.md`, Amount).
 ///
-/// The parts add up to `amount` exactly. Where there is nothing to divide, or nothing to divide it by, the last part takes
-/// everything.
+/// The parts add up to `amount` exactly. When the amount or all weights are zero, the last part takes everything.
 pub fn spread(amount: i64, weights: &[i64]) -> Vec<i64> {
     let total: i128 = weights.iter().map(|w| i128::from(*w)).sum();
     if total == 0 || amount == 0 || weights.len() == 1 {

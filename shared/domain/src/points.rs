@@ -1,10 +1,10 @@
-//! Points: whole, signed, checked.
+//! Points: whole, signed, with saturating arithmetic.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of points. Balances are never negative (debt stands apart); differences may be.
+/// A number of points. Balances are never negative (a debt is kept apart); differences may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = i64))]
 #[serde(transparent)]
@@ -13,10 +13,10 @@ pub struct Points(i64);
 impl Points {
     /// No points.
     pub const ZERO: Self = Self(0);
-    /// The most points that one document or call may name; sums of many stay far inside `i64`.
+    /// The most points in one document or request; sums of many stay far inside `i64`.
     pub const MAX: Self = Self(1_000_000_000_000);
 
-    /// So many points.
+    /// This number of points.
     pub const fn new(points: i64) -> Self {
         Self(points)
     }
@@ -26,42 +26,42 @@ impl Points {
         self.0
     }
 
-    /// True for more than none.
+    /// True when above zero.
     pub const fn is_positive(self) -> bool {
         self.0 > 0
     }
 
-    /// True for exactly none.
+    /// True when zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// The sum, held at the bounds of `i64` rather than wrapped.
+    /// The saturating sum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The difference, which may be negative.
+    /// The saturating difference, which may be negative.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// So many times, but never more than [`Points::MAX`]: one rule on one receipt gives no more.
+    /// The product, capped at [`Points::MAX`], the most that one rule gives for one receipt.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         let product = i128::from(self.0) * i128::from(count);
         Self(i64::try_from(product).unwrap_or(i64::MAX).min(Self::MAX.0))
     }
 
-    /// The opposite.
+    /// The negation.
     #[must_use]
     pub const fn negated(self) -> Self {
         Self(self.0.saturating_neg())
     }
 
-    /// These points, but no further from zero than what was given, and on the same side.
+    /// These points, clamped between zero and `given`.
     #[must_use]
     pub fn towards_zero(self, given: Self) -> Self {
         if given.is_positive() { self.min(given).max(Self::ZERO) } else { self.max(given).min(Self::ZERO) }
@@ -80,31 +80,31 @@ impl fmt::Display for Points {
     }
 }
 
-/// Which of the two ledgers of a member.
+/// A kind of points; a member has a balance of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Points that buy rewards (the trade's "non-qualifying").
     Redeemable,
-    /// Points that move tiers.
+    /// Points that count towards tiers.
     Qualifying,
 }
 
-/// Points of both kinds, side by side.
+/// Points of both kinds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Both {
     /// Points that buy rewards.
     #[serde(default)]
     pub redeemable: Points,
-    /// Points that move tiers.
+    /// Points that count towards tiers.
     #[serde(default)]
     pub qualifying: Points,
 }
 
 impl Both {
-    /// Nothing of either kind.
+    /// Zero of both kinds.
     pub const ZERO: Self = Self { redeemable: Points::ZERO, qualifying: Points::ZERO };
 
     /// The points of one kind.
@@ -115,7 +115,7 @@ impl Both {
         }
     }
 
-    /// The points of one kind, to be changed.
+    /// The points of one kind, mutable.
     pub const fn of_mut(&mut self, kind: Kind) -> &mut Points {
         match kind {
             Kind::Redeemable => &mut self.redeemable,
@@ -138,7 +138,7 @@ impl Both {
         }
     }
 
-    /// Both kinds so many times.
+    /// Both kinds multiplied by a number.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         Self { redeemable: self.redeemable.times(count), qualifying: self.qualifying.times(count) }
@@ -159,29 +159,29 @@ impl Both {
         }
     }
 
-    /// The opposite of both.
+    /// The negation of both kinds.
     #[must_use]
     pub const fn negated(self) -> Self {
         Self { redeemable: self.redeemable.negated(), qualifying: self.qualifying.negated() }
     }
 
-    /// Both kinds together.
+    /// The sum of both kinds.
     pub const fn sum(self) -> Points {
         self.redeemable.plus(self.qualifying)
     }
 
-    /// As [`Both::is_zero`], where a reference is at hand.
+    /// As [`Both::is_zero`], for serde, which passes a reference.
     pub(crate) const fn is_zero_ref(&self) -> bool {
         self.is_zero()
     }
 
-    /// True when there is nothing of either kind.
+    /// True when both kinds are zero.
     pub const fn is_zero(self) -> bool {
         self.redeemable.is_zero() && self.qualifying.is_zero()
     }
 }
 
-/// Both kinds as a pair of numbers, for storage.
+/// Serializes both kinds as a pair of numbers, for storage.
 pub mod packed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -190,7 +190,7 @@ pub mod packed {
     /// Writes `[redeemable, qualifying]`.
     ///
     /// # Errors
-    /// Those of the serialiser.
+    /// The serializer's.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's with passes a reference")]
     pub fn serialize<S: Serializer>(both: &Both, serializer: S) -> Result<S::Ok, S::Error> {
         (both.redeemable, both.qualifying).serialize(serializer)
@@ -199,7 +199,7 @@ pub mod packed {
     /// Reads `[redeemable, qualifying]`.
     ///
     /// # Errors
-    /// Those of the deserialiser.
+    /// The deserializer's.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Both, D::Error> {
         let (redeemable, qualifying) = <(Points, Points)>::deserialize(deserializer)?;
         Ok(Both { redeemable, qualifying })

@@ -1,4 +1,4 @@
-//! Texts that a shopper sees, in one language or in several.
+//! Texts that shoppers see, in one language or several.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::input::Node;
 use crate::locale::{in_locale, is_language_tag};
 
-/// The most languages that one text is given in.
+/// The most languages of one text.
 pub(crate) const MAX_LOCALES: usize = 50;
 
-/// A text that a shopper sees: one string for every language, or one for each.
+/// A text that shoppers see: one string for all languages, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
@@ -35,7 +35,7 @@ impl Text {
         Some(Self::Localised(texts.into_iter().collect()))
     }
 
-    /// The text in the nearest language, else in English, else in any.
+    /// The text in the nearest language, otherwise in English, otherwise in any.
     pub fn in_locale(&self, locale: &str) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -46,7 +46,7 @@ impl Text {
         }
     }
 
-    /// The language tags that it is given in.
+    /// The language tags of the text.
     pub(crate) fn locales(&self) -> impl Iterator<Item = &str> {
         let by_locale = match self {
             Self::Plain(_) => None,

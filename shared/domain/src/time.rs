@@ -1,4 +1,4 @@
-//! Days and moments as a program counts them.
+//! Local days, months and moments of a program.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct Day(i32);
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 impl Day {
-    /// The last day there is.
+    /// The last day.
     pub const LAST: Self = MAX_DAY;
 
     /// The day of a moment in a time zone.
@@ -36,13 +36,13 @@ impl Day {
         EPOCH.saturating_add(Span::new().days(self.0))
     }
 
-    /// So many days later.
+    /// The day this many days later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
         Self(self.0.saturating_add(i32::try_from(days).unwrap_or(i32::MAX)).min(MAX_DAY.0))
     }
 
-    /// So many calendar months later; 31 January and one month is the last of February.
+    /// The day this many calendar months later; one month after 31 January is the last of February.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
         let months = i32::try_from(months.min(MOST_MONTHS)).unwrap_or_default();
@@ -54,17 +54,17 @@ impl Day {
         self.0
     }
 
-    /// The day with a number, as far as there is one.
+    /// The day with a number, capped at the last day.
     pub(crate) fn from_number(number: i64) -> Self {
         Self(i32::try_from(number).unwrap_or(MAX_DAY.0)).min(MAX_DAY)
     }
 
-    /// How many days this one is after another; negative when it is before.
+    /// The number of days from another day to this one; negative when this one is earlier.
     pub const fn days_since(self, other: Self) -> i32 {
         self.0.saturating_sub(other.0)
     }
 
-    /// So many days earlier or later.
+    /// The day this many days later, or earlier when negative.
     #[must_use]
     pub(crate) fn offset(self, days: i32) -> Self {
         Self(self.0.saturating_add(days).min(MAX_DAY.0))
@@ -116,10 +116,10 @@ impl Day {
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// All months of the calendar: a longer distance leads beyond it from everywhere.
+/// The number of months in the calendar, which bounds any distance.
 const MOST_MONTHS: u32 = 12 * 9_999;
 
-/// The last day there is: keeps arithmetic on absurd inputs inside the calendar.
+/// The last day, which keeps arithmetic on absurd inputs inside the calendar.
 const MAX_DAY: Day = Day(2_932_896);
 
 impl fmt::Display for Day {
@@ -128,7 +128,7 @@ impl fmt::Display for Day {
     }
 }
 
-/// A calendar month, counted from year zero: the grain in which qualifying points are kept.
+/// A calendar month, counted from year zero. Qualifying points are summed by month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Month(i32);
@@ -140,19 +140,19 @@ impl Month {
         Self(january)..=Self(january + 11)
     }
 
-    /// How many months this one is after another; negative when it is before.
+    /// The number of months from another month to this one; negative when this one is earlier.
     pub const fn months_since(self, other: Self) -> i32 {
         self.0.saturating_sub(other.0)
     }
 
-    /// So many months earlier.
+    /// The month this many months earlier.
     #[must_use]
     pub fn minus(self, months: u32) -> Self {
         Self(self.0.saturating_sub(i32::try_from(months).unwrap_or(i32::MAX)))
     }
 }
 
-/// A moment in a program document: with an offset it is that instant, without one it is local to the program.
+/// A moment in a program document: an instant when it has an offset, otherwise local to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// An instant, written with its offset.
@@ -162,7 +162,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads `2026-01-01T00:00:00`, `2026-01-01` or `2026-01-01T00:00:00+01:00`.
+    /// Parses `2026-01-01T00:00:00`, `2026-01-01` or `2026-01-01T00:00:00+01:00`.
     pub fn parse(text: &str) -> Option<Self> {
         // Most moments are local, and an attempt that fails costs more than one that succeeds.
         let has_dashed_date = text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(7) == Some(&b'-');
@@ -176,7 +176,7 @@ impl Moment {
         text.parse::<DateTime>().ok().map(Self::Local)
     }
 
-    /// The instant it names in a time zone.
+    /// The instant in a time zone.
     pub fn at(self, zone: &TimeZone) -> Timestamp {
         match self {
             Self::Instant(instant) => instant,

@@ -1,7 +1,8 @@
-//! Bytes for storage: CBOR (RFC 8949), self-describing, so that two versions of a function can read each other's items.
+//! Bytes for storage: CBOR (RFC 8949), which is self-describing, so that two versions of a function can read each other's
+//! items.
 //!
-//! What is stored refuses fields that it does not know: whoever reads an item that a newer version wrote, and writes it
-//! back, would lose them. While a deployment is under way the older function answers 503, or leaves its message for later.
+//! Stored types refuse fields that they do not know: a function that reads an item of a newer version and writes it back
+//! would lose them. During a deployment the older function responds with 503, or leaves its message for later.
 
 pub(crate) mod rows;
 
@@ -9,7 +10,7 @@ use cbor4ii::core::utils::SliceReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why bytes are not what they should be.
+/// An error while packing or unpacking.
 #[derive(Debug, thiserror::Error)]
 #[error("stored bytes cannot be read as {what}: {why}")]
 pub struct PackError {

@@ -1,20 +1,20 @@
-//! Rows of numbers in few bytes: days that follow each other at one pace, and numbers that seldom change, take no room.
+//! Compact rows of numbers: the first column is delta-of-delta encoded, the other columns are delta encoded.
 //!
-//! A row begins with one byte: its low bits say which columns changed (the first column when its pace changed), the
-//! others hold the first change. A row like the one before is not written; how many there are is.
+//! A row begins with one byte. Its low bits say which columns changed (for the first column: whose step changed); the
+//! other bits hold the first change. Rows that repeat the steps of the row before are run-length encoded.
 
 use integer_encoding::VarInt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
-/// More rows than any account has: damaged bytes must not fill the memory.
+/// The most rows. No account has more; damaged bytes must not exhaust memory.
 const MOST_ROWS: usize = 100_000;
 
-/// Writes rows of at most six columns.
+/// Serializes rows of at most six columns.
 ///
 /// # Errors
-/// Those of the serialiser.
+/// The serializer's.
 pub(crate) fn serialize<const COLUMNS: usize, S: Serializer>(
     rows: impl IntoIterator<Item = [i64; COLUMNS]>,
     serializer: S,
@@ -22,10 +22,10 @@ pub(crate) fn serialize<const COLUMNS: usize, S: Serializer>(
     Bytes::new(&fold(rows)).serialize(serializer)
 }
 
-/// Reads rows.
+/// Deserializes rows.
 ///
 /// # Errors
-/// Those of the deserialiser, and when the bytes are no such rows.
+/// The deserializer's, and when the bytes are not rows.
 pub(crate) fn deserialize<'de, const COLUMNS: usize, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<[i64; COLUMNS]>, D::Error> {
@@ -33,7 +33,7 @@ pub(crate) fn deserialize<'de, const COLUMNS: usize, D: Deserializer<'de>>(
     unfold(&bytes).ok_or_else(|| D::Error::custom("not rows of numbers"))
 }
 
-/// Rows as bytes, where they are a part of something.
+/// Encodes rows as bytes.
 pub(crate) fn fold<const COLUMNS: usize>(rows: impl IntoIterator<Item = [i64; COLUMNS]>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut above, mut pace, mut alike) = ([0_i64; COLUMNS], 0_i64, 0_u64);
@@ -56,7 +56,7 @@ pub(crate) fn fold<const COLUMNS: usize>(rows: impl IntoIterator<Item = [i64; CO
     bytes
 }
 
-/// The rows of bytes that [`fold`] made; `None` for others.
+/// Decodes bytes that [`fold`] made; `None` for other bytes.
 pub(crate) fn unfold<const COLUMNS: usize>(mut bytes: &[u8]) -> Option<Vec<[i64; COLUMNS]>> {
     let mut rows: Vec<[i64; COLUMNS]> = Vec::new();
     let (mut above, mut pace) = ([0_i64; COLUMNS], 0_i64);
@@ -96,7 +96,7 @@ pub(crate) fn unfold<const COLUMNS: usize>(mut bytes: &[u8]) -> Option<Vec<[i64;
     Some(rows)
 }
 
-/// The number in a head that says that more follows.
+/// The value in a head byte which means that more bytes follow.
 const fn most<const COLUMNS: usize>() -> u64 {
     (1 << (8 - COLUMNS)) - 1
 }
@@ -123,7 +123,7 @@ fn read(bytes: &mut &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// Small numbers of either sign as small numbers.
+/// Maps small numbers of either sign to small numbers.
 const fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
 }

@@ -1,4 +1,4 @@
-//! What must hold between the parts of a program.
+//! Checks across the parts of a program.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,21 @@ use super::{PointsPolicy, Reward, size};
 use crate::input::Faults;
 use crate::rule::{Known, Rule, check_period, check_rules};
 
-/// The parts of a program as far as they could be read.
+/// The parts of a program that could be read.
 pub(super) struct Parts<'a> {
     /// The document itself.
     pub document: &'a Value,
     /// The time zone.
     pub zone: Option<&'a TimeZone>,
-    /// How points behave.
+    /// The policy for points.
     pub points: Option<&'a PointsPolicy>,
-    /// The rewards, by their place; `None` where one could not be read.
+    /// The rewards by position; `None` where one could not be read.
     pub rewards: &'a [Option<Reward>],
-    /// The rules, by their place; `None` where one could not be read.
+    /// The rules by position; `None` where one could not be read.
     pub rules: &'a [Option<Rule>],
 }
 
-/// Names everything that does not hold.
+/// Adds a fault for every check that fails.
 pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
     let known = Known {
         ladder: ids(parts.document, "/tiers/ladder"),
@@ -46,7 +46,7 @@ pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
     size::check(parts, faults);
 }
 
-/// The identifiers in a list of the document, with their places.
+/// The identifiers in a list of the document, with their positions.
 fn listed<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = (usize, &'a str)> {
     let items = document.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     items.iter().enumerate().filter_map(|(place, item)| Some((place, item.get("id")?.as_str()?)))
@@ -56,13 +56,13 @@ fn ids(document: &Value, pointer: &str) -> BTreeSet<String> {
     listed(document, pointer).map(|(_, id)| id.to_owned()).collect()
 }
 
-/// Names every identifier that stands twice in some lists together.
+/// Adds a fault for every identifier that occurs twice in these lists together.
 fn check_unique(document: &Value, lists: &[&str], faults: &Faults) {
     let mut seen = BTreeSet::new();
     for list in lists {
         for (place, id) in listed(document, list) {
             if !seen.insert(id) {
-                faults.add(format!("{list}/{place}/id"), format_args!("{id} is used already"));
+                faults.add(format!("{list}/{place}/id"), format_args!("{id} is already used"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The languages of a program.
+//! The languages of a program's texts.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::Program;
 use crate::locale::SENTENCE_LOCALES;
 use crate::text::Text;
 
-/// The language tags of a program's texts, its own, and those of our sentences.
+/// The language tags of a program's texts, its own, and those of the built-in sentences.
 pub(super) fn of(program: &Program) -> Vec<String> {
     let rewards = program.rewards.iter().flat_map(|reward| std::iter::once(&reward.name).chain(&reward.description));
     let tiers = program.tiers.iter().flat_map(|tiers| {

@@ -35,18 +35,18 @@ use crate::rule::{Rule, RuleSet, Trigger};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Program {
-    /// Its name, as shoppers know it.
+    /// Its name, as shoppers see it.
     pub name: String,
-    /// The one currency that it counts in (ISO 4217).
+    /// The currency of all its amounts (ISO 4217).
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub currency: Currency,
-    /// The time zone of its days (IANA).
+    /// The time zone in which its days begin (IANA).
     pub timezone: String,
-    /// The language tag of its responses when nothing else is known.
+    /// The language tag of responses to callers whose language is unknown.
     pub locale: String,
-    /// How its points behave.
+    /// The policy for points.
     pub points: PointsPolicy,
-    /// Its tiers; absent: none.
+    /// Its tiers; absent: it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tiers: Option<Tiers>,
     /// Its catalogue of rewards.
@@ -54,19 +54,19 @@ pub struct Program {
     /// Its earning rules.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Rule>))]
     pub rules: Vec<Arc<Rule>>,
-    /// How its coupons behave.
+    /// The policy for coupons.
     pub coupons: CouponPolicy,
-    /// How it shows in the shop.
+    /// Its appearance in the shop.
     pub storefront: Storefront,
-    /// Which identifiers count as verified.
+    /// The identifiers that count as verified.
     pub identity: IdentityPolicy,
 }
 
-/// Which identifiers count as verified.
+/// The identifiers that count as verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityPolicy {
-    /// The kinds that are verified whenever an API key sends them without `verified`.
+    /// The kinds that are verified when an API key sends them without `verified`.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<IdentifierKind>))]
     pub verified: BTreeSet<IdentifierKind>,
 }
@@ -77,37 +77,37 @@ impl Default for IdentityPolicy {
     }
 }
 
-/// How points behave.
+/// The policy for points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PointsPolicy {
-    /// What they are called: `{ "one", "other" }`, or such forms by locale.
+    /// Their name: plural forms such as `{ "one", "other" }`, or plural forms by locale.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub name: Value,
-    /// How a fraction of a point is rounded, once for each rule and receipt.
+    /// How fractions of a point are rounded, once for each rule and receipt.
     pub rounding: Rounding,
-    /// For how many days points earned on receipts stay pending.
+    /// The number of days for which points earned on receipts stay pending.
     pub hold_days: u32,
     /// When points expire; null: never.
     pub expiry: Option<Expiry>,
-    /// What one point is worth, in the program's currency, for the liability; null: nothing.
+    /// The value of one point in the program's currency, for the liability; null: none.
     pub point_value: Option<String>,
     /// How several multipliers combine.
     pub multiplier_stacking: Stacking,
-    /// What happens when a refund takes back points that were spent.
+    /// What happens to points that a refund takes back after they were spent.
     pub negative_balance: NegativeBalance,
-    /// Which points come back when an order paid with points is returned.
+    /// The points that are restored when an order paid with points is returned.
     pub returned_redemption: ReturnedRedemption,
 }
 
-/// How a fraction of a point is rounded.
+/// How fractions of a point are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
     /// Down.
     Floor,
-    /// To the nearest, a half up.
+    /// To the nearest; halves up.
     HalfUp,
     /// Up.
     Ceil,
@@ -118,11 +118,11 @@ pub enum Rounding {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
-    /// So many months after they became spendable.
+    /// This many months after they became spendable.
     AfterMonths(u32),
     /// At the end of the year in which they became spendable.
     EndOfYear(bool),
-    /// After so many months without activity; every activity moves them all.
+    /// After this many months without activity; any activity extends them all.
     InactiveMonths(u32),
 }
 
@@ -131,26 +131,26 @@ pub enum Expiry {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stacking {
-    /// The largest alone.
+    /// Only the largest applies.
     Max,
-    /// Their extras add up.
+    /// Their extra shares are added.
     Additive,
-    /// They multiply each other.
+    /// Their factors are multiplied.
     Product,
 }
 
-/// What happens when a refund takes back points that were spent (R4).
+/// What happens to points that a refund takes back after they were spent (R4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NegativeBalance {
-    /// They are owed; the next points earned pay first.
+    /// They become a debt, which the next points earned repay.
     Allow,
-    /// They are forgiven.
+    /// They are written off.
     WriteOff,
 }
 
-/// Which points come back when an order paid with points is returned (R6).
+/// The points that are restored when an order paid with points is returned (R6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -163,30 +163,30 @@ pub enum ReturnedRedemption {
     Prorata,
 }
 
-/// How coupons behave.
+/// The policy for coupons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CouponPolicy {
-    /// For how long an applied coupon stays on a cart, in minutes.
+    /// The time for which an applied coupon stays on a cart, in minutes.
     pub apply_minutes: u32,
 }
 
-/// How the program shows in the shop.
+/// The appearance of the program in the shop.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Storefront {
-    /// The shop's address.
+    /// The address of the shop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shop_url: Option<String>,
     /// The origins whose pages may call the storefront's endpoints.
     pub allowed_origins: Vec<String>,
-    /// The logo.
+    /// The address of the logo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
-    /// The banner.
+    /// The address of the banner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub banner_url: Option<String>,
-    /// Colours by role, as CSS colours.
+    /// CSS colours by role.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub colours: Option<Value>,
@@ -195,31 +195,31 @@ pub struct Storefront {
     pub font: Option<String>,
 }
 
-/// A program made ready to decide: checked, with its time zone and its rules compiled.
+/// A program compiled for decisions: its time zone is resolved and its rules are indexed.
 #[derive(Debug, Clone)]
 pub struct CompiledProgram {
     /// The document.
     pub program: Program,
-    /// Which version of it; each change makes a new one, and all are kept.
+    /// The version of the document.
     pub version: u32,
     /// Its time zone.
     pub zone: TimeZone,
-    /// Its rules, ready to match.
+    /// Its compiled rules.
     pub rules: RuleSet,
     locales: Vec<String>,
     asks_profile: Vec<Asked>,
 }
 
-/// A kind of fact whose rules may ask for the profile.
+/// A kind of fact whose rules may depend on the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// Receipts.
     Receipt,
     /// Interactions.
     Interaction,
-    /// What comes due by the calendar: lapses, reviews of tiers.
+    /// Due dates: lapses and tier reviews.
     Due,
-    /// Anything else that may change a tier, such as an adjustment.
+    /// Any other fact that may change a tier, such as an adjustment.
     Tier,
 }
 
@@ -228,13 +228,13 @@ impl Asked {
 
     const fn meets(self, trigger: &Trigger) -> bool {
         match trigger {
-            // What fell due is decided before every fact.
+            // Due dates are decided before every fact.
             Trigger::TierChange(_) | Trigger::Inactivity { .. } => true,
             Trigger::Receipt(_) => matches!(self, Self::Receipt),
             Trigger::Interaction(_) | Trigger::EmailOpened(_) | Trigger::EmailClicked(_) => {
                 matches!(self, Self::Interaction)
             }
-            // Those that decide on these have the profile at hand.
+            // Callers that decide on these facts have loaded the profile.
             Trigger::Birthday(_)
             | Trigger::Enrollment {}
             | Trigger::ListSubscription { .. }
@@ -261,23 +261,24 @@ impl CompiledProgram {
         Self { program, version, zone, rules, locales, asks_profile }
     }
 
-    /// The language tags that its responses can be in: those of its texts, its own, and those of our sentences.
+    /// The language tags of its responses: those of its texts, its own, and those of the built-in sentences.
     pub fn locales(&self) -> impl Iterator<Item = &str> + Clone {
         self.locales.iter().map(String::as_str)
     }
 
-    /// True when a kind of fact can meet a rule with a condition on the profile, or one for the change of tier that may
-    /// follow: then the profile must be looked up for it.
+    /// True when a decision on this kind of fact needs the profile.
+    ///
+    /// A rule that the fact may meet has a condition on the profile, or a rule for a change of tier that may follow.
     pub fn asks_profile(&self, asked: Asked) -> bool {
         self.asks_profile.contains(&asked)
     }
 
-    /// A reward of the catalogue.
+    /// The reward with an identifier.
     pub fn reward(&self, id: &RewardId) -> Option<&Reward> {
         self.program.rewards.iter().find(|reward| reward.id == *id)
     }
 
-    /// The place of a tier on the ladder, from the bottom.
+    /// The position of a tier on the ladder; the lowest is 0.
     pub fn rank(&self, id: &TierId) -> Option<usize> {
         self.program.tiers.as_ref().and_then(|tiers| tiers.rank(id))
     }

@@ -1,4 +1,4 @@
-//! Reading a program: its parts, then what must hold between them. Every fault of both is named in one answer.
+//! Reads a program: first its parts, then the checks across them. One response lists the faults of both.
 
 mod points;
 mod reward;
@@ -23,12 +23,12 @@ use crate::rule::read_each_rule;
 
 /// The most rewards of one program.
 const MOST_REWARDS: usize = 1_000;
-/// The longest stay of an applied coupon on a cart: 30 days, in minutes.
+/// The longest time of an applied coupon on a cart: 30 days, in minutes.
 const MOST_APPLY_MINUTES: u32 = 43_200;
 
 /// Reads and checks a whole program; see [`super::SubmittedProgram::read`].
 pub(super) fn read_document(value: &Value) -> Result<Program, Vec<Fault>> {
-    // Faults between parts are kept apart, because they are known by pointer and not by node.
+    // Checks across parts know pointers, not nodes: their faults are collected apart.
     let between = Faults::default();
     let read = input::read(value, |node| read_all(node, &between));
     let between = between.into_vec();
@@ -46,8 +46,8 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let currency = object.required("currency", read_currency);
     let timezone = object.required("timezone", read_zone);
     let locale = object.or("locale", "en".to_owned(), read_locale);
-    // Without a currency, amounts are read in one of those with the most decimals: then only what is wrong in every
-    // currency is a fault.
+    // Without a currency, amounts are read in one with the most decimals, so that only amounts that are wrong in every
+    // currency are faults.
     let counting = currency.or_else(|| Currency::from_code("CLF"))?;
     let points = object.or("points", points::default(), points::read_points);
     let tiers = object.optional("tiers", |tiers| tiers::read_tiers(tiers, between));

@@ -9,7 +9,7 @@ use crate::points::Points;
 use crate::text::Text;
 use crate::time::Moment;
 
-/// Something that points buy, or that a rule gives.
+/// A reward that points buy or a rule gives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reward {
@@ -17,78 +17,78 @@ pub struct Reward {
     pub id: RewardId,
     /// Its name.
     pub name: Text,
-    /// What it is.
+    /// Its description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
-    /// Its picture.
+    /// The address of its picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
-    /// What kind of advantage it gives.
+    /// The kind of benefit.
     #[serde(rename = "type")]
     pub kind: RewardType,
-    /// How much of it: money, per cent or an SKU, by type.
+    /// Its value: money, a percentage, an SKU or a text, by type.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub value: Option<RewardValue>,
-    /// The only SKUs that it works on.
+    /// The SKUs to which it applies; absent: every SKU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skus: Option<Vec<String>>,
-    /// The least basket that it works on.
+    /// The minimum spend.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub minimum_spend: Option<Money>,
-    /// Whose receipts may use its coupons; absent: anyone's.
+    /// Whose receipts may use its coupons; absent: any member's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<Bind>,
-    /// What it costs; zero: it cannot be bought, only given.
+    /// Its cost in points; zero: it cannot be bought, only given.
     pub cost: Points,
     /// The tiers whose members may buy it; absent: every tier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tiers: Option<Vec<TierId>>,
-    /// From when it can be had.
+    /// The moment from which it is available.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub starts_at: Option<Moment>,
-    /// Until when, exclusive.
+    /// The moment until which it is available, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ends_at: Option<Moment>,
-    /// How many can ever be issued; absent: any number.
+    /// The number of coupons that can be issued; absent: no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock: Option<u32>,
-    /// How many redemptions of one member may stand: reserved, available, applied, used or expired; absent: any number.
+    /// The number of redemptions per member that are reserved, available, applied, used or expired; absent: no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_member_limit: Option<u32>,
-    /// Where its codes come from.
+    /// The source of its codes.
     pub code: CodeSource,
-    /// For how many days a coupon works, the day of issue included as day zero; absent: for ever.
+    /// The number of days for which a coupon is valid; the day of issue is day 0; absent: no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_days: Option<u32>,
-    /// Its place when several can be had; lower is shown first.
+    /// Its position in lists; lower comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rank: Option<u32>,
 }
 
-/// What kind of advantage a reward gives.
+/// The kind of benefit of a reward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RewardType {
-    /// Money off.
+    /// A discount in money.
     AmountOff,
-    /// Per cent off.
+    /// A discount in per cent.
     PercentOff,
-    /// No charge for shipping.
+    /// Free shipping.
     FreeShipping,
-    /// A product for nothing.
+    /// A free product.
     FreeProduct,
-    /// A gift card of some value.
+    /// A gift card.
     GiftCard,
-    /// Anything else.
+    /// Any other benefit.
     Custom,
 }
 
-/// How much of its advantage a reward gives.
+/// The value of a reward.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum RewardValue {
@@ -105,19 +105,19 @@ pub enum RewardValue {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bind {
-    /// Its owner's alone.
+    /// The owner's receipts only.
     Member,
 }
 
-/// Where the codes of a reward's coupons come from.
+/// The source of the codes of a reward's coupons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CodeSource {
-    /// Made by a pattern in which each `#` becomes a random character, the last one a check character.
+    /// Generated from a pattern: each `#` becomes a random character, the last one a check character.
     Pattern(String),
-    /// Drawn from codes that were loaded.
+    /// Drawn from a pool of loaded codes.
     Pool(bool),
-    /// Created in the shop.
+    /// Created by the shop.
     Provider(String),
 }

@@ -1,4 +1,4 @@
-//! The ladder of tiers, and those that stand outside it.
+//! The ladder of tiers, and tiers outside it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,16 @@ use crate::text::Text;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tiers {
-    /// From the lowest, whose threshold is 0, to the highest.
+    /// The steps from the lowest, whose threshold is 0, to the highest.
     pub ladder: Vec<Tier>,
-    /// Tiers outside the ladder: only an admin or a rule gives them.
+    /// Tiers outside the ladder, which only an admin or a rule gives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vip: Vec<VipTier>,
-    /// Which qualifying points count.
+    /// The period whose qualifying points count.
     pub window: TierWindow,
-    /// How far a member falls who no longer reaches their tier.
+    /// How far a member falls who no longer reaches the threshold.
     pub downgrade: Downgrade,
-    /// For how many days after its end a tier can still be kept.
+    /// The number of days after its end during which a tier can still be kept.
     pub grace_days: u32,
 }
 
@@ -31,11 +31,11 @@ pub struct Tier {
     pub id: TierId,
     /// Its name.
     pub name: Text,
-    /// The qualifying points that reach it.
+    /// The qualifying points needed.
     pub threshold: Points,
-    /// Its icon.
+    /// The address of its icon.
     pub icon_url: Option<String>,
-    /// What its members enjoy.
+    /// The benefits of its members.
     pub benefits: Vec<Text>,
 }
 
@@ -47,50 +47,50 @@ pub struct VipTier {
     pub id: TierId,
     /// Its name.
     pub name: Text,
-    /// Its icon.
+    /// The address of its icon.
     pub icon_url: Option<String>,
-    /// What its members enjoy.
+    /// The benefits of its members.
     pub benefits: Vec<Text>,
 }
 
-/// Which qualifying points count towards a tier.
+/// The period whose qualifying points count towards a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TierWindow {
-    /// Those of the calendar year; a tier reached is held to the end of the next.
+    /// The calendar year; a tier reached is held until the end of the next year.
     CalendarYear,
-    /// All there ever were.
+    /// The whole membership.
     Lifetime,
-    /// Those of the last so many months.
+    /// The latest months, this many.
     RollingMonths(u32),
 }
 
-/// How far a member falls who no longer reaches their tier.
+/// How far a member falls who no longer reaches the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Downgrade {
-    /// Not at all.
+    /// No fall.
     None,
     /// One step.
     OneDown,
-    /// To the tier that the points reach.
+    /// To the tier whose threshold the points reach.
     Full,
 }
 
 impl Tiers {
-    /// The place of a tier on the ladder, from the bottom; `None` for a tier outside it.
+    /// The position of a tier on the ladder, from 0; `None` for a tier outside it.
     pub fn rank(&self, id: &TierId) -> Option<usize> {
         self.ladder.iter().position(|tier| tier.id == *id)
     }
 
-    /// The place on the ladder that so many qualifying points reach.
+    /// The position on the ladder that these qualifying points reach.
     pub fn reached(&self, qualifying: Points) -> usize {
         self.ladder.iter().rposition(|tier| tier.threshold <= qualifying).unwrap_or(0)
     }
 
-    /// True when there is such a tier, on the ladder or outside it.
+    /// True when the tier exists, on the ladder or outside it.
     pub fn knows(&self, id: &TierId) -> bool {
         self.rank(id).is_some() || self.vip.iter().any(|vip| vip.id == *id)
     }

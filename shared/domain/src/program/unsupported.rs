@@ -1,8 +1,8 @@
-//! What the language has and this version does not evaluate yet.
+//! Parts of the rule language that this version does not evaluate yet.
 //!
-//! It is refused, never ignored: a rule that silently gave nothing would be worse than one that cannot be saved. All of
-//! it stands here, so that whoever adds a part of the evaluation removes a line. A rule that is not active may already
-//! have such parts, because nothing evaluates it.
+//! They are refused, never ignored: a rule that silently gives nothing is worse than one that cannot be saved. They are
+//! all listed here, so that whoever implements one removes a line. A rule that is not active may have such parts, because
+//! it is not evaluated.
 
 use super::CodeSource;
 use super::check::Parts;
@@ -13,7 +13,7 @@ fn refuse(faults: &Faults, pointer: String, what: &str) {
     faults.add(pointer, format_args!("is not supported by this version: {what}"));
 }
 
-/// Names every part of a program that would not be evaluated.
+/// Adds a fault for every part of a program that would not be evaluated.
 pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
     for (place, reward) in parts.rewards.iter().enumerate() {
         match reward.as_ref().map(|reward| &reward.code) {
@@ -40,7 +40,7 @@ fn check_rule(rule: &Rule, pointer: &str, faults: &Faults) {
     let Trigger::Receipt(ReceiptTrigger { measure: Some(Measure::Spend(spend)), within, .. }) = &rule.on else {
         return;
     };
-    // A running total that days leave again has no part between bounds that could be told from the day's sums.
+    // The sums by day of a sliding window do not tell which part of the total lies between bounds.
     if let Some(Window::Days { from: None, .. }) = within {
         for (name, there) in [("from", spend.from.is_some()), ("up_to", spend.up_to.is_some())] {
             if there {

@@ -1,4 +1,4 @@
-//! The small words of a program document: names, addresses, moments, lists of values.
+//! Readers of small values in a program document: names, URLs, moments, lists.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use crate::input::Node;
 use crate::text::Text;
 use crate::time::Moment;
 
-/// The longest address that is kept, in bytes.
+/// The longest URL, in bytes.
 const MOST_URL_BYTES: usize = 2_000;
-/// The most values that one list may have.
+/// The most values in one list.
 pub(crate) const MOST_VALUES: usize = 1_000;
 /// The longest value of a list, in bytes.
 const MOST_VALUE_BYTES: usize = 256;
-/// The most attributes or properties that one filter may name.
+/// The most attributes or properties in one filter.
 const MOST_NAMES: usize = 50;
 
-/// A text for people that run the program, at most `most` bytes and not empty.
+/// Reads a non-empty text of at most `most` bytes, for those who run the program.
 pub(crate) fn label(node: &Node<'_>, most: usize) -> Option<String> {
     let text = node.text(most)?;
     if text.trim().is_empty() {
@@ -27,7 +27,7 @@ pub(crate) fn label(node: &Node<'_>, most: usize) -> Option<String> {
     Some(text)
 }
 
-/// A name that shoppers see: like any text of theirs, but not empty.
+/// Reads a non-empty name that shoppers see.
 pub(crate) fn name(node: &Node<'_>) -> Option<Text> {
     let text = Text::read(node)?;
     let empty = match &text {
@@ -40,7 +40,7 @@ pub(crate) fn name(node: &Node<'_>) -> Option<Text> {
     Some(text)
 }
 
-/// An absolute `http` or `https` address.
+/// Reads an absolute `http` or `https` URL.
 pub(crate) fn url(node: &Node<'_>) -> Option<String> {
     let text = node.text(MOST_URL_BYTES)?;
     if host(&text).is_none() || text.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c)) {
@@ -49,7 +49,7 @@ pub(crate) fn url(node: &Node<'_>) -> Option<String> {
     Some(text)
 }
 
-/// What a browser sends as `Origin`: a scheme and a host, perhaps with a port, and nothing behind.
+/// Reads an origin as browsers send it: scheme and host, optionally a port, and no path.
 pub(crate) fn origin(node: &Node<'_>) -> Option<String> {
     let text = node.text(MOST_URL_BYTES)?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
@@ -59,20 +59,20 @@ pub(crate) fn origin(node: &Node<'_>) -> Option<String> {
     }
 }
 
-/// What follows the scheme, when there is a host.
+/// The part after the scheme; `None` without a host.
 fn host(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
     (!host.is_empty() || rest.starts_with('[')).then_some(rest)
 }
 
-/// A moment of the program's calendar, from year 1970 to 2200.
+/// Reads a moment from year 1970 to 2199.
 pub(crate) fn moment(node: &Node<'_>) -> Option<Moment> {
     let moment = node.parsed(|text| {
         Moment::parse(text).ok_or("must be a time such as \"2026-01-01T00:00:00\", local or with its offset")
     })?;
     let year = match moment {
-        // Local to somewhere; a day more or less is nothing to these bounds.
+        // The offset does not matter: these bounds are coarse.
         Moment::Instant(at) => jiff::tz::Offset::UTC.to_datetime(at).year(),
         Moment::Local(at) => DateTime::year(at),
     };
@@ -82,17 +82,17 @@ pub(crate) fn moment(node: &Node<'_>) -> Option<Moment> {
     Some(moment)
 }
 
-/// A list of values that are alternatives. An empty one is kept: it matches nothing, which absence does not.
+/// Reads a list of alternative values. An empty list matches nothing; an absent one matches everything.
 pub(crate) fn values(node: &Node<'_>) -> Option<Vec<String>> {
     node.list(MOST_VALUES, |value| value.text(MOST_VALUE_BYTES))
 }
 
-/// Lists of values by the name of an attribute or property.
+/// Reads lists of values by the name of an attribute or property.
 pub(crate) fn values_by_name(node: &Node<'_>) -> Option<BTreeMap<String, Vec<String>>> {
     Some(node.entries(MOST_NAMES, values)?.into_iter().collect())
 }
 
-/// A list of identifiers.
+/// Reads a list of identifiers.
 pub(crate) fn ids<T: std::str::FromStr<Err = IdError>>(node: &Node<'_>) -> Option<Vec<T>> {
     node.list(MOST_VALUES, Node::id)
 }

@@ -1,4 +1,4 @@
-//! What one rule cannot tell of itself: whether what it names exists, and whether its parts go together.
+//! Checks of rules against the rest of the program: references, periods, and parts that exclude each other.
 
 mod cycles;
 mod multipliers;
@@ -13,8 +13,9 @@ use crate::input::Faults;
 use crate::program::Stacking;
 use crate::time::Moment;
 
-/// The identifiers that a program defines, also those of parts that could not be read: a fault there is no reason to
-/// name another wherever the part is used.
+/// The identifiers that a program defines, including those of parts that could not be read.
+///
+/// A fault in a part must not cause further faults wherever the part is used.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// The steps of the ladder.
@@ -28,7 +29,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Names the tiers of a list that do not exist.
+    /// Adds a fault for every tier of a list that does not exist.
     pub(crate) fn check_tiers(&self, tiers: Option<&Vec<TierId>>, pointer: &str, faults: &Faults) {
         for (place, tier) in tiers.into_iter().flatten().enumerate() {
             if !self.ladder.contains(tier.as_str()) && !self.vip.contains(tier.as_str()) {
@@ -38,7 +39,7 @@ impl Known {
     }
 }
 
-/// Names what ends before, or when, it starts. A comparison of local time with an instant needs the zone.
+/// Adds a fault when a period ends before it starts. Comparing local time with an instant needs the zone.
 pub(crate) fn check_period(
     starts_at: Option<Moment>,
     ends_at: Option<Moment>,
@@ -57,7 +58,7 @@ pub(crate) fn check_period(
     }
 }
 
-/// Names every fault of the rules of a program, which stand at `/rules`; a rule that could not be read is passed over.
+/// Adds every fault of the rules of a program, at `/rules`; rules that could not be read are skipped.
 pub(crate) fn check_rules(
     rules: &[Option<Rule>],
     known: &Known,

@@ -1,4 +1,4 @@
-//! Reading a rule. Every field is asked for before the first failure ends the reading, so that all faults are named.
+//! Reads a rule. Every field is read before the first fault ends the reading, so that all faults are reported.
 
 mod effect;
 mod trigger;
@@ -14,8 +14,9 @@ use super::{Bound, Limit, Period, Rule, RuleStatus, WayToEarn};
 const MOST_RULES: usize = 10_000;
 /// The most limits, conditions or effects of one rule.
 const MOST_PARTS: usize = 20;
-/// The most firings that one limit may allow, and the most of its periods that may be taken together.
+/// The most firings of one limit.
 const MOST_TIMES: u32 = 1_000_000_000;
+/// The most periods that one limit may take together.
 const MOST_PERIODS: u32 = 1_000;
 
 const STATUSES: [(&str, RuleStatus); 4] = [
@@ -33,11 +34,10 @@ const PERIODS: [(&str, Period); 5] = [
     ("lifetime", Period::Lifetime),
 ];
 
-/// Reads a rule of a program that counts in `currency`. What it names (tiers, rewards, other rules) is checked when the
-/// whole program is read.
+/// Reads a rule of a program with this currency.
 ///
-/// A rule without `status` is a draft: it gives no points that nobody asked for. One without `name` is called by its
-/// identifier.
+/// References to tiers, rewards and other rules are checked when the whole program is read. A rule without `status` is a
+/// draft, so that it gives no points by accident. The default `name` is the identifier.
 pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
@@ -75,7 +75,7 @@ pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
     })
 }
 
-/// Reads all rules of a program; one that cannot be read leaves its place empty, so that the others can be checked.
+/// Reads all rules of a program; `None` where one cannot be read, so that the others can be checked.
 pub(crate) fn read_each_rule(node: &Node<'_>, currency: Currency) -> Option<Vec<Option<Rule>>> {
     node.list(MOST_RULES, |rule| Some(read_rule(rule, currency)))
 }
@@ -85,7 +85,7 @@ pub fn read_rules(node: &Node<'_>, currency: Currency) -> Option<Vec<Rule>> {
     read_each_rule(node, currency)?.into_iter().collect()
 }
 
-/// One limit, or a list of them; an empty list limits nothing.
+/// Reads one limit, or a list of limits; an empty list is no limit.
 fn read_limits(node: &Node<'_>) -> Option<Vec<Limit>> {
     if node.value.is_array() {
         return node.list(MOST_PARTS, read_limit);
@@ -113,7 +113,7 @@ fn read_limit(node: &Node<'_>) -> Option<Limit> {
     Some(Limit { bound: bound?, per: per?, every: every?, rolling: rolling? })
 }
 
-/// Not visible unless it says so.
+/// Reads a way to earn, which is invisible by default.
 fn read_way_to_earn(node: &Node<'_>) -> Option<WayToEarn> {
     let object = node.object()?;
     let visible = object.or("visible", false, Node::boolean);

@@ -1,4 +1,4 @@
-//! Ready rules for the common cases (F-01), to be put as they are or with other numbers.
+//! Rule templates for common cases (F-01), to be put as they are or with other numbers.
 
 use std::collections::BTreeMap;
 
@@ -26,36 +26,36 @@ const TEMPLATES: [&str; 14] = [
     include_str!("templates/referral-bonus.json"),
 ];
 
-/// A ready rule.
+/// A rule template.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RuleTemplate {
-    /// Its identifier, which the rule has too.
+    /// Its identifier, which is also the rule's.
     pub id: String,
-    /// What it is called.
+    /// Its name.
     pub name: Text,
-    /// What it does.
+    /// Its effect.
     pub description: Text,
-    /// The rule, active from today, or for the next weekend: the body of `POST /v1/rules`.
+    /// The body of `POST /v1/rules`: the rule, active from today or for the next weekend.
     #[cfg_attr(feature = "openapi", schema(value_type = super::Rule))]
     pub rule: Value,
-    /// What the program must have before.
+    /// The parts that the program must have before.
     pub needs: Vec<TemplateNeed>,
 }
 
-/// What a program must have before a template's rule can be put.
+/// A part that a program must have before a template's rule can be put.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TemplateNeed {
-    /// Which part of the program it is.
+    /// The kind of part.
     pub part: TemplatePart,
-    /// An example of it: the body of `POST /v1/rewards` or `POST /v1/tiers`.
+    /// An example: the body of `POST /v1/rewards` or `POST /v1/tiers`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub document: Value,
 }
 
-/// A part of a program that a rule can name.
+/// A part of a program to which a rule can refer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -66,7 +66,7 @@ pub enum TemplatePart {
     Tiers,
 }
 
-/// A template as it is kept: its rule has no name, status, calendar and storefront yet.
+/// A template file: its rule has no name, status, calendar and storefront yet.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -81,10 +81,10 @@ struct Kept {
     needs: Vec<TemplateNeed>,
 }
 
-/// All templates, their rules named in a program's `locale` and beginning on `today`, its local day.
+/// All templates, with names in the program's `locale` and rules that start on `today`, its local day.
 ///
 /// # Errors
-/// When one of the texts built into this crate is no template.
+/// When a built-in file is not a template.
 pub fn rule_templates(locale: &str, today: Day) -> Result<Vec<RuleTemplate>, serde_json::Error> {
     TEMPLATES.into_iter().map(|text| Ok(complete(serde_json::from_str(text)?, locale, today))).collect()
 }
@@ -108,7 +108,7 @@ fn complete(kept: Kept, locale: &str, today: Day) -> RuleTemplate {
     RuleTemplate { id: kept.id, name, description, rule: Value::Object(rule), needs: kept.needs }
 }
 
-/// Today when it is a Saturday, else the first after it.
+/// Today if it is a Saturday, otherwise the next Saturday.
 fn next_saturday(today: Day) -> Day {
     let saturday = today.monday().plus_days(5);
     if saturday < today { saturday.plus_days(7) } else { saturday }

@@ -1,31 +1,71 @@
-//! What a rule waits for besides receipts: interactions, e-mails, dates, tier changes, profiles, referrals.
+//! Triggers of a rule; [`super::receipt`] has the one for receipts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ReceiptTrigger;
 use crate::ids::TierId;
 
-/// A named custom event, perhaps with properties.
+/// The occurrence that a rule waits for.
+#[allow(clippy::large_enum_variant, reason = "nearly every trigger is the large one")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A receipt.
+    Receipt(ReceiptTrigger),
+    /// A named custom event.
+    Interaction(InteractionTrigger),
+    /// An e-mail that the member opened.
+    EmailOpened(EmailTrigger),
+    /// A link in an e-mail that the member followed.
+    EmailClicked(EmailTrigger),
+    /// The member's birthday, by schedule.
+    Birthday(BirthdayTrigger),
+    /// Joining the program.
+    Enrollment {},
+    /// A number of days without a purchase.
+    Inactivity {
+        /// The number of days.
+        days: u32,
+    },
+    /// A change of tier.
+    TierChange(TierChangeTrigger),
+    /// A subscription to a list.
+    ListSubscription {
+        /// The list.
+        list: String,
+    },
+    /// A profile attribute that takes one of some values.
+    Profile(ProfileTest),
+    /// A referral that is rewarded.
+    Referral {
+        /// The side of the referral on which the member stands.
+        role: ReferralRole,
+    },
+}
+
+/// A trigger for a named custom event, optionally with properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InteractionTrigger {
     /// The event's name.
     pub name: String,
-    /// What its properties must be.
+    /// The properties that the event must have.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<InteractionFilter>,
 }
 
-/// What the properties of an event must be.
+/// A filter of the properties of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InteractionFilter {
-    /// By property, any of these values.
+    /// The accepted values by property.
     pub properties: BTreeMap<String, Vec<String>>,
 }
 
-/// An opened or clicked e-mail, perhaps filtered.
+/// A trigger for opened or clicked e-mails, optionally filtered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EmailTrigger {
@@ -40,13 +80,13 @@ pub struct EmailTrigger {
     pub link_categories: Option<Vec<String>>,
 }
 
-/// A birthday by schedule.
+/// A trigger for birthdays, by schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BirthdayTrigger {
-    /// On the day, or when its week or month begins.
+    /// The day itself, or the first day of its week or month.
     pub at: BirthdaySpan,
-    /// So many days earlier.
+    /// The number of days before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days_before: Option<u32>,
 }
@@ -64,22 +104,22 @@ pub enum BirthdaySpan {
     Month,
 }
 
-/// A change of tier.
+/// A trigger for changes of tier.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TierChangeTrigger {
-    /// Up, down, or out of the ladder.
+    /// The direction of the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<TierDirection>,
-    /// From any of these.
+    /// Any of these tiers before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Vec<TierId>>,
-    /// To any of these.
+    /// Any of these tiers after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Vec<TierId>>,
 }
 
-/// Which way a tier changed.
+/// The direction in which a tier changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -103,13 +143,13 @@ pub struct ProfileTest {
     pub values: Vec<String>,
 }
 
-/// Whose side of a referral.
+/// A side of a referral.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReferralRole {
-    /// Who recommended.
+    /// The member who recommended.
     Advocate,
-    /// Who came.
+    /// The member who was recommended.
     Friend,
 }

@@ -1,4 +1,4 @@
-//! A coupon as shown.
+//! The view of a coupon.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,24 +9,24 @@ use crate::member::Profile;
 use crate::points::Points;
 use crate::program::CompiledProgram;
 
-/// A coupon, as every endpoint shows it.
+/// A coupon, as every endpoint returns it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CouponView {
     /// Its code.
     pub code: CouponCode,
-    /// The reward that it gives.
+    /// Its reward.
     pub reward: RewardId,
-    /// The reward's name, in lists for shoppers, as long as the program has it.
+    /// The name of the reward, in lists for shoppers, if the program still has the reward.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: CouponStatus,
-    /// What it cost; zero when a rule gave it.
+    /// Its cost in points; zero when a rule issued it.
     pub cost: Points,
-    /// Whose it is: the shop's own id, or ours.
+    /// Its owner: the shop's id, otherwise the internal id.
     pub member: String,
-    /// The advantage, as it was when issued.
+    /// Its benefit, as of the time of issue.
     pub discount: Discount,
     /// When it was issued.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -34,7 +34,7 @@ pub struct CouponView {
     /// When it expires; null: never.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
-    /// While reserved, when that lapses; while applied, when it is available again.
+    /// When its reservation lapses; while applied, when it becomes available again.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
@@ -44,7 +44,7 @@ pub struct CouponView {
 }
 
 impl CouponView {
-    /// A coupon at a moment; its owner goes by the shop's own id where the profile has one.
+    /// The view of a coupon at a moment; the owner is the shop's id if the profile has one.
     pub fn new(coupon: &Coupon, profile: Option<&Profile>, now: Timestamp) -> Self {
         let status = coupon.status_at(now);
         let open = matches!(status, CouponStatus::Reserved | CouponStatus::Applied);
@@ -64,7 +64,7 @@ impl CouponView {
         }
     }
 
-    /// The same, with the reward's name in a language.
+    /// Adds the name of the reward in a language.
     #[must_use]
     pub fn named(self, program: &CompiledProgram, language: &str) -> Self {
         let name = program.reward(&self.reward).map(|reward| reward.name.in_locale(language).to_owned());

@@ -1,4 +1,4 @@
-//! The ledger as shown: one line for each movement.
+//! The view of the ledger: one line for each movement.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,27 +12,27 @@ use crate::points::{Both, Points};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EntryView {
-    /// What identifies it among the member's lines.
+    /// Its identifier among the member's lines.
     pub id: String,
-    /// When what caused it happened; for points that were released or expired by time, when that was noted.
+    /// When its cause happened; for a release or an expiry, when it was recorded.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
-    /// What kind of movement it is.
+    /// The kind of movement.
     #[serde(rename = "type")]
     pub kind: MovementType,
-    /// By how much it changes the balances. Points that only become spendable, or are set aside, change none.
+    /// The change of the balances. Releases and reservations change none.
     pub points: Both,
-    /// How many points went from one place to another, whether or not a balance changed.
+    /// The points moved, whether or not a balance changed.
     pub moved: Both,
-    /// The redeemable balance after it: pending and reserved points included, less the debt.
+    /// The redeemable balance afterwards, including pending and reserved points, less the debt.
     pub balance: Points,
-    /// What caused it.
+    /// Its cause.
     pub source: EntrySource,
-    /// Why, a sentence for each rule.
+    /// The reasons, one sentence for each rule.
     pub explanation: Vec<Explanation>,
 }
 
-/// What caused a line of the ledger.
+/// The cause of a line of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EntrySource {
@@ -48,7 +48,7 @@ pub struct EntrySource {
     /// The referral.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral: Option<String>,
-    /// The rule, when it was one alone.
+    /// The rule, when there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// The reward.
@@ -57,16 +57,16 @@ pub struct EntrySource {
     /// The coupon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coupon: Option<CouponCode>,
-    /// The passing of time, under the name of the job that watches it.
+    /// The scheduled job, when time was the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<&'static str>,
-    /// The person, by the name of their API key.
+    /// The person, by the name of the API key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
 }
 
 impl EntryView {
-    /// The lines of an entry, the latest first. `key` identifies the entry among the member's.
+    /// The lines of an entry, newest first. `key` identifies the entry among the member's.
     pub fn of(key: &str, entry: &Entry, explainer: &Explainer<'_>) -> Vec<Self> {
         let mut balance = entry.balance;
         let numbered: Vec<(usize, &Movement)> = entry.movements.iter().enumerate().collect();
@@ -94,7 +94,7 @@ impl EntryView {
     }
 }
 
-/// All that a movement carries, except what it pays of a debt: those points have been counted on their way in.
+/// The points of a movement, except repayments of a debt: those were counted when they were credited.
 fn moved(movement: &Movement) -> Both {
     let carried =
         movement.postings.iter().filter(|posting| (posting.0, posting.1) != (Bucket::Available, Bucket::Debt));

@@ -1,4 +1,4 @@
-//! The storefront view: all that a shopper's page shows, in one answer.
+//! The storefront view: everything on a shopper's page, in one response.
 
 use std::collections::BTreeSet;
 
@@ -20,22 +20,22 @@ use crate::program::CompiledProgram;
 use crate::rule::{CompiledRule, Effect, EffectKind, Frame, Rate, RuleStatus};
 use crate::time::Day;
 
-/// Who looks.
+/// The state of the shopper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HubState {
-    /// Someone unknown.
+    /// Not signed in.
     Anonymous,
-    /// Someone who is shut out.
+    /// Excluded from the program.
     Excluded,
-    /// Someone known who has not enrolled.
+    /// Known, but not enrolled.
     Visitor,
-    /// A member.
+    /// Enrolled.
     Member,
 }
 
-/// What they should do next.
+/// The next step for the shopper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -52,67 +52,67 @@ pub enum Prompt {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HubView {
-    /// Who looks.
+    /// The state of the shopper.
     pub state: HubState,
-    /// What they should do next.
+    /// The next step for the shopper.
     pub prompt: Option<Prompt>,
     /// The program.
     pub program: HubProgram,
-    /// Their points; null for someone unknown or shut out.
+    /// The shopper's points; null when unknown or excluded.
     pub points: Option<PointsView>,
-    /// Their tier; null without tiers, and for someone unknown or shut out.
+    /// The shopper's tier; null without tiers, and when unknown or excluded.
     pub tier: Option<TierView>,
-    /// The best reward that they can afford.
+    /// The most expensive reward that the shopper can afford.
     pub best_reward: Option<RewardView>,
-    /// The cheapest reward that they cannot afford yet.
+    /// The cheapest reward that the shopper cannot afford yet.
     pub next_reward: Option<NextReward>,
-    /// The way to the next reward, 0 to 1; 1 when none is left, null where nobody is on the way.
+    /// The progress to the next reward, 0 to 1; 1 when none is left, null for those who are not members.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub progress: Option<Progress>,
     /// The rewards on offer.
     pub rewards: Vec<RewardView>,
-    /// Their coupons; null for someone unknown.
+    /// The shopper's coupons; null when unknown.
     pub coupons: Option<Coupons>,
-    /// Their referral code; null while the program has no referrals.
+    /// The shopper's referral code; null while the program has no referrals.
     pub referral: Option<ReferralView>,
     /// The ways to earn.
     pub ways_to_earn: Vec<WayView>,
 }
 
-/// The program, as the storefront names it.
+/// The program, as the storefront shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HubProgram {
     /// Its name.
     pub name: String,
-    /// The forms of its points' name in the answer's language, by plural category.
+    /// The name of its points in the response's language, by plural category.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub points_name: Value,
-    /// The language of the answer.
+    /// The language of the response.
     pub locale: String,
 }
 
-/// A shopper's coupons that are not used up.
+/// The open coupons of a shopper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Coupons {
-    /// How many are in the wallet.
+    /// The number of coupons in the wallet.
     pub available: usize,
-    /// Those that are reserved, in the wallet or on a cart, the latest first.
+    /// Coupons that are reserved, available or applied, newest first.
     pub items: Vec<CouponView>,
 }
 
-/// A member's referral code and what came of it.
+/// A member's referral code and its results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReferralView {
     /// The code.
     pub code: String,
-    /// The link that counts the click and leads to the shop.
+    /// The link, which counts the click and redirects to the shop.
     pub url: String,
-    /// How often it was followed.
+    /// The number of clicks.
     pub clicks: u64,
-    /// How many friends qualified.
+    /// The number of friends who qualified.
     pub qualified: u64,
 }
 
@@ -124,33 +124,34 @@ pub struct WayView {
     pub rule: RuleId,
     /// Its title.
     pub title: String,
-    /// What to do for it.
+    /// What the shopper has to do.
     pub description: Option<String>,
-    /// Its icon.
+    /// The address of its icon.
     pub icon_url: Option<String>,
-    /// Where to do it.
+    /// The address where the shopper can do it.
     pub action_url: Option<String>,
-    /// The spendable points that it gives each time, where that is a fixed number.
+    /// The redeemable points of each firing, if they are a fixed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<Points>,
-    /// True when this member can earn no more by it now.
+    /// True when this member cannot earn more with it now.
     pub completed: bool,
 }
 
-/// Someone known who looks.
+/// A known shopper.
 #[derive(Debug, Clone, Copy)]
 pub struct Visitor<'a> {
-    /// Their profile; `None` for someone of whom only a token tells.
+    /// The profile; `None` when only a token is known.
     pub profile: Option<&'a Profile>,
-    /// Their account, as it is stored.
+    /// The stored account.
     pub account: &'a Account,
-    /// Their coupons, the latest first.
+    /// The coupons, newest first.
     pub coupons: &'a [Coupon],
 }
 
 impl HubView {
-    /// The storefront view at a moment; without a visitor, as someone unknown sees it.
-    /// `sold_out` names the rewards without stock.
+    /// The storefront view at a moment; without a known shopper, the anonymous view.
+    ///
+    /// `sold_out` lists the rewards without stock.
     pub fn new(
         program: &CompiledProgram,
         visitor: Option<&Visitor<'_>>,
@@ -200,7 +201,7 @@ fn hub(
         tier: tier(program, &account, today, language),
         best_reward: best,
         next_reward: next,
-        // A visitor is not on the way to a reward before joining.
+        // A visitor has no progress before enrolling.
         progress: (state == HubState::Member).then_some(progress),
         rewards,
         coupons,
@@ -209,7 +210,7 @@ fn hub(
     }
 }
 
-/// True for a member with nothing: who has pending points has started to earn.
+/// True for a member without any points; pending points count.
 fn has_none(points: &PointsView) -> bool {
     points.available.is_zero() && points.pending.is_zero() && points.reserved.is_zero()
 }
@@ -265,7 +266,7 @@ fn wallet(program: &CompiledProgram, visitor: &Visitor<'_>, now: Timestamp, lang
     Coupons { available: items.iter().filter(|coupon| coupon.status == CouponStatus::Available).count(), items }
 }
 
-/// The rules that show in the shop and work now; for someone known, those of their tier.
+/// The visible rules in force; for a known shopper, those of the tier.
 fn ways(program: &CompiledProgram, known: Option<(&Account, Day)>, now: Timestamp, language: &str) -> Vec<WayView> {
     let shown = program.program.rules.iter().filter_map(|rule| {
         let way = rule.storefront.as_ref().filter(|way| way.visible)?;
@@ -291,7 +292,7 @@ fn ways(program: &CompiledProgram, known: Option<(&Account, Day)>, now: Timestam
     shown.collect()
 }
 
-/// The spendable points of a firing; `None` when an amount decides, or there are none.
+/// The redeemable points of a firing; `None` when they depend on an amount, or there are none.
 fn fixed_points(effects: &[Effect]) -> Option<Points> {
     let mut sum = Points::ZERO;
     for effect in effects {
@@ -307,12 +308,12 @@ fn fixed_points(effects: &[Effect]) -> Option<Points> {
     sum.is_positive().then_some(sum)
 }
 
-/// True when a rule gives a member no more now: a total was reached, or a limit is used up.
+/// True when a rule cannot fire for a member now: its total was reached, or a limit is used up.
 fn is_completed(rule: &CompiledRule, account: &Account, when: When<'_>) -> bool {
     let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation());
     let Some(counter) = counter else { return false };
     let (_, form) = rule.measure();
-    // Once a total is reached, no count makes it fire again; unless its window moves on.
+    // A total fires once, unless its window moves on.
     let moves_on = matches!(rule.frame(), Some(Frame::Rolling(_) | Frame::FirstReceipt(_)));
     let reached = form.is_cumulative() && !moves_on && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
     let used_up = counter.uses.room(rule, when) == Some(0);

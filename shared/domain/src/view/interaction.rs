@@ -1,4 +1,4 @@
-//! An interaction as shown: what was decided on it.
+//! The view of an interaction and its decision.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,25 +13,25 @@ use crate::ledger::{Entry, Rejection};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InteractionView {
-    /// As the shop numbered it.
+    /// Its identifier, by the shop's number.
     pub id: InteractionId,
-    /// How far it has come.
+    /// Its status.
     pub status: FactStatus,
-    /// Why it could not be applied.
+    /// The reason for which it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Rejection>,
     /// When it happened.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub occurred_at: Timestamp,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// What was decided, once it was.
+    /// The decision, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionView>,
 }
 
 impl InteractionView {
-    /// An interaction, and the entry that was made of it if there is one already.
+    /// The view of an interaction and of its entry, if there is one already.
     pub fn new(interaction: &Interaction, entry: Option<&Entry>, explainer: &Explainer<'_>) -> Self {
         Self {
             id: interaction.id.clone(),

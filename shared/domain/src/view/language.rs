@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::locale::nearest;
 use crate::program::CompiledProgram;
 
-/// The language tag of a response: the first requested one that the program has texts in.
+/// The language tag of a response: the first requested one in which the program has texts.
 ///
 /// The order: the request's `locale`, the member's, those of `Accept-Language` (RFC 9110), the program's.
 pub fn choose_language<'p>(
@@ -19,7 +19,7 @@ pub fn choose_language<'p>(
     requested.find_map(|tag| nearest(tag, program.locales())).unwrap_or(&program.program.locale)
 }
 
-/// The tags of an `Accept-Language` header, the most wanted first.
+/// The tags of an `Accept-Language` header, by descending weight.
 fn by_preference(header: &str) -> Vec<&str> {
     let mut tags: Vec<(u32, &str)> = header
         .split(',')
@@ -35,7 +35,7 @@ fn by_preference(header: &str) -> Vec<&str> {
     tags.into_iter().map(|(_, tag)| tag).collect()
 }
 
-/// A weight, `0` to `1` with up to three decimals, in thousandths; nonsense weighs nothing.
+/// A weight in thousandths: `0` to `1` with up to three decimals; 0 when malformed.
 fn thousandths(weight: &str) -> u32 {
     let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
     let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();

@@ -1,4 +1,4 @@
-//! A member as shown: profile, tier, points.
+//! The view of a member: profile, tier, points.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,15 @@ use crate::points::Points;
 use crate::program::CompiledProgram;
 use crate::time::Day;
 
-/// A member, as every endpoint shows them.
+/// A member, as every endpoint returns them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemberView {
-    /// The shop's own id; our own where the shop has given none.
+    /// The shop's id; the internal id if the shop gave none.
     pub id: String,
-    /// Our own id, always accepted in a path.
+    /// The internal id, which every path accepts.
     pub inner_id: MemberId,
-    /// How far they have come into the program.
+    /// The status in the program.
     pub status: Status,
     /// The first loyalty card; all are in `identifiers`.
     pub card: Option<String>,
@@ -39,25 +39,25 @@ pub struct MemberView {
     /// The day of birth.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub birth_date: Option<BirthDate>,
-    /// The language that they read.
+    /// The preferred language.
     pub locale: Option<Locale>,
-    /// What the merchant keeps besides, by name.
+    /// Attributes of the merchant, by name.
     pub attributes: BTreeMap<String, Attribute>,
-    /// The lists that they subscribed to.
+    /// The subscribed lists.
     pub lists: BTreeSet<String>,
     /// The merchant's tags.
     pub tags: BTreeSet<String>,
-    /// What they agreed to, by name.
+    /// Consents, by name.
     pub consent: BTreeMap<String, Consent>,
     /// The tier; null in a program without tiers.
     pub tier: Option<TierView>,
     /// The points.
     pub points: PointsView,
-    /// Their own referral code, once they have one.
+    /// The own referral code, if there is one.
     pub referral_code: Option<String>,
-    /// The referral code that they came with.
+    /// The referral code with which they enrolled.
     pub referred_with: Option<String>,
-    /// When they became known.
+    /// When they were first seen.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// When they enrolled.
@@ -68,11 +68,11 @@ pub struct MemberView {
     pub last_activity_at: Option<Timestamp>,
     /// The account's version, for `expected_version`.
     pub version: u64,
-    /// Unverified identifiers of the request at which the points of a contact without an id wait.
+    /// Unverified identifiers of the request under which a contact without an id has points.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub claimable: Vec<IdentifierKind>,
-    /// Verified identifiers of the request that stay with another member, who has an id.
+    /// Verified identifiers of the request that belong to another member with an id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub identity_conflict: Vec<IdentifierKind>,
@@ -82,11 +82,11 @@ pub struct MemberView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentifierView {
-    /// Which kind.
+    /// The kind.
     pub kind: IdentifierKind,
     /// The normalised text.
     pub value: String,
-    /// True when it is proven to be the member's.
+    /// True when it is verified as the member's.
     pub verified: bool,
 }
 
@@ -98,17 +98,17 @@ pub struct PointsView {
     pub available: Points,
     /// Points that are not spendable yet.
     pub pending: Points,
-    /// Points set aside for reservations.
+    /// Points held by reservations.
     pub reserved: Points,
-    /// Points owed.
+    /// The debt.
     pub debt: Points,
-    /// Qualifying points in the window that tiers look at; without tiers, all.
+    /// Qualifying points in the window of the tiers; without tiers, all.
     pub qualifying: Points,
-    /// What expires when, the soonest first.
+    /// Upcoming expiries, soonest first.
     pub expiring: Vec<Expiring>,
-    /// Points from rules and awards, less what refunds took.
+    /// Points from rules and awards, less those that refunds took back.
     pub lifetime_earned: Points,
-    /// Points redeemed, less what came back.
+    /// Points redeemed, less those restored.
     pub lifetime_redeemed: Points,
 }
 
@@ -120,15 +120,15 @@ pub struct Expiring {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
     #[serde(serialize_with = "date")]
     pub on: Day,
-    /// How many.
+    /// The number of points.
     pub points: Points,
 }
 
-/// The most dates that `expiring` lists; lots of one day are one.
+/// The most dates in `expiring`; lots of one day are one date.
 const MOST_DATES: usize = 12;
 
 impl MemberView {
-    /// A member at a moment, in the language that they read, else the program's.
+    /// The view of a member at a moment, in the preferred language, otherwise the program's.
     pub fn new(
         program: &CompiledProgram,
         inner: &MemberId,
@@ -141,7 +141,7 @@ impl MemberView {
         Self::in_language(program, inner, profile, account, now, language)
     }
 
-    /// A member at a moment, in a language.
+    /// The view of a member at a moment, in a language.
     pub fn in_language(
         program: &CompiledProgram,
         inner: &MemberId,
@@ -174,7 +174,7 @@ impl MemberView {
             referral_code: profile.referral_code.clone(),
             referred_with: profile.referred_with.clone(),
             created_at: profile.created_at,
-            // The profile notes it before the account is committed, so that no fault in between loses it.
+            // The profile is written before the account is committed, so that no failure in between loses it.
             enrolled_at: profile.enrolled_at.filter(|_| has_enrolled),
             last_activity_at: account.last_activity,
             version: account.version,
@@ -183,7 +183,7 @@ impl MemberView {
         }
     }
 
-    /// The same, with what became of the identifiers of the request.
+    /// Adds the outcome for the identifiers of the request.
     #[must_use]
     pub fn with_identity(self, claimable: Vec<IdentifierKind>, identity_conflict: Vec<IdentifierKind>) -> Self {
         Self { claimable, identity_conflict, ..self }
@@ -234,18 +234,18 @@ fn expiring(account: &Account) -> Vec<Expiring> {
     dates.into_iter().take(MOST_DATES).map(|(on, points)| Expiring { on, points }).collect()
 }
 
-/// The local day that a settled account stands on.
+/// The local day to which an account is settled.
 pub(super) fn today(program: &CompiledProgram, account: &Account, now: Timestamp) -> Day {
     account.settled.unwrap_or_else(|| Day::of(now, &program.zone))
 }
 
-/// Writes a day as `2026-03-01`; in storage it is a number.
+/// Serializes a day as `2026-03-01`; in storage it is a number.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with passes a reference")]
 pub(super) fn date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(day)
 }
 
-/// Writes a day or null.
+/// Serializes a day or null.
 #[allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde's serialize_with passes a reference")]
 pub(super) fn optional_date<S: Serializer>(day: &Option<Day>, serializer: S) -> Result<S::Ok, S::Error> {
     day.map(|day| day.to_string()).serialize(serializer)

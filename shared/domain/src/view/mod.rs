@@ -1,7 +1,7 @@
-//! What callers see: pure functions from what is stored, and the time, to the JSON of `api.md`.
+//! Views: pure functions from stored data and the time to the JSON of `api.md`.
 //!
-//! One function makes each answer, so that every endpoint that shows a member, an entry, a receipt or a coupon shows the
-//! same. Accounts come in as they are stored; a view brings its own copy up to the moment.
+//! One function makes each view, so that every endpoint returns the same member, entry, receipt or coupon. Accounts are
+//! passed as stored; a view settles its own copy to the moment.
 
 mod coupon;
 mod entry;

@@ -1,4 +1,4 @@
-//! What points are called in a language.
+//! The name of points in a language.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::program::Program;
 
 /// The plural forms of the points' name in the nearest language, and the tag of that language.
 ///
-/// Forms that are given once, without a language, are in the program's.
+/// Forms without a language are in the program's.
 pub(super) fn points_forms<'p>(program: &'p Program, locale: &str) -> (&'p str, &'p Value) {
     let name = &program.points.name;
     let by_locale = name.as_object().filter(|forms| forms.values().any(Value::is_object));

@@ -1,4 +1,4 @@
-//! A receipt as shown: what was decided on it and on its refunds.
+//! The view of a receipt, its decision and its refunds.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,16 +12,16 @@ use crate::money::{Currency, Money};
 use crate::points::Both;
 use crate::program::CompiledProgram;
 
-/// How far an accepted fact has come.
+/// The status of an accepted fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FactStatus {
-    /// It is safe, and waits.
+    /// It is stored and waits for its decision.
     Accepted,
-    /// It was decided on.
+    /// It was decided.
     Evaluated,
-    /// It could not be applied.
+    /// It was rejected.
     Rejected,
 }
 
@@ -29,32 +29,32 @@ pub enum FactStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReceiptView {
-    /// As the shop numbered it.
+    /// Its identifier, by the shop's number.
     pub id: ReceiptId,
-    /// How far it has come.
+    /// Its status.
     pub status: FactStatus,
-    /// Why it could not be applied.
+    /// The reason for which it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Rejection>,
     /// When the purchase happened.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub occurred_at: Timestamp,
-    /// What was paid for goods; left out where only the decision is at hand.
+    /// The total paid for goods; absent in lists of decisions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<String>,
-    /// The receipt's currency; left out with the total.
+    /// The currency; absent when the total is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub currency: Option<Currency>,
-    /// What was decided, once it was.
+    /// The decision, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionView>,
-    /// Its refunds; left out where only the decision is at hand.
+    /// Its refunds; absent in lists of decisions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refunds: Option<Vec<RefundView>>,
 }
 
-/// What was decided on a receipt.
+/// The decision on a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DecisionView {
@@ -62,14 +62,14 @@ pub struct DecisionView {
     pub points: Both,
     /// The rules that fired.
     pub outcomes: Vec<OutcomeView>,
-    /// The rules that it met but that gave nothing.
+    /// The rules that it met but that did not fire.
     pub skipped: Vec<SkippedView>,
     /// True when some of `skipped` were left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
     /// The tier before and after; null without tiers.
     pub tier: Option<TierMove>,
-    /// The program's coupons that it used.
+    /// The coupons that it used.
     pub coupons: Vec<CouponCode>,
     /// The coupons that it named but could not use.
     pub coupons_ignored: Vec<IgnoredCoupon>,
@@ -80,7 +80,7 @@ pub struct DecisionView {
     pub program_version: u32,
 }
 
-/// What a rule gave.
+/// The outcome of a rule that fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeView {
@@ -88,48 +88,48 @@ pub struct OutcomeView {
     pub rule: RuleId,
     /// The version of the program in which it last changed.
     pub rule_version: u32,
-    /// How often it fired.
+    /// The number of firings.
     pub firings: i64,
-    /// The points that it gave, those by multiplying other rules' included.
+    /// The points credited, including those from multiplying other rules.
     pub credits: Both,
-    /// Of these, the points by multiplying.
+    /// The part of these from multiplying.
     #[serde(skip_serializing_if = "Both::is_zero_ref")]
     pub multiplied: Both,
-    /// The points that it took.
+    /// The points debited.
     #[serde(skip_serializing_if = "Both::is_zero_ref")]
     pub debits: Both,
-    /// The points that it set to zero.
+    /// The points removed by a reset.
     #[serde(skip_serializing_if = "Both::is_zero_ref")]
     pub reset: Both,
     /// The tier outside the ladder that it gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vip: Option<TierId>,
-    /// What the fact counted for it, as money or as a number; absent for rules without a measure.
+    /// The count of the fact in the rule's measure, as money or a number; absent without a measure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted: Option<String>,
-    /// The running total before, of a measure that counts over several receipts.
+    /// The running total before, of a cumulative measure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// How often it was due besides, but cut by a limit.
+    /// The number of firings that a limit cut.
     pub lost: i64,
-    /// The coupons that it gave.
+    /// The coupons issued.
     pub rewards: Vec<CouponCode>,
-    /// The same in a sentence.
+    /// The explanation in a sentence.
     pub text: String,
 }
 
-/// A rule that gave nothing.
+/// A rule that did not fire, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SkippedView {
     /// The rule.
     pub rule: RuleId,
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
-    /// How much was missing, as money or as a count.
+    /// The missing amount, as money or a count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
-    /// The same in a sentence.
+    /// The explanation in a sentence.
     pub text: String,
 }
 
@@ -139,7 +139,7 @@ pub struct SkippedView {
 pub struct IgnoredCoupon {
     /// Its code.
     pub code: CouponCode,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -147,42 +147,42 @@ pub struct IgnoredCoupon {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefundView {
-    /// As the shop numbered it.
+    /// Its identifier, by the shop's number.
     pub id: RefundId,
-    /// How far it has come.
+    /// Its status.
     pub status: FactStatus,
-    /// Why it could not be applied.
+    /// The reason for which it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Rejection>,
-    /// What the receipt earned less by it; not positive.
+    /// The change of the points earned; not positive.
     pub points: Both,
-    /// The points that came back of those that paid for the order.
+    /// The redeemed points that were restored.
     pub restored: Both,
 }
 
-/// What a receipt would earn.
+/// The points that a receipt would earn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewView {
     /// The points that it would earn.
     pub points: Both,
-    /// What would be decided; codes of coupons are not known before they are issued.
+    /// The decision; codes of coupons are unknown before they are issued.
     pub decision: DecisionView,
 }
 
-/// What a fact would do.
+/// The effect that a fact would have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExaminedView {
-    /// What would be decided on it; codes of coupons are not known before they are issued.
+    /// The decision; codes of coupons are unknown before they are issued.
     #[serde(flatten)]
     pub decision: DecisionView,
-    /// What would be decided on the changes of tier that followed.
+    /// The decisions on the changes of tier that would follow.
     pub tier_changes: Vec<DecisionView>,
 }
 
 impl ExaminedView {
-    /// What a decision that is not kept would do.
+    /// The view of a decision that is not committed.
     pub fn of(decision: &Decision, explainer: &Explainer<'_>) -> Self {
         let without_codes = |entry: &Entry| PreviewView::of(entry, explainer).decision;
         Self {
@@ -191,7 +191,7 @@ impl ExaminedView {
         }
     }
 
-    /// No rule has anything to say.
+    /// The view when no rule is concerned.
     pub fn nothing(program: &CompiledProgram, now: Timestamp) -> Self {
         let decision = DecisionView {
             points: Both::ZERO,
@@ -209,7 +209,7 @@ impl ExaminedView {
 }
 
 impl PreviewView {
-    /// What a decision that is not kept would give.
+    /// The points of a decision that is not committed.
     pub fn of(entry: &Entry, explainer: &Explainer<'_>) -> Self {
         let mut decision = DecisionView::of(entry, explainer);
         for outcome in &mut decision.outcomes {
@@ -220,7 +220,7 @@ impl PreviewView {
 }
 
 impl ReceiptView {
-    /// A receipt with its refunds and the entries that were made of them so far.
+    /// The view of a receipt, its refunds and their entries so far.
     pub fn new<'a>(
         receipt: &Receipt,
         refunds: impl IntoIterator<Item = &'a RefundId>,
@@ -229,7 +229,7 @@ impl ReceiptView {
     ) -> Self {
         let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(id) if *id == receipt.id));
         let refund = |id: &RefundId| {
-            // A refund that cancels many coupons has an entry for each step; the last one decides it.
+            // A refund that cancels many coupons has an entry for each step; the last one is its decision.
             let steps = || {
                 let is_of = |entry: &&Entry| matches!(&entry.cause, Cause::Refund(of, refund) if *of == receipt.id && refund == id);
                 entries.iter().filter(is_of)
@@ -255,7 +255,7 @@ impl ReceiptView {
         }
     }
 
-    /// A receipt of which only the decision is at hand, for lists; `None` for another entry.
+    /// The view of a receipt from its entry alone, for lists; `None` for other entries.
     pub fn of_entry(entry: &Entry, explainer: &Explainer<'_>) -> Option<Self> {
         let Cause::Receipt(id) = &entry.cause else { return None };
         Some(Self {
@@ -272,7 +272,7 @@ impl ReceiptView {
 }
 
 impl OutcomeView {
-    /// What a rule gave.
+    /// The outcome of a rule that fired.
     pub fn of(outcome: &Outcome, explainer: &Explainer<'_>) -> Self {
         Self {
             rule: outcome.rule.clone(),
@@ -293,7 +293,7 @@ impl OutcomeView {
 }
 
 impl SkippedView {
-    /// A rule that gave nothing.
+    /// A rule that did not fire.
     pub fn of(skipped: &Skipped, explainer: &Explainer<'_>) -> Self {
         Self {
             rule: skipped.rule.clone(),
@@ -305,7 +305,7 @@ impl SkippedView {
 }
 
 impl DecisionView {
-    /// What an entry decided on its receipt.
+    /// The decision of an entry on its receipt.
     pub fn of(entry: &Entry, explainer: &Explainer<'_>) -> Self {
         let outcomes = entry.outcomes.iter().map(|outcome| OutcomeView::of(outcome, explainer));
         let skipped = entry.skipped.iter().map(|skipped| SkippedView::of(skipped, explainer));
@@ -325,7 +325,7 @@ impl DecisionView {
     }
 }
 
-/// What the rules gave for the fact itself; that points were released or expired on the occasion is no part of it.
+/// The points that rules gave for the fact itself, without releases and expiries recorded with it.
 fn earned(entry: &Entry) -> Both {
     entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.net()))
 }

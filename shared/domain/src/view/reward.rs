@@ -1,4 +1,4 @@
-//! The catalogue as one member sees it, and how far the next reward is.
+//! The view of the catalogue for one member, with the progress to the next reward.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -16,22 +16,22 @@ use crate::program::{CompiledProgram, Reward, RewardType};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RewardView {
-    /// Which.
+    /// The reward.
     pub id: RewardId,
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its description.
     pub description: Option<String>,
-    /// What kind of advantage it gives.
+    /// The kind of benefit.
     #[serde(rename = "type")]
     pub kind: RewardType,
-    /// What it costs.
+    /// Its cost in points.
     pub cost: Points,
-    /// Its picture.
+    /// The address of its picture.
     pub image_url: Option<String>,
     /// True when this member can redeem it now.
     pub redeemable: bool,
-    /// Why not: `insufficient_points`, `tier_not_eligible`, `out_of_stock`, `limit_reached` or `not_available`.
+    /// The reason otherwise: `insufficient_points`, `tier_not_eligible`, `out_of_stock`, `limit_reached` or `not_available`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
@@ -43,23 +43,23 @@ pub struct NextReward {
     /// The reward.
     #[serde(flatten)]
     pub reward: RewardView,
-    /// How many more points it takes.
+    /// The missing points.
     pub missing: Points,
-    /// How much of its cost is there, 0 to 1.
+    /// The progress, 0 to 1.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub progress: Progress,
 }
 
-/// How much of a cost is there, in ten-thousandths; written as a number from 0 to 1. It is 1 only when all is there.
+/// A progress in ten-thousandths, written as a number from 0 to 1. It is 1 only when complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress(u32);
 
 impl Progress {
     const WHOLE: u32 = 10_000;
-    /// All of it.
+    /// Complete.
     pub const COMPLETE: Self = Self(Self::WHOLE);
 
-    /// The part of `cost` that `available` is.
+    /// The share of `cost` that `available` covers.
     pub fn of(available: Points, cost: Points) -> Self {
         if !cost.is_positive() || available >= cost {
             return Self::COMPLETE;
@@ -72,13 +72,13 @@ impl Progress {
 
 impl Serialize for Progress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A ratio for a progress bar, made from its decimal digits: no arithmetic on floats is needed.
+        // The number is made from its decimal digits: no float arithmetic is needed.
         let digits = format!("{}.{:04}", self.0 / Self::WHOLE, self.0 % Self::WHOLE);
         serializer.serialize_f64(digits.parse().unwrap_or_default())
     }
 }
 
-/// What a member can have: every reward that is on offer, the best they can afford, the next one.
+/// The rewards on offer, the most expensive affordable one, and the next one.
 pub(super) struct Catalogue {
     pub rewards: Vec<RewardView>,
     pub best: Option<RewardView>,
@@ -86,7 +86,7 @@ pub(super) struct Catalogue {
     pub progress: Progress,
 }
 
-/// The catalogue for an account that is settled; `None` for someone unknown.
+/// The catalogue for a settled account; `None` for an unknown shopper.
 pub(super) fn catalogue(
     program: &CompiledProgram,
     account: Option<&Account>,
@@ -144,7 +144,7 @@ pub(super) fn catalogue(
 
 const INSUFFICIENT_POINTS: &str = "insufficient_points";
 
-/// What the storefront says of a reward that cannot be redeemed. A visitor's reason is the state of the whole hub.
+/// The reason why a reward cannot be redeemed. A visitor's reason is the state of the whole hub.
 const fn reason(fault: &RedemptionFault) -> &'static str {
     match fault {
         RedemptionFault::NotAMember | RedemptionFault::MemberExcluded => RedemptionFault::NotAvailable.slug(),
@@ -152,7 +152,7 @@ const fn reason(fault: &RedemptionFault) -> &'static str {
     }
 }
 
-/// True when points can buy it now, whosever they are.
+/// True when anybody's points can buy it now.
 fn is_on_offer(program: &CompiledProgram, reward: &Reward, now: Timestamp) -> bool {
     let started = reward.starts_at.is_none_or(|at| at.at(&program.zone) <= now);
     let over = reward.ends_at.is_some_and(|at| at.at(&program.zone) <= now);

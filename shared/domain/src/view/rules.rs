@@ -1,4 +1,4 @@
-//! Why each rule of a program gave what it gave to a receipt, as shown.
+//! The view of an explanation: the outcome of every rule for a receipt.
 
 use serde::Serialize;
 
@@ -19,22 +19,22 @@ pub struct ReceiptExplanation {
     pub rules: Vec<RuleView>,
 }
 
-/// What one rule did with a receipt.
+/// The outcome of one rule for a receipt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RuleView {
     /// The rule.
     pub rule: RuleId,
-    /// What it gave, when it fired.
+    /// Its outcome, when it fired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OutcomeView>,
-    /// Why it gave nothing, or less than was due.
+    /// The reason why it gave nothing, or less than was due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedView>,
 }
 
 impl RuleView {
-    /// What one rule did.
+    /// The view of the outcome of one rule.
     pub fn of(told: &RuleExplanation, explainer: &Explainer<'_>) -> Self {
         Self {
             rule: told.rule.clone(),

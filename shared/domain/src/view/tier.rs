@@ -1,4 +1,4 @@
-//! A member's tier as shown: what it is called, how far the next one is, what keeps this one.
+//! The view of a member's tier: its name, the next one, and what keeps this one.
 
 use serde::Serialize;
 
@@ -13,25 +13,25 @@ use crate::time::Day;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TierView {
-    /// Which.
+    /// The tier.
     pub id: TierId,
     /// The first day.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
     #[serde(serialize_with = "super::member::date")]
     pub since: Day,
-    /// The last day on which it is held without being earned again; null: for ever.
+    /// The last day on which it is held without requalifying; null: no end.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
     #[serde(serialize_with = "super::member::optional_date")]
     pub until: Option<Day>,
     /// Its name.
     pub name: String,
-    /// Its icon.
+    /// The address of its icon.
     pub icon_url: Option<String>,
-    /// What its members enjoy.
+    /// The benefits of its members.
     pub benefits: Vec<String>,
-    /// The next step of the ladder; null on the highest, and outside the ladder.
+    /// The next step of the ladder; null on the highest one and outside the ladder.
     pub next: Option<NextTier>,
-    /// What keeps this one; null where nothing is needed.
+    /// The condition to keep it; null when there is none.
     pub keep: Option<KeepTier>,
 }
 
@@ -39,27 +39,27 @@ pub struct TierView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NextTier {
-    /// Which.
+    /// The tier.
     pub id: TierId,
     /// Its name.
     pub name: String,
-    /// How many more qualifying points reach it.
+    /// The missing qualifying points.
     pub missing: Points,
 }
 
-/// What keeps a tier.
+/// The condition to keep a tier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeepTier {
-    /// How many more qualifying points keep it.
+    /// The missing qualifying points.
     pub missing: Points,
-    /// By which day, inclusive.
+    /// The last day to earn them.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
     #[serde(serialize_with = "super::member::date")]
     pub by: Day,
 }
 
-/// The tier of an account that is settled to `today`; `None` without tiers.
+/// The tier of an account settled to `today`; `None` without tiers.
 pub(super) fn tier(program: &CompiledProgram, account: &Account, today: Day, language: &str) -> Option<TierView> {
     let tiers = program.program.tiers.as_ref()?;
     let texts = |texts: &[Text]| texts.iter().map(|text| text.in_locale(language).to_owned()).collect();
@@ -96,8 +96,9 @@ pub(super) fn tier(program: &CompiledProgram, account: &Account, today: Day, lan
     })
 }
 
-/// What keeps a tier beyond the day until which it is held: its threshold within that day's year; in grace, within that
-/// year and the new one together.
+/// The condition to keep a tier beyond the day until which it is held.
+///
+/// Its threshold must be reached within that day's year; in grace, within that year and the new one together.
 fn keep(tiers: &Tiers, account: &Account, held: &Held, threshold: Points, today: Day) -> Option<KeepTier> {
     let until = held.until?;
     if tiers.downgrade == Downgrade::None {

@@ -1,9 +1,9 @@
-//! Rules for changes of tier that could follow each other for ever, or too often.
+//! Checks that rules for changes of tier cannot trigger each other endlessly, or too often.
 //!
-//! Points only carry a member up the ladder, which has an end. What has none are tiers outside the ladder: a rule for the
-//! change to one may give another, and a rule for that the first again. The changes are the nodes of a graph, the rules
-//! its edges. There are at most 40 × 20 changes and 20 edges from each, whatever the number of rules; strongly connected
-//! components find every cycle in one pass over them.
+//! Points only carry a member up the ladder, which ends. Tiers outside the ladder have no such end: a rule for the change
+//! to one may give another, and a rule for that one the first again. Changes are the nodes of a graph and rules its edges.
+//! There are at most 40 × 20 nodes with 20 edges each, whatever the number of rules; strongly connected components find
+//! every cycle in one pass.
 
 use std::collections::BTreeSet;
 
@@ -11,33 +11,33 @@ use super::Known;
 use crate::input::Faults;
 use crate::rule::{Bound, Effect, Rule, RuleStatus, TierChangeTrigger, TierDirection, Trigger};
 
-/// The most changes to tiers outside the ladder that may follow each other: each has an entry, and all entries of a fact
-/// are one transaction.
+/// The most successive changes to tiers outside the ladder. Each has an entry, and all entries of a fact are one
+/// transaction.
 const MOST_CHANGES: u64 = 20;
 
 /// An active rule that gives a tier outside the ladder for a change of tier.
 struct Giver<'a> {
-    /// Its place among the rules.
+    /// Its position among the rules.
     place: usize,
     trigger: &'a TierChangeTrigger,
     rule: &'a Rule,
     vip: &'a str,
-    /// How often it fires for one fact at most; `None` without a limit.
+    /// The most firings for one fact; `None` without a limit.
     most: Option<u64>,
 }
 
 /// A change that a rule causes.
 #[derive(Clone, Copy)]
 struct Edge {
-    /// The change that it leads to.
+    /// The change that follows.
     to: usize,
-    /// The rule, by its place in the document.
+    /// The position of the rule in the document.
     rule: usize,
-    /// How often the rules behind it fire at most, together; `None` without a limit.
+    /// The most firings of the rules behind this edge, together; `None` without a limit.
     most: Option<u64>,
 }
 
-/// Names the rules that could call each other for ever, or more often than a transaction holds.
+/// Adds a fault for rules that could trigger each other endlessly, or more often than a transaction allows.
 pub(super) fn check(rules: &[Option<Rule>], known: &Known, faults: &Faults) {
     let givers: Vec<Giver<'_>> =
         rules.iter().enumerate().filter_map(|(place, rule)| giver(place, rule.as_ref()?)).collect();
@@ -49,7 +49,7 @@ pub(super) fn check(rules: &[Option<Rule>], known: &Known, faults: &Faults) {
     let mut named = BTreeSet::new();
     for (node, edges) in graph.edges.iter().enumerate() {
         for edge in edges.iter().filter(|edge| edge.most.is_none()) {
-            // A way back over edges without a limit, too: what may fire only so many times comes to an end.
+            // The way back must be unlimited too: a rule with a limit ends the cycle.
             if components.unlimited[node] == components.unlimited[edge.to] && named.insert(edge.rule) {
                 let detail = "with other rules for changes of tier it could go on for ever: give it a limit";
                 faults.add(format!("/rules/{}/then", edge.rule), detail);
@@ -86,15 +86,14 @@ fn giver(place: usize, rule: &Rule) -> Option<Giver<'_>> {
     Some(Giver { place, trigger, rule, vip, most: most.min() })
 }
 
-/// Changes of tier and what follows from them. A node is a change from any tier to one outside the ladder: only those are
-/// made by rules, and whatever made the first one is no matter.
+/// A graph of changes of tier. A node is a change from any tier to one outside the ladder; rules make no other changes.
 struct Graph {
     edges: Vec<Vec<Edge>>,
 }
 
-/// To which component each node belongs.
+/// The strongly connected component of each node.
 struct Components {
-    /// Along all edges; components are numbered in reverse order of the ways through them.
+    /// Along all edges, numbered in reverse topological order.
     all: Vec<usize>,
     /// Along the edges without a limit.
     unlimited: Vec<usize>,
@@ -105,7 +104,7 @@ impl Graph {
         let tiers: Vec<&str> = known.ladder.iter().chain(&known.vip).map(String::as_str).collect();
         let vips: Vec<&str> = known.vip.iter().map(String::as_str).collect();
         let place = |tier: &str| tiers.iter().position(|other| *other == tier);
-        // By the tier that is left, the one that is reached and the one that is given.
+        // Indexed by the tier before, the tier after and the tier that the rule gives.
         let mut found: Vec<Option<(usize, Option<u64>)>> = vec![None; tiers.len() * vips.len() * vips.len()];
         let cell = |from: usize, to: usize, vip: usize| (from * vips.len() + to) * vips.len() + vip;
         for giver in givers {
@@ -123,7 +122,7 @@ impl Graph {
                     let edge = &mut found[cell(from, to, vip)];
                     *edge = Some(match *edge {
                         None => (giver.place, giver.most),
-                        // Without a limit is the worst, and named before the others.
+                        // An unlimited edge replaces limited ones.
                         Some((_, Some(sum))) => match giver.most {
                             None => (giver.place, None),
                             Some(most) => (giver.place, Some(sum.saturating_add(most))),
@@ -199,8 +198,9 @@ impl Graph {
         component
     }
 
-    /// The most changes that can follow each other, and a rule that begins them; `None` without any. A component whose
-    /// edges all have limits is left after as many rounds as they allow.
+    /// The longest sequence of changes, and a rule that begins it; `None` without changes.
+    ///
+    /// A component whose edges all have limits is left after as many rounds as the limits allow.
     fn longest(&self, components: &Components) -> Option<(usize, u64)> {
         let count = components.all.iter().max()? + 1;
         let (mut size, mut rounds) = (vec![0_u64; count], vec![1_u64; count]);
@@ -217,7 +217,7 @@ impl Graph {
                 }
             }
         }
-        // What follows a component has a lower number.
+        // Components that follow have lower numbers.
         let mut longest = vec![0_u64; count];
         for own in 0..count {
             let behind = after[own].iter().map(|next| longest[*next]).max().unwrap_or(0);

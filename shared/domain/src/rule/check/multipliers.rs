@@ -1,7 +1,7 @@
-//! Bounds of what multipliers make of points together.
+//! Bounds on the combined effect of multipliers.
 //!
-//! Only multipliers that can work on the same points count together: those in force at the same time, for the same kind of
-//! fact, the same tier and the same kind of points. Filters are not looked at: one receipt may meet them all.
+//! Multipliers are combined when they can apply to the same points: when they are in force at the same time, for the same
+//! kind of fact, tier and kind of points. Filters are ignored: one receipt may meet them all.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -17,12 +17,11 @@ use crate::program::Stacking;
 use crate::rule::compile::{ONE, parts};
 use crate::rule::{Effect, EffectKind, Multiply, Rule, RuleStatus, Trigger};
 
-/// The most multipliers that may be in force together. Each may work on the points of every rule that fires, so that this
-/// bounds the time of a decision.
+/// The most multipliers in force together. Each may apply to every rule that fires, so this bounds the time of a decision.
 const MOST_TOGETHER: u64 = 250;
-/// The most that they may multiply points by.
+/// The largest combined factor.
 const MOST_FACTOR: u64 = 1_000_000;
-/// The fractional bits of a logarithm; it is rounded up.
+/// The number of fractional bits of a logarithm.
 const LOG_BITS: u32 = 16;
 /// The logarithm of a little more than [`MOST_FACTOR`], so that factors whose product is exactly that are accepted.
 const MOST_LOG: u64 = 20 << LOG_BITS;
@@ -30,19 +29,19 @@ const MOST_LOG: u64 = 20 << LOG_BITS;
 /// A multiplier of an active rule.
 #[derive(Clone, Copy)]
 struct Item<'a> {
-    /// The rule's place, and the effect's.
+    /// The positions of the rule and of the effect.
     place: (usize, usize),
     multiply: &'a Multiply,
-    /// From when to when it is in force, in seconds.
+    /// The start and the end of its time in force, in seconds.
     from: i64,
     to: i64,
-    /// The tiers that it concerns, a bit for each; the last bit is for members without a tier.
+    /// A bit for each tier that it concerns; the last bit is for members without a tier.
     tiers: u64,
-    /// What it adds to a sum that must not exceed a bound: the logarithm of its factor, or its extra.
+    /// Its share of a bounded sum: the logarithm of its factor, or its factor less one.
     weight: u64,
 }
 
-/// Names the multipliers that, with those before them, could multiply by too much, or are too many.
+/// Adds a fault for every multiplier that, with those before it, exceeds a bound.
 pub(super) fn check(
     rules: &[Option<Rule>],
     known: &Known,
@@ -68,7 +67,7 @@ pub(super) fn check(
         }
     }
     let bound = match stacking {
-        // The largest works alone.
+        // Only the largest applies.
         Stacking::Max => u64::MAX,
         Stacking::Additive => MOST_FACTOR * ONE.cast_unsigned(),
         Stacking::Product => MOST_LOG,
@@ -103,7 +102,7 @@ fn check_together(items: &[Item<'_>], bound: u64, faults: &Faults) {
             listing.entry(rule).or_default().push(*item);
         }
     }
-    // Most rules are listed by few: only where all of them together exceed the bound do times and tiers matter.
+    // Times and tiers matter only where all multipliers that list a rule exceed the bound together.
     let left = bound.saturating_sub(most);
     let heavy = listing.into_values().filter(|items| sum(items) > left);
     let places: BTreeSet<_> = heavy.filter_map(|items| over(&items, left, |item| item.weight).1).collect();
@@ -114,7 +113,7 @@ fn sum(items: &[Item<'_>]) -> u64 {
     items.iter().fold(0, |sum, item| sum.saturating_add(item.weight))
 }
 
-/// The largest sum of weights in force together, up to the first item that carries it above the bound, which is named.
+/// The largest sum of weights in force together, and the first item that carries it above the bound.
 fn over(items: &[Item<'_>], bound: u64, weight: impl Fn(&Item<'_>) -> u64) -> (u64, Option<(usize, usize)>) {
     let mut most = 0;
     for kind in [EffectKind::Redeemable, EffectKind::Qualifying] {
@@ -140,7 +139,7 @@ fn over(items: &[Item<'_>], bound: u64, weight: impl Fn(&Item<'_>) -> u64) -> (u
     (most, None)
 }
 
-/// One tier of each group of tiers that all items treat alike.
+/// One tier of each group of tiers that no item distinguishes.
 fn distinct_tiers(items: &[Item<'_>]) -> Vec<u64> {
     let masks: BTreeSet<u64> = items.iter().map(|item| item.tiers).collect();
     let mut seen = BTreeSet::new();
@@ -148,14 +147,14 @@ fn distinct_tiers(items: &[Item<'_>]) -> Vec<u64> {
     bits.filter(|bit| seen.insert(masks.iter().map(|mask| mask & bit != 0).collect::<Vec<bool>>())).collect()
 }
 
-/// What tells one kind of fact from another: rules of one kind may fire for the same fact.
+/// The kind of fact of a trigger: rules of one kind may fire for the same fact.
 fn fact_of(trigger: &Trigger) -> (u8, &str) {
     match trigger {
         Trigger::Receipt(_) => (0, ""),
         Trigger::Interaction(interaction) => (1, &interaction.name),
         Trigger::EmailOpened(_) => (1, EMAIL_OPENED),
         Trigger::EmailClicked(_) => (1, EMAIL_CLICKED),
-        // Enrolling with lists or attributes fires their rules.
+        // An enrolment with lists or attributes fires rules for them.
         Trigger::Enrollment {} | Trigger::ListSubscription { .. } | Trigger::Profile(_) => (2, ""),
         Trigger::Birthday(_) => (3, ""),
         Trigger::Inactivity { .. } => (4, ""),

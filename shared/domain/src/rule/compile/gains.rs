@@ -1,4 +1,4 @@
-//! What a rule gives and takes, made ready: fixed amounts summed, rates as integers.
+//! Compiled effects: fixed amounts are summed and rates are integers.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -11,7 +11,7 @@ use crate::rule::{Amount, Effect, EffectKind, MultiplyScope, Rate};
 
 /// Rates and factors have at most eight decimals.
 const DECIMALS: u32 = 8;
-/// One, in parts of 10⁸.
+/// One, in units of 10⁻⁸.
 pub(crate) const ONE: i64 = 10_i64.pow(DECIMALS);
 
 /// The effects of a rule.
@@ -21,35 +21,35 @@ pub struct Gains {
     pub credit: Sums,
     /// What it debits.
     pub debit: Sums,
-    /// Whether it empties the balance of a kind: redeemable, qualifying.
+    /// Whether it resets the balance of a kind: redeemable, qualifying.
     pub reset: (bool, bool),
     /// What it multiplies.
     pub multiply: Vec<Multiplier>,
-    /// The rewards that each firing gives.
+    /// The rewards that each firing issues.
     pub rewards: Vec<RewardId>,
     /// The tier outside the ladder that it gives.
     pub vip: Option<TierId>,
 }
 
-/// Points by firing and by amount; several of one kind are summed before they are rounded, once.
+/// Points by firing and by amount. Several effects of one kind are summed, then rounded once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sums {
     /// For each firing.
     pub per_firing: Both,
-    /// For each unit of the eligible amount, in parts of 10⁸: redeemable, qualifying.
+    /// For each unit of the eligible amount, in units of 10⁻⁸: redeemable, qualifying.
     per_unit: (i64, i64),
 }
 
 /// A multiplier (SP9).
 #[derive(Debug, Clone)]
 pub struct Multiplier {
-    /// The factor less one, in parts of 10⁸; negative when it makes less.
+    /// The factor less one, in units of 10⁻⁸; negative for factors below one.
     more: i64,
     /// Which kinds it concerns: redeemable, qualifying.
     kinds: (bool, bool),
-    /// Of which rules; `None`: of every other.
+    /// The rules whose credits it multiplies; `None`: every other rule.
     pub rules: Option<Vec<RuleId>>,
-    /// Of all that they gave, or only on the lines that the multiplier's own filter selects.
+    /// Whether it multiplies whole credits, or those earned on the lines of its own filter.
     pub scope: MultiplyScope,
 }
 
@@ -85,7 +85,7 @@ impl Sums {
         }
     }
 
-    /// What an amount of money in minor units gives: rounded by the program's policy, once for each kind.
+    /// The points for an amount in minor units, rounded by the policy, once for each kind.
     pub fn by_amount(&self, amount: i64, currency: Currency, rounding: Rounding) -> Both {
         if self.per_unit == (0, 0) {
             return Both::ZERO;
@@ -93,7 +93,7 @@ impl Sums {
         let divisor = ONE * 10_i64.pow(currency.decimals());
         let points = |rate: i64| {
             let points = match (amount.checked_mul(rate), rounding) {
-                // Division of 128 bits is slow, and hardly ever needed.
+                // Division of 128 bits is slow and rarely needed.
                 (Some(product), Rounding::Floor) => Points::new(product.div_euclid(divisor)),
                 _ => round(i128::from(amount) * i128::from(rate), i128::from(divisor), rounding),
             };
@@ -102,7 +102,7 @@ impl Sums {
         Both { redeemable: points(self.per_unit.0), qualifying: points(self.per_unit.1) }
     }
 
-    /// True when it gives or takes nothing, whatever happens.
+    /// True when it is always zero.
     pub fn is_nothing(&self) -> bool {
         self.per_firing.is_zero() && self.per_unit == (0, 0)
     }
@@ -148,12 +148,12 @@ const fn kinds(kind: EffectKind) -> (bool, bool) {
     }
 }
 
-/// A number with at most eight decimals, in parts of 10⁸.
+/// A number with at most eight decimals, in units of 10⁻⁸.
 pub(crate) fn parts(number: Decimal) -> i64 {
     (number * Decimal::from(ONE)).to_i64().unwrap_or(i64::MAX)
 }
 
-/// A fraction rounded by a policy, also below zero: down is towards less.
+/// A fraction rounded by a policy; `Floor` rounds towards negative infinity.
 pub(crate) fn round(numerator: i128, denominator: i128, rounding: Rounding) -> Points {
     let whole = match rounding {
         Rounding::Floor => numerator.div_euclid(denominator),

@@ -1,5 +1,6 @@
-//! Where the rules for receipts are looked for: under what they ask of a line or a store, sliced by day, so that the cost
-//! of a receipt follows the rules that can match it, not the rules there are.
+//! The index of receipt rules: posting lists by the words of their most selective filter, sliced by day.
+//!
+//! The cost of a receipt grows with the rules that can match it, not with all rules.
 
 use rustc_hash::FxHashMap;
 
@@ -7,25 +8,25 @@ use super::rule::CompiledRule;
 use super::words::{Field, Word, Words};
 use crate::time::Day;
 
-/// The fields that a list of rules is kept for, the most selective first.
+/// The indexed fields, the most selective first.
 const KEYED: [Field; 6] = [Field::Sku, Field::Product, Field::Category, Field::Brand, Field::Attribute, Field::Store];
 
-/// The active rules that wait for a receipt.
+/// The index of the active receipt rules.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReceiptIndex {
-    /// For each word of a field, its part of the postings.
+    /// The slice of the postings for each word of a field.
     parts: FxHashMap<(Field, Word), (u32, u32)>,
-    /// The part of the rules that any receipt may meet.
+    /// The slice of the rules that any receipt may meet.
     general: (u32, u32),
-    /// The fields that have any part.
+    /// The fields that have postings.
     fields: Vec<Field>,
     postings: Postings,
-    /// For each store that a rule asks for, the rules that a receipt of it may meet, a bit for each; `None` for receipts of
-    /// other stores. Empty when there are so many stores that it would take too much room: then only verifying tells.
+    /// For each store that a rule names, a bitmap of the rules that its receipts may meet; `None` for other stores.
+    /// Empty when there are too many stores for bitmaps: then stores are compared while rules are verified.
     admitted: FxHashMap<Option<Word>, Box<[u64]>>,
 }
 
-/// Rules with the days on which they count, column by column; within a part, by their first day.
+/// Rules with their first and last day, by column. Each slice is sorted by first day.
 #[derive(Debug, Clone, Default)]
 struct Postings {
     rule: Vec<u32>,
@@ -33,21 +34,21 @@ struct Postings {
     to: Vec<Day>,
 }
 
-/// The first and the last day of a rule, and its place.
+/// The first and the last day of a rule, and its position.
 type Posting = (Day, Day, u32);
 
-/// With more stores than this, a bit for each of them and each rule would take more than the postings.
+/// With more stores than this, the bitmaps would be larger than the postings.
 const MOST_STORES: usize = 250;
 
-/// More rules than this are seldom met by one receipt.
-const OFTEN: usize = 64;
+/// Initial capacity; one receipt rarely has more candidates.
+const TYPICAL_CANDIDATES: usize = 64;
 
 fn size(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl ReceiptIndex {
-    /// Indexes rules; each is given with its place in the program.
+    /// Indexes rules, each given with its position in the program.
     pub(super) fn new<'a>(rules: impl Iterator<Item = (usize, &'a CompiledRule)>, all: usize) -> Self {
         let mut index = Self::default();
         let mut lists: FxHashMap<(Field, Word), Vec<Posting>> = FxHashMap::default();
@@ -89,11 +90,11 @@ impl ReceiptIndex {
         (start, size(self.postings.rule.len()))
     }
 
-    /// The places of the rules that a receipt of this day may meet, in the program's order.
+    /// The positions of the rules that a receipt of this day may meet, in the program's order.
     pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
         let store = Some(words.store()).filter(|store| self.admitted.contains_key(&Some(*store)));
         let admitted = self.admitted.get(&store).map(|bits| &**bits);
-        let mut found = Vec::with_capacity(OFTEN);
+        let mut found = Vec::with_capacity(TYPICAL_CANDIDATES);
         self.collect(self.general, admitted, day, &mut found);
         for field in KEYED.iter().filter(|field| self.fields.contains(field)) {
             words.each(*field, |word| {
@@ -107,14 +108,14 @@ impl ReceiptIndex {
         found
     }
 
-    /// Collects the rules of a part that count on a day and may be met at the store.
+    /// Collects the rules of a slice that are in force on a day and admitted at the store.
     fn collect(&self, (start, end): (u32, u32), admitted: Option<&[u64]>, day: Day, found: &mut Vec<u32>) {
         let part = start as usize..end as usize;
         let begun = self.postings.from[part.clone()].partition_point(|from| *from <= day);
         let part = part.start..part.start + begun;
         let columns = self.postings.to[part.clone()].chunks(64).zip(self.postings.rule[part].chunks(64));
         for (ends, rules) in columns {
-            // One pass without branches, which is vectorised, tells which are not over; they are few.
+            // The pass without branches is vectorised; few rules remain.
             let mut open = [0_u8; 64];
             open.iter_mut().zip(ends).for_each(|(open, to)| *open = u8::from(*to >= day));
             for (eight, rules) in open.as_chunks::<8>().0.iter().zip(rules.chunks(8)) {
@@ -130,7 +131,7 @@ impl ReceiptIndex {
         }
     }
 
-    /// How much memory it takes, in bytes.
+    /// Its memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let part = size_of::<((Field, Word), (u32, u32))>();
         self.parts.len() * part
@@ -139,7 +140,7 @@ impl ReceiptIndex {
     }
 }
 
-/// The rules that a receipt of each store may meet.
+/// The bitmap of admitted rules for each store.
 fn admitted(asked: &[(usize, Option<&[Word]>)], all: usize) -> FxHashMap<Option<Word>, Box<[u64]>> {
     let mut stores: Vec<Word> = asked.iter().flat_map(|(_, stores)| stores.unwrap_or_default()).copied().collect();
     stores.sort_unstable();

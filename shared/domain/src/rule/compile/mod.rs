@@ -1,4 +1,4 @@
-//! Rules made ready to match: moments resolved, texts as numbers, measures in one shape, and an index over them.
+//! Compiled rules: moments are resolved, texts are interned, measures have one form, and an index finds candidates.
 
 mod gains;
 mod index;
@@ -26,23 +26,23 @@ use crate::time::Day;
 use index::ReceiptIndex;
 use words::Dictionary;
 
-/// All rules of a program, ready to match.
+/// The compiled rules of a program.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     rules: Vec<CompiledRule>,
     places: HashMap<RuleId, usize>,
     dictionary: Dictionary,
     receipts: ReceiptIndex,
-    /// The places of the active rules that wait for anything else.
+    /// The positions of the active rules with other triggers.
     others: BTreeMap<Waiting, Vec<usize>>,
     /// The program's tiers, on the ladder and outside it; there are at most forty.
     tiers: Vec<TierId>,
 }
 
-/// What a rule waits for, where that is no receipt.
+/// A trigger other than a receipt, as an index key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Waiting {
-    /// An interaction of a name; opened and clicked e-mails are such.
+    /// An interaction by name; opened and clicked e-mails are interactions.
     Interaction(String),
     Birthday,
     Enrollment,
@@ -101,7 +101,7 @@ impl RuleSet {
         self.places.get(id).and_then(|place| self.rules.get(*place))
     }
 
-    /// The bit of a tier, by which rules tell whether they concern its members; no bit for none.
+    /// The bit of a tier in the masks of rules; 0 for no tier.
     pub fn tier_bit(&self, tier: Option<&TierId>) -> u64 {
         tier.map_or(0, |tier| rule::bit(&self.tiers, tier))
     }
@@ -111,33 +111,34 @@ impl RuleSet {
         self.rules.iter()
     }
 
-    /// A receipt in the words of these rules.
+    /// Interns the texts of a receipt.
     pub fn words(&self, receipt: &Receipt) -> Words {
         self.dictionary.read(receipt)
     }
 
-    /// The active rules that a receipt may meet: those that count one of this time and day, and ask for nothing that it
-    /// has not, as far as the index tells. In the program's order.
+    /// The active rules that a receipt of this time may meet, in the program's order.
+    ///
+    /// The index yields a superset of the rules that match: each is then verified.
     pub fn for_receipt(&self, words: &Words, at: Timestamp, day: Day) -> impl Iterator<Item = &CompiledRule> {
         let places = self.receipts.candidates(words, day);
         let rules = places.into_iter().filter_map(|place| self.rules.get(place as usize));
         rules.filter(move |rule| rule.covers(at))
     }
 
-    /// The active rules that wait for something else.
+    /// The active rules with another trigger.
     pub(crate) fn waiting(&self, waiting: &Waiting) -> impl Iterator<Item = &CompiledRule> {
         let places = self.others.get(waiting).map(Vec::as_slice).unwrap_or_default();
         places.iter().filter_map(|place| self.rules.get(*place))
     }
 
-    /// True when an active rule that `which` selects has a condition on the profile.
+    /// True when an active rule with a selected trigger has a condition on the profile.
     pub(crate) fn asks_profile(&self, which: impl Fn(&Trigger) -> bool) -> bool {
         let asks = |predicate: &Predicate| !matches!(predicate, Predicate::Enrolled(_));
         let active = self.rules.iter().filter(|rule| rule.rule.status == RuleStatus::Active);
         active.filter(|rule| which(&rule.rule.on)).any(|rule| rule.rule.conditions.iter().any(asks))
     }
 
-    /// How much memory the index takes, in bytes: what grows with the rules besides the rules themselves.
+    /// The memory of the index, in bytes.
     pub fn index_bytes(&self) -> usize {
         self.receipts.bytes()
     }

@@ -1,4 +1,4 @@
-//! One rule made ready.
+//! One compiled rule.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,14 +16,14 @@ use crate::rule::{
 };
 use crate::time::{Day, Moment};
 
-/// A rule made ready to match.
+/// A compiled rule.
 #[derive(Debug, Clone)]
 pub struct CompiledRule {
     /// The rule.
     pub rule: Arc<Rule>,
     /// The version of the program in which it last changed.
     pub version: u32,
-    /// What it gives and takes.
+    /// Its compiled effects.
     pub gains: Gains,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
@@ -74,28 +74,28 @@ pub enum Unit {
     Items,
 }
 
-/// When a measure fires, in its unit.
+/// How a measure fires; numbers are in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Once for each receipt.
     Always,
-    /// Once for each receipt that counts so much.
+    /// Once for each receipt that counts at least this much.
     PerReceiptAtLeast(i64),
-    /// For each so much within one receipt.
+    /// For each multiple of this much within one receipt.
     EveryPerReceipt(i64),
-    /// Once when the running total reaches so much.
+    /// Once when the running total reaches this much.
     TotalAtLeast(i64),
-    /// For each so much of the running total.
+    /// For each multiple of this much of the running total.
     Every(i64),
 }
 
 impl Form {
-    /// True for those that look at a running total.
+    /// True for forms over a running total.
     pub const fn is_cumulative(self) -> bool {
         matches!(self, Self::TotalAtLeast(_) | Self::Every(_))
     }
 
-    /// How many firings a count makes: the receipt's own for the forms per receipt, the running total else.
+    /// The firings due for a count: the receipt's own, or the running total for cumulative forms.
     pub fn due(self, count: i64) -> u64 {
         let firings = match self {
             Self::Always => 1,
@@ -105,7 +105,7 @@ impl Form {
         u64::try_from(firings).unwrap_or(0)
     }
 
-    /// How much a count lacks to the next firing.
+    /// The amount missing until the next firing.
     pub fn missing(self, count: i64) -> i64 {
         match self {
             Self::Always => 0,
@@ -115,17 +115,17 @@ impl Form {
     }
 }
 
-/// Between which running totals spend counts (SP5), in minor units: `from` included, `up_to` not.
+/// The running totals between which spend counts (SP5), in minor units: `from` included, `up_to` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     from: i64,
     up_to: i64,
-    /// How the bounds are meant.
+    /// How the bounds apply.
     pub meant: SpendRange,
 }
 
 impl Range {
-    /// How much of the spend that carries the running total from `before` to `after` counts; `None` when a gate is shut.
+    /// The part of the spend from `before` to `after` that counts; `None` outside a gate.
     pub fn counted(self, before: i64, after: i64) -> Option<i64> {
         match self.meant {
             SpendRange::Gate => (self.from <= after && after < self.up_to).then_some(after - before),
@@ -133,24 +133,24 @@ impl Range {
         }
     }
 
-    /// How much of a running total lies inside.
+    /// The part of a running total that lies inside.
     pub fn inside(self, total: i64) -> i64 {
         total.clamp(self.from, self.up_to) - self.from
     }
 }
 
-/// Within what time a measure must be complete (SP6).
+/// The time within which a measure must be complete (SP6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
-    /// So many local days that end with the receipt's.
+    /// This many local days, ending with the receipt's.
     Rolling(u32),
-    /// So many local days that begin with the first receipt that counts.
+    /// This many local days, beginning with the first receipt that counts.
     FirstReceipt(u32),
     /// These local days, both included.
     Fixed(Day, Day),
 }
 
-/// What of a receipt concerns a rule.
+/// The part of a receipt that a rule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Eligible {
     /// The eligible amount, in minor units of the program's currency.
@@ -160,7 +160,7 @@ pub struct Eligible {
 }
 
 impl Eligible {
-    /// What it counts in a unit.
+    /// The count in a unit.
     pub const fn count(self, unit: Unit) -> i64 {
         match unit {
             Unit::Money => self.amount,
@@ -189,7 +189,7 @@ impl CompiledRule {
         let measure = trigger.map_or((Unit::Receipts, Form::Always), measure);
         let range = trigger.and_then(range);
         if let (Some(Frame::Rolling(_)), false) = (frame, measure.1.is_cumulative()) {
-            // Days that end with the receipt always hold it.
+            // A window that ends with the receipt always contains it.
             frame = None;
         }
         Self {
@@ -203,7 +203,7 @@ impl CompiledRule {
             measure,
             range,
             frame,
-            // Rules for anything but receipts keep marks of what they fire for once.
+            // Rules with other triggers keep once-only marks.
             tiers: rule.tiers.as_ref().map(|own| own.iter().fold(0, |bits, tier| bits | bit(tiers, tier))),
             remembers: trigger.is_none() || measure.1.is_cumulative() || range.is_some() || !rule.limit.is_empty(),
             generation: OnceLock::new(),
@@ -237,7 +237,7 @@ impl CompiledRule {
         &self.test
     }
 
-    /// Where the rule is to be looked for; `None` when any receipt may meet it.
+    /// The field and words under which the rule is indexed; `None` when any receipt may meet it.
     pub(super) fn key(&self) -> Option<(Field, &[Word])> {
         let lines = self.test.lines.as_ref().and_then(LineTest::key);
         lines.or_else(|| self.test.stores.as_ref().map(|stores| (Field::Store, &**stores)))
@@ -256,22 +256,22 @@ impl CompiledRule {
         self.measure
     }
 
-    /// Between which running totals spend counts.
+    /// The running totals between which spend counts.
     pub const fn range(&self) -> Option<Range> {
         self.range
     }
 
-    /// Within what time its measure must be complete.
+    /// The time within which its measure must be complete.
     pub const fn frame(&self) -> Option<Frame> {
         self.frame
     }
 
-    /// True when it remembers something of a member from one fact to the next.
+    /// True when it keeps state of a member from one fact to the next.
     pub const fn remembers(&self) -> bool {
         self.remembers
     }
 
-    /// True when members of a tier are concerned, which is given by its bit ([`RuleSet::tier_bit`]).
+    /// True when it concerns members of a tier, given by its bit ([`RuleSet::tier_bit`]).
     ///
     /// [`RuleSet::tier_bit`]: super::RuleSet::tier_bit
     pub const fn is_for(&self, tier: u64) -> bool {
@@ -281,7 +281,7 @@ impl CompiledRule {
         }
     }
 
-    /// What of the remainder of a receipt concerns this rule; `None` when its filter is not met.
+    /// The part of a receipt's remainder that this rule counts; `None` when its filter does not match.
     pub fn eligible(
         &self,
         receipt: &Receipt,
@@ -310,7 +310,7 @@ impl CompiledRule {
         Some(Eligible { amount: in_program(net, receipt, currency), items })
     }
 
-    /// True when its filter selects a line, by the line's place.
+    /// True when its filter selects the line at a position.
     pub fn selects(&self, words: &Words, line: usize) -> bool {
         self.test.lines.as_ref().is_none_or(|test| test.selects(words, line))
     }
@@ -339,8 +339,9 @@ impl CompiledRule {
         }
     }
 
-    /// The moment after which the rolling period of a limit begins that ends at `at`: wall-clock, so that a day is from
-    /// noon to noon also when the clocks change.
+    /// The start of the rolling period of a limit that ends at `at`, exclusive.
+    ///
+    /// Periods are wall-clock time: a day lasts from noon to noon also when the clocks change.
     pub fn rolling_start(limit: &Limit, at: Timestamp, zone: &TimeZone) -> Timestamp {
         let every = i64::from(limit.every.max(1));
         let span = match limit.per {
@@ -354,12 +355,12 @@ impl CompiledRule {
     }
 }
 
-/// The bit of a tier; none for one that the program does not have.
+/// The bit of a tier; 0 for a tier that the program does not have.
 pub(super) fn bit(tiers: &[TierId], tier: &TierId) -> u64 {
     tiers.iter().position(|other| other == tier).map_or(0, |place| 1 << (place % 64))
 }
 
-/// What lines amount to.
+/// The sum of selected lines.
 struct Sum<'a> {
     remaining: &'a Remaining,
     wants_items: bool,
@@ -373,7 +374,7 @@ impl<'a> Sum<'a> {
         Self { remaining, wants_items, found: false, net: 0, items: 0 }
     }
 
-    /// Adds a line, unless it is back.
+    /// Adds a line, unless it was returned.
     fn add(&mut self, line: usize) {
         if !self.remaining.is_back(line) {
             self.found = true;

@@ -1,4 +1,4 @@
-//! Texts that rules ask for, as numbers: comparing a receipt with a rule compares numbers.
+//! Interned texts: receipts and rules are compared by number.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use rustc_hash::FxHashMap;
 use crate::fact::{Line, Receipt};
 use crate::rule::{Filter, LineFilter};
 
-/// A text that some rule of the set asks for.
+/// The number of a text that some rule names.
 pub(super) type Word = u32;
 
-/// The word of a text that no rule asks for.
+/// The word of a text that no rule names.
 const UNKNOWN: Word = Word::MAX;
 
-/// What of a receipt a text belongs to.
+/// The field of a receipt to which a text belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Field {
     Store,
@@ -29,7 +29,7 @@ const FIELDS: usize = 7;
 
 type Texts = FxHashMap<Box<str>, Word>;
 
-/// All texts that the rules of a set ask for.
+/// All texts that the rules of a program name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dictionary {
     texts: [Texts; FIELDS],
@@ -39,7 +39,7 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    fn learn(&mut self, field: Field, text: &str) -> Word {
+    fn intern(&mut self, field: Field, text: &str) -> Word {
         let texts = &mut self.texts[field as usize];
         if let Some(word) = texts.get(text) {
             return *word;
@@ -49,14 +49,14 @@ impl Dictionary {
         next
     }
 
-    fn learn_all(&mut self, field: Field, texts: &[String]) -> Box<[Word]> {
-        let mut words: Vec<Word> = texts.iter().map(|text| self.learn(field, text)).collect();
+    fn intern_all(&mut self, field: Field, texts: &[String]) -> Box<[Word]> {
+        let mut words: Vec<Word> = texts.iter().map(|text| self.intern(field, text)).collect();
         words.sort_unstable();
         words.dedup();
         words.into()
     }
 
-    fn learn_attribute(&mut self, name: &str, values: &[String]) -> Box<[Word]> {
+    fn intern_attribute(&mut self, name: &str, values: &[String]) -> Box<[Word]> {
         let known = self.attributes.entry(name.into()).or_default();
         let mut words = Vec::new();
         for value in values {
@@ -80,7 +80,7 @@ impl Dictionary {
         text.and_then(|text| texts.get(text.as_str())).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The words of a receipt.
+    /// Interns the texts of a receipt.
     pub(super) fn read(&self, receipt: &Receipt) -> Words {
         let mut many = Vec::with_capacity(receipt.lines.iter().map(|line| line.categories.len()).sum());
         let lines: Vec<LineWords> = receipt.lines.iter().map(|line| self.read_line(line, &mut many)).collect();
@@ -122,7 +122,7 @@ impl Dictionary {
     }
 }
 
-/// A receipt in the words of a rule set.
+/// The interned texts of a receipt.
 #[derive(Debug, Clone)]
 pub struct Words {
     store: Word,
@@ -130,7 +130,7 @@ pub struct Words {
     lines: Vec<LineWords>,
     /// Categories and attributes of all lines, one after another.
     many: Vec<Word>,
-    /// The lines of each category, by their places.
+    /// The positions of the lines of each category.
     by_category: Vec<(Word, usize)>,
 }
 
@@ -144,7 +144,7 @@ struct LineWords {
 }
 
 impl Words {
-    /// Calls for each word that the lines, or the receipt, have in a field; once each.
+    /// Calls a function once for each distinct word of a field.
     pub(super) fn each(&self, field: Field, mut call: impl FnMut(Word)) {
         match field {
             Field::Store => call(self.store),
@@ -163,7 +163,7 @@ impl Words {
         }
     }
 
-    /// The lines of a category, by their places.
+    /// The positions of the lines of a category.
     fn of_category(&self, word: Word) -> impl Iterator<Item = usize> {
         let start = self.by_category.partition_point(|(other, _)| *other < word);
         let lines = self.by_category.iter().skip(start).take_while(move |(other, _)| *other == word);
@@ -188,12 +188,12 @@ impl Words {
     }
 }
 
-/// True when a sorted list has a word. A filter may list thousands of texts, and every line is compared with it.
+/// True when a sorted list has a word. Binary search: a filter may list thousands of texts.
 fn contains(list: &[Word], word: Word) -> bool {
     list.binary_search(&word).is_ok()
 }
 
-/// A filter of receipts in words.
+/// A compiled filter of receipts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReceiptTest {
     pub stores: Option<Box<[Word]>>,
@@ -204,16 +204,16 @@ pub(super) struct ReceiptTest {
 
 impl ReceiptTest {
     pub(super) fn new(filter: &Filter, dictionary: &mut Dictionary) -> Self {
-        let mut learn = |field, texts: &Option<Vec<String>>| texts.as_ref().map(|t| dictionary.learn_all(field, t));
+        let mut intern = |field, texts: &Option<Vec<String>>| texts.as_ref().map(|t| dictionary.intern_all(field, t));
         Self {
-            stores: learn(Field::Store, &filter.stores),
-            stores_not: learn(Field::Store, &filter.stores_not).unwrap_or_default(),
-            channels: learn(Field::Channel, &filter.channels),
+            stores: intern(Field::Store, &filter.stores),
+            stores_not: intern(Field::Store, &filter.stores_not).unwrap_or_default(),
+            channels: intern(Field::Channel, &filter.channels),
             lines: filter.lines.as_ref().map(|lines| LineTest::new(lines, dictionary)),
         }
     }
 
-    /// True when the receipt's store and channel are among those asked for.
+    /// True when the store and the channel of the receipt match.
     pub(super) fn admits(&self, words: &Words) -> bool {
         self.stores.as_ref().is_none_or(|stores| contains(stores, words.store))
             && !contains(&self.stores_not, words.store)
@@ -221,7 +221,7 @@ impl ReceiptTest {
     }
 }
 
-/// A filter of lines in words: of each list wanted a line has one, of those refused none.
+/// A compiled filter of lines: a line has a word of every wanted list, and of no refused list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LineTest {
     wanted: Vec<(Field, Box<[Word]>)>,
@@ -230,29 +230,29 @@ pub(super) struct LineTest {
 
 impl LineTest {
     fn new(filter: &LineFilter, dictionary: &mut Dictionary) -> Self {
-        let mut learn = |pairs: &[(Field, &Option<Vec<String>>)]| -> Vec<(Field, Box<[Word]>)> {
+        let mut intern = |pairs: &[(Field, &Option<Vec<String>>)]| -> Vec<(Field, Box<[Word]>)> {
             let there = pairs.iter().filter_map(|(field, texts)| texts.as_ref().map(|texts| (*field, texts)));
-            there.map(|(field, texts)| (field, dictionary.learn_all(field, texts))).collect()
+            there.map(|(field, texts)| (field, dictionary.intern_all(field, texts))).collect()
         };
-        // The most selective first: it decides soonest, and it is where a rule is looked for.
-        let mut wanted = learn(&[
+        // The most selective first: it decides soonest, and the rule is indexed under it.
+        let mut wanted = intern(&[
             (Field::Sku, &filter.skus),
             (Field::Product, &filter.products),
             (Field::Category, &filter.categories),
             (Field::Brand, &filter.brands),
         ]);
-        let refused = learn(&[
+        let refused = intern(&[
             (Field::Sku, &filter.skus_not),
             (Field::Category, &filter.categories_not),
             (Field::Brand, &filter.brands_not),
         ]);
         for (name, values) in &filter.attributes {
-            wanted.push((Field::Attribute, dictionary.learn_attribute(name, values)));
+            wanted.push((Field::Attribute, dictionary.intern_attribute(name, values)));
         }
         Self { wanted, refused }
     }
 
-    /// The lines that are asked for, where that is all lines of one category; the most frequent filter by far.
+    /// The selected lines, when the filter is one category: by far the most frequent filter.
     pub(super) fn category<'w>(&self, words: &'w Words) -> Option<impl Iterator<Item = usize> + use<'w>> {
         match (self.wanted.as_slice(), self.refused.is_empty()) {
             ([(Field::Category, list)], true) if list.len() == 1 => Some(words.of_category(list[0])),
@@ -260,14 +260,14 @@ impl LineTest {
         }
     }
 
-    /// True when the line is among those asked for.
+    /// True when the filter selects the line.
     pub(super) fn selects(&self, words: &Words, place: usize) -> bool {
         let has = |field: Field, list: &[Word]| words.of_line(place, field).iter().any(|word| contains(list, *word));
         self.wanted.iter().all(|(field, list)| has(*field, list))
             && !self.refused.iter().any(|(field, list)| has(*field, list))
     }
 
-    /// Where a rule with this test is to be looked for; `None` when every line may be meant.
+    /// The field and words under which the rule is indexed; `None` when any line may match.
     pub(super) fn key(&self) -> Option<(Field, &[Word])> {
         self.wanted.first().map(|(field, list)| (*field, &**list))
     }

@@ -1,4 +1,4 @@
-//! Reading what a rule does.
+//! Reads effects.
 
 use crate::input::Node;
 use crate::program::words;
@@ -15,8 +15,8 @@ const KINDS: [(&str, EffectKind); 3] =
 
 /// Reads one effect.
 ///
-/// `reward` and `vip` name what they give directly, `{"reward": "five-off"}`, as they are written out again; the long
-/// form `{"reward": {"reward": "five-off"}}`, like that of the other effects, is understood too.
+/// `reward` and `vip` take a bare identifier, `{"reward": "five-off"}`, which is also how they are written. The long form
+/// `{"reward": {"reward": "five-off"}}`, like that of the other effects, is accepted too.
 pub(super) fn read_effect(node: &Node<'_>) -> Option<Effect> {
     let object = node.object()?;
     let found = object.exactly_one(&["credit", "debit", "reset", "multiply", "reward", "vip"]);

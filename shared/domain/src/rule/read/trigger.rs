@@ -1,4 +1,4 @@
-//! Reading what a rule waits for, and what must hold besides.
+//! Reads triggers and conditions.
 
 use crate::input::{Node, Object};
 use crate::money::Currency;
@@ -10,7 +10,7 @@ use super::super::{
     TierChangeTrigger, TierDirection, Trigger, Window, WindowStart,
 };
 
-/// The longest window in days: a leap year, of which an account can keep the daily sums.
+/// The longest window in days: a leap year, whose daily sums fit an account.
 const MOST_WINDOW_DAYS: u32 = 366;
 /// The longest inactivity in days.
 const MOST_INACTIVE_DAYS: u32 = 3_650;
@@ -36,7 +36,7 @@ const TRIGGERS: [&str; 11] = [
 const BIRTHDAY_SPANS: [(&str, BirthdaySpan); 3] =
     [("day", BirthdaySpan::Day), ("week", BirthdaySpan::Week), ("month", BirthdaySpan::Month)];
 
-/// Reads a trigger of a program that counts in `currency`.
+/// Reads a trigger of a program with this currency.
 pub(super) fn read_trigger(node: &Node<'_>, currency: Currency) -> Option<Trigger> {
     let object = node.object()?;
     let found = object.exactly_one(&TRIGGERS);
@@ -161,7 +161,7 @@ fn read_spend(node: &Node<'_>, currency: Currency) -> Option<Spend> {
     Some(Spend { how: how?, from: from?, up_to: up_to?, range: range? })
 }
 
-/// Counts receipts or items; only items have the forms per receipt.
+/// Reads how receipts or items fire; only items have the forms per receipt.
 fn read_counting(node: &Node<'_>, items: bool) -> Option<Counting> {
     let object = node.object()?;
     let found = if items {

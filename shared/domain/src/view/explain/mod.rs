@@ -1,4 +1,4 @@
-//! Why a fact gave what it gave: for each rule one sentence that can be read to a customer, in their language.
+//! Explanations: for each rule one sentence that can be read to a customer, in their language.
 
 mod en;
 mod it;
@@ -23,13 +23,13 @@ use plural::{Category, category};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
-    /// The rule that it is about; null when it is about no rule.
+    /// The rule that it is about; null for other sentences.
     pub rule: Option<RuleId>,
-    /// The sentence, in the language of the answer.
+    /// The sentence, in the language of the response.
     pub text: String,
 }
 
-/// What happened apart from rules.
+/// Events apart from rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
     Released,
@@ -40,15 +40,15 @@ pub(super) enum Event {
     RewardRedeemed,
 }
 
-/// The words of one language. `{…}` in a text is filled in.
+/// The texts of one language, with placeholders `{…}`.
 pub(super) struct Words {
     /// A rule that fired: `{rule}`, `{basis}`, `{times}`, `{gains}`, `{more}`.
     fired: &'static str,
     /// A rule whose firings were reversed.
     reversed: &'static str,
-    /// A rule whose points were recomputed on what remains.
+    /// A rule whose points were recomputed on the remainder.
     recomputed: &'static str,
-    /// What the receipt counted, with a blank behind: `{counted}`, and the running total `{before}`.
+    /// The count of the receipt, with a trailing blank: `{counted}`, and the running total `{before}`.
     counted: &'static str,
     counted_after: &'static str,
     /// `{n}` by plural category: times, receipts, items, qualifying points, coupons.
@@ -57,7 +57,7 @@ pub(super) struct Words {
     items: Forms,
     qualifying: Forms,
     coupons: Forms,
-    /// What a multiplier added, what was taken, what a reset emptied, what came back: `{points}`.
+    /// Points from a multiplier, a debit, a reset or a restoration: `{points}`.
     multiplied: &'static str,
     debited: &'static str,
     reset: &'static str,
@@ -65,7 +65,7 @@ pub(super) struct Words {
     /// A tier outside the ladder: `{tier}`.
     vip: &'static str,
     nothing: &'static str,
-    /// More was due: `{times}`, `{limit}`; not reversed because used: `{times}`.
+    /// Firings cut by a limit: `{times}`, `{limit}`; firings not reversed because used: `{times}`.
     lost: &'static str,
     unrecoverable: &'static str,
     /// A limit: `{n}` times or points in `{period}`; between limits.
@@ -73,7 +73,7 @@ pub(super) struct Words {
     periods: [&'static str; 5],
     several_periods: [Forms; 5],
     and: &'static str,
-    /// A rule that gave nothing: `{rule}`, `{reason}`.
+    /// A rule that did not fire: `{rule}`, `{reason}`.
     skipped: &'static str,
     /// A rule that fired without coupons, or with fewer than firings: `{rule}`, `{reason}`.
     no_coupon: &'static str,
@@ -93,7 +93,7 @@ pub(super) struct Words {
     outside_calendar: &'static str,
     filter_not_met: &'static str,
     other_trigger: &'static str,
-    /// What happened apart from rules.
+    /// Events apart from rules.
     released: &'static str,
     expired: &'static str,
     debt_forgiven: &'static str,
@@ -102,7 +102,7 @@ pub(super) struct Words {
     reward_redeemed: &'static str,
 }
 
-/// A noun with its number, by plural category: one, few, other.
+/// A number with its noun, by plural category: one, few, other.
 type Forms = [&'static str; 3];
 
 /// Explains decisions of a program in a language.
@@ -116,7 +116,7 @@ pub struct Explainer<'a> {
 }
 
 impl<'a> Explainer<'a> {
-    /// Explains in a language that [`choose_language`](super::choose_language) gave.
+    /// Explains in a language from [`choose_language`](super::choose_language).
     pub fn new(program: &'a CompiledProgram, locale: &'a str) -> Self {
         let language = nearest(locale, SENTENCE_LOCALES.into_iter()).unwrap_or("en");
         let words = match language {
@@ -128,7 +128,7 @@ impl<'a> Explainer<'a> {
         Self { program, locale, language, words }
     }
 
-    /// What a rule gave, from what numbers; or, on a refund, what it gave back.
+    /// Explains what a rule gave and from which numbers; for a refund, what was taken back.
     pub fn outcome(&self, outcome: &Outcome) -> Explanation {
         let rule = self.program.rules.get(&outcome.rule);
         let words = self.words;
@@ -139,7 +139,7 @@ impl<'a> Explainer<'a> {
         };
         let mut more = String::new();
         let limit = rule.map(|rule| self.limits(rule)).unwrap_or_default();
-        // A rule that was deleted or lost its limits has no limit to name.
+        // A rule that was deleted or lost its limits has no limit to mention.
         if outcome.lost > 0 && !limit.is_empty() {
             more += &fill(words.lost, &[("times", &self.counting(words.times, outcome.lost)), ("limit", &limit)]);
         }
@@ -160,7 +160,7 @@ impl<'a> Explainer<'a> {
         Explanation { rule: Some(outcome.rule.clone()), text }
     }
 
-    /// Why a rule gave nothing, or less than was due.
+    /// Explains why a rule gave nothing, or less than was due.
     pub fn skipped(&self, skipped: &Skipped) -> Explanation {
         let words = self.words;
         let rule = self.program.rules.get(&skipped.rule);
@@ -199,7 +199,7 @@ impl<'a> Explainer<'a> {
         Explanation { rule: Some(skipped.rule.clone()), text }
     }
 
-    /// What happened apart from rules.
+    /// Events apart from rules.
     pub(super) fn event(&self, event: Event) -> Explanation {
         let text = match event {
             Event::Released => self.words.released,
@@ -212,12 +212,12 @@ impl<'a> Explainer<'a> {
         Explanation { rule: None, text: text.to_owned() }
     }
 
-    /// What a person wrote.
+    /// The text that a person wrote.
     pub(super) fn said(text: &str) -> Explanation {
         Explanation { rule: None, text: text.to_owned() }
     }
 
-    /// A count of a rule's measure, as money or as a number; `None` for a rule that is not known any more.
+    /// A count in a rule's measure, as money or a number; `None` for a deleted rule.
     pub(super) fn measured(&self, rule: &RuleId, count: i64) -> Option<String> {
         let unit = self.program.rules.get(rule)?.measure().0;
         Some(match unit {
@@ -226,7 +226,7 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// The rule's name; its identifier when the program has it no more.
+    /// The name of a rule; the identifier of a deleted one.
     fn name<'n>(&self, id: &'n RuleId) -> &'n str
     where
         'a: 'n,
@@ -280,7 +280,7 @@ impl<'a> Explainer<'a> {
         if gains.is_empty() { words.nothing.to_owned() } else { gains.join(", ") }
     }
 
-    /// Points of both kinds; `None` for none.
+    /// Points of both kinds; `None` when zero.
     fn points(&self, both: Both) -> Option<String> {
         let mut said: Vec<String> = Vec::new();
         if !both.redeemable.is_zero() {
@@ -292,7 +292,7 @@ impl<'a> Explainer<'a> {
         (!said.is_empty()).then(|| said.join(", "))
     }
 
-    /// Points under the name that the program gives them.
+    /// Points under the program's name for them.
     fn named(&self, points: Points) -> String {
         let (locale, forms) = points_forms(&self.program.program, self.locale);
         let form = category(locale, points.get()).name();
@@ -357,7 +357,7 @@ fn absolute(both: Both) -> Both {
     Both { redeemable: of(both.redeemable), qualifying: of(both.qualifying) }
 }
 
-/// A text with its places filled in.
+/// A text with its placeholders filled in.
 fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len() + 40);
     let mut rest = text;
