@@ -5,10 +5,13 @@
 //! would lose them. During a deployment the older function responds with 503, or leaves its message for later.
 
 pub(crate) mod rows;
+mod strict;
 
 use cbor4ii::core::utils::SliceReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use strict::Strict;
 
 /// An error while packing or unpacking.
 #[derive(Debug, thiserror::Error)]
@@ -40,19 +43,11 @@ pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PackError> {
     cbor4ii::serde::from_slice(bytes).map_err(PackError::new::<T>)
 }
 
-/// Unpacks a value and refuses every field that its type does not have.
-///
-/// For types that the API describes too: serde's `deny_unknown_fields` would close their schemas as well, although a
-/// response adds fields to them.
+/// Unpacks a value and refuses every field that its type, or a type inside, does not have.
 ///
 /// # Errors
 /// When the bytes are not such a value, or have a field that is not known.
 pub(crate) fn unpack_strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, PackError> {
     let mut deserializer = cbor4ii::serde::Deserializer::new(SliceReader::new(bytes));
-    let mut unknown = None;
-    let value = serde_ignored::deserialize(&mut deserializer, |path| {
-        unknown.get_or_insert_with(|| path.to_string());
-    });
-    let value = value.map_err(PackError::new::<T>)?;
-    unknown.map_or(Ok(value), |field| Err(PackError::new::<T>(format_args!("the field {field} is not known"))))
+    T::deserialize(Strict(&mut deserializer)).map_err(PackError::new::<T>)
 }
