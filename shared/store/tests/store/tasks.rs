@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::shop::{noon, program};
 
 fn request() -> BacktestRequest {
-    BacktestRequest { version: 3, from: None, to: Some(noon()), requested_at: noon(), rules: "[]".to_owned() }
+    BacktestRequest { version: 3, from: None, to: Some(noon()), requested_at: noon(), draft: vec![1, 2, 3] }
 }
 
 async fn task(bench: &Bench, id: &str) -> Option<Task<BacktestRequest>> {
@@ -49,7 +49,7 @@ async fn a_result_larger_than_an_item_is_refused_and_changes_nothing() {
     let refused = bench.store.finish_task(&program(), TaskKind::Backtest, &id, Ok(&large), counts, noon()).await;
     assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
     assert_eq!(task(&bench, &id).await.unwrap().status, TaskStatus::Queued);
-    let large = BacktestRequest { rules: large, ..request() };
+    let large = BacktestRequest { draft: large.into_bytes(), ..request() };
     assert!(matches!(bench.store.create_task(&program(), &large).await, Err(StoreError::TooLarge { .. })));
 }
 
