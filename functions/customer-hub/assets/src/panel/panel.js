@@ -110,14 +110,12 @@ export const mount = (context, loadedTexts) => {
     const held = content.contains(active) ? active : null;
     const key = focus ?? held?.dataset.key;
     const row = held?.closest('[data-row]')?.dataset.row;
-    const [from, to] = held?.type === 'text' || held?.readOnly ? [held.selectionStart, held.selectionEnd] : [];
     painter.paint(state.hub?.program.theme?.accent);
     const view = createView({ h, mode, head: context.head, state, words });
     const body = state.error ? view.trouble() : view.body(wide);
     content.replaceChildren(view.header(), h(`div.body${wide && !state.error ? '.wide' : ''}`, { part: 'body' }, body));
     for (const details of content.querySelectorAll('details')) details.open = state.open.has(details.dataset.open);
     if (held || focus) refocus(key, row, held?.dataset.frame);
-    if (from != null && shadow.activeElement?.readOnly) shadow.activeElement.setSelectionRange(from, to);
     watchActivity();
   };
 
