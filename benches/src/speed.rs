@@ -15,7 +15,7 @@ use crate::BenchError;
 use crate::life::Shop;
 use crate::sizes::packed;
 use crate::translate::{self, Reading, TIERS};
-use crate::workload::{Outcome, Workload};
+use crate::workload::{Workload, WorkloadOutcome};
 
 /// A receipt of a workload in all its forms.
 struct Case<'a> {
@@ -23,7 +23,7 @@ struct Case<'a> {
     body: Value,
     receipt: Receipt,
     account: &'a Account,
-    expected: &'a Outcome,
+    expected: &'a WorkloadOutcome,
 }
 
 /// Measures a workload under a reading.
@@ -102,7 +102,7 @@ fn cases<'a>(
 }
 
 /// True when a decision fired exactly the expected rules and gave exactly the expected points, in outcomes and postings.
-fn is_right(decision: &Decision, expected: &Outcome) -> bool {
+fn is_right(decision: &Decision, expected: &WorkloadOutcome) -> bool {
     let outcomes = &decision.entry.outcomes;
     let mut fired: Vec<&str> = outcomes.iter().map(|outcome| outcome.rule.as_str()).collect();
     fired.sort_unstable();
@@ -145,10 +145,10 @@ fn nanoseconds(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Line, Rule};
+    use crate::workload::{WorkloadLine, WorkloadRule};
 
-    fn rule(id: &str, stores: &[&str], category: &str, min_amount: u32) -> Rule {
-        Rule {
+    fn rule(id: &str, stores: &[&str], category: &str, min_amount: u32) -> WorkloadRule {
+        WorkloadRule {
             id: id.to_owned(),
             stores: stores.iter().map(|store| (*store).to_owned()).collect(),
             category: category.to_owned(),
@@ -172,13 +172,13 @@ mod tests {
             rule("d", &[], "c3", 0),
         ];
         let shop = Shop::open(&translate::program(&translate::rules(&rules))).unwrap();
-        let line = |category: &str, amount: &str| Line {
+        let line = |category: &str, amount: &str| WorkloadLine {
             sku: "p".to_owned(),
             category: category.to_owned(),
             qty: 1,
             amount: number(amount),
         };
-        let source = crate::workload::Receipt {
+        let source = crate::workload::WorkloadReceipt {
             id: "t".to_owned(),
             store: "s1".to_owned(),
             tier: tier.to_owned(),

@@ -7,7 +7,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
 use crate::BenchError;
-use crate::workload::{Receipt, Rule};
+use crate::workload::{WorkloadReceipt, WorkloadRule};
 
 /// What a rule's threshold and points are based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,11 @@ pub fn program(rules: &[Value]) -> Value {
 }
 
 /// The rules of a workload.
-pub fn rules(rules: &[Rule]) -> Vec<Value> {
+pub fn rules(rules: &[WorkloadRule]) -> Vec<Value> {
     rules.iter().enumerate().map(|(place, rule)| self::rule(rule, place % LIMITED == 0)).collect()
 }
 
-fn rule(rule: &Rule, limited: bool) -> Value {
+fn rule(rule: &WorkloadRule, limited: bool) -> Value {
     let mut filter = json!({ "lines": { "categories": [rule.category] } });
     if !rule.stores.is_empty() {
         filter["stores"] = json!(rule.stores);
@@ -81,7 +81,7 @@ fn rule(rule: &Rule, limited: bool) -> Value {
 }
 
 /// A receipt as a shop sends it, at noon.
-pub fn receipt(receipt: &Receipt, reading: Reading) -> Result<Value, BenchError> {
+pub fn receipt(receipt: &WorkloadReceipt, reading: Reading) -> Result<Value, BenchError> {
     let total = cents(&receipt.total)?;
     let discount = match reading {
         Reading::Total => total % 100,

@@ -14,18 +14,18 @@ pub struct Workload {
     /// `w1` or `w3`.
     pub name: &'static str,
     /// The rules.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<WorkloadRule>,
     /// The receipts.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Vec<WorkloadReceipt>,
     /// The expected outcomes when the whole receipt counts.
-    by_total: Vec<Outcome>,
+    by_total: Vec<WorkloadOutcome>,
     /// The expected outcomes when only the lines of the rule's category count.
-    by_lines: Vec<Outcome>,
+    by_lines: Vec<WorkloadOutcome>,
 }
 
 /// A rule.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Rule {
+pub struct WorkloadRule {
     /// The id.
     pub id: String,
     /// The stores; empty for any.
@@ -46,7 +46,7 @@ pub struct Rule {
 
 /// A receipt.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Receipt {
+pub struct WorkloadReceipt {
     /// The id.
     pub id: String,
     /// The store.
@@ -60,12 +60,12 @@ pub struct Receipt {
     /// The categories of the lines.
     pub categories: Vec<String>,
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<WorkloadLine>,
 }
 
 /// A line of a receipt.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Line {
+pub struct WorkloadLine {
     /// The SKU.
     pub sku: String,
     /// Its category.
@@ -78,7 +78,7 @@ pub struct Line {
 
 /// The expected outcome of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Outcome {
+pub struct WorkloadOutcome {
     /// The receipt.
     pub id: String,
     /// The points of all rules.
@@ -105,7 +105,7 @@ impl Workload {
     }
 
     /// The expected outcomes by receipt.
-    pub fn expected(&self, reading: Reading) -> BTreeMap<&str, &Outcome> {
+    pub fn expected(&self, reading: Reading) -> BTreeMap<&str, &WorkloadOutcome> {
         let outcomes = match reading {
             Reading::Total => &self.by_total,
             Reading::Lines => &self.by_lines,

@@ -24,7 +24,7 @@ pub struct Redriven {
 
 /// A window of acceptance times: an outage loses what arrives during it, whenever it occurred.
 #[derive(Debug, Clone, Copy)]
-pub struct Window {
+pub struct AcceptanceWindow {
     /// The start, inclusive.
     pub from: Timestamp,
     /// The end, exclusive.
@@ -33,7 +33,7 @@ pub struct Window {
 
 /// A queue to send to.
 #[derive(Debug, Clone, Copy)]
-pub struct Queue<'a> {
+pub struct RedriveQueue<'a> {
     /// The client.
     pub sqs: &'a aws_sdk_sqs::Client,
     /// The queue's URL.
@@ -45,13 +45,19 @@ pub struct Queue<'a> {
 ///
 /// # Errors
 /// When DynamoDB or SQS fails. It is safe to run it again.
-pub async fn facts(store: &Store, queue: Queue<'_>, window: Window, run: &str) -> Result<Redriven> {
+pub async fn facts(store: &Store, queue: RedriveQueue<'_>, window: AcceptanceWindow, run: &str) -> Result<Redriven> {
     let parts = try_join_all((0..SEGMENTS).map(|segment| facts_of(store, queue, window, run, segment))).await?;
     let add = |sum: Redriven, part: Redriven| Redriven { seen: sum.seen + part.seen, sent: sum.sent + part.sent };
     Ok(parts.into_iter().fold(Redriven::default(), add))
 }
 
-async fn facts_of(store: &Store, queue: Queue<'_>, window: Window, run: &str, segment: u32) -> Result<Redriven> {
+async fn facts_of(
+    store: &Store,
+    queue: RedriveQueue<'_>,
+    window: AcceptanceWindow,
+    run: &str,
+    segment: u32,
+) -> Result<Redriven> {
     let mut done = Redriven::default();
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
@@ -103,7 +109,7 @@ async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
 ///
 /// # Errors
 /// When SQS fails. It is safe to run it again.
-pub async fn dead_letters(dead: Queue<'_>, queue: Queue<'_>, run: &str) -> Result<Redriven> {
+pub async fn dead_letters(dead: RedriveQueue<'_>, queue: RedriveQueue<'_>, run: &str) -> Result<Redriven> {
     let mut done = Redriven::default();
     loop {
         let request = dead.sqs.receive_message().queue_url(dead.url).max_number_of_messages(10).wait_time_seconds(1);

@@ -13,7 +13,7 @@ use tessera_store::{FactImage, ScanCursor, Store, StoreError};
 
 /// The result of a verification.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub struct Report {
+pub struct Verification {
     /// Accounts.
     pub members: u64,
     /// Entries.
@@ -21,14 +21,14 @@ pub struct Report {
     /// Facts that name a member.
     pub facts: u64,
     /// The sums of all postings by program.
-    pub programs: BTreeMap<String, Sums>,
+    pub programs: BTreeMap<String, LedgerSums>,
     /// The contradictions found; empty when the store is sound.
     pub discrepancies: Vec<String>,
 }
 
 /// The terms of invariant 2 for a program: issued + forgiven = balance + redeemed + expired + reversed + removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sums {
+pub struct LedgerSums {
     /// Redeemable points issued.
     pub issued: i64,
     /// Debts written off.
@@ -45,17 +45,17 @@ pub struct Sums {
     pub removed: i64,
 }
 
-impl Sums {
+impl LedgerSums {
     const fn agrees(&self) -> bool {
         self.issued + self.forgiven == self.balance + self.redeemed + self.expired + self.reversed + self.removed
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} members, {} entries, {} facts", self.members, self.entries, self.facts)?;
         for (program, sums) in &self.programs {
-            let Sums { issued, forgiven, balance, redeemed, expired, reversed, removed } = sums;
+            let LedgerSums { issued, forgiven, balance, redeemed, expired, reversed, removed } = sums;
             writeln!(
                 f,
                 "{program}: issued {issued} + forgiven {forgiven} = balance {balance} + redeemed {redeemed} + \
@@ -84,8 +84,8 @@ struct Member {
 ///
 /// # Errors
 /// When the store fails. A contradiction in the data is a discrepancy, not an error.
-pub async fn verify(store: &Store) -> Result<Report, StoreError> {
-    let mut report = Report::default();
+pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
+    let mut report = Verification::default();
     let mut members = read_members(store, &mut report).await?;
     read_facts(store, &mut members, &mut report).await?;
 
@@ -105,7 +105,7 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     }
     for (program, (totals, balance)) in totals {
         let of = |bucket| totals.of(bucket, Kind::Redeemable);
-        let sums = Sums {
+        let sums = LedgerSums {
             issued: -of(Bucket::Issued),
             forgiven: -of(Bucket::Forgiven),
             balance,
@@ -122,7 +122,7 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     Ok(report)
 }
 
-async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owner, Member>, StoreError> {
+async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMap<Owner, Member>, StoreError> {
     let mut members: HashMap<Owner, Member> = HashMap::new();
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
@@ -159,7 +159,7 @@ async fn read_members(store: &Store, report: &mut Report) -> Result<HashMap<Owne
 async fn read_facts(
     store: &Store,
     members: &mut HashMap<Owner, Member>,
-    report: &mut Report,
+    report: &mut Verification,
 ) -> Result<(), StoreError> {
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {

@@ -53,7 +53,7 @@ async fn sell(shop: &Shop) {
 }
 
 /// The balances of all members, and the sums of the ledger.
-async fn ledger(shop: &Shop) -> (i64, i64, tessera_local::verify::Sums) {
+async fn ledger(shop: &Shop) -> (i64, i64, tessera_local::verify::LedgerSums) {
     let (mut balance, mut qualifying) = (0, 0);
     for member in 0..4 {
         let points = shop.member(&format!("c-{member}")).await["points"].clone();
@@ -72,7 +72,7 @@ async fn backtest(shop: &Shop, request: &Value) -> Value {
     created["report"].clone()
 }
 
-fn agrees(side: &Value, ledger: &(i64, i64, tessera_local::verify::Sums)) {
+fn agrees(side: &Value, ledger: &(i64, i64, tessera_local::verify::LedgerSums)) {
     let (balance, qualifying, sums) = ledger;
     assert_eq!(side["points"]["balance"], *balance);
     assert_eq!(side["qualifying"], *qualifying);

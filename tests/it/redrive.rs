@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tessera_local::redrive::{self, Queue, Redriven, Window};
-use tessera_local::stack::{Fault, Faults, StackOptions};
+use tessera_local::redrive::{self, AcceptanceWindow, RedriveQueue, Redriven};
+use tessera_local::stack::{FaultPlan, InjectedFault, StackOptions};
 
 use crate::shop::{Shop, per_euro, program, receipt};
 
@@ -30,14 +30,14 @@ async fn lose_dead_letters(shop: &Shop) -> usize {
 async fn redrive_facts(shop: &Shop, from: &str, to: &str, run: &str) -> Redriven {
     let stack = shop.stack.stack();
     let sqs = stack.clients("operator").sqs;
-    let queue = Queue { sqs: &sqs, url: &stack.template().queues["tessera-facts.fifo"].url };
-    let window = Window { from: from.parse().unwrap(), to: to.parse().unwrap() };
+    let queue = RedriveQueue { sqs: &sqs, url: &stack.template().queues["tessera-facts.fifo"].url };
+    let window = AcceptanceWindow { from: from.parse().unwrap(), to: to.parse().unwrap() };
     redrive::facts(shop.stack.store(), queue, window, run).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn facts_lost_in_an_outage_are_redriven_by_their_acceptance_time() {
-    let faults = Arc::new(Faults::new());
+    let faults = Arc::new(FaultPlan::new());
     let clock = Some("2026-03-01T12:00:00+01:00".parse().unwrap());
     let options = StackOptions { clock, faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
     let shop = Shop::with(&program(&per_euro()), options).await;
@@ -46,7 +46,7 @@ async fn facts_lost_in_an_outage_are_redriven_by_their_acceptance_time() {
 
     // The outage is on the 5th. Facts that arrive then occurred on the 1st or belong to a receipt of that day.
     shop.clock("2026-03-05T12:00:00+01:00").await;
-    faults.inject("rule-evaluation", "GetItem", .., Fault::Unavailable);
+    faults.inject("rule-evaluation", "GetItem", .., InjectedFault::Unavailable);
     let mut late = receipt("r-2", "c-2", "30.00");
     late["occurred_at"] = json!("2026-03-01T10:00:00+01:00");
     assert_eq!(shop.post("/v1/receipts", &late).await.status, 202);

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 use tessera_local::Platform;
-use tessera_local::redrive::{self, Queue};
+use tessera_local::redrive::{self, RedriveQueue};
 use tessera_local::stack::{StackOptions, Storage};
 
 pub const KEY: &str = "tsk_tests_admin";
@@ -123,7 +123,7 @@ impl Shop {
         let stack = self.stack.stack();
         let (sqs, run) = (stack.clients("operator").sqs, uuid::Uuid::now_v7().to_string());
         let queues = &stack.template().queues;
-        let url = |name: &str| Queue { sqs: &sqs, url: &queues[name].url };
+        let url = |name: &str| RedriveQueue { sqs: &sqs, url: &queues[name].url };
         for (name, queue) in queues {
             if let Some(dead) = &queue.dead_letter {
                 let dead = dead.rsplit(':').next().unwrap();
@@ -156,7 +156,7 @@ impl Shop {
     }
 
     /// Settles the stack, and verifies all balances and decisions.
-    pub async fn verify(&self) -> tessera_local::verify::Report {
+    pub async fn verify(&self) -> tessera_local::verify::Verification {
         self.settle().await;
         let report = tessera_local::verify::verify(self.stack.store()).await.unwrap();
         assert_eq!(report.discrepancies, Vec::<String>::new());

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use tessera_backtest::{Partitions, Period, Plan, Report, Spill, SpillError, run};
+use tessera_backtest::{BacktestPeriod, Partitions, Plan, Report, Spill, SpillError, run};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::pack::PackError;
 use tessera_domain::program::StoredProgram;
@@ -97,7 +97,8 @@ async fn report(
     let Some(compiled) = services.programs.at_version(program, request.version).await? else {
         return Ok(Err(format!("version {} of the program does not exist", request.version)));
     };
-    let period = Period { from: request.from, to: request.to, as_of: request.to.unwrap_or(request.requested_at) };
+    let period =
+        BacktestPeriod { from: request.from, to: request.to, as_of: request.to.unwrap_or(request.requested_at) };
     let draft = StoredProgram::unpack(&request.draft)?;
     let plan = Plan::new(compiled.program.clone(), draft.program().clone(), period);
     let folder = tempfile::tempdir()?;

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use tessera_backtest::{Partitions, Period, Plan, Report, Spill, run};
+use tessera_backtest::{BacktestPeriod, Partitions, Plan, Report, Spill, run};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
 use tessera_domain::program::{Program, SubmittedProgram};
@@ -111,7 +111,7 @@ impl BacktestArgs {
         Ok(())
     }
 
-    fn period(&self, program: &Program, facts: &FileFacts) -> anyhow::Result<Period> {
+    fn period(&self, program: &Program, facts: &FileFacts) -> anyhow::Result<BacktestPeriod> {
         let zone = TimeZone::get(&program.timezone)?;
         let moment = |text: &Option<String>| -> anyhow::Result<Option<Timestamp>> {
             let Some(text) = text else { return Ok(None) };
@@ -119,7 +119,7 @@ impl BacktestArgs {
             Ok(Some(moment.at(&zone)))
         };
         let (from, to) = (moment(&self.from)?, moment(&self.to)?);
-        Ok(Period { from, to, as_of: to.unwrap_or(facts.last) })
+        Ok(BacktestPeriod { from, to, as_of: to.unwrap_or(facts.last) })
     }
 
     /// The program and the facts from files.

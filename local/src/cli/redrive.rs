@@ -6,7 +6,7 @@ use tessera_lambda::Clock;
 
 use super::time;
 use crate::deployment::{Deployment, DeploymentArgs};
-use crate::redrive::{self, Queue, Window};
+use crate::redrive::{self, AcceptanceWindow, RedriveQueue};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RedriveCommand {
@@ -63,8 +63,9 @@ impl FactsArgs {
         anyhow::ensure!(self.from < self.to, "--from must be before --to");
         let deployment = Deployment::connect(&self.deployment.stack).await;
         let url = deployment.queue_url("facts.fifo").await?;
-        let queue = Queue { sqs: &deployment.sqs, url: &url };
-        let done = redrive::facts(&deployment.store, queue, Window { from: self.from, to: self.to }, run).await?;
+        let queue = RedriveQueue { sqs: &deployment.sqs, url: &url };
+        let done =
+            redrive::facts(&deployment.store, queue, AcceptanceWindow { from: self.from, to: self.to }, run).await?;
         println!("{} facts, of which {} had no decision and were sent again", done.seen, done.sent);
         Ok(())
     }
@@ -79,7 +80,8 @@ impl DeadLettersArgs {
         };
         let (dead, queue) = (deployment.queue_url(dead).await?, deployment.queue_url(queue).await?);
         let sqs = &deployment.sqs;
-        let done = redrive::dead_letters(Queue { sqs, url: &dead }, Queue { sqs, url: &queue }, run).await?;
+        let done =
+            redrive::dead_letters(RedriveQueue { sqs, url: &dead }, RedriveQueue { sqs, url: &queue }, run).await?;
         println!("{} dead letters sent again", done.sent);
         Ok(())
     }

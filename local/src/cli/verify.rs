@@ -7,7 +7,7 @@ use super::StorageArgs;
 use crate::Platform;
 use crate::deployment::Deployment;
 use crate::stack::StackOptions;
-use crate::verify::{Report, verify};
+use crate::verify::{Verification, verify};
 
 /// Verify the ledger of a folder, a deployed stack or a running local stack.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub struct VerifyArgs {
 
 impl VerifyArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let report: Report = if let Some(stack) = &self.stack {
+        let report: Verification = if let Some(stack) = &self.stack {
             verify(&Deployment::connect(stack).await.store).await?
         } else if self.storage.data.is_some() {
             // A started stack first completes what a killed one left unfinished.

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::guard::Hosts;
-use super::handler::{self, Bound, Handler};
+use super::handler::{self, BoundHandler, Handler};
 use super::http_event::Incoming;
 use super::problem::Problem;
 use super::routes::Routes;
@@ -182,7 +182,10 @@ impl Gateway {
         Ok(fields)
     }
 
-    async fn decide<I: Send + 'static>(function: &Bound<I, Result<Value, String>>, event: I) -> Result<Value, Problem> {
+    async fn decide<I: Send + 'static>(
+        function: &BoundHandler<I, Result<Value, String>>,
+        event: I,
+    ) -> Result<Value, Problem> {
         let decision = handler::call(function, event, PATIENCE).await;
         decision.map_err(|error| error.to_string()).flatten().map_err(|error| {
             tracing::error!(error, "the authorizer did not respond");

@@ -17,21 +17,21 @@ use super::clients::Clients;
 use super::clock::Clock;
 
 /// A handler with its services.
-pub type Bound<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, O> + Send + Sync>;
+pub type BoundHandler<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, O> + Send + Sync>;
 
 /// A function's handler, by kind of trigger.
 #[derive(Clone)]
 pub enum Handler {
     /// Handles requests of the HTTP API.
-    Http(Bound<lambda_http::Request, lambda_http::Response<lambda_http::Body>>),
+    Http(BoundHandler<lambda_http::Request, lambda_http::Response<lambda_http::Body>>),
     /// Authorizes requests; returns `{ isAuthorized, context }`.
-    Authorizer(Bound<ApiGatewayV2CustomAuthorizerV2Request, Result<serde_json::Value, String>>),
+    Authorizer(BoundHandler<ApiGatewayV2CustomAuthorizerV2Request, Result<serde_json::Value, String>>),
     /// Handles batches of messages.
-    Queue(Bound<SqsEvent, SqsBatchResponse>),
+    Queue(BoundHandler<SqsEvent, SqsBatchResponse>),
     /// Handles batches of stream records.
-    Stream(Bound<dynamodb::Event, DynamoDbEventResponse>),
+    Stream(BoundHandler<dynamodb::Event, DynamoDbEventResponse>),
     /// Runs a job; returns its summary.
-    Job(Bound<serde_json::Value, Result<serde_json::Value, String>>),
+    Job(BoundHandler<serde_json::Value, Result<serde_json::Value, String>>),
 }
 
 impl std::fmt::Debug for Handler {
@@ -85,7 +85,7 @@ pub(super) async fn kill<T>() -> T {
 }
 
 /// Invokes a handler. A panic fails this invocation only; one that times out or whose process is killed is dropped.
-pub(super) async fn call<I, O>(handler: &Bound<I, O>, input: I, limit: Duration) -> Result<O, Failed>
+pub(super) async fn call<I, O>(handler: &BoundHandler<I, O>, input: I, limit: Duration) -> Result<O, Failed>
 where
     I: Send + 'static,
     O: Send + 'static,
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_a_hang_or_a_kill_fails_one_invocation_only() {
-        let handler: Bound<u8, u8> = Arc::new(|input| {
+        let handler: BoundHandler<u8, u8> = Arc::new(|input| {
             async move {
                 match input {
                     0 => panic!("zero"),

@@ -46,8 +46,8 @@ use tokio::task::JoinSet;
 
 pub use clients::Clients;
 pub use clock::{Clock, ClockMovedBackwards};
-pub use faults::{Calls, DELIVERY, Fault, Faults, Injected, When};
-pub use handler::{Bound, Handler, Setting};
+pub use faults::{CallSide, Calls, DELIVERY, FaultPlan, Injected, InjectedFault};
+pub use handler::{BoundHandler, Handler, Setting};
 pub use meter::Permissions;
 
 use activity::Activity;
@@ -91,7 +91,7 @@ pub struct StackOptions {
     /// Values of the template's parameters.
     pub parameters: HashMap<String, String>,
     /// A plan of faults, for tests.
-    pub faults: Option<Arc<Faults>>,
+    pub faults: Option<Arc<FaultPlan>>,
 }
 
 impl Default for StackOptions {
@@ -282,7 +282,8 @@ impl Stack {
     /// The permissions that each function's policy grants.
     pub fn granted_permissions(&self) -> Permissions {
         let of = |function: &template::Function| {
-            let pairs = function.statements.iter().filter(|statement| statement.effect == template::Effect::Allow);
+            let pairs =
+                function.statements.iter().filter(|statement| statement.effect == template::PolicyEffect::Allow);
             let pairs = pairs.flat_map(|statement| {
                 let on = |action| statement.resources.iter().map(move |resource| (action, resource));
                 statement.actions.iter().flat_map(on).map(|(action, on)| (action.clone(), on.clone()))

@@ -10,8 +10,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageA
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::faults::{DELIVERY, Fault};
-use super::handler::{self, Bound};
+use super::faults::{DELIVERY, InjectedFault};
+use super::handler::{self, BoundHandler};
 use super::names;
 use super::queues::{Queues, Received};
 use super::template::Poller;
@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Source {
     pub poller: Poller,
-    pub handler: Bound<SqsEvent, SqsBatchResponse>,
+    pub handler: BoundHandler<SqsEvent, SqsBatchResponse>,
     pub limit: Duration,
     pub queues: Arc<Queues>,
     pub exchange: Arc<Exchange>,
@@ -68,14 +68,14 @@ impl Source {
 
     async fn feed(&self, mut batch: Vec<Received>, pauses: &mut JoinSet<()>) {
         let fault = self.exchange.faults.as_ref().and_then(|faults| faults.next(&self.poller.function, DELIVERY));
-        if fault == Some(Fault::Reorder) {
+        if fault == Some(InjectedFault::Reorder) {
             // The messages belong to different groups, which have no order among them.
             batch.reverse();
         }
         let arn = names::queue_arn(&self.poller.queue);
         let mut event = SqsEvent::default();
         event.records = batch.iter().map(|received| record(received, &arn)).collect();
-        if fault == Some(Fault::Duplicate) {
+        if fault == Some(InjectedFault::Duplicate) {
             // As if the messages had not been deleted in time.
             let _ = handler::call(&self.handler, event.clone(), self.limit).await;
         }

@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::checkpoint::Checkpoints;
-use super::faults::{DELIVERY, Fault};
-use super::handler::{self, Bound};
+use super::faults::{DELIVERY, InjectedFault};
+use super::handler::{self, BoundHandler};
 use super::names;
 use super::settle::Settler;
 use super::template::Stream;
@@ -112,7 +112,7 @@ impl Position {
 /// An event source.
 pub(super) struct Source {
     pub stream: Stream,
-    pub handler: Bound<Event, DynamoDbEventResponse>,
+    pub handler: BoundHandler<Event, DynamoDbEventResponse>,
     pub limit: Duration,
     pub position: Arc<Position>,
     pub settler: Arc<Settler>,
@@ -237,9 +237,11 @@ impl Source {
         let faults = self.settler.exchange.faults.as_ref();
         match faults.and_then(|faults| faults.next(&self.stream.function, DELIVERY)) {
             // A parallelization factor preserves only the order of each item's records.
-            Some(Fault::Reorder) => wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string())),
+            Some(InjectedFault::Reorder) => {
+                wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string()))
+            }
             // As if the shard's iterator had been lost.
-            Some(Fault::Duplicate) => drop(self.call(&wanted).await),
+            Some(InjectedFault::Duplicate) => drop(self.call(&wanted).await),
             _ => {}
         }
         let (mut start, mut end, mut failures) = (0, wanted.len(), 0);

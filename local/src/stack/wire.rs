@@ -23,7 +23,7 @@ use hyper_util::rt::TokioExecutor;
 
 use super::activity::Activity;
 use super::call::{Call, Service};
-use super::faults::{Fault, Faults, When};
+use super::faults::{CallSide, FaultPlan, InjectedFault};
 use super::handler;
 use super::meter::Meter;
 use super::template::{Statement, allows};
@@ -33,7 +33,7 @@ pub(super) struct Exchange {
     /// The meter.
     pub meter: Meter,
     /// The planned faults.
-    pub faults: Option<Arc<Faults>>,
+    pub faults: Option<Arc<FaultPlan>>,
     /// Woken after every write.
     pub activity: Activity,
     /// True when the stack has halted.
@@ -43,7 +43,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Creates a pool of loopback connections with zero counts.
-    pub fn new(faults: Option<Arc<Faults>>, activity: Activity) -> Self {
+    pub fn new(faults: Option<Arc<FaultPlan>>, activity: Activity) -> Self {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).build(tcp);
@@ -88,7 +88,7 @@ impl Wire {
         }
         self.exchange.meter.permissions(&self.function, &call.needs);
         let fault = self.fault(&call).await;
-        if let Some(fault) = fault.filter(|fault| fault.side() == When::Before) {
+        if let Some(fault) = fault.filter(|fault| fault.side() == CallSide::Before) {
             return self.strike(fault, &call).await;
         }
         // Counted before and after, so that a comparison of counts never misses a write in flight.
@@ -109,7 +109,7 @@ impl Wire {
     }
 
     /// The fault of a call. On a halted stack, no call returns.
-    async fn fault(&self, call: &Call) -> Option<Fault> {
+    async fn fault(&self, call: &Call) -> Option<InjectedFault> {
         let faults = self.exchange.faults.as_ref()?;
         if self.exchange.halted.load(Ordering::SeqCst) {
             return std::future::pending().await;
@@ -118,19 +118,19 @@ impl Wire {
     }
 
     /// Injects a fault.
-    async fn strike(&self, fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+    async fn strike(&self, fault: InjectedFault, call: &Call) -> Result<HttpResponse, ConnectorError> {
         match fault {
             // Without the panic hook, whose output would be noise.
-            Fault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
-            Fault::Kill(_) => handler::kill().await,
-            Fault::Halt(_) => {
+            InjectedFault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
+            InjectedFault::Kill(_) => handler::kill().await,
+            InjectedFault::Halt(_) => {
                 self.exchange.halted.store(true, Ordering::SeqCst);
                 if let Some(faults) = &self.exchange.faults {
                     faults.halt();
                 }
                 std::future::pending().await
             }
-            Fault::LostReply => Err(ConnectorError::io("the response was lost (injected)".into())),
+            InjectedFault::LostReply => Err(ConnectorError::io("the response was lost (injected)".into())),
             _ => failure(fault, call),
         }
     }
@@ -202,15 +202,15 @@ fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorEr
 }
 
 /// The error response of a fault.
-fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+fn failure(fault: InjectedFault, call: &Call) -> Result<HttpResponse, ConnectorError> {
     let transaction = call.operation == "TransactWriteItems";
     let (status, kind) = match (fault, call.service) {
-        (Fault::Throttled, Service::DynamoDb) => (400, "ThrottlingException"),
-        (Fault::Throttled, Service::Sqs) => (403, "RequestThrottled"),
-        (Fault::Conflict, Service::DynamoDb) if transaction => (400, "TransactionCanceledException"),
-        (Fault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
-        (Fault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
-        (Fault::Unavailable | Fault::Conflict, Service::Sqs) => (500, "InternalError"),
+        (InjectedFault::Throttled, Service::DynamoDb) => (400, "ThrottlingException"),
+        (InjectedFault::Throttled, Service::Sqs) => (403, "RequestThrottled"),
+        (InjectedFault::Conflict, Service::DynamoDb) if transaction => (400, "TransactionCanceledException"),
+        (InjectedFault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
+        (InjectedFault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
+        (InjectedFault::Unavailable | InjectedFault::Conflict, Service::Sqs) => (500, "InternalError"),
         _ => return Err(ConnectorError::timeout("no response in time (injected)".into())),
     };
     let service = match call.service {
@@ -218,7 +218,7 @@ fn failure(fault: Fault, call: &Call) -> Result<HttpResponse, ConnectorError> {
         Service::Sqs => "com.amazonaws.sqs",
     };
     let mut body = serde_json::json!({ "__type": format!("{service}#{kind}"), "message": "injected" });
-    if fault == Fault::Conflict && transaction {
+    if fault == InjectedFault::Conflict && transaction {
         // The first item is the conflicting one.
         let reason = |item| match item {
             0 => serde_json::json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" }),

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tessera_domain::fact::{Receipt, Refund};
 use tessera_domain::ids::{MemberId, ReceiptId};
 
-use crate::Period;
+use crate::BacktestPeriod;
 
 /// A member's receipts and refunds in chronological order, every refund after its receipt.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl History {
         member: MemberId,
         receipts: impl IntoIterator<Item = Receipt>,
         refunds: impl IntoIterator<Item = (ReceiptId, Refund)>,
-        period: &Period,
+        period: &BacktestPeriod,
     ) -> Self {
         let mut early: FxHashSet<ReceiptId> = FxHashSet::default();
         let mut receipts: Vec<Receipt> = receipts.into_iter().collect();

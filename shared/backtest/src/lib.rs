@@ -23,7 +23,7 @@ mod words;
 pub use histogram::Histogram;
 pub use history::History;
 pub use join::Join;
-pub use plan::{Period, Plan};
+pub use plan::{BacktestPeriod, Plan};
 pub use report::{
     Bin, CouponLine, Distribution, Facts, MonthLine, PointsLine, Report, ReportDifference, RuleLine, SideReport,
     TierLine,

@@ -14,7 +14,7 @@ const MOST_NAMED: usize = 100;
 
 /// The period of the replayed facts, and the time of the balances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Period {
+pub struct BacktestPeriod {
     /// The start of the receipts; `None` for the first one.
     pub from: Option<Timestamp>,
     /// The end of receipts and refunds, exclusive; `None` for no end.
@@ -23,7 +23,7 @@ pub struct Period {
     pub as_of: Timestamp,
 }
 
-impl Period {
+impl BacktestPeriod {
     /// All facts, with balances at a time.
     pub const fn all(as_of: Timestamp) -> Self {
         Self { from: None, to: None, as_of }
@@ -48,7 +48,7 @@ pub struct Plan {
     /// The program with the draft's rules.
     pub(crate) draft: CompiledProgram,
     /// The replayed period.
-    pub(crate) period: Period,
+    pub(crate) period: BacktestPeriod,
 }
 
 impl Plan {
@@ -56,7 +56,7 @@ impl Plan {
     ///
     /// # Errors
     /// All faults of the rules. Pointers begin with `/rules`.
-    pub fn read(present: &Program, rules: &Value, period: Period) -> Result<Self, Vec<Fault>> {
+    pub fn read(present: &Program, rules: &Value, period: BacktestPeriod) -> Result<Self, Vec<Fault>> {
         let draft = SubmittedProgram::with_rules(present, rules)?;
         Ok(Self::new(present.clone(), draft.into(), period))
     }
@@ -64,7 +64,7 @@ impl Plan {
     /// Creates a plan from two programs that differ only in their rules.
     ///
     /// A rule with the status `draft` is active here.
-    pub fn new(present: Program, mut draft: Program, period: Period) -> Self {
+    pub fn new(present: Program, mut draft: Program, period: BacktestPeriod) -> Self {
         for rule in draft.rules.iter_mut().filter(|rule| rule.status == RuleStatus::Draft) {
             Arc::make_mut(rule).status = RuleStatus::Active;
         }
@@ -73,7 +73,7 @@ impl Plan {
     }
 
     /// The replayed period.
-    pub const fn period(&self) -> Period {
+    pub const fn period(&self) -> BacktestPeriod {
         self.period
     }
 

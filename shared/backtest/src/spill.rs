@@ -12,7 +12,7 @@ use tessera_domain::fact::{Receipt, Refund};
 use tessera_domain::ids::{IdError, MemberId, ReceiptId};
 use tessera_domain::pack::{PackError, unpack};
 
-use crate::{History, Period};
+use crate::{BacktestPeriod, History};
 
 /// The number of files, which are open at the same time.
 const FILES: usize = 64;
@@ -146,7 +146,7 @@ impl Partitions {
     ///
     /// # Errors
     /// When the file cannot be read, or a fact in it.
-    pub fn each(&self, part: usize, period: &Period, take: &mut dyn FnMut(History)) -> Result<(), SpillError> {
+    pub fn each(&self, part: usize, period: &BacktestPeriod, take: &mut dyn FnMut(History)) -> Result<(), SpillError> {
         let path = self.folder.join(format!("{}-{part}", self.prefix));
         if self.bytes_of(part) > MOST_BYTES && self.deal < MOST_DEALS {
             let prefix = format!("{}-{part}", self.prefix);

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use futures::stream::{self, StreamExt as _};
-use tessera_local::stack::{Calls, Fault, Injected, When};
+use tessera_local::stack::{CallSide, Calls, Injected, InjectedFault};
 
 use super::journeys;
 use super::sender::{Planned, Sender};
@@ -22,7 +22,7 @@ const SDK_TRIES: u64 = 4;
 fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     for ((function, operation), count) in calls {
-        let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, Fault::Halt(_)));
+        let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, InjectedFault::Halt(_)));
         for (fault, times) in faults {
             for call in tested(*count) {
                 plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
@@ -42,17 +42,22 @@ fn tested(count: u64) -> Vec<u64> {
 
 /// The faults of an operation, and how many times in a row each is injected. Failures outlast the SDK's own retries. A lost
 /// reply is also injected once, so that the SDK's retry finds its first attempt done.
-fn faults_of(operation: &str) -> impl Iterator<Item = (Fault, u64)> {
+fn faults_of(operation: &str) -> impl Iterator<Item = (InjectedFault, u64)> {
     // A read changes nothing: before and after, done and lost are the same to it.
     let faults = match operation {
         "GetItem" | "BatchGetItem" | "Query" | "Scan" => {
-            vec![Fault::Timeout, Fault::Throttled, Fault::Panic(When::After), Fault::Kill(When::Before)]
+            vec![
+                InjectedFault::Timeout,
+                InjectedFault::Throttled,
+                InjectedFault::Panic(CallSide::After),
+                InjectedFault::Kill(CallSide::Before),
+            ]
         }
-        _ => Fault::of(operation),
+        _ => InjectedFault::of(operation),
     };
     let times = |fault| match fault {
-        Fault::LostReply => vec![1, SDK_TRIES],
-        Fault::Timeout | Fault::Throttled | Fault::Unavailable => vec![SDK_TRIES],
+        InjectedFault::LostReply => vec![1, SDK_TRIES],
+        InjectedFault::Timeout | InjectedFault::Throttled | InjectedFault::Unavailable => vec![SDK_TRIES],
         _ => vec![1],
     };
     faults.into_iter().flat_map(move |fault| times(fault).into_iter().map(move |times| (fault, times)))

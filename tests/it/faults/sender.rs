@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tessera_local::stack::{Fault, Faults, StackOptions, Storage};
+use tessera_local::stack::{FaultPlan, InjectedFault, StackOptions, Storage};
 
 use crate::shop::{KEY, Response, Shop};
 
@@ -22,14 +22,14 @@ pub struct Planned {
     pub operation: String,
     pub call: u64,
     pub times: u64,
-    pub fault: Fault,
+    pub fault: InjectedFault,
 }
 
 /// A shop whose stack has faults.
 pub struct Sender {
     /// `None` only while the process restarts.
     shop: Option<Shop>,
-    pub faults: Arc<Faults>,
+    pub faults: Arc<FaultPlan>,
     options: StackOptions,
     planned: Option<Planned>,
     /// The number of calls before the faults began.
@@ -40,8 +40,8 @@ pub struct Sender {
 impl Sender {
     /// Starts a stack with a program and a fixed clock. One that survives a kill stores its data in a folder.
     pub async fn open(program: &Value, clock: &str, planned: Option<Planned>) -> Self {
-        let faults = Arc::new(Faults::new());
-        let halts = planned.as_ref().is_some_and(|planned| matches!(planned.fault, Fault::Halt(_)));
+        let faults = Arc::new(FaultPlan::new());
+        let halts = planned.as_ref().is_some_and(|planned| matches!(planned.fault, InjectedFault::Halt(_)));
         let folder = halts.then(|| tempfile::tempdir().unwrap());
         let storage = folder.as_ref().map_or(Storage::Memory, |folder| Storage::Folder(folder.path().to_owned()));
         let clock = Some(clock.parse().unwrap());

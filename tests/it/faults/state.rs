@@ -1,7 +1,7 @@
 //! The final state of members, without what differs between runs: codes, internal ids, times.
 
 use serde_json::{Value, json};
-use tessera_local::verify::Report;
+use tessera_local::verify::Verification;
 
 use super::sender::Sender;
 
@@ -9,7 +9,7 @@ use super::sender::Sender;
 pub async fn end(sender: &mut Sender, members: &[&str]) -> Value {
     sender.end();
     sender.settle().await;
-    let report: Report = sender.with(async |shop| shop.verify().await).await;
+    let report: Verification = sender.with(async |shop| shop.verify().await).await;
     let mut ends = Vec::new();
     for member in members {
         ends.push(member_state(sender, member).await);

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Whether a fault happens before or after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum When {
+pub enum CallSide {
     /// Before: the call was not executed.
     Before,
     /// After: the call was executed, and its response is lost.
@@ -13,7 +13,7 @@ pub enum When {
 
 /// A fault of a function's call, or of a delivery to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum InjectedFault {
     /// No response in time; the call was not executed.
     Timeout,
     /// Refused by throttling; not executed.
@@ -25,11 +25,11 @@ pub enum Fault {
     /// The call was executed, and its response is lost.
     LostReply,
     /// The function's code panics.
-    Panic(When),
+    Panic(CallSide),
     /// The function's process is killed with its batch.
-    Kill(When),
+    Kill(CallSide),
     /// The whole stack halts: no further call gets a response.
-    Halt(When),
+    Halt(CallSide),
     /// The delivery is duplicated.
     Duplicate,
     /// The delivery is reordered, where no order is guaranteed.
@@ -40,20 +40,20 @@ pub enum Fault {
 pub const DELIVERY: &str = "delivery";
 
 /// The faults of any call.
-const ANY: [Fault; 10] = [
-    Fault::Timeout,
-    Fault::Throttled,
-    Fault::Unavailable,
-    Fault::LostReply,
-    Fault::Panic(When::Before),
-    Fault::Panic(When::After),
-    Fault::Kill(When::Before),
-    Fault::Kill(When::After),
-    Fault::Halt(When::Before),
-    Fault::Halt(When::After),
+const ANY: [InjectedFault; 10] = [
+    InjectedFault::Timeout,
+    InjectedFault::Throttled,
+    InjectedFault::Unavailable,
+    InjectedFault::LostReply,
+    InjectedFault::Panic(CallSide::Before),
+    InjectedFault::Panic(CallSide::After),
+    InjectedFault::Kill(CallSide::Before),
+    InjectedFault::Kill(CallSide::After),
+    InjectedFault::Halt(CallSide::Before),
+    InjectedFault::Halt(CallSide::After),
 ];
 
-impl Fault {
+impl InjectedFault {
     /// The faults of an operation.
     pub fn of(operation: &str) -> Vec<Self> {
         match operation {
@@ -66,18 +66,18 @@ impl Fault {
     }
 
     /// Whether it happens before or after the call.
-    pub(in crate::stack) const fn side(self) -> When {
+    pub(in crate::stack) const fn side(self) -> CallSide {
         match self {
-            Self::LostReply => When::After,
+            Self::LostReply => CallSide::After,
             Self::Panic(side) | Self::Kill(side) | Self::Halt(side) => side,
-            _ => When::Before,
+            _ => CallSide::Before,
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for InjectedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = |when| if when == When::Before { "before" } else { "after" };
+        let side = |when| if when == CallSide::Before { "before" } else { "after" };
         match *self {
             Self::Timeout => f.write_str("timeout"),
             Self::Throttled => f.write_str("throttle"),

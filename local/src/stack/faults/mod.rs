@@ -10,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use rustc_hash::FxHasher;
 use tokio::sync::watch;
 
-pub use fault::{DELIVERY, Fault, When};
+pub use fault::{CallSide, DELIVERY, InjectedFault};
 
 /// A plan of faults, shared between a test and its stack.
 #[derive(Debug, Default)]
-pub struct Faults {
+pub struct FaultPlan {
     state: Mutex<State>,
     halted: watch::Sender<bool>,
 }
@@ -23,7 +23,7 @@ pub struct Faults {
 pub type Calls = BTreeMap<(String, String), u64>;
 
 /// The number of injected faults by function, operation and fault.
-pub type Injected = BTreeMap<(String, String, Fault), u64>;
+pub type Injected = BTreeMap<(String, String, InjectedFault), u64>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,7 +38,7 @@ struct Rule {
     function: String,
     operation: String,
     calls: (Bound<u64>, Bound<u64>),
-    fault: Fault,
+    fault: InjectedFault,
 }
 
 /// Random faults from a seed.
@@ -49,7 +49,7 @@ struct Scattered {
     functions: BTreeSet<String>,
 }
 
-impl Faults {
+impl FaultPlan {
     /// Creates a plan without faults.
     pub fn new() -> Self {
         Self::default()
@@ -58,7 +58,7 @@ impl Faults {
     /// Makes calls of an operation by a function fail. Calls are counted per function and operation, starting at 1 with the next
     /// one; a retry of the SDK counts too. `1..=2` means the next two, `..` all. Deliveries to a function count as its
     /// [`DELIVERY`].
-    pub fn inject(&self, function: &str, operation: &str, calls: impl RangeBounds<u64>, fault: Fault) {
+    pub fn inject(&self, function: &str, operation: &str, calls: impl RangeBounds<u64>, fault: InjectedFault) {
         let mut state = self.lock();
         let already = state.calls.get(&(function.to_owned(), operation.to_owned())).copied().unwrap_or(0);
         let shift = |bound: Bound<&u64>| match bound {
@@ -114,7 +114,7 @@ impl Faults {
     }
 
     /// Counts a call and returns its fault.
-    pub(super) fn next(&self, function: &str, operation: &str) -> Option<Fault> {
+    pub(super) fn next(&self, function: &str, operation: &str) -> Option<InjectedFault> {
         let mut state = self.lock();
         let key = (function.to_owned(), operation.to_owned());
         let count = state.calls.entry(key).or_default();
@@ -137,7 +137,7 @@ impl Faults {
 }
 
 impl Scattered {
-    fn fault(&self, function: &str, operation: &str, count: u64) -> Option<Fault> {
+    fn fault(&self, function: &str, operation: &str, count: u64) -> Option<InjectedFault> {
         if !self.functions.contains(function) {
             return None;
         }
@@ -147,8 +147,8 @@ impl Scattered {
         if random.u64(..1000) >= self.per_mille {
             return None;
         }
-        let kinds: Vec<Fault> =
-            Fault::of(operation).into_iter().filter(|fault| !matches!(fault, Fault::Halt(_))).collect();
+        let kinds: Vec<InjectedFault> =
+            InjectedFault::of(operation).into_iter().filter(|fault| !matches!(fault, InjectedFault::Halt(_))).collect();
         random.choice(kinds)
     }
 }
@@ -159,16 +159,16 @@ mod tests {
 
     #[test]
     fn calls_are_counted_from_the_injection() {
-        let faults = Faults::new();
+        let faults = FaultPlan::new();
         assert_eq!(faults.next("f", "PutItem"), None);
-        faults.inject("f", "PutItem", 2..=3, Fault::Timeout);
+        faults.inject("f", "PutItem", 2..=3, InjectedFault::Timeout);
         let seen: Vec<_> = (0..4).map(|_| faults.next("f", "PutItem")).collect();
-        assert_eq!(seen, [None, Some(Fault::Timeout), Some(Fault::Timeout), None]);
+        assert_eq!(seen, [None, Some(InjectedFault::Timeout), Some(InjectedFault::Timeout), None]);
         assert_eq!(faults.next("g", "PutItem"), None);
         assert_eq!(faults.next("f", "GetItem"), None);
         assert_eq!(faults.injected(), 2);
-        faults.inject("f", "GetItem", .., Fault::Conflict);
-        assert_eq!(faults.next("f", "GetItem"), Some(Fault::Conflict));
+        faults.inject("f", "GetItem", .., InjectedFault::Conflict);
+        assert_eq!(faults.next("f", "GetItem"), Some(InjectedFault::Conflict));
         faults.clear();
         assert_eq!(faults.next("f", "GetItem"), None);
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn scattered_faults_follow_from_the_seed() {
         let run = |seed| {
-            let faults = Faults::new();
+            let faults = FaultPlan::new();
             faults.scatter(seed, 100, ["f"]);
             let found: Vec<_> = (0..2000).map(|_| (faults.next("f", "PutItem"), faults.next("f", DELIVERY))).collect();
             assert_eq!(faults.next("g", "PutItem"), None);
@@ -188,7 +188,7 @@ mod tests {
         // Every kind except the halt, each where it applies.
         let kinds: Vec<_> = log.keys().map(|(_, operation, fault)| (operation.as_str(), *fault)).collect();
         let of = |operation: &str| kinds.iter().filter(|(of, _)| *of == operation).count();
-        assert_eq!((of("PutItem"), of(DELIVERY)), (Fault::of("PutItem").len() - 2, 2), "{kinds:?}");
+        assert_eq!((of("PutItem"), of(DELIVERY)), (InjectedFault::of("PutItem").len() - 2, 2), "{kinds:?}");
         let struck = log.values().sum::<u64>();
         assert!((300..500).contains(&struck), "{struck} of 4000");
     }

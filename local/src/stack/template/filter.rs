@@ -5,9 +5,9 @@ use serde_json::Value;
 
 /// A pattern. A record passes when any pattern of the event source matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter(Value);
+pub struct RecordFilter(Value);
 
-impl Filter {
+impl RecordFilter {
     /// Parses a pattern from the template's JSON text.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn patterns_select_records() {
-        let filter = Filter::parse(
+        let filter = RecordFilter::parse(
             r#"{"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": [{"prefix": "rec"}, "other"]}}}}"#,
         )
         .unwrap();
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn existence_and_exclusion() {
-        let filter = Filter::parse(r#"{"a": [{"exists": false}], "b": [{"anything-but": ["x"]}]}"#).unwrap();
+        let filter = RecordFilter::parse(r#"{"a": [{"exists": false}], "b": [{"anything-but": ["x"]}]}"#).unwrap();
         assert!(filter.matches(&serde_json::json!({"b": "y"})));
         assert!(!filter.matches(&serde_json::json!({"b": "x"})));
         assert!(!filter.matches(&serde_json::json!({"a": 1, "b": "y"})));
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn an_unknown_comparison_is_refused() {
-        assert!(Filter::parse(r#"{"a": [{"numeric": [">", 1]}]}"#).is_err());
-        assert!(Filter::parse(r#"{"a": "x"}"#).is_err());
-        assert!(Filter::parse("no").is_err());
+        assert!(RecordFilter::parse(r#"{"a": [{"numeric": [">", 1]}]}"#).is_err());
+        assert!(RecordFilter::parse(r#"{"a": "x"}"#).is_err());
+        assert!(RecordFilter::parse("no").is_err());
     }
 }

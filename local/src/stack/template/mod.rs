@@ -12,8 +12,8 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use filter::Filter;
-pub use policy::{Effect, Statement, allows};
+pub use filter::RecordFilter;
+pub use policy::{PolicyEffect, Statement, allows};
 pub use read::{Environment, read};
 
 /// The whole system.
@@ -144,7 +144,7 @@ pub struct Stream {
     /// The queue that receives reports of failed records.
     pub failures: Option<String>,
     /// The filters of records; empty for all.
-    pub filters: Vec<Filter>,
+    pub filters: Vec<RecordFilter>,
 }
 
 /// A job that runs on a schedule.

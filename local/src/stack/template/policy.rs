@@ -1,13 +1,13 @@
 //! Evaluates the statements of a function's policies.
 
 use super::resolve::scalar;
-use super::yaml::Node;
+use super::yaml::TemplateNode;
 
 /// A resolved statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// Allow or deny.
-    pub effect: Effect,
+    pub effect: PolicyEffect,
     /// Actions, with `*` and `?` as wildcards.
     pub actions: Vec<String>,
     /// Resource ARNs, with the same wildcards.
@@ -22,7 +22,7 @@ const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
 
 /// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum PolicyEffect {
     /// Allows its actions.
     Allow,
     /// Denies its actions, whatever else allows them.
@@ -50,28 +50,28 @@ pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions
         }) && statement.resources.iter().any(|pattern| matches(pattern, resource))
             && statement.has_leading_keys(partitions);
         match statement.effect {
-            Effect::Deny if meant => return false,
-            Effect::Allow => allowed |= meant,
-            Effect::Deny => {}
+            PolicyEffect::Deny if meant => return false,
+            PolicyEffect::Allow => allowed |= meant,
+            PolicyEffect::Deny => {}
         }
     }
     allowed
 }
 
 /// Parses the statements of a resolved policy document (`{ Statement: … }`).
-pub(super) fn statements(document: &Node) -> anyhow::Result<Vec<Statement>> {
+pub(super) fn statements(document: &TemplateNode) -> anyhow::Result<Vec<Statement>> {
     let list = match document.get("Statement") {
-        Some(Node::List(items)) => items.as_slice(),
-        Some(single @ Node::Map(_)) => std::slice::from_ref(single),
+        Some(TemplateNode::List(items)) => items.as_slice(),
+        Some(single @ TemplateNode::Map(_)) => std::slice::from_ref(single),
         _ => anyhow::bail!("the local stack reads policies written as statements, not {document:?}"),
     };
     list.iter().map(statement).collect()
 }
 
-fn statement(node: &Node) -> anyhow::Result<Statement> {
+fn statement(node: &TemplateNode) -> anyhow::Result<Statement> {
     let effect = match node.get("Effect").and_then(scalar).as_deref() {
-        Some("Allow") => Effect::Allow,
-        Some("Deny") => Effect::Deny,
+        Some("Allow") => PolicyEffect::Allow,
+        Some("Deny") => PolicyEffect::Deny,
         other => anyhow::bail!("a statement's Effect is Allow or Deny, not {other:?}"),
     };
     // A key that was ignored could be allowed here and refused by AWS.
@@ -90,13 +90,13 @@ fn statement(node: &Node) -> anyhow::Result<Statement> {
     Ok(statement)
 }
 
-fn leading_keys(condition: &Node) -> anyhow::Result<Vec<String>> {
+fn leading_keys(condition: &TemplateNode) -> anyhow::Result<Vec<String>> {
     let patterns = match condition {
-        Node::Map(operators) if operators.len() == 1 => condition.get(OPERATOR),
+        TemplateNode::Map(operators) if operators.len() == 1 => condition.get(OPERATOR),
         _ => None,
     };
     let patterns = match patterns {
-        Some(keys @ Node::Map(fields)) if fields.len() == 1 => texts(keys.get(LEADING_KEYS)),
+        Some(keys @ TemplateNode::Map(fields)) if fields.len() == 1 => texts(keys.get(LEADING_KEYS)),
         _ => Vec::new(),
     };
     if patterns.is_empty() {
@@ -105,9 +105,9 @@ fn leading_keys(condition: &Node) -> anyhow::Result<Vec<String>> {
     Ok(patterns)
 }
 
-fn texts(node: Option<&Node>) -> Vec<String> {
+fn texts(node: Option<&TemplateNode>) -> Vec<String> {
     match node {
-        Some(Node::List(items)) => items.iter().filter_map(scalar).collect(),
+        Some(TemplateNode::List(items)) => items.iter().filter_map(scalar).collect(),
         Some(single) => scalar(single).into_iter().collect(),
         None => Vec::new(),
     }
@@ -142,7 +142,7 @@ mod tests {
 
     fn allow(action: &str, resource: &str) -> Statement {
         Statement {
-            effect: Effect::Allow,
+            effect: PolicyEffect::Allow,
             actions: vec![action.to_owned()],
             resources: vec![resource.to_owned()],
             leading_keys: Vec::new(),
@@ -164,7 +164,7 @@ mod tests {
     fn a_denial_wins() {
         let mut own = vec![allow("*", "*")];
         assert!(allows(&own, "sqs:SendMessage", "arn:q", &[]));
-        own.push(Statement { effect: Effect::Deny, ..allow("sqs:*", "arn:?") });
+        own.push(Statement { effect: PolicyEffect::Deny, ..allow("sqs:*", "arn:?") });
         assert!(!allows(&own, "sqs:SendMessage", "arn:q", &[]));
         assert!(allows(&own, "sqs:SendMessage", "arn:qq", &[]));
     }
@@ -184,19 +184,19 @@ mod tests {
 
     #[test]
     fn a_part_that_is_not_evaluated_is_an_error() {
-        let text = |value: &str| Node::Text(value.to_owned());
+        let text = |value: &str| TemplateNode::Text(value.to_owned());
         let own = |name: &str, value: &str| (name.to_owned(), text(value));
         let pairs = vec![own("Effect", "Allow"), own("Action", "dynamodb:GetItem"), own("Resource", "arn:t")];
-        assert!(statement(&Node::Map(pairs.clone())).is_ok());
-        let with = |name: &str, node: Node| {
+        assert!(statement(&TemplateNode::Map(pairs.clone())).is_ok());
+        let with = |name: &str, node: TemplateNode| {
             let pairs = [pairs.clone(), vec![(name.to_owned(), node)]].concat();
-            statement(&Node::Map(pairs)).map_err(|error| error.to_string())
+            statement(&TemplateNode::Map(pairs)).map_err(|error| error.to_string())
         };
         let error = with("NotAction", text("dynamodb:PutItem")).unwrap_err();
         assert!(error.contains("does not evaluate NotAction"), "{error}");
         // Only one condition is supported.
         let on = |operator: &str, key: &str| {
-            with("Condition", Node::Map(vec![(operator.to_owned(), Node::Map(vec![own(key, "#l#*")]))]))
+            with("Condition", TemplateNode::Map(vec![(operator.to_owned(), TemplateNode::Map(vec![own(key, "#l#*")]))]))
         };
         assert_eq!(on(OPERATOR, LEADING_KEYS).unwrap().leading_keys, ["#l#*"]);
         assert!(on("StringEquals", LEADING_KEYS).is_err());

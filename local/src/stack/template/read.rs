@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::resolve::{Resource, Scope, scalar};
-use super::yaml::{self, Node};
+use super::yaml::{self, TemplateNode};
 use super::{Function, Index, Queue, Table, Template, policy, triggers};
 use crate::stack::names;
 
@@ -26,7 +26,7 @@ pub struct Environment {
 pub fn read(text: &str, environment: &Environment) -> Result<Template> {
     let root = yaml::parse(text).context("the template cannot be parsed")?;
     let mut scope = Scope::new(&root, &environment.parameters)?;
-    let resources = root.get("Resources").map_or(&[][..], Node::pairs);
+    let resources = root.get("Resources").map_or(&[][..], TemplateNode::pairs);
     let mut present = Vec::new();
     for (id, resource) in resources {
         if scope.exists(resource)? {
@@ -38,7 +38,7 @@ pub fn read(text: &str, environment: &Environment) -> Result<Template> {
     }
     let mut template = Template::default();
     for (id, kind, resource) in &present {
-        let properties = resource.get("Properties").unwrap_or(&Node::Null);
+        let properties = resource.get("Properties").unwrap_or(&TemplateNode::Null);
         let own = || scope.resources[*id].reference.clone();
         match kind.as_str() {
             "AWS::DynamoDB::Table" => {
@@ -56,10 +56,10 @@ pub fn read(text: &str, environment: &Environment) -> Result<Template> {
         }
     }
     let apis = triggers::apis(&scope, &present)?;
-    let globals = root.at(&["Globals", "Function"]).unwrap_or(&Node::Null);
+    let globals = root.at(&["Globals", "Function"]).unwrap_or(&TemplateNode::Null);
     for (id, kind, resource) in &present {
         if kind == "AWS::Serverless::Function" {
-            let properties = resource.get("Properties").unwrap_or(&Node::Null);
+            let properties = resource.get("Properties").unwrap_or(&TemplateNode::Null);
             let name = scope.resources[*id].reference.clone();
             let function = function(&scope, globals, properties).with_context(|| (*id).clone())?;
             template.functions.insert(name.clone(), function);
@@ -75,7 +75,13 @@ pub(super) fn queue_name(arn: &str) -> String {
 }
 
 /// Names a resource, before properties that refer to other resources are resolved.
-fn name(scope: &Scope<'_>, environment: &Environment, id: &str, kind: &str, resource: &Node) -> Result<Resource> {
+fn name(
+    scope: &Scope<'_>,
+    environment: &Environment,
+    id: &str,
+    kind: &str,
+    resource: &TemplateNode,
+) -> Result<Resource> {
     let property = |key: &str| resource.at(&["Properties", key]).map(|node| scope.text(node)).transpose();
     Ok(match kind {
         "AWS::DynamoDB::Table" => {
@@ -115,7 +121,7 @@ fn name(scope: &Scope<'_>, environment: &Environment, id: &str, kind: &str, reso
     })
 }
 
-fn table(name: &str, properties: &Node) -> Result<Table> {
+fn table(name: &str, properties: &TemplateNode) -> Result<Table> {
     let attributes = list(properties.get("AttributeDefinitions"))
         .iter()
         .map(|node| Ok((required(node, "AttributeName")?, required(node, "AttributeType")?)))
@@ -123,7 +129,7 @@ fn table(name: &str, properties: &Node) -> Result<Table> {
     let indexes = list(properties.get("GlobalSecondaryIndexes"))
         .iter()
         .map(|node| {
-            let projection = node.get("Projection").unwrap_or(&Node::Null);
+            let projection = node.get("Projection").unwrap_or(&TemplateNode::Null);
             Ok(Index {
                 name: required(node, "IndexName")?,
                 keys: keys(node)?,
@@ -150,7 +156,7 @@ fn table(name: &str, properties: &Node) -> Result<Table> {
 }
 
 /// The key attributes, partition key first.
-fn keys(node: &Node) -> Result<Vec<String>> {
+fn keys(node: &TemplateNode) -> Result<Vec<String>> {
     let mut keys = list(node.get("KeySchema"))
         .iter()
         .map(|key| Ok((required(key, "KeyType")?, required(key, "AttributeName")?)))
@@ -162,7 +168,7 @@ fn keys(node: &Node) -> Result<Vec<String>> {
     Ok(keys.into_iter().map(|(_, name)| name).collect())
 }
 
-fn queue(arn: &str, url: String, properties: &Node) -> Result<Queue> {
+fn queue(arn: &str, url: String, properties: &TemplateNode) -> Result<Queue> {
     let mut attributes = BTreeMap::new();
     let mut dead_letter = None;
     for (name, value) in properties.pairs() {
@@ -189,10 +195,10 @@ fn queue(arn: &str, url: String, properties: &Node) -> Result<Queue> {
     Ok(Queue { arn: arn.to_owned(), url, attributes, dead_letter })
 }
 
-fn function(scope: &Scope<'_>, globals: &Node, properties: &Node) -> Result<Function> {
+fn function(scope: &Scope<'_>, globals: &TemplateNode, properties: &TemplateNode) -> Result<Function> {
     let mut variables = BTreeMap::new();
     for source in [globals, properties] {
-        for (name, value) in source.at(&["Environment", "Variables"]).map_or(&[][..], Node::pairs) {
+        for (name, value) in source.at(&["Environment", "Variables"]).map_or(&[][..], TemplateNode::pairs) {
             variables.insert(name.clone(), scope.text(value).with_context(|| name.clone())?);
         }
     }
@@ -204,7 +210,7 @@ fn function(scope: &Scope<'_>, globals: &Node, properties: &Node) -> Result<Func
     let mut statements = Vec::new();
     let policies = properties.get("Policies").map(|node| scope.resolve(node)).transpose()?;
     for document in policies.iter().flat_map(|node| match node {
-        Node::List(items) => items.as_slice(),
+        TemplateNode::List(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     }) {
         // The local stack does not know AWS's managed policies, only written statements.
@@ -216,26 +222,26 @@ fn function(scope: &Scope<'_>, globals: &Node, properties: &Node) -> Result<Func
 }
 
 /// The items of a list; empty for any other node.
-pub(super) fn list(node: Option<&Node>) -> &[Node] {
+pub(super) fn list(node: Option<&TemplateNode>) -> &[TemplateNode] {
     match node {
-        Some(Node::List(items)) => items,
+        Some(TemplateNode::List(items)) => items,
         _ => &[],
     }
 }
 
 /// A required property.
-pub(super) fn required(node: &Node, key: &str) -> Result<String> {
+pub(super) fn required(node: &TemplateNode, key: &str) -> Result<String> {
     node.get(key).and_then(scalar).ok_or_else(|| anyhow!("{key} is missing"))
 }
 
 /// Converts a resolved node to JSON.
-pub(super) fn json(node: &Node) -> serde_json::Value {
+pub(super) fn json(node: &TemplateNode) -> serde_json::Value {
     match node {
-        Node::Null | Node::Call(..) => serde_json::Value::Null,
-        Node::Bool(value) => (*value).into(),
-        Node::Number(value) => (*value).into(),
-        Node::Text(value) => value.as_str().into(),
-        Node::List(items) => items.iter().map(json).collect(),
-        Node::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        TemplateNode::Null | TemplateNode::Call(..) => serde_json::Value::Null,
+        TemplateNode::Bool(value) => (*value).into(),
+        TemplateNode::Number(value) => (*value).into(),
+        TemplateNode::Text(value) => value.as_str().into(),
+        TemplateNode::List(items) => items.iter().map(json).collect(),
+        TemplateNode::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::yaml::Node;
+use super::yaml::TemplateNode;
 use crate::stack::names;
 
 /// The values of a resource.
@@ -20,17 +20,17 @@ pub(super) struct Resource {
 #[derive(Debug)]
 pub(super) struct Scope<'t> {
     parameters: HashMap<String, String>,
-    conditions: Option<&'t Node>,
-    mappings: Option<&'t Node>,
+    conditions: Option<&'t TemplateNode>,
+    mappings: Option<&'t TemplateNode>,
     /// Resources by logical id, collected before references are resolved.
     pub resources: HashMap<String, Resource>,
 }
 
 impl<'t> Scope<'t> {
     /// The template's parameters: their defaults with `overrides`.
-    pub fn new(root: &'t Node, overrides: &HashMap<String, String>) -> Result<Self> {
+    pub fn new(root: &'t TemplateNode, overrides: &HashMap<String, String>) -> Result<Self> {
         let mut parameters = HashMap::new();
-        for (name, definition) in root.get("Parameters").map_or(&[][..], Node::pairs) {
+        for (name, definition) in root.get("Parameters").map_or(&[][..], TemplateNode::pairs) {
             let value = overrides.get(name).cloned();
             let default = definition.get("Default").and_then(scalar);
             // A parameter without a value is an error only where it is used.
@@ -50,9 +50,9 @@ impl<'t> Scope<'t> {
     }
 
     /// Replaces every intrinsic function in a node by its value. `AWS::NoValue` removes its property.
-    pub fn resolve(&self, node: &Node) -> Result<Node> {
+    pub fn resolve(&self, node: &TemplateNode) -> Result<TemplateNode> {
         Ok(match node {
-            Node::List(items) => Node::List(
+            TemplateNode::List(items) => TemplateNode::List(
                 items
                     .iter()
                     .filter(|item| !is_no_value(item))
@@ -62,7 +62,7 @@ impl<'t> Scope<'t> {
                     .filter(|item| !is_no_value(item))
                     .collect(),
             ),
-            Node::Map(pairs) => {
+            TemplateNode::Map(pairs) => {
                 let mut resolved = Vec::with_capacity(pairs.len());
                 for (key, value) in pairs {
                     let value = self.resolve(value).with_context(|| format!("in {key}"))?;
@@ -70,38 +70,38 @@ impl<'t> Scope<'t> {
                         resolved.push((key.clone(), value));
                     }
                 }
-                Node::Map(resolved)
+                TemplateNode::Map(resolved)
             }
-            Node::Call(name, argument) => self.call(name, argument)?,
+            TemplateNode::Call(name, argument) => self.call(name, argument)?,
             other => other.clone(),
         })
     }
 
     /// Resolves a node that must be a scalar.
-    pub fn text(&self, node: &Node) -> Result<String> {
+    pub fn text(&self, node: &TemplateNode) -> Result<String> {
         let resolved = self.resolve(node)?;
         scalar(&resolved).ok_or_else(|| anyhow!("a text was expected, not {resolved:?}"))
     }
 
-    fn call(&self, name: &str, argument: &Node) -> Result<Node> {
+    fn call(&self, name: &str, argument: &TemplateNode) -> Result<TemplateNode> {
         match name {
             "Ref" => self.reference(&self.text(argument)?),
-            "Fn::GetAtt" => self.attribute(argument).map(Node::Text),
-            "Fn::Sub" => self.substitute(argument).map(Node::Text),
+            "Fn::GetAtt" => self.attribute(argument).map(TemplateNode::Text),
+            "Fn::Sub" => self.substitute(argument).map(TemplateNode::Text),
             "Fn::Join" => {
                 let [separator, list] = Self::arguments::<2>(argument)?;
                 let separator = self.text(&separator)?;
-                let Node::List(items) = self.resolve(&list)? else {
+                let TemplateNode::List(items) = self.resolve(&list)? else {
                     bail!("Join needs a list");
                 };
                 let items: Vec<String> = items.iter().filter_map(scalar).collect();
-                Ok(Node::Text(items.join(&separator)))
+                Ok(TemplateNode::Text(items.join(&separator)))
             }
             "Fn::Select" => {
                 let [index, list] = Self::arguments::<2>(argument)?;
                 let index: usize = self.text(&index)?.parse().context("Select's index")?;
                 match self.resolve(&list)? {
-                    Node::List(items) => {
+                    TemplateNode::List(items) => {
                         items.get(index).cloned().ok_or_else(|| anyhow!("Select's list has no item {index}"))
                     }
                     _ => bail!("Select needs a list"),
@@ -110,7 +110,9 @@ impl<'t> Scope<'t> {
             "Fn::Split" => {
                 let [separator, text] = Self::arguments::<2>(argument)?;
                 let (separator, text) = (self.text(&separator)?, self.text(&text)?);
-                Ok(Node::List(text.split(separator.as_str()).map(|part| Node::Text(part.to_owned())).collect()))
+                Ok(TemplateNode::List(
+                    text.split(separator.as_str()).map(|part| TemplateNode::Text(part.to_owned())).collect(),
+                ))
             }
             "Fn::FindInMap" => {
                 let [map, first, second] = Self::arguments::<3>(argument)?;
@@ -129,9 +131,11 @@ impl<'t> Scope<'t> {
         }
     }
 
-    fn reference(&self, name: &str) -> Result<Node> {
+    fn reference(&self, name: &str) -> Result<TemplateNode> {
         let text = match name {
-            "AWS::NoValue" => return Ok(Node::Call("Ref".to_owned(), Box::new(Node::Text(name.to_owned())))),
+            "AWS::NoValue" => {
+                return Ok(TemplateNode::Call("Ref".to_owned(), Box::new(TemplateNode::Text(name.to_owned()))));
+            }
             "AWS::Region" => names::REGION,
             "AWS::AccountId" => names::ACCOUNT,
             "AWS::Partition" => "aws",
@@ -143,12 +147,12 @@ impl<'t> Scope<'t> {
                 (None, None) => bail!("{other} is neither a resource nor a parameter with a value"),
             },
         };
-        Ok(Node::Text(text.to_owned()))
+        Ok(TemplateNode::Text(text.to_owned()))
     }
 
-    fn attribute(&self, argument: &Node) -> Result<String> {
+    fn attribute(&self, argument: &TemplateNode) -> Result<String> {
         let (resource, attribute) = match argument {
-            Node::Text(path) => path
+            TemplateNode::Text(path) => path
                 .split_once('.')
                 .map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned()))
                 .ok_or_else(|| anyhow!("GetAtt {path} names no attribute"))?,
@@ -165,9 +169,9 @@ impl<'t> Scope<'t> {
             .ok_or_else(|| anyhow!("the local stack does not support the attribute {attribute} of {resource}"))
     }
 
-    fn substitute(&self, argument: &Node) -> Result<String> {
+    fn substitute(&self, argument: &TemplateNode) -> Result<String> {
         let (pattern, own) = match argument {
-            Node::List(items) if items.len() == 2 => (self.text(&items[0])?, items[1].pairs()),
+            TemplateNode::List(items) if items.len() == 2 => (self.text(&items[0])?, items[1].pairs()),
             other => (self.text(other)?, &[][..]),
         };
         let mut result = String::with_capacity(pattern.len());
@@ -183,7 +187,7 @@ impl<'t> Scope<'t> {
             } else if let Some((_, value)) = own.iter().find(|(key, _)| key == name) {
                 result.push_str(&self.text(value)?);
             } else if name.contains('.') {
-                result.push_str(&self.attribute(&Node::Text(name.to_owned()))?);
+                result.push_str(&self.attribute(&TemplateNode::Text(name.to_owned()))?);
             } else {
                 result.push_str(&scalar(&self.reference(name)?).unwrap_or_default());
             }
@@ -201,22 +205,22 @@ impl<'t> Scope<'t> {
     }
 
     /// True when a resource has no `Condition` or it holds.
-    pub fn exists(&self, resource: &Node) -> Result<bool> {
+    pub fn exists(&self, resource: &TemplateNode) -> Result<bool> {
         match resource.get("Condition").and_then(scalar) {
             Some(name) => self.condition(&name),
             None => Ok(true),
         }
     }
 
-    fn holds(&self, node: &Node) -> Result<bool> {
-        let Node::Call(name, argument) = node else {
+    fn holds(&self, node: &TemplateNode) -> Result<bool> {
+        let TemplateNode::Call(name, argument) = node else {
             return match node.get("Condition").and_then(scalar) {
                 Some(other) => self.condition(&other),
                 None => bail!("a condition must be a function, not {node:?}"),
             };
         };
         let parts = match argument.as_ref() {
-            Node::List(items) => items.as_slice(),
+            TemplateNode::List(items) => items.as_slice(),
             single => std::slice::from_ref(single),
         };
         match name.as_str() {
@@ -232,9 +236,9 @@ impl<'t> Scope<'t> {
         }
     }
 
-    fn arguments<const N: usize>(node: &Node) -> Result<[Node; N]> {
+    fn arguments<const N: usize>(node: &TemplateNode) -> Result<[TemplateNode; N]> {
         match node {
-            Node::List(items) => {
+            TemplateNode::List(items) => {
                 items.clone().try_into().map_err(|_| anyhow!("{N} arguments were expected, not {node:?}"))
             }
             _ => bail!("{N} arguments were expected, not {node:?}"),
@@ -246,17 +250,17 @@ fn all(mut results: impl Iterator<Item = Result<bool>>, start: bool) -> Result<b
     results.try_fold(start, |sofar, result| Ok(sofar && result?))
 }
 
-fn is_no_value(node: &Node) -> bool {
-    matches!(node, Node::Call(name, argument)
-        if name == "Ref" && argument.as_ref() == &Node::Text("AWS::NoValue".to_owned()))
+fn is_no_value(node: &TemplateNode) -> bool {
+    matches!(node, TemplateNode::Call(name, argument)
+        if name == "Ref" && argument.as_ref() == &TemplateNode::Text("AWS::NoValue".to_owned()))
 }
 
 /// A scalar as text; `None` for a list or mapping.
-pub(super) fn scalar(node: &Node) -> Option<String> {
+pub(super) fn scalar(node: &TemplateNode) -> Option<String> {
     match node {
-        Node::Text(text) => Some(text.clone()),
-        Node::Number(number) => Some(number.to_string()),
-        Node::Bool(value) => Some(value.to_string()),
+        TemplateNode::Text(text) => Some(text.clone()),
+        TemplateNode::Number(number) => Some(number.to_string()),
+        TemplateNode::Bool(value) => Some(value.to_string()),
         _ => None,
     }
 }
@@ -289,7 +293,7 @@ Value:
 Bad: !Ref Open
 ";
 
-    fn scope(root: &Node) -> Scope<'_> {
+    fn scope(root: &TemplateNode) -> Scope<'_> {
         let mut scope = Scope::new(root, &HashMap::new()).unwrap();
         scope.resources.insert(
             "Table".to_owned(),

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::read::{json, list, queue_name, required};
 use super::resolve::{Scope, scalar};
-use super::yaml::Node;
-use super::{Authorizer, Filter, Poller, Route, Schedule, Stream, Template};
+use super::yaml::TemplateNode;
+use super::{Authorizer, Poller, RecordFilter, Route, Schedule, Stream, Template};
 
 /// The implicit API of events that name none.
 const IMPLICIT_API: &str = "ServerlessHttpApi";
@@ -24,7 +24,7 @@ struct Api {
 }
 
 /// Reads every `AWS::Serverless::HttpApi`.
-pub(super) fn apis(scope: &Scope<'_>, present: &[(&String, String, &Node)]) -> Result<Apis> {
+pub(super) fn apis(scope: &Scope<'_>, present: &[(&String, String, &TemplateNode)]) -> Result<Apis> {
     let mut apis = HashMap::new();
     for (id, kind, resource) in present {
         if kind != "AWS::Serverless::HttpApi" {
@@ -34,7 +34,7 @@ pub(super) fn apis(scope: &Scope<'_>, present: &[(&String, String, &Node)]) -> R
         if let Some(auth) = resource.at(&["Properties", "Auth"]) {
             let auth = scope.resolve(auth).with_context(|| (*id).clone())?;
             api.default = auth.get("DefaultAuthorizer").and_then(scalar);
-            for (name, definition) in auth.get("Authorizers").map_or(&[][..], Node::pairs) {
+            for (name, definition) in auth.get("Authorizers").map_or(&[][..], TemplateNode::pairs) {
                 api.authorizers.insert(name.clone(), authorizer(definition)?);
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn apis(scope: &Scope<'_>, present: &[(&String, String, &Node)]) -> R
     Ok(Apis(apis))
 }
 
-fn authorizer(definition: &Node) -> Result<Authorizer> {
+fn authorizer(definition: &TemplateNode) -> Result<Authorizer> {
     let headers = list(definition.at(&["Identity", "Headers"]));
     if headers.len() != 1 || headers.iter().filter_map(scalar).any(|name| !name.eq_ignore_ascii_case("authorization")) {
         bail!("the local stack's authorizers are identified by the Authorization header alone");
@@ -64,12 +64,13 @@ pub(super) fn read(
     scope: &Scope<'_>,
     apis: &Apis,
     function: &str,
-    properties: &Node,
+    properties: &TemplateNode,
     template: &mut Template,
 ) -> Result<()> {
-    for (name, event) in properties.get("Events").map_or(&[][..], Node::pairs) {
+    for (name, event) in properties.get("Events").map_or(&[][..], TemplateNode::pairs) {
         let kind = event.get("Type").and_then(scalar).unwrap_or_default();
-        let own = scope.resolve(event.get("Properties").unwrap_or(&Node::Null)).with_context(|| name.clone())?;
+        let own =
+            scope.resolve(event.get("Properties").unwrap_or(&TemplateNode::Null)).with_context(|| name.clone())?;
         if own.get("Enabled").and_then(scalar).as_deref() == Some("false") {
             continue;
         }
@@ -109,7 +110,7 @@ fn rate(expression: &str) -> Result<Option<Duration>> {
 
 struct Source<'a> {
     function: &'a str,
-    own: &'a Node,
+    own: &'a TemplateNode,
 }
 
 impl Source<'_> {
@@ -155,8 +156,8 @@ impl Source<'_> {
         let filters = list(self.own.at(&["FilterCriteria", "Filters"]))
             .iter()
             .map(|filter| match filter.get("Pattern") {
-                Some(Node::Text(pattern)) => Filter::parse(pattern),
-                Some(pattern) => Filter::parse(&json(pattern).to_string()),
+                Some(TemplateNode::Text(pattern)) => RecordFilter::parse(pattern),
+                Some(pattern) => RecordFilter::parse(&json(pattern).to_string()),
                 None => bail!("a filter needs its Pattern"),
             })
             .collect::<Result<Vec<_>>>()?;

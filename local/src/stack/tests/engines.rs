@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{StackOptions, TABLE, start};
-use crate::stack::{Fault, Faults};
+use crate::stack::{FaultPlan, InjectedFault};
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -119,7 +119,7 @@ async fn a_message_of_a_megabyte_is_delivered_and_a_larger_one_refused() {
 
 #[tokio::test]
 async fn injected_faults_look_like_those_of_aws() {
-    let faults = std::sync::Arc::new(Faults::new());
+    let faults = std::sync::Arc::new(FaultPlan::new());
     let options = StackOptions { faults: Some(faults.clone()), ..StackOptions::default() };
     let (stack, _) = start(options).await;
     let client = stack.clients("test").dynamodb;
@@ -134,16 +134,16 @@ async fn injected_faults_look_like_those_of_aws() {
             .unwrap();
         client.transact_write_items().transact_items(TransactWriteItem::builder().update(update).build()).send()
     };
-    faults.inject("test", "TransactWriteItems", 1..=1, Fault::Conflict);
+    faults.inject("test", "TransactWriteItems", 1..=1, InjectedFault::Conflict);
     let error = update().await.unwrap_err().into_service_error();
     assert!(format!("{error:?}").contains("TransactionConflict"), "{error:?}");
     // The SDK retries after a throttle or a lost response. The lost call was executed, and the engine recognizes the retry by
     // its token, as AWS does.
-    faults.inject("test", "TransactWriteItems", 1..=1, Fault::Throttled);
+    faults.inject("test", "TransactWriteItems", 1..=1, InjectedFault::Throttled);
     update().await.unwrap();
-    faults.inject("test", "TransactWriteItems", 1..=1, Fault::LostReply);
+    faults.inject("test", "TransactWriteItems", 1..=1, InjectedFault::LostReply);
     update().await.unwrap();
-    faults.inject("test", "TransactWriteItems", .., Fault::Timeout);
+    faults.inject("test", "TransactWriteItems", .., InjectedFault::Timeout);
     assert!(update().await.is_err());
     faults.clear();
     let item = client.get_item().table_name(TABLE).key("pk", text("a")).key("sk", text("1"));

@@ -1,7 +1,7 @@
 //! Reports as tables and pages.
 
 use serde_json::json;
-use tessera_backtest::{Period, Plan, Report, Tally};
+use tessera_backtest::{BacktestPeriod, Plan, Report, Tally};
 use tessera_domain::ids::RuleId;
 
 use crate::shop::{Purchase, draft, history, present, rule, stored, year};
@@ -59,7 +59,7 @@ fn table_and_page_agree_and_texts_are_escaped() {
 
 #[test]
 fn facts_outside_the_period_are_left_out() {
-    let period = Period {
+    let period = BacktestPeriod {
         from: Some("2026-03-10T00:00:00Z".parse().unwrap()),
         to: Some("2026-03-13T00:00:00Z".parse().unwrap()),
         as_of: "2026-03-13T00:00:00Z".parse().unwrap(),

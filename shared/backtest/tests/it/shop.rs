@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tessera_backtest::{History, Period};
+use tessera_backtest::{BacktestPeriod, History};
 use tessera_domain::fact::{Receipt, Refund, read_receipt, read_refund};
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
@@ -121,11 +121,11 @@ pub fn member(number: u32) -> MemberId {
     MemberId::new(format!("m_{number}")).unwrap()
 }
 
-pub fn history(number: u32, purchases: &[Purchase], period: &Period) -> History {
+pub fn history(number: u32, purchases: &[Purchase], period: &BacktestPeriod) -> History {
     let (receipts, refunds) = facts(number, purchases);
     History::new(member(number), receipts, refunds, period)
 }
 
-pub fn year() -> Period {
-    Period::all("2026-05-15T00:00:00Z".parse().unwrap())
+pub fn year() -> BacktestPeriod {
+    BacktestPeriod::all("2026-05-15T00:00:00Z".parse().unwrap())
 }
