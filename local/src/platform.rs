@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use jiff::Timestamp;
-use tessera_lambda::{Clients, Clock, Config, Route, Secrets, Services, Variable};
+use tessera_lambda::{Clients, Clock, Config, Routes, Secrets, Services, Variable, http};
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
 use crate::private;
@@ -17,10 +17,11 @@ use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// The routes of each HTTP function.
-pub const ROUTES: [(&str, &[Route]); 6] = [
-    ("access-admin", tessera_access_admin::ROUTES),
+pub const ROUTES: &[(&str, Routes)] = &[
+    ("access", tessera_access::ROUTES),
     ("customer-hub", tessera_customer_hub::ROUTES),
     ("enrollment", tessera_enrollment::ROUTES),
+    ("members", tessera_members::ROUTES),
     ("program-admin", tessera_program_admin::ROUTES),
     ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
     ("reward-redemption", tessera_reward_redemption::ROUTES),
@@ -109,6 +110,13 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
         Ok(Arc::new(services.sharing(shared)))
     };
 
+    let http = |needs: &[Variable], routes: Routes| -> Result<Handler> {
+        let services = services(needs)?;
+        Ok(Handler::Http(Arc::new(move |request| {
+            let services = Arc::clone(&services);
+            async move { http::respond(&services, request, routes).await }.boxed()
+        })))
+    };
     macro_rules! handler {
         ($kind:ident, $function:ident) => {{
             let services = services($function::NEEDS)?;
@@ -119,17 +127,18 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
         }};
     }
     Ok(match setting.name.as_str() {
-        "access-admin" => handler!(Http, tessera_access_admin),
+        "access" => http(tessera_access::NEEDS, tessera_access::ROUTES)?,
         "authorizer" => handler!(Authorizer, tessera_authorizer),
         "birthdays" => handler!(Job, tessera_birthdays),
         "backtest-run" => handler!(Queue, tessera_backtest_run),
-        "customer-hub" => handler!(Http, tessera_customer_hub),
-        "enrollment" => handler!(Http, tessera_enrollment),
+        "customer-hub" => http(tessera_customer_hub::NEEDS, tessera_customer_hub::ROUTES)?,
+        "enrollment" => http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES)?,
         "event-relay" => handler!(Stream, tessera_event_relay),
         "inactivity" => handler!(Job, tessera_inactivity),
-        "program-admin" => handler!(Http, tessera_program_admin),
-        "receipt-ingestion" => handler!(Http, tessera_receipt_ingestion),
-        "reward-redemption" => handler!(Http, tessera_reward_redemption),
+        "members" => http(tessera_members::NEEDS, tessera_members::ROUTES)?,
+        "program-admin" => http(tessera_program_admin::NEEDS, tessera_program_admin::ROUTES)?,
+        "receipt-ingestion" => http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES)?,
+        "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         other => bail!("there is no function {other}"),
     })

@@ -3,9 +3,11 @@
 
 mod backtest;
 mod bad_input;
+mod bodies;
 mod calendar;
 mod capacity;
 mod concurrency;
+mod cors;
 mod coupons;
 mod events;
 mod explain;

@@ -5,16 +5,28 @@ use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::view::{HubView, Visitor};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::limits::misses_of_programs;
-use tessera_lambda::{Caller, Problem, Services};
+use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
 use tessera_store::ActiveProgram;
-
-use crate::{language, member};
 
 /// How many coupons are looked at; who has more finds them in the list of coupons.
 const MOST_COUPONS: u32 = 100;
 
+/// The routes of the storefront view.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/members/{member}/hub", Access::ScopeOrMember(Scope::MembersRead), handler!(of_member))
+        .named("getMemberHub", "Members", "Reads what the storefront shows of a member")
+        .localized()
+        .gives::<HubView>(200, "The hub."),
+    Route::get("/v1/hub", Access::MemberOrAnonymous, handler!(of_whoever_calls))
+        .named("getHub", "Members", "Reads what the storefront shows to anyone")
+        .query(Parameter::PROGRAM)
+        .localized()
+        .gives::<HubView>(200, "The hub.")
+        .fails(404),
+];
+
 /// `GET /v1/members/{member}/hub`: by the shop for anyone, by a member's token for that member.
-pub(crate) async fn of_member(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn of_member(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let path = request.path("member")?;
@@ -26,12 +38,12 @@ pub(crate) async fn of_member(services: &Services, request: &ApiRequest) -> Resu
     match named {
         Some(named) => known(services, request, &program, caller, &named).await,
         None if caller.member.is_some() => stranger(services, request, &program).await,
-        None => Err(member::unknown()),
+        None => Err(Problem::unknown_member()),
     }
 }
 
 /// `GET /v1/hub`: by a member's token for that member; for everyone else, the program in general.
-pub(crate) async fn of_whoever_calls(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn of_whoever_calls(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let Some(caller) = request.authenticate(services).await? else {
         let asked = asked(request)?;
         let misses = misses_of_programs(&request.source(services));
@@ -83,11 +95,11 @@ async fn known(
         return if caller.member.is_some() {
             stranger(services, request, program).await
         } else {
-            Err(member::unknown())
+            Err(Problem::unknown_member())
         };
     };
     let visitor = Visitor { profile: Some(&profile), account: &account, coupons: &coupons?.items };
-    let language = language(request, program, Some(&profile));
+    let language = request.language(program, Some(&profile));
     let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
     Ok(http::json(200, &view))
 }
@@ -108,7 +120,7 @@ async fn in_general(
     program: &ActiveProgram,
     visitor: Option<&Visitor<'_>>,
 ) -> Result<Response, Problem> {
-    let language = language(request, program, None);
+    let language = request.language(program, None);
     let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
     let view = HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language);
     Ok(http::json(200, &view))

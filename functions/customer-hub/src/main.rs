@@ -5,8 +5,5 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::http(tessera_customer_hub::NEEDS, |services, request| async move {
-        tessera_customer_hub::handle(&services, request).await
-    })
-    .await
+    serve::http(tessera_customer_hub::NEEDS, tessera_customer_hub::ROUTES).await
 }

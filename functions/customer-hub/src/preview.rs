@@ -1,33 +1,74 @@
 //! What a basket would earn now.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
 use tessera_domain::account::Account;
-use tessera_domain::coupon::{Coupon, FoldedCode};
+use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
-use tessera_domain::fact::{Receipt, read_receipt};
+use tessera_domain::fact::{ReceiptBody, ReceiptLineBody, read_receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::program::Asked;
 use tessera_domain::view::{Explainer, PreviewView};
-use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::ActiveProgram;
 
-use crate::language;
+/// The routes of previews.
+pub(crate) const ROUTES: &[Route] =
+    &[Route::post("/v1/receipts/preview", Access::Scope(Scope::ReceiptsWrite), handler!(post))
+        .named("previewReceipt", "Facts", "Returns what a basket would earn now")
+        .details("Nothing is stored.")
+        .localized()
+        .takes::<BasketBody>(ReceiptBody::example)
+        .gives::<PreviewView>(200, "The decision.")];
+
+/// A basket: a receipt whose id, time and member may be left out.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PreviewedBasket), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `post` reads, with the reader of receipts")]
+struct BasketBody {
+    /// The shop's own id.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128, nullable = false))]
+    id: Option<String>,
+    /// The time of the purchase, with offset; absent: now.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime, nullable = false))]
+    occurred_at: Option<String>,
+    /// The member; absent or null: somebody with no history.
+    member: Option<MemberRef>,
+    /// The store.
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    store: Option<String>,
+    /// The channel.
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    channel: Option<String>,
+    /// The currency (ISO 4217).
+    currency: String,
+    /// Units of the program's currency for one unit of the basket's; required when they differ.
+    fx_rate: Option<String>,
+    /// What the customer would pay for goods, net of discounts, without shipping.
+    total: String,
+    /// The discount on the whole order, already subtracted from the total.
+    discount: Option<String>,
+    /// The lines.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    lines: Option<Vec<ReceiptLineBody>>,
+    /// The codes of coupons to use.
+    coupons: Option<Vec<String>>,
+    /// The referral code to use.
+    referral_code: Option<String>,
+}
 
 /// `POST /v1/receipts/preview`: the real decision on the account as it is now; nothing is stored.
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let now = services.clock.now();
-    let body = with_defaults(request.json()?, now);
+    let body = with_basket_defaults(request.json()?, now);
     let program = services.program(&caller.program).await?;
     let currency = program.compiled.program.currency;
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
 
     let reference = basket.member.map(|member| caller.verified(&program, member)).transpose()?;
     let (member, profile, account) = look_up(services, &program, reference.as_ref()).await?;
-    let coupons = coupons(services, &program, &basket.receipt).await?;
+    let codes = basket.receipt.coupons.iter().map(FoldedCode::from);
+    let coupons = services.store.get_coupons(&program.id, codes).await?;
     let supply = Supply::without(services.store.sold_out(&program.id, &program.compiled).await?);
     let context = Context {
         program: &program.compiled,
@@ -39,18 +80,8 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     };
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &coupons };
     let decision = decide_receipt(&context, &account, &fact);
-    let explainer = Explainer::new(&program.compiled, language(request, &program, profile.as_ref()));
+    let explainer = Explainer::new(&program.compiled, request.language(&program, profile.as_ref()));
     Ok(http::json(200, &PreviewView::of(&decision.entry, &explainer)))
-}
-
-/// The body with what a basket does not have yet: an id, a time, perhaps a customer.
-pub(crate) fn with_defaults(mut body: Value, now: Timestamp) -> Value {
-    if let Value::Object(basket) = &mut body {
-        basket.entry("id").or_insert_with(|| json!("preview"));
-        basket.entry("occurred_at").or_insert_with(|| json!(now.to_string()));
-        basket.entry("member").or_insert(Value::Null);
-    }
-    body
 }
 
 /// Whose basket it is, their profile where a rule asks for it, and their account; someone unknown has nothing yet.
@@ -75,29 +106,4 @@ async fn look_up(
     }
     let nobody = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
     Ok((nobody, None, Account::default()))
-}
-
-/// The coupons that the basket names.
-pub(crate) async fn coupons(
-    services: &Services,
-    program: &ActiveProgram,
-    basket: &Receipt,
-) -> Result<Vec<Coupon>, Problem> {
-    Ok(services.store.get_coupons(&program.id, basket.coupons.iter().map(FoldedCode::from)).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_basket_needs_only_what_is_in_it() {
-        let now = "2026-03-01T09:00:00Z".parse().unwrap();
-        let bare = with_defaults(json!({ "currency": "EUR", "total": "24.00" }), now);
-        assert_eq!((&bare["id"], &bare["occurred_at"]), (&json!("preview"), &json!("2026-03-01T09:00:00Z")));
-        assert_eq!(bare["member"], Value::Null);
-        let told = json!({ "id": "b-1", "occurred_at": "2026-02-01T09:00:00Z", "member": { "id": "c-1" } });
-        assert_eq!(with_defaults(told.clone(), now), told);
-        assert_eq!(with_defaults(json!([]), now), json!([]));
-    }
 }

@@ -2,13 +2,22 @@
 
 use tessera_domain::account::Status;
 use tessera_domain::input::{self, Fault};
+use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
 use crate::account::{Desk, Notes, refuse_excluded, unknown};
 
+/// The routes of activation.
+pub(crate) const ROUTES: &[Route] =
+    &[Route::post("/v1/members/{member}/activate", Access::Scope(Scope::MembersWrite), handler!(post))
+        .named("activateMember", "Members", "Enrols a contact")
+        .localized()
+        .gives::<MemberView>(201, "Enrolled now.")
+        .gives::<MemberView>(200, "Enrolled already; nothing changed.")];
+
 /// `POST /v1/members/{member}/activate`
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     read_nothing(&request.optional_json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;

@@ -2,15 +2,26 @@
 
 use jiff::Timestamp;
 use tessera_domain::account::Status;
-use tessera_domain::member::{EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
+use tessera_domain::member::{EnrollmentBody, EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
+use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
 use crate::account::{Desk, Notes, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
 
+/// The routes of enrolment.
+pub(crate) const ROUTES: &[Route] =
+    &[Route::post("/v1/members", Access::ScopeOrMember(Scope::MembersWrite), handler!(post))
+        .named("enrol", "Members", "Enrols a member")
+        .details("A visitor who enrols keeps the points.")
+        .localized()
+        .takes::<EnrollmentBody>(EnrollmentBody::example)
+        .gives::<MemberView>(201, "Enrolled now, or a new contact.")
+        .gives::<MemberView>(200, "Known already in that status; nothing changed.")];
+
 /// `POST /v1/members`: by the shop for anyone, by a member's token for that member.
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let input = match &caller.member {
         Some(own) => read_own_enrollment(request.optional_json()?, own),

@@ -5,8 +5,5 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::http(tessera_enrollment::NEEDS, |services, request| async move {
-        tessera_enrollment::handle(&services, request).await
-    })
-    .await
+    serve::http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES).await
 }

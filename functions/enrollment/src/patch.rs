@@ -1,14 +1,24 @@
 //! Changes of a profile.
 
-use tessera_domain::member::read_patch;
+use tessera_domain::member::{ProfilePatchBody, read_patch};
+use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::IdentityError;
 
 use crate::account::{Desk, Notes, check_birth_date, unknown};
 
+/// The routes that change profiles.
+pub(crate) const ROUTES: &[Route] =
+    &[Route::patch("/v1/members/{member}", Access::Scope(Scope::MembersWrite), handler!(patch))
+        .named("patchMember", "Members", "Changes a profile")
+        .localized()
+        .takes::<ProfilePatchBody>(ProfilePatchBody::example)
+        .gives::<MemberView>(200, "The member.")
+        .fails(422)];
+
 /// `PATCH /v1/members/{member}`
-pub(crate) async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let patch = read_patch(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;

@@ -2,17 +2,20 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lambda_http::{Body, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::program::SubmittedProgram;
+use tessera_domain::rule::Rule;
 use tessera_domain::time::Moment;
-use tessera_lambda::http::{self, ApiRequest};
+use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::task::TaskMessage;
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{BacktestRequest, Task, TaskKind, TaskStatus};
 
+use crate::ADMIN;
 use crate::change::latest;
+use crate::parts;
 
 /// Size limit of the packed draft, which is stored in one item.
 const MAX_DRAFT_BYTES: usize = 350 * 1024;
@@ -21,14 +24,91 @@ const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// The body of a request, with its rules not parsed yet.
 #[derive(Debug)]
-struct BacktestBody {
+struct Draft {
     rules: Value,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
 
+/// The routes of backtests.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::post("/v1/rules/backtest", ADMIN, handler!(post))
+        .named("backtestRules", "Program", "Tries rules on the stored receipts")
+        .details("What they would have cost, beside what the current rules did. Rules with status `draft` work here.")
+        .takes::<BacktestBody>(BacktestBody::example)
+        .gives::<BacktestAccepted>(202, "It is queued."),
+    Route::get("/v1/rules/backtest/{id}", ADMIN, handler!(get))
+        .named("getBacktest", "Program", "Reads a backtest's state and report")
+        .details("Kept for 30 days.")
+        .gives::<BacktestView>(200, "Its status, with the report when it is done."),
+];
+
+/// Rules to try.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Backtest), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_body` reads")]
+struct BacktestBody {
+    /// All rules of the program as they would be.
+    rules: Vec<Rule>,
+    /// Receipts from this date or time on; without an offset it is the program's.
+    from: Option<String>,
+    /// Receipts and refunds before this date or time.
+    to: Option<String>,
+}
+
+impl BacktestBody {
+    fn example() -> Value {
+        json!({ "rules": [parts::rule_example("every-50")], "from": "2026-01-01", "to": "2026-03-01" })
+    }
+}
+
+/// A backtest that was queued.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct BacktestAccepted {
+    /// Its id.
+    id: String,
+    /// Always `queued`.
+    #[cfg_attr(feature = "openapi", schema(value_type = BacktestState))]
+    status: &'static str,
+}
+
+/// A backtest.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = BacktestTask))]
+struct BacktestView {
+    /// Its id.
+    id: String,
+    /// Its state.
+    #[cfg_attr(feature = "openapi", schema(value_type = BacktestState))]
+    status: &'static str,
+    /// The report, once it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, value_type = Option<tessera_backtest::Report>))]
+    report: Option<Value>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    reason: Option<String>,
+}
+
+/// The state of a backtest.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+#[schema(as = BacktestStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "the schema of `status`")]
+enum BacktestState {
+    /// It waits.
+    Queued,
+    /// It has started.
+    Running,
+    /// It has a report.
+    Done,
+    /// It cannot be done.
+    Failed,
+}
+
 /// Reads the body of `POST /v1/rules/backtest`. Times without an offset are the program's.
-fn read_body(body: &Value, zone: &TimeZone) -> Result<BacktestBody, Vec<Fault>> {
+fn read_body(body: &Value, zone: &TimeZone) -> Result<Draft, Vec<Fault>> {
     let moment = |node: &Node<'_>| {
         let read = |text: &str| Moment::parse(text).ok_or("must be a date or a time, such as \"2026-03-01\"");
         node.parsed(read).map(|moment| moment.at(zone))
@@ -43,12 +123,12 @@ fn read_body(body: &Value, zone: &TimeZone) -> Result<BacktestBody, Vec<Fault>> 
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return node.refuse("from must be before to");
         }
-        Some(BacktestBody { rules: rules?, from, to })
+        Some(Draft { rules: rules?, from, to })
     })
 }
 
 /// `POST /v1/rules/backtest`
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let Some(queue) = &services.config.backtests_queue_url else {
         return Err(Problem::internal(&"there is no queue of backtests"));
@@ -75,7 +155,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
         tracing::error!(error = %aws_sdk_sqs::error::DisplayErrorContext(&error), "a backtest was not queued");
         Problem::unavailable()
     })?;
-    Ok(http::json(202, &json!({ "id": id, "status": TaskStatus::Queued.name() })))
+    Ok(http::json(202, &BacktestAccepted { id, status: TaskStatus::Queued.name() }))
 }
 
 /// Seconds until the next UTC day begins, at least 1.
@@ -85,20 +165,19 @@ fn seconds_until_tomorrow(now: Timestamp) -> u32 {
 }
 
 /// `GET /v1/rules/backtest/{id}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let id = request.path("id")?;
     let found: Option<Task<BacktestRequest>> = services.store.get_task(&caller.program, id).await?;
     let task = found.ok_or_else(|| Problem::not_found("there is no such backtest; they are kept for 30 days"))?;
-    let mut response = json!({ "id": id, "status": task.status.name() });
-    match (task.status, task.result) {
-        (TaskStatus::Done, Some(report)) => {
-            response["report"] = serde_json::from_str(&report).map_err(|error| Problem::internal(&error))?;
-        }
-        (TaskStatus::Failed, Some(reason)) => response["reason"] = json!(reason),
-        (TaskStatus::Queued | TaskStatus::Running, _) | (TaskStatus::Done | TaskStatus::Failed, None) => {}
-    }
-    Ok(http::json(200, &response))
+    let (report, reason) = match task.status {
+        TaskStatus::Done => (task.result, None),
+        TaskStatus::Failed => (None, task.result),
+        TaskStatus::Queued | TaskStatus::Running => (None, None),
+    };
+    let report = report.map(|text| serde_json::from_str(&text)).transpose();
+    let report = report.map_err(|error| Problem::internal(&error))?;
+    Ok(http::json(200, &BacktestView { id: id.to_owned(), status: task.status.name(), report, reason }))
 }
 
 #[cfg(test)]

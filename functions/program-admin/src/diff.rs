@@ -10,6 +10,7 @@ const MOST_CHANGES: usize = 200;
 
 /// One place where two documents differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Difference {
     /// Where, as a JSON pointer into the later document; into the earlier one for what was removed.
     pub pointer: String,
@@ -17,14 +18,17 @@ pub(crate) struct Difference {
     pub change: Kind,
     /// What stood there before; absent where nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub before: Option<Value>,
     /// What stands there now; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub after: Option<Value>,
 }
 
 /// How a place differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DifferenceKind))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Only the later document has it.

@@ -5,8 +5,5 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::http(tessera_program_admin::NEEDS, |services, request| async move {
-        tessera_program_admin::handle(&services, request).await
-    })
-    .await
+    serve::http(tessera_program_admin::NEEDS, tessera_program_admin::ROUTES).await
 }

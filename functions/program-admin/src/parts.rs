@@ -1,17 +1,129 @@
 //! Rules, rewards and tiers by themselves.
 
-use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::input::Fault;
-use tessera_lambda::http::{self, ApiRequest};
-use tessera_lambda::{Problem, Services};
+use tessera_domain::program::{Reward, Tier, VipTier};
+use tessera_domain::rule::Rule;
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::{Content, Problem, Route, Services, handler};
 
+use crate::ADMIN;
 use crate::change::{Edit, document, edit};
 use crate::part::{Part, PartError, relative};
 use crate::version::{Expected, etag};
 
+/// The five routes of a kind of part.
+macro_rules! part_routes {
+    (
+        $paths:literal, $one:literal, $part:expr, $type:ty, $example:path,
+        [$list:literal, $add:literal, $get:literal, $put:literal, $delete:literal], $name:literal
+    ) => {
+        &[
+            Route::get($paths, ADMIN, handler!(list, $part))
+                .named($list, "Program", concat!("Lists every ", $name))
+                .lists::<$type>("All of them."),
+            Route::post($paths, ADMIN, handler!(post, $part))
+                .named($add, "Program", concat!("Adds a ", $name))
+                .if_match()
+                .etag()
+                .takes::<$type>($example)
+                .gives::<$type>(201, "As it is stored."),
+            Route::get($one, ADMIN, handler!(get, $part))
+                .named($get, "Program", concat!("Reads a ", $name))
+                .etag()
+                .gives::<$type>(200, "As it is stored."),
+            Route::put($one, ADMIN, handler!(put, $part))
+                .named($put, "Program", concat!("Replaces a ", $name))
+                .if_match()
+                .etag()
+                .takes::<$type>($example)
+                .gives::<$type>(200, "As it is stored.")
+                .fails(409)
+                .fails(422),
+            Route::delete($one, ADMIN, handler!(delete, $part))
+                .named($delete, "Program", concat!("Removes a ", $name))
+                .if_match()
+                .responds(204, "It is removed.", Content::Nothing)
+                .fails(409)
+                .fails(422),
+        ]
+    };
+}
+
+/// The routes of rules.
+pub(crate) const RULES: &[Route] = part_routes!(
+    "/v1/rules",
+    "/v1/rules/{id}",
+    Part::Rules,
+    Rule,
+    example_of_rule,
+    ["listRules", "addRule", "getRule", "putRule", "deleteRule"],
+    "rule"
+);
+
+/// The routes of rewards.
+pub(crate) const REWARDS: &[Route] = part_routes!(
+    "/v1/rewards",
+    "/v1/rewards/{id}",
+    Part::Rewards,
+    Reward,
+    example_of_reward,
+    ["listRewards", "addReward", "getReward", "putReward", "deleteReward"],
+    "reward"
+);
+
+/// The routes of tiers.
+pub(crate) const TIERS: &[Route] = part_routes!(
+    "/v1/tiers",
+    "/v1/tiers/{id}",
+    Part::Tiers,
+    AnyTier,
+    example_of_tier,
+    ["listTiers", "addTier", "getTier", "putTier", "deleteTier"],
+    "tier"
+);
+
+/// A tier, on the ladder or, without a threshold, outside it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(untagged))]
+#[allow(dead_code, reason = "the schema of the parts `Part::Tiers`")]
+enum AnyTier {
+    /// A step of the ladder.
+    Ladder(Tier),
+    /// A tier outside the ladder.
+    Vip(VipTier),
+}
+
+/// An example of a rule.
+pub(crate) fn rule_example(id: &str) -> Value {
+    json!({
+        "id": id, "name": "10 points every 50 €", "status": "active", "starts_at": "2026-01-01T00:00:00",
+        "on": { "receipt": { "where": { "stores": ["milano-01"] }, "spend": { "every": "50.00" } } },
+        "then": [{ "credit": { "points": 10 } }],
+    })
+}
+
+/// An example of a reward.
+pub(crate) fn reward_example(id: &str) -> Value {
+    json!({
+        "id": id, "name": { "it": "5 € di sconto", "en": "5 € off" }, "type": "amount_off", "value": "5.00", "cost": 100,
+        "code": { "pattern": "ADA-###########" }, "valid_days": 90,
+    })
+}
+
+fn example_of_rule() -> Value {
+    rule_example("every-50")
+}
+
+fn example_of_reward() -> Value {
+    reward_example("five-off")
+}
+
+fn example_of_tier() -> Value {
+    json!({ "id": "gold", "name": { "it": "Oro", "en": "Gold" }, "threshold": 1000 })
+}
+
 /// `GET /v1/{parts}`: all of them, because the document holds them all.
-pub(crate) async fn list(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+async fn list(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
@@ -19,44 +131,44 @@ pub(crate) async fn list(services: &Services, request: &ApiRequest, kind: Part) 
 }
 
 /// `GET /v1/{parts}/{id}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+async fn get(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
-    Ok(answer(200, current.head.version, kind.get(&document, request.path("id")?).ok_or_else(unknown)?))
+    Ok(respond(200, current.head.version, kind.get(&document, request.path("id")?).ok_or_else(unknown)?))
 }
 
 /// `POST /v1/{parts}`
-pub(crate) async fn post(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+async fn post(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
     store(services, request, 201, |sent| Change::Insert(kind, sent)).await
 }
 
 /// `PUT /v1/{parts}/{id}`
-pub(crate) async fn put(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+async fn put(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
     let id = request.path("id")?;
     store(services, request, 200, |sent| Change::Replace(kind, id, sent)).await
 }
 
 /// `DELETE /v1/{parts}/{id}`
-pub(crate) async fn delete(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response<Body>, Problem> {
+async fn delete(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let expected = Expected::read(request.header("if-match"));
     edit(services, &caller.program, expected, &Change::Remove(kind, request.path("id")?)).await?;
     Ok(http::empty(204))
 }
 
-/// Edits the document so that it has the part that was sent, and answers with the part as it is stored.
+/// Edits the document so that it has the part that was sent, and responds with the part as it is stored.
 async fn store<'a>(
     services: &Services,
     request: &ApiRequest,
     status: u16,
     change: impl FnOnce(Value) -> Change<'a>,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let expected = Expected::read(request.header("if-match"));
     let (active, pointer) = edit(services, &caller.program, expected, &change(request.json()?)).await?;
     let stored = document(&active.compiled.program);
-    Ok(answer(status, active.head.version, stored.pointer(&pointer).ok_or_else(unknown)?))
+    Ok(respond(status, active.head.version, stored.pointer(&pointer).ok_or_else(unknown)?))
 }
 
 /// What happens to a part.
@@ -92,7 +204,7 @@ impl Edit for Change<'_> {
     }
 }
 
-fn answer(status: u16, version: u32, part: &Value) -> Response<Body> {
+fn respond(status: u16, version: u32, part: &Value) -> Response {
     http::with_header(http::json(status, part), "etag", &etag(version))
 }
 

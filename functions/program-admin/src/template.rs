@@ -1,14 +1,21 @@
-//! Ready rules to begin with.
+//! Rule templates.
 
-use lambda_http::{Body, Response};
 use serde_json::json;
-use tessera_domain::rule::rule_templates;
+use tessera_domain::rule::{RuleTemplate, rule_templates};
 use tessera_domain::time::Day;
-use tessera_lambda::http::{self, ApiRequest};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::{Problem, Route, Services, handler};
+
+use crate::ADMIN;
+
+/// The routes of rule templates.
+pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/rule-templates", ADMIN, handler!(list))
+    .named("listRuleTemplates", "Program", "Lists rule templates")
+    .details("Their names are in the program's language, their calendars begin on its current day.")
+    .lists::<RuleTemplate>("All of them.")];
 
 /// `GET /v1/rule-templates`: in the program's language, from its present day.
-pub(crate) async fn list(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let today = Day::of(services.clock.now(), &current.compiled.zone);

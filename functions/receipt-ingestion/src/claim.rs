@@ -1,6 +1,6 @@
 //! `POST /v1/receipts/{id}/claim`: an anonymous receipt gets its member.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::MemberRef;
@@ -27,6 +27,21 @@ pub(crate) async fn accept(
             Err(Problem::conflict("already_claimed", format!("receipt {receipt} belongs to another member")))
         }
         Claim::Unknown => Err(Problem::not_found(format!("there is no receipt {receipt}"))),
+    }
+}
+
+/// The member of a receipt that was stored without one.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Claim), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_claim` reads")]
+pub(crate) struct ClaimBody {
+    /// The member.
+    member: MemberRef,
+}
+
+impl ClaimBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "member": { "id": "c-42" } })
     }
 }
 

@@ -5,8 +5,5 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::http(tessera_receipt_ingestion::NEEDS, |services, request| async move {
-        tessera_receipt_ingestion::handle(&services, request).await
-    })
-    .await
+    serve::http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES).await
 }

@@ -9,14 +9,26 @@ use tessera_store::ActiveProgram;
 
 /// The body of the response to a stored fact; a repeat gets the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Accepted<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Accepted<'a> {
     /// The fact's identifier, as the shop gave it.
     id: &'a str,
     /// Always `accepted`: the decision follows later.
+    #[cfg_attr(feature = "openapi", schema(value_type = AcceptedStatus))]
     status: &'static str,
     /// What became of the identifiers of the request.
     #[serde(flatten)]
     notes: IdentityNotes,
+}
+
+/// That a fact is stored.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the schema of `status`")]
+enum AcceptedStatus {
+    /// It is.
+    Accepted,
 }
 
 /// 202 for a fact that is stored now, 200 for a repeat.

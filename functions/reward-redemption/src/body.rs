@@ -1,6 +1,6 @@
 //! Request bodies of redemptions and coupons.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tessera_domain::decide::Redemption;
 use tessera_domain::ids::{ReceiptId, RewardId};
 use tessera_domain::input::{self, Fault, Node};
@@ -9,6 +9,43 @@ use tessera_domain::input::{self, Fault, Node};
 const RESERVE_MINUTES: u32 = 30;
 /// Maximum of `reserve_minutes`: 30 days.
 const MOST_RESERVE_MINUTES: u32 = 43_200;
+
+/// A reward to redeem.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Redemption), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_redemption` reads")]
+pub(crate) struct RedemptionBody {
+    /// The reward.
+    reward: String,
+    /// Only reserve the points, until the coupon is committed, cancelled or lapses.
+    reserve: Option<bool>,
+    /// Minutes that the reservation lasts; 30 when absent.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 43200))]
+    reserve_minutes: Option<u32>,
+    /// Put the coupon on the cart at once.
+    apply: Option<bool>,
+}
+
+impl RedemptionBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "reward": "five-off" })
+    }
+}
+
+/// Where a coupon was used.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CouponUse), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_use` reads")]
+pub(crate) struct CouponUseBody {
+    /// The receipt.
+    receipt: Option<String>,
+}
+
+impl CouponUseBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "receipt": "0532-0007" })
+    }
+}
 
 /// Reads the body of a redemption.
 ///
@@ -63,8 +100,6 @@ pub(crate) fn read_nothing(body: &Value) -> Result<(), Vec<Fault>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn redemption(reserve_minutes: Option<u32>, apply: bool) -> Redemption {

@@ -1,22 +1,61 @@
 //! Routes of coupons: read, check, and change their status.
 
 use jiff::Timestamp;
-use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
 use tessera_domain::coupon::{
-    Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon, check_basket, read_basket,
+    BasketBody, BasketCheck, Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon, check_basket,
+    read_basket,
 };
 use tessera_domain::decide::{Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
-use tessera_lambda::http::{self, ApiRequest};
-use tessera_lambda::{Caller, Problem, Services};
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::{Access, Caller, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party};
 
-use crate::body::{read_nothing, read_use};
+use crate::body::{CouponUseBody, read_nothing, read_use};
+use crate::{REDEEM, REDEEM_OWN};
+
+/// The routes of coupons.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/coupons/{code}", Access::ScopeOrMember(Scope::MembersRead), handler!(get))
+        .named("getCoupon", "Coupons", "Reads a coupon")
+        .gives::<CouponView>(200, "The coupon."),
+    Route::post("/v1/coupons/{code}/check", REDEEM, handler!(post, Action::Check))
+        .named("checkCoupon", "Coupons", "Tries a coupon on a basket")
+        .takes::<BasketBody>(BasketBody::example)
+        .gives::<BasketCheck>(200, "What it is worth."),
+    Route::post("/v1/coupons/{code}/commit", REDEEM_OWN, handler!(post, Action::Commit))
+        .named("commitCoupon", "Coupons", "Turns a reservation into a coupon")
+        .gives::<CouponView>(200, "The coupon."),
+    Route::post("/v1/coupons/{code}/apply", REDEEM_OWN, handler!(post, Action::Apply))
+        .named("applyCoupon", "Coupons", "Puts a coupon on a cart")
+        .gives::<CouponView>(200, "The coupon."),
+    Route::post("/v1/coupons/{code}/release", REDEEM_OWN, handler!(post, Action::Release))
+        .named("releaseCoupon", "Coupons", "Takes a coupon off a cart")
+        .gives::<CouponView>(200, "The coupon."),
+    Route::post("/v1/coupons/{code}/use", REDEEM, handler!(post, Action::Use))
+        .named("useCoupon", "Coupons", "Marks a coupon as used, for good")
+        .may_take::<CouponUseBody>(CouponUseBody::example)
+        .gives::<CouponView>(200, "The coupon."),
+    Route::post("/v1/coupons/{code}/cancel", REDEEM_OWN, handler!(post, Action::Cancel))
+        .named("cancelCoupon", "Coupons", "Cancels a coupon and gives its points back")
+        .gives::<CouponView>(200, "The coupon."),
+];
+
+/// What a route does with a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Check,
+    Commit,
+    Apply,
+    Release,
+    Use,
+    Cancel,
+}
 
 /// The response with a coupon.
 pub(crate) async fn respond_with(
@@ -25,7 +64,7 @@ pub(crate) async fn respond_with(
     status: u16,
     coupon: &Coupon,
     now: Timestamp,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Response, Problem> {
     let profile = services.store.get_profile(&program.id, &coupon.member).await?;
     Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
 }
@@ -51,7 +90,7 @@ fn unknown() -> Problem {
 }
 
 /// `GET /v1/coupons/{code}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let coupon = find(services, &program, caller, request.path("code")?).await?;
@@ -59,7 +98,7 @@ pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Res
 }
 
 /// `POST /v1/coupons/{code}/` and an action.
-pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str) -> Result<Response<Body>, Problem> {
+async fn post(services: &Services, request: &ApiRequest, action: Action) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let body = request.optional_json()?;
     let program = services.program(&caller.program).await?;
@@ -67,25 +106,25 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str
 
     let now = services.clock.now();
     let coupon = match action {
-        "check" => return check(&coupon, &body, now),
-        "apply" => {
+        Action::Check => return check(&coupon, &body, now),
+        Action::Apply => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let minutes = program.compiled.program.coupons.apply_minutes;
             change(services, &program, &coupon, &CouponChange::Apply { minutes }, now).await?
         }
-        "release" => {
+        Action::Release => {
             read_nothing(&body).map_err(Problem::malformed)?;
             change(services, &program, &coupon, &CouponChange::Release, now).await?
         }
-        "use" => {
+        Action::Use => {
             let receipt = read_use(&body).map_err(Problem::malformed)?;
             use_at_till(services, request, &program, &coupon, receipt, now).await?
         }
-        "commit" => {
+        Action::Commit => {
             read_nothing(&body).map_err(Problem::malformed)?;
             decide(services, request, &program, coupon, &COMMIT).await?
         }
-        _ => {
+        Action::Cancel => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let by = if caller.member.is_some() { cancel_by_member(&program, &coupon)? } else { &CANCEL };
             decide(services, request, &program, coupon, by).await?
@@ -94,7 +133,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest, action: &str
     respond_with(services, &program, 200, &coupon, now).await
 }
 
-fn check(coupon: &Coupon, body: &Value, now: Timestamp) -> Result<Response<Body>, Problem> {
+fn check(coupon: &Coupon, body: &Value, now: Timestamp) -> Result<Response, Problem> {
     let currency = Currency::from_code(&coupon.discount.currency).ok_or_else(unknown)?;
     let basket = read_basket(body, currency).map_err(Problem::malformed)?;
     Ok(http::json(200, &check_basket(coupon, &basket, now)))

@@ -5,8 +5,5 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::http(tessera_reward_redemption::NEEDS, |services, request| async move {
-        tessera_reward_redemption::handle(&services, request).await
-    })
-    .await
+    serve::http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES).await
 }

@@ -1,20 +1,26 @@
 //! Redemptions: points buy a coupon.
 
-use lambda_http::{Body, Response};
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{Redemption, RedemptionFault, decide_redemption};
 use tessera_domain::ids::CouponCode;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
-use tessera_lambda::http::ApiRequest;
-use tessera_lambda::{Problem, Services};
+use tessera_domain::view::CouponView;
+use tessera_lambda::http::{ApiRequest, Response};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
 
-use crate::body::read_redemption;
-use crate::coupon;
+use crate::body::{RedemptionBody, read_redemption};
+use crate::{REDEEM_OWN, coupon};
+
+/// The routes of redemptions.
+pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/members/{member}/redemptions", REDEEM_OWN, handler!(post))
+    .named("redeem", "Coupons", "Redeems a reward")
+    .takes::<RedemptionBody>(RedemptionBody::example)
+    .gives::<CouponView>(201, "The coupon.")];
 
 /// `POST /v1/members/{member}/redemptions`
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let redemption = read_redemption(&request.json()?).map_err(Problem::malformed)?;
     let redemption = Redemption { by_member: caller.member.is_some(), ..redemption };
@@ -23,7 +29,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     let member = member.ok_or_else(|| match caller.member {
         // The token of an unknown person is a visitor's, and visitors do not redeem.
         Some(_) => refused(&RedemptionFault::NotAMember),
-        None => Problem::no_match("there is no such member"),
+        None => Problem::unknown_member(),
     })?;
 
     let (now, config) = (services.clock.now(), &program.compiled);

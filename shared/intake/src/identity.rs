@@ -8,12 +8,15 @@ use crate::Intake;
 
 /// What became of the identifiers of a request; part of its response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdentityNotes {
     /// Unverified identifiers under which the points of a contact without an id wait.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub claimable: Vec<IdentifierKind>,
     /// Verified identifiers that belong to another member, who has an id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub identity_conflict: Vec<IdentifierKind>,
 }
 

@@ -14,26 +14,37 @@ use crate::source::Source;
 
 /// What an API key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Scope {
     /// Send receipts and refunds.
+    #[cfg_attr(feature = "openapi", schema(rename = "receipts:write"))]
     ReceiptsWrite,
     /// Send interactions.
+    #[cfg_attr(feature = "openapi", schema(rename = "interactions:write"))]
     InteractionsWrite,
     /// Send referrals.
+    #[cfg_attr(feature = "openapi", schema(rename = "referrals:write"))]
     ReferralsWrite,
     /// Read members.
+    #[cfg_attr(feature = "openapi", schema(rename = "members:read"))]
     MembersRead,
     /// Enrol and change members.
+    #[cfg_attr(feature = "openapi", schema(rename = "members:write"))]
     MembersWrite,
     /// Redeem rewards, change coupons.
+    #[cfg_attr(feature = "openapi", schema(rename = "rewards:redeem"))]
     RewardsRedeem,
     /// Read reports.
+    #[cfg_attr(feature = "openapi", schema(rename = "reports:read"))]
     ReportsRead,
     /// Correct points, move, merge, erase and exclude members.
+    #[cfg_attr(feature = "openapi", schema(rename = "support"))]
     Support,
     /// Publish drafts of the program.
+    #[cfg_attr(feature = "openapi", schema(rename = "publisher"))]
     Publisher,
     /// Everything.
+    #[cfg_attr(feature = "openapi", schema(rename = "admin"))]
     Admin,
 }
 

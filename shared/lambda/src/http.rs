@@ -1,9 +1,13 @@
 //! Requests in, responses out: one wrapper that every HTTP function puts around its routes.
 
+mod basket;
+mod cors;
 mod idempotency;
 mod json;
 mod request;
 
+pub use basket::with_basket_defaults;
+pub use cors::preflight;
 pub use request::{ApiRequest, NaturalKey};
 
 use std::future::Future;
@@ -11,15 +15,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures::FutureExt as _;
+use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
-use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request};
 use serde::Serialize;
 
 use crate::batch::panic_text;
 use crate::limits::LookUp;
 use crate::problem::Problem;
-use crate::route::Route;
+use crate::route::{Handling, Route, Routes};
 use crate::services::Services;
 
 /// The response type of every handler.
@@ -74,21 +78,30 @@ fn private_by_default(mut response: Response) -> Response {
     response
 }
 
-/// Responds to a request: authorizes it, honours its `Idempotency-Key`, dispatches it and logs one line.
+/// Responds to a request: authorizes it, honours its `Idempotency-Key`, runs its route's handler and logs one line.
 ///
-/// Authorization comes first, so a refused request stores nothing and reveals nothing. `dispatch` runs the handler of an
-/// authorized request; whatever fails becomes a problem document.
-pub async fn respond<F, Fut>(services: &Services, request: Request, routes: &[Route], dispatch: F) -> Response
+/// Authorization comes first, so a refused request stores nothing and reveals nothing. Every failure becomes a problem
+/// document.
+pub async fn respond(services: &Services, request: Request, routes: Routes) -> Response {
+    let run_handler = move |route: Route, request: ApiRequest| -> Handling<'_> {
+        Box::pin(async move { (route.handler)(services, &request).await })
+    };
+    respond_with(services, request, routes, run_handler).await
+}
+
+/// As [`respond`], with a function that runs in place of the routes' handlers.
+pub async fn respond_with<F, Fut>(services: &Services, request: Request, routes: Routes, dispatch: F) -> Response
 where
-    F: FnOnce(ApiRequest) -> Fut,
+    F: FnOnce(Route, ApiRequest) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
     let started = Instant::now();
     let request = ApiRequest::new(request, services.clock.now());
     let (route, request_id) = (request.route().to_owned(), request.request_id().to_owned());
     let (program, key) = request.program_and_key();
-    // A panic around the handlers becomes a response too. Boxed: a function's handlers make a large future, and each
-    // layer around it would hold another copy.
+    let cross_origin = cors::CrossOrigin::of(&request, find(routes, &route).as_ref());
+    // A panic outside the handler becomes a response too. Boxed, because each layer around the future would hold another
+    // copy of it.
     let outcome = survived(Box::pin(run(services, request, routes, dispatch))).await;
     let (response, slug) = match outcome {
         Ok(response) => (response, None),
@@ -98,6 +111,10 @@ where
         }
     };
     let response = private_by_default(response);
+    let response = match cross_origin {
+        Some(cross_origin) => cross_origin.allow(services, response).await,
+        None => response,
+    };
     tracing::info!(
         function = services.config.function,
         route,
@@ -115,22 +132,27 @@ where
 async fn run<F, Fut>(
     services: &Services,
     mut request: ApiRequest,
-    routes: &[Route],
+    routes: Routes,
     dispatch: F,
 ) -> Result<Response, Problem>
 where
-    F: FnOnce(ApiRequest) -> Fut,
+    F: FnOnce(Route, ApiRequest) -> Fut,
     Fut: Future<Output = Result<Response, Problem>>,
 {
-    let route = routes.iter().find(|route| route.key == request.route()).ok_or_else(|| unknown_route(&request))?;
-    request.authorize(services, route).await?;
+    let route = find(routes, request.route()).ok_or_else(|| unknown_route(&request))?;
+    request.authorize(services, &route).await?;
     let look_up = request.begin_look_up(services)?;
-    let dispatch = |request| counted(look_up, dispatch(request));
-    let key = if *request.method() == Method::POST { request.idempotency_key()?.map(ToOwned::to_owned) } else { None };
+    let dispatch = |request| counted(look_up, dispatch(route, request));
+    let key = if route.takes_idempotency_key { request.idempotency_key()?.map(ToOwned::to_owned) } else { None };
     match (key, request.caller().ok().cloned()) {
-        (Some(key), Some(caller)) => idempotency::once(services, request, route, &caller, &key, dispatch).await,
+        (Some(key), Some(caller)) => idempotency::once(services, request, &route, &caller, &key, dispatch).await,
         _ => survived(dispatch(request)).await,
     }
+}
+
+/// The route with a route key.
+fn find(routes: Routes, key: &str) -> Option<Route> {
+    routes.iter().flat_map(|routes| routes.iter()).find(|route| route.has_key(key)).copied()
 }
 
 /// The handler's outcome, with its miss counted.
@@ -153,6 +175,6 @@ async fn survived(work: impl Future<Output = Result<Response, Problem>>) -> Resu
 }
 
 /// 404 for a route that the function does not have.
-pub fn unknown_route(request: &ApiRequest) -> Problem {
+fn unknown_route(request: &ApiRequest) -> Problem {
     Problem::not_found(format!("there is no {}", request.route()))
 }

@@ -70,6 +70,11 @@ impl Problem {
         Self { is_miss: true, ..Self::not_found(detail) }
     }
 
+    /// 404: nobody has the member's name in the path. It counts as a miss.
+    pub fn unknown_member() -> Self {
+        Self::no_match("there is no such member")
+    }
+
     /// 409.
     pub fn conflict(slug: &str, detail: impl Into<String>) -> Self {
         Self::new(409, slug, detail)

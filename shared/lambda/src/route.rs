@@ -1,9 +1,35 @@
-//! Routes: each function declares its own once, beside the handlers.
+//! The route table: each function declares its routes once, beside their handlers.
 //!
-//! Authorization, the replay of secrets, the check against `template.yaml` and the API description derive from this table.
+//! Dispatch, authorization, the replay of secrets, the API description, the check against `template.yaml` and the sample
+//! events derive from these tables.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::Value;
 
 use crate::auth::{Caller, Scope};
+use crate::http::{ApiRequest, Response};
+use crate::operation::{Content, Operation, Parameter, Schema, TypeSchema};
 use crate::problem::Problem;
+use crate::services::Services;
+
+/// A handler's future.
+pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>;
+
+/// A handler: it gets the authorized request and returns a response or a problem.
+pub type Handler = for<'a> fn(&'a Services, &'a ApiRequest) -> Handling<'a>;
+
+/// The routes of a function: one table for each module of handlers.
+pub type Routes = &'static [&'static [Route]];
+
+/// Turns an async function into a [`Handler`]; further arguments follow the request.
+#[macro_export]
+macro_rules! handler {
+    ($function:path $(, $argument:expr)* $(,)?) => {
+        |services, request| ::std::boxed::Box::pin($function(services, request $(, $argument)*))
+    };
+}
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,31 +47,169 @@ pub enum Access {
 }
 
 /// One route of a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// The gateway's route key: method and path template, as in `POST /v1/receipts/{id}/refunds`.
-    pub key: &'static str,
+    /// The HTTP method, in capitals.
+    pub method: &'static str,
+    /// The path template, as in `/v1/receipts/{id}/refunds`.
+    pub path: &'static str,
     /// Who may use it.
     pub access: Access,
-    /// The field of its response that holds a secret; a replay leaves this field out.
+    /// Whether an `Idempotency-Key` makes repeated requests safe.
+    pub takes_idempotency_key: bool,
+    /// The response field that holds a secret. A replay omits it.
     pub secret_field: Option<&'static str>,
+    /// What runs an authorized request.
+    pub handler: Handler,
+    /// How the API description shows it.
+    pub operation: Operation,
 }
 
 impl Route {
-    /// A route that returns no secret.
-    pub const fn new(key: &'static str, access: Access) -> Self {
-        Self { key, access, secret_field: None }
+    const fn new(method: &'static str, path: &'static str, access: Access, handler: Handler) -> Self {
+        let operation = Operation::EMPTY;
+        Self { method, path, access, takes_idempotency_key: false, secret_field: None, handler, operation }
     }
 
-    /// The same route, whose response shows a secret once, in this field.
+    /// A route that reads.
+    pub const fn get(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new("GET", path, access, handler)
+    }
+
+    /// A route that acts; a repeated request with the same `Idempotency-Key` gets the first response again.
+    pub const fn post(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self { takes_idempotency_key: true, ..Self::new("POST", path, access, handler) }
+    }
+
+    /// A route that replaces something.
+    pub const fn put(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new("PUT", path, access, handler)
+    }
+
+    /// A route that changes fields of something.
+    pub const fn patch(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new("PATCH", path, access, handler)
+    }
+
+    /// A route that deletes something.
+    pub const fn delete(path: &'static str, access: Access, handler: Handler) -> Self {
+        Self::new("DELETE", path, access, handler)
+    }
+
+    /// A route for the preflight requests of browsers. The API description leaves it out.
+    pub const fn options(path: &'static str, handler: Handler) -> Self {
+        Self::new("OPTIONS", path, Access::Public, handler)
+    }
+
+    /// The route's response shows a secret once, in this field.
     #[must_use]
     pub const fn returning_secret(self, field: &'static str) -> Self {
         Self { secret_field: Some(field), ..self }
     }
 
-    /// Its method and path template.
-    pub fn method_and_path(&self) -> (&'static str, &'static str) {
-        self.key.split_once(' ').unwrap_or((self.key, ""))
+    /// The operation id, the heading and a summary, for the API description.
+    #[must_use]
+    pub const fn named(mut self, id: &'static str, tag: &'static str, summary: &'static str) -> Self {
+        self.operation.id = id;
+        self.operation.tag = tag;
+        self.operation.summary = summary;
+        self
+    }
+
+    /// Sentences for the API description that the summary has no room for.
+    #[must_use]
+    pub const fn details(mut self, details: &'static str) -> Self {
+        self.operation.details = details;
+        self
+    }
+
+    /// The request body, which is required, and an example of it.
+    #[must_use]
+    pub const fn takes<T: Schema>(mut self, example: fn() -> Value) -> Self {
+        self.operation = self.operation.with_body(TypeSchema::of::<T>(), true, example);
+        self
+    }
+
+    /// The request body, which may be left out, and an example of it.
+    #[must_use]
+    pub const fn may_take<T: Schema>(mut self, example: fn() -> Value) -> Self {
+        self.operation = self.operation.with_body(TypeSchema::of::<T>(), false, example);
+        self
+    }
+
+    /// A query parameter.
+    #[must_use]
+    pub const fn query(mut self, parameter: Parameter) -> Self {
+        self.operation = self.operation.with_query(parameter);
+        self
+    }
+
+    /// A request header.
+    #[must_use]
+    pub const fn header(mut self, parameter: Parameter) -> Self {
+        self.operation = self.operation.with_header(parameter);
+        self
+    }
+
+    /// Its texts are in the shopper's language: `?locale` or `Accept-Language`.
+    #[must_use]
+    pub const fn localized(self) -> Self {
+        self.query(Parameter::LOCALE).header(Parameter::ACCEPT_LANGUAGE)
+    }
+
+    /// It returns pages: `?limit` and `?cursor`.
+    #[must_use]
+    pub const fn paged(self) -> Self {
+        self.query(Parameter::LIMIT).query(Parameter::CURSOR)
+    }
+
+    /// Its responses carry the version of the program as `ETag`.
+    #[must_use]
+    pub const fn etag(mut self) -> Self {
+        self.operation.has_etag = true;
+        self
+    }
+
+    /// It changes the program only if that is still at the version of `If-Match`.
+    #[must_use]
+    pub const fn if_match(self) -> Self {
+        self.header(Parameter::IF_MATCH)
+    }
+
+    /// A successful response with a JSON body of this type.
+    #[must_use]
+    pub const fn gives<T: Schema>(self, status: u16, text: &'static str) -> Self {
+        self.responds(status, text, Content::One(TypeSchema::of::<T>()))
+    }
+
+    /// A successful response with a list: `{ "items", "next_cursor" }`.
+    #[must_use]
+    pub const fn lists<T: Schema>(self, text: &'static str) -> Self {
+        self.responds(200, text, Content::List(TypeSchema::of::<T>()))
+    }
+
+    /// A successful response.
+    #[must_use]
+    pub const fn responds(mut self, status: u16, text: &'static str, content: Content) -> Self {
+        self.operation = self.operation.with_response(status, text, content);
+        self
+    }
+
+    /// A problem status that the other declarations do not imply.
+    #[must_use]
+    pub const fn fails(mut self, status: u16) -> Self {
+        self.operation = self.operation.with_problem(status);
+        self
+    }
+
+    /// The gateway's route key: `POST /v1/receipts/{id}/refunds`.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Whether a route key is this route's.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        key.split_once(' ') == Some((self.method, self.path))
     }
 }
 
@@ -55,7 +219,12 @@ impl Access {
         matches!(self, Self::Scope(_) | Self::ScopeOrMember(_) | Self::AnyKey)
     }
 
-    /// Lets a caller pass who may use the route.
+    /// Whether pages in a browser use the route: member tokens and anonymous visitors reach it.
+    pub const fn is_for_browsers(self) -> bool {
+        matches!(self, Self::ScopeOrMember(_) | Self::MemberOrAnonymous)
+    }
+
+    /// Checks that a caller may use the route.
     ///
     /// # Errors
     /// 403 for everybody else.

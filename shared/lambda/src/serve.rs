@@ -11,7 +11,7 @@ use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use aws_lambda_events::dynamodb;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_lambda_events::streams::DynamoDbEventResponse;
-use lambda_http::{Body, Request, Response};
+use lambda_http::Request;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{Metadata, Subscriber};
@@ -23,6 +23,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::aws;
 use crate::clock::Clock;
 use crate::config::{Config, Variable};
+use crate::http::respond;
+use crate::route::Routes;
 use crate::secrets::Secrets;
 use crate::services::Services;
 use crate::trace;
@@ -64,20 +66,15 @@ fn log_level(vars: &BTreeMap<String, String>) -> LevelFilter {
     }
 }
 
-/// Serves the HTTP API, with a function that needs these variables.
+/// Serves routes of the HTTP API, with a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn http<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
-where
-    F: Fn(Arc<Services>, Request) -> Fut,
-    Fut: Future<Output = Response<Body>> + Send,
-{
+pub async fn http(needs: &[Variable], routes: Routes) -> Result<(), Error> {
     let services = services(needs)?;
-    let handle = &handle;
     lambda_http::run(service_fn(|request: Request| {
-        let answer = Box::pin(handle(Arc::clone(&services), request));
-        async move { Ok::<_, Error>(answer.await) }
+        let services = Arc::clone(&services);
+        async move { Ok::<_, Error>(Box::pin(respond(&services, request, routes)).await) }
     }))
     .await
 }

@@ -16,7 +16,7 @@ const CLOCK: &str = "2026-03-01T09:00:00Z";
 const TABLE: &str = "tessera-credentials";
 
 /// The function that writes API keys and secrets, and the functions that only read them by key.
-const OWNER: &str = "access-admin";
+const OWNER: &str = "access";
 const CHECKERS: [&str; 2] = ["authorizer", "customer-hub"];
 
 const READS: [&str; 1] = ["GetItem"];

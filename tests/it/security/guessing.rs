@@ -295,7 +295,7 @@ async fn a_flood_by_an_api_key_is_refused_and_a_hit_writes_nothing_between_chunk
     let shop = open().await;
     let key = api_key(&shop, Some(100)).await;
     let till = Sender::new(&shop, key, "203.0.113.7");
-    let write_units = async || used(&shop, "customer-hub").await.1;
+    let write_units = async || used(&shop, "members").await.1;
     let before = write_units().await;
     assert_eq!(till.get("/v1/members/c-1").await.status, 200);
     let one_chunk = write_units().await;
@@ -311,11 +311,11 @@ async fn a_flood_by_an_api_key_is_refused_and_a_hit_writes_nothing_between_chunk
 
     // In every function, and without further writes.
     assert_eq!(refused(&till.get("/v1/members/c-1").await), 45);
-    let spent = used(&shop, "customer-hub").await;
+    let spent = used(&shop, "members").await;
     for _ in 0..10 {
         assert_eq!(refused(&till.get("/v1/members/c-1").await), 45);
     }
-    assert_eq!(used(&shop, "customer-hub").await, spent);
+    assert_eq!(used(&shop, "members").await, spent);
     assert_eq!(refused(&till.send(Method::POST, "/v1/receipts", Some(&receipt("r-9", "c-1", "1.00"))).await), 45);
     // Another key has its own budget; the admin key has none.
     let other = Sender::new(&shop, api_key(&shop, Some(10)).await, "203.0.113.7");

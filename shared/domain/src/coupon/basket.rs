@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Coupon, CouponStatus, Discount};
 use crate::input::{self, Fault, Node};
@@ -34,6 +34,7 @@ pub struct BasketLine {
 
 /// The response to a check of a coupon on a basket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CouponCheck))]
 pub struct BasketCheck {
     /// Whether the coupon can be used on this basket now.
     pub valid: bool,
@@ -41,10 +42,53 @@ pub struct BasketCheck {
     pub discount: Discount,
     /// What the coupon takes off this basket, in the discount's currency; `None` when that is not an amount of money.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub amount_off: Option<String>,
     /// Why the coupon cannot be used: its status, `minimum_spend`, `no_matching_line` or `lines_needed`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, value_type = Option<String>))]
     pub reason: Option<&'static str>,
+}
+
+/// A basket to try a coupon on.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Basket), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_basket` reads")]
+pub struct BasketBody {
+    /// What the customer would pay for goods.
+    total: String,
+    /// What is in it; needed for coupons that apply to some SKUs only.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    lines: Option<Vec<BasketLineBody>>,
+}
+
+/// A line of a basket. It may have every field of a receipt's line; only the SKU and the amount matter.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = BasketLine), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_line` reads")]
+pub struct BasketLineBody {
+    /// Not used.
+    id: Option<Value>,
+    /// The SKU.
+    #[cfg_attr(feature = "openapi", schema(max_length = 256))]
+    sku: Option<String>,
+    /// Not used.
+    product: Option<Value>,
+    /// Not used.
+    category: Option<Value>,
+    /// Not used.
+    brand: Option<Value>,
+    /// Not used.
+    quantity: Option<Value>,
+    /// The price of the whole line.
+    amount: String,
+    /// Not used.
+    attributes: Option<Value>,
+}
+
+impl BasketBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "total": "40.00", "lines": [{ "id": "1", "sku": "SW-1", "amount": "40.00" }] })
+    }
 }
 
 /// Reads the body of a check. A line may have every field of a receipt's line; only SKU and amount are used.
@@ -134,8 +178,6 @@ fn percent_of(minor: i64, percent: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::coupon::change::tests::{at, coupon};
 

@@ -5,7 +5,7 @@ mod change;
 mod code;
 mod generate;
 
-pub use basket::{BasketCheck, BasketLine, CouponBasket, check_basket, read_basket};
+pub use basket::{BasketBody, BasketCheck, BasketLine, BasketLineBody, CouponBasket, check_basket, read_basket};
 pub use change::{CouponChange, CouponFault, change_coupon};
 pub use code::FoldedCode;
 pub use generate::Seed;

@@ -1,6 +1,6 @@
 //! What a person changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::draft::Draft;
 use super::{Context, Decision};
@@ -59,6 +59,38 @@ pub enum AdjustmentFault {
     /// No such tier outside the ladder.
     #[error("there is no tier {0} outside the ladder")]
     UnknownTier(TierId),
+}
+
+/// A change by hand: at most one of award, deduct and `set_balance`; at least one of these, reward and vip.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Adjustment), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_adjustment` reads")]
+pub struct AdjustmentBody {
+    /// Points to award.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    award: Option<u64>,
+    /// Points to deduct.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    deduct: Option<u64>,
+    /// The balance to set; needs `expected_version`.
+    set_balance: Option<u64>,
+    /// The kind of points; redeemable when absent.
+    kind: Option<EffectKind>,
+    /// Why.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
+    reason: String,
+    /// The version of the member that was seen.
+    expected_version: Option<u64>,
+    /// A reward to give.
+    reward: Option<String>,
+    /// The tier outside the ladder to give; null takes it away.
+    vip: Option<String>,
+}
+
+impl AdjustmentBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "award": 100, "reason": "an apology for the late parcel" })
+    }
 }
 
 /// Reads the body of `POST /v1/members/{member}/adjustments`.

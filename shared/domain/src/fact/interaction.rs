@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ids::InteractionId;
 use crate::input::{self, Fault, Node};
@@ -45,6 +45,36 @@ pub struct InteractionInput {
     pub interaction: Interaction,
     /// By whom.
     pub member: MemberRef,
+}
+
+/// Something that a member did: a named event, an opened e-mail, a clicked link.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Interaction), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_interaction` reads")]
+pub struct InteractionBody {
+    /// The sender's own id: the same interaction may be sent any number of times.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]
+    id: String,
+    /// When it happened, with offset.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    occurred_at: String,
+    /// The member; somebody unknown becomes a visitor.
+    member: MemberRef,
+    /// Its name. `email_opened` and `email_clicked` are reserved for e-mails.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 256))]
+    name: String,
+    /// Properties by name: a text, a number, true or false, or a list of texts. An e-mail needs `message` and
+    /// may have `campaign_category`, `device`, `link`, `link_category` and `machine_open`.
+    properties: Option<BTreeMap<String, Attribute>>,
+}
+
+impl InteractionBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({
+            "id": "pass-7", "occurred_at": "2026-03-01T10:15:00+01:00", "member": { "id": "c-42" },
+            "name": "wallet_pass_added", "properties": { "city": "Milano" },
+        })
+    }
 }
 
 /// Reads the body of `POST /v1/interactions`.
@@ -119,8 +149,6 @@ impl Interaction {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read(name: &str, properties: &Value) -> Result<Interaction, Vec<Fault>> {

@@ -5,7 +5,7 @@ mod receipt;
 mod refund;
 mod remaining;
 
-pub use interaction::{EMAIL_CLICKED, EMAIL_OPENED, Interaction, InteractionInput, read_interaction};
-pub use receipt::{Line, MAX_LINES, Receipt, ReceiptInput, read_receipt};
-pub use refund::{Refund, RefundAmount, RefundLine, read_early_refund, read_refund};
+pub use interaction::{EMAIL_CLICKED, EMAIL_OPENED, Interaction, InteractionBody, InteractionInput, read_interaction};
+pub use receipt::{Line, MAX_LINES, OneOrMany, Receipt, ReceiptBody, ReceiptInput, ReceiptLineBody, read_receipt};
+pub use refund::{Refund, RefundAmount, RefundBody, RefundLine, RefundLineBody, read_early_refund, read_refund};
 pub use remaining::{RefundFault, Remaining};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::coupon::FoldedCode;
 use crate::ids::{CouponCode, LineId, ReceiptId};
@@ -137,6 +137,88 @@ pub struct ReceiptInput {
     pub member: Option<MemberRef>,
 }
 
+/// A receipt. With lines, their amounts less the discount add up to the total.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Receipt), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_receipt` reads")]
+pub struct ReceiptBody {
+    /// The shop's own id: the same receipt may be sent any number of times.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]
+    id: String,
+    /// When it was made, with offset.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    occurred_at: String,
+    /// The member; null stores it without one, until somebody claims it.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    member: Option<MemberRef>,
+    /// The store.
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    store: Option<String>,
+    /// The channel.
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    channel: Option<String>,
+    /// The currency (ISO 4217).
+    currency: String,
+    /// Units of the program's currency for one unit of the receipt's; required when they differ.
+    fx_rate: Option<String>,
+    /// What the customer paid for goods, net of discounts, without shipping.
+    total: String,
+    /// The discount on the whole order, already subtracted from the total.
+    discount: Option<String>,
+    /// The lines.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    lines: Option<Vec<ReceiptLineBody>>,
+    /// The codes of coupons that were used.
+    coupons: Option<Vec<String>>,
+    /// The referral code that was used.
+    referral_code: Option<String>,
+}
+
+impl ReceiptBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({
+            "id": "0532-0007", "occurred_at": "2026-03-01T10:15:00+01:00", "member": { "id": "c-42" },
+            "store": "milano-01", "channel": "pos", "currency": "EUR", "total": "135.00", "discount": "15.00",
+            "lines": [
+                { "id": "1", "sku": "SW-1", "category": "winter", "quantity": "1", "amount": "120.00" },
+                { "id": "2", "sku": "SO-2", "category": ["socks"], "quantity": "3", "amount": "30.00" },
+            ],
+        })
+    }
+}
+
+/// A line of a receipt.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ReceiptLine), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_receipt` reads")]
+pub struct ReceiptLineBody {
+    /// The id that refunds name; absent: its place, from 1.
+    id: Option<String>,
+    /// The SKU.
+    sku: Option<String>,
+    /// The product's name.
+    product: Option<String>,
+    /// The category, or several.
+    category: Option<OneOrMany>,
+    /// The brand.
+    brand: Option<String>,
+    /// The number of items, or a weight.
+    quantity: Option<String>,
+    /// The price of the whole line.
+    amount: String,
+    /// Attributes by name: one value, or several.
+    attributes: Option<BTreeMap<String, OneOrMany>>,
+}
+
+/// A text or a list of texts.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(untagged))]
+#[allow(dead_code, reason = "the schema of what `read_receipt` reads")]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
 /// Reads the body of `POST /v1/receipts`.
 ///
 /// # Errors
@@ -146,7 +228,10 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         let object = node.object()?;
         let id = object.required("id", Node::id);
         let occurred_at = object.required("occurred_at", Node::timestamp);
-        let member = object.optional("member", MemberRef::read);
+        let member = object.required("member", |member| {
+            // Null is an anonymous receipt; leaving the member out by mistake must not make one.
+            if member.value.is_null() { Some(None) } else { MemberRef::read(member).map(Some) }
+        });
         let store = object.optional("store", |n| n.text(128));
         let channel = object.optional("channel", |n| n.text(64));
         let currency = object.required("currency", currency);
@@ -158,9 +243,6 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         let lines = object.or("lines", Vec::new(), |n| read_lines(n, money));
         let coupons = object.or("coupons", Vec::new(), read_coupons);
         let referral_code = object.optional("referral_code", |n| n.text(64));
-        if object.field("member").is_none() {
-            object.node().fault("member is missing: name the customer, or send null for an anonymous receipt");
-        }
         object.finish();
 
         let (currency, rate, total, discount, lines) = (currency?, rate?, total?, discount?, lines?);

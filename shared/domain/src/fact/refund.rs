@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::receipt::MAX_LINES;
 use crate::ids::{LineId, RefundId};
@@ -76,6 +76,45 @@ pub struct RefundLine {
     /// How much, in terms of the line's own amount: its share of the order's discount goes with it.
     #[serde(rename = "a")]
     pub amount: i64,
+}
+
+/// A refund of a receipt: either of some lines or of an amount.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Refund), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_refund` reads")]
+pub struct RefundBody {
+    /// The shop's own id, unique within the receipt.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]
+    id: String,
+    /// When it was made, with offset.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
+    occurred_at: String,
+    /// The returned lines.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    lines: Option<Vec<RefundLineBody>>,
+    /// The net amount that was refunded.
+    amount: Option<String>,
+}
+
+impl RefundBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({
+            "id": "refund-1", "occurred_at": "2026-03-02T10:00:00+01:00",
+            "lines": [{ "line": "2", "quantity": "1", "amount": "10.00" }],
+        })
+    }
+}
+
+/// A returned line.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RefundLine), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_refund` reads")]
+pub struct RefundLineBody {
+    /// The line's id on the receipt.
+    line: String,
+    /// The number of returned items; absent: none until the line's whole amount is refunded.
+    quantity: Option<String>,
+    /// How much of the line's own amount is refunded.
+    amount: String,
 }
 
 /// Reads the body of `POST /v1/receipts/{id}/refunds`, for a receipt in a currency.

@@ -137,7 +137,7 @@ impl From<&Phone> for Identifier {
 
 /// How a request names a customer: by id, by identifiers, or by both.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct MemberRef {
     /// The shop's own id. It decides, where it is given.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use jiff::civil::Date;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::contact::read_customer_id;
 use super::details::{attributes_bytes, consent_bytes, labels, named};
@@ -78,6 +78,48 @@ pub struct ProfilePatch {
     pub tags: Change<BTreeSet<String>>,
     /// Consents, by name; `None` deletes one, those not named stay.
     pub consent: Change<BTreeMap<String, Option<Consent>>>,
+}
+
+/// Changes of a profile: absent fields stay, null empties them.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProfilePatch), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_patch` reads")]
+pub struct ProfilePatchBody {
+    /// The shop's own id. It can be changed but not removed; the old one stays an alias.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    id: Option<String>,
+    /// The number of the loyalty card.
+    card: Option<String>,
+    /// The e-mail address.
+    email: Option<String>,
+    /// The phone number, with its country.
+    phone: Option<String>,
+    /// The kinds of identifiers that the sender has proven to be this person's; absent: the program's default.
+    verified: Option<Vec<IdentifierKind>>,
+    /// The first name.
+    first_name: Option<String>,
+    /// The last name.
+    last_name: Option<String>,
+    /// The birthday, `1990-02-28`, or `--02-28` without the year.
+    birth_date: Option<String>,
+    /// The language, `it` or `it-IT`.
+    locale: Option<String>,
+    /// Attributes by name; null deletes one, absent ones stay.
+    attributes: Option<BTreeMap<String, Value>>,
+    /// The lists, replaced.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    lists: Option<Vec<String>>,
+    /// The tags, replaced.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    tags: Option<Vec<String>>,
+    /// Consents by name; null deletes one, absent ones stay.
+    consent: Option<BTreeMap<String, Value>>,
+}
+
+impl ProfilePatchBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({ "first_name": "Grace", "attributes": { "size": null }, "tags": ["friend"] })
+    }
 }
 
 /// Reads the body of `PATCH /v1/members/{member}`.
@@ -261,11 +303,9 @@ fn merge<T>(change: Change<BTreeMap<String, Option<T>>>, field: &mut BTreeMap<St
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use serde_json::json;
-
     use super::super::MemberRef;
     use super::*;
+    use jiff::Timestamp;
 
     fn profile() -> Profile {
         let reference = MemberRef { email: Some("a@x.it".parse().unwrap()), ..MemberRef::default() };

@@ -1,10 +1,12 @@
 //! Enrolments as they are sent.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::contact::ONE_NEEDED;
 use super::patch::read_details;
-use super::{MemberRef, ProfilePatch};
+use super::{Attribute, Consent, IdentifierKind, MemberRef, ProfilePatch};
 use crate::input::{self, Fault, Node};
 
 /// As what someone is to be known.
@@ -32,6 +34,70 @@ pub struct EnrollmentInput {
     pub referral_code: Option<String>,
     /// The click on a referral link that led here.
     pub click: Option<String>,
+}
+
+/// Somebody to enrol. At least one of id, card, email, phone.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Enrollment), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `read_enrollment` reads")]
+pub struct EnrollmentBody {
+    /// The status to start with.
+    status: Option<EnrollmentStatus>,
+    /// The shop's own id.
+    id: Option<String>,
+    /// The number of the loyalty card.
+    card: Option<String>,
+    /// The e-mail address.
+    email: Option<String>,
+    /// The phone number, with its country.
+    phone: Option<String>,
+    /// The kinds of identifiers that the sender has proven to be this person's; absent: the program's default.
+    verified: Option<Vec<IdentifierKind>>,
+    /// The first name.
+    first_name: Option<String>,
+    /// The last name.
+    last_name: Option<String>,
+    /// The birthday, `1990-02-28`, or `--02-28` without the year.
+    birth_date: Option<String>,
+    /// The language, `it` or `it-IT`.
+    locale: Option<String>,
+    /// Attributes by name: a text, a number, true or false, or a list of texts.
+    attributes: Option<BTreeMap<String, Attribute>>,
+    /// The lists that they are on.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    lists: Option<Vec<String>>,
+    /// Their tags.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    tags: Option<Vec<String>>,
+    /// The referral code that they used.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
+    referral_code: Option<String>,
+    /// The id of the click on a referral link that led here.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
+    click: Option<String>,
+    /// Consents by name: true, false or the time when it was given.
+    consent: Option<BTreeMap<String, Consent>>,
+}
+
+impl EnrollmentBody {
+    /// An example.
+    pub fn example() -> Value {
+        json!({
+            "id": "c-42", "email": "grace@example.com", "first_name": "Grace", "birth_date": "--02-28", "locale": "it-IT",
+            "attributes": { "favourite_store": "milano-01" }, "lists": ["newsletter"], "consent": { "email": true },
+        })
+    }
+}
+
+/// The status of somebody who enrols.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "snake_case"))]
+#[allow(dead_code, reason = "the schema of what `read_enrollment` reads")]
+pub enum EnrollmentStatus {
+    /// Enrolled.
+    Member,
+    /// Known, not enrolled.
+    Visitor,
+    /// Invited.
+    Pending,
 }
 
 /// Reads the body of `POST /v1/members`.
@@ -78,8 +144,6 @@ fn token(node: &Node<'_>, what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -7,6 +7,9 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde::Deserialize;
 use serde_json::Value;
+use tessera_domain::member::{Locale, Profile};
+use tessera_domain::view::choose_language;
+use tessera_store::ActiveProgram;
 
 use super::{MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, MAX_KEY_BYTES};
 use crate::auth::{AuthContext, Caller, authenticate};
@@ -127,6 +130,12 @@ impl ApiRequest {
 
     fn headers(&self) -> &HeaderMap {
         self.request.headers()
+    }
+
+    /// The language of the response: `?locale`, else the member's own, else `Accept-Language`, else the program's.
+    pub fn language<'p>(&self, program: &'p ActiveProgram, profile: Option<&Profile>) -> &'p str {
+        let own = profile.and_then(|profile| profile.locale.as_ref()).map(Locale::as_str);
+        choose_language(self.query("locale"), own, self.header("accept-language"), &program.compiled)
     }
 
     /// The authorized caller.

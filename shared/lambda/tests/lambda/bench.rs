@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
-use tessera_lambda::{Access, Clock, Config, Route, Scope, Secrets, Services, Source, TrustedProxies, aws};
+use tessera_lambda::{
+    Access, Clock, Config, Handler, Route, Routes, Scope, Secrets, Services, Source, TrustedProxies, aws,
+};
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
 pub struct Bench {
@@ -144,11 +146,14 @@ async fn create(dynamodb: &aws_sdk_dynamodb::Client, table: &str) {
     request.send().await.unwrap();
 }
 
-/// The routes of the function under test; the requests of [`request`] take the first two.
-pub const ROUTES: &[Route] = &[
-    Route::new("GET /v1/things/{id}", Access::Public),
-    Route::new("POST /v1/things/{id}", Access::ScopeOrMember(Scope::ReceiptsWrite)),
-];
+/// The routes of the function under test; the requests of [`request`] take the first two. Tests replace the handlers.
+pub const ROUTES: Routes = &[&[
+    Route::get("/v1/things/{id}", Access::Public, UNUSED),
+    Route::post("/v1/things/{id}", Access::ScopeOrMember(Scope::ReceiptsWrite), UNUSED),
+]];
+
+/// A handler that no test runs.
+pub const UNUSED: Handler = |_, _| Box::pin(async { panic!("a test replaces the handlers") });
 
 /// A request as the gateway sends it.
 pub fn request(method: &str, headers: &[(&str, &str)], auth: Option<&AuthContext>, body: &str) -> Request {

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tessera_lambda::auth::AuthContext;
-use tessera_lambda::http::{self, NaturalKey, Response, respond};
-use tessera_lambda::{Access, Problem, Route, Scope};
+use tessera_lambda::http::{self, NaturalKey, Response, respond_with};
+use tessera_lambda::{Access, Problem, Route, Routes, Scope};
 
-use crate::bench::{Bench, ROUTES, body, header, request};
+use crate::bench::{Bench, ROUTES, UNUSED, body, header, request};
 
 /// A function that counts how often it runs, and answers what it is told to.
 struct Counter<'a> {
     bench: &'a Bench,
-    routes: &'static [Route],
+    routes: Routes,
     runs: AtomicU32,
     naturals: Mutex<Vec<NaturalKey>>,
 }
@@ -31,11 +31,16 @@ impl<'a> Counter<'a> {
         outcome: impl FnOnce(u32) -> Result<Response, Problem>,
     ) -> Response {
         let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        respond(&self.bench.services, request("POST", &headers, Some(auth), text), self.routes, async |request| {
-            let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
-            self.naturals.lock().unwrap().push(request.natural_key().clone());
-            outcome(run)
-        })
+        respond_with(
+            &self.bench.services,
+            request("POST", &headers, Some(auth), text),
+            self.routes,
+            async |_, request| {
+                let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
+                self.naturals.lock().unwrap().push(request.natural_key().clone());
+                outcome(run)
+            },
+        )
         .await
     }
 
@@ -131,7 +136,7 @@ async fn a_running_call_is_a_conflict() {
     let (counter, admin) = (Counter::new(&bench), bench.admin().await);
     let services = &bench.services;
     let first = request("POST", &[("idempotency-key", "k-1")], Some(&admin), "{}");
-    let within = respond(services, first, ROUTES, async |_| {
+    let within = respond_with(services, first, ROUTES, async |_, _| {
         let meanwhile = counter.send(Some("k-1"), &admin, "{}", made).await;
         Ok(http::json(200, &json!({ "status": meanwhile.status().as_u16(), "body": body(&meanwhile) })))
     });
@@ -178,8 +183,8 @@ async fn a_key_that_cannot_be_read_is_no_missing_key() {
 }
 
 /// The same route, whose responses show a secret.
-const ROUTES_WITH_SECRET: &[Route] =
-    &[Route::new("POST /v1/things/{id}", Access::Scope(Scope::Admin)).returning_secret("key")];
+const ROUTES_WITH_SECRET: Routes =
+    &[&[Route::post("/v1/things/{id}", Access::Scope(Scope::Admin), UNUSED).returning_secret("key")]];
 
 #[tokio::test]
 async fn a_secret_is_shown_once_and_kept_nowhere() {

@@ -5,13 +5,13 @@ use lambda_http::request::RequestContext;
 use serde_json::{Value, json};
 use tessera_domain::input::Fault;
 use tessera_lambda::Problem;
-use tessera_lambda::http::{self, MAX_BODY_BYTES, Response, respond, unknown_route};
+use tessera_lambda::http::{self, MAX_BODY_BYTES, Response, respond_with};
 
 use crate::bench::{Bench, ROUTES, body, header, request};
 
 /// Answers with the body as it was read.
 async fn echo(bench: &Bench, request: Request) -> Response {
-    respond(&bench.services, request, ROUTES, async |request| {
+    respond_with(&bench.services, request, ROUTES, async |_, request| {
         let read = request.json()?;
         Ok(http::json(200, &json!({ "read": read, "id": request.path("id")?, "limit": request.query("limit") })))
     })
@@ -52,7 +52,7 @@ async fn a_body_is_json_or_told_what_it_is() {
 async fn a_problem_is_a_document() {
     let bench = Bench::start().await;
     let faults = ["/lines/0/amount", "/id"].map(|at| Fault { pointer: at.to_owned(), detail: "no".to_owned() });
-    let answered = respond(&bench.services, request("GET", &[], None, ""), ROUTES, async |_| {
+    let answered = respond_with(&bench.services, request("GET", &[], None, ""), ROUTES, async |_, _| {
         Err(Problem::malformed(faults.to_vec()).with("status", json!(200)).with("diff", json!([])))
     })
     .await;
@@ -67,7 +67,7 @@ async fn a_problem_is_a_document() {
         })
     );
     let lost = request("DELETE", &[], None, "");
-    let lost = respond(&bench.services, lost, ROUTES, async |_| Ok(http::empty(204))).await;
+    let lost = respond_with(&bench.services, lost, ROUTES, async |_, _| Ok(http::empty(204))).await;
     assert_eq!((lost.status().as_u16(), &body(&lost)["status"]), (404, &json!(404)));
 }
 
@@ -75,13 +75,13 @@ async fn a_problem_is_a_document() {
 async fn a_panic_and_a_store_that_fails_say_come_again_and_no_more() {
     let bench = Bench::start().await;
     let get = || request("GET", &[], None, "");
-    let broken = respond(&bench.services, get(), ROUTES, async |_| panic!("poison")).await;
+    let broken = respond_with(&bench.services, get(), ROUTES, async |_, _| panic!("poison")).await;
     // A table that is not there stands for every failure of DynamoDB.
     let gone = || "gone".to_owned();
     let gone = tessera_store::Tables { members: gone(), facts: gone(), programs: gone(), credentials: gone() };
-    let failing = respond(&bench.services, get(), ROUTES, async |request| {
+    let failing = respond_with(&bench.services, get(), ROUTES, async |_, _| {
         bench.store_of(gone).find_api_key("tsk_1").await?;
-        Err::<Response, _>(unknown_route(&request))
+        Ok(http::empty(204))
     })
     .await;
     for answered in [broken, failing] {
@@ -102,7 +102,7 @@ async fn requests_without_an_id_get_one_each() {
         let context = unnamed.extensions_mut().get_mut::<RequestContext>();
         let Some(RequestContext::ApiGatewayV2(context)) = context else { panic!("no context") };
         context.request_id = None;
-        respond(&bench.services, unnamed, ROUTES, async |request| {
+        respond_with(&bench.services, unnamed, ROUTES, async |_, request| {
             names.push(request.natural_key().key.clone());
             Ok(http::empty(204))
         })

@@ -1,22 +1,27 @@
 //! Changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
 
-use lambda_http::{Body, Response};
-use tessera_domain::decide::{AdjustmentFault, decide_adjustment, read_adjustment};
+use tessera_domain::decide::{AdjustmentBody, AdjustmentFault, decide_adjustment, read_adjustment};
 use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
-use tessera_lambda::http::{self, ApiRequest};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
 
-/// `POST /v1/members/{member}/adjustments`: answers with the member as they are then.
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response<Body>, Problem> {
+/// The routes of adjustments.
+pub(crate) const ROUTES: &[Route] =
+    &[Route::post("/v1/members/{member}/adjustments", Access::Scope(Scope::Support), handler!(post))
+        .named("adjustMember", "Members", "Changes points, rewards or VIP by hand")
+        .takes::<AdjustmentBody>(AdjustmentBody::example)
+        .gives::<MemberView>(201, "The member after the adjustment.")];
+
+/// `POST /v1/members/{member}/adjustments`: responds with the member after the adjustment.
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let adjustment = read_adjustment(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let unknown = || Problem::no_match("there is no such member");
-    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
-    // Our own ids name a member without a look: nobody's account must come into being here.
-    services.store.get_profile(&program.id, &member).await?.ok_or_else(unknown)?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
+    // Our own ids are not looked up before: the adjustment must not create an account.
+    services.store.get_profile(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
 
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);
@@ -32,7 +37,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
         Err(CommitError::Store(error)) => return Err(error.into()),
     }
     let stored = services.store.get_member(&program.id, &member).await?;
-    let (profile, account) = stored.ok_or_else(unknown)?;
+    let (profile, account) = stored.ok_or_else(Problem::unknown_member)?;
     Ok(http::json(201, &MemberView::new(config, &member, &profile, &account, now)))
 }
 

@@ -3,20 +3,26 @@
 use tessera_domain::ids::InteractionId;
 use tessera_domain::view::{Explainer, InteractionView};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::EntryKey;
 
-use crate::language;
+use crate::READ;
+
+/// The routes of interactions.
+pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/interactions/{id}", READ, handler!(get))
+    .named("getInteraction", "Facts", "Reads an interaction's outcome")
+    .localized()
+    .gives::<InteractionView>(200, "The interaction and its decision.")];
 
 /// `GET /v1/interactions/{id}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let id = InteractionId::new(request.path("id")?).map_err(|_| unknown())?;
     let program = services.program(&caller.program).await?;
     let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;
     let key = EntryKey::interaction(stored.interaction.occurred_at, &id);
     let entry = services.store.get_entry(&program.id, &stored.member, &key).await?;
-    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     Ok(http::json(200, &InteractionView::new(&stored.interaction, entry.as_ref(), &explainer)))
 }
 

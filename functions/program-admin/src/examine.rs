@@ -3,26 +3,68 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
+use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{
     Context, Decision, InteractionContext, ReceiptContext, Supply, decide_birthday, decide_due, decide_enrollment,
     decide_interaction, decide_receipt,
 };
-use tessera_domain::fact::{Interaction, Receipt, read_interaction, read_receipt};
+use tessera_domain::fact::{Interaction, Receipt, ReceiptBody, read_interaction, read_receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, read_enrollment};
 use tessera_domain::program::{CompiledProgram, SubmittedProgram};
+use tessera_domain::rule::Rule;
 use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
-use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::ActiveProgram;
 
-use crate::language;
-use crate::preview::{coupons, with_defaults};
+use crate::ADMIN;
+
+/// The routes that try rules out.
+pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rules/examine", ADMIN, handler!(post))
+    .named("examineRules", "Facts", "Tries rules on a fact")
+    .details(
+        "Nothing is stored. Without `member`, somebody with no history; with `rules`, those decide instead of the \
+             program's.",
+    )
+    .localized()
+    .takes::<ExamineBody>(ExamineBody::example)
+    .gives::<ExaminedView>(200, "The decision.")];
+
+/// A fact to try rules on.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Examine), serde(deny_unknown_fields))]
+#[allow(dead_code, reason = "the schema of what `Asked::read` reads")]
+struct ExamineBody {
+    /// One of `receipt`, `interaction`, `enrollment` (as their endpoints take them; id, time and member may be left out),
+    /// `birthday` (`on`: the local day on which its rules come due) and `inactivity`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    fact: Value,
+    /// Whom it concerns, by path or by identifiers; absent: somebody with no history.
+    member: Option<ExaminedMember>,
+    /// The rules that decide instead of the program's.
+    rules: Option<Vec<Rule>>,
+}
+
+/// Whom a tried fact concerns.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(untagged))]
+#[allow(dead_code, reason = "the schema of what `read_who` reads")]
+enum ExaminedMember {
+    /// As in a path: `c-42`, `card:…`, `email:…`, `phone:+39…`, `m_…`.
+    Path(String),
+    /// By identifiers.
+    Reference(MemberRef),
+}
+
+impl ExamineBody {
+    fn example() -> Value {
+        json!({ "fact": { "receipt": ReceiptBody::example() }, "member": { "id": "c-42" } })
+    }
+}
 
 /// `POST /v1/rules/examine`: the real decision on a fact that is nowhere stored.
-pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let body = request.json()?;
     let now = services.clock.now();
@@ -37,8 +79,10 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
     };
     let someone = someone(services, &program, &asked, now).await?;
     let coupons = match &asked.fact {
-        Fact::Receipt(receipt) => coupons(services, &program, receipt).await?,
-        _ => Vec::new(),
+        Fact::Receipt(receipt) => {
+            services.store.get_coupons(&program.id, receipt.coupons.iter().map(FoldedCode::from)).await?
+        }
+        Fact::Interaction(_) | Fact::Enrollment(_) | Fact::Birthday(_) | Fact::Inactivity => Vec::new(),
     };
     let supply = Supply::without(services.store.sold_out(&program.id, config).await?);
     let context = Context {
@@ -61,7 +105,7 @@ pub(crate) async fn post(services: &Services, request: &ApiRequest) -> Result<Re
         Fact::Birthday(day) => decide_birthday(&context, account, *day),
         Fact::Inactivity => decide_due(&context, account),
     };
-    let explainer = Explainer::new(config, language(request, &program, someone.profile.as_ref()));
+    let explainer = Explainer::new(config, request.language(&program, someone.profile.as_ref()));
     let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
 }
@@ -98,7 +142,7 @@ impl Asked {
             object.finish();
             Some((fact?, who?))
         })?;
-        let sent = with_defaults(body["fact"][name].clone(), now);
+        let sent = with_basket_defaults(body["fact"][name].clone(), now);
         let (fact, within) = Self::fact(name, &sent, program, now).map_err(|faults| {
             let under = |fault: Fault| Fault { pointer: format!("/fact/{name}{}", fault.pointer), ..fault };
             faults.into_iter().map(under).collect::<Vec<_>>()
@@ -183,11 +227,11 @@ async fn someone(
     };
     if let Some(member) = known {
         let found = services.store.get_member(&program.id, &member).await?;
-        let (profile, account) = found.ok_or_else(crate::member::unknown)?;
+        let (profile, account) = found.ok_or_else(Problem::unknown_member)?;
         return Ok(Someone { member, profile: Some(profile), account });
     }
     if asked.who.is_some() && matches!(asked.fact, Fact::Birthday(_) | Fact::Inactivity) {
-        return Err(crate::member::unknown());
+        return Err(Problem::unknown_member());
     }
     let member = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
     let mut profile = Profile::new(&MemberRef::default(), now);

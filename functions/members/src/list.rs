@@ -4,10 +4,24 @@ use serde::Serialize;
 use tessera_domain::ids::MemberId;
 use tessera_domain::view::{CouponView, Explainer, ReceiptView};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services, cursor};
+use tessera_lambda::{Problem, Route, Services, cursor, handler};
 use tessera_store::ActiveProgram;
 
-use crate::{language, member};
+use crate::{READ, READ_OWN, member};
+
+/// The routes of lists.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/members/{member}/receipts", READ, handler!(receipts))
+        .named("listReceipts", "Members", "Lists the receipts, newest first")
+        .localized()
+        .paged()
+        .lists::<ReceiptView>("A page of receipts."),
+    Route::get("/v1/members/{member}/coupons", READ_OWN, handler!(coupons))
+        .named("listCoupons", "Members", "Lists the coupons, newest first")
+        .localized()
+        .paged()
+        .lists::<CouponView>("A page of coupons."),
+];
 
 /// The items of a page unless the request says otherwise.
 const USUAL: u32 = 50;
@@ -61,14 +75,14 @@ impl<'a> Place<'a> {
 }
 
 /// `GET /v1/members/{member}/receipts`: those that were decided on, newest first.
-pub(crate) async fn receipts(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn receipts(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, request).await?;
     let place = Place::new(&program, "receipts", &member);
 
-    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     let mut next = place.of(request).await?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
@@ -84,16 +98,16 @@ pub(crate) async fn receipts(services: &Services, request: &ApiRequest) -> Resul
 }
 
 /// `GET /v1/members/{member}/coupons`: the latest issued first.
-pub(crate) async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
     let member = member::named(services, &program, request).await?;
     let place = Place::new(&program, "coupons", &member);
     let after = place.of(request).await?;
-    let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(member::unknown)?;
+    let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
     let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
-    let (now, language) = (services.clock.now(), language(request, &program, Some(&profile)));
+    let (now, language) = (services.clock.now(), request.language(&program, Some(&profile)));
     let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
     Ok(http::json(200, &Listed { items, next_cursor: place.seal(page.next.as_deref()).await? }))
@@ -108,7 +122,7 @@ pub(crate) async fn known(
     let named = member::named(services, program, request).await?;
     let is_inner = request.path("member")? == named.as_str();
     if is_inner && services.store.get_profile(&program.id, &named).await?.is_none() {
-        return Err(member::unknown());
+        return Err(Problem::unknown_member());
     }
     Ok(named)
 }

@@ -5,24 +5,37 @@ use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{ActiveProgram, StoredReceipt};
 
-use crate::language;
+use crate::READ;
+
+/// The routes of receipts.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/receipts/{id}", READ, handler!(get))
+        .named("getReceipt", "Facts", "Reads a receipt's outcome")
+        .localized()
+        .gives::<ReceiptView>(200, "The receipt, its decision, its refunds."),
+    Route::get("/v1/receipts/{id}/explanation", READ, handler!(explain))
+        .named("explainReceipt", "Facts", "Explains a receipt's decision, rule by rule")
+        .details("Every rule of the version of the program that decided, also those that the receipt did not concern.")
+        .localized()
+        .gives::<ReceiptExplanation>(200, "What each rule did, and why."),
+];
 
 /// `GET /v1/receipts/{id}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let stored = named(services, &program, request).await?;
     let entries = entries(services, &program, &stored).await?;
     let refunds = stored.refunds.iter().map(|stored| &stored.refund.id);
-    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     Ok(http::json(200, &ReceiptView::new(&stored.receipt, refunds, &entries, &explainer)))
 }
 
 /// `GET /v1/receipts/{id}/explanation`: every rule of the version of the program that decided.
-pub(crate) async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let stored = named(services, &program, request).await?;
@@ -31,7 +44,7 @@ pub(crate) async fn explain(services: &Services, request: &ApiRequest) -> Result
     let entry = decided.ok_or_else(|| Problem::not_found("the receipt has not been decided yet"))?;
     let version = entry.program_version;
     let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;
-    let explainer = Explainer::new(&decided_by, language(request, &program, None));
+    let explainer = Explainer::new(&decided_by, request.language(&program, None));
     let all = explain_receipt(&decided_by, &stored.receipt, entry);
     let rules = all.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
     Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))

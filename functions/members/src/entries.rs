@@ -4,25 +4,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera_domain::view::{EntryView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::StoredEntry;
 
-use crate::language;
+use crate::READ_OWN;
 use crate::list::{Listed, MOST_READS, Place, known, limit};
+
+/// The routes of the ledger.
+pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/members/{member}/entries", READ_OWN, handler!(get))
+    .named("listEntries", "Members", "Lists the ledger, newest first")
+    .localized()
+    .paged()
+    .lists::<EntryView>("A page of entries.")];
 
 /// `GET /v1/members/{member}/entries`, newest first.
 ///
 /// Pages follow the times of the facts, as entries are stored; on a page the lines stand in the order in which they were
 /// written, so that their balances run. A page never ends within an entry: one whose lines alone are more than the limit
 /// comes whole.
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let limit = limit(request)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, request).await?;
     let place = Place::new(&program, "entries", &member);
 
-    let explainer = Explainer::new(&program.compiled, language(request, &program, None));
+    let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     let mut next = place.of(request).await?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {

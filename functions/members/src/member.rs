@@ -3,19 +3,25 @@
 use tessera_domain::ids::MemberId;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::ActiveProgram;
 
-use crate::language;
+use crate::READ;
+
+/// The routes of members.
+pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/members/{member}", READ, handler!(get))
+    .named("getMember", "Members", "Reads a member")
+    .localized()
+    .gives::<MemberView>(200, "The member.")];
 
 /// `GET /v1/members/{member}`
-pub(crate) async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let member = named(services, &program, request).await?;
     let found = services.store.get_member(&program.id, &member).await?;
-    let (profile, account) = found.ok_or_else(unknown)?;
-    let language = language(request, &program, Some(&profile));
+    let (profile, account) = found.ok_or_else(Problem::unknown_member)?;
+    let language = request.language(&program, Some(&profile));
     let now = services.clock.now();
     let view = MemberView::in_language(&program.compiled, &member, &profile, &account, now, language);
     Ok(http::json(200, &view))
@@ -27,9 +33,5 @@ pub(crate) async fn named(
     program: &ActiveProgram,
     request: &ApiRequest,
 ) -> Result<MemberId, Problem> {
-    services.member_at(program, request.path("member")?).await?.ok_or_else(unknown)
-}
-
-pub(crate) fn unknown() -> Problem {
-    Problem::no_match("there is no such member")
+    services.member_at(program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)
 }

@@ -1,21 +1,19 @@
-//! The description of the API: made from the types, compared with the file that is served and reviewed.
+//! The description of the API: generated from the route tables, compared with the file that is served and reviewed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
-#![allow(clippy::large_enum_variant, reason = "these types are never made, only described")]
 
-mod answers;
-mod bodies;
-mod describe;
-mod examples;
+mod document;
 mod problems;
-mod routes;
+mod samples;
+mod template;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tessera_lambda::Access;
 
-/// The minimum that a writer must send of types that reading completes with defaults; their schemas are made from what
-/// is answered, where everything is there.
+/// The minimum that a writer must send of types that reading completes with defaults; their schemas are generated from
+/// responses, where every field is present.
 const REQUIRED: &[(&str, &[&str])] = &[
     ("Program", &["name", "currency", "timezone"]),
     ("PointsPolicy", &[]),
@@ -33,16 +31,15 @@ const REQUIRED: &[(&str, &[&str])] = &[
 ];
 
 /// Types of which a value may fit two forms: a step of the ladder is also a tier.
-const OVERLAPPING: &[&str] = &["AnyTier", "PutProgramAnswer"];
+const OVERLAPPING: &[&str] = &["AnyTier", "PutProgramResponse"];
 
 fn snapshot() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/program-admin/openapi.json")
 }
 
 /// The document as it must be.
 fn generated() -> Value {
-    let document = describe::document(&routes::routes(), routes::PARAMETERS, routes::TAGS);
-    let mut document = serde_json::to_value(document).unwrap();
+    let mut document = serde_json::to_value(document::document()).unwrap();
     for (name, required) in REQUIRED {
         let schema =
             document.pointer_mut(&format!("/components/schemas/{name}")).unwrap_or_else(|| panic!("no {name}"));
@@ -94,7 +91,7 @@ fn the_snapshot_is_what_the_types_say() {
     assert!(
         stored == text,
         "functions/program-admin/openapi.json is not what the types say any more; look at what changes for clients, \
-         then: UPDATE_OPENAPI=1 cargo nextest run -p tessera-program-admin, and commit the file"
+         then: UPDATE_OPENAPI=1 cargo nextest run --workspace --all-features --test openapi, and commit the file"
     );
 }
 
@@ -125,13 +122,12 @@ fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn operations_have_names_of_their_own_and_statuses_one_meaning() {
-    let routes = routes::routes();
     let document = generated();
     let operations: Vec<&Value> =
         document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values()).collect();
     let ids: BTreeSet<&str> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), routes.len());
-    assert_eq!(operations.len(), routes.len());
+    assert_eq!(ids.len(), document::described().count());
+    assert_eq!(operations.len(), ids.len());
     for operation in operations {
         assert!(
             operation["responses"].as_object().unwrap().keys().any(|status| status.starts_with('2')),
@@ -140,44 +136,27 @@ fn operations_have_names_of_their_own_and_statuses_one_meaning() {
     }
 }
 
-/// The routes of the document, as the template names them.
-fn described() -> BTreeSet<String> {
-    let name = |route: &describe::Route| format!("{} {}", describe::method_name(&route.method), route.path);
-    routes::routes().iter().map(name).collect()
-}
-
-/// The routes of `template.yaml`: each HTTP event has its method and its path, on one line or on two.
-fn mounted(template: &str) -> BTreeSet<String> {
-    let mut routes = BTreeSet::new();
-    let (mut method, mut path): (Option<String>, Option<String>) = (None, None);
-    for line in template.lines() {
-        if line.trim().starts_with("Type:") {
-            (method, path) = (None, None);
-        }
-        method = field(line, "Method: ").or(method);
-        path = field(line, "Path: ").filter(|path| path.starts_with('/')).or(path);
-        if let (Some(is), Some(at)) = (&method, &path) {
-            routes.insert(format!("{} {at}", is.to_uppercase()));
-            (method, path) = (None, None);
-        }
+#[test]
+fn the_scopes_in_the_document_are_the_scopes_enforced() {
+    let document = generated();
+    for route in document::described() {
+        let operation = &document["paths"][route.path][route.method.to_ascii_lowercase()];
+        let expected = match route.access {
+            Access::Scope(scope) => json!([{ "api_key": [scope.name()] }]),
+            Access::ScopeOrMember(scope) => json!([{ "api_key": [scope.name()] }, { "member_token": [] }]),
+            Access::AnyKey => json!([{ "api_key": [] }]),
+            Access::MemberOrAnonymous => json!([{ "member_token": [] }, {}]),
+            Access::Public => json!([]),
+        };
+        assert_eq!(operation["security"], expected, "{}", route.key());
     }
-    routes
-}
-
-/// The value of a field on a line of YAML, quoted or plain.
-fn field(line: &str, name: &str) -> Option<String> {
-    let (_, rest) = line.split_once(name)?;
-    let rest = rest.trim_start();
-    let value = match rest.chars().next()? {
-        quote @ ('"' | '\'') => rest[1..].split(quote).next()?,
-        _ => rest.split([',', ' ', '}']).next()?,
-    };
-    Some(value.to_owned())
 }
 
 #[test]
-fn the_document_and_the_template_have_the_same_routes() {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    let template = std::fs::read_to_string(template).unwrap();
-    assert_eq!(mounted(&template), described());
+fn the_route_tables_and_the_template_have_the_same_routes() {
+    let declared: BTreeSet<(String, String)> =
+        document::routes().map(|(function, route)| (function.to_owned(), route.key())).collect();
+    let mounted: BTreeSet<(String, String)> =
+        template::triggers().into_iter().map(|trigger| (trigger.function, trigger.key)).collect();
+    assert_eq!(mounted, declared);
 }

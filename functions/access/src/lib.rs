@@ -1,0 +1,14 @@
+//! Credentials: API keys and the storefront secret.
+//!
+//! A function of its own, so that no other HTTP function needs the right to write credentials.
+
+mod key;
+mod secret;
+
+use tessera_lambda::{Routes, Variable};
+
+/// The variables that it needs besides those of every function.
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
+
+/// Its routes.
+pub const ROUTES: Routes = &[key::ROUTES, secret::ROUTES];
