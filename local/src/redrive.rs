@@ -5,8 +5,8 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use tessera_domain::fact::{Interaction, Receipt};
-use tessera_domain::pack::unpack;
+use jiff::tz::TimeZone;
+use tessera_domain::fact::Fact;
 use tessera_lambda::message::FactMessage;
 use tessera_store::{EntryKey, FactImage, ScanCursor, Store};
 
@@ -63,11 +63,11 @@ async fn facts_of(
     while let Some(from) = cursor {
         let page = store.scan_facts(segment, SEGMENTS, from).await?;
         for image in page.facts {
-            if image.accepted_at() < window.from || image.accepted_at() >= window.to {
+            if image.accepted_at < window.from || image.accepted_at >= window.to {
                 continue;
             }
-            let keys = keys(store, &image).await?;
-            for (message, key) in FactMessage::all_of(image).into_iter().zip(keys) {
+            let keys = decision_keys(store, &image).await?;
+            for (message, key) in FactMessage::all_of(&image).into_iter().zip(keys) {
                 done.seen += 1;
                 if store.get_entry(&message.program, &message.member, &key).await?.is_some() {
                     continue;
@@ -84,24 +84,18 @@ async fn facts_of(
     Ok(done)
 }
 
-/// The messages of a fact, each with the key of its entry.
-async fn keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
-    Ok(match image {
-        FactImage::Receipt { receipt, packed, early, .. } => {
-            let at = unpack::<Receipt>(packed)?.occurred_at;
-            let waited = early.iter().map(|refund| EntryKey::refund(at, receipt, refund));
-            std::iter::once(EntryKey::receipt(at, receipt)).chain(waited).collect()
+/// The keys of the decisions on a fact and on those that waited for it.
+async fn decision_keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
+    let root = match image.fact.parent() {
+        None => Fact::unpack(&image.fact, &image.packed)?,
+        Some(parent) => {
+            let found = store.get_fact(&image.program, &parent).await?;
+            found.with_context(|| format!("{} is stored without {parent}", image.fact))?.fact
         }
-        FactImage::Refund { program, receipt, refund, .. } => {
-            let of = store.get_receipt_with_refunds(program, receipt).await?;
-            let at =
-                of.with_context(|| format!("{refund} belongs to {receipt}, which does not exist"))?.receipt.occurred_at;
-            vec![EntryKey::refund(at, receipt, refund)]
-        }
-        FactImage::Interaction { interaction, packed, .. } => {
-            vec![EntryKey::interaction(unpack::<Interaction>(packed)?.occurred_at, interaction)]
-        }
-    })
+    };
+    // Only days depend on the time zone, and they are not stored.
+    let at = root.occurred_at(&TimeZone::UTC);
+    Ok(image.facts().map(|fact| EntryKey::fact(at, fact)).collect())
 }
 
 /// Moves all messages of a dead-letter queue back. A message is sent before it is deleted: none is lost, and one that an

@@ -6,10 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tessera_domain::account::Account;
 use tessera_domain::coupon::{Coupon, CouponStatus};
+use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::ledger::{Bucket, Cause, MemberAudit, Totals};
+use tessera_domain::ledger::{Bucket, MemberAudit, Totals};
 use tessera_domain::points::Kind;
-use tessera_store::{FactImage, ScanCursor, Store, StoreError};
+use tessera_store::{ScanCursor, Store, StoreError};
 
 /// The result of a verification.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub struct Verification {
     pub members: u64,
     /// Entries.
     pub entries: u64,
-    /// Facts that name a member.
+    /// Facts with a member.
     pub facts: u64,
     /// The sums of all postings by program.
     pub programs: BTreeMap<String, LedgerSums>,
@@ -77,7 +78,7 @@ struct Member {
     audit: MemberAudit,
     account: Option<Account>,
     coupons: Vec<Coupon>,
-    decided: HashSet<String>,
+    decided: HashSet<FactId>,
 }
 
 /// Reads and verifies all tables.
@@ -135,16 +136,10 @@ async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMa
                 report.entries += 1;
                 member.audit.add(&stored.entry);
                 if stored.entry.step.is_some() {
-                    // The last step of a refund completes its decision.
+                    // The last step decides the refund.
                     continue;
                 }
-                let fact = match &stored.entry.cause {
-                    Cause::Receipt(receipt) => format!("receipt {receipt}"),
-                    Cause::Refund(receipt, refund) => format!("refund {refund} of {receipt}"),
-                    Cause::Interaction(interaction) => format!("interaction {interaction}"),
-                    // The entry of a tier change belongs to the fact before it.
-                    _ => continue,
-                };
+                let Some(fact) = stored.entry.cause.fact().filter(|fact| fact.kind().is_stored()) else { continue };
                 if !member.decided.insert(fact.clone()) {
                     report.discrepancies.push(format!("{fact} was decided twice"));
                 }
@@ -164,25 +159,12 @@ async fn read_facts(
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
         let page = store.scan_facts(0, 1, from).await?;
-        for fact in page.facts {
-            let (program, owner, names) = match fact {
-                FactImage::Receipt { program, member, receipt, early, .. } => {
-                    // The receipt carries refunds that arrived before it or before its claim.
-                    let waited = early.iter().map(|refund| format!("refund {refund} of {receipt}"));
-                    (program, member, std::iter::once(format!("receipt {receipt}")).chain(waited).collect())
-                }
-                FactImage::Interaction { program, member, interaction, .. } => {
-                    (program, member, vec![format!("interaction {interaction}")])
-                }
-                FactImage::Refund { program, member, receipt, refund, .. } => {
-                    (program, member, vec![format!("refund {refund} of {receipt}")])
-                }
-            };
-            let member = members.entry((program, owner)).or_default();
-            for name in names {
+        for image in page.facts {
+            let member = members.entry((image.program.clone(), image.member.clone())).or_default();
+            for fact in image.facts() {
                 report.facts += 1;
-                if !member.decided.remove(&name) {
-                    report.discrepancies.push(format!("{name} has no decision"));
+                if !member.decided.remove(fact) {
+                    report.discrepancies.push(format!("{fact} has no decision"));
                 }
             }
         }

@@ -46,7 +46,7 @@ fn the_messages_and_facts_in_the_samples_are_current() {
     let queue: sqs::SqsEvent = serde_json::from_slice(&queue).unwrap();
     for record in queue.records {
         let message = tessera_lambda::message::FactMessage::parse(record.body.as_deref().unwrap()).unwrap();
-        if let Some(packed) = message.fact.packed().unwrap() {
+        if let Some(packed) = message.packed().unwrap() {
             tessera_domain::pack::unpack::<tessera_domain::fact::Receipt>(&packed).unwrap();
         }
     }

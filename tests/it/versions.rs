@@ -12,9 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
-use tessera_domain::time::Day;
-use tessera_lambda::message::{Fact, FactMessage, MessageError};
+use tessera_domain::fact::{FactId, FactKind};
+use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_lambda::message::{FactMessage, MessageError};
 use tessera_lambda::task::TaskMessage;
 use tessera_store::TaskKind;
 
@@ -111,17 +111,14 @@ async fn history(sender: &mut Sender) {
 /// A message of each kind in the current version.
 fn messages() -> Value {
     let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m_1").unwrap());
-    let (receipt, day) = (ReceiptId::new("r-1").unwrap(), Day::from_date(jiff::civil::date(2026, 3, 2)));
-    let interaction = InteractionId::new("i-1").unwrap();
-    let facts = [
-        FactMessage::receipt(program.clone(), member.clone(), receipt.clone(), b"packed"),
-        FactMessage::receipt(program.clone(), member.clone(), receipt.clone(), &vec![0; 200_000]),
-        FactMessage::interaction(program.clone(), member.clone(), interaction, b"packed"),
-        FactMessage::refund(program.clone(), member.clone(), receipt, RefundId::new("f-1").unwrap()),
-        FactMessage::of_day(program.clone(), member.clone(), Fact::Birthday { day }),
-        FactMessage::of_day(program.clone(), member, Fact::Due { day }),
-    ];
-    let facts: Vec<String> = facts.iter().map(FactMessage::to_text).collect();
+    // A date is a valid identifier, so that one text serves for every part of any natural key.
+    let part = || "2026-03-02".to_owned();
+    let keys = [vec![part()], vec![part(), part()]];
+    let named = |kind: &FactKind| keys.iter().find_map(|key| FactId::from_natural_key(*kind, key)).unwrap();
+    let message = |kind| FactMessage::new(program.clone(), member.clone(), named(kind), Some(b"packed"));
+    let mut facts: Vec<String> = FactKind::ALL.iter().map(|kind| message(kind).to_text()).collect();
+    let long = FactMessage::new(program.clone(), member.clone(), named(&FactKind::Receipt), Some(&vec![0; 200_000]));
+    facts.push(long.to_text());
     json!({ "facts": facts, "backtest": TaskMessage::new(TaskKind::Backtest, program, "bt_1".to_owned()).to_text() })
 }
 
@@ -214,7 +211,7 @@ async fn items_of_a_newer_version_are_refused() {
         ("tessera-members", "e#", Method::GET, "/v1/members/c-1/entries", None),
         ("tessera-members", "c#", Method::GET, "/v1/members/c-1/coupons", None),
         ("tessera-facts", "receipt", Method::GET, "/v1/receipts/r-1", None),
-        ("tessera-facts", "f#", Method::GET, "/v1/receipts/r-1", None),
+        ("tessera-facts", "F#", Method::GET, "/v1/receipts/r-1", None),
         ("tessera-facts", "interaction", Method::GET, "/v1/interactions/i-1", None),
     ] {
         let sender = stored().await;

@@ -1,8 +1,8 @@
 //! Birthdays: for each local day of a program, the members for whom a rule comes due are handed to the queue of facts.
 
 use serde_json::Value;
+use tessera_domain::fact::FactId;
 use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
-use tessera_lambda::message::Fact;
 use tessera_lambda::{Services, Variable};
 use tessera_store::ActiveProgram;
 
@@ -36,7 +36,7 @@ impl Job for Birthdays {
                 loop {
                     let page = services.store.members_born(&program.id, month, of_month, cursor).await?;
                     for member in page.members {
-                        outbox.push(&program.id, member, day, Fact::Birthday { day }).await?;
+                        outbox.push(&program.id, member, day, FactId::Birthday { day }).await?;
                     }
                     cursor = page.next;
                     if cursor.is_none() {

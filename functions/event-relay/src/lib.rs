@@ -63,7 +63,7 @@ fn messages(record: EventRecord) -> Result<Vec<Outgoing>, String> {
     }
     let (event, sequence) = (record.event_id, record.change.sequence_number.unwrap_or_default());
     let image = FactImage::read(record.change.new_image).map_err(|error| error.to_string())?;
-    let facts = image.map(FactMessage::all_of).unwrap_or_default();
+    let facts = image.as_ref().map(FactMessage::all_of).unwrap_or_default();
     let outgoing = facts.into_iter().enumerate().map(|(place, fact)| Outgoing {
         sequence: sequence.clone(),
         deduplication: format!("{event}-{place}"),

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use tessera_lambda::message::{Fact, FactMessage};
+use tessera_lambda::message::FactMessage;
 use tessera_lambda::{Clients, Clock, Config, Secrets, Services, trace};
 
 /// Takes every message, but those whose body has this text in it.
@@ -97,7 +97,7 @@ fn receipt(id: &str, member: Option<&str>, bytes: usize) -> Value {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::STANDARD.encode(vec![7; bytes]);
     let mut image = json!({
-        "pk": { "S": format!("prg_1#r#{id}") }, "sk": { "S": "receipt" }, "b": { "B": body },
+        "pk": { "S": format!("prg_1#R#{id}") }, "sk": { "S": "receipt" }, "b": { "B": body },
         "t": { "N": "1772356508000" }
     });
     if let Some(member) = member {
@@ -108,7 +108,7 @@ fn receipt(id: &str, member: Option<&str>, bytes: usize) -> Value {
 
 fn interaction(id: &str, member: &str) -> Value {
     let mut image = receipt(id, Some(member), 10);
-    image["pk"] = json!({ "S": format!("prg_1#n#{id}") });
+    image["pk"] = json!({ "S": format!("prg_1#I#{id}") });
     image["sk"] = json!({ "S": "interaction" });
     image
 }
@@ -126,12 +126,12 @@ async fn relay(queue: &Queue, records: Vec<Value>) -> Vec<String> {
 async fn facts_of_members_become_messages_in_their_order() {
     let queue = Queue::default();
     let mut claimed = receipt("b", Some("m_2"), 10);
-    claimed["f"] = json!({ "L": [{ "S": "f-2" }, { "S": "f-1" }] });
+    claimed["f"] = json!({ "L": [{ "S": "F#f-2" }, { "S": "F#f-1" }] });
     let mut refund = receipt("a", Some("m_1"), 10);
-    refund["sk"] = json!({ "S": "f#f-9" });
+    refund["sk"] = json!({ "S": "F#f-9" });
     let mut marker = receipt("c", None, 0);
     marker.as_object_mut().unwrap().remove("b");
-    marker["f"] = json!({ "L": [{ "S": "f-1" }] });
+    marker["f"] = json!({ "L": [{ "S": "F#f-1" }] });
     let records = vec![
         record(1, "INSERT", receipt("a", Some("m_1"), 10)),
         record(2, "INSERT", receipt("x", None, 10)),
@@ -145,14 +145,17 @@ async fn facts_of_members_become_messages_in_their_order() {
     let names: Vec<String> = queue
         .messages()
         .into_iter()
-        .map(|message| match message.fact {
-            Fact::Receipt { receipt, body } => format!("{} {receipt} {}", message.member, body.is_some()),
-            Fact::Refund { receipt, refund } => format!("{} {receipt} {refund}", message.member),
-            Fact::Interaction { interaction, body } => format!("{} {interaction} {}", message.member, body.is_some()),
-            other @ (Fact::Birthday { .. } | Fact::Due { .. }) => panic!("not in the table: {other:?}"),
-        })
+        .map(|message| format!("{} {} {}", message.member, message.fact, message.packed().unwrap().is_some()))
         .collect();
-    assert_eq!(names, ["m_1 a true", "m_2 b true", "m_2 b f-2", "m_2 b f-1", "m_1 a f-9", "m_2 i-1 true"]);
+    let expected = [
+        "m_1 receipt a true",
+        "m_2 receipt b true",
+        "m_2 refund f-2 of receipt b false",
+        "m_2 refund f-1 of receipt b false",
+        "m_1 refund f-9 of receipt a false",
+        "m_2 interaction i-1 true",
+    ];
+    assert_eq!(names, expected);
     let calls = queue.calls.lock().unwrap();
     let [call] = calls.as_slice() else { panic!("one call is enough") };
     let entries = call["Entries"].as_array().unwrap();
@@ -197,7 +200,7 @@ async fn large_receipts_are_named_and_batches_stay_below_the_limit() {
     records.push(record(8, "INSERT", receipt("huge", Some("m"), 160_000)));
     assert!(relay(&queue, records).await.is_empty());
     assert_eq!(queue.sizes(), [4, 5]);
-    let carried: Vec<bool> = queue.messages().iter().map(|message| message.fact.packed().unwrap().is_some()).collect();
+    let carried: Vec<bool> = queue.messages().iter().map(|message| message.packed().unwrap().is_some()).collect();
     assert_eq!(carried, [true, true, true, true, true, true, true, true, false]);
 }
 

@@ -4,8 +4,8 @@
 mod stock;
 
 use serde_json::Value;
+use tessera_domain::fact::FactId;
 use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
-use tessera_lambda::message::Fact;
 use tessera_lambda::{Services, Variable};
 use tessera_store::{ActiveProgram, DUE_SHARDS};
 
@@ -43,7 +43,7 @@ impl Job for Inactivity {
             loop {
                 let page = services.store.members_due(&program.id, day, shard, cursor).await?;
                 for member in page.members {
-                    outbox.push(&program.id, member, day, Fact::Due { day }).await?;
+                    outbox.push(&program.id, member, day, FactId::Due { day }).await?;
                 }
                 cursor = page.next;
                 if cursor.is_none() {

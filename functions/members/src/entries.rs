@@ -88,8 +88,10 @@ impl Taken {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use tessera_domain::account::Status;
+    use tessera_domain::fact::FactId;
     use tessera_domain::ids::ReceiptId;
-    use tessera_domain::ledger::{Bucket, Cause, Entry, Movement, MovementType};
+    use tessera_domain::ledger::{Bucket, Entry, Movement, MovementType};
     use tessera_domain::points::{Kind, Points};
     use tessera_store::EntryKey;
 
@@ -115,12 +117,15 @@ mod tests {
             decided_at: Timestamp::UNIX_EPOCH,
             sequence,
             program_version: 1,
-            cause: Cause::Receipt(id.clone()),
+            cause: FactId::Receipt { receipt: id.clone() }.into(),
             movements: vec![movement; lines],
             outcomes: Vec::new(),
             skipped: Vec::new(),
             truncated: false,
             tier: None,
+            status: Status::Member,
+            purchase: None,
+            extended: Vec::new(),
             balance: Points::new(100),
             lot: None,
             coupons: Vec::new(),

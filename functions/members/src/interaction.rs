@@ -1,10 +1,11 @@
 //! One interaction, with what was decided on it.
 
+use tessera_domain::fact::{Fact, FactId};
 use tessera_domain::ids::InteractionId;
 use tessera_domain::view::{Explainer, InteractionView};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::EntryKey;
+use tessera_store::{EntryKey, StoredFact};
 
 use crate::READ;
 
@@ -19,11 +20,15 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let caller = request.caller()?;
     let id = InteractionId::new(request.path("id")?).map_err(|_| unknown())?;
     let program = services.program(&caller.program).await?;
-    let stored = services.store.get_interaction(&program.id, &id).await?.ok_or_else(unknown)?;
-    let key = EntryKey::interaction(stored.interaction.occurred_at, &id);
-    let entry = services.store.get_entry(&program.id, &stored.member, &key).await?;
+    let named = FactId::Interaction { interaction: id };
+    let stored = services.store.get_fact(&program.id, &named).await?;
+    let Some(StoredFact { fact: Fact::Interaction(interaction), member: Some(member), .. }) = stored else {
+        return Err(unknown());
+    };
+    let key = EntryKey::fact(interaction.occurred_at, &named);
+    let entry = services.store.get_entry(&program.id, &member, &key).await?;
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
-    Ok(http::json(200, &InteractionView::new(&stored.interaction, entry.as_ref(), &explainer)))
+    Ok(http::json(200, &InteractionView::new(&interaction, entry.as_ref(), &explainer)))
 }
 
 fn unknown() -> Problem {

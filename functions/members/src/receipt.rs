@@ -2,7 +2,7 @@
 
 use tessera_domain::decide::explain_receipt;
 use tessera_domain::ids::ReceiptId;
-use tessera_domain::ledger::{Cause, Entry};
+use tessera_domain::ledger::Entry;
 use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
@@ -40,7 +40,7 @@ async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, 
     let program = services.program(&caller.program).await?;
     let stored = named(services, &program, request).await?;
     let entries = entries(services, &program, &stored).await?;
-    let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(_)));
+    let decided = entries.iter().find(|entry| entry.is_decision_on(&stored.receipt.id));
     let entry = decided.ok_or_else(|| Problem::not_found("the receipt has not been decided yet"))?;
     let version = entry.program_version;
     let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;

@@ -1,14 +1,13 @@
-//! Trying rules out: what a fact would do, by the rules of the program or by others.
+//! Examination of rules: what a fact would do, by the rules of the program or by others.
+
+use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::decide::{
-    Context, Decision, InteractionContext, ReceiptContext, Supply, decide_birthday, decide_due, decide_enrollment,
-    decide_interaction, decide_receipt,
-};
-use tessera_domain::fact::{Interaction, Receipt, ReceiptBody, read_interaction, read_receipt};
+use tessera_domain::decide::{Context, FactContext, Supply, decide_enrollment, decide_fact};
+use tessera_domain::fact::{Fact, FactKind, ReceiptBody, read_examined};
 use tessera_domain::ids::MemberId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, read_enrollment};
@@ -63,7 +62,7 @@ impl ExamineBody {
     }
 }
 
-/// `POST /v1/rules/examine`: the real decision on a fact that is nowhere stored.
+/// `POST /v1/rules/examine`: the real decision on a fact, without storing anything.
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let body = request.json()?;
@@ -78,11 +77,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         None => &program.compiled,
     };
     let someone = someone(services, &program, &asked, now).await?;
-    let coupons = match &asked.fact {
-        Fact::Receipt(receipt) => {
+    let coupons = match &asked.what {
+        Examined::Fact(Fact::Receipt(receipt)) => {
             services.store.get_coupons(&program.id, receipt.coupons.iter().map(FoldedCode::from)).await?
         }
-        Fact::Interaction(_) | Fact::Enrollment(_) | Fact::Birthday(_) | Fact::Inactivity => Vec::new(),
+        Examined::Fact(_) | Examined::Enrollment(_) => Vec::new(),
     };
     let supply = Supply::without(services.store.sold_out(&program.id, config).await?);
     let context = Context {
@@ -94,104 +93,76 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         supply: &supply,
     };
     let account = &someone.account;
-    let decided: Option<Decision> = match &asked.fact {
-        Fact::Receipt(receipt) => {
-            Some(decide_receipt(&context, account, &ReceiptContext { receipt, coupons: &coupons }))
+    let decided = match &asked.what {
+        Examined::Fact(fact) => {
+            decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false })
         }
-        Fact::Interaction(interaction) => {
-            Some(decide_interaction(&context, account, &InteractionContext { interaction, counted_before: false }))
-        }
-        Fact::Enrollment(_) => decide_enrollment(&context, account),
-        Fact::Birthday(day) => decide_birthday(&context, account, *day),
-        Fact::Inactivity => decide_due(&context, account),
+        Examined::Enrollment(_) => decide_enrollment(&context, account),
     };
     let explainer = Explainer::new(config, request.language(&program, someone.profile.as_ref()));
     let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
 }
 
-/// What is to be examined.
+/// A request to examine.
 struct Asked {
-    fact: Fact,
-    /// Whom it concerns; nobody in particular when empty.
+    what: Examined,
+    /// The member; `None` for an example member.
     who: Option<MemberPath>,
 }
 
-enum Fact {
-    Receipt(Receipt),
-    Interaction(Interaction),
+/// What is examined: a fact, or enrolment, which is a command.
+enum Examined {
+    Fact(Fact),
     Enrollment(Box<EnrollmentInput>),
-    /// The local day on which birthday rules come due.
-    Birthday(Day),
-    Inactivity,
 }
+
+/// The name under which enrolment is examined; those of facts are [`FactKind::examined_as`].
+const ENROLLMENT: &str = "enrollment";
 
 impl Asked {
     fn read(body: &Value, program: &CompiledProgram, now: Timestamp) -> Result<Self, Vec<Fault>> {
+        let kinds = FactKind::ALL.iter().filter_map(|kind| kind.examined_as().map(|name| (name, *kind)));
+        let kinds: BTreeMap<&str, FactKind> = kinds.collect();
+        let names: Vec<&str> = kinds.keys().copied().chain([ENROLLMENT]).collect();
         let (name, who) = input::read(body, |node| {
             let object = node.object()?;
             let fact = object.required("fact", |fact| {
                 let object = fact.object()?;
-                let found = object.exactly_one(&["receipt", "interaction", "enrollment", "birthday", "inactivity"]);
+                let found = object.exactly_one(&names);
                 object.finish();
                 found.map(|(name, _)| name)
             });
             let who = object.optional("member", read_who);
-            // Their faults are told with those of the program.
+            // The program's checks report the faults of the rules.
             object.field("rules");
             object.finish();
             Some((fact?, who?))
         })?;
         let sent = with_basket_defaults(body["fact"][name].clone(), now);
-        let (fact, within) = Self::fact(name, &sent, program, now).map_err(|faults| {
+        let read = match kinds.get(name) {
+            Some(kind) => {
+                let today = Day::of(now, &program.zone);
+                read_examined(*kind, &sent, program.program.currency, today)
+                    .map(|read| (Examined::Fact(read.fact), read.member))
+            }
+            None => read_enrolling(&sent).map(|input| (Examined::Enrollment(Box::new(input)), None)),
+        };
+        let (what, within) = read.map_err(|faults| {
             let under = |fault: Fault| Fault { pointer: format!("/fact/{name}{}", fault.pointer), ..fault };
             faults.into_iter().map(under).collect::<Vec<_>>()
         })?;
-        Ok(Self { fact, who: who.or(within.map(MemberPath::Ref)) })
+        Ok(Self { what, who: who.or(within.map(MemberPath::Ref)) })
     }
+}
 
-    fn fact(
-        name: &str,
-        sent: &Value,
-        program: &CompiledProgram,
-        now: Timestamp,
-    ) -> Result<(Fact, Option<MemberRef>), Vec<Fault>> {
-        Ok(match name {
-            "receipt" => {
-                let read = read_receipt(sent, program.program.currency)?;
-                (Fact::Receipt(read.receipt), read.member)
-            }
-            "interaction" => {
-                let nobody = sent.get("member").is_none_or(Value::is_null);
-                let mut sent = sent.clone();
-                if nobody {
-                    sent["member"] = json!({ "id": "examined" });
-                }
-                let read = read_interaction(&sent)?;
-                (Fact::Interaction(read.interaction), Some(read.member).filter(|_| !nobody))
-            }
-            "enrollment" => {
-                let mut details = sent.clone();
-                if let Some(details) = details.as_object_mut() {
-                    details.remove("occurred_at");
-                    details.remove("member");
-                }
-                (Fact::Enrollment(Box::new(read_enrollment(&details)?)), None)
-            }
-            "birthday" => {
-                let today = Day::of(now, &program.zone);
-                let on = input::read(sent, |node| {
-                    let object = node.object()?;
-                    object.read_only(&["id", "occurred_at", "member"]);
-                    let on = object.or("on", today.date(), Node::date);
-                    object.finish();
-                    on
-                })?;
-                (Fact::Birthday(Day::from_date(on)), None)
-            }
-            _ => (Fact::Inactivity, None),
-        })
+fn read_enrolling(sent: &Value) -> Result<EnrollmentInput, Vec<Fault>> {
+    let mut details = sent.clone();
+    if let Some(details) = details.as_object_mut() {
+        details.remove("occurred_at");
+        details.remove("member");
     }
+    read_enrollment(&details)
 }
 
 fn read_who(node: &Node<'_>) -> Option<MemberPath> {
@@ -203,15 +174,14 @@ fn with_rules(program: &CompiledProgram, rules: &Value) -> Result<CompiledProgra
     Ok(CompiledProgram::new(SubmittedProgram::with_rules(&program.program, rules)?, program.version))
 }
 
-/// Whose decision it is.
+/// The member of the decision.
 struct Someone {
     member: MemberId,
     profile: Option<Profile>,
     account: Account,
 }
 
-/// The member that is named; else someone with no history: a visitor who enrols, or a member of whom only is known what
-/// the fact needs.
+/// The named member; otherwise an example without history: a visitor who enrols, or a member with what the fact needs.
 async fn someone(
     services: &Services,
     program: &ActiveProgram,
@@ -230,32 +200,32 @@ async fn someone(
         let (profile, account) = found.ok_or_else(Problem::unknown_member)?;
         return Ok(Someone { member, profile: Some(profile), account });
     }
-    if asked.who.is_some() && matches!(asked.fact, Fact::Birthday(_) | Fact::Inactivity) {
+    let day = match &asked.what {
+        Examined::Fact(fact) => fact.id().day(),
+        Examined::Enrollment(_) => None,
+    };
+    if asked.who.is_some() && day.is_some() {
         return Err(Problem::unknown_member());
     }
     let member = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
     let mut profile = Profile::new(&MemberRef::default(), now);
-    // Long enough for any lapse to have come due.
-    let long_ago = now.checked_sub((24 * 366 * 11).hours()).unwrap_or(now);
     let mut account = Account::new(Status::Member);
     account.enrolled_at = Some(now);
-    match &asked.fact {
-        Fact::Enrollment(input) => {
-            let before = profile.clone();
-            input.details.clone().apply(&mut profile).map_err(Problem::malformed)?;
-            profile.referred_with.clone_from(&input.referral_code);
-            profile.note_changes(&before, now);
-            account = Account::new(Status::Visitor);
-        }
-        Fact::Birthday(_) | Fact::Inactivity => {
-            account.enrolled_at = Some(long_ago);
-            account.due = Some(Day::of(now, &program.compiled.zone));
-            if let Fact::Birthday(day) = &asked.fact {
-                let date = day.date();
-                profile.birth_date = format!("--{:02}-{:02}", date.month(), date.day()).parse().ok();
-            }
-        }
-        Fact::Receipt(_) | Fact::Interaction(_) => {}
+    if let Examined::Enrollment(input) = &asked.what {
+        let before = profile.clone();
+        input.details.clone().apply(&mut profile).map_err(Problem::malformed)?;
+        profile.referred_with.clone_from(&input.referral_code);
+        profile.note_changes(&before, now);
+        account = Account::new(Status::Visitor);
+    }
+    if day.is_some() {
+        // Enrolled long enough ago for any lapse to have fallen due.
+        account.enrolled_at = Some(now.checked_sub((24 * 366 * 11).hours()).unwrap_or(now));
+        account.due = Some(Day::of(now, &program.compiled.zone));
+    }
+    if let Examined::Fact(Fact::Birthday(day)) = &asked.what {
+        let date = day.date();
+        profile.birth_date = format!("--{:02}-{:02}", date.month(), date.day()).parse().ok();
     }
     Ok(Someone { member, profile: Some(profile), account })
 }

@@ -5,7 +5,7 @@ use tessera_domain::fact::{InteractionInput, read_interaction};
 use tessera_intake::TimeLimit;
 use tessera_lambda::http::Response;
 use tessera_lambda::{Caller, Problem, Services};
-use tessera_store::{ActiveProgram, PutInteraction};
+use tessera_store::{ActiveProgram, PutFact};
 
 use crate::response::{accepted, different_content, intake};
 
@@ -25,9 +25,9 @@ pub(crate) async fn accept(
     let id = interaction.id.clone();
     let outcome = intake(services, program, now).interaction(interaction, &reference).await?;
     match outcome.put {
-        PutInteraction::Stored => Ok(accepted(202, id.as_str(), outcome.notes)),
-        PutInteraction::Same => Ok(accepted(200, id.as_str(), outcome.notes)),
-        PutInteraction::Different => {
+        PutFact::Stored | PutFact::Waiting => Ok(accepted(202, id.as_str(), outcome.notes)),
+        PutFact::Same => Ok(accepted(200, id.as_str(), outcome.notes)),
+        PutFact::Different => {
             Err(different_content(format!("interaction {id} was sent before with other content, or of another member")))
         }
     }

@@ -5,7 +5,7 @@ use tessera_domain::fact::{ReceiptInput, read_receipt};
 use tessera_intake::TimeLimit;
 use tessera_lambda::http::Response;
 use tessera_lambda::{Caller, Problem, Services};
-use tessera_store::{ActiveProgram, PutReceipt};
+use tessera_store::{ActiveProgram, PutFact};
 
 use crate::response::{accepted, different_content, intake};
 
@@ -24,9 +24,9 @@ pub(crate) async fn accept(
     let id = receipt.id.clone();
     let outcome = intake(services, program, now).receipt(receipt, reference.as_ref()).await?;
     match outcome.put {
-        PutReceipt::Stored => Ok(accepted(202, id.as_str(), outcome.notes)),
-        PutReceipt::Same => Ok(accepted(200, id.as_str(), outcome.notes)),
-        PutReceipt::Different => {
+        PutFact::Stored | PutFact::Waiting => Ok(accepted(202, id.as_str(), outcome.notes)),
+        PutFact::Same => Ok(accepted(200, id.as_str(), outcome.notes)),
+        PutFact::Different => {
             Err(different_content(format!("receipt {id} was sent before with other content, or of another member")))
         }
     }

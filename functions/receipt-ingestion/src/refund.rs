@@ -6,7 +6,7 @@ use tessera_domain::ids::ReceiptId;
 use tessera_intake::{IdentityNotes, RefundError, TimeLimit};
 use tessera_lambda::http::Response;
 use tessera_lambda::{Problem, Services};
-use tessera_store::{ActiveProgram, PutRefund};
+use tessera_store::{ActiveProgram, PutFact};
 
 use crate::response::{accepted, different_content, intake};
 
@@ -32,8 +32,8 @@ pub(crate) async fn accept(
         RefundError::Store(error) => error.into(),
     })?;
     match put {
-        PutRefund::Stored | PutRefund::Waiting => Ok(accepted(202, id.as_str(), IdentityNotes::default())),
-        PutRefund::Same => Ok(accepted(200, id.as_str(), IdentityNotes::default())),
-        PutRefund::Different => Err(different_content(format!("refund {id} was sent before with other content"))),
+        PutFact::Stored | PutFact::Waiting => Ok(accepted(202, id.as_str(), IdentityNotes::default())),
+        PutFact::Same => Ok(accepted(200, id.as_str(), IdentityNotes::default())),
+        PutFact::Different => Err(different_content(format!("refund {id} was sent before with other content"))),
     }
 }

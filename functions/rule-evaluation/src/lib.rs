@@ -1,11 +1,10 @@
-//! Decides on facts: takes a batch of messages, each naming a fact of a member, and commits what it does to them.
+//! Evaluation: decides on the facts of a batch of messages and commits the decisions.
 //!
-//! A fact that was decided before changes nothing, so a message may come any number of times. What cannot be decided is
-//! logged and left to come again; after a few times it lies in the dead-letter queue.
+//! A fact is decided once, so that a message may arrive any number of times. A message that fails is logged and retried;
+//! after a few attempts it is in the dead-letter queue.
 
-mod day;
+mod alone;
 mod error;
-mod interaction;
 mod receipt;
 mod refund;
 mod rejection;
@@ -15,37 +14,36 @@ pub use error::EvaluationError;
 use std::error::Error as _;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use tessera_domain::fact::Receipt;
-use tessera_domain::ids::{ProgramId, ReceiptId};
-use tessera_domain::pack::unpack;
-use tessera_lambda::message::{Fact, FactMessage};
+use tessera_domain::fact::{Fact, FactError, FactId};
+use tessera_domain::program::Asked;
+use tessera_lambda::message::FactMessage;
 use tessera_lambda::{Services, Variable, batch};
 use tessera_store::Committed;
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[];
 
-/// Decides on every fact of a batch, one member's in their order. The answer names the messages that are to come again.
+/// Decides on every fact of a batch, those of one member in their order. The response names the messages to retry.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
     batch::queue(event, async |message: SqsMessage| {
-        // Boxed: all that a decision may have to look up makes a future of 20 KB.
+        // Boxed: the future has 20 KB.
         Box::pin(evaluate(services, &message)).await.map_err(|error| with_causes(&error))
     })
     .await
 }
 
-/// What became of a fact.
+/// The result of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// It is decided now.
+enum DispatchOutcome {
+    /// The fact was decided now.
     Decided,
-    /// It had been decided before, and nothing was written.
+    /// The fact had been decided before. Nothing was written.
     DecidedBefore,
-    /// It does nothing, and nothing was written.
+    /// The fact changes nothing. Nothing was written.
     Nothing,
 }
 
-impl Outcome {
+impl DispatchOutcome {
     fn of(committed: &Committed) -> Self {
         match committed {
             Committed::Now(_) => Self::Decided,
@@ -55,47 +53,44 @@ impl Outcome {
 }
 
 async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), EvaluationError> {
-    let text = message.body.as_deref().unwrap_or_default();
-    let FactMessage { program, member, fact, .. } = FactMessage::parse(text)?;
-    let found = services.programs.get(&program).await?;
+    let message = FactMessage::parse(message.body.as_deref().unwrap_or_default())?;
+    let FactMessage { program, member, fact: id, .. } = &message;
+    let found = services.programs.get(program).await?;
     let active = found.ok_or_else(|| EvaluationError::UnknownProgram(program.clone()))?;
-    let outcome = match &fact {
-        Fact::Receipt { receipt, .. } => {
-            let receipt = carried(services, &program, receipt, &fact).await?;
-            Outcome::of(&receipt::evaluate(services, &active, &member, &receipt).await?)
+    let asks_profile = |asked| active.compiled.asks_profile(asked);
+    let outcome = match id {
+        FactId::Receipt { .. } => match load(services, &message).await? {
+            Fact::Receipt(receipt) => {
+                DispatchOutcome::of(&receipt::evaluate(services, &active, member, &receipt).await?)
+            }
+            other => return Err(FactError::OtherFact { named: id.clone(), found: other.id() }.into()),
+        },
+        FactId::Refund { receipt, refund } => refund::evaluate(services, &active, member, receipt, refund).await?,
+        FactId::Interaction { .. } => {
+            let fact = load(services, &message).await?;
+            alone::evaluate(services, &active, member, &fact, asks_profile(Asked::Interaction)).await?
         }
-        Fact::Interaction { interaction, .. } => {
-            let interaction = interaction::carried(services, &program, interaction, &fact).await?;
-            Outcome::of(&interaction::evaluate(services, &active, &member, &interaction).await?)
+        FactId::Birthday { day } => alone::evaluate(services, &active, member, &Fact::Birthday(*day), true).await?,
+        FactId::Due { day } => {
+            alone::evaluate(services, &active, member, &Fact::Due(*day), asks_profile(Asked::Due)).await?
         }
-        Fact::Birthday { day } => day::birthday(services, &active, &member, *day).await?,
-        Fact::Due { day } => day::due(services, &active, &member, *day).await?,
-        Fact::Refund { receipt, refund } => refund::evaluate(services, &active, &member, receipt, refund).await?,
     };
-    tracing::info!(%program, %member, ?outcome, "a fact was taken");
+    tracing::info!(%program, %member, fact = id.kind().name(), ?outcome, "a fact was taken");
     Ok(())
 }
 
-/// The receipt of a message: as a rule the message carries it; a long one is read from where it is stored.
-async fn carried(
-    services: &Services,
-    program: &ProgramId,
-    named: &ReceiptId,
-    fact: &Fact,
-) -> Result<Receipt, EvaluationError> {
-    let Some(packed) = fact.packed()? else {
-        let stored = services.store.get_receipt_with_refunds(program, named).await?;
-        return stored.map(|stored| stored.receipt).ok_or_else(|| EvaluationError::UnknownReceipt(named.clone()));
-    };
-    let receipt: Receipt = unpack(&packed)?;
-    if receipt.id == *named {
-        Ok(receipt)
-    } else {
-        Err(EvaluationError::OtherReceipt { named: named.clone(), carried: receipt.id })
+/// The fact of a message. As a rule the message carries it; a long one is read from the table.
+async fn load(services: &Services, message: &FactMessage) -> Result<Fact, EvaluationError> {
+    match message.packed()? {
+        Some(packed) => Ok(Fact::unpack(&message.fact, &packed)?),
+        None => {
+            let stored = services.store.get_fact(&message.program, &message.fact).await?;
+            stored.map(|stored| stored.fact).ok_or_else(|| EvaluationError::UnknownFact(message.fact.clone()))
+        }
     }
 }
 
-/// An error with all its causes, for the one line that is logged of it.
+/// Formats an error with all its causes, for one log line.
 fn with_causes(error: &EvaluationError) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 
 use tessera_domain::decide::{ReceiptContext, decide_receipt};
-use tessera_domain::fact::Receipt;
+use tessera_domain::fact::{FactId, Receipt};
 use tessera_domain::ids::MemberId;
-use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
@@ -33,8 +32,8 @@ pub(crate) async fn evaluate(
         Ok(committed) => committed,
         Err(CommitError::Refused(never)) => match never {},
         Err(CommitError::Store(StoreError::AccountFull { .. })) => {
-            let cause = Cause::Receipt(receipt.id.clone());
-            rejection::account_full(services, &commit, receipt.occurred_at, cause).await?
+            let id = FactId::Receipt { receipt: receipt.id.clone() };
+            rejection::account_full(services, &commit, receipt.occurred_at, id.into()).await?
         }
         Err(CommitError::Store(error)) => return Err(error.into()),
     };

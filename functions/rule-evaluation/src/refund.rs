@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tessera_domain::decide::{Decision, RefundContext, decide_refund, decide_rejection};
-use tessera_domain::fact::Refund;
+use tessera_domain::fact::{FactId, Refund};
 use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::{Cause, Entry, Rejection};
 use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, Snapshot, StoreError, StoredReceipt};
 
-use crate::{EvaluationError, Outcome, receipt};
+use crate::{DispatchOutcome, EvaluationError, receipt};
 
 /// How often what a refund needs is looked up before it is given up: the receipt's decision, the program's version and
 /// the refunds decided meanwhile can each be missing once, and then once more when someone is faster.
@@ -26,7 +26,7 @@ pub(crate) async fn evaluate(
     member: &MemberId,
     receipt: &ReceiptId,
     refund: &RefundId,
-) -> Result<Outcome, EvaluationError> {
+) -> Result<DispatchOutcome, EvaluationError> {
     let stored = load(services, program, member, receipt).await?;
     let of = stored.receipt.clone();
     let outcome = decide_once(services, program, member, stored, refund).await?;
@@ -40,13 +40,13 @@ async fn decide_once(
     member: &MemberId,
     mut stored: StoredReceipt,
     refund: &RefundId,
-) -> Result<Outcome, EvaluationError> {
+) -> Result<DispatchOutcome, EvaluationError> {
     let receipt = &stored.receipt.id.clone();
     let mut decided_by = Arc::clone(&program.compiled);
     for _ in 0..MOST_LOOKS {
         match attempt(services, program, member, &stored, refund, &decided_by).await {
             Ok(outcome) => return Ok(outcome),
-            Err(CommitError::Refused(Missing::Nothing)) => return Ok(Outcome::DecidedBefore),
+            Err(CommitError::Refused(Missing::Nothing)) => return Ok(DispatchOutcome::DecidedBefore),
             Err(CommitError::Refused(Missing::Decision)) => {
                 receipt::evaluate(services, program, member, &stored.receipt).await?;
             }
@@ -58,7 +58,7 @@ async fn decide_once(
             Err(CommitError::Refused(Missing::Refund(id))) => {
                 stored = load(services, program, member, receipt).await?;
                 if !stored.refunds.iter().any(|other| other.refund.id == id) {
-                    return Err(EvaluationError::UnknownRefund(receipt.clone(), id));
+                    return Err(EvaluationError::UnknownFact(FactId::Refund { receipt: receipt.clone(), refund: id }));
                 }
             }
             Err(CommitError::Store(error)) => return Err(error.into()),
@@ -75,7 +75,7 @@ async fn load(
     receipt: &ReceiptId,
 ) -> Result<StoredReceipt, EvaluationError> {
     let found = services.store.get_receipt_with_refunds(&program.id, receipt).await?;
-    let stored = found.ok_or_else(|| EvaluationError::UnknownReceipt(receipt.clone()))?;
+    let stored = found.ok_or_else(|| EvaluationError::UnknownFact(FactId::Receipt { receipt: receipt.clone() }))?;
     if stored.member.as_ref() == Some(member) { Ok(stored) } else { Err(EvaluationError::OtherMember(receipt.clone())) }
 }
 
@@ -86,7 +86,7 @@ async fn attempt(
     stored: &StoredReceipt,
     refund: &RefundId,
     decided_by: &CompiledProgram,
-) -> Result<Outcome, CommitError<Missing>> {
+) -> Result<DispatchOutcome, CommitError<Missing>> {
     let receipt = &stored.receipt;
     let key = EntryKey::refund(receipt.occurred_at, &receipt.id, refund);
     let history = Some((receipt.occurred_at, &receipt.id));
@@ -102,10 +102,10 @@ async fn attempt(
         }
     };
     match committed {
-        Ok(committed) => Ok(Outcome::of(&committed)),
+        Ok(committed) => Ok(DispatchOutcome::of(&committed)),
         Err(CommitError::Store(StoreError::AccountFull { .. })) => {
             let refused = services.store.commit(&commit, |seen| case.reject(seen)).await?;
-            Ok(Outcome::of(&refused))
+            Ok(DispatchOutcome::of(&refused))
         }
         Err(error) => Err(error),
     }
@@ -139,9 +139,14 @@ impl Case<'_> {
         let mut earlier: Vec<(Refund, Entry)> = Vec::new();
         for entry in seen.history {
             match &entry.cause {
-                Cause::Receipt(_) => decision = Some(entry),
-                Cause::Refund(_, id) if id == self.refund && entry.step.is_none() => return Err(Missing::Nothing),
-                Cause::Refund(_, id) => earlier.push((self.stored_refund(id)?.clone(), entry.clone())),
+                Cause::Fact(FactId::Receipt { .. }) => decision = Some(entry),
+                Cause::Fact(FactId::Refund { refund: id, .. }) => {
+                    if id == self.refund && entry.step.is_none() {
+                        return Err(Missing::Nothing);
+                    }
+                    earlier.push((self.stored_refund(id)?.clone(), entry.clone()));
+                }
+                // What followed from these two: rules for a change of tier.
                 _ => {}
             }
         }
@@ -164,8 +169,12 @@ impl Case<'_> {
     /// Rejects the refund, because the account has no room for it.
     fn reject(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
         let at = self.stored_refund(self.refund)?.occurred_at;
-        let cause = Cause::Refund(self.stored.receipt.id.clone(), self.refund.clone());
+        let cause = self.id().into();
         Ok(decide_rejection(&seen.context(self.program, self.now), seen.account, at, cause, Rejection::AccountFull))
+    }
+
+    fn id(&self) -> FactId {
+        FactId::Refund { receipt: self.stored.receipt.id.clone(), refund: self.refund.clone() }
     }
 
     fn stored_refund(&self, id: &RefundId) -> Result<&Refund, Missing> {

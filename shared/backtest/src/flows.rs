@@ -43,9 +43,9 @@ impl Flows {
     /// Adds postings.
     pub fn add_movements(&mut self, movements: &[Movement]) {
         for posting in movements.iter().flat_map(|movement| &movement.postings) {
-            let of = &mut self.buckets[side(posting.kind())];
-            of[place(posting.0)] -= posting.3.get();
-            of[place(posting.1)] += posting.3.get();
+            let of = &mut self.buckets[side(posting.kind)];
+            of[place(posting.from)] -= posting.amount.get();
+            of[place(posting.to)] += posting.amount.get();
         }
     }
 

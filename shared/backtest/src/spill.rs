@@ -8,7 +8,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxBuildHasher;
-use tessera_domain::fact::{Receipt, Refund};
+use tessera_domain::fact::{FactId, Receipt, Refund};
 use tessera_domain::ids::{IdError, MemberId, ReceiptId};
 use tessera_domain::pack::{PackError, unpack};
 
@@ -29,6 +29,9 @@ pub enum SpillError {
     /// A fact cannot be unpacked.
     #[error("a fact cannot be read: {0}")]
     Fact(#[from] PackError),
+    /// A fact is of a kind that a backtest does not replay.
+    #[error("{0} cannot be replayed")]
+    NotReplayed(FactId),
     /// An identifier is invalid.
     #[error("an identifier cannot be read: {0}")]
     Id(#[from] IdError),
@@ -89,6 +92,18 @@ impl Spill {
     /// When it cannot be written.
     pub fn refund(&mut self, member: &str, receipt: &ReceiptId, packed: &[u8]) -> Result<(), SpillError> {
         self.take(&Record { member: member.as_bytes(), receipt: receipt.as_str().as_bytes(), packed })
+    }
+
+    /// Takes a packed fact of a member.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is of a kind that is not replayed.
+    pub fn fact(&mut self, member: &str, fact: &FactId, packed: &[u8]) -> Result<(), SpillError> {
+        match fact {
+            FactId::Receipt { .. } => self.receipt(member, packed),
+            FactId::Refund { receipt, .. } => self.refund(member, receipt, packed),
+            other => Err(SpillError::NotReplayed(other.clone())),
+        }
     }
 
     fn take(&mut self, record: &Record<'_>) -> Result<(), SpillError> {

@@ -8,9 +8,8 @@
 
 mod canonical;
 mod claim;
+mod fact;
 mod identity;
-mod interaction;
-mod receipt;
 mod refund;
 mod time;
 

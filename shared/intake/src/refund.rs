@@ -1,9 +1,9 @@
 //! Intake of refunds, also of those that arrive before their receipt.
 
-use tessera_domain::fact::{Receipt, Refund, RefundAmount, RefundFault, RefundLine, Remaining};
+use tessera_domain::fact::{Fact, Receipt, Refund, RefundAmount, RefundFault, RefundLine, Remaining};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::money::Money;
-use tessera_store::{PutRefund, StoreError, StoredReceipt};
+use tessera_store::{PutFact, StoreError, StoredReceipt};
 
 use crate::Intake;
 use crate::canonical::canonical_refund;
@@ -42,11 +42,11 @@ impl Intake<'_> {
         receipt: &ReceiptId,
         stored: Option<&StoredReceipt>,
         refund: Refund,
-    ) -> Result<PutRefund, RefundError> {
+    ) -> Result<PutFact, RefundError> {
         let refund = canonical_refund(refund);
         if let Some(stored) = stored {
             if let Some(before) = stored.refunds.iter().find(|other| other.refund.id == refund.id) {
-                return Ok(if before.refund == refund { PutRefund::Same } else { PutRefund::Different });
+                return Ok(if before.refund == refund { PutFact::Same } else { PutFact::Different });
             }
             check_remaining(stored, &refund).map_err(|fault| {
                 let (slug, detail) = explain(stored, &refund, &fault);
@@ -55,7 +55,8 @@ impl Intake<'_> {
         }
         self.programs.mark_in_use(self.program).await?;
         let buyer = stored.and_then(|stored| stored.member.as_ref());
-        Ok(self.store.put_refund(&self.program.id, receipt, buyer, &refund, self.now).await?)
+        let fact = Fact::Refund { receipt: receipt.clone(), refund };
+        Ok(self.store.put_fact(&self.program.id, buyer, &fact, self.now).await?)
     }
 }
 

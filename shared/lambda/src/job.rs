@@ -9,12 +9,13 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use jiff::ToSpan as _;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::time::Day;
 use tessera_store::{ActiveProgram, StoreError};
 
 use crate::Services;
-use crate::message::{Fact, FactMessage};
+use crate::message::FactMessage;
 
 /// How many programs are listed at once.
 const PAGE: u32 = 100;
@@ -150,8 +151,14 @@ impl<'a> Outbox<'a> {
     ///
     /// # Errors
     /// When SQS fails or does not take all of them.
-    pub async fn push(&mut self, program: &ProgramId, member: MemberId, day: Day, fact: Fact) -> Result<(), JobError> {
-        self.waiting.push((FactMessage::of_day(program.clone(), member, fact), day));
+    pub async fn push(
+        &mut self,
+        program: &ProgramId,
+        member: MemberId,
+        day: Day,
+        fact: FactId,
+    ) -> Result<(), JobError> {
+        self.waiting.push((FactMessage::new(program.clone(), member, fact, None), day));
         if self.waiting.len() >= MOST_MESSAGES { self.flush().await } else { Ok(()) }
     }
 

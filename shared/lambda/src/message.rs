@@ -1,11 +1,11 @@
-//! What goes over the queue of facts.
+//! Messages of the queues.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
-use tessera_domain::time::Day;
+use tessera_domain::fact::FactId;
+use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_store::FactImage;
 
 /// The version of the format that is written.
@@ -20,122 +20,71 @@ pub struct FactMessage {
     pub version: u32,
     /// The tenant.
     pub program: ProgramId,
-    /// Whose it is.
+    /// The member.
     pub member: MemberId,
-    /// What it is.
+    /// The fact: `type` and natural key.
     #[serde(flatten)]
-    pub fact: Fact,
+    pub fact: FactId,
+    /// The packed content in base64; absent when it is to be read from the table, or when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
 }
 
-/// The fact of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Fact {
-    /// A receipt.
-    Receipt {
-        /// Its identifier.
-        receipt: ReceiptId,
-        /// The packed receipt, in base64; absent when it is to be read from the table.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        body: Option<String>,
-    },
-    /// A refund.
-    Refund {
-        /// The receipt.
-        receipt: ReceiptId,
-        /// Its identifier.
-        refund: RefundId,
-    },
-    /// An interaction.
-    Interaction {
-        /// Its identifier.
-        interaction: InteractionId,
-        /// The packed interaction, in base64; absent when it is to be read from the table.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        body: Option<String>,
-    },
-    /// A local day on which rules for the member's birthday may come due.
-    Birthday {
-        /// The day, counted from 1 January 1970.
-        day: Day,
-    },
-    /// A local day by which something may have come due: a lapse, the review of a tier.
-    Due {
-        /// The day, counted from 1 January 1970.
-        day: Day,
-    },
-}
-
-/// Why a message is not taken.
+/// Why a message is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// It is no such message.
+    /// The text is not a message of a known type.
     #[error("not a message of facts: {0}")]
     Unknown(#[from] serde_json::Error),
-    /// It is of a later version.
+    /// The message has a later version.
     #[error("a message of version {0}, which is not known here")]
     Version(u32),
-    /// Its body is not base64.
+    /// The body is not base64.
     #[error("a message whose body is not base64")]
     Body,
 }
 
 impl FactMessage {
-    /// What is to be decided of a stored fact: itself, and after a receipt the refunds that had waited for it.
-    pub fn all_of(image: FactImage) -> Vec<Self> {
-        match image {
-            FactImage::Refund { program, member, receipt, refund, .. } => {
-                vec![Self::refund(program, member, receipt, refund)]
-            }
-            FactImage::Interaction { program, member, interaction, packed, .. } => {
-                vec![Self::interaction(program, member, interaction, &packed)]
-            }
-            FactImage::Receipt { program, member, receipt, packed, early, .. } => {
-                let first = Self::receipt(program.clone(), member.clone(), receipt.clone(), &packed);
-                let waited = early
-                    .into_iter()
-                    .map(|refund| Self::refund(program.clone(), member.clone(), receipt.clone(), refund));
-                std::iter::once(first).chain(waited).collect()
-            }
-        }
+    /// The messages of a stored fact: the fact itself, then the facts that waited for it.
+    pub fn all_of(image: &FactImage) -> Vec<Self> {
+        let message = |fact: &FactId| {
+            let packed = Some(&*image.packed).filter(|_| *fact == image.fact);
+            Self::new(image.program.clone(), image.member.clone(), fact.clone(), packed)
+        };
+        image.facts().map(message).collect()
     }
 
-    /// A message about a receipt.
-    pub fn receipt(program: ProgramId, member: MemberId, receipt: ReceiptId, packed: &[u8]) -> Self {
-        Self { version: VERSION, program, member, fact: Fact::Receipt { receipt, body: carried(packed) } }
+    /// A message about a fact. `packed` is its content, where it is at hand.
+    pub fn new(program: ProgramId, member: MemberId, fact: FactId, packed: Option<&[u8]>) -> Self {
+        // A fact with a parent is decided from all that is stored with the parent, so that its content is not carried.
+        let carried = packed.filter(|packed| fact.parent().is_none() && packed.len() <= MOST_CARRIED);
+        Self { version: VERSION, program, member, fact, body: carried.map(|packed| STANDARD.encode(packed)) }
     }
 
-    /// A message about an interaction.
-    pub fn interaction(program: ProgramId, member: MemberId, interaction: InteractionId, packed: &[u8]) -> Self {
-        Self { version: VERSION, program, member, fact: Fact::Interaction { interaction, body: carried(packed) } }
-    }
-
-    /// A message about a birthday, or what else came due on a day.
-    pub const fn of_day(program: ProgramId, member: MemberId, fact: Fact) -> Self {
-        Self { version: VERSION, program, member, fact }
-    }
-
-    /// A message about a refund.
-    pub const fn refund(program: ProgramId, member: MemberId, receipt: ReceiptId, refund: RefundId) -> Self {
-        Self { version: VERSION, program, member, fact: Fact::Refund { receipt, refund } }
+    /// The packed content, if the message carries it.
+    ///
+    /// # Errors
+    /// When it is not base64.
+    pub fn packed(&self) -> Result<Option<Vec<u8>>, MessageError> {
+        self.body.as_ref().map(|body| STANDARD.decode(body).map_err(|_| MessageError::Body)).transpose()
     }
 
     /// Reads a message.
     ///
     /// # Errors
-    /// When it is not one that is known here: better loudly in the dead-letter queue than half understood.
+    /// When the type or version is unknown: the message goes to the dead-letter queue rather than being half understood.
     pub fn parse(text: &str) -> Result<Self, MessageError> {
         let message: Self = serde_json::from_str(text)?;
         if message.version == VERSION { Ok(message) } else { Err(MessageError::Version(message.version)) }
     }
 
-    /// As it is sent.
+    /// The text that is sent.
     pub fn to_text(&self) -> String {
         // Texts and numbers alone: it cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The FIFO group: a member's facts go one after another.
+    /// The FIFO group: the facts of a member are decided one after another.
     pub fn group(&self) -> String {
         let mut hash = Sha256::new();
         for part in [self.program.as_str(), self.member.as_str()] {
@@ -146,57 +95,44 @@ impl FactMessage {
     }
 }
 
-/// A packed fact as a message carries it; `None` when it is too long for that.
-fn carried(packed: &[u8]) -> Option<String> {
-    (packed.len() <= MOST_CARRIED).then(|| STANDARD.encode(packed))
-}
-
-impl Fact {
-    /// The packed receipt or interaction, where the message carries it.
-    ///
-    /// # Errors
-    /// When it is not base64.
-    pub fn packed(&self) -> Result<Option<Vec<u8>>, MessageError> {
-        match self {
-            Self::Receipt { body: Some(body), .. } | Self::Interaction { body: Some(body), .. } => {
-                STANDARD.decode(body).map(Some).map_err(|_| MessageError::Body)
-            }
-            _ => Ok(None),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tessera_domain::fact::FactKind;
+
     use super::*;
 
-    #[test]
-    fn a_message_is_read_as_it_was_sent_and_a_later_one_refused() {
-        let id = |text: &str| ReceiptId::new(text).unwrap();
+    /// A fact of a kind. A date is a valid identifier, so that one text serves for every part of any natural key.
+    fn example(kind: FactKind) -> FactId {
+        let part = || "2026-03-10".to_owned();
+        let keys = [vec![part()], vec![part(), part()]];
+        keys.iter().find_map(|key| FactId::from_natural_key(kind, key)).unwrap()
+    }
+
+    fn message(kind: FactKind, packed: &[u8]) -> FactMessage {
         let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m_1").unwrap());
-        let message = FactMessage::receipt(program.clone(), member.clone(), id("r"), b"packed");
-        let read = FactMessage::parse(&message.to_text()).unwrap();
-        assert_eq!(read, message);
-        assert_eq!(read.fact.packed().unwrap().unwrap(), b"packed");
-        assert_eq!(
-            FactMessage::receipt(program.clone(), member.clone(), id("r"), &vec![0; 200_000]).fact.packed().unwrap(),
-            None
-        );
-        let later = message.to_text().replace("\"version\":1", "\"version\":2");
+        FactMessage::new(program, member, example(kind), Some(packed))
+    }
+
+    #[test]
+    fn a_message_of_every_kind_is_read_as_it_was_sent() {
+        for kind in FactKind::ALL {
+            let sent = message(*kind, b"packed");
+            let read = FactMessage::parse(&sent.to_text()).unwrap();
+            assert_eq!(read, sent);
+            assert_eq!(read.packed().unwrap(), kind.parent().is_none().then(|| b"packed".to_vec()), "{kind:?}");
+            assert_eq!(read.group(), message(FactKind::Receipt, b"").group());
+            assert_eq!(read.group().len(), 43);
+            assert_eq!(message(*kind, &vec![0; 200_000]).packed().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_later_or_an_unknown_message_is_refused() {
+        let text = message(FactKind::Receipt, b"packed").to_text();
+        let later = text.replace("\"version\":1", "\"version\":2");
         assert!(matches!(FactMessage::parse(&later), Err(MessageError::Version(2))));
         assert!(matches!(FactMessage::parse("{\"type\":\"wish\"}"), Err(MessageError::Unknown(_))));
-        let opened = InteractionId::new("i").unwrap();
-        let opened = FactMessage::interaction(program.clone(), member.clone(), opened, b"packed");
-        let read = FactMessage::parse(&opened.to_text()).unwrap();
-        assert_eq!((read.fact.packed().unwrap().unwrap(), &read), (b"packed".to_vec(), &opened));
-        let day = Day::from_date(jiff::civil::date(2026, 3, 10));
-        for fact in [Fact::Birthday { day }, Fact::Due { day }] {
-            let message = FactMessage::of_day(program.clone(), member.clone(), fact);
-            assert_eq!(FactMessage::parse(&message.to_text()).unwrap(), message);
-            assert_eq!(message.group(), opened.group());
-        }
-        let refund = FactMessage::refund(program, member, id("r"), RefundId::new("f").unwrap());
-        assert_eq!(refund.group(), message.group());
-        assert_eq!(refund.group().len(), 43);
+        let unknown = text.replace("\"receipt\"", "\"wish\"");
+        assert!(matches!(FactMessage::parse(&unknown), Err(MessageError::Unknown(_))));
     }
 }

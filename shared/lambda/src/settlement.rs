@@ -8,7 +8,6 @@ use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{Returned, decide_settlement, is_unsettled};
 use tessera_domain::fact::{Receipt, Remaining};
 use tessera_domain::ids::ReceiptId;
-use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
 
@@ -89,10 +88,8 @@ impl Services {
         let Some(stored) = self.store.get_receipt_with_refunds(&program.id, id).await? else { return Ok(None) };
         let Some(buyer) = &stored.member else { return Ok(None) };
         let entries = self.store.receipt_entries(&program.id, buyer, stored.receipt.occurred_at, id).await?;
-        let accepted = entries.iter().filter_map(|stored| match &stored.entry.cause {
-            Cause::Refund(_, refund) if stored.entry.rejected.is_none() => Some(refund),
-            _ => None,
-        });
+        let applied = entries.iter().filter(|stored| stored.entry.rejected.is_none());
+        let accepted = applied.filter_map(|stored| stored.entry.cause.refund().map(|(_, refund)| refund));
         let refunds = accepted.filter_map(|id| stored.refunds.iter().find(|stored| stored.refund.id == *id));
         let remaining = Remaining::after(&stored.receipt, refunds.map(|stored| &stored.refund));
         Ok(Some(Remainder { receipt: stored.receipt, remaining }))

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use tessera_domain::fact::FactError;
 use tessera_domain::pack::PackError;
 
 /// A call that failed after the SDK's own retries, or an item that is not what it should be.
@@ -35,6 +36,23 @@ pub enum StoreError {
         operation: &'static str,
         /// The attribute.
         attribute: &'static str,
+    },
+    /// A fact whose content could not be read, or that has none.
+    #[error("{operation} met a fact that it cannot read")]
+    Fact {
+        /// What was being done.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: FactError,
+    },
+    /// An item of a kind that this version does not know. It is not skipped: a newer version may have written it.
+    #[error("{operation} met an item of an unknown kind: {key}")]
+    UnknownKind {
+        /// What was being done.
+        operation: &'static str,
+        /// Its key.
+        key: String,
     },
     /// A stored document that cannot be read, or that does not match its checksum.
     #[error("{operation} met a stored document that cannot be used: {reason}")]
@@ -119,6 +137,8 @@ impl StoreError {
             Self::Contended { .. } | Self::Random(_) => true,
             Self::Packed { .. }
             | Self::Item { .. }
+            | Self::Fact { .. }
+            | Self::UnknownKind { .. }
             | Self::Document { .. }
             | Self::TooLarge { .. }
             | Self::OneMember { .. }

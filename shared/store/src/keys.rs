@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::ids::{CouponCode, InteractionId, MemberId, ProgramId, ReceiptId, RefundId, RewardId};
-use tessera_domain::time::Day;
+use tessera_domain::fact::{FactId, FactKind};
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,14 +29,8 @@ pub(crate) const MARKS: &str = "o#";
 pub(crate) const ENTRIES: &str = "e#";
 /// What all coupons' sort keys under a member begin with.
 pub(crate) const COUPONS: &str = "c#";
-/// What all refunds' sort keys under a receipt begin with.
-pub(crate) const REFUNDS: &str = "f#";
 /// What all API keys' sort keys under a program begin with.
 pub(crate) const API_KEYS: &str = "key#";
-/// The sort key of a receipt, or of the marker that waits for it.
-pub(crate) const RECEIPT: &str = "receipt";
-/// The sort key of an interaction.
-pub(crate) const INTERACTION: &str = "interaction";
 /// The partition of the list of all programs: no program's, because it is what leads to them.
 pub(crate) const PROGRAMS: &str = "#programs";
 /// Over how many partitions of the index `due` the members of a program are spread.
@@ -87,24 +81,23 @@ pub(crate) fn entry(program: &ProgramId, member: &MemberId, sort: &str) -> Key {
     Key::new(member_partition(program, member), sort)
 }
 
-/// What the sort keys of a receipt's entry and of its refunds' entries begin with: the whole key of its own.
-pub(crate) fn receipt_entry(at: Timestamp, receipt: &ReceiptId) -> String {
-    format!("{ENTRIES}{}#R#{}#", time(at), escape(receipt.as_str()))
+/// The sort key of a fact's entry. `at` is when the fact happened, for a fact with a parent when its parent did.
+///
+/// Entries sort by that time. The key of a fact with a parent extends its parent's key. A day sorts where it begins in UTC.
+pub(crate) fn fact_entry(at: Timestamp, fact: &FactId) -> String {
+    let kind = fact.kind();
+    let own = fact.natural_key().pop().unwrap_or_default();
+    let before = match (fact.parent(), fact.day()) {
+        (Some(parent), _) => fact_entry(at, &parent),
+        (None, Some(day)) => format!("{ENTRIES}{day}T00:00:00.000Z#"),
+        (None, None) => format!("{ENTRIES}{}#", time(at)),
+    };
+    format!("{before}{}#{}#", kind.letter(), escape(&own))
 }
 
-pub(crate) fn refund_entry(receipt_at: Timestamp, receipt: &ReceiptId, refund: &RefundId) -> String {
-    format!("{}F#{}#", receipt_entry(receipt_at, receipt), escape(refund.as_str()))
-}
-
-/// The sort key of an entry of another kind: `N` enrolment, `C` coupon, `A` adjustment, `I` interaction, `P` profile,
-/// `E` an event that fell due.
-pub(crate) fn other_entry(at: Timestamp, kind: char, natural: &str) -> String {
-    format!("{ENTRIES}{}#{kind}#{}#", time(at), escape(natural))
-}
-
-/// The sort key of an entry for a local day: `B` birthday, `D` what came due. It stands where that day begins in UTC.
-pub(crate) fn day_entry(day: Day, kind: char) -> String {
-    format!("{ENTRIES}{day}T00:00:00.000Z#{kind}#{day}#")
+/// The sort key of the entry of a command or of what fell due; the letters are those of [`crate::EntryKey`].
+pub(crate) fn other_entry(at: Timestamp, letter: char, natural: &str) -> String {
+    format!("{ENTRIES}{}#{letter}#{}#", time(at), escape(natural))
 }
 
 /// The sort key of a step of a refund before its last, from 0.
@@ -174,37 +167,40 @@ pub(crate) fn held(program: &ProgramId, reward: &RewardId) -> String {
     format!("{}#h#{}", escape(program.as_str()), escape(reward.as_str()))
 }
 
-fn receipt_partition(program: &ProgramId, receipt: &ReceiptId) -> String {
-    format!("{}#r#{}", escape(program.as_str()), escape(receipt.as_str()))
+/// A fact in the facts table. A fact with a parent is in its parent's partition.
+pub(crate) fn fact(program: &ProgramId, fact: &FactId) -> Key {
+    let kind = fact.kind();
+    let mut natural = fact.natural_key();
+    let own = natural.pop().unwrap_or_default();
+    match (kind.parent(), natural.first()) {
+        (Some(parent), Some(of)) => {
+            Key::new(fact_partition(program, parent, of), format!("{}#{}", kind.letter(), escape(&own)))
+        }
+        _ => Key::new(fact_partition(program, kind, &own), kind.name()),
+    }
 }
 
-/// The program and receipt of a partition of the facts table.
-pub(crate) fn parse_receipt_partition(pk: &str) -> Option<(ProgramId, ReceiptId)> {
-    let (program, receipt) = parse(pk, "r")?;
-    Some((ProgramId::new(program).ok()?, ReceiptId::new(receipt).ok()?))
+fn fact_partition(program: &ProgramId, kind: FactKind, own: &str) -> String {
+    format!("{}#{}#{}", escape(program.as_str()), kind.letter(), escape(own))
 }
 
-pub(crate) fn receipt(program: &ProgramId, receipt: &ReceiptId) -> Key {
-    Key::new(receipt_partition(program, receipt), RECEIPT)
-}
-
-pub(crate) fn refund(program: &ProgramId, receipt: &ReceiptId, refund: &RefundId) -> Key {
-    Key::new(receipt_partition(program, receipt), format!("{REFUNDS}{}", escape(refund.as_str())))
-}
-
-/// The refund of a sort key that [`refund`] made.
-pub(crate) fn parse_refund(sk: &str) -> Option<RefundId> {
-    RefundId::new(unescape(sk.strip_prefix(REFUNDS)?)).ok()
-}
-
-pub(crate) fn interaction(program: &ProgramId, interaction: &InteractionId) -> Key {
-    Key::new(format!("{}#n#{}", escape(program.as_str()), escape(interaction.as_str())), INTERACTION)
-}
-
-/// The program and interaction of a partition that [`interaction`] made.
-pub(crate) fn parse_interaction_partition(pk: &str) -> Option<(ProgramId, InteractionId)> {
-    let (program, interaction) = parse(pk, "n")?;
-    Some((ProgramId::new(program).ok()?, InteractionId::new(interaction).ok()?))
+/// The program and the fact of a key that [`fact`] made.
+pub(crate) fn parse_fact(pk: &str, sk: &str) -> Option<(ProgramId, FactId)> {
+    let mut parts = pk.split('#');
+    let (program, letter, own) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let (root, own) = (FactKind::from_letter(letter)?, unescape(own));
+    let fact = match sk.split_once('#') {
+        None if sk == root.name() => FactId::from_natural_key(root, &[own])?,
+        None => return None,
+        Some((letter, child)) => {
+            let kind = FactKind::from_letter(letter).filter(|kind| kind.parent() == Some(root))?;
+            FactId::from_natural_key(kind, &[own, unescape(child)])?
+        }
+    };
+    Some((ProgramId::new(unescape(program)).ok()?, fact))
 }
 
 /// The partition of the index of birthdays: everyone of a program who was born on a day of any year.
@@ -313,6 +309,7 @@ mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
+    use tessera_domain::time::Day;
 
     use super::*;
 
@@ -335,35 +332,41 @@ mod tests {
         let p = ProgramId::new(program).unwrap();
         let (member, code) = (MemberId::new(a).unwrap(), CouponCode::new(b).unwrap());
         let folded = FoldedCode::from(&code);
-        let (receipt_id, refund_id) = (ReceiptId::new(a).unwrap(), RefundId::new(b).unwrap());
-        let of_b = ReceiptId::new(b).unwrap();
+        let receipt_id = ReceiptId::new(a).unwrap();
+        let named = |kind, key: &[&str]| {
+            let key: Vec<String> = key.iter().map(|part| (*part).to_owned()).collect();
+            FactId::from_natural_key(kind, &key).unwrap()
+        };
+        let of_b = named(FactKind::Receipt, &[b]);
+        let refund_of_b = named(FactKind::Refund, &[b, b]);
+        let interaction_b = named(FactKind::Interaction, &[b]);
         let reward = RewardId::new(a).unwrap();
         let day = Day::of(at, &jiff::tz::TimeZone::UTC).plus_days(u32::try_from(minute).unwrap());
         let keys: Vec<(String, Key)> = vec![
             (format!("account {a:?}"), account(&p, &member)),
             (format!("profile {a:?}"), profile(&p, &member)),
-            (format!("entry R {a:?} {b:?} {minute}"), entry(&p, &member, &receipt_entry(at, &of_b))),
-            (format!("entry F {a:?} {b:?} {minute}"), entry(&p, &member, &refund_entry(at, &of_b, &refund_id))),
+            (format!("entry R {a:?} {b:?} {minute}"), entry(&p, &member, &fact_entry(at, &of_b))),
+            (format!("entry F {a:?} {b:?} {minute}"), entry(&p, &member, &fact_entry(at, &refund_of_b))),
             (format!("entry C {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'C', b))),
             (format!("entry A {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'A', b))),
-            (format!("entry I {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'I', b))),
+            (format!("entry I {a:?} {b:?} {minute}"), entry(&p, &member, &fact_entry(at, &interaction_b))),
+            (format!("entry N {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'N', b))),
             (format!("entry P {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'P', b))),
-            (format!("entry B {a:?} {day}"), entry(&p, &member, &day_entry(day, 'B'))),
-            (format!("entry D {a:?} {day}"), entry(&p, &member, &day_entry(day, 'D'))),
+            (format!("entry B {a:?} {day}"), entry(&p, &member, &fact_entry(at, &FactId::Birthday { day }))),
+            (format!("entry D {a:?} {day}"), entry(&p, &member, &fact_entry(at, &FactId::Due { day }))),
             (
                 format!("entry RT1 {a:?} {b:?} {minute}"),
-                entry(&p, &member, &tier_change_entry(&receipt_entry(at, &of_b), 1)),
+                entry(&p, &member, &tier_change_entry(&fact_entry(at, &of_b), 1)),
             ),
             (
                 format!("entry RT2 {a:?} {b:?} {minute}"),
-                entry(&p, &member, &tier_change_entry(&receipt_entry(at, &of_b), 2)),
+                entry(&p, &member, &tier_change_entry(&fact_entry(at, &of_b), 2)),
             ),
             (format!("entry FT1 {a:?} {b:?} {minute}"), {
-                let refund = refund_entry(at, &of_b, &refund_id);
-                entry(&p, &member, &tier_change_entry(&refund, 1))
+                entry(&p, &member, &tier_change_entry(&fact_entry(at, &refund_of_b), 1))
             }),
             (format!("entry IT1 {a:?} {b:?} {minute}"), {
-                entry(&p, &member, &tier_change_entry(&other_entry(at, 'I', b), 1))
+                entry(&p, &member, &tier_change_entry(&fact_entry(at, &interaction_b), 1))
             }),
             (format!("mark {a:?} {b:?}"), mark(&p, &member, &escape(b))),
             (format!("coupon {a:?} {b:?} {minute}"), coupon(&p, &member, at, &code)),
@@ -375,9 +378,9 @@ mod tests {
             ("sold out".to_owned(), sold_out(&p)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
-            (format!("receipt {a:?}"), receipt(&p, &receipt_id)),
-            (format!("refund {a:?} {b:?}"), refund(&p, &receipt_id, &refund_id)),
-            (format!("interaction {a:?}"), interaction(&p, &InteractionId::new(a).unwrap())),
+            (format!("receipt {a:?}"), fact(&p, &named(FactKind::Receipt, &[a]))),
+            (format!("refund {a:?} {b:?}"), fact(&p, &named(FactKind::Refund, &[a, b]))),
+            (format!("interaction {a:?}"), fact(&p, &named(FactKind::Interaction, &[a]))),
             ("listed".to_owned(), listed(&p)),
             (format!("job {a:?}"), job(&p, a)),
             ("head".to_owned(), head(&p)),
@@ -420,16 +423,16 @@ mod tests {
             let program = ProgramId::new(program).unwrap();
             let member = MemberId::new(id.clone()).unwrap();
             let partition = member_partition(&program, &member);
-            prop_assert_eq!(parse_receipt_partition(&partition), None);
+            prop_assert_eq!(parse_fact(&partition, "receipt"), None);
             prop_assert_eq!(parse_member_partition(&partition), Some((program.clone(), member)));
-            let of_receipt = ReceiptId::new(id.clone()).unwrap();
-            let key = refund(&program, &of_receipt, &RefundId::new(id.clone()).unwrap());
-            prop_assert_eq!(parse_receipt_partition(&key.pk), Some((program.clone(), of_receipt)));
-            prop_assert_eq!(parse_refund(&key.sk), Some(RefundId::new(id.clone()).unwrap()));
-            let of_interaction = InteractionId::new(id).unwrap();
-            let key = interaction(&program, &of_interaction);
-            prop_assert_eq!(parse_receipt_partition(&key.pk), None);
-            prop_assert_eq!(parse_interaction_partition(&key.pk), Some((program.clone(), of_interaction)));
+            let keys = [vec![id.clone()], vec![id.clone(), id.clone()]];
+            for kind in FactKind::ALL.iter().filter(|kind| kind.is_stored()) {
+                let named = keys.iter().find_map(|key| FactId::from_natural_key(*kind, key)).unwrap();
+                let key = fact(&program, &named);
+                prop_assert_eq!(parse_fact(&key.pk, &key.sk), Some((program.clone(), named)));
+                prop_assert_eq!(parse_member_partition(&key.pk), None);
+                prop_assert_eq!(parse_fact(&key.pk, "unknown"), None);
+            }
             prop_assert_eq!(parse_listed(&listed(&program).sk), Some(program));
         }
 
@@ -451,19 +454,23 @@ mod tests {
     #[test]
     fn days_sort_among_the_moments() {
         let day = Day::from_date(jiff::civil::date(2026, 3, 10));
-        let entry = day_entry(day, 'B');
+        let entry = fact_entry(at(1), &FactId::Birthday { day });
         assert_eq!(entry, "e#2026-03-10T00:00:00.000Z#B#2026-03-10#");
-        let at = |text: &str| other_entry(text.parse().unwrap(), 'I', "1");
+        let visit = FactId::from_natural_key(FactKind::Interaction, &["1".to_owned()]).unwrap();
+        let at = |text: &str| fact_entry(text.parse().unwrap(), &visit);
         assert!(at("2026-03-09T23:59:59Z") < entry && entry < at("2026-03-10T00:00:01Z"));
     }
 
     #[test]
     fn a_receipts_refunds_extend_its_key() {
-        let receipt = ReceiptId::new("7").unwrap();
-        let own = receipt_entry(at(1), &receipt);
+        let named = |kind, key: &[&str]| {
+            let key: Vec<String> = key.iter().map(|part| (*part).to_owned()).collect();
+            FactId::from_natural_key(kind, &key).unwrap()
+        };
+        let own = fact_entry(at(1), &named(FactKind::Receipt, &["7"]));
         assert_eq!(own, "e#1970-01-01T00:01:00.000Z#R#7#");
-        assert!(refund_entry(at(1), &receipt, &RefundId::new("1").unwrap()).starts_with(&own));
+        assert!(fact_entry(at(1), &named(FactKind::Refund, &["7", "1"])).starts_with(&own));
         // Receipt 7 does not see the entries of receipt 77.
-        assert!(!receipt_entry(at(1), &ReceiptId::new("77").unwrap()).starts_with(&own));
+        assert!(!fact_entry(at(1), &named(FactKind::Receipt, &["77"])).starts_with(&own));
     }
 }

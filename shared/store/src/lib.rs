@@ -15,6 +15,7 @@ mod indexes;
 mod items;
 mod jobs;
 mod keys;
+mod kinds;
 mod limits;
 mod members;
 mod programs;
@@ -29,9 +30,7 @@ mod writes;
 pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot};
 pub use coupons::CouponError;
 pub use error::StoreError;
-pub use facts::{
-    Claim, FactImage, PutInteraction, PutReceipt, PutRefund, StoredInteraction, StoredReceipt, StoredRefund,
-};
+pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
 pub use idempotency::{Begin, StoredResponse};
 pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
 pub use limits::{Counter, Minute};

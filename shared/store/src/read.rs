@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use tessera_domain::account::Account;
+use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
@@ -116,7 +117,7 @@ impl Store {
         at: Timestamp,
         receipt: &ReceiptId,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let prefix = keys::receipt_entry(at, receipt);
+        let prefix = keys::fact_entry(at, &FactId::Receipt { receipt: receipt.clone() });
         let range = Range::all(keys::member_partition(program, member), &prefix);
         let items = self.range(READ, &self.tables.members, range).await?;
         let mut entries = items.iter().map(StoredEntry::read).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! Reading whole tables, segment by segment: for `verify`, export and redrive alone.
+//! Scans of whole tables, segment by segment: only for `verify`, backtests and redrive.
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use tessera_domain::account::Account;
@@ -6,22 +6,23 @@ use tessera_domain::coupon::Coupon;
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::items::{Item, Reader, name};
-use crate::{FactImage, Store, StoreError, StoredEntry, keys};
+use crate::kinds::{MemberItem, MembersItem};
+use crate::{FactImage, Store, StoreError, StoredEntry};
 
 const SCAN: &str = "reading a whole table";
 
-/// Where a scan goes on.
+/// The position of a scan.
 #[derive(Debug, Clone, Default)]
 pub struct ScanCursor(Option<Item>);
 
-/// What a page of the members table has of one member. A member can be cut by a page's end: the next page has the rest.
+/// The items of one member on a page of the members table. The next page may have more of the same member.
 #[derive(Debug, Clone)]
 pub struct ScannedMember {
     /// The tenant.
     pub program: ProgramId,
     /// The member.
     pub member: MemberId,
-    /// The account, where it is on this page.
+    /// The account, if it is on this page.
     pub account: Option<Account>,
     /// Entries.
     pub entries: Vec<StoredEntry>,
@@ -32,18 +33,18 @@ pub struct ScannedMember {
 /// A page of the members table.
 #[derive(Debug, Clone)]
 pub struct ScannedLedger {
-    /// What it has, by member.
+    /// Its items, by member.
     pub members: Vec<ScannedMember>,
-    /// Where it goes on; `None` at the end.
+    /// The position of the next page; `None` at the end.
     pub next: Option<ScanCursor>,
 }
 
 /// A page of the facts table.
 #[derive(Debug, Clone)]
 pub struct ScannedFacts {
-    /// What it has. Refunds that waited for their receipt stand in that receipt's `early`.
+    /// The facts of members. A fact that waited is named by the fact that it waited for.
     pub facts: Vec<FactImage>,
-    /// Where it goes on; `None` at the end.
+    /// The position of the next page; `None` at the end.
     pub next: Option<ScanCursor>,
 }
 
@@ -71,9 +72,19 @@ impl Store {
         let mut members: Vec<ScannedMember> = Vec::new();
         for item in output.items.iter().flatten() {
             let reader = Reader::new(SCAN, item);
-            // Guards and stocks stand in partitions of their own.
-            let Some((program, member)) = keys::parse_member_partition(reader.text(name::PK)?) else { continue };
-            // The items of a partition come one after the other.
+            let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
+            let kind = MembersItem::parse(pk, sk)
+                .ok_or_else(|| StoreError::UnknownKind { operation: SCAN, key: format!("{pk} {sk}") })?;
+            let (program, member, kind) = match kind {
+                MembersItem::Of(program, member, kind) => (program, member, kind),
+                MembersItem::IdentityGuard
+                | MembersItem::ContactData
+                | MembersItem::CouponGuard
+                | MembersItem::CouponUse
+                | MembersItem::Stock
+                | MembersItem::SoldOut => continue,
+            };
+            // The items of a partition are consecutive.
             if members.last().is_none_or(|last| last.program != program || last.member != member) {
                 members.push(ScannedMember {
                     program,
@@ -84,13 +95,11 @@ impl Store {
                 });
             }
             let Some(last) = members.last_mut() else { continue };
-            let sort = reader.text(name::SK)?;
-            if sort == keys::ACCOUNT {
-                last.account = Some(reader.body()?);
-            } else if sort.starts_with(keys::ENTRIES) {
-                last.entries.push(StoredEntry::read(item)?);
-            } else if sort.starts_with(keys::COUPONS) {
-                last.coupons.push(reader.body()?);
+            match kind {
+                MemberItem::Account => last.account = Some(reader.body()?),
+                MemberItem::Entry => last.entries.push(StoredEntry::read(item)?),
+                MemberItem::Coupon => last.coupons.push(reader.body()?),
+                MemberItem::Profile | MemberItem::Mark => {}
             }
         }
         Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })

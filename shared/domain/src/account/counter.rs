@@ -1,4 +1,4 @@
-//! What a rule remembers of a member.
+//! Counters: the state of one rule for one member.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,35 +9,36 @@ use crate::program::Rounding;
 use crate::rule::Frame;
 use crate::time::Day;
 
-/// The state of one rule for one member: the running total of a cumulative measure, what its firings gave, how much of
-/// its limits is used, and for what it has fired that counts only once.
+/// The state of one rule for one member.
+///
+/// It has the running total of a cumulative measure, the firings with what they gave, the use of limits, and marks of what
+/// counts only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counter {
-    /// Which trigger and start of the rule it counts for; when those change, it starts anew.
+    /// The trigger and start of the rule that it counts for. When these change, it starts anew.
     #[serde(rename = "g")]
     pub generation: u32,
-    /// The running total: minor units, receipts or items that count.
+    /// The running total that counts: minor units, receipts or items.
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub sum: i64,
-    /// Where spend counts only between bounds: the running total of all of it, counted or not.
+    /// With `from`/`up_to`: the running total of all spend, counted or not.
     #[serde(rename = "t", default, skip_serializing_if = "is_zero")]
     pub total: i64,
-    /// Where a window begins with the first receipt: its first day.
+    /// In a window that starts with the first receipt: its first day.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Day>,
-    /// Where a window rolls: what counted on each local day, oldest first. Where windows begin with the first receipt:
-    /// the first day of each that is over and has firings, with what counted in it.
+    /// In a rolling window: the count of each local day, oldest first. In windows that start with the first receipt: the
+    /// first day and count of each closed window with firings.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::days")]
     pub days: Vec<(Day, i64)>,
     /// The firings that were due so far, oldest first, in runs of equal ones.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::runs")]
     pub runs: Vec<Run>,
-    /// What is used of the limits.
+    /// The use of the limits.
     #[serde(rename = "u", default, skip_serializing_if = "Uses::is_empty")]
     pub uses: Uses,
-    /// What it has fired for and fires for only once: values of a profile with the time they were taken, years of
-    /// birthdays, lapses.
+    /// Marks of what it fires for only once: profile values with their times, years of birthdays, lapses.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<(i64, i64)>,
 }
@@ -53,7 +54,7 @@ impl Counter {
         Self { generation, ..Self::default() }
     }
 
-    /// How many firings were due so far, granted or lost.
+    /// The number of firings that were due so far, granted or lost.
     pub fn due(&self) -> u64 {
         self.runs.iter().map(Run::due).sum()
     }
@@ -67,22 +68,22 @@ impl Counter {
         }
     }
 
-    /// How many firings were due on the days from `first` on, those included whose day nobody needs.
+    /// The number of firings due since `first`, including those without a remembered day.
     pub fn due_since(&self, first: Day) -> u64 {
         self.runs.iter().filter(|run| run.day.is_none_or(|day| first <= day)).map(Run::due).sum()
     }
 
-    /// How many firings that `which` selects a refund may reverse.
+    /// The number of selected firings that a refund may reverse.
     pub fn reversible(&self, which: impl Fn(&Run) -> bool) -> u64 {
         self.runs.iter().filter(|run| which(run)).map(Run::reversible).sum()
     }
 
-    /// Takes back the latest `count` firings; the latest first.
+    /// Reverses the latest `count` firings. Returns them, newest first.
     pub fn pop(&mut self, count: u64, rounding: Rounding) -> Vec<Run> {
         self.pop_where(count, rounding, |_| true)
     }
 
-    /// Takes back the latest `count` firings that `which` selects; the latest first.
+    /// Reverses the latest `count` firings that `which` selects. Returns them, newest first.
     pub fn pop_where(&mut self, count: u64, rounding: Rounding, which: impl Fn(&Run) -> bool) -> Vec<Run> {
         let mut left = count;
         let mut popped = Vec::new();
@@ -97,11 +98,12 @@ impl Counter {
         popped
     }
 
-    /// Adds what a receipt gave besides the points of its firings, which are the latest `firings` here. The credit by
-    /// amount goes with the first of them, which is the last to be reversed. `extras` say what multipliers added to all
-    /// of them together; their `exact` is the sum before rounding.
+    /// Attaches a receipt's credit by amount and multiplier extras to its firings, which are the latest `firings`.
+    ///
+    /// The credit by amount goes with the first of them, which is the last to be reversed. `extras` are those on all of them
+    /// together; their `exact` is the sum before rounding.
     pub(crate) fn attach(&mut self, firings: u64, receipt: ReceiptMark, per_unit: Both, extras: &[Extra]) {
-        // Nothing is attached to them yet, so nothing is rounded.
+        // Nothing is attached yet, so that splitting a run rounds nothing.
         let mut runs = self.pop(firings, Rounding::Floor);
         runs.reverse();
         let all = runs.iter().fold(Both::ZERO, |sum, run| sum.plus(run.fixed()));
@@ -111,7 +113,7 @@ impl Counter {
             if run.count > 0 {
                 let parts = extras.iter().map(|extra| Extra {
                     per_unit: if is_first { extra.per_unit } else { Both::ZERO },
-                    // Where a cap cut some of the firings, their shares are only as exact as whole points.
+                    // If a cap cut some of the firings, their shares are exact to whole points only.
                     exact: if run.fixed() == all {
                         extra.exact.and_then(|sum| Extra::per_firing(sum, run.count))
                     } else {
@@ -128,13 +130,13 @@ impl Counter {
         }
     }
 
-    /// What counted on the days from the first to the last, both included.
+    /// The count of the days from the first to the last, both included.
     pub fn sum_of_days(&self, first: Day, last: Day) -> i64 {
         let within = self.days.iter().filter(|(day, _)| first <= *day && *day <= last);
         within.map(|(_, counted)| *counted).fold(0, i64::saturating_add)
     }
 
-    /// Adds to what counted on a day; a refund takes away.
+    /// Adds to the count of a day; a refund subtracts.
     pub fn add_to_day(&mut self, day: Day, counted: i64) {
         match self.days.binary_search_by_key(&day, |(day, _)| *day) {
             Ok(place) => self.days[place].1 = self.days[place].1.saturating_add(counted),
@@ -142,15 +144,17 @@ impl Counter {
         }
     }
 
-    /// Forgets what no fact or refund looks at any more, seen from the latest day that it knows, at the latest `today`: no
-    /// refund comes after 400 days. An old history that is sent late is thus counted as if it had come in time.
+    /// Drops what no fact or refund needs any more: no refund comes after 400 days.
+    ///
+    /// Age counts from the latest remembered day, at the latest from `today`, so that an old history sent late is counted as
+    /// if it had been sent in time.
     pub fn prune(&mut self, today: Day, frame: Option<Frame>) {
         let days = self.days.last().map(|(day, _)| *day);
         let fired = self.runs.iter().filter_map(|run| run.day).max();
         let day = days.max(fired).max(self.uses.latest()).map_or(today, |latest| latest.min(today));
         let oldest = day.offset(-KEPT);
         self.uses.prune(oldest);
-        // A window's firings go with its days.
+        // The firings of a window go with its days.
         match frame {
             Some(Frame::Rolling(_)) => {
                 let first = day.offset(-WINDOW_DAYS);
@@ -168,7 +172,7 @@ impl Counter {
         self.forget_details();
     }
 
-    /// Firings of days before the oldest are told together, whatever their order: no refund asks for them.
+    /// Merges firings of days before the oldest, whatever their order: no refund needs them.
     fn forget_days(&mut self, oldest: Day) {
         let is_old = |run: &Run| run.day.is_some_and(|fired| fired < oldest);
         if !self.runs.iter().any(is_old) {
@@ -193,7 +197,7 @@ impl Counter {
         self.runs = old.into_iter().chain(kept).collect();
     }
 
-    /// Bounds what is remembered of what firings gave besides their own points.
+    /// Bounds the remembered credits by amount and extras.
     fn forget_details(&mut self) {
         let detailed = self.runs.iter().filter(|run| run.has_details()).count();
         let surplus = detailed.saturating_sub(MOST_DETAILED);
@@ -206,13 +210,13 @@ impl Counter {
         }
     }
 
-    /// How large it is: one for each day, run and use of a limit, and for what is stored besides them.
+    /// The number of stored rows: days, runs, uses of limits, and details.
     pub(super) fn rows(&self) -> usize {
         let details = self.runs.iter().map(|run| if run.has_details() { 4 } else { 0 } + run.coupons.len() * 2);
         4 + self.days.len() + self.runs.len() + details.sum::<usize>() + self.uses.len()
     }
 
-    /// True when a refund may need it: something counted, or fired.
+    /// True if a refund may need it: something counted or fired.
     pub(super) fn has_counted(&self) -> bool {
         self.sum != 0 || self.total != 0 || !self.days.is_empty() || !self.runs.is_empty()
     }
@@ -223,11 +227,11 @@ impl Counter {
     }
 }
 
-/// For how many days closed periods and the days of firings are remembered.
+/// The days for which closed periods and the days of firings are remembered.
 pub(super) const KEPT: i32 = 400;
-/// For how many days the sums of windows that roll are remembered: as long as the longest window.
+/// The days for which rolling windows are remembered: the longest window.
 const WINDOW_DAYS: i32 = 366;
-/// Of how many runs what multipliers and credits by amount added is remembered: about one for each day.
+/// The most runs with remembered extras and credits by amount: about one for each day.
 const MOST_DETAILED: usize = 400;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! When something next comes due for a member without their doing anything: a lapse, or the review of a tier.
+//! The next day on which something falls due for a member: a lapse or a tier review.
 
 use jiff::Timestamp;
 
@@ -11,14 +11,15 @@ use crate::time::Day;
 const LAPSE: i64 = 0;
 
 impl Account {
-    /// The lapse that an inactivity rule waits for: since when there was no purchase, and the local day on which that
-    /// has been long enough. `None` for visitors, for other rules, and when the rule has fired for this lapse.
+    /// The next lapse of an inactivity rule: the last purchase, and the local day on which the member lapses.
+    ///
+    /// `None` for visitors, for other rules, and if the rule has fired for this lapse.
     pub(crate) fn next_lapse(&self, program: &CompiledProgram, rule: &CompiledRule) -> Option<(Timestamp, Day)> {
         let Trigger::Inactivity { days } = &rule.rule.on else { return None };
         if self.status != Status::Member {
             return None;
         }
-        // Who bought as a visitor lapses from enrolment, if that came later.
+        // A member who bought as a visitor lapses from enrolment, if that was later.
         let since = self.enrolled_at.max(self.last_purchase)?;
         let marked = self
             .counters
@@ -29,16 +30,16 @@ impl Account {
         (!marked).then_some((since, day.max(Day::of(rule.starts_at(), &program.zone))))
     }
 
-    /// Remembers that a rule has fired for a lapse: once for each.
+    /// The mark that a rule has fired for a lapse.
     pub(crate) fn lapse_mark(since: Timestamp) -> (i64, i64) {
         (LAPSE, since.as_second())
     }
 
-    /// The earliest local day on which something may come due; `None` when nothing can.
+    /// The earliest local day on which something may fall due; `None` if nothing can.
     pub(crate) fn next_due(&self, program: &CompiledProgram) -> Option<Day> {
         let lapses = program.rules.waiting(&Waiting::Inactivity).filter_map(|rule| {
             let (_, day) = self.next_lapse(program, rule)?;
-            // A rule that is over by then waits for nothing.
+            // A rule that has ended by then does not fire.
             rule.covers(day.start(&program.zone).max(rule.starts_at())).then_some(day)
         });
         let has_tier_rules = program.rules.waiting(&Waiting::TierChange).next().is_some();

@@ -1,4 +1,4 @@
-//! Firings that a rule remembers, so that a refund can reverse the latest.
+//! Remembered firings, so that a refund can reverse the latest.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -11,30 +11,30 @@ use crate::program::Rounding;
 use crate::rule::round;
 use crate::time::Day;
 
-/// Consecutive firings of a cumulative measure that gave the same, and those after them that a limit cut.
+/// A run: consecutive firings of a cumulative measure that gave the same, followed by those that a limit cut.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
-    /// How many firings were granted.
+    /// The number of granted firings.
     pub count: u64,
-    /// How many a limit cut, after those: they gave nothing and used no place.
+    /// The number of firings after those that a limit cut: they gave nothing and used no place.
     pub lost: u64,
-    /// How many were reversed but keep their place, because their reward was used (R3).
+    /// The number of reversed firings that keep their place, because their reward was used (R3).
     pub spent: u64,
-    /// What each of those granted gave.
+    /// The points of each granted firing.
     pub each: Both,
-    /// The local day, where a limit must get the place back if they are reversed, or where a window needs it.
+    /// The local day, if a limit must get the places back or a window needs it.
     pub day: Option<Day>,
-    /// The coupons that they gave, oldest first.
+    /// The coupons of the firings, oldest first.
     pub coupons: Vec<CouponCode>,
-    /// The receipt on which they fired, where what it gave besides must be recomputed on what remains of it.
+    /// The receipt on which they fired, if its credit by amount must be recomputed on what remains.
     pub receipt: Option<ReceiptMark>,
-    /// The credit by amount of that receipt: it goes with the last of these firings.
+    /// The credit by amount of that receipt; it goes with the last of these firings.
     pub per_unit: Both,
-    /// What multipliers added to these firings and to that credit.
+    /// The extras of multipliers on these firings and on that credit.
     pub extras: Vec<Extra>,
 }
 
-/// Tells a receipt from the others of one member: the first bytes of its identifier's hash.
+/// Distinguishes the receipts of one member: the first bytes of the identifier's hash.
 pub type ReceiptMark = u32;
 
 /// The mark of a receipt.
@@ -43,7 +43,7 @@ pub(crate) fn mark_of(receipt: &ReceiptId) -> ReceiptMark {
     ReceiptMark::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
-/// What one multiplier added to the firings of a run.
+/// The extra of one multiplier on the firings of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extra {
@@ -53,20 +53,20 @@ pub struct Extra {
     /// The version of the program in which that rule last changed.
     #[serde(rename = "v")]
     pub rule_version: u32,
-    /// What it added to all firings of the run together.
+    /// The extra on all firings of the run together.
     #[serde(rename = "f", default, skip_serializing_if = "Both::is_zero_ref", with = "crate::points::packed")]
     pub firings: Both,
-    /// What it added to each firing before rounding, redeemable and qualifying, where that is a fraction.
+    /// The extra on each firing before rounding, redeemable and qualifying, if that is a fraction.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub exact: Option<[Decimal; 2]>,
-    /// What it added to the credit by amount.
+    /// The extra on the credit by amount.
     #[serde(rename = "u", default, skip_serializing_if = "Both::is_zero_ref", with = "crate::points::packed")]
     pub per_unit: Both,
 }
 
 impl Extra {
-    /// The part of it that goes with some of the firings: those after `before` and up to `after` of `all` points. What it
-    /// added to the credit by amount is left out.
+    /// The part of the extra on some of the firings: those after `before` and up to `after` of `all` points, without that on
+    /// the credit by amount.
     pub(super) fn part(&self, before: Both, after: Both, all: Both) -> Self {
         let share = |kind: Kind, points: Both| {
             let of_all = i128::from(self.firings.of(kind).get()) * i128::from(points.of(kind).get());
@@ -80,13 +80,13 @@ impl Extra {
         Self { firings: both(after).minus(both(before)), exact: None, per_unit: Both::ZERO, ..self.clone() }
     }
 
-    /// As [`Extra::exact`] has it, when it was so much for so many firings before rounding; none for whole points.
+    /// The value of [`Extra::exact`] for a sum before rounding on some firings; `None` for whole points.
     pub(super) fn per_firing(exact: [Decimal; 2], count: u64) -> Option<[Decimal; 2]> {
         let each = exact.map(|exact| (exact / Decimal::from(count.max(1))).normalize());
         each.iter().any(|each| each.scale() > 0).then_some(each)
     }
 
-    /// Takes away what belongs to firings that are reversed, when `left` of `count` remain.
+    /// Subtracts the part of reversed firings, when `left` of `count` remain.
     fn split_off(&mut self, count: u64, left: u64, rounding: Rounding) -> Self {
         let kept = if left == 0 { Both::ZERO } else { self.of_firings(count, left, rounding) };
         let gone = Self { firings: self.firings.minus(kept), ..self.clone() };
@@ -115,7 +115,7 @@ impl Extra {
         }
     }
 
-    /// True when it was the same for each of so many firings.
+    /// True if it was the same for each of some firings.
     fn is_even(&self, count: u64) -> bool {
         let count = i64::try_from(count.max(1)).unwrap_or(i64::MAX);
         let divides = |points: Points| points.get() % count == 0;
@@ -129,22 +129,22 @@ fn rounded(exact: Decimal, rounding: Rounding) -> Points {
 }
 
 impl Run {
-    /// How many firings were due.
+    /// The number of firings that were due.
     pub const fn due(&self) -> u64 {
         self.reversible().saturating_add(self.spent)
     }
 
-    /// How many firings a refund may reverse.
+    /// The number of firings that a refund may reverse.
     pub const fn reversible(&self) -> u64 {
         self.count.saturating_add(self.lost)
     }
 
-    /// What the firings gave, credits by amount and multipliers apart.
+    /// The points of the firings, without credits by amount and extras.
     pub fn fixed(&self) -> Both {
         self.each.times(self.count)
     }
 
-    /// Takes away the latest of these firings, at most so many, with all that they gave.
+    /// Removes and returns the latest of these firings, at most `most`, with all that they gave.
     pub(super) fn split_off(&mut self, most: u64, rounding: Rounding) -> Self {
         let lost = self.lost.min(most);
         let count = self.count.min(most - lost);
@@ -165,7 +165,7 @@ impl Run {
         gone
     }
 
-    /// The same firings one by one, the latest first, where they gave coupons: each of them may have been used.
+    /// Splits firings with coupons into single ones, newest first: each coupon may have been used.
     pub(crate) fn by_coupon(mut self, rounding: Rounding) -> Vec<Self> {
         if self.coupons.is_empty() {
             return vec![self];
@@ -178,13 +178,13 @@ impl Run {
         single
     }
 
-    /// How many of its coupons the first `firings` gave: every firing of a rule gives as many.
+    /// The number of coupons of the first `firings`: every firing of a run gives equally many.
     fn coupons_of(&self, firings: u64) -> usize {
         let all = u64::try_from(self.coupons.len()).unwrap_or(u64::MAX);
         usize::try_from(firings.saturating_mul(all) / self.count.max(1)).unwrap_or(usize::MAX).min(self.coupons.len())
     }
 
-    /// Takes later firings in, where they can be stored together with these.
+    /// Merges later firings into the run, if they can be stored together.
     pub(super) fn join(&mut self, later: &Self) -> bool {
         let in_order = self.lost == 0 || later.count == 0;
         let alike = later.count == 0 || (self.each == later.each && self.has_extras_like(later));
@@ -200,7 +200,7 @@ impl Run {
         true
     }
 
-    /// True when the same multipliers added the same to each firing.
+    /// True if the same multipliers added the same to each firing.
     fn has_extras_like(&self, later: &Self) -> bool {
         let same = |kind: Kind, one: Both, other: Both| {
             i128::from(one.of(kind).get()) * i128::from(later.count)
@@ -216,8 +216,7 @@ impl Run {
             })
     }
 
-    /// Adds what the receipt gave besides the points of its firings. Only what must be recomputed later on what remains
-    /// of the receipt needs the receipt's mark.
+    /// Attaches the receipt's credit by amount and extras. Only what is recomputed later needs the receipt's mark.
     pub(super) fn attach(&mut self, receipt: ReceiptMark, per_unit: Both, extras: Vec<Extra>) {
         let is_even = extras.iter().all(|extra| extra.is_even(self.count) && extra.per_unit.is_zero());
         self.receipt = (!is_even || !per_unit.is_zero()).then_some(receipt);
@@ -225,17 +224,17 @@ impl Run {
         self.extras = extras;
     }
 
-    /// True when they fired in the window of so many days that begins on a day.
+    /// True if they fired in the window with this first day and length.
     pub(crate) fn is_within(&self, opened: Day, length: u32) -> bool {
         self.day.is_some_and(|day| opened <= day && day < opened.plus_days(length))
     }
 
-    /// True when more is stored of it than its numbers.
+    /// True if it has details besides its numbers.
     pub(super) const fn has_details(&self) -> bool {
         self.receipt.is_some() || !self.extras.is_empty()
     }
 
-    /// Drops what a refund would need of old firings beyond their own points.
+    /// Drops the credits by amount and extras of old firings.
     pub(super) fn drop_details(&mut self) {
         self.receipt = None;
         self.per_unit = Both::ZERO;

@@ -1,7 +1,7 @@
-//! A member's account: the numbers, and nothing personal.
+//! Accounts: the numbers of members, without personal data.
 //!
-//! What is stored changes only when a decision is committed. What a member has *now* follows from the lots and the
-//! time: [`Account::settle`] brings a copy up to a moment, whether to show it or to decide on it.
+//! A stored account changes only with a decision. What a member has *now* follows from lots and time: [`Account::settle`]
+//! advances a copy to a moment, to show it or to decide on it.
 
 mod counter;
 mod due;
@@ -30,42 +30,42 @@ use crate::ids::{CouponCode, RewardId, RuleId};
 use crate::points::Points;
 use crate::time::{Day, Month};
 
-/// How far someone has come into the program.
+/// A person's standing in the program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Known by a purchase, not enrolled: earns, cannot redeem.
+    /// Known by a purchase, not enrolled: earns and cannot redeem.
     #[default]
     Visitor,
-    /// Invited, not yet enrolled; like a visitor.
+    /// Invited and not enrolled yet; otherwise like a visitor.
     Pending,
     /// Enrolled.
     Member,
-    /// Shut out: earns nothing, redeems nothing.
+    /// Excluded: earns and redeems nothing.
     Excluded,
 }
 
-/// The numbers of one member. Field names are short because the account is read and written with every purchase.
+/// The account of one member. Field names are short: it is read and written with every purchase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Raised by one with every commit; what conflicts are found by.
+    /// The version: raised by one with every commit, to detect conflicts.
     #[serde(rename = "v")]
     pub version: u64,
-    /// How far the member has come.
+    /// The member's status.
     #[serde(rename = "s")]
     pub status: Status,
-    /// Redeemable points, pending and spendable, by when they become spendable and expire.
+    /// Redeemable points, pending and spendable.
     #[serde(rename = "l", default, skip_serializing_if = "Lots::is_empty")]
     pub lots: Lots,
-    /// Points set aside for reservations.
+    /// Open reservations.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub reservations: Vec<Reservation>,
     /// Redeemable points owed.
     #[serde(rename = "d", default, skip_serializing_if = "points_zero")]
     pub debt: Points,
-    /// Up to which local day, inclusive, lots have been released and expired by entries.
+    /// The local day up to which, inclusive, entries have released and expired lots.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Day>,
     /// Qualifying points by the month in which they were earned.
@@ -74,22 +74,22 @@ pub struct Account {
     /// The tier.
     #[serde(rename = "t", default)]
     pub tier: TierState,
-    /// What each rule remembers of this member.
+    /// The counter of each rule.
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<RuleId, Counter>,
     /// The counters of rules that were changed or removed, for refunds; oldest first.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retired>,
-    /// How many redemptions stand of each reward with a limit per member: cancelled and lapsed ones are taken off.
+    /// The redemptions of each reward with a limit per member, without cancelled and lapsed ones.
     #[serde(rename = "w", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub issued: BTreeMap<RewardId, u32>,
-    /// Points from rules and awards, less what refunds took.
+    /// Points from rules and awards, less what refunds took back.
     #[serde(rename = "e", default, skip_serializing_if = "points_zero")]
     pub lifetime_earned: Points,
     /// Points redeemed, less what was restored.
     #[serde(rename = "p", default, skip_serializing_if = "points_zero")]
     pub lifetime_redeemed: Points,
-    /// When they enrolled.
+    /// When the member enrolled.
     #[serde(
         rename = "n",
         default,
@@ -105,8 +105,8 @@ pub struct Account {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub last_purchase: Option<Timestamp>,
-    /// The local day on which to look whether something has come due: facts only bring it forward, so that it seldom
-    /// changes; whoever looks sets it anew.
+    /// The local day on which something may fall due. Facts only bring it forward, so that it rarely changes; the due worker
+    /// computes it anew.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Day>,
     /// The last purchase, interaction, redemption or enrolment.
@@ -134,7 +134,7 @@ pub struct Reservation {
     /// The coupon's reward.
     #[serde(rename = "w")]
     pub reward: RewardId,
-    /// True when it counts against the reward's limit per member.
+    /// True if it counts against the reward's limit per member.
     #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
     /// When it lapses.
@@ -153,17 +153,17 @@ impl Reservation {
 }
 
 impl Account {
-    /// The account of someone of whom nothing is known yet.
+    /// An account without any points or history.
     pub fn new(status: Status) -> Self {
         Self { status, ..Self::default() }
     }
 
-    /// Points that can be spent, as of the day the account is settled to.
+    /// Spendable points, as of the day that the account is settled to.
     pub fn available(&self) -> Points {
         self.settled.map_or(Points::ZERO, |day| self.lots.spendable(day))
     }
 
-    /// Points that are not spendable yet, as of the day the account is settled to.
+    /// Points that are not spendable yet, as of the day that the account is settled to.
     pub fn pending(&self) -> Points {
         self.lots.total().minus(self.available())
     }
@@ -178,7 +178,7 @@ impl Account {
         self.lots.total().plus(self.reserved()).minus(self.debt)
     }
 
-    /// How many points are missing to pay a cost: a debt has to be paid first. Not positive when none is.
+    /// The points that are missing to pay a cost and any debt; not positive if none are.
     pub fn missing_for(&self, cost: Points) -> Points {
         cost.plus(self.debt).minus(self.available())
     }
@@ -189,7 +189,7 @@ impl Account {
         *standing = standing.saturating_add(1);
     }
 
-    /// Takes a redemption that was cancelled or lapsed off the count again.
+    /// Removes a cancelled or lapsed redemption from the count.
     pub(crate) fn uncount_redemption(&mut self, reward: &RewardId) {
         if let Some(standing) = self.issued.get_mut(reward) {
             *standing = standing.saturating_sub(1);
@@ -199,7 +199,7 @@ impl Account {
         }
     }
 
-    /// All qualifying points there ever were, less those taken back.
+    /// All qualifying points ever earned, less those taken back.
     pub fn qualifying_total(&self) -> Points {
         self.qualifying.values().copied().sum()
     }

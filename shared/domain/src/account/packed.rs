@@ -1,6 +1,6 @@
-//! How parts of a counter are stored: rows of numbers.
+//! The stored form of counters: rows of numbers.
 
-/// What counted on each day.
+/// The count of each day.
 pub(super) mod days {
     use serde::{Deserializer, Serializer};
 
@@ -19,7 +19,7 @@ pub(super) mod days {
     }
 }
 
-/// Firings; what only few of them have stands beside them.
+/// Runs of firings, with a separate list for the details that few of them have.
 pub(super) mod runs {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,10 +31,10 @@ pub(super) mod runs {
     use crate::points::{Both, Points};
     use crate::time::Day;
 
-    /// No day.
+    /// The number that stands for no day.
     const NEVER: i64 = -1;
 
-    /// What only few runs have, with the place of the run.
+    /// The details that few runs have, with the place of the run.
     #[derive(Default, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Details {

@@ -1,4 +1,4 @@
-//! Counters of rules that were changed or removed after they counted: what is returned later is judged by them.
+//! Counters of changed or removed rules: later refunds are judged by them.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,14 @@ use crate::time::Day;
 /// The most rows that all retired counters may have: about 40 KB.
 const MOST_ROWS: usize = 4_000;
 
-/// A counter of a rule that has become another one, or is gone.
+/// The counter of a rule that was changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retired {
     /// The rule.
     #[serde(rename = "r")]
     pub rule: RuleId,
-    /// The day on which a decision noticed it.
+    /// The day on which a decision noticed the change.
     #[serde(rename = "t")]
     pub since: Day,
     /// The counter.
@@ -27,7 +27,7 @@ pub struct Retired {
 }
 
 impl Account {
-    /// The counter of a rule as it was when it decided, also when it was changed or removed since.
+    /// The counter of a rule as it was when it decided, even if it was changed or removed since.
     pub(crate) fn counter_of(&self, rule: &CompiledRule) -> Option<&Counter> {
         let id = &rule.rule.id;
         let current = self.counters.get(id).filter(|counter| counter.generation == rule.generation());
@@ -37,7 +37,7 @@ impl Account {
         })
     }
 
-    /// As [`Account::counter_of`], to change it.
+    /// As [`Account::counter_of`], mutable.
     pub(crate) fn counter_of_mut(&mut self, rule: &CompiledRule) -> Option<&mut Counter> {
         let id = &rule.rule.id;
         let current = self.counters.get_mut(id).filter(|counter| counter.generation == rule.generation());
@@ -47,8 +47,7 @@ impl Account {
         })
     }
 
-    /// Makes a counter the one of its rule. A counter of another generation is retired; one of the same generation
-    /// that was retired is replaced.
+    /// Stores the counter of a rule. One of another generation is retired; a retired one of the same generation is replaced.
     pub(crate) fn put_counter(&mut self, rule: &CompiledRule, counter: Counter, today: Day) {
         self.retired.retain(|retired| !retired.is_of(rule));
         let id = &rule.rule.id;
@@ -67,7 +66,7 @@ impl Account {
         self.retired.retain(|retired| !retired.is_of(rule));
     }
 
-    /// Retires the counters of rules that the program no longer has, and forgets those that no refund asks for any more.
+    /// Retires the counters of removed rules, and drops those that no refund needs any more.
     pub(crate) fn retire_counters(&mut self, rules: &RuleSet, today: Day) {
         let is_gone = |id: &RuleId| rules.get(id).is_none();
         if self.counters.keys().any(is_gone) {
@@ -80,7 +79,7 @@ impl Account {
         }
         let oldest = today.offset(-KEPT);
         self.retired.retain(|retired| retired.since >= oldest && retired.counter.has_counted());
-        // The newest stay, so that an account never outgrows its item, however often the rules change.
+        // Only the newest stay, so that an account never outgrows its item, however often rules change.
         let mut rows = 0;
         let sizes = self.retired.iter().rev().map(|retired| retired.counter.rows());
         let fitting = sizes.take_while(|size| {

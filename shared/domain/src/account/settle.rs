@@ -1,4 +1,4 @@
-//! Bringing an account up to a moment: reservations lapse, lots are released and expire, the tier is reviewed.
+//! Settling an account: reservations lapse, lots are released and expire, the tier is reviewed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use jiff::Timestamp;
 
 use super::lots::{LotKey, Taken};
 use super::{Account, Reservation};
-use crate::ledger::{Bucket, Movement, MovementType};
+use crate::ledger::{Bucket, LotChange, Movement, MovementType};
 use crate::points::{Kind, Points};
 use crate::program::{CompiledProgram, Expiry, NegativeBalance};
-use crate::time::Day;
+use crate::time::{Day, Month};
 
-/// For how many days points live that come back to a lot which has expired meanwhile (R5).
+/// The days that points live if they return to an expired lot (R5).
 const RETURNED_DAYS: u32 = 30;
 
-/// What settling moved.
+/// The points and lots that settling moves.
 #[derive(Default)]
-struct Moved {
+struct SettledPoints {
     /// Pending points that became spendable.
     released: Points,
     /// Points of reservations that lapsed.
@@ -25,26 +25,28 @@ struct Moved {
     paid: Points,
     /// Points that expired.
     expired: Points,
+    /// The lots that changed by payments and lapses.
+    released_lots: Vec<LotChange>,
+    /// The lots that expired.
+    expired_lots: Vec<LotChange>,
 }
 
-impl Moved {
+impl SettledPoints {
     fn into_movements(self) -> Vec<Movement> {
         let release = Movement::new(MovementType::Release)
             .post(Bucket::Pending, Bucket::Available, Kind::Redeemable, self.released)
             .post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, self.lapsed)
-            .post(Bucket::Available, Bucket::Debt, Kind::Redeemable, self.paid);
-        let expire = Movement::new(MovementType::Expire).post(
-            Bucket::Available,
-            Bucket::Expired,
-            Kind::Redeemable,
-            self.expired,
-        );
+            .post(Bucket::Available, Bucket::Debt, Kind::Redeemable, self.paid)
+            .with_lots(self.released_lots);
+        let expire = Movement::new(MovementType::Expire)
+            .post(Bucket::Available, Bucket::Expired, Kind::Redeemable, self.expired)
+            .with_lots(self.expired_lots);
         [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
     }
 }
 
 impl Account {
-    /// A copy brought up to `now`: what the member has at that moment.
+    /// A copy settled to `now`.
     #[must_use]
     pub fn settled_at(&self, program: &CompiledProgram, now: Timestamp) -> Self {
         let mut account = self.clone();
@@ -52,7 +54,7 @@ impl Account {
         account
     }
 
-    /// Brings the account up to `now`: its points, then its tier. Returns what moved.
+    /// Brings the account up to `now`: its points, then its tier. Returns the movements.
     pub fn settle(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
         let since = self.settled;
         let movements = self.settle_points(program, now);
@@ -62,20 +64,24 @@ impl Account {
         movements
     }
 
-    /// Brings the points up to `now`, event by event: points released while there is a debt pay it on the day of their
-    /// release, before any later expiry. So it makes no difference how often an account is settled.
+    /// Settles the points to `now`, event by event, so that it does not matter how often an account is settled.
+    ///
+    /// Points released while there is a debt pay it on the day of their release, before any later expiry.
     pub(crate) fn settle_points(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
         let today = Day::of(now, &program.zone);
-        // A clock that went back changes nothing: what was released stays released.
+        // A clock that went back does not undo a release.
         let day = self.settled.map_or(today, |settled| settled.max(today));
-        let mut moved = Moved::default();
+        let mut moved = SettledPoints::default();
         for step in self.steps_until(day, program, now) {
             moved.released = moved.released.plus(self.newly_spendable(step));
             self.settled = Some(step);
             moved.paid = moved.paid.plus(self.pay_debt());
             moved.lapsed = moved.lapsed.plus(self.lapse(step, program, now));
+            moved.released_lots.extend(self.lots.drain_changes());
             moved.expired = moved.expired.plus(self.remove_expired());
+            moved.expired_lots.extend(self.lots.drain_changes());
             moved.paid = moved.paid.plus(self.pay_debt());
+            moved.released_lots.extend(self.lots.drain_changes());
         }
         self.merge_spendable(day);
         moved.into_movements()
@@ -134,18 +140,19 @@ impl Account {
         Movement::new(MovementType::Expire).post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone)
     }
 
-    /// Spendable lots that end on one day are one: nothing tells them apart any more, and there would be one for each
-    /// day on which something was bought.
+    /// Merges spendable lots that were issued in one month and expire on one day. Nothing distinguishes them any more, and
+    /// there would be one for each day on which something was bought.
     fn merge_spendable(&mut self, day: Day) {
-        let mut oldest: BTreeMap<Option<Day>, LotKey> = BTreeMap::new();
+        let mut oldest: BTreeMap<(Option<Day>, Month), LotKey> = BTreeMap::new();
+        let fate = |key: LotKey| (key.last_day(), key.issued());
         for lot in self.lots.iter().filter(|lot| lot.key.spendable_from() <= day) {
-            let first = oldest.entry(lot.key.last_day()).or_insert(lot.key);
+            let first = oldest.entry(fate(lot.key)).or_insert(lot.key);
             *first = (*first).min(lot.key);
         }
-        self.lots.rekey(|key| oldest.get(&key.last_day()).copied().filter(|_| key.spendable_from() <= day));
+        self.lots.rekey(|key| oldest.get(&fate(key)).copied().filter(|_| key.spendable_from() <= day));
     }
 
-    /// Adds points to a lot: spendable at once when its day has come, pending otherwise. A debt is paid first.
+    /// Adds points to a lot: spendable if its day has come, otherwise pending. A debt is paid first.
     pub(crate) fn deposit(&mut self, movement: Movement, from: Bucket, key: LotKey, points: Points) -> Movement {
         let due = self.settled.is_some_and(|day| key.spendable_from() <= day);
         let to = if due { Bucket::Available } else { Bucket::Pending };
@@ -154,13 +161,11 @@ impl Account {
         movement.post(from, to, Kind::Redeemable, points).post(Bucket::Available, Bucket::Debt, Kind::Redeemable, paid)
     }
 
-    /// Gives points back to the lots that they came from; a lot that has expired lives 30 more days (R5).
+    /// Returns points to the lots that they came from. An expired lot lives 30 more days (R5).
     pub(crate) fn give_back(&mut self, mut movement: Movement, from: Bucket, taken: &[Taken]) -> Movement {
         for lot in taken {
             let key = match self.settled {
-                Some(day) if lot.key.expired(day) => {
-                    LotKey(lot.key.spendable_from(), Some(day.plus_days(RETURNED_DAYS)))
-                }
+                Some(day) if lot.key.expired(day) => lot.key.until(day.plus_days(RETURNED_DAYS)),
                 _ => lot.key,
             };
             movement = self.deposit(movement, from, key, lot.points);
@@ -179,7 +184,7 @@ impl Account {
         payment
     }
 
-    /// Takes points out of the spendable lots, the soonest to expire first; tells from which.
+    /// Takes points from the spendable lots, the soonest to expire first. Returns from which.
     pub(crate) fn spend(&mut self, points: Points) -> Vec<Taken> {
         let day = self.settled;
         self.lots.take(points, |key| day.is_some_and(|day| key.spendable_from() <= day && !key.expired(day)))
@@ -194,8 +199,10 @@ impl Account {
 
         let own_pending = sum(self.lots.take(points, |key| Some(key) == own && is_pending(key)));
         let mut left = points.minus(own_pending);
-        // Spendable lots with one end are one; the receipt's own is told by that.
-        let is_own = |key: LotKey| own.is_some_and(|own| own.last_day() == key.last_day()) && !is_pending(key);
+        // Spendable lots of one month of issue and one end are merged; these two identify the receipt's own.
+        let is_own = |key: LotKey| {
+            own.is_some_and(|own| (own.last_day(), own.issued()) == (key.last_day(), key.issued())) && !is_pending(key)
+        };
         let own_active = sum(self.lots.take(left, is_own));
         left = left.minus(own_active);
         let others = sum(self.spend(left));
@@ -220,7 +227,7 @@ impl Account {
         movements
     }
 
-    /// Notes an activity: where points expire by inactivity, every unexpired lot moves.
+    /// Records an activity. With `inactive_months`, the expiry of every unexpired lot moves.
     pub(crate) fn touch(&mut self, program: &CompiledProgram, at: Timestamp) {
         self.last_activity = Some(self.last_activity.map_or(at, |last| last.max(at)));
         let (Some(Expiry::InactiveMonths(months)), Some(last), Some(today)) =
@@ -230,7 +237,7 @@ impl Account {
         };
         let until = Day::of(last, &program.zone).plus_months(months);
         self.lots.rekey(|key| match key.last_day() {
-            Some(end) if end >= today && end < until => Some(LotKey(key.spendable_from(), Some(until))),
+            Some(end) if end >= today && end < until => Some(key.until(until)),
             _ => None,
         });
     }

@@ -1,4 +1,4 @@
-//! What a person changes by hand: awards, deductions, a set balance, a reward, a place outside the ladder.
+//! Adjustments by a person: awards, deductions, a set balance, a reward, a tier outside the ladder.
 
 use serde_json::{Value, json};
 
@@ -13,50 +13,50 @@ use crate::points::{Kind, Points};
 use crate::program::TierWindow;
 use crate::rule::EffectKind;
 
-/// A change by hand.
+/// An adjustment by a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
-    /// What happens to points.
+    /// The change of points.
     pub change: Option<Change>,
-    /// Of which kind.
+    /// The kind of the points.
     pub kind: EffectKind,
-    /// A reward to give.
+    /// The reward to give.
     pub reward: Option<RewardId>,
-    /// The tier outside the ladder to give, or, inside, to take away.
+    /// `Some(Some(tier))` gives a tier outside the ladder, `Some(None)` takes it away.
     pub vip: Option<Option<TierId>>,
-    /// Why.
+    /// The reason that the person gave.
     pub reason: String,
     /// The version of the account that the person saw.
     pub expected_version: Option<u64>,
 }
 
-/// What happens to points.
+/// A change of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// So many are given.
+    /// Gives points.
     Award(Points),
-    /// So many are taken.
+    /// Takes points.
     Deduct(Points),
-    /// There shall be so many.
+    /// Sets the balance.
     SetBalance(Points),
 }
 
-/// Why an adjustment cannot be.
+/// Why an adjustment is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AdjustmentFault {
-    /// Someone else was faster.
+    /// The account has changed since the person saw it.
     #[error("the member's version is {0} now")]
     StaleVersion(u64),
-    /// Not enough to deduct.
+    /// The member has fewer points than are deducted.
     #[error("the member has {0} points")]
     InsufficientPoints(Points),
-    /// No such reward, or its codes cannot be made here.
+    /// There is no such reward, or its codes cannot be drawn here.
     #[error("there is no reward {0} to give")]
     UnknownReward(RewardId),
-    /// The reward is used up.
+    /// The reward is out of stock.
     #[error("the reward is out of stock")]
     OutOfStock,
-    /// No such tier outside the ladder.
+    /// There is no such tier outside the ladder.
     #[error("there is no tier {0} outside the ladder")]
     UnknownTier(TierId),
 }
@@ -96,7 +96,7 @@ impl AdjustmentBody {
 /// Reads the body of `POST /v1/members/{member}/adjustments`.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_adjustment(body: &Value) -> Result<Adjustment, Vec<Fault>> {
     const KINDS: [(&str, EffectKind); 3] =
         [("redeemable", EffectKind::Redeemable), ("qualifying", EffectKind::Qualifying), ("both", EffectKind::Both)];
@@ -144,10 +144,10 @@ pub fn read_adjustment(body: &Value) -> Result<Adjustment, Vec<Fault>> {
     })
 }
 
-/// Decides on a change by hand, made by `actor`.
+/// Decides on an adjustment by `actor`.
 ///
 /// # Errors
-/// Why it cannot be; nothing changes then.
+/// Why it is refused. Nothing changes then.
 pub fn decide_adjustment(
     context: &Context<'_>,
     account: &Account,
@@ -235,7 +235,7 @@ fn qualifying(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFau
     if less > has {
         return Err(AdjustmentFault::InsufficientPoints(has));
     }
-    // Taking qualifying points by hand never takes a tier away at once: its review will see them.
+    // A deduction of qualifying points never takes a tier away at once; the next review does.
     let month = draft.account.qualifying.entry(today.month()).or_default();
     *month = month.minus(less);
     draft.push(movement.post(Bucket::Available, Bucket::Removed, Kind::Qualifying, less));

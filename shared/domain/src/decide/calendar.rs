@@ -1,17 +1,20 @@
-//! What the passing of time does: birthdays, lapses, reviews of tiers.
+//! Decisions that the calendar asks for: birthdays, lapses, tier reviews.
 
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::{Occasion, birthday, span_start};
 use super::{Context, Decision};
 use crate::account::{Account, Status};
+use crate::fact::FactId;
 use crate::ledger::{Cause, SkipReason};
 use crate::program::CompiledProgram;
 use crate::rule::{BirthdayTrigger, CompiledRule, Trigger, Waiting};
 use crate::time::Day;
 
-/// Decides on the birthday rules that come due for a member on a local day; `None` when none does. Once a year for each
-/// rule, even if the date was edited meanwhile; who enrolled on the day itself waits for the next.
+/// Decides on the birthday rules that fall due for a member on a local day; `None` if none does.
+///
+/// Each rule fires once a year, even if the date was edited meanwhile. A member who enrolled on the day itself waits for the
+/// next birthday.
 pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Option<Decision> {
     let birth = context.profile?.birth_date?;
     let zone = &context.program.zone;
@@ -20,7 +23,7 @@ pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Op
         return None;
     }
     let at = day.start(zone);
-    let mut draft = Draft::new(context, account, at, Cause::Birthday(day));
+    let mut draft = Draft::new(context, account, at, Cause::Fact(FactId::Birthday { day }));
     let occasion = Occasion::new(context, &draft.account, at);
     for (rule, trigger) in birthday_rules(context.program).filter(|(rule, _)| rule.covers(at)) {
         let Some(year) = years(day).find(|year| begins(trigger, birthday(birth, *year)) == day) else { continue };
@@ -35,11 +38,11 @@ pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Op
 pub fn decide_due(context: &Context<'_>, account: &Account) -> Option<Decision> {
     let today = Day::of(context.now, &context.program.zone);
     account.due.filter(|due| *due <= today)?;
-    Some(Draft::of_due(context, account, Cause::Inactivity(today)).finish())
+    Some(Draft::of_due(context, account, Cause::Fact(FactId::Due { day: today })).finish())
 }
 
 impl<'a> Draft<'a> {
-    /// Lets a rule fire for something that it fires for once.
+    /// Lets a rule fire, unless it has fired for this `mark` before.
     pub(super) fn consider_once(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
         if self.counter(rule).marks.contains(&mark) {
             self.skip(rule, SkipReason::Duplicate, None);
@@ -47,29 +50,28 @@ impl<'a> Draft<'a> {
         }
         self.consider(rule, occasion, NO_AMOUNT);
         let mut counter = self.counter(rule);
-        // Only the latest is ever asked for again.
+        // Only the latest mark is ever compared again.
         counter.marks = vec![mark];
         self.keep(rule, counter);
     }
 }
 
 impl CompiledProgram {
-    /// The dates of birth, as month and day, for which a birthday rule comes due on a local day; empty when there is
-    /// nothing to do on it.
+    /// The dates of birth (month, day) for which a birthday rule falls due on a local day.
     pub fn birthdays_on(&self, day: Day) -> Vec<(i8, i8)> {
         let at = day.start(&self.zone);
         let mut dates: Vec<(i8, i8)> = Vec::new();
         for (_, trigger) in birthday_rules(self).filter(|(rule, _)| rule.covers(at)) {
             let before = i32::try_from(trigger.days_before.unwrap_or(0)).unwrap_or(i32::MAX);
             let first = day.offset(before);
-            // A month is the longest span; each of its days may be a birthday whose span begins on the day.
+            // The longest span is a month. Each of its days may be a birthday whose span begins on `day`.
             for candidate in (0..31).map(|later| first.offset(later)) {
                 if begins(trigger, candidate) != day {
                     continue;
                 }
                 let date = candidate.date();
                 dates.push((date.month(), date.day()));
-                // In common years 29 February is kept a day earlier.
+                // 29 February counts on the 28th in common years.
                 if (date.month(), date.day()) == (2, 28) && !date.in_leap_year() {
                     dates.push((2, 29));
                 }
@@ -88,13 +90,13 @@ fn birthday_rules(program: &CompiledProgram) -> impl Iterator<Item = (&CompiledR
     })
 }
 
-/// The local day on which a rule comes due for a birthday.
+/// The local day on which a rule falls due for a birthday.
 fn begins(trigger: &BirthdayTrigger, birthday: Day) -> Day {
     let before = i32::try_from(trigger.days_before.unwrap_or(0)).unwrap_or(i32::MAX);
     span_start(trigger.at, birthday).offset(-before)
 }
 
-/// The years whose birthday may be meant on a day: days before it may lie in the year before.
+/// The years whose birthday may fall due on a day: `days_before` may begin in the year before.
 fn years(day: Day) -> impl Iterator<Item = i16> {
     [day.year(), day.year().saturating_add(1)].into_iter()
 }

@@ -1,4 +1,4 @@
-//! Redemptions, and the changes of a coupon that move points.
+//! Redemptions, and changes of coupons that move points.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,9 +21,9 @@ const MOST_MINUTES_BY_MEMBER: u32 = 30;
 pub struct Redemption {
     /// The reward.
     pub reward: RewardId,
-    /// Set the points aside for so many minutes instead of spending them.
+    /// Reserves the points for some minutes instead of spending them.
     pub reserve_minutes: Option<u32>,
-    /// Put the coupon on the cart at once.
+    /// Applies the coupon to the cart at once.
     pub apply: bool,
     /// True for a request with a member token, which reserves within narrower limits.
     pub by_member: bool,
@@ -32,31 +32,31 @@ pub struct Redemption {
 /// Why a reward cannot be redeemed. The names are the slugs of the problem documents.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedemptionFault {
-    /// There is no such reward now, or it cannot be bought.
+    /// The reward does not exist now, or has no cost.
     #[error("this reward cannot be redeemed now")]
     NotAvailable,
-    /// Only members redeem.
+    /// The person is not enrolled.
     #[error("only an enrolled member can redeem")]
     NotAMember,
-    /// The member is shut out.
+    /// The member is excluded.
     #[error("this member is excluded from the program")]
     MemberExcluded,
-    /// Another tier's reward.
+    /// The reward is for other tiers.
     #[error("the member's tier cannot have this reward")]
     TierNotEligible,
-    /// The member had as many as one can.
+    /// The limit per member is reached.
     #[error("the member has had this reward as often as one can")]
     LimitReached,
-    /// None is left.
+    /// The reward is out of stock.
     #[error("the reward is out of stock")]
     OutOfStock,
-    /// More, or longer, reservations than a member may have.
+    /// The member would have too many reservations, or too long a one.
     #[error("{0}")]
     ReservationLimit(&'static str),
-    /// Not enough points.
+    /// The member has too few points.
     #[error("the member lacks {missing} points")]
     InsufficientPoints {
-        /// How many more it takes.
+        /// The points that are missing.
         missing: Points,
     },
 }
@@ -77,10 +77,10 @@ impl RedemptionFault {
     }
 }
 
-/// Whether a member may redeem a reward, points aside; the storefront asks the same.
+/// Checks everything but points and stock; the storefront uses it too.
 ///
 /// # Errors
-/// The first reason against it.
+/// The first reason against the redemption.
 pub fn may_redeem(
     program: &CompiledProgram,
     account: &Account,
@@ -108,7 +108,7 @@ pub fn may_redeem(
     Ok(())
 }
 
-/// Whether a member may reserve a reward that they may redeem.
+/// Checks the limits of reservations.
 fn may_reserve(account: &Account, reward: &Reward, minutes: u32, by_member: bool) -> Result<(), RedemptionFault> {
     if account.reservations.len() >= MOST_RESERVATIONS {
         return Err(RedemptionFault::ReservationLimit("the member has 20 open reservations, the most there may be"));
@@ -126,7 +126,7 @@ fn may_reserve(account: &Account, reward: &Reward, minutes: u32, by_member: bool
 /// Decides on a redemption.
 ///
 /// # Errors
-/// Why the reward cannot be redeemed; nothing changes then.
+/// Why the reward cannot be redeemed. Nothing changes then.
 pub fn decide_redemption(
     context: &Context<'_>,
     account: &Account,
@@ -180,10 +180,10 @@ pub fn decide_redemption(
     Ok(draft.finish())
 }
 
-/// Decides on committing a reservation: the points set aside are spent, also those whose lot has expired meanwhile.
+/// Decides to commit a reservation: its points are spent, even if their lot has expired meanwhile.
 ///
 /// # Errors
-/// When the coupon is not reserved any more.
+/// When the coupon is no longer reserved.
 pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
     let status = coupon.status_at(context.now);
     if status != CouponStatus::Reserved {
@@ -204,7 +204,7 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     Ok(draft.finish())
 }
 
-/// Decides on cancelling a coupon: the points go back to the lots that they came from. A unit of stock stays taken.
+/// Decides to cancel a coupon: its points return to their lots. The unit of stock stays taken.
 ///
 /// # Errors
 /// When the coupon is used, expired, lapsed or cancelled already.
@@ -248,7 +248,7 @@ pub fn decide_cancel_by_member(
 }
 
 impl Draft<'_> {
-    /// Takes a reservation off the account. It is gone when a process with a faster clock saw it lapse.
+    /// Removes a reservation from the account. It is missing if a process with a faster clock saw it lapse.
     fn close_reservation(&mut self, coupon: &Coupon) -> Result<(), CouponFault> {
         let open = &mut self.account.reservations;
         let place = open.iter().position(|reservation| reservation.coupon == coupon.code);

@@ -1,4 +1,4 @@
-//! A decision in the making: the account being changed and the entries that tell it.
+//! A draft of a decision: the changing account and the entries written so far.
 
 use jiff::Timestamp;
 
@@ -6,24 +6,26 @@ use super::occasion::Occasion;
 use super::{Context, Decision};
 use crate::account::{Account, Counter, Gift, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
+use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
-use crate::ledger::{Cause, Entry, Movement, Outcome, SkipReason, Skipped, TierMove};
+use crate::ledger::{Cause, Entry, Movement, NamedCoupon, Outcome, SkipReason, Skipped, TierMove};
 use crate::points::Points;
 use crate::program::{CodeSource, Reward, TierWindow};
 use crate::rule::{CompiledRule, Frame, RuleSet, TierDirection, Trigger, Waiting};
 use crate::time::Day;
 
-/// An entry larger than this, packed, costs a second write unit: what explains most cheaply is left out then.
+/// Soft limit of a packed entry (1 write unit). Above it, skipped rules are dropped: they can be recomputed.
 const ENTRY_BYTES: usize = 850;
-/// What an entry takes at most without its lists, and what one item of them takes, its texts apart.
+/// Upper bounds of packed sizes: an entry without its lists, and one item of each list without its texts.
 const BARE_BYTES: usize = 120;
 const OUTCOME_BYTES: usize = 14;
 const NUMBER_BYTES: usize = 8;
 const SKIPPED_BYTES: usize = 24;
 const LINE_BYTES: usize = 40;
-/// As many rules seldom fire by one fact.
+const LOT_BYTES: usize = 16;
+/// Initial capacity; one fact rarely fires more rules.
 const USUAL_OUTCOMES: usize = 64;
-/// A decision in the making.
+/// A decision that is being made.
 #[allow(clippy::struct_excessive_bools, reason = "each says another thing of the decision")]
 pub(super) struct Draft<'a> {
     pub context: &'a Context<'a>,
@@ -32,29 +34,29 @@ pub(super) struct Draft<'a> {
     pub issued: Vec<Coupon>,
     pub changed: Vec<(Coupon, Coupon)>,
     pub marks: bool,
-    /// Set when coupons are left that the transaction has no room to cancel: another step follows.
+    /// Set when the transaction has no room to cancel all coupons: another step follows.
     pub is_unfinished: bool,
-    /// Set when something fell due: the day on which to look next is computed anew.
+    /// Set when something fell due: the next due day is computed anew.
     pub triggered_by_due: bool,
-    /// The rules of the entry's outcomes, until they are applied.
+    /// The rules of the entry's outcomes, in their order, until they are applied.
     pub fired: Vec<&'a CompiledRule>,
     /// The tier when the entry was opened.
     pub tier: Option<TierId>,
-    /// False while there is no entry yet.
+    /// False until the first entry is opened.
     is_open: bool,
-    /// Set when the changes of tier that the current entry made were followed.
+    /// Set when the rules for the current entry's change of tier have run.
     pub is_concluded: bool,
     stock: Vec<RewardId>,
     /// The entries before the current one.
     sealed: Vec<Entry>,
-    /// How many entries there are of what fell due before the fact.
+    /// The number of entries of what fell due before the fact.
     due: usize,
-    /// The change of tier that a changed ladder made.
+    /// The change of tier that an edited ladder caused.
     reviewed: Option<TierMove>,
 }
 
 impl<'a> Draft<'a> {
-    /// Begins with the account brought up to the present, and everything that fell due before.
+    /// Settles the account, decides on everything that fell due before, and opens the fact's entry.
     pub fn new(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
         let mut draft = Self::blank(context, account, at, cause.clone());
         draft.place();
@@ -64,13 +66,13 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// Decides only on what fell due; the first event has the decision's own entry.
+    /// Decides on what fell due alone. The first event has the decision's own entry.
     pub fn of_due(context: &'a Context<'a>, account: &Account, cause: Cause) -> Self {
         let mut draft = Self::blank(context, account, context.now, cause.clone());
         draft.triggered_by_due = true;
         draft.place();
         draft.catch_up();
-        // What moved after the last event has an entry only if something did.
+        // Movements after the last event have an entry only if there are any.
         let mut settled = draft.account.clone();
         let movements = settled.settle(context.program, context.now);
         if !draft.is_open || draft.reviewed.is_some() || !movements.is_empty() {
@@ -82,10 +84,12 @@ impl<'a> Draft<'a> {
     }
 
     fn blank(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
+        let mut account = account.clone();
+        account.lots.drain_changes();
         Self {
             context,
             entry: Entry::new(at, context.now, account.version + 1, context.program.version, cause),
-            account: account.clone(),
+            account,
             issued: Vec::new(),
             changed: Vec::new(),
             marks: false,
@@ -102,7 +106,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Places a newcomer on the ladder, or someone whose tier the program no longer has.
+    /// Places a member on the ladder who has no tier, or one that the program no longer has.
     fn place(&mut self) {
         let before = self.account.tier.current().cloned();
         let today = Day::of(self.context.now, &self.context.program.zone);
@@ -115,14 +119,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Opens the entry of the fact itself, with the account brought up to the present.
+    /// Opens the entry of the fact itself and settles the account.
     fn open(&mut self, at: Timestamp, cause: Cause) {
         self.start_entry(at, cause);
         self.entry.movements = self.account.settle(self.context.program, self.context.now);
         self.tier = self.account.tier.current().cloned();
     }
 
-    /// Makes room for as many outcomes as there are rules to consider, up to what is usual.
+    /// Reserves capacity for the outcomes of some rules.
     pub fn expect(&mut self, rules: usize) {
         let usual = rules.min(USUAL_OUTCOMES);
         self.fired.reserve(usual);
@@ -134,19 +138,20 @@ impl<'a> Draft<'a> {
         self.account.settled.unwrap_or_else(|| Day::of(self.context.now, &self.context.program.zone))
     }
 
-    /// Adds a movement, unless nothing moves.
+    /// Adds a movement with the lots that it changed, unless nothing moves.
     pub fn push(&mut self, movement: Movement) {
         if !movement.postings.is_empty() {
-            self.entry.movements.push(movement);
+            let changes = self.account.lots.drain_changes();
+            self.entry.movements.push(movement.with_lots(changes));
         }
     }
 
-    /// What a rule remembers of this member; at zero when it has become another rule meanwhile.
+    /// The rule's counter of this member; at zero if the rule was restarted meanwhile.
     pub fn counter(&self, rule: &CompiledRule) -> Counter {
         self.account.counter_of(rule).cloned().unwrap_or_else(|| Counter::new(rule.generation()))
     }
 
-    /// Keeps what a rule remembers, unless that is nothing.
+    /// Stores a rule's counter, or removes it if it is blank.
     pub fn keep(&mut self, rule: &CompiledRule, mut counter: Counter) {
         let today = self.today();
         if counter.is_blank() {
@@ -157,7 +162,7 @@ impl<'a> Draft<'a> {
         self.account.put_counter(rule, counter, today);
     }
 
-    /// Counts qualifying points in the month of `day`, and lets the tier rise.
+    /// Adds qualifying points to the month of `day` and lets the tier rise.
     pub fn earn_qualifying(&mut self, points: Points, day: Day) {
         if points.is_zero() {
             return;
@@ -168,33 +173,33 @@ impl<'a> Draft<'a> {
         self.account.tier.rise(self.context.program, &self.account.qualifying, day, today);
     }
 
-    /// The code that the first coupon of a decision gets.
+    /// The code of the decision's first coupon.
     pub fn first_code(context: &Context<'_>, reward: &Reward) -> Option<CouponCode> {
         let CodeSource::Pattern(pattern) = &reward.code else { return None };
         context.seed.code(pattern, 0)
     }
 
-    /// How many more coupons the transaction has room for.
+    /// The number of coupons that the transaction still has room for.
     pub fn coupons_left(&self) -> usize {
         let cancelled = self.changed.iter().filter(|(_, after)| after.status == CouponStatus::Cancelled).count();
         self.context.supply.coupons.saturating_sub(self.issued.len() + cancelled)
     }
 
-    /// True when the transaction has room to cancel these coupons. Otherwise the decision is unfinished, and they are left
-    /// for its next step.
+    /// True if the transaction has room to cancel these coupons. Otherwise the decision is unfinished, and its next step
+    /// cancels them.
     pub fn has_room_for(&mut self, codes: &[CouponCode]) -> bool {
         let has_room = codes.len() <= self.coupons_left();
         self.is_unfinished |= !has_room;
         has_room
     }
 
-    /// True when the stock of a reward has a unit that this decision did not take yet.
+    /// True if the stock of a reward has a unit that this decision has not taken yet.
     pub fn has_unit(&self, reward: &Reward) -> bool {
         let taken = self.stock.iter().filter(|taken| **taken == reward.id).count();
         self.context.supply.has_unit(&reward.id, taken)
     }
 
-    /// Issues a coupon of a reward; `None` when its codes cannot be made here.
+    /// Issues a coupon of a reward; `None` if its codes cannot be drawn here.
     pub fn issue(
         &mut self,
         reward: &Reward,
@@ -237,25 +242,25 @@ impl<'a> Draft<'a> {
         Some(code)
     }
 
-    /// The decision, whole: the changes of tier that it made are followed first.
+    /// Runs the rules for changes of tier, then returns the whole decision.
     pub fn finish(mut self) -> Decision {
         self.conclude();
         self.end()
     }
 
-    /// Completes the current entry: the changes of tier that it made are followed.
+    /// Runs the rules for the changes of tier that the current entry made.
     pub(super) fn conclude(&mut self) {
         if self.is_concluded {
             return;
         }
         self.entry.tier = self.tier_moved();
         let caused = self.entry.cause.clone();
-        let moved = self.entry.tier.clone().filter(|moved| moved.before != moved.after);
+        let moved = self.entry.tier.clone().filter(|moved| !moved.is_unchanged());
         if let Some(reviewed) = self.reviewed.take() {
             let day = self.today();
             self.follow(reviewed, &Cause::TierReview(day), false);
         }
-        if let Some(moved) = moved.filter(|_| !matches!(caused, Cause::Refund(..))) {
+        if let Some(moved) = moved.filter(|_| !matches!(caused, Cause::Fact(FactId::Refund { .. }))) {
             self.follow(moved, &caused, false);
         }
         self.is_concluded = true;
@@ -285,16 +290,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// How the tier moved since the entry was opened; the same before and after when it did not.
+    /// The tier when the entry was opened, and now.
     fn tier_moved(&self) -> Option<TierMove> {
         let before = self.tier.clone()?;
         let after = self.account.tier.current()?.clone();
         Some(tier_move(self.context, before, after))
     }
 
-    /// Lets the rules for a change of tier act; their points may change it again, and so on. It ends: points only carry a
-    /// member up the ladder, and reading a program bounds what tiers outside it lead to. A review has its entry in any
-    /// case: nothing else tells of it. `is_open` says that the first change's entry is the current one.
+    /// Runs the rules for a change of tier, again and again while their points change the tier.
+    ///
+    /// It terminates: points only carry a member up the ladder, and a program whose tiers outside it could go on for ever is
+    /// refused. A review always has an entry, because nothing else records it. `is_open`: the current entry is that of the
+    /// first change.
     pub(super) fn follow(&mut self, moved: TierMove, caused: &Cause, mut is_open: bool) {
         let mut moved = Some(moved);
         while let Some(change) = moved.take() {
@@ -332,7 +339,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Opens an entry; the one before it, if any, is complete.
+    /// Seals the current entry, if any, and opens the next.
     pub(super) fn start_entry(&mut self, at: Timestamp, cause: Cause) {
         self.complete();
         let sequence = if self.is_open { self.entry.sequence + 1 } else { self.entry.sequence };
@@ -348,17 +355,22 @@ impl<'a> Draft<'a> {
 
     fn complete(&mut self) {
         self.entry.balance = self.account.balance();
+        self.entry.status = self.account.status;
+        self.entry.extended.extend(self.account.lots.drain_changes());
+        if self.entry.tier.is_none() {
+            self.entry.tier = self.account.tier.current().cloned().map(TierMove::unchanged);
+        }
         shorten(&mut self.entry, &self.context.program.rules);
     }
 
-    /// A refund that takes the tier away takes back what the rules for reaching it gave.
+    /// Remembers what the rules for reaching a tier gave: a refund that takes the tier away takes it back.
     fn remember_gifts(&mut self, tier: &TierId) {
         let (lot, at) = (self.entry.lot, self.entry.at);
         let gifts: Vec<Gift> = self
             .entry
             .outcomes
             .iter()
-            .filter(|outcome| !outcome.credits().is_zero() || !outcome.rewards.is_empty())
+            .filter(|outcome| !outcome.credits().is_zero() || !outcome.coupons.is_empty())
             .map(|outcome| Gift {
                 rule: outcome.rule.clone(),
                 rule_version: outcome.rule_version,
@@ -366,7 +378,7 @@ impl<'a> Draft<'a> {
                 firings: outcome.firings,
                 points: outcome.credits(),
                 lot,
-                coupons: outcome.rewards.clone(),
+                coupons: outcome.coupons.iter().map(|coupon| coupon.code.clone()).collect(),
             })
             .collect();
         let before = self.account.tier.before.iter_mut();
@@ -375,7 +387,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Months that no window or refund looks at any more are kept as one sum.
+    /// Merges months that no window and no refund needs any more into one sum.
     fn forget_old_months(&mut self) {
         let window = match self.context.program.program.tiers.as_ref().map(|tiers| tiers.window) {
             Some(TierWindow::RollingMonths(months)) => months,
@@ -404,7 +416,7 @@ fn passed_over(context: &Context<'_>, ranks: std::ops::Range<usize>) -> Vec<Tier
     ladder.get(ranks).unwrap_or_default().iter().map(|tier| tier.id.clone()).collect()
 }
 
-/// True when a rule for changes of tier waits for this one.
+/// True if this change of tier triggers the rule.
 fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
     let Trigger::TierChange(trigger) = &rule.rule.on else { return false };
     let ranks = (context.program.rank(&moved.before), context.program.rank(&moved.after));
@@ -412,7 +424,7 @@ fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
         (_, None) => Some(TierDirection::Vip),
         (Some(before), Some(after)) if before < after => Some(TierDirection::Upgrade),
         (Some(_), Some(_)) => Some(TierDirection::Downgrade),
-        // From outside the ladder back to it is neither up nor down.
+        // A return to the ladder is neither an upgrade nor a downgrade.
         (None, Some(_)) => None,
     };
     trigger.direction.is_none_or(|wanted| Some(wanted) == direction)
@@ -420,8 +432,8 @@ fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
         && trigger.to.as_ref().is_none_or(|to| to.contains(&moved.after))
 }
 
-/// What was not given is told as far as there is room; the rest can be computed from the program's version. What a refund
-/// must know of a running total always stays.
+/// Drops skipped rules from an entry above the soft limit. They can be recomputed from the program's version, except those
+/// that a refund needs for a running total: these stay.
 fn shorten(entry: &mut Entry, rules: &RuleSet) {
     let mut over = most_bytes(entry).saturating_sub(ENTRY_BYTES);
     for place in (0..entry.skipped.len()).rev() {
@@ -437,13 +449,14 @@ fn shorten(entry: &mut Entry, rules: &RuleSet) {
     }
 }
 
-/// How many bytes an entry takes at most, packed; a few more than it does. Packing it to see would cost more than
-/// deciding.
+/// An upper bound of an entry's packed size. Packing it would take longer than deciding.
 fn most_bytes(entry: &Entry) -> usize {
     let outcomes: usize = entry.outcomes.iter().map(outcome_bytes).sum();
     let skipped: usize = entry.skipped.iter().map(skipped_bytes).sum();
-    let others = entry.movements.len() + entry.ignored.len() + entry.coupons.len();
-    BARE_BYTES + outcomes + skipped + others * LINE_BYTES
+    let coupons: usize = entry.coupons.iter().map(coupon_bytes).sum();
+    let lots = entry.extended.len() + entry.movements.iter().map(|movement| movement.lots.len()).sum::<usize>();
+    let others = entry.movements.len() + entry.ignored.len();
+    BARE_BYTES + outcomes + skipped + coupons + others * LINE_BYTES + lots * LOT_BYTES
 }
 
 fn outcome_bytes(outcome: &Outcome) -> usize {
@@ -452,8 +465,12 @@ fn outcome_bytes(outcome: &Outcome) -> usize {
         + usize::from(outcome.counted != 0)
         + usize::from(outcome.before.is_some())
         + usize::from(outcome.lost != 0);
-    let lists = outcome.rewards.len() + outcome.taken.len();
-    OUTCOME_BYTES + outcome.rule.as_str().len() + numbers * NUMBER_BYTES + lists * LINE_BYTES
+    let coupons: usize = outcome.coupons.iter().map(coupon_bytes).sum();
+    OUTCOME_BYTES + outcome.rule.as_str().len() + numbers * NUMBER_BYTES + outcome.taken.len() * LINE_BYTES + coupons
+}
+
+fn coupon_bytes(coupon: &NamedCoupon) -> usize {
+    coupon.code.as_str().len() + coupon.reward.as_str().len() + 5
 }
 
 fn skipped_bytes(skipped: &Skipped) -> usize {
@@ -461,12 +478,12 @@ fn skipped_bytes(skipped: &Skipped) -> usize {
     SKIPPED_BYTES + skipped.rule.as_str().len() + missing
 }
 
-/// True for the reasons for which a rule does not count a receipt at all.
+/// True for reasons that keep a rule from counting a receipt at all.
 const fn is_shut_out(skipped: &Skipped) -> bool {
     matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
 }
 
-/// True when nothing but the entry tells it: a refund must know that a cumulative rule did not count the receipt, and
+/// True for a reason that cannot be recomputed: a refund must know that a cumulative rule did not count the receipt, and
 /// people ask why a rule that fired gave no coupon.
 pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
     let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));

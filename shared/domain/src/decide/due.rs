@@ -1,4 +1,4 @@
-//! What fell due before a decision: lapses and falls of tier, each with an entry of its own and its own time.
+//! Lapses and falls of tier that fell due before a decision, each with its own entry and time.
 
 use jiff::Timestamp;
 
@@ -9,20 +9,21 @@ use crate::ledger::Cause;
 use crate::rule::{CompiledRule, Waiting};
 use crate::time::Day;
 
-/// The most events that one decision catches up with, which bounds its transaction. The next decision goes on.
+/// The most events that one decision includes, to bound its transaction. The next decision continues.
 const MOST_EVENTS: usize = 24;
 
-/// Something that fell due.
+/// An event that fell due.
 enum Event<'a> {
     /// The tier falls at the midnight that begins this day.
     Fall(Day),
-    /// The member lapsed; the rules that wait for that, each with the last purchase that it counts from.
+    /// The member lapsed. Each rule comes with the purchase that its time counts from.
     Lapse(Vec<(&'a CompiledRule, Timestamp)>),
 }
 
 impl<'a> Draft<'a> {
-    /// Decides on everything that fell due up to now, in the order of time, before the fact itself. So it makes no
-    /// difference how late, or how often, somebody looks.
+    /// Decides on everything that fell due up to now, in the order of time, before the fact itself.
+    ///
+    /// So the result does not depend on how late, or how often, a job or a fact notices it.
     pub(super) fn catch_up(&mut self) {
         for _ in 0..MOST_EVENTS {
             let Some((at, event)) = self.next_event() else { return };
@@ -34,13 +35,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The first event that falls due by now; at one midnight, the tier falls first.
+    /// The first event that falls due by now. At the same midnight, the tier falls first.
     fn next_event(&self) -> Option<(Timestamp, Event<'a>)> {
         let context = self.context;
         let zone = &context.program.zone;
         let today = Day::of(context.now, zone);
         let since = self.account.settled.unwrap_or(today);
-        // A probe: the account is brought up to the day first.
+        // A copy: the fall itself settles the account first.
         let mut tier = self.account.tier.clone();
         let fall = tier.fall_once(context.program, &self.account.qualifying, since, today.max(since));
         let fall = fall.map(|day| (day.start(zone), day));
@@ -66,7 +67,7 @@ impl<'a> Draft<'a> {
 
     fn lapse(&mut self, at: Timestamp, rules: Vec<(&'a CompiledRule, Timestamp)>) {
         self.start_entry(at, Cause::Inactivity(Day::of(at, &self.context.program.zone)));
-        // The tier does not fall here: that would have come first. Under a window that rolls, the review leaves its mark.
+        // The tier does not fall here: that event would have come first. Under a rolling window, the review updates it.
         self.entry.movements = self.account.settle(self.context.program, at);
         let occasion = Occasion::new(self.context, &self.account, at);
         for (rule, since) in rules {
@@ -83,7 +84,7 @@ impl<'a> Draft<'a> {
         let (before, after) = (self.account.tier.current().cloned(), tier.current().cloned());
         let moved = match (before, after) {
             (Some(before), Some(after)) if before != after => tier_move(self.context, before, after),
-            // Whoever is outside the ladder does not notice it.
+            // A tier outside the ladder hides the fall.
             _ => {
                 self.account.tier = tier;
                 return;

@@ -1,4 +1,4 @@
-//! What the rules that fired do to the account: credits, what multiplies them, debits, resets, a tier outside the ladder.
+//! Effects of the rules that fired: credits, multipliers, debits, resets, a tier outside the ladder.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::program::TierWindow;
 use crate::rule::CompiledRule;
 use crate::time::Day;
 
-/// The most multipliers whose extras a firing remembers one by one. The last of them stands for those beyond.
+/// The most multipliers whose extras a firing remembers one by one. The last one sums up the others.
 pub(super) const MOST_EXTRAS: usize = 8;
 
 impl Draft<'_> {
-    /// Posts what the rules of the entry did, in the order of `semantics.md`, and lets the tier rise.
+    /// Posts the effects of the entry's rules in the order of `semantics.md`, and lets the tier rise.
     pub(super) fn apply(&mut self, occasion: &Occasion<'_>) {
-        // One for each outcome, in their order.
+        // One rule for each outcome, in their order.
         let rules = std::mem::take(&mut self.fired);
         if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
             self.multiply(&rules, occasion);
@@ -58,8 +58,8 @@ impl Draft<'_> {
         self.attach(rules, occasion, &extras.shares);
     }
 
-    /// Notes with the firings of rules that count over several receipts what else goes when they are reversed: their
-    /// credits by amount, and what multipliers added.
+    /// Attaches credits by amount and multiplier extras to the firings of cumulative rules, so that a reversal takes them
+    /// back too.
     fn attach(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>, shares: &BTreeMap<(usize, usize), Share>) {
         let Some(basket) = &occasion.basket else { return };
         let receipt = mark_of(&basket.receipt.id);
@@ -103,21 +103,21 @@ impl Draft<'_> {
             total.qualifying,
         );
         if total.redeemable.is_positive() {
-            // Holding is for points earned on receipts; everything else is spendable at once.
+            // Only points earned on receipts are held.
             let hold = if occasion.basket.is_some() { policy.hold_days } else { 0 };
-            let key = LotKey::new(occasion.day.plus_days(hold), policy.expiry);
+            let key = LotKey::held(occasion.day, hold, policy.expiry);
             self.entry.lot = Some(key);
             earn = self.account.deposit(earn, Bucket::Issued, key, total.redeemable);
         }
         self.account.lifetime_earned = self.account.lifetime_earned.plus(total.redeemable);
         self.push(earn);
-        // A fact that comes late may bring points whose time is over already.
+        // The points of a late fact may have expired already.
         let expired = self.account.expire();
         self.push(expired);
         self.earn_qualifying(total.qualifying, occasion.day);
     }
 
-    /// Takes points; a debit stops at zero.
+    /// Takes points. A debit stops at zero.
     fn debit(&mut self, place: usize, rule: &CompiledRule, day: Day) {
         let policy = &self.context.program.program;
         let outcome = &self.entry.outcomes[place];
@@ -137,7 +137,7 @@ impl Draft<'_> {
         (outcome.debited, outcome.taken) = (debited, taken);
     }
 
-    /// Empties what is spendable, or what qualifies; what is still held stays, and so does a debt.
+    /// Removes spendable or qualifying points. Held points and a debt stay (L6).
     fn reset(&mut self, place: usize, redeemable: bool, qualifying: bool) {
         let mut emptied = Both::ZERO;
         if redeemable {
@@ -148,7 +148,7 @@ impl Draft<'_> {
             emptied.qualifying = self.account.qualifying_total();
             self.account.qualifying.clear();
         }
-        // What was below zero, because a refund took more than the month had, comes back to zero as an issue.
+        // A negative sum, because a refund took more than the month had, returns to zero as an issue.
         let movement = Movement::new(MovementType::Reset)
             .post(Bucket::Available, Bucket::Removed, Kind::Redeemable, emptied.redeemable)
             .post(Bucket::Available, Bucket::Removed, Kind::Qualifying, emptied.qualifying)
@@ -157,7 +157,7 @@ impl Draft<'_> {
         self.entry.outcomes[place].reset = emptied;
     }
 
-    /// The qualifying points that count now; none when refunds took more.
+    /// The qualifying points that count now; zero if refunds took more.
     fn qualifying(&self) -> Points {
         let tiers = self.context.program.program.tiers.as_ref();
         let window = tiers.map_or(TierWindow::CalendarYear, |tiers| tiers.window);

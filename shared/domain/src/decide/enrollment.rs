@@ -1,4 +1,4 @@
-//! What enrolment does.
+//! Enrolment and invitation.
 
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
@@ -8,8 +8,9 @@ use crate::account::{Account, Status};
 use crate::ledger::Cause;
 use crate::rule::Waiting;
 
-/// Decides on an enrolment: the contact becomes a member, keeps all points, and the rules for enrolment, lists and
-/// attributes fire. `None` when there is nothing to do: the member is enrolled already, or shut out.
+/// Decides on an enrolment; `None` if the member is enrolled already, or excluded.
+///
+/// The contact becomes a member and keeps all points. The rules for enrolment, lists and attributes fire.
 pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Decision> {
     match account.status {
         Status::Member | Status::Excluded => return None,
@@ -28,8 +29,7 @@ pub fn decide_enrollment(context: &Context<'_>, account: &Account) -> Option<Dec
     Some(draft.finish())
 }
 
-/// Decides on an invitation: a visitor becomes one who was invited and has not enrolled yet. `None` when there is nothing
-/// to do. `actor` is who invites.
+/// Decides on the invitation of a visitor by `actor`; `None` for anybody else.
 pub fn decide_invitation(context: &Context<'_>, account: &Account, actor: &str) -> Option<Decision> {
     if account.status != Status::Visitor {
         return None;

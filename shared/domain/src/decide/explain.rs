@@ -1,5 +1,4 @@
-//! Why each rule of a program gave what it gave to a receipt: also those that the receipt did not concern, of which its
-//! entry tells nothing.
+//! Explanations of a receipt for every rule of a program, also for those that its entry does not mention.
 
 use std::collections::HashMap;
 
@@ -9,27 +8,28 @@ use crate::ledger::{Entry, Outcome, SkipReason, Skipped};
 use crate::program::CompiledProgram;
 use crate::rule::{CompiledRule, RuleStatus};
 
-/// What one rule did with a receipt.
+/// The result of one rule for a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleExplanation {
     /// The rule.
     pub rule: RuleId,
-    /// What it gave, when it fired.
+    /// The outcome, if the rule fired.
     pub fired: Option<Outcome>,
-    /// Why it gave nothing, or less than was due.
+    /// Why the rule gave nothing, or less than was due.
     pub skipped: Option<Skipped>,
 }
 
-/// Explains a decision on a receipt for every rule of the program that made it, in the program's order. What the entry
-/// says stands; the rest is computed from the receipt and the rules.
+/// Explains a decision for every rule of the program that made it, in the program's order.
+///
+/// The entry comes first; the rest is recomputed from the receipt and the rules.
 pub fn explain_receipt(program: &CompiledProgram, receipt: &Receipt, entry: &Entry) -> Vec<RuleExplanation> {
     if entry.rejected.is_some() {
-        // No rule looked at it.
+        // No rule was evaluated.
         return Vec::new();
     }
     let words = program.rules.words(receipt);
     let whole = Remaining::whole(receipt);
-    // By rule: a search through the entry for each of ten thousand rules would take seconds.
+    // Indexed by rule: a linear search for each of 10,000 rules would take seconds.
     let outcomes: HashMap<&RuleId, &Outcome> = entry.outcomes.iter().rev().map(|o| (&o.rule, o)).collect();
     let reasons: HashMap<&RuleId, &Skipped> = entry.skipped.iter().rev().map(|s| (&s.rule, s)).collect();
     let explain = |rule: &CompiledRule| {
@@ -51,7 +51,7 @@ pub fn explain_receipt(program: &CompiledProgram, receipt: &Receipt, entry: &Ent
                 } else if !rule.is_for(before) {
                     SkipReason::TierOutOfScope
                 } else {
-                    // It was left out of a long entry, and of those only what fell short is left.
+                    // Only rules below their threshold are dropped from a long entry.
                     SkipReason::BelowThreshold
                 };
                 Some(Skipped { rule: id.clone(), reason, missing: None })

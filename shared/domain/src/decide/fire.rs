@@ -1,4 +1,4 @@
-//! One rule meets one fact: it is counted, its limits cut, and what it gives is noted.
+//! One rule and one fact: counting, limits, and the outcome.
 
 use super::draft::{Draft, is_needed};
 use super::limits::{Given, Rewards, cap, remember};
@@ -6,20 +6,20 @@ use super::measure::{Progress, advance};
 use super::occasion::{Occasion, all_hold};
 use crate::account::{Counter, Status, Used};
 use crate::coupon::CouponStatus;
-use crate::ledger::{Outcome, SkipReason, Skipped};
+use crate::ledger::{NamedCoupon, Outcome, SkipReason, Skipped};
 use crate::money::Money;
 use crate::points::{Both, Points};
 use crate::program::Reward;
 use crate::rule::{CompiledRule, Eligible, Unit};
 
-/// More skipped rules than this are not told: an entry has no room for them.
+/// The most skipped rules of an entry.
 const MOST_SKIPPED: usize = 32;
 
-/// What a fact without an amount counts.
+/// The amount of a fact that has none.
 pub(super) const NO_AMOUNT: Eligible = Eligible { amount: 0, items: 0 };
 
 impl<'a> Draft<'a> {
-    /// Lets a rule whose trigger and filters the fact met count it, and fire as often as that makes and its limits leave.
+    /// Lets a matching rule count the fact, and fire as often as is due and its limits allow.
     pub(super) fn consider(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, eligible: Eligible) {
         if let Err(reason) = self.may_count(rule, occasion) {
             self.skip(rule, reason, None);
@@ -29,7 +29,7 @@ impl<'a> Draft<'a> {
         match advance(rule, &mut counter, eligible, occasion.day) {
             Err(reason) => self.skip(rule, reason, None),
             Ok(progress) if progress.due == 0 => {
-                // A total that was reached fires once: nothing is missing, and nothing more comes.
+                // A total that was reached before: nothing is missing, and it does not fire again.
                 let reason = if progress.missing > 0 { SkipReason::BelowThreshold } else { SkipReason::LimitReached };
                 let told = progress.missing > 0 && self.entry.skipped.len() < MOST_SKIPPED;
                 let missing = told.then(|| self.in_unit(rule.measure().0, progress.missing));
@@ -42,7 +42,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// True when the rule counts facts of this member now.
+    /// True if the rule counts facts of this member now.
     fn may_count(&self, rule: &CompiledRule, occasion: &Occasion<'_>) -> Result<(), SkipReason> {
         if self.account.status == Status::Excluded {
             return Err(SkipReason::MemberExcluded);
@@ -56,7 +56,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Grants the firings that are due, as far as the limits leave them.
+    /// Grants the firings that are due and that the limits allow.
     fn fire(&mut self, rule: &'a CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
         let zone = &self.context.program.zone;
         let policy = &self.context.program.program;
@@ -70,6 +70,7 @@ impl<'a> Draft<'a> {
             Both::ZERO
         };
         let (fixed, by_amount, capped) = cap(rule, counter, each.times(granted), by_amount, occasion, zone);
+        let issued_before = self.issued.len();
         let rewards = self.give_rewards(rule, granted);
         let firings = i64::try_from(granted).unwrap_or(i64::MAX);
 
@@ -89,7 +90,7 @@ impl<'a> Draft<'a> {
                 counted,
                 amount: if rule.gains.debit.is_by_amount() { amount } else { 0 },
                 before,
-                rewards: rewards.codes(),
+                coupons: self.issued[issued_before..].iter().map(NamedCoupon::from).collect(),
                 ..Outcome::nothing(rule.rule.id.clone(), rule.version)
             });
         }
@@ -98,7 +99,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Issues the coupons of firings, the first firings first, as far as the transaction and the stocks allow.
+    /// Issues the coupons of firings in their order, as far as the transaction and the stocks allow.
     fn give_rewards(&mut self, rule: &CompiledRule, granted: u64) -> Rewards {
         let mut rewards = Rewards::default();
         let catalogue = self.context.program;
@@ -117,7 +118,7 @@ impl<'a> Draft<'a> {
                 }
             }
             if codes.is_empty() {
-                // What this firing did not get, no later one gets.
+                // Later firings cannot get a coupon either.
                 rewards.add(granted - firing, codes);
                 break;
             }
@@ -132,7 +133,7 @@ impl<'a> Draft<'a> {
         rewards
     }
 
-    /// Notes that a rule gave nothing.
+    /// Records that a rule gave nothing.
     pub(super) fn skip(&mut self, rule: &CompiledRule, reason: SkipReason, missing: Option<String>) {
         let skipped = Skipped { rule: rule.rule.id.clone(), reason, missing };
         if self.entry.skipped.len() < MOST_SKIPPED || is_needed(&skipped, rule) {
@@ -142,7 +143,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A count as people read it: money with its decimals, receipts and items as numbers.
+    /// Formats a count: money with its decimals, receipts and items as numbers.
     fn in_unit(&self, unit: Unit, count: i64) -> String {
         match unit {
             Unit::Money => Money::new(count, self.context.program.program.currency).to_string(),

@@ -1,11 +1,11 @@
-//! What an interaction does: a named event, an opened e-mail, a followed link.
+//! Decisions on interactions: named events, opened e-mails, followed links.
 
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::Occasion;
 use super::{Context, Decision};
 use crate::account::Account;
-use crate::fact::Interaction;
+use crate::fact::{FactId, Interaction};
 use crate::ledger::{Cause, SkipReason};
 use crate::rule::{EmailTrigger, Trigger, Waiting};
 
@@ -14,20 +14,20 @@ use crate::rule::{EmailTrigger, Trigger, Waiting};
 pub struct InteractionContext<'a> {
     /// The interaction.
     pub interaction: &'a Interaction,
-    /// True when what counts only once ([`Interaction::once`]) has counted for this member before.
+    /// True if the interaction's once-only key ([`Interaction::once`]) was used before.
     pub counted_before: bool,
 }
 
 /// Decides on an interaction.
 pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &InteractionContext<'_>) -> Decision {
     let interaction = fact.interaction;
-    let cause = Cause::Interaction(interaction.id.clone());
+    let cause = Cause::Fact(FactId::Interaction { interaction: interaction.id.clone() });
     let mut draft = Draft::new(context, account, interaction.occurred_at, cause);
     let occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
     let waiting = Waiting::Interaction(interaction.name.clone());
     let counts = !interaction.is_machine_open();
     for rule in context.program.rules.waiting(&waiting).filter(|rule| counts && rule.covers(occasion.at)) {
-        // It has counted from the first rule on that could have counted it, whatever else that rule asks.
+        // The first rule with this trigger uses the key up, whether or not its conditions hold.
         draft.marks |= interaction.once().is_some() && !fact.counted_before;
         if !is_met(&rule.rule.on, interaction) {
             continue;
@@ -45,7 +45,7 @@ pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &Inter
     draft.finish()
 }
 
-/// True when an interaction is what a trigger waits for.
+/// True if an interaction satisfies a trigger.
 pub(super) fn is_met(trigger: &Trigger, interaction: &Interaction) -> bool {
     match trigger {
         Trigger::Interaction(wanted) => {

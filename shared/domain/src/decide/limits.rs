@@ -1,4 +1,4 @@
-//! Limits: how many firings, and how many points, they leave.
+//! Limits: the firings and points that they allow.
 
 use super::occasion::Occasion;
 use crate::account::{Counter, Run};
@@ -7,7 +7,7 @@ use crate::points::{Both, Kind, Points};
 use crate::rule::{CompiledRule, Frame};
 use jiff::tz::TimeZone;
 
-/// Cuts points to what the caps in points leave: first those by amount, then those by firing. Tells whether it cut.
+/// Cuts points to the caps: first credits by amount, then credits by firing. Returns whether it cut.
 pub(super) fn cap(
     rule: &CompiledRule,
     counter: &Counter,
@@ -32,7 +32,7 @@ pub(super) fn cap(
     (fixed, by_amount, capped)
 }
 
-/// What the firings of a cumulative measure gave.
+/// The result of a cumulative measure's firings.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub firings: u64,
@@ -42,12 +42,12 @@ pub(super) struct Given<'a> {
     pub rewards: &'a Rewards,
 }
 
-/// The coupons of a rule's firings: consecutive firings that got equally many are one group, the first firings first.
+/// The coupons of a rule's firings, grouped: consecutive firings with equally many coupons are one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Rewards(Vec<(u64, Vec<CouponCode>)>);
 
 impl Rewards {
-    /// Adds later firings and all coupons that they got.
+    /// Adds the next firings with all their coupons.
     pub fn add(&mut self, firings: u64, codes: Vec<CouponCode>) {
         match self.0.last_mut() {
             Some((count, group)) if codes.len() == group.len() / whole_count(*count) => {
@@ -56,11 +56,6 @@ impl Rewards {
             }
             _ => self.0.push((firings, codes)),
         }
-    }
-
-    /// All coupons, in the order of the firings.
-    pub fn codes(&self) -> Vec<CouponCode> {
-        self.0.iter().flat_map(|(_, codes)| codes).cloned().collect()
     }
 }
 
@@ -73,7 +68,7 @@ pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<
     let paid = if fixed == each.times(granted) {
         vec![(granted, each)]
     } else {
-        // A cap in points cut the last firings: the first ones gave all, one gave a rest, the others nothing.
+        // A cap cut the last firings: the first gave all, the next one a remainder, the others nothing.
         let whole = whole_firings(fixed, each).min(granted);
         let partial = u64::from(granted > whole);
         let rest = fixed.minus(each.times(whole));
@@ -82,7 +77,7 @@ pub(super) fn remember(rule: &CompiledRule, counter: &mut Counter, given: Given<
     let mut groups = rewards.0.iter().map(|(firings, codes)| (*firings, codes.as_slice()));
     let mut group = groups.next();
     for (mut count, each) in paid {
-        // The first firings got the coupons: the latest, which go first on a refund, have none.
+        // The first firings have the coupons: a refund reverses those without first.
         while count > 0 {
             let (firings, codes) = group.unwrap_or((count, &[]));
             let taken = firings.min(count);
@@ -100,7 +95,7 @@ fn whole_count(firings: u64) -> usize {
     usize::try_from(firings).unwrap_or(usize::MAX).max(1)
 }
 
-/// How many firings are paid in full by some points.
+/// The number of firings that some points pay in full.
 fn whole_firings(points: Both, each: Both) -> u64 {
     let whole = |kind: Kind| {
         let each = each.of(kind).get();

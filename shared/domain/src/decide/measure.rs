@@ -1,4 +1,4 @@
-//! Counting: what a receipt adds to a rule's running total, and how many firings that makes.
+//! Measures: what a receipt adds to a rule's running total, and the firings that are due.
 
 use crate::account::{Counter, Run};
 use crate::ledger::SkipReason;
@@ -6,26 +6,26 @@ use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame, Range, SpendRange};
 use crate::time::Day;
 
-/// What a receipt did to a rule's counter.
+/// The effect of a receipt on a rule's counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Progress {
     /// The firings that are due.
     pub due: u64,
     /// What the receipt counted, in the measure's unit.
     pub counted: i64,
-    /// The amount that credits by amount are reckoned on.
+    /// The amount that credits by amount are computed from.
     pub amount: i64,
-    /// The running total before: of all spend where only what lies between bounds counts, else of a cumulative measure.
+    /// The running total of a cumulative measure before; with `from`/`up_to`, that of all spend.
     pub before: Option<i64>,
-    /// How much is missing to the next firing, of those that did not fire.
+    /// What is missing for the next firing, if the rule did not fire.
     pub missing: i64,
 }
 
-/// Counts a receipt of a day.
+/// Counts a receipt on its day.
 ///
 /// # Errors
-/// Why it does not count: outside the window, or outside the range. The counter may have changed all the same: what lies
-/// outside a range still is spend.
+/// Why it does not count: outside the window or the range. The counter may have changed all the same: spend outside a range
+/// is still spend.
 pub(super) fn advance(
     rule: &CompiledRule,
     kept: &mut Counter,
@@ -54,13 +54,13 @@ pub(super) fn advance(
             let before = kept.sum_of_days(first_of(day, length), day);
             kept.add_to_day(day, counted);
             let after = before.saturating_add(counted);
-            // A window falls as days leave it, so only what this receipt carried over a step fires.
+            // A window's sum falls as days leave it, so that only this receipt's steps fire.
             (form.due(after).saturating_sub(form.due(before)), Some(before), after)
         }
         (true, frame) => {
             let before = kept.sum;
             kept.sum = before.saturating_add(counted);
-            // Firings of windows that are over stand on their own.
+            // Firings of closed windows are unaffected.
             let fired = match (frame, kept.opened) {
                 (Some(Frame::FirstReceipt(_)), Some(opened)) => kept.due_since(opened),
                 _ => kept.due(),
@@ -71,13 +71,13 @@ pub(super) fn advance(
     Ok(Progress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
 }
 
-/// The first day of a window of so many days that ends on a day.
+/// The first day of a window with this length and last day.
 pub(super) fn first_of(day: Day, length: u32) -> Day {
     day.offset(1_i32.saturating_sub(i32::try_from(length).unwrap_or(i32::MAX)))
 }
 
-/// A window that begins with the first receipt: over after its days, and then begun anew with counters at zero. One with
-/// firings is remembered, for refunds.
+/// A window that starts with the first receipt. When it is over, the next receipt starts a new one with counters at zero;
+/// a window with firings is remembered for refunds.
 fn open_window(rule: &CompiledRule, counter: &mut Counter, length: u32, day: Day) -> Result<(), SkipReason> {
     match counter.opened {
         Some(opened) if day < opened => Err(SkipReason::OutsideWindow),
@@ -118,7 +118,7 @@ pub(super) fn retreat(
             let (opened, sum) = if let Some(opened) = counter.opened.filter(|opened| holds(*opened)) {
                 (opened, subtract(rule, less, &mut counter.sum, &mut counter.total))
             } else {
-                // Of a window that is over, only the number is remembered that its firings follow from.
+                // Of a closed window, only the number that determines its firings is remembered.
                 let (opened, number) = counter.days.iter_mut().find(|(opened, _)| holds(*opened))?;
                 let (mut sum, mut total) = (*number, *number);
                 let sum = subtract(rule, less, &mut sum, &mut total);
@@ -153,8 +153,8 @@ fn subtract(rule: &CompiledRule, less: Less, sum: &mut i64, total: &mut i64) -> 
     *sum
 }
 
-/// All days that are remembered are recounted: a day's receipts together fire as often as they carry the window over a
-/// step, and what stood on a day that is gone may be due on another. Firings whose windows hold the changed day go first.
+/// Recounts every remembered day: a day's receipts together fire as often as they carry the window over a step, and a
+/// reversed firing may be due on another day. Firings whose windows hold the changed day go first.
 fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, rounding: Rounding) -> Vec<Run> {
     let due_on = |day: Day| {
         let with = counter.sum_of_days(first_of(day, length), day);
@@ -170,16 +170,16 @@ fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, ro
     popped
 }
 
-/// What a receipt has less by a refund.
+/// What a refund subtracts from a receipt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Less {
-    /// Of what it counted.
+    /// From the counted amount.
     pub counted: i64,
-    /// Of what it spent, counted or not.
+    /// From the spend, counted or not.
     pub spent: i64,
 }
 
-/// The amount of a receipt on which credits by amount are reckoned, when `before` was spent before it.
+/// The amount that credits by amount are computed from, if `before` was spent earlier.
 pub(super) fn reckoned(range: Option<Range>, before: i64, amount: i64) -> i64 {
     match range {
         Some(range) if range.meant == SpendRange::Band => range.counted(before, before + amount).unwrap_or(0),

@@ -1,4 +1,4 @@
-//! Decisions: what a fact does to a member's account. Pure: everything needed comes in as an argument.
+//! Decisions: the effect of a fact or command on a member's account. Pure: all inputs are arguments.
 
 mod adjustment;
 mod calendar;
@@ -45,49 +45,76 @@ use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::coupon::{Coupon, CouponStatus};
+use crate::fact::Fact;
 use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
 use crate::member::Profile;
 use crate::program::CompiledProgram;
 
-/// What a decision is made with, besides the account and the fact.
+/// The inputs of a decision besides the account and the fact.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
     /// The program in force.
     pub program: &'a CompiledProgram,
-    /// Whose account it is.
+    /// The member.
     pub member: &'a MemberId,
-    /// All that is personal about them, for rules that ask for it; `None` when it was not looked up, because no rule
-    /// that this fact can meet does, or when there is none.
+    /// The member's profile; `None` if there is none, or if no rule that this fact can match needs it.
     pub profile: Option<&'a Profile>,
     /// The time of the decision.
     pub now: Timestamp,
-    /// Where coupon codes take their randomness from.
+    /// The randomness of coupon codes.
     pub seed: Seed,
-    /// What the decision may give away.
+    /// The coupons and units of stock that the decision may give away.
     pub supply: &'a Supply,
 }
 
-/// What a fact does: all of it is written in one transaction, or none.
+/// A fact and what was looked up for it.
+#[derive(Debug, Clone, Copy)]
+pub struct FactContext<'a> {
+    /// The fact.
+    pub fact: &'a Fact,
+    /// The program's coupons that a receipt names, as they are.
+    pub coupons: &'a [Coupon],
+    /// True if the fact's once-only key ([`Fact::once`]) was used before.
+    pub counted_before: bool,
+}
+
+/// Decides on a fact. `None` means that it changes nothing and has no entry.
+///
+/// A refund is decided from its receipt's decision, by [`decide_refund`]; here it changes nothing.
+pub fn decide_fact(context: &Context<'_>, account: &Account, fact: FactContext<'_>) -> Option<Decision> {
+    let FactContext { fact, coupons, counted_before } = fact;
+    match fact {
+        Fact::Receipt(receipt) => Some(decide_receipt(context, account, &ReceiptContext { receipt, coupons })),
+        Fact::Refund { .. } => None,
+        Fact::Interaction(interaction) => {
+            Some(decide_interaction(context, account, &InteractionContext { interaction, counted_before }))
+        }
+        Fact::Birthday(day) => decide_birthday(context, account, *day),
+        Fact::Due(_) => decide_due(context, account),
+    }
+}
+
+/// The effect of a fact: written in one transaction, or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// The account after it, its version already raised.
+    /// The account afterwards, with its new version.
     pub account: Account,
-    /// The entries of what had fallen due before the fact, oldest first: lapses, falls of tier, and what they led to.
+    /// The entries of what fell due before the fact, oldest first: lapses, falls of tier, and their consequences.
     pub due: Vec<Entry>,
-    /// The entry of the ledger.
+    /// The fact's own entry.
     pub entry: Entry,
-    /// The entries of the changes of tier that followed, in their order: what the rules for them did.
+    /// The entries of the rules for changes of tier that followed, in their order.
     pub tier_changes: Vec<Entry>,
-    /// True when the fact takes the mark of what counts only once ([`Interaction::once`]).
+    /// True if the fact uses up its once-only key ([`Interaction::once`]).
     ///
     /// [`Interaction::once`]: crate::fact::Interaction::once
     pub marks: bool,
-    /// Coupons that are issued, whose codes must be new.
+    /// Issued coupons; their codes must be new.
     pub issued: Vec<Coupon>,
-    /// Coupons that change: each as it was, and as it becomes.
+    /// Changed coupons, each before and after.
     pub changed: Vec<(Coupon, Coupon)>,
-    /// One for each unit that is taken from the stock of a reward that has one.
+    /// The reward of each unit that is taken from a stock.
     pub stock: Vec<RewardId>,
 }
 
@@ -97,7 +124,7 @@ impl Decision {
         self.due.iter().chain([&self.entry]).chain(&self.tier_changes)
     }
 
-    /// The coupons that it issues or cancels: with a smaller [`Supply`] it would do so with fewer.
+    /// The number of coupons that it issues or cancels, which a smaller [`Supply`] would lower.
     pub fn deferrable_coupons(&self) -> usize {
         let cancelled = self.changed.iter().filter(|(_, after)| after.status == CouponStatus::Cancelled);
         self.issued.len() + cancelled.count()

@@ -1,4 +1,4 @@
-//! Multipliers (SP9): what they add to the points of other rules, each its own share.
+//! Multipliers (SP9): the extra points of each, on the points of other rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,36 +19,35 @@ pub(super) struct Fired<'a> {
     pub per_unit: Both,
 }
 
-/// A multiplier that works on this fact.
+/// A multiplier that applies to this fact.
 #[derive(Clone, Copy)]
 struct Working<'a> {
-    /// Which of the fired rules it is.
+    /// Its place among the fired rules.
     place: usize,
     multiplier: &'a Multiplier,
 }
 
-/// What multipliers add on one fact.
+/// The extras of all multipliers on one fact.
 pub(super) struct Extras {
-    /// What each of the fired rules adds; zero for those that multiply nothing.
+    /// The extra of each fired rule; zero for those that multiply nothing.
     pub by_rule: Vec<Both>,
-    /// How much of that goes with rules that count over several receipts, because other receipts' refunds may reverse
-    /// their firings: by the places of that rule and of the multiplier's.
+    /// The part of the extras that belongs to cumulative rules, because other receipts' refunds may reverse their firings:
+    /// by the places of that rule and of the multiplier.
     pub shares: BTreeMap<(usize, usize), Share>,
 }
 
-/// What one multiplier adds to the points of one rule that counts over several receipts.
+/// The extra of one multiplier on one cumulative rule.
 pub(super) struct Share {
     /// The place of the multiplier's rule.
     pub multiplier: usize,
-    /// What it adds to the firings, and, before rounding, redeemable and qualifying.
+    /// The extra on the firings; `exact` is that before rounding, redeemable and qualifying.
     pub firings: Both,
     pub exact: [Decimal; 2],
-    /// What it adds to the credit by amount.
+    /// The extra on the credit by amount.
     pub per_unit: Both,
 }
 
-/// What each of the fired rules adds by multiplying the others. The sum is rounded once for each kind, and shared out in
-/// the order of the rules.
+/// Computes the extra of each fired rule. The sum is rounded once per kind of points and shared out in rule order.
 pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Option<&Basket<'_>>) -> Extras {
     let mut extras = Extras { by_rule: vec![Both::ZERO; fired.len()], shares: BTreeMap::new() };
     if fired.iter().all(|one| one.rule.gains.multiply.is_empty()) {
@@ -73,12 +72,12 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
             let cell = cells.entry(part.base).or_insert_with(|| vec![Decimal::ZERO; working.len()]);
             stack(&part, &working, policy.multiplier_stacking, cell);
         }
-        // Rounding the running sum shares out exactly what the sum of all is rounded to. What rules per receipt have comes
-        // first, so that a refund finds the same numbers for it without the others.
+        // Rounding the running sum makes the shares add up to the rounded total. Rules per receipt come first, so that a
+        // refund computes the same numbers for them without the others.
         let (mut exact, mut before) = (Decimal::ZERO, Points::ZERO);
         for (base, cell) in &cells {
             for (working, part) in working.iter().zip(cell) {
-                // Reading a program bounds what multipliers make together; beyond it, sums stop at the largest decimal.
+                // The checks of a program bound the product of its multipliers; beyond that, sums saturate.
                 exact = exact.saturating_add(*part);
                 let rounded = rounded(exact, policy.rounding);
                 let added = rounded.minus(before);
@@ -122,22 +121,22 @@ impl Extras {
     }
 }
 
-/// Points that the same multipliers work on.
+/// Points that the same multipliers apply to.
 struct Part {
-    /// The rule that counts over several receipts, and whether its credit by amount is meant; `None`: all other points.
+    /// The cumulative rule, and whether these are its credit by amount; `None` for all other points.
     base: Option<(usize, bool)>,
     points: Points,
-    /// Which of the working multipliers.
+    /// The multipliers that apply, by their places.
     by: Vec<usize>,
 }
 
-/// Adds what each multiplier makes of some points.
+/// Adds the extras of the multipliers on some points.
 fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut [Decimal]) {
     let points = Decimal::from(part.points.get());
     let more = |place: usize| working[place].multiplier.more();
     match stacking {
         Stacking::Max => {
-            // The largest; of equal ones the first.
+            // The largest factor; the first of equal ones.
             let best =
                 part.by.iter().copied().reduce(|best, other| if more(other) > more(best) { other } else { best });
             if let Some(best) = best {
@@ -147,7 +146,7 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
         Stacking::Additive => {
             let mut left = points;
             for place in &part.by {
-                // Several factors below one take all there is, and no more.
+                // Several factors below 1 take at most all of it.
                 let extra = points.saturating_mul(more(*place)).max(-left);
                 shares[*place] = shares[*place].saturating_add(extra);
                 left = left.saturating_add(extra);
@@ -164,25 +163,26 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
     }
 }
 
-/// Which multipliers work on a rule's points: those without a list unless they are its own, and those that list it. Rules
-/// with the same key are taken together: thousands of rules and hundreds of multipliers make few keys.
+/// Identifies the multipliers of a rule: those without a list, except its own, and those that list it.
+///
+/// Rules with the same key are computed together: thousands of rules and hundreds of multipliers have few keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     /// As in [`Part`].
     base: Option<(usize, bool)>,
-    /// The rule's place, where it multiplies something itself.
+    /// The rule's place, if it is itself a multiplier.
     own: Option<usize>,
     /// The multipliers that list it.
     listed_by: Vec<usize>,
 }
 
-/// The lines on which the same line multipliers work.
+/// Lines that the same line multipliers select.
 struct LineGroup {
     by: Vec<usize>,
     lines: Vec<usize>,
 }
 
-/// The points of all rules in parts, each with the multipliers that work on it.
+/// Splits the points of all rules into parts with the same multipliers.
 fn parts(
     fired: &[Fired<'_>],
     kind: Kind,
@@ -227,12 +227,12 @@ fn parts(
                 let on_lines = |group: &LineGroup| group.by.iter().copied().filter(works).collect::<Vec<usize>>();
                 let mut groups: Vec<(Vec<usize>, &[usize])> =
                     groups.iter().map(|group| (on_lines(group), &*group.lines)).collect();
-                // Lines with most multipliers come first.
+                // Lines with the most multipliers come first.
                 groups.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
                 let mut sums = vec![Points::ZERO; groups.len()];
                 for base in bases {
                     let earned = earned_by_group(&base, &groups, kind, program, basket);
-                    // What no line earned: firings of totals, points for the receipt as such.
+                    // Points that no line earned: firings of totals, points per receipt.
                     rest = rest.plus(base.points(kind).minus(earned.iter().copied().sum()));
                     sums.iter_mut().zip(earned).for_each(|(sum, earned)| *sum = sum.plus(earned));
                 }
@@ -250,7 +250,7 @@ fn parts(
     parts
 }
 
-/// The lines of a receipt by the line multipliers whose filters select them; empty when no multiplier works on lines.
+/// Groups a receipt's lines by the line multipliers that select them; empty without line multipliers.
 fn line_groups(fired: &[Fired<'_>], working: &[Working<'_>], basket: &Basket<'_>) -> Vec<LineGroup> {
     let on_lines = |place: &usize| working[*place].multiplier.scope == MultiplyScope::Lines;
     let on_lines: Vec<usize> = (0..working.len()).filter(on_lines).collect();
@@ -265,8 +265,8 @@ fn line_groups(fired: &[Fired<'_>], working: &[Working<'_>], basket: &Basket<'_>
     groups.into_iter().map(|(by, lines)| LineGroup { by, lines }).collect()
 }
 
-/// What a rule's credits by amount and by firings within the receipt earned on each group of lines: the difference that
-/// the group makes to all lines up to it, and together never more than was granted.
+/// The points that a rule earned on each group of lines: the difference that the group makes to all lines before it, and
+/// in total at most what was granted.
 fn earned_by_group(
     base: &Fired<'_>,
     groups: &[(Vec<usize>, &[usize])],
@@ -304,7 +304,7 @@ fn earned_by_group(
 }
 
 impl Fired<'_> {
-    /// All points of a kind that it gave.
+    /// All points of one kind that the rule gave.
     fn points(&self, kind: Kind) -> Points {
         self.fixed.plus(self.per_unit).of(kind)
     }
@@ -312,6 +312,6 @@ impl Fired<'_> {
 
 fn rounded(exact: Decimal, rounding: Rounding) -> Points {
     let scale = 10_i128.pow(exact.scale());
-    // One rule gives at most so many points on one receipt; a multiplier of it likewise.
+    // The bound of one rule on one receipt also bounds a multiplier of it.
     round(exact.mantissa(), scale, rounding).min(Points::MAX).max(Points::MAX.negated())
 }

@@ -1,4 +1,4 @@
-//! What the rules see of a fact: when it was, in which tier, what was bought; and the conditions on the member.
+//! What rules see of a fact: time, tier and basket; and conditions on the member.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,13 +18,13 @@ pub(super) struct Occasion<'f> {
     pub at: Timestamp,
     /// Its local day.
     pub day: Day,
-    /// The tier that rules look at, by its bit: the one held before the fact, or, for a change of tier, the one after.
+    /// The bit of the tier that rules see: the one before the fact; for a change of tier, the one after.
     pub tier: u64,
     /// What was bought.
     pub basket: Option<Basket<'f>>,
 }
 
-/// What was bought, and remains after refunds.
+/// A receipt and what remains of it after refunds.
 #[derive(Debug, Clone)]
 pub(super) struct Basket<'f> {
     pub receipt: &'f Receipt,
@@ -38,26 +38,26 @@ impl<'f> Basket<'f> {
         Self { receipt, words: program.rules.words(receipt), remaining: Remaining::whole(receipt) }
     }
 
-    /// Its lines; a receipt without lines has one part.
+    /// The number of lines; a receipt without lines has one part.
     pub fn parts(&self) -> usize {
         self.receipt.lines.len().max(1)
     }
 }
 
 impl Occasion<'_> {
-    /// Something other than a receipt, at a moment, seen with the tier that the member has now.
+    /// A fact that is not a receipt, with the member's present tier.
     pub fn new(context: &Context<'_>, account: &Account, at: Timestamp) -> Self {
         let tier = context.program.rules.tier_bit(account.tier.current());
         Self { at, day: Day::of(at, &context.program.zone), tier, basket: None }
     }
 
-    /// Where limits look.
+    /// The time that limits count by.
     pub const fn when<'z>(&self, zone: &'z TimeZone) -> When<'z> {
         When { at: self.at, day: self.day, zone }
     }
 }
 
-/// True when all conditions of a rule hold for a member on a day. What is unknown of a member holds nothing.
+/// True if all conditions of a rule hold for a member on a day. A predicate on missing profile data is false.
 pub(super) fn all_hold(conditions: &[Predicate], context: &Context<'_>, account: &Account, day: Day) -> bool {
     conditions.iter().all(|predicate| holds(predicate, context, account, day))
 }
@@ -104,7 +104,7 @@ pub(super) fn birthday(birth: BirthDate, year: i16) -> Day {
 }
 
 fn near_birthday(near: Nearness<BirthdaySpan>, birth: BirthDate, day: Day) -> bool {
-    // The week, or the days after, may lead over New Year.
+    // The span may extend across New Year.
     let year = day.year();
     let mut birthdays =
         [year.saturating_sub(1), year, year.saturating_add(1)].map(|year| birthday(birth, year)).into_iter();

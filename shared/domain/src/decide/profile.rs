@@ -1,4 +1,4 @@
-//! What a change of the profile does: lists that were subscribed to, attributes that took a value.
+//! Decisions on changes of the profile: subscribed lists, attributes with a new value.
 
 use jiff::Timestamp;
 
@@ -11,8 +11,9 @@ use crate::ledger::Cause;
 use crate::member::Profile;
 use crate::rule::{CompiledRule, Trigger, Waiting};
 
-/// Decides on what a profile has become; `None` when no rule fires for it. Deciding again fires nothing again: what has
-/// fired is remembered with the time at which the profile took the value.
+/// Decides on a changed profile; `None` if no rule fires.
+///
+/// Deciding again fires nothing: counters remember the time at which the profile took each value.
 pub fn decide_profile(context: &Context<'_>, account: &Account) -> Option<Decision> {
     let mut draft = Draft::new(context, account, context.now, Cause::Profile);
     draft.consider_profile();
@@ -25,7 +26,7 @@ pub fn decide_profile(context: &Context<'_>, account: &Account) -> Option<Decisi
 }
 
 impl Draft<'_> {
-    /// Lets the rules for lists and attributes fire for what the profile has.
+    /// Lets the rules for lists and attributes fire for the values in the profile.
     pub(super) fn consider_profile(&mut self) {
         let context = self.context;
         let Some(profile) = context.profile else { return };
@@ -35,7 +36,7 @@ impl Draft<'_> {
                     let occasion = Occasion::new(context, &self.account, since);
                     let known = self.entry.outcomes.len();
                     self.consider(rule, &occasion, NO_AMOUNT);
-                    // A limit that leaves no place has its say once for each time, too; a tier or a condition may change.
+                    // A firing cut by a limit is also remembered. One that failed a tier or condition is tried again.
                     if self.entry.outcomes.len() > known || !rule.rule.limit.is_empty() {
                         let mut counter = self.counter(rule);
                         counter.marks.retain(|(marked, _)| *marked != value);
@@ -47,8 +48,7 @@ impl Draft<'_> {
         }
     }
 
-    /// True when a rule has not fired for a value yet. Ever, unless a limit says otherwise: then for each time at which the
-    /// profile took the value.
+    /// True if a rule may fire for a value: once ever; with a limit, each time the profile takes the value.
     fn is_new(&self, rule: &CompiledRule, value: i64, since: Timestamp) -> bool {
         if !rule.covers(since) {
             return false;
@@ -63,7 +63,7 @@ impl Draft<'_> {
     }
 }
 
-/// The values that a rule waits for and a profile has, by their place in the rule, and since when it has each.
+/// The values of a rule that the profile has, by their place in the rule, with the time it took each.
 fn values(rule: &CompiledRule, profile: &Profile) -> Vec<(i64, Timestamp)> {
     match &rule.rule.on {
         Trigger::ListSubscription { list } if profile.lists.contains(list) => vec![(0, profile.list_since(list))],

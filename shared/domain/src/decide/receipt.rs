@@ -1,13 +1,13 @@
-//! What a receipt does: rules match and fire, limits cut, points and coupons are given, the tier may rise.
+//! Decisions on receipts: rules match and fire, points and coupons are given, the tier may rise.
 
 use super::draft::Draft;
 use super::occasion::{Basket, Occasion};
 use super::{Context, Decision};
 use crate::account::Account;
 use crate::coupon::{Coupon, CouponStatus, FoldedCode};
-use crate::fact::Receipt;
+use crate::fact::{FactId, Receipt};
 use crate::ids::MemberId;
-use crate::ledger::Cause;
+use crate::ledger::{Cause, Purchase};
 
 /// A receipt and what was looked up for it.
 #[derive(Debug, Clone)]
@@ -21,9 +21,11 @@ pub struct ReceiptContext<'a> {
 /// Decides on a receipt.
 pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptContext<'_>) -> Decision {
     let receipt = fact.receipt;
-    let mut draft = Draft::new(context, account, receipt.occurred_at, Cause::Receipt(receipt.id.clone()));
+    let cause = Cause::Fact(FactId::Receipt { receipt: receipt.id.clone() });
+    let mut draft = Draft::new(context, account, receipt.occurred_at, cause);
     let basket = Basket::whole(context.program, receipt);
     let currency = context.program.program.currency;
+    draft.entry.purchase = Some(Purchase::of(receipt, receipt.total, currency));
     let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
     let rules = context.program.rules.for_receipt(&basket.words, occasion.at, occasion.day);
     draft.expect(rules.size_hint().1.unwrap_or(0));
@@ -40,7 +42,7 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     draft.finish()
 }
 
-/// Uses the coupons that the receipt names, as of its own date; one that cannot be used never stops a receipt.
+/// Uses the coupons that the receipt names, as of its own date. A coupon that cannot be used is ignored.
 fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     for code in &fact.receipt.coupons {
         let folded = FoldedCode::from(code);
@@ -53,7 +55,7 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
                 if used.unpaid && used.member == *draft.context.member {
                     draft.take_again(&mut used);
                 }
-                draft.entry.coupons.push(coupon.code.clone());
+                draft.entry.coupons.push(coupon.into());
                 if used != *coupon {
                     draft.changed.push((coupon.clone(), used));
                 }
@@ -63,7 +65,7 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     }
 }
 
-/// A coupon as a receipt of `buyer` leaves it.
+/// The coupon after its use on a receipt of `buyer`.
 ///
 /// # Errors
 /// Why the receipt cannot use it.
@@ -86,7 +88,7 @@ fn used_on(coupon: &Coupon, receipt: &Receipt, buyer: &MemberId) -> Result<Coupo
             unpaid: coupon.status == CouponStatus::Cancelled && coupon.cost.is_positive(),
             ..coupon.clone()
         }),
-        // Used at a till that named no receipt: it belongs to the first receipt that names it.
+        // A coupon used at a till without a receipt belongs to the first receipt that names it.
         CouponStatus::Used if coupon.receipt.is_none() => Ok(Coupon { receipt: tied, ..coupon.clone() }),
         CouponStatus::Used => Err("used"),
         CouponStatus::Reserved => Err("reserved"),

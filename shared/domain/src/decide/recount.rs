@@ -18,7 +18,7 @@ use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame};
 use crate::time::Day;
 
-/// One rule that the receipt met, and what of the receipt concerned it before this refund and after.
+/// One matching rule, and the eligible part of the receipt before this refund and after.
 pub(super) struct Recount<'d, 'a, 'c> {
     pub draft: &'d mut Draft<'c>,
     pub fact: &'d RefundContext<'a>,
@@ -88,16 +88,17 @@ impl Recount<'_, '_, '_> {
         change
     }
 
-    /// Reverses the firings beyond those that are `due`, of those that the receipt's own decision granted and that still
-    /// stand. The latest go first; they are those without a coupon when there were not enough. One whose coupon was used
-    /// keeps its place, not its points (R3).
+    /// Reverses the receipt's standing firings beyond those that are still `due`.
+    ///
+    /// The latest go first: those are the ones without a coupon if there were too few. A firing whose coupon was used keeps
+    /// its place in the limit, not its points (R3).
     fn reverse(&mut self, outcome: &Outcome, due: i64) -> Outcome {
         let spent: i64 = self.fact.earlier_of(&self.rule.rule.id).map(|earlier| earlier.unrecoverable).sum();
         let standing = self.fact.standing(outcome, |o| o.firings, |a, b| a + b) - spent;
         let mut left = due.clamp(0, standing.max(0));
         let given = self.fact.standing(outcome, |o| o.fixed, Both::plus);
         let mut change = self.blank();
-        let reversed = if outcome.rewards.is_empty() { left..left } else { left..standing };
+        let reversed = if outcome.coupons.is_empty() { left..left } else { left..standing };
         for firing in reversed.rev() {
             let codes = self.coupons_of(outcome, usize::try_from(firing).unwrap_or(usize::MAX));
             if !self.draft.has_room_for(&codes) {
@@ -114,16 +115,16 @@ impl Recount<'_, '_, '_> {
         change
     }
 
-    /// The coupons that one of the receipt's firings gave, by its place: one of each reward, while there were any.
+    /// The coupons of one of the receipt's firings, by its place: one of each reward, as far as they went.
     fn coupons_of(&self, outcome: &Outcome, firing: usize) -> Vec<CouponCode> {
         let of = |reward: &RewardId| {
-            let coupons = outcome.rewards.iter().filter_map(|code| self.fact.coupons.get(code));
-            coupons.filter(|coupon| coupon.reward == *reward).nth(firing).map(|coupon| coupon.code.clone())
+            let coupons = outcome.coupons.iter().filter(|coupon| coupon.reward == *reward);
+            coupons.map(|coupon| &coupon.code).filter(|code| self.fact.coupons.contains_key(*code)).nth(firing).cloned()
         };
         self.rule.gains.rewards.iter().filter_map(of).collect()
     }
 
-    /// Spend that lies between bounds or not: the running total of all of it falls.
+    /// Lowers the running total of all spend, inside `from`/`up_to` or not.
     fn lower_total(&mut self) {
         let less = self.count(self.before) - self.count(self.after);
         if let Some(counter) = self.draft.account.counter_of_mut(self.rule) {
@@ -131,9 +132,10 @@ impl Recount<'_, '_, '_> {
         }
     }
 
-    /// A measure over a running total: the total is set to what remains, and the firings no longer due are reversed with
-    /// everything that they gave, whichever receipts they stood on. Only what the counter remembers stands: so nothing is
-    /// taken twice, whatever became of the rule.
+    /// Lowers a running total and reverses the firings that are no longer due, with everything that they gave, on whichever
+    /// receipts they fired.
+    ///
+    /// Only firings that the counter remembers are reversed, so that nothing is taken twice, whatever became of the rule.
     fn cumulative(&mut self, form: Form, outcome: Option<&Outcome>, shut_out: bool) -> Outcome {
         let spent = self.count(self.before) - self.count(self.after);
         let less = Less { spent, counted: if shut_out { 0 } else { spent } };
@@ -181,7 +183,7 @@ impl Recount<'_, '_, '_> {
             self.draft.note_change(Outcome { extra: lost, ..nothing });
         }
         for (day, used) in returned {
-            // Of another receipt only the day of its firings is known.
+            // Of another receipt's firings, only the day is known.
             let zone = &self.draft.context.program.zone;
             let at = if day == self.occasion.day { self.occasion.at } else { day.start(zone) };
             self.draft.return_places(&self.rule.rule.id, Some(self.rule), used, at);
@@ -189,8 +191,8 @@ impl Recount<'_, '_, '_> {
         change
     }
 
-    /// Recomputes this receipt's credit by amount on what remains, where its firings stand. Returns what it loses, and
-    /// what multipliers had added to that.
+    /// Recomputes this receipt's credit by amount on what remains, if its firings stand. Returns the loss, and the extras of
+    /// multipliers on it.
     fn recompute_by_amount(&self, form: Form, outcome: &Outcome, runs: &mut [Run]) -> (Both, Vec<Extra>) {
         let receipt = Some(mark_of(&self.fact.receipt.id));
         let own = runs.iter_mut().find(|run| run.receipt == receipt && !run.per_unit.is_zero());
@@ -204,7 +206,7 @@ impl Recount<'_, '_, '_> {
         let mut by_rule = extras_by_amount(self.fact, self.rule, own.per_unit, self.basket);
         let mut due: Vec<Both> =
             own.extras.iter().map(|extra| by_rule.remove(&extra.rule).unwrap_or_default()).collect();
-        // The last one stands for all that are not remembered one by one.
+        // The last extra sums up those that are not remembered one by one.
         if let Some(last) = due.get_mut(MOST_EXTRAS - 1) {
             *last = by_rule.into_values().fold(*last, Both::plus);
         }
@@ -216,7 +218,7 @@ impl Recount<'_, '_, '_> {
         (given.minus(own.per_unit), lost)
     }
 
-    /// The amount that credits and debits by amount are reckoned on now; `None` when the rule would not have fired.
+    /// The amount for credits and debits by amount now; `None` if the rule would not have fired.
     fn amount_left(&self, form: Form, outcome: &Outcome) -> Option<i64> {
         let after = self.after?;
         let fires = form.is_cumulative() || {
@@ -233,7 +235,7 @@ impl Recount<'_, '_, '_> {
         })
     }
 
-    /// What debits lose: not positive, what comes back to the member with the sign changed.
+    /// The change of the debits: negative for points that return to the member.
     fn debit(&self, outcome: &Outcome, reversed: i64) -> Both {
         let debited = self.fact.standing(outcome, |o| o.debited, Both::plus);
         if debited.is_zero() {
@@ -255,9 +257,9 @@ impl Recount<'_, '_, '_> {
 }
 
 impl Draft<'_> {
-    /// Adds what a refund changed of a rule's outcome to what it changed before.
+    /// Merges a change of a rule's outcome into the entry.
     pub(super) fn note_change(&mut self, change: Outcome) {
-        let nothing = change.firings == 0 && change.unrecoverable == 0 && change.rewards.is_empty();
+        let nothing = change.firings == 0 && change.unrecoverable == 0 && change.coupons.is_empty();
         if nothing && change.credits().is_zero() && change.debited.is_zero() {
             return;
         }
@@ -271,11 +273,11 @@ impl Draft<'_> {
         known.per_unit = known.per_unit.plus(change.per_unit);
         known.extra = known.extra.plus(change.extra);
         known.debited = known.debited.plus(change.debited);
-        known.rewards.extend(change.rewards);
+        known.coupons.extend(change.coupons);
     }
 
-    /// Cancels the coupons of firings that are reversed and notes them with the change. Returns whether one was used
-    /// already: it stays, and keeps the place of its firing (R3).
+    /// Cancels the coupons of reversed firings and adds them to the change. Returns true if one was used: it stays, and its
+    /// firing keeps its place (R3).
     pub(super) fn cancel(
         &mut self,
         known: &BTreeMap<CouponCode, Coupon>,
@@ -291,13 +293,14 @@ impl Draft<'_> {
             let ended_at = Some(self.context.now);
             let cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ended_at, ..coupon.clone() };
             self.changed.push((coupon.clone(), cancelled));
-            change.rewards.push(coupon.code.clone());
+            change.coupons.push(coupon.into());
         }
         was_used
     }
 
-    /// Gives firings and points back to the limits of the period in which they were granted; `used` is below zero.
-    /// `rule` is the one that granted them, where that is another than the present one of that identifier.
+    /// Returns firings and points to the limits of the period that granted them; `used` is negative.
+    ///
+    /// `rule` is the rule that granted them, if the present one with this identifier is another.
     pub(super) fn return_places(&mut self, id: &RuleId, rule: Option<&CompiledRule>, used: Used, at: Timestamp) {
         let program = self.context.program;
         let Some(rule) = rule.or_else(|| program.rules.get(id)) else { return };

@@ -1,4 +1,4 @@
-//! What a referral that succeeded does for the rules that wait for one.
+//! Decisions on rewarded referrals.
 
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::ledger::Cause;
 use crate::rule::{ReferralRole, Trigger, Waiting};
 
-/// Decides on a referral that succeeded, for one of its two sides. `referral` names it.
+/// Decides on a rewarded referral, for the advocate or the friend. `referral` is its identifier.
 pub fn decide_referral(context: &Context<'_>, account: &Account, role: ReferralRole, referral: &str) -> Decision {
     let mut draft = Draft::new(context, account, context.now, Cause::Referral(referral.to_owned()));
     let occasion = Occasion::new(context, &draft.account, context.now);

@@ -1,4 +1,4 @@
-//! What a refund does: everything is recomputed on what remains of the receipt, and the difference is posted.
+//! Decisions on refunds: everything is recomputed on what remains, and the difference is posted.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::settlement::{Returned, is_unsettled};
 use super::{Context, Decision};
 use crate::account::{Account, Gift, LotKey, Used, between};
 use crate::coupon::{Coupon, CouponStatus};
-use crate::fact::{Receipt, Refund, RefundFault, Remaining};
+use crate::fact::{FactId, Receipt, Refund, RefundFault, Remaining};
 use crate::ids::{CouponCode, RuleId};
-use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Rejection};
+use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Purchase, Rejection};
 use crate::points::{Both, Kind, Points};
 use crate::program::CompiledProgram;
 use crate::rule::CompiledRule;
@@ -27,41 +27,40 @@ pub struct RefundContext<'a> {
     pub receipt: &'a Receipt,
     /// The entry that decided on the receipt.
     pub decision: &'a Entry,
-    /// The refunds of the receipt that were decided before, each with its entry, in the order of their decisions; also the
-    /// steps of this one that were committed before.
+    /// The earlier refunds of the receipt and the committed steps of this one, each with its entry, in order.
     pub earlier: &'a [(Refund, Entry)],
-    /// The program as it was when the receipt was decided.
+    /// The version of the program that decided the receipt.
     pub decided_by: &'a CompiledProgram,
-    /// The member's coupons: those that the rules gave may be cancelled, those that paid for the receipt restored.
+    /// The member's coupons: those from rules may be cancelled, those used on the receipt restored.
     pub coupons: &'a BTreeMap<CouponCode, Coupon>,
 }
 
 impl RefundContext<'_> {
-    /// What the refunds before this one changed of a rule's outcome.
+    /// The changes of a rule's outcome by earlier refunds.
     pub(super) fn earlier_of(&self, rule: &RuleId) -> impl Iterator<Item = &Outcome> {
         let entries = self.earlier.iter().map(|(_, entry)| entry);
         entries.flat_map(|entry| &entry.outcomes).filter(move |outcome| outcome.rule == *rule)
     }
 
-    /// True for the earlier entry that counted what its refund brought back: the first step of several, or the only one.
+    /// True for the earlier entry that lowered the receipt: the first of several steps, or the only one.
     fn lowers_receipt(&self, place: usize) -> bool {
         let (refund, entry) = &self.earlier[place];
         entry.rejected.is_none() && self.earlier[..place].iter().all(|(other, _)| other.id != refund.id)
     }
 
-    /// The sum of some number over an outcome and what refunds before this one changed of it.
+    /// Sums a number over an outcome and its changes by earlier refunds.
     pub(super) fn standing<T>(&self, outcome: &Outcome, number: impl Fn(&Outcome) -> T, add: impl Fn(T, T) -> T) -> T {
         self.earlier_of(&outcome.rule).fold(number(outcome), |sum, change| add(sum, number(change)))
     }
 }
 
-/// Decides on a refund. One that cannot be applied is rejected: it has its entry, and nothing moves.
+/// Decides on a refund. If it cannot be applied, its entry says `rejected` and moves nothing.
 pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundContext<'_>) -> Decision {
     let receipt = fact.receipt;
-    let cause = Cause::Refund(receipt.id.clone(), fact.refund.id.clone());
+    let cause = Cause::Fact(FactId::Refund { receipt: receipt.id.clone(), refund: fact.refund.id.clone() });
     let mut draft = Draft::new(context, account, fact.refund.occurred_at, cause);
     if fact.decision.rejected.is_some() {
-        // A receipt that gave nothing has nothing to give back.
+        // A rejected receipt gave nothing.
         draft.entry.rejected = fact.decision.rejected;
         return draft.finish();
     }
@@ -69,7 +68,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     let applied = (0..fact.earlier.len()).filter(|place| fact.lowers_receipt(*place));
     let before = Remaining::after(receipt, applied.map(|place| &fact.earlier[place].0));
     let after = match before.less(fact.refund) {
-        // The first step has counted what came back; the others cancel more coupons.
+        // The first step lowered the receipt; later ones cancel more coupons.
         _ if steps > 0 => before.clone(),
         Ok(after) => after,
         Err(fault) => {
@@ -86,6 +85,10 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     let currency = fact.decided_by.program.currency;
     let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
     occasion.tier = rules.tier_bit(fact.decision.tier.as_ref().map(|tier| &tier.before));
+    if steps == 0 {
+        let returned = after.net_total() - before.net_total();
+        draft.entry.purchase = Some(Purchase::of(receipt, returned, context.program.program.currency));
+    }
     let basket = Basket { receipt, words: rules.words(receipt), remaining: after };
     for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
         if rule.is_for(occasion.tier) {
@@ -102,15 +105,13 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     draft.finish()
 }
 
-/// What multipliers added to rules per receipt is recomputed on what those have left. What they added to firings of
-/// running totals goes with these firings.
+/// Recomputes the extras on rules per receipt from what these have left. The extras on cumulative firings go with those.
 fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Basket<'_>) {
     if fact.decision.outcomes.iter().all(|outcome| outcome.extra.is_zero()) {
         return;
     }
     let entries: Vec<&Entry> = fact.earlier.iter().map(|(_, entry)| entry).collect();
-    // A refund never raises what a rule gave, nor what one took that gave less than its base; so what stands now
-    // follows from each refund in turn.
+    // A refund never raises an extra, nor moves a negative one further from zero. So each refund is replayed in turn.
     let mut remaining = Remaining::whole(fact.receipt);
     let mut given = extras_per_receipt(fact, &[], &Basket { remaining: remaining.clone(), ..basket.clone() });
     for (place, (refund, entry)) in fact.earlier.iter().enumerate() {
@@ -130,7 +131,7 @@ fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Ba
     }
 }
 
-/// What each multiplier of the receipt's decision adds to a credit by amount of a running total's rule.
+/// The extra of each multiplier on a cumulative rule's credit by amount.
 pub(super) fn extras_by_amount(
     fact: &RefundContext<'_>,
     base: &CompiledRule,
@@ -153,8 +154,7 @@ fn lowered(given: &[Both], due: Vec<Both>) -> Vec<Both> {
     due.into_iter().zip(given).map(|(due, given)| due.towards_zero(*given)).collect()
 }
 
-/// What each outcome of the receipt's decision adds to the points of rules per receipt, after the refunds with these
-/// entries.
+/// The extra of each outcome of the receipt on rules per receipt, after the refunds with these entries.
 fn extras_per_receipt(fact: &RefundContext<'_>, entries: &[&Entry], basket: &Basket<'_>) -> Vec<Both> {
     let outcomes = &fact.decision.outcomes;
     let mut extras = vec![Both::ZERO; outcomes.len()];
@@ -185,7 +185,7 @@ fn extras_per_receipt(fact: &RefundContext<'_>, entries: &[&Entry], basket: &Bas
     extras
 }
 
-/// Posts what the rules lost, and what the rules for a tier lost that goes with it.
+/// Posts the losses of the rules, and those of the rules for a tier that is lost with them.
 fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let lost = draft.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.minus(outcome.credits()));
     post_lost(draft, lost, fact.decision.lot, day);
@@ -208,7 +208,7 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
 }
 
 fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) {
-    // A multiplier below one took from points that another receipt's refund has reversed already: that comes back.
+    // A multiplier below 1 took points that another refund has reversed already: they come back.
     let back = Both::ZERO.minus(lost.min(Both::ZERO));
     if !back.is_zero() {
         let key = from.unwrap_or_else(|| LotKey::new(draft.today(), draft.context.program.program.points.expiry));
@@ -240,7 +240,7 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
     }
 }
 
-/// Takes back what a rule gave for reaching a tier that was taken away; of what was used, only the coupon stays (R3).
+/// Takes back what a rule gave for reaching a lost tier. If its coupon was used, only that stays (R3).
 fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: &Gift) {
     let day = Day::of(gift.at, &draft.context.program.zone);
     let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
@@ -256,7 +256,7 @@ fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: &Gift) {
     draft.note_change(change);
 }
 
-/// Gives back what rules had taken for what is returned: the points go to the lots that they came from.
+/// Undoes the debits of the returned part: the points return to their lots.
 fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let changes: Vec<(RuleId, Both)> = draft
         .entry
@@ -281,8 +281,9 @@ fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     }
 }
 
-/// Gives back points that had paid for the order, as far as the order was returned (R6). Only the member's own coupons are
-/// settled here; those of others are settled on their owners' accounts.
+/// Restores the points of coupons that paid for the returned part (R6).
+///
+/// Only the member's own coupons are settled here; other owners' coupons are settled on their accounts.
 fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, remaining: &Remaining) {
     let used = fact.coupons.values().filter(|coupon| coupon.receipt.as_ref() == Some(&fact.receipt.id));
     let own = used.filter(|coupon| coupon.member == *draft.context.member && coupon.status == CouponStatus::Used);

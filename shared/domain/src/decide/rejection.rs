@@ -1,13 +1,12 @@
-//! Facts that were accepted but cannot be applied.
+//! Rejections: accepted facts that cannot be applied.
 
 use jiff::Timestamp;
 
 use super::{Context, Decision};
 use crate::account::Account;
-use crate::ledger::{Cause, Entry, Rejection};
+use crate::ledger::{Cause, Entry, Rejection, TierMove};
 
-/// Decides that a fact cannot be applied: it has its entry, and nothing moves. The account is not even settled, so that it
-/// does not grow.
+/// Rejects a fact: it has an entry that moves nothing. The account is not settled, so that it does not grow.
 pub fn decide_rejection(
     context: &Context<'_>,
     account: &Account,
@@ -19,6 +18,8 @@ pub fn decide_rejection(
     let entry = Entry {
         rejected: Some(reason),
         balance: account.balance(),
+        status: account.status,
+        tier: account.tier.current().cloned().map(TierMove::unchanged),
         ..Entry::new(at, context.now, account.version, context.program.version, cause)
     };
     Decision {

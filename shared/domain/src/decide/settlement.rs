@@ -1,9 +1,8 @@
-//! What a used coupon and its owner's points owe each other.
+//! Settlement of a used coupon with its owner's points.
 //!
-//! The owner of a coupon need not be the buyer: a bearer coupon works on anyone's receipt, and only its owner's account
-//! holds its points. Two things are settled there: the points that a late receipt takes again after the coupon was
-//! cancelled, and those that come back because the order was returned. The coupon remembers what is settled, so
-//! settling twice changes nothing.
+//! A bearer coupon works on anyone's receipt, and its points are on its owner's account. Two things are settled there: points
+//! that a late receipt takes again after the coupon was cancelled, and points that a returned order restores. The coupon
+//! remembers what is settled, so that settling twice changes nothing.
 
 use super::coupon::cause_of;
 use super::draft::Draft;
@@ -24,7 +23,7 @@ pub struct Returned<'a> {
     pub remaining: &'a Remaining,
 }
 
-/// Decides on what is not settled yet of a used coupon; `None` when nothing is.
+/// Settles a used coupon; `None` if nothing is open.
 pub fn decide_settlement(
     context: &Context<'_>,
     account: &Account,
@@ -46,13 +45,13 @@ pub fn decide_settlement(
     Some(draft.finish())
 }
 
-/// True when a used coupon's owner still has points to give or to get.
+/// True if a used coupon's owner still owes or is owed points.
 pub fn is_unsettled(program: &CompiledProgram, coupon: &Coupon, returned: Option<Returned<'_>>) -> bool {
     let due = || returned.map_or(Points::ZERO, |returned| due_back(program, coupon, returned));
     coupon.status == CouponStatus::Used && coupon.cost.is_positive() && (coupon.unpaid || due() > coupon.restored)
 }
 
-/// What the returns of an order give back of a coupon's cost in all (R6).
+/// The part of a coupon's cost that the returns of its order restore in all (R6).
 fn due_back(program: &CompiledProgram, coupon: &Coupon, Returned { receipt, remaining }: Returned<'_>) -> Points {
     let cost = coupon.cost;
     match program.program.points.returned_redemption {
@@ -94,7 +93,7 @@ impl Draft<'_> {
         coupon.unpaid = false;
     }
 
-    /// Gives back what the returns of the order owe and did not give back before, last-consumed lot first.
+    /// Restores what the returns of the order owe and have not restored yet, last-consumed lot first.
     pub(super) fn give_back_returned(&mut self, coupon: &mut Coupon, returned: Returned<'_>) {
         let due = due_back(self.context.program, coupon, returned);
         if due <= coupon.restored {

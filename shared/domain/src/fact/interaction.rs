@@ -1,4 +1,4 @@
-//! An interaction: something a member did that is no purchase (`api.md`, Facts).
+//! Interactions: what members do besides buying (`api.md`, Facts).
 
 use std::collections::BTreeMap;
 
@@ -10,40 +10,40 @@ use crate::ids::InteractionId;
 use crate::input::{self, Fault, Node};
 use crate::member::{Attribute, MemberRef};
 
-/// The name of an e-mail that was opened.
+/// The name of the interaction: an e-mail was opened.
 pub const EMAIL_OPENED: &str = "email_opened";
-/// The name of a link in an e-mail that was followed.
+/// The name of the interaction: a link in an e-mail was followed.
 pub const EMAIL_CLICKED: &str = "email_clicked";
 
-/// The longest name of an event or a property, and the longest text of a property, in bytes.
+/// The longest name of an interaction and longest text of a property, in bytes.
 const MOST_BYTES: usize = 256;
 /// The most properties.
 const MOST_PROPERTIES: usize = 50;
 
-/// Something a member did, by its name.
+/// Something a member did that is not a purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interaction {
-    /// As the shop numbered it.
+    /// The shop's identifier.
     #[serde(rename = "i")]
     pub id: InteractionId,
     /// When it happened.
     #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub occurred_at: Timestamp,
-    /// What it is called.
+    /// Its name, which rules refer to.
     #[serde(rename = "n")]
     pub name: String,
-    /// What is known of it.
+    /// Its properties.
     #[serde(rename = "p", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Attribute>,
 }
 
-/// An interaction, and who did it.
+/// An interaction as it is sent, with the member that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InteractionInput {
-    /// What was done.
+    /// The interaction.
     pub interaction: Interaction,
-    /// By whom.
+    /// The member.
     pub member: MemberRef,
 }
 
@@ -80,7 +80,7 @@ impl InteractionBody {
 /// Reads the body of `POST /v1/interactions`.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_interaction(body: &Value) -> Result<InteractionInput, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
@@ -109,7 +109,7 @@ fn read_property(node: &Node<'_>) -> Option<Attribute> {
 }
 
 impl Interaction {
-    /// The texts of a property; none when it is not there.
+    /// The texts of a property; none if it is missing.
     pub fn texts(&self, property: &str) -> Vec<String> {
         self.properties.get(property).map(Attribute::texts).unwrap_or_default()
     }
@@ -119,26 +119,27 @@ impl Interaction {
         self.name == EMAIL_OPENED || self.name == EMAIL_CLICKED
     }
 
-    /// True for an open that a mail program made by itself.
+    /// True for an open by a mail program, not by a person.
     pub fn is_machine_open(&self) -> bool {
         self.name == EMAIL_OPENED && self.properties.get("machine_open") == Some(&Attribute::Flag(true))
     }
 
-    /// What of an e-mail counts only once for a member, over all rules: a message that was opened, a link of a message
-    /// that was followed. `None` for what may count any number of times, and for machine opens, which count never.
+    /// The key under which an open or a click counts once for a member, across all rules.
+    ///
+    /// `None` for what may count any number of times, and for machine opens, which never count.
     pub fn once(&self) -> Option<String> {
         if !self.is_email() || self.is_machine_open() {
             return None;
         }
         let message = self.texts("message").concat();
         let link = if self.name == EMAIL_CLICKED { self.texts("link").concat() } else { String::new() };
-        // The lengths keep two texts apart that would read the same together.
+        // The length distinguishes texts that would be the same once concatenated.
         Some(format!("{}#{}#{message}#{link}", self.name, message.len()))
     }
 
     fn check_email(&self, node: &Node<'_>) -> Option<()> {
         if !matches!(self.properties.get("message"), Some(Attribute::Text(text)) if !text.is_empty()) {
-            return node.refuse(format_args!("{} needs the text \"message\": which e-mail it was", self.name));
+            return node.refuse(format_args!("{} needs the text \"message\", the identifier of the e-mail", self.name));
         }
         match self.properties.get("machine_open") {
             None | Some(Attribute::Flag(_)) => Some(()),

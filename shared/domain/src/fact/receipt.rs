@@ -16,12 +16,13 @@ use crate::money::{Currency, Money};
 /// The most lines that a receipt may have.
 pub const MAX_LINES: usize = 1000;
 
-/// A receipt. Amounts are minor units of its own currency. Field names are short because it is stored once for each
-/// purchase there ever was.
+/// A purchase. Amounts are minor units of its own currency.
+///
+/// Field names are short: every purchase is stored for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// As the shop numbered it.
+    /// The shop's identifier.
     #[serde(rename = "i")]
     pub id: ReceiptId,
     /// When the purchase happened.
@@ -30,22 +31,22 @@ pub struct Receipt {
     /// The shop.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// The channel: `pos`, `web` or what the merchant calls it.
+    /// The channel: `pos`, `web` or the merchant's own name.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// Its currency.
+    /// The currency of the amounts.
     #[serde(rename = "y")]
     pub currency: Currency,
-    /// Units of the program's currency for one unit of this one; absent when they are the same.
+    /// Units of the program's currency for one unit of the receipt's; absent when they are the same.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub fx_rate: Option<Decimal>,
-    /// What the customer paid for goods, net of discounts, without shipping.
+    /// The price paid for goods: net of discounts, without shipping.
     #[serde(rename = "a")]
     pub total: i64,
-    /// The discount on the whole order, already taken off the total.
+    /// The discount on the whole order; the total is net of it.
     #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
     pub discount: i64,
-    /// What was bought.
+    /// The lines.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
     /// The coupons that the customer presented.
@@ -60,7 +61,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// Its number within the receipt; by default its place, from 1.
+    /// Its identifier within the receipt; by default its place, from 1.
     #[serde(rename = "i")]
     pub id: LineId,
     /// The article's number.
@@ -75,13 +76,13 @@ pub struct Line {
     /// Its brand.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
-    /// How many, or what weight.
+    /// The number of items, or their weight.
     #[serde(rename = "q", default = "one", skip_serializing_if = "is_one")]
     pub quantity: Decimal,
-    /// Its price in all, before the discount on the order.
+    /// The price of the whole line, before the discount on the order.
     #[serde(rename = "a")]
     pub amount: i64,
-    /// Anything else that rules may ask for.
+    /// Other properties that rules may filter by.
     #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Vec<String>>,
 }
@@ -101,7 +102,7 @@ const fn is_zero(n: &i64) -> bool {
 
 impl Receipt {
     /// The lines' amounts less their shares of the discount, by largest remainder. A receipt without lines has one
-    /// part: its total.
+    /// amount: its total.
     pub fn net_amounts(&self) -> Vec<i64> {
         if self.lines.is_empty() {
             return vec![self.total];
@@ -116,24 +117,24 @@ impl Receipt {
 }
 
 impl Line {
-    /// The number of items: a weighed line (a quantity that is not whole) counts as one.
+    /// The number of items. A weighed line (a quantity that is not whole) counts as one.
     pub fn items(&self) -> i64 {
         whole_items(self.quantity)
     }
 }
 
-/// The number of items in a quantity: its number when it is whole, one when it was weighed, none when it is zero.
+/// The number of items in a quantity: the quantity if it is whole, otherwise one (weighed).
 pub(super) fn whole_items(quantity: Decimal) -> i64 {
     use rust_decimal::prelude::ToPrimitive;
     if quantity.is_integer() { quantity.to_i64().unwrap_or(0) } else { 1 }
 }
 
-/// A receipt as it is sent: with the customer it names.
+/// A receipt as it is sent, with the member that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptInput {
     /// The receipt.
     pub receipt: Receipt,
-    /// Whose it is; `None` is an anonymous receipt.
+    /// The member; `None` for an anonymous receipt.
     pub member: Option<MemberRef>,
 }
 
@@ -222,7 +223,7 @@ pub enum OneOrMany {
 /// Reads the body of `POST /v1/receipts`.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
@@ -236,7 +237,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         let channel = object.optional("channel", |n| n.text(64));
         let currency = object.required("currency", currency);
         let rate = object.optional("fx_rate", |n| n.decimal(1_000_000_000));
-        // Amounts are read in the receipt's currency; without one, its fault is enough.
+        // Amounts are read in the receipt's currency. If it is faulty, its own fault is enough.
         let money = currency.unwrap_or(program);
         let total = object.required("total", |n| n.money(money));
         let discount = object.or("discount", Money::new(0, money), |n| n.money(money));
@@ -266,8 +267,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
     })
 }
 
-/// Reads the codes of coupons as they came, without spaces around them. A code that comes twice, in whatever spelling, is
-/// one use.
+/// Reads coupon codes, trimmed. A code that is named twice, in whatever spelling, counts once.
 fn read_coupons(node: &Node<'_>) -> Option<Vec<CouponCode>> {
     let named: Vec<CouponCode> = node.list(20, |code| code.parsed(|text| CouponCode::new(text.trim())))?;
     let mut seen = BTreeSet::new();

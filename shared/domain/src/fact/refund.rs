@@ -1,4 +1,4 @@
-//! A refund: what came back of a receipt.
+//! Refunds: returned goods of a receipt.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -10,27 +10,27 @@ use crate::ids::{LineId, RefundId};
 use crate::input::{self, Fault, Node};
 use crate::money::{Currency, MOST_DECIMALS, Money};
 
-/// A refund of a part of a receipt, or all of it.
+/// A return of a receipt, or of a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refund {
-    /// As the shop numbered it; unique within its receipt.
+    /// The shop's identifier, unique within the receipt.
     #[serde(rename = "i")]
     pub id: RefundId,
     /// When it happened.
     #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub occurred_at: Timestamp,
-    /// What came back.
+    /// What was returned.
     #[serde(rename = "w")]
     pub amount: RefundAmount,
-    /// True while the receipt's currency is unknown: the amounts are in parts of 10⁴ ([`MOST_DECIMALS`]).
+    /// True while the receipt's currency is unknown. Amounts are then in units of 10⁻⁴ ([`MOST_DECIMALS`]).
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_raw: bool,
 }
 
 impl Refund {
-    /// The refund in its receipt's currency. One whose amounts have more decimals than that currency stays raw: it
-    /// cannot be applied.
+    /// The refund in its receipt's currency. If its amounts have more decimals than that currency, it stays raw and cannot
+    /// be applied.
     #[must_use]
     pub fn in_currency(self, currency: Currency) -> Self {
         if !self.is_raw {
@@ -52,28 +52,28 @@ impl Refund {
     }
 }
 
-/// What a refund gives back, in minor units of the receipt's currency.
+/// The returned amount, in minor units of the receipt's currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundAmount {
-    /// So much money, net, of no line in particular.
+    /// A net amount, of no particular line.
     #[serde(rename = "a")]
     Net(i64),
-    /// These lines.
+    /// Amounts of single lines.
     #[serde(rename = "l")]
     Lines(Vec<RefundLine>),
 }
 
-/// What came back of a line.
+/// The returned part of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundLine {
     /// The line.
     #[serde(rename = "i")]
     pub line: LineId,
-    /// How many items, where that is known.
+    /// The number of returned items, if known.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Decimal>,
-    /// How much, in terms of the line's own amount: its share of the order's discount goes with it.
+    /// The returned part of the line's own amount. Its share of the order's discount is returned with it.
     #[serde(rename = "a")]
     pub amount: i64,
 }
@@ -120,12 +120,12 @@ pub struct RefundLineBody {
 /// Reads the body of `POST /v1/receipts/{id}/refunds`, for a receipt in a currency.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_refund(body: &Value, currency: Currency) -> Result<Refund, Vec<Fault>> {
     read(body, false, |node| node.money(currency).map(Money::minor))
 }
 
-/// Reads a refund that comes before its receipt: its amounts are read when the receipt's currency is known.
+/// Reads a refund that arrives before its receipt. Its amounts are converted when the receipt's currency is known.
 ///
 /// # Errors
 /// As [`read_refund`].

@@ -1,15 +1,21 @@
-//! An entry: what one fact did to one member, why, and from what numbers.
+//! Entries of the ledger.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::posting::Movement;
-use crate::account::{LotKey, Taken};
-use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId, TierId};
+use super::cause::Cause;
+use super::posting::{LotChange, Movement};
+use crate::account::{LotKey, Status, Taken};
+use crate::coupon::Coupon;
+use crate::fact::{FactId, Receipt};
+use crate::ids::{CouponCode, ReceiptId, RewardId, RuleId, TierId};
+use crate::money::{Currency, convert};
 use crate::points::{Both, Points};
-use crate::time::Day;
 
-/// What one fact did to one member. Its key is made from the fact alone, so there is exactly one for each.
+/// What one fact did to one member, and why.
+///
+/// Its key derives from the fact alone, so that a fact has exactly one entry. It is also the event that reports, webhooks
+/// and marketing tools receive: they need no second read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -28,101 +34,132 @@ pub struct Entry {
     /// What caused it.
     #[serde(rename = "c")]
     pub cause: Cause,
-    /// What moved.
+    /// The movements of points.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub movements: Vec<Movement>,
     /// The rules that fired, or were reversed.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
-    /// The rules that the fact met but that gave nothing.
+    /// The rules that matched the fact and gave nothing.
     #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
     /// True when some of `skipped` were left out to keep the entry small.
     #[serde(rename = "z", default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
-    /// The tier before and after, where the program has tiers.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    /// The tier before and after; the same when it did not change. `None` in a program without tiers.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none", with = "packed_tier")]
     pub tier: Option<TierMove>,
+    /// The member's status after it.
+    #[serde(rename = "w", default = "member", skip_serializing_if = "is_member")]
+    pub status: Status,
+    /// The money of a receipt, or of what a refund returned. `None` for other causes and for rejected facts.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<Purchase>,
     /// The redeemable balance after it.
     #[serde(rename = "b")]
     pub balance: Points,
-    /// The lot that the points of a receipt went to.
+    /// The lot that holds the points of a receipt.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<LotKey>,
+    /// Lots whose expiry an activity moved (`inactive_months`); other changes of lots stand with their movements.
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<LotChange>,
     /// The program's coupons that the receipt used.
     #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
-    pub coupons: Vec<CouponCode>,
-    /// The coupons that the receipt named but could not use, and why.
+    pub coupons: Vec<NamedCoupon>,
+    /// The coupons that the receipt named and could not use, with the reason.
     #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<(CouponCode, String)>,
-    /// On a refund that cancels more coupons than a transaction holds: which step it is, from 0. The last step, which
-    /// decides the refund, has none.
+    /// The step of a refund that cancels more coupons than a transaction holds, from 0. The last step has none: it decides
+    /// the refund.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
-    /// Why the fact was accepted but could not be applied.
+    /// Why an accepted fact could not be applied.
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejection>,
 }
 
-/// What caused an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A receipt.
-    Receipt(ReceiptId),
-    /// A refund of a receipt.
-    Refund(ReceiptId, RefundId),
-    /// An interaction.
-    Interaction(InteractionId),
-    /// Enrolment.
-    Enrollment,
-    /// A change of the profile: lists or attributes that rules ask for.
-    Profile,
-    /// The local day on which rules for the member's birthday came due.
-    Birthday(Day),
-    /// The local day on which so long had passed since the last purchase that rules came due.
-    Inactivity(Day),
-    /// What the rules for a change of tier did; the change came with the entry before it, which had this cause.
-    TierChange(Box<Cause>),
-    /// A referral that succeeded.
-    Referral(String),
-    /// A review of the tier when its time was over.
-    TierReview(Day),
-    /// A change of a coupon: redemption, commit, cancellation.
-    Coupon {
-        /// The coupon.
-        code: CouponCode,
-        /// Its reward.
-        reward: RewardId,
-        /// What was done with it.
-        action: CouponAction,
-    },
-    /// Something a person did.
-    Adjustment {
-        /// Who: the name of the API key.
-        actor: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What was done with a coupon.
+/// The money of a purchase, or of a return of goods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CouponAction {
-    /// Bought with points.
-    Redeem,
-    /// Points were set aside for it.
-    Reserve,
-    /// A reservation was carried out.
-    Commit,
-    /// It was given back.
-    Cancel,
-    /// Its points were settled with its owner after its use: taken again, or restored because the order was returned.
-    Settle,
+#[serde(deny_unknown_fields)]
+pub struct Purchase {
+    /// Minor units of the receipt's currency; negative for a refund.
+    #[serde(rename = "a")]
+    pub amount: i64,
+    /// The receipt's currency.
+    #[serde(rename = "y")]
+    pub currency: Currency,
+    /// Minor units of the program's currency, where that is another one.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<i64>,
 }
 
-/// What one rule gave, or, on a refund, gave back (negative).
+impl Purchase {
+    /// The money of `amount` minor units of a receipt's currency.
+    pub(crate) fn of(receipt: &Receipt, amount: i64, program: Currency) -> Self {
+        let converted = receipt.fx_rate.map(|rate| convert(amount, receipt.currency, program, rate));
+        Self { amount, currency: receipt.currency, converted }
+    }
+}
+
+/// A coupon with its reward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PackedCoupon", into = "PackedCoupon")]
+pub struct NamedCoupon {
+    /// The coupon's code.
+    pub code: CouponCode,
+    /// Its reward.
+    pub reward: RewardId,
+}
+
+/// A coupon as it is stored: code, reward.
+type PackedCoupon = (CouponCode, RewardId);
+
+impl From<PackedCoupon> for NamedCoupon {
+    fn from((code, reward): PackedCoupon) -> Self {
+        Self { code, reward }
+    }
+}
+
+impl From<NamedCoupon> for PackedCoupon {
+    fn from(NamedCoupon { code, reward }: NamedCoupon) -> Self {
+        (code, reward)
+    }
+}
+
+impl From<&Coupon> for NamedCoupon {
+    fn from(coupon: &Coupon) -> Self {
+        Self { code: coupon.code.clone(), reward: coupon.reward.clone() }
+    }
+}
+
+/// A tier before and after as a list of identifiers: one when it did not change, otherwise both and those passed over.
+mod packed_tier {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::TierMove;
+    use crate::ids::TierId;
+
+    #[allow(clippy::ref_option, reason = "serde's with passes a reference")]
+    pub fn serialize<S: Serializer>(tier: &Option<TierMove>, serializer: S) -> Result<S::Ok, S::Error> {
+        let tiers: Vec<&TierId> = match tier {
+            None => Vec::new(),
+            Some(tier) if tier.is_unchanged() => vec![&tier.after],
+            Some(TierMove { before, after, skipped }) => [before, after].into_iter().chain(skipped).collect(),
+        };
+        tiers.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TierMove>, D::Error> {
+        let mut tiers = Vec::<TierId>::deserialize(deserializer)?.into_iter();
+        let before = tiers.next().ok_or_else(|| D::Error::custom("a tier without an identifier"))?;
+        let after = tiers.next().unwrap_or_else(|| before.clone());
+        Ok(Some(TierMove { before, after, skipped: tiers.collect() }))
+    }
+}
+
+/// What one rule gave; on a refund, what it took back (negative).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
@@ -135,10 +172,10 @@ pub struct Outcome {
     /// The firings granted; on a refund, those reversed, negative.
     #[serde(rename = "n", default = "one", skip_serializing_if = "is_one")]
     pub firings: i64,
-    /// The firings that were due but cut by a limit.
+    /// The firings that a limit cut.
     #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
     pub lost: i64,
-    /// On a refund, the firings whose reward was used already: they stay (R3).
+    /// On a refund, the firings that stay because their reward was used (R3).
     #[serde(rename = "h", default, skip_serializing_if = "is_zero")]
     pub unrecoverable: i64,
     /// The points that the firings gave.
@@ -147,33 +184,42 @@ pub struct Outcome {
     /// The points that the eligible amount gave.
     #[serde(rename = "u", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub per_unit: Both,
-    /// What a multiplier added to other rules' points; below zero when its factor is below one.
+    /// The points that a multiplier added to other rules; negative if its factor is below 1.
     #[serde(rename = "m", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub extra: Both,
-    /// The points that were taken; on a refund, those that came back, below zero.
+    /// The points that a debit took; on a refund, those that it returned (negative).
     #[serde(rename = "d", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub debited: Both,
-    /// The lots that they were taken from.
+    /// The lots that the debit took its points from.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<Taken>,
-    /// The points that a reset emptied.
+    /// The points that a reset removed.
     #[serde(rename = "z", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub reset: Both,
-    /// The tier outside the ladder that was given.
+    /// The tier outside the ladder that the rule gave.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<TierId>,
-    /// The amount that a debit by amount was reckoned on, in minor units.
+    /// The amount that a debit by amount was computed from, in minor units.
     #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
     pub amount: i64,
-    /// What the receipt counted for the rule: minor units, receipts or items.
+    /// What the rule's measure counted: minor units, receipts or items.
     #[serde(rename = "a", default, skip_serializing_if = "is_zero")]
     pub counted: i64,
-    /// The running total before, of a cumulative measure.
+    /// The running total of a cumulative measure before the fact.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub before: Option<i64>,
-    /// The coupons that were given, or cancelled.
+    /// The coupons that were given; on a refund, those that were cancelled.
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
-    pub rewards: Vec<CouponCode>,
+    pub coupons: Vec<NamedCoupon>,
+}
+
+const fn member() -> Status {
+    Status::Member
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_member(status: &Status) -> bool {
+    matches!(status, Status::Member)
 }
 
 const fn one() -> i64 {
@@ -196,7 +242,7 @@ const fn both_zero(both: &Both) -> bool {
 }
 
 impl Outcome {
-    /// Nothing yet, of a rule.
+    /// An outcome that gives nothing.
     pub(crate) const fn nothing(rule: RuleId, rule_version: u32) -> Self {
         Self {
             rule,
@@ -214,32 +260,32 @@ impl Outcome {
             amount: 0,
             counted: 0,
             before: None,
-            rewards: Vec::new(),
+            coupons: Vec::new(),
         }
     }
 
-    /// The points that it gave, multipliers included.
+    /// The points that the rule gave, multipliers included.
     pub const fn credits(&self) -> Both {
         self.fixed.plus(self.per_unit).plus(self.extra)
     }
 
-    /// By how much it changed the balances.
+    /// The change of the balances.
     pub const fn net(&self) -> Both {
         self.credits().minus(self.debited).minus(self.reset)
     }
 }
 
-/// A rule that the fact met but that gave nothing.
+/// A rule that matched the fact and gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
     /// The rule.
     #[serde(rename = "r")]
     pub rule: RuleId,
-    /// Why.
+    /// The reason.
     #[serde(rename = "w")]
     pub reason: SkipReason,
-    /// How much was missing, as money or as a count.
+    /// What was missing: an amount of money or a count.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
 }
@@ -253,27 +299,27 @@ pub enum SkipReason {
     TierOutOfScope,
     /// A condition does not hold.
     PredicateNotMet,
-    /// Not enough yet.
+    /// The measure has not reached the rule's threshold.
     BelowThreshold,
     /// The running total is outside the rule's range.
     OutsideRange,
-    /// Outside the rule's window.
+    /// The fact is outside the rule's window.
     OutsideWindow,
-    /// A limit is used up.
+    /// A limit of the rule is used up.
     LimitReached,
-    /// The fact gave as many coupons as its transaction holds; the firings' points are credited.
+    /// The transaction holds no more coupons. The points of the firings are credited.
     RewardLimit,
-    /// The reward is out of stock; the firings' points are credited.
+    /// The reward is out of stock. The points of the firings are credited.
     OutOfStock,
-    /// It counted already.
+    /// It has counted before.
     Duplicate,
-    /// The member is shut out.
+    /// The member is excluded.
     MemberExcluded,
-    /// The rule was not in force at the time. Told only when every rule is asked about.
+    /// The rule was not in force at the time. Only in explanations of every rule.
     OutsideCalendar,
-    /// The fact is not what the rule's filter asks for. Told only when every rule is asked about.
+    /// The fact does not pass the rule's filter. Only in explanations of every rule.
     FilterNotMet,
-    /// The rule waits for something else. Told only when every rule is asked about.
+    /// The rule has another trigger. Only in explanations of every rule.
     OtherTrigger,
 }
 
@@ -285,28 +331,40 @@ pub struct TierMove {
     pub before: TierId,
     /// After.
     pub after: TierId,
-    /// The steps of the ladder that were passed over, from the lowest (T4).
+    /// The steps of the ladder between the two, from the lowest (T4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<TierId>,
 }
 
-/// Why a fact that was accepted could not be applied.
+impl TierMove {
+    /// A tier that stays.
+    pub fn unchanged(tier: TierId) -> Self {
+        Self { before: tier.clone(), after: tier, skipped: Vec::new() }
+    }
+
+    /// True if the tier stays.
+    pub fn is_unchanged(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// Why an accepted fact could not be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
-    /// A refund of more than what remained.
+    /// A refund exceeds what remains of its receipt.
     MoreThanRemains,
-    /// A refund of a line that the receipt does not have.
+    /// A refund names a line that the receipt does not have.
     UnknownLine,
-    /// A refund that came before its receipt, with more decimals than the receipt's currency has.
+    /// A refund arrived before its receipt and has more decimals than the receipt's currency.
     Currency,
     /// The member's account has no room for what the fact would record.
     AccountFull,
 }
 
 impl Entry {
-    /// An entry that tells nothing yet.
+    /// An entry of a member, without any effect yet.
     pub(crate) const fn new(
         at: Timestamp,
         decided_at: Timestamp,
@@ -325,8 +383,11 @@ impl Entry {
             skipped: Vec::new(),
             truncated: false,
             tier: None,
+            status: Status::Member,
+            purchase: None,
             balance: Points::ZERO,
             lot: None,
+            extended: Vec::new(),
             coupons: Vec::new(),
             ignored: Vec::new(),
             step: None,
@@ -334,7 +395,12 @@ impl Entry {
         }
     }
 
-    /// By how much it changes the member's balances.
+    /// True for the decision on this receipt, not on one of its refunds.
+    pub fn is_decision_on(&self, receipt: &ReceiptId) -> bool {
+        matches!(&self.cause, Cause::Fact(FactId::Receipt { receipt: decided }) if decided == receipt)
+    }
+
+    /// The change of the member's balances.
     pub fn delta(&self) -> Both {
         self.movements.iter().fold(Both::ZERO, |sum, movement| sum.plus(movement.delta()))
     }

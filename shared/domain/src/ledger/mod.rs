@@ -1,9 +1,12 @@
 //! The ledger: entries of balanced postings, from which every balance can be rebuilt.
 
+mod cause;
 mod entry;
 mod posting;
 mod verify;
 
-pub use entry::{Cause, CouponAction, Entry, Outcome, Rejection, SkipReason, Skipped, TierMove};
-pub use posting::{Bucket, Movement, MovementType, Posting};
+pub use cause::{Cause, CouponAction, Moved};
+pub use entry::{Entry, NamedCoupon, Outcome, Purchase, Rejection, SkipReason, Skipped, TierMove};
+pub(crate) use posting::sum_by_months;
+pub use posting::{Bucket, LotChange, Movement, MovementType, Posting};
 pub use verify::{Discrepancy, MemberAudit, Totals};

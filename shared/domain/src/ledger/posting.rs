@@ -1,28 +1,31 @@
-//! Postings: points that go from one place to another, so that nothing appears or vanishes.
+//! Double-entry bookkeeping of points: postings between buckets, so that no point appears or vanishes.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::points::{Both, Kind, Points};
+use crate::time::Month;
 
-/// A place where points are, or come from, or go to.
+/// An account of the double-entry ledger: where points are, come from, or go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Bucket {
-    /// Where all points come from.
+    /// The source of all points.
     #[serde(rename = "i")]
     Issued,
-    /// Where points come from that pay a debt which nobody will.
+    /// The source of points that write off a debt.
     #[serde(rename = "f")]
     Forgiven,
-    /// With the member, not spendable yet.
+    /// Held by the member, not spendable yet.
     #[serde(rename = "p")]
     Pending,
-    /// With the member. Qualifying points are always here.
+    /// Held by the member and spendable. Qualifying points are always here.
     #[serde(rename = "a")]
     Available,
-    /// With the member, set aside for a reservation.
+    /// Held by the member, set aside for a reservation.
     #[serde(rename = "r")]
     Reserved,
-    /// With the member, negative: points owed.
+    /// Owed by the member: negative.
     #[serde(rename = "d")]
     Debt,
     /// Spent on rewards.
@@ -40,38 +43,42 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    /// True for the places whose sum is the member's balance.
+    /// True for the buckets whose sum is the member's balance.
     pub const fn is_members(self) -> bool {
         matches!(self, Self::Pending | Self::Available | Self::Reserved | Self::Debt)
     }
 }
 
-/// Points of one kind that go from one place to another.
+/// A transfer of points from one bucket to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posting(
-    /// From where.
-    pub Bucket,
-    /// To where.
-    pub Bucket,
-    /// Of which kind; qualifying when true.
-    bool,
-    /// How many; above zero.
-    pub Points,
-);
+#[serde(from = "PackedPosting", into = "PackedPosting")]
+pub struct Posting {
+    /// The bucket that has fewer points afterwards.
+    pub from: Bucket,
+    /// The bucket that has more points afterwards.
+    pub to: Bucket,
+    /// The kind of the points.
+    pub kind: Kind,
+    /// How many points; above zero.
+    pub amount: Points,
+}
 
-impl Posting {
-    /// Points that go from one place to another.
-    pub const fn new(from: Bucket, to: Bucket, kind: Kind, points: Points) -> Self {
-        Self(from, to, matches!(kind, Kind::Qualifying), points)
-    }
+/// A posting as it is stored: from, to, whether the points are qualifying, amount.
+type PackedPosting = (Bucket, Bucket, bool, Points);
 
-    /// Of which kind the points are.
-    pub const fn kind(&self) -> Kind {
-        if self.2 { Kind::Qualifying } else { Kind::Redeemable }
+impl From<PackedPosting> for Posting {
+    fn from((from, to, is_qualifying, amount): PackedPosting) -> Self {
+        Self { from, to, kind: if is_qualifying { Kind::Qualifying } else { Kind::Redeemable }, amount }
     }
 }
 
-/// What kind of movement an entry shows.
+impl From<Posting> for PackedPosting {
+    fn from(Posting { from, to, kind, amount }: Posting) -> Self {
+        (from, to, kind == Kind::Qualifying, amount)
+    }
+}
+
+/// The type of a movement, and of the line that shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -104,42 +111,90 @@ pub enum MovementType {
     Erase,
 }
 
-/// One movement of an entry: its type, and the postings that make it.
+/// One movement of an entry: a type and its postings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Movement {
-    /// What kind it is.
+    /// Its type.
     #[serde(rename = "t")]
     pub kind: MovementType,
-    /// What goes where.
+    /// Its postings.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub postings: Vec<Posting>,
+    /// The lots of redeemable points that changed: what a liability report must know of the movement.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lots: Vec<LotChange>,
+}
+
+/// A change of the lots that were issued in one month and expire in one month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PackedLotChange", into = "PackedLotChange")]
+pub struct LotChange {
+    /// The month in which the points were issued.
+    pub issued: Month,
+    /// The month in which the points expire; `None`: never.
+    pub expires: Option<Month>,
+    /// The points added to the lots; negative if taken from them.
+    pub points: Points,
+}
+
+/// A change of lots as it is stored: issued, expires, points.
+type PackedLotChange = (Month, Option<Month>, Points);
+
+impl From<PackedLotChange> for LotChange {
+    fn from((issued, expires, points): PackedLotChange) -> Self {
+        Self { issued, expires, points }
+    }
+}
+
+impl From<LotChange> for PackedLotChange {
+    fn from(LotChange { issued, expires, points }: LotChange) -> Self {
+        (issued, expires, points)
+    }
+}
+
+/// Adds up changes of the same months; those that cancel out are dropped.
+pub(crate) fn sum_by_months(changes: impl IntoIterator<Item = LotChange>) -> Vec<LotChange> {
+    let mut sums: BTreeMap<(Month, Option<Month>), Points> = BTreeMap::new();
+    for LotChange { issued, expires, points } in changes {
+        let sum = sums.entry((issued, expires)).or_default();
+        *sum = sum.plus(points);
+    }
+    let changed = sums.into_iter().filter(|(_, points)| !points.is_zero());
+    changed.map(|((issued, expires), points)| LotChange { issued, expires, points }).collect()
 }
 
 impl Movement {
     /// A movement without postings yet.
     pub const fn new(kind: MovementType) -> Self {
-        Self { kind, postings: Vec::new() }
+        Self { kind, postings: Vec::new(), lots: Vec::new() }
     }
 
     /// Adds a posting; none for no points.
     #[must_use]
-    pub fn post(mut self, from: Bucket, to: Bucket, kind: Kind, points: Points) -> Self {
-        if points.is_positive() {
-            self.postings.push(Posting::new(from, to, kind, points));
+    pub fn post(mut self, from: Bucket, to: Bucket, kind: Kind, amount: Points) -> Self {
+        if amount.is_positive() {
+            self.postings.push(Posting { from, to, kind, amount });
         }
         self
     }
 
-    /// By how much it changes the member's balances.
+    /// Adds the lots that the movement changed.
+    #[must_use]
+    pub(crate) fn with_lots(mut self, changes: Vec<LotChange>) -> Self {
+        self.lots = sum_by_months(self.lots.into_iter().chain(changes));
+        self
+    }
+
+    /// The change of the member's balances.
     pub fn delta(&self) -> Both {
         self.postings.iter().fold(Both::ZERO, |mut sum, posting| {
-            let side = sum.of_mut(posting.kind());
-            if posting.1.is_members() {
-                *side = side.plus(posting.3);
+            let side = sum.of_mut(posting.kind);
+            if posting.to.is_members() {
+                *side = side.plus(posting.amount);
             }
-            if posting.0.is_members() {
-                *side = side.minus(posting.3);
+            if posting.from.is_members() {
+                *side = side.minus(posting.amount);
             }
             sum
         })

@@ -1,24 +1,24 @@
-//! Proving a ledger: balances rebuilt from entries, and compared with what is stored.
+//! Verification: balances rebuilt from entries are compared with the stored account.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::entry::Entry;
-use super::posting::Bucket;
+use super::posting::{Bucket, LotChange, sum_by_months};
 use crate::account::Account;
 use crate::points::{Both, Kind, Points};
 
-/// What does not agree.
+/// A disagreement between entries and accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Discrepancy {
-    /// Whose account.
+    /// The member.
     pub member: String,
-    /// What is wrong, with the numbers.
+    /// The disagreement, with its numbers.
     pub what: String,
 }
 
-/// What all postings put into each place, by kind.
+/// The sum of postings into each bucket, by kind of points.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     buckets: BTreeMap<(Bucket, Kind), i64>,
@@ -28,8 +28,8 @@ impl Totals {
     /// Adds the postings of an entry.
     pub fn add(&mut self, entry: &Entry) {
         for posting in entry.movements.iter().flat_map(|movement| &movement.postings) {
-            *self.buckets.entry((posting.0, posting.kind())).or_default() -= posting.3.get();
-            *self.buckets.entry((posting.1, posting.kind())).or_default() += posting.3.get();
+            *self.buckets.entry((posting.from, posting.kind)).or_default() -= posting.amount.get();
+            *self.buckets.entry((posting.to, posting.kind)).or_default() += posting.amount.get();
         }
     }
 
@@ -40,42 +40,46 @@ impl Totals {
         }
     }
 
-    /// What is in a place.
+    /// The sum of a bucket.
     pub fn of(&self, bucket: Bucket, kind: Kind) -> i64 {
         self.buckets.get(&(bucket, kind)).copied().unwrap_or(0)
     }
 
-    /// What members have of a kind.
+    /// The balances of members, of one kind.
     pub fn balance(&self, kind: Kind) -> i64 {
         let own = self.buckets.iter().filter(|((bucket, k), _)| bucket.is_members() && *k == kind);
         own.map(|(_, points)| points).sum()
     }
 }
 
-/// One member's entries, as they are read.
+/// The sums of one member's entries, in any order.
 #[derive(Debug, Clone, Default)]
 pub struct MemberAudit {
     totals: Totals,
+    lots: Vec<LotChange>,
     last: Option<(u64, Points)>,
     entries: u64,
 }
 
 impl MemberAudit {
-    /// Reads an entry.
+    /// Adds an entry.
     pub fn add(&mut self, entry: &Entry) {
         self.totals.add(entry);
+        let changes = entry.movements.iter().flat_map(|movement| &movement.lots).chain(&entry.extended);
+        self.lots = sum_by_months(std::mem::take(&mut self.lots).into_iter().chain(changes.copied()));
         self.entries += 1;
         if self.last.is_none_or(|(sequence, _)| sequence < entry.sequence) {
             self.last = Some((entry.sequence, entry.balance));
         }
     }
 
-    /// What the entries put where.
+    /// The sums of the postings.
     pub const fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// Compares with the account: its lots, its debt, its version and the latest entry's balance (invariants 1, 2, 6).
+    /// Compares with the account: lots, debt, version, and the latest entry's balance (invariants 1, 2, 6). Returns the
+    /// disagreements.
     pub fn compare(&self, account: &Account) -> Vec<String> {
         let of = |bucket| self.totals.of(bucket, Kind::Redeemable);
         let stored = Both { redeemable: account.balance(), qualifying: account.qualifying_total() };
@@ -91,13 +95,17 @@ impl MemberAudit {
             .filter(|(_, entries, account)| entries != account)
             .map(|(what, entries, account)| format!("{what}: entries say {entries}, the account {account}"))
             .collect();
+        let lots = account.lots.by_months();
+        if lots != self.lots {
+            wrong.push(format!("lots: entries say {:?}, the account {lots:?}", self.lots));
+        }
         if account.version != self.entries {
             wrong.push(format!("{} entries, but the account's version is {}", self.entries, account.version));
         }
         if let Some((sequence, balance)) = self.last
             && (sequence, balance) != (account.version, account.balance())
         {
-            wrong.push(format!("the latest entry, {sequence}, tells a balance of {balance}"));
+            wrong.push(format!("the latest entry, {sequence}, has a balance of {balance}"));
         }
         wrong
     }

@@ -14,16 +14,16 @@ pub struct BirthDate {
     day: i8,
 }
 
-/// A text that is no day of birth.
+/// The text is not a day of birth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a day of birth such as \"1990-02-28\", or \"--02-28\" without the year, not before 1900")]
 pub struct NotABirthDate;
 
-/// A leap year, so that 29 February can be told without its year.
+/// The year that stands in for an unknown one: a leap year, so that 29 February is valid.
 const ANY_YEAR: i16 = 2000;
 
 impl BirthDate {
-    /// The year, when it is known.
+    /// The year, if known.
     pub const fn year(self) -> Option<i16> {
         self.year
     }
@@ -57,7 +57,7 @@ impl FromStr for BirthDate {
             Some(day) => (format!("{ANY_YEAR}-{day}"), false),
             None => (text.to_owned(), true),
         };
-        // A date alone: the parser would also take a time behind it.
+        // The parser would also accept a time after the date.
         if text.len() != "1990-02-28".len() {
             return Err(NotABirthDate);
         }

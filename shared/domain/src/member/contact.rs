@@ -1,5 +1,4 @@
-//! Identifiers of a customer: the shop's own id, card, e-mail, phone; normalised, so that one person is found again
-//! however they were written down.
+//! Identifiers of a customer: the shop's id, card, e-mail, phone. Normalized, so that every spelling finds the same person.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,13 +11,13 @@ use super::{Identifier, IdentifierKind};
 use crate::ids::{CustomerId, IdError, MemberId, is_invisible};
 use crate::input::{Node, Object};
 
-/// Why a text is not such an identifier.
+/// Why a text is not an identifier of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
-    /// The shop's own id is no identifier.
+    /// The shop's id is not a valid identifier.
     #[error(transparent)]
     Id(#[from] IdError),
-    /// The shop's own id looks like another kind of identifier.
+    /// The shop's id looks like another kind of identifier.
     #[error("must not begin with m_, card:, email: or phone:")]
     Reserved,
     /// Not a card number.
@@ -41,7 +40,7 @@ macro_rules! contacts {
         pub struct $name(String);
 
         impl $name {
-            /// The normalised text.
+            /// The normalized text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -77,7 +76,7 @@ fn card(text: &str) -> Result<String, ContactError> {
     if plain && (1..=64).contains(&text.len()) { Ok(text.to_owned()) } else { Err(ContactError::Card) }
 }
 
-/// Checks the shape alone: whether anyone reads that mailbox only a message can tell.
+/// Checks the syntax alone; only a message shows whether the mailbox exists.
 fn email(text: &str) -> Result<String, ContactError> {
     let text: String = text.trim().to_lowercase().nfc().collect();
     let (local, domain) = text.split_once('@').ok_or(ContactError::Email)?;
@@ -95,16 +94,16 @@ fn phone(text: &str) -> Result<String, ContactError> {
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '‐' | '–' | '.' | '/' | '(' | ')' | '[' | ']'))
         .collect();
-    // 00 is how most of the world dials the plus sign.
+    // 00 is the usual international prefix for the plus sign.
     let digits = kept.strip_prefix('+').or_else(|| kept.strip_prefix("00")).ok_or(ContactError::Phone)?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     if plain && (6..=15).contains(&digits.len()) { Ok(format!("+{digits}")) } else { Err(ContactError::Phone) }
 }
 
-/// Takes a text as the shop's own id: it must not be mistaken for another kind of identifier in a path.
+/// Parses the shop's id. It must not look like another kind of identifier in a path.
 ///
 /// # Errors
-/// When it is no id, or begins like another kind of identifier.
+/// When it is not an identifier, or begins like another kind.
 pub fn read_id(text: &str) -> Result<CustomerId, ContactError> {
     if text.starts_with(INNER) || [CARD, EMAIL, PHONE].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(ContactError::Reserved);
@@ -139,7 +138,7 @@ impl From<&Phone> for Identifier {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct MemberRef {
-    /// The shop's own id. It decides, where it is given.
+    /// The shop's id. It takes precedence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<CustomerId>,
     /// The number of the loyalty card.
@@ -151,14 +150,14 @@ pub struct MemberRef {
     /// The phone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// The kinds that the sender has proven to be this person's; absent: the program's default.
+    /// The kinds that the sender has verified; absent: the program's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<IdentifierKind>>))]
     pub verified: Option<BTreeSet<IdentifierKind>>,
 }
 
 impl MemberRef {
-    /// A customer by the shop's own id alone.
+    /// A reference by the shop's id alone.
     pub fn of_id(id: CustomerId) -> Self {
         Self { id: Some(id), ..Self::default() }
     }
@@ -172,7 +171,7 @@ impl MemberRef {
         if reference.is_empty() { node.refuse(ONE_NEEDED) } else { Some(reference) }
     }
 
-    /// Reads these fields of an object that may have others.
+    /// Reads these fields of an object with other fields.
     pub(super) fn read_fields(object: &Object<'_>) -> Option<Self> {
         let id = object.optional("id", read_customer_id);
         let card = object.optional("card", |n| n.parsed(Card::from_str));
@@ -182,28 +181,28 @@ impl MemberRef {
         Some(Self { id: id?, card: card?, email: email?, phone: phone?, verified: verified? })
     }
 
-    /// True when nothing is named.
+    /// True if it names nobody.
     pub const fn is_empty(&self) -> bool {
         self.id.is_none() && self.card.is_none() && self.email.is_none() && self.phone.is_none()
     }
 
-    /// The identifiers, in the order in which they decide.
+    /// The identifiers, in the order of their precedence.
     pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
         let card = self.card.as_ref().map(Identifier::from);
         let email = self.email.as_ref().map(Identifier::from);
         card.into_iter().chain(email).chain(self.phone.as_ref().map(Identifier::from))
     }
 
-    /// True when the sender has proven the identifier of this kind.
+    /// True if the sender has verified the identifier of this kind.
     pub fn is_verified(&self, kind: IdentifierKind) -> bool {
         self.verified.as_ref().is_some_and(|verified| verified.contains(&kind))
     }
 }
 
-/// What is wrong with a customer whom nothing identifies.
+/// The fault of a reference without any identifier.
 pub(super) const ONE_NEEDED: &str = "must have at least one of id, card, email, phone";
 
-/// Reads the shop's own id.
+/// Reads the shop's id.
 pub(super) fn read_customer_id(node: &Node<'_>) -> Option<CustomerId> {
     node.parsed(read_id)
 }
@@ -211,17 +210,17 @@ pub(super) fn read_customer_id(node: &Node<'_>) -> Option<CustomerId> {
 /// How a path or a member token names a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberPath {
-    /// By our own id.
+    /// By our internal id.
     Inner(MemberId),
     /// By one of the shop's identifiers.
     Ref(MemberRef),
 }
 
 impl MemberPath {
-    /// Reads `c-42`, `card:…`, `email:…`, `phone:…` or `m_…`; anything without such a beginning is the shop's own id.
+    /// Reads `c-42`, `card:…`, `email:…`, `phone:…` or `m_…`. A text without such a prefix is the shop's id.
     ///
     /// # Errors
-    /// When what follows the beginning is no such identifier.
+    /// When the text after the prefix is not such an identifier.
     pub fn parse(text: &str) -> Result<Self, ContactError> {
         if text.starts_with(INNER) {
             return Ok(Self::Inner(MemberId::new(text)?));

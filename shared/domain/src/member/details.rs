@@ -1,4 +1,4 @@
-//! What else a merchant keeps of a member: language, attributes, lists, tags, consent.
+//! Other data of a member: language, attributes, lists, tags, consent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -41,7 +41,7 @@ impl Locale {
         &self.0
     }
 
-    /// The language alone, in lower case: what texts are chosen by.
+    /// The language alone, in lower case: the key of texts.
     pub fn language(&self) -> String {
         self.0.split('-').next().unwrap_or_default().to_ascii_lowercase()
     }
@@ -83,7 +83,7 @@ impl Attribute {
         }
     }
 
-    /// Its texts, as rules compare them: one, or those of a list.
+    /// The texts that rules compare: one, or those of a list.
     pub fn texts(&self) -> Vec<String> {
         match self {
             Self::Flag(flag) => vec![flag.to_string()],
@@ -133,7 +133,7 @@ impl Consent {
     }
 }
 
-/// Reads a list of short texts, without doubles: names of lists, or tags.
+/// Reads a list of short texts without duplicates: names of lists, or tags.
 pub(super) fn labels(node: &Node<'_>) -> Option<BTreeSet<String>> {
     let label = |item: &Node<'_>| {
         let text = item.text(128)?;
@@ -142,7 +142,7 @@ pub(super) fn labels(node: &Node<'_>) -> Option<BTreeSet<String>> {
     node.list(MAX_LABELS, label).map(|labels| labels.into_iter().collect())
 }
 
-/// Reads an object whose names are the merchant's; null stands for "delete".
+/// Reads an object with the merchant's own names; null deletes a name.
 pub(super) fn named<T>(
     node: &Node<'_>,
     most: usize,
@@ -158,12 +158,12 @@ pub(super) fn named<T>(
     Some(entries.into_iter().collect())
 }
 
-/// How many bytes attributes take.
+/// The bytes of attributes.
 pub(super) fn attributes_bytes(attributes: &BTreeMap<String, Attribute>) -> usize {
     attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum()
 }
 
-/// How many bytes consents take.
+/// The bytes of consents.
 pub(super) fn consent_bytes(consent: &BTreeMap<String, Consent>) -> usize {
     consent.iter().map(|(name, value)| name.len() + value.bytes()).sum()
 }

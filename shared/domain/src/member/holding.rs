@@ -12,19 +12,19 @@ pub const MAX_FORMER_IDS: usize = 10;
 /// How a member holds an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Holding {
-    /// Proven to be theirs: a key.
+    /// Verified: a key.
     #[serde(rename = "v")]
     Verified,
-    /// The first identifier of a contact without an id: a key, though nobody has proven it.
+    /// The first identifier of a contact without an id: a key, although unverified.
     #[serde(rename = "f")]
     First,
-    /// Stored, and never used for a look-up.
+    /// Stored, but never used for a look-up.
     #[serde(rename = "c")]
     ContactData,
 }
 
 impl Holding {
-    /// True when a look-up by the identifier leads to the member.
+    /// True if a look-up by the identifier leads to the member.
     pub const fn is_key(self) -> bool {
         matches!(self, Self::Verified | Self::First)
     }
@@ -42,7 +42,7 @@ pub struct HeldIdentifier {
     pub holding: Holding,
 }
 
-/// More of a kind than one member can have.
+/// The member would have too many identifiers of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooMany {
     /// More cards than [`MAX_CARDS`].
@@ -61,7 +61,7 @@ pub(super) fn verify(held: &mut Vec<HeldIdentifier>, identifier: &Identifier) ->
     }
     if identifier.kind == IdentifierKind::Card {
         let is_card = |held: &&HeldIdentifier| held.identifier.kind == IdentifierKind::Card;
-        // Contact data gives way to what is proven.
+        // A verified identifier replaces contact data.
         if held.iter().filter(is_card).count() >= MAX_CARDS {
             let unproven = held.iter().position(|held| is_card(&held) && !held.holding.is_key());
             held.remove(unproven.ok_or(TooMany::Cards)?);
@@ -73,7 +73,7 @@ pub(super) fn verify(held: &mut Vec<HeldIdentifier>, identifier: &Identifier) ->
     Ok(())
 }
 
-/// Stores an unverified identifier where the member has none of its kind; returns whether it was stored.
+/// Stores an unverified identifier if the member has none of its kind. Returns whether it was stored.
 pub(super) fn fill(held: &mut Vec<HeldIdentifier>, identifier: &Identifier) -> bool {
     if held.iter().any(|held| held.identifier.kind == identifier.kind) {
         return false;
@@ -82,7 +82,7 @@ pub(super) fn fill(held: &mut Vec<HeldIdentifier>, identifier: &Identifier) -> b
     true
 }
 
-/// Stores an unverified identifier in place of other unproven ones. One of somebody with a verified one is dropped.
+/// Stores an unverified identifier in place of other unverified ones. It is dropped if there is a verified one.
 pub(super) fn replace(held: &mut Vec<HeldIdentifier>, identifier: &Identifier) -> Result<(), TooMany> {
     if held.iter().any(|held| held.identifier == *identifier) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Identifiers by which people are recognised, besides the id.
+//! Kinds of identifier besides the shop's id.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub enum IdentifierKind {
 }
 
 impl IdentifierKind {
-    /// Every kind, in the order in which they decide who somebody is.
+    /// Every kind, in the order of precedence.
     pub const ALL: [Self; 3] = [Self::Card, Self::Email, Self::Phone];
 
     /// Its name in requests and responses.
@@ -44,13 +44,13 @@ impl IdentifierKind {
     }
 }
 
-/// A card, e-mail address or phone number, normalised.
+/// A card, e-mail address or phone number, normalized.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
     /// Which kind.
     #[serde(rename = "k")]
     pub kind: IdentifierKind,
-    /// The normalised text.
+    /// The normalized text.
     #[serde(rename = "v")]
     pub value: String,
 }

@@ -1,5 +1,5 @@
-//! Who a member is: identifiers, profile, and what people may write of it. Numbers are in `account`, apart from the
-//! person, so that a person can be forgotten and the ledger stays whole.
+//! The person behind a member: identifiers and profile. Numbers are in `account`, so that erasing the person leaves the
+//! ledger intact.
 
 mod birth;
 mod contact;

@@ -15,15 +15,15 @@ use super::{
 use crate::ids::CustomerId;
 use crate::input::{self, Fault, Node, Object};
 
-/// What happens to one field.
+/// The change of one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// It was not named: it stays.
+    /// Not named: unchanged.
     #[default]
     Keep,
-    /// It was null: it is emptied.
+    /// Null: cleared.
     Clear,
-    /// It gets a value.
+    /// A new value.
     Set(T),
 }
 
@@ -36,7 +36,7 @@ impl<T> Change<T> {
         }
     }
 
-    /// Puts an empty value in place of null.
+    /// Replaces null by an empty value.
     fn apply_to(self, field: &mut T)
     where
         T: Default,
@@ -49,10 +49,10 @@ impl<T> Change<T> {
     }
 }
 
-/// What is to change of a profile.
+/// A change of a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfilePatch {
-    /// The shop's own id; it can be given and changed, not taken away.
+    /// The shop's id. It can be set and changed, not removed.
     pub id: Option<CustomerId>,
     /// The number of the loyalty card.
     pub card: Change<Card>,
@@ -60,7 +60,7 @@ pub struct ProfilePatch {
     pub email: Change<Email>,
     /// The phone number.
     pub phone: Change<Phone>,
-    /// The kinds that the sender has proven to be this member's; absent: the program's default.
+    /// The kinds that the sender has verified; absent: the program's default.
     pub verified: Option<BTreeSet<IdentifierKind>>,
     /// The first name.
     pub first_name: Change<String>,
@@ -70,13 +70,13 @@ pub struct ProfilePatch {
     pub birth_date: Change<BirthDate>,
     /// The language.
     pub locale: Change<Locale>,
-    /// Attributes, by name; `None` deletes one, those not named stay.
+    /// Attributes by name. `None` deletes one; others are unchanged.
     pub attributes: Change<BTreeMap<String, Option<Attribute>>>,
     /// The lists, replaced.
     pub lists: Change<BTreeSet<String>>,
     /// The tags, replaced.
     pub tags: Change<BTreeSet<String>>,
-    /// Consents, by name; `None` deletes one, those not named stay.
+    /// Consents by name. `None` deletes one; others are unchanged.
     pub consent: Change<BTreeMap<String, Option<Consent>>>,
 }
 
@@ -125,7 +125,7 @@ impl ProfilePatchBody {
 /// Reads the body of `PATCH /v1/members/{member}`.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_patch(body: &Value) -> Result<ProfilePatch, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
@@ -144,7 +144,7 @@ pub fn read_patch(body: &Value) -> Result<ProfilePatch, Vec<Fault>> {
     })
 }
 
-/// Reads the fields that identify nobody.
+/// Reads the fields that are not identifiers.
 pub(super) fn read_details(object: &Object<'_>) -> Option<ProfilePatch> {
     let first_name = change(object, "first_name", name);
     let last_name = change(object, "last_name", name);
@@ -219,10 +219,10 @@ impl ProfilePatch {
         }
     }
 
-    /// Changes the id, removes identifiers, and stores those that are not proven.
+    /// Changes the id, removes identifiers, and stores unverified ones.
     ///
     /// # Errors
-    /// When there would be too many; the profile is then not to be used.
+    /// When there would be too many identifiers. The profile must then be discarded.
     pub fn apply_unproven(&self, reference: &MemberRef, profile: &mut Profile) -> Result<(), TooMany> {
         if let Some(id) = &self.id {
             profile.set_id(id)?;
@@ -242,7 +242,7 @@ impl ProfilePatch {
         Ok(())
     }
 
-    /// The faults of a day of birth that has not come yet.
+    /// Checks that the day of birth is not in the future.
     ///
     /// # Errors
     /// One fault, when the day of birth is after `today`.
@@ -254,10 +254,10 @@ impl ProfilePatch {
         Err(vec![Fault { pointer: "/birth_date".to_owned(), detail: "must not be in the future".to_owned() }])
     }
 
-    /// Changes what identifies nobody. What was within bounds alone can be too much together with what was there.
+    /// Changes the fields that are not identifiers. Together with the stored ones they may exceed a bound.
     ///
     /// # Errors
-    /// What became too large; the profile is then not to be used.
+    /// What exceeds its bound. The profile must then be discarded.
     pub fn apply(self, profile: &mut Profile) -> Result<(), Vec<Fault>> {
         self.first_name.apply(&mut profile.first_name);
         self.last_name.apply(&mut profile.last_name);

@@ -1,4 +1,4 @@
-//! The profile: all that is personal about a member.
+//! Profiles: the personal data of members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::holding::{self, HeldIdentifier, Holding, MAX_FORMER_IDS, TooMany};
 use super::{Attribute, BirthDate, Consent, Identifier, IdentifierKind, Locale, MemberRef};
 use crate::ids::CustomerId;
 
-/// All that is personal about a member, as it is stored; short names, because it is read with every view.
+/// The personal data of a member. Field names are short: it is read with every view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The shop's own id.
+    /// The shop's id.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub id: Option<CustomerId>,
-    /// Earlier ids, which still lead here.
+    /// Earlier ids, which are aliases.
     #[serde(rename = "j", default, skip_serializing_if = "Vec::is_empty")]
     pub former_ids: Vec<CustomerId>,
     /// Cards, e-mail address and phone number: at most one for each value.
@@ -31,28 +31,28 @@ pub struct Profile {
     /// The day of birth.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub birth_date: Option<BirthDate>,
-    /// The language that they read.
+    /// The member's language.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
-    /// What the merchant keeps besides, by name.
+    /// The merchant's own attributes, by name.
     #[serde(rename = "a", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Attribute>,
-    /// The lists that they subscribed to.
+    /// The lists that the member subscribed to.
     #[serde(rename = "s", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub lists: BTreeSet<String>,
     /// The merchant's tags.
     #[serde(rename = "t", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
-    /// Their own referral code, once they have one.
+    /// The member's own referral code, if assigned.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub referral_code: Option<String>,
-    /// The referral code that they came with.
+    /// The referral code that the member enrolled with.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub referred_with: Option<String>,
-    /// The click on a referral link that they came with.
+    /// The click on a referral link that led to the enrolment.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub click: Option<String>,
-    /// What they agreed to, by name.
+    /// Consents, by name.
     #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consent: BTreeMap<String, Consent>,
     /// When each list was subscribed to, in milliseconds since 1970.
@@ -61,10 +61,10 @@ pub struct Profile {
     /// When each attribute took its value, in milliseconds since 1970.
     #[serde(rename = "h", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changed_at: BTreeMap<String, i64>,
-    /// When they became known.
+    /// When the person became known.
     #[serde(rename = "x", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
-    /// When they enrolled.
+    /// When the member enrolled.
     #[serde(
         rename = "m",
         default,
@@ -75,9 +75,9 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile of somebody who is known only by how a request names them. Times are cut to the millisecond.
+    /// A profile with the identifiers of a reference alone. Times are truncated to the millisecond.
     ///
-    /// Without an id, the first identifier is a key, proven or not.
+    /// Without an id, the first identifier is a key, verified or not.
     pub fn new(reference: &MemberRef, now: Timestamp) -> Self {
         let holding = |place: usize, kind| {
             if reference.is_verified(kind) {
@@ -114,8 +114,8 @@ impl Profile {
         }
     }
 
-    /// Notes when lists were subscribed to and attributes took their values, for the rules that wait for that: `before`
-    /// is the profile as it was.
+    /// Records when lists were subscribed to and attributes took their values, for the rules on them. `before` is the earlier
+    /// profile.
     pub fn note_changes(&mut self, before: &Self, now: Timestamp) {
         let now = now.as_millisecond();
         self.listed_at.retain(|list, _| self.lists.contains(list));
@@ -144,7 +144,7 @@ impl Profile {
         at.and_then(|at| Timestamp::from_millisecond(*at).ok()).unwrap_or(self.created_at)
     }
 
-    /// The first identifier of a kind, proven ones first.
+    /// The first identifier of a kind, verified ones first.
     pub fn identifier(&self, kind: IdentifierKind) -> Option<&str> {
         let of_kind = || self.identifiers.iter().filter(|held| held.identifier.kind == kind);
         let shown = of_kind().find(|held| held.holding.is_key()).or_else(|| of_kind().next());
@@ -156,15 +156,15 @@ impl Profile {
         self.identifiers.iter().find(|held| held.identifier == *identifier).map(|held| held.holding)
     }
 
-    /// True when some look-up leads to it.
+    /// True if any look-up leads to it.
     pub fn has_key(&self) -> bool {
         self.id.is_some() || self.identifiers.iter().any(|held| held.holding.is_key())
     }
 
-    /// Gives it an id. An earlier one stays an alias; an unproven first identifier is contact data from now on.
+    /// Sets the id. An earlier one stays an alias; an unverified first identifier becomes contact data.
     ///
     /// # Errors
-    /// When it has had too many ids.
+    /// When the member has had too many ids.
     pub fn set_id(&mut self, id: &CustomerId) -> Result<(), TooMany> {
         self.former_ids.retain(|former| former != id);
         if let Some(before) = self.id.replace(id.clone()).filter(|before| before != id) {
@@ -178,41 +178,41 @@ impl Profile {
         if self.former_ids.len() > MAX_FORMER_IDS { Err(TooMany::Ids) } else { Ok(()) }
     }
 
-    /// Makes a verified identifier its key; a new e-mail address or phone number replaces the old one.
+    /// Adds a verified identifier as a key. A new e-mail address or phone number replaces the old one.
     ///
     /// # Errors
-    /// When it has too many cards.
+    /// When the member has too many cards.
     pub fn verify(&mut self, identifier: &Identifier) -> Result<(), TooMany> {
         holding::verify(&mut self.identifiers, identifier)
     }
 
-    /// Stores an unverified identifier as contact data where it has none of the kind; returns whether it did.
+    /// Stores an unverified identifier as contact data if there is none of the kind. Returns whether it did.
     pub fn fill(&mut self, identifier: &Identifier) -> bool {
         holding::fill(&mut self.identifiers, identifier)
     }
 
-    /// Stores an unverified identifier in place of other unproven ones; beside a verified one it is dropped.
+    /// Stores an unverified identifier in place of other unverified ones. It is dropped if there is a verified one.
     ///
     /// # Errors
-    /// When it has too many cards.
+    /// When the member has too many cards.
     pub fn replace_unproven(&mut self, identifier: &Identifier) -> Result<(), TooMany> {
         holding::replace(&mut self.identifiers, identifier)
     }
 
-    /// Drops an identifier that is contact data here; returns whether it was.
+    /// Removes an identifier that is contact data. Returns whether it was.
     pub fn forget_contact_data(&mut self, identifier: &Identifier) -> bool {
         let before = self.identifiers.len();
         self.identifiers.retain(|held| held.identifier != *identifier || held.holding != Holding::ContactData);
         self.identifiers.len() != before
     }
 
-    /// Notes when they enrolled, the first time.
+    /// Records the time of the first enrolment.
     pub fn enrolled(&mut self, now: Timestamp) {
         self.enrolled_at.get_or_insert(to_millisecond(now));
     }
 }
 
-/// Cut to the precision in which times are stored, so that what was written equals what is read.
+/// Truncates a time to the stored precision, so that a stored profile equals the written one.
 fn to_millisecond(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }

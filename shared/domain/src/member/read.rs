@@ -1,4 +1,4 @@
-//! Enrolments as they are sent.
+//! Bodies of enrolment requests.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::patch::read_details;
 use super::{Attribute, Consent, IdentifierKind, MemberRef, ProfilePatch};
 use crate::input::{self, Fault, Node};
 
-/// As what someone is to be known.
+/// The requested status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Standing {
     /// Enrolled.
@@ -24,13 +24,13 @@ pub enum Standing {
 /// The body of `POST /v1/members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrollmentInput {
-    /// As what they are to be known.
+    /// The requested status.
     pub standing: Standing,
-    /// Who they are; never empty.
+    /// The person; never empty.
     pub reference: MemberRef,
-    /// What is known of them besides.
+    /// Other data of the person.
     pub details: ProfilePatch,
-    /// The referral code that they came with.
+    /// The referral code that the person enrols with.
     pub referral_code: Option<String>,
     /// The click on a referral link that led here.
     pub click: Option<String>,
@@ -103,7 +103,7 @@ pub enum EnrollmentStatus {
 /// Reads the body of `POST /v1/members`.
 ///
 /// # Errors
-/// Every fault of the body, with its place.
+/// Every fault of the body, with its pointer.
 pub fn read_enrollment(body: &Value) -> Result<EnrollmentInput, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;

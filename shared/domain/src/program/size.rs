@@ -69,8 +69,8 @@ fn most_lots(points: &PointsPolicy) -> u32 {
         // Any so many months are at most 31 days each, and 366 days for each twelve.
         Some(Expiry::AfterMonths(months)) => (months / 12).saturating_mul(366) + (months % 12) * 31,
         Some(Expiry::EndOfYear(true)) => 366,
-        // Every activity gives all of them the same end, or there is none.
-        Some(Expiry::InactiveMonths(_) | Expiry::EndOfYear(false)) | None => 1,
+        // Every activity gives all of them the same end, or there is none: one for each month of issue, for 30 years.
+        Some(Expiry::InactiveMonths(_) | Expiry::EndOfYear(false)) | None => 360,
     };
     days.saturating_add(points.hold_days).saturating_add(1)
 }

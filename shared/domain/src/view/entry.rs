@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::explain::{Event, Explainer, Explanation};
+use crate::fact::FactId;
 use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId};
-use crate::ledger::{Bucket, Cause, CouponAction, Entry, Movement, MovementType, Outcome};
+use crate::ledger::{Bucket, Cause, CouponAction, Entry, Moved, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
 
 /// A line of a member's ledger.
@@ -97,10 +98,10 @@ impl EntryView {
 /// The points of a movement, except repayments of a debt: those were counted when they were credited.
 fn moved(movement: &Movement) -> Both {
     let carried =
-        movement.postings.iter().filter(|posting| (posting.0, posting.1) != (Bucket::Available, Bucket::Debt));
+        movement.postings.iter().filter(|posting| (posting.from, posting.to) != (Bucket::Available, Bucket::Debt));
     carried.fold(Both::ZERO, |mut sum, posting| {
-        let side = sum.of_mut(posting.kind());
-        *side = side.plus(posting.3);
+        let side = sum.of_mut(posting.kind);
+        *side = side.plus(posting.amount);
         sum
     })
 }
@@ -116,21 +117,39 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
     };
     let none = EntrySource::default();
     match cause {
-        Cause::Receipt(receipt) => EntrySource { receipt: Some(receipt.clone()), rule, ..none },
-        Cause::Refund(receipt, refund) => {
-            EntrySource { receipt: Some(receipt.clone()), refund: Some(refund.clone()), rule, ..none }
-        }
-        Cause::Interaction(interaction) => EntrySource { interaction: Some(interaction.clone()), rule, ..none },
+        Cause::Fact(fact) => EntrySource { rule, ..source_of_fact(fact) },
         Cause::Enrollment | Cause::Profile => EntrySource { rule, ..none },
         Cause::Referral(referral) => EntrySource { referral: Some(referral.clone()), rule, ..none },
-        Cause::Birthday(_) => EntrySource { job: Some("birthdays"), rule, ..none },
         Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
         Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },
         Cause::TierChange(cause) => EntrySource { rule, ..source_of(cause, outcomes) },
         Cause::Coupon { code, reward, .. } => {
             EntrySource { coupon: Some(code.clone()), reward: Some(reward.clone()), ..none }
         }
-        Cause::Adjustment { actor, .. } => EntrySource { actor: Some(actor.clone()), ..none },
+        Cause::Import { .. } => EntrySource { job: Some("member-import"), ..none },
+        Cause::Adjustment { actor, .. }
+        | Cause::Merge { actor, .. }
+        | Cause::Unmerge { actor, .. }
+        | Cause::Erase { actor } => EntrySource { actor: Some(actor.clone()), ..none },
+        Cause::Move { moved: Moved::Receipt(receipt), actor, .. } => {
+            EntrySource { receipt: Some(receipt.clone()), actor: Some(actor.clone()), ..none }
+        }
+        Cause::Move { moved: Moved::Coupon(coupon), actor, .. } => {
+            EntrySource { coupon: Some(coupon.clone()), actor: Some(actor.clone()), ..none }
+        }
+    }
+}
+
+fn source_of_fact(fact: &FactId) -> EntrySource {
+    let none = EntrySource::default();
+    match fact {
+        FactId::Receipt { receipt } => EntrySource { receipt: Some(receipt.clone()), ..none },
+        FactId::Refund { receipt, refund } => {
+            EntrySource { receipt: Some(receipt.clone()), refund: Some(refund.clone()), ..none }
+        }
+        FactId::Interaction { interaction } => EntrySource { interaction: Some(interaction.clone()), ..none },
+        FactId::Birthday { .. } => EntrySource { job: Some("birthdays"), ..none },
+        FactId::Due { .. } => EntrySource { job: Some("inactivity"), ..none },
     }
 }
 
@@ -139,9 +158,10 @@ fn explanation(entry: &Entry, kind: MovementType, explainer: &Explainer<'_>) -> 
         (MovementType::Release, _) => Event::Released,
         (MovementType::Expire, _) => Event::Expired,
         (MovementType::WriteOff, _) => Event::DebtForgiven,
-        (MovementType::Restore, Cause::Refund(..) | Cause::Coupon { action: CouponAction::Settle, .. }) => {
-            Event::GoodsReturned
-        }
+        (
+            MovementType::Restore,
+            Cause::Fact(FactId::Refund { .. }) | Cause::Coupon { action: CouponAction::Settle, .. },
+        ) => Event::GoodsReturned,
         (MovementType::Restore, _) => Event::CouponCancelled,
         (MovementType::Redeem, _) => Event::RewardRedeemed,
         (_, Cause::Adjustment { reason, .. }) => return vec![Explainer::said(reason)],

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::explain::Explainer;
 use crate::decide::Decision;
-use crate::fact::Receipt;
+use crate::fact::{FactId, Receipt};
 use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId, TierId};
-use crate::ledger::{Cause, Entry, MovementType, Outcome, Rejection, SkipReason, Skipped, TierMove};
+use crate::ledger::{Cause, Entry, MovementType, NamedCoupon, Outcome, Rejection, SkipReason, Skipped, TierMove};
 use crate::money::{Currency, Money};
 use crate::points::Both;
 use crate::program::CompiledProgram;
@@ -227,11 +227,11 @@ impl ReceiptView {
         entries: &[Entry],
         explainer: &Explainer<'_>,
     ) -> Self {
-        let decided = entries.iter().find(|entry| matches!(&entry.cause, Cause::Receipt(id) if *id == receipt.id));
+        let decided = entries.iter().find(|entry| entry.is_decision_on(&receipt.id));
         let refund = |id: &RefundId| {
             // A refund that cancels many coupons has an entry for each step; the last one is its decision.
             let steps = || {
-                let is_of = |entry: &&Entry| matches!(&entry.cause, Cause::Refund(of, refund) if *of == receipt.id && refund == id);
+                let is_of = |entry: &&Entry| entry.cause.refund() == Some((&receipt.id, id));
                 entries.iter().filter(is_of)
             };
             let decided = steps().find(|entry| entry.step.is_none());
@@ -257,7 +257,7 @@ impl ReceiptView {
 
     /// The view of a receipt from its entry alone, for lists; `None` for other entries.
     pub fn of_entry(entry: &Entry, explainer: &Explainer<'_>) -> Option<Self> {
-        let Cause::Receipt(id) = &entry.cause else { return None };
+        let Cause::Fact(FactId::Receipt { receipt: id }) = &entry.cause else { return None };
         Some(Self {
             id: id.clone(),
             status: status(Some(entry)),
@@ -286,7 +286,7 @@ impl OutcomeView {
             counted: explainer.measured(&outcome.rule, outcome.counted),
             before: outcome.before.and_then(|before| explainer.measured(&outcome.rule, before)),
             lost: outcome.lost,
-            rewards: outcome.rewards.clone(),
+            rewards: codes(&outcome.coupons),
             text: explainer.outcome(outcome).text,
         }
     }
@@ -317,12 +317,16 @@ impl DecisionView {
             skipped: skipped.collect(),
             truncated: entry.truncated,
             tier: entry.tier.clone(),
-            coupons: entry.coupons.clone(),
+            coupons: codes(&entry.coupons),
             coupons_ignored: ignored.collect(),
             decided_at: entry.decided_at,
             program_version: entry.program_version,
         }
     }
+}
+
+fn codes(coupons: &[NamedCoupon]) -> Vec<CouponCode> {
+    coupons.iter().map(|coupon| coupon.code.clone()).collect()
 }
 
 /// The points that rules gave for the fact itself, without releases and expiries recorded with it.

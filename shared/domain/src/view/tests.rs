@@ -12,7 +12,7 @@ use crate::coupon::Coupon;
 use crate::decide::{
     Context, Decision, ReceiptContext, Redemption, Seed, Supply, decide_enrollment, decide_receipt, decide_redemption,
 };
-use crate::fact::{Receipt, read_receipt};
+use crate::fact::{FactId, Receipt, read_receipt};
 use crate::ids::{CustomerId, MemberId, RefundId, RewardId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
 use crate::member::{IdentifierKind, MemberRef, Profile};
@@ -275,7 +275,10 @@ fn a_receipt_waits_and_is_decided_and_refunded() {
 
     let mut story = Story::new();
     let decided = story.buy("r-1", "120.00");
-    let mut undone = Entry { cause: Cause::Refund(receipt.id.clone(), refund.clone()), ..decided.clone() };
+    let mut undone = Entry {
+        cause: Cause::Fact(FactId::Refund { receipt: receipt.id.clone(), refund: refund.clone() }),
+        ..decided.clone()
+    };
     for outcome in &mut undone.outcomes {
         outcome.firings = -1;
         outcome.fixed = outcome.fixed.negated();

@@ -352,9 +352,7 @@ impl Book {
             assert_eq!(audit.compare(account), Vec::<String>::new(), "{member}");
         }
         for (receipt, (member, _, _)) in &self.receipts {
-            let deciding = self.entries[member]
-                .iter()
-                .filter(|entry| matches!(&entry.cause, tessera_domain::ledger::Cause::Receipt(id) if id == receipt));
+            let deciding = self.entries[member].iter().filter(|entry| entry.is_decision_on(receipt));
             assert_eq!(deciding.count(), 1, "receipt {receipt}");
         }
     }

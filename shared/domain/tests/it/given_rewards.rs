@@ -27,7 +27,7 @@ fn every_ten(id: &str, rewards: &[&str]) -> Value {
 
 /// What each rule gave: firings and coupons.
 fn given(entry: &Entry) -> Vec<(i64, usize)> {
-    entry.outcomes.iter().map(|outcome| (outcome.firings, outcome.rewards.len())).collect()
+    entry.outcomes.iter().map(|outcome| (outcome.firings, outcome.coupons.len())).collect()
 }
 
 fn reasons(entry: &Entry) -> Vec<(&str, SkipReason)> {
@@ -63,7 +63,7 @@ fn a_short_stock_is_given_out_in_the_order_of_the_rules() {
 fn each_firing_gets_all_its_rewards_before_the_next() {
     let mut book = open(&json!([every_ten("a", &["gift", "five"])]), Some(2));
     let entry = book.receipt(&receipt("r", "40.00")).unwrap().unwrap();
-    let rewards = entry.outcomes[0].rewards.iter().map(|code| book.coupons[code].reward.as_str());
+    let rewards = entry.outcomes[0].coupons.iter().map(|coupon| coupon.reward.as_str());
     assert_eq!(rewards.collect::<Vec<_>>(), ["gift", "five", "gift", "five", "five", "five"]);
 }
 

@@ -4,6 +4,7 @@
 mod book;
 mod changes;
 mod coupons;
+mod entries;
 mod given_rewards;
 mod index;
 mod invariants;

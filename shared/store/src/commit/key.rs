@@ -1,10 +1,17 @@
 //! The keys of entries.
 
 use jiff::Timestamp;
-use tessera_domain::ids::{InteractionId, ReceiptId, RefundId};
-use tessera_domain::time::Day;
+use tessera_domain::fact::FactId;
+use tessera_domain::ids::{ReceiptId, RefundId};
 
 use crate::keys;
+
+// The letters of entries that no fact caused; those of facts are `FactKind`'s.
+const COUPON: char = 'C';
+const ADJUSTMENT: char = 'A';
+const ENROLLMENT: char = 'N';
+const PROFILE: char = 'P';
+const EVENT: char = 'E';
 
 /// The key of an entry within its member: made from the fact alone, so that a fact has exactly one entry. Entries sort by
 /// the time of their fact; a refund's key extends its receipt's.
@@ -12,55 +19,47 @@ use crate::keys;
 pub struct EntryKey(String);
 
 impl EntryKey {
-    /// A receipt's decision. `at` is when the receipt occurred.
+    /// The decision on a fact. `at` is when the fact happened; for a fact with a parent, when the *parent* happened.
+    pub fn fact(at: Timestamp, fact: &FactId) -> Self {
+        Self(keys::fact_entry(at, fact))
+    }
+
+    /// The decision on a receipt. `at` is when the receipt occurred.
     pub fn receipt(at: Timestamp, receipt: &ReceiptId) -> Self {
-        Self(keys::receipt_entry(at, receipt))
+        Self::fact(at, &FactId::Receipt { receipt: receipt.clone() })
     }
 
-    /// A refund of a receipt. `receipt_at` is when the *receipt* occurred.
+    /// The decision on a refund. `receipt_at` is when the *receipt* occurred.
     pub fn refund(receipt_at: Timestamp, receipt: &ReceiptId, refund: &RefundId) -> Self {
-        Self(keys::refund_entry(receipt_at, receipt, refund))
+        Self::fact(receipt_at, &FactId::Refund { receipt: receipt.clone(), refund: refund.clone() })
     }
 
-    /// A redemption, or another change of a coupon that moves points. `natural` is what repeats of the same call share:
-    /// the idempotency key, or code and action; `at` the time of the call's first attempt.
+    /// A redemption, or another change of a coupon that moves points.
+    ///
+    /// `natural` is what repetitions of a request have in common: the idempotency key, or code and action. `at` is the time
+    /// of the first attempt.
     pub fn coupon(at: Timestamp, natural: &str) -> Self {
-        Self(keys::other_entry(at, 'C', natural))
+        Self(keys::other_entry(at, COUPON, natural))
     }
 
     /// An adjustment; as [`EntryKey::coupon`].
     pub fn adjustment(at: Timestamp, natural: &str) -> Self {
-        Self(keys::other_entry(at, 'A', natural))
+        Self(keys::other_entry(at, ADJUSTMENT, natural))
     }
 
-    /// Enrolment; as [`EntryKey::coupon`]. The account's status lets it happen once; the key tells which request did it.
+    /// Enrolment; as [`EntryKey::coupon`]. The account's status lets it happen once; the key names the request.
     pub fn enrollment(at: Timestamp, natural: &str) -> Self {
-        Self(keys::other_entry(at, 'N', natural))
+        Self(keys::other_entry(at, ENROLLMENT, natural))
     }
 
-    /// An interaction's decision. `at` is when it occurred.
-    pub fn interaction(at: Timestamp, interaction: &InteractionId) -> Self {
-        Self(keys::other_entry(at, 'I', interaction.as_str()))
-    }
-
-    /// What a change of the profile led to; as [`EntryKey::coupon`].
+    /// A change of the profile; as [`EntryKey::coupon`].
     pub fn profile(at: Timestamp, natural: &str) -> Self {
-        Self(keys::other_entry(at, 'P', natural))
-    }
-
-    /// What a birthday led to on a local day: once for each day.
-    pub fn birthday(day: Day) -> Self {
-        Self(keys::day_entry(day, 'B'))
-    }
-
-    /// What had come due on a local day: once for each day.
-    pub fn due(day: Day) -> Self {
-        Self(keys::day_entry(day, 'D'))
+        Self(keys::other_entry(at, PROFILE, natural))
     }
 
     /// An event that a later decision caught up with, at its own time. `sequence` is its entry's, unique within the member.
     pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
-        Self(keys::other_entry(at, 'E', &sequence.to_string()))
+        Self(keys::other_entry(at, EVENT, &sequence.to_string()))
     }
 
     /// A step of a refund before its last, from 0.
@@ -93,7 +92,15 @@ impl EntryKey {
 
 #[cfg(test)]
 mod tests {
+    use tessera_domain::fact::FactKind;
+
     use super::*;
+
+    #[test]
+    fn no_letter_has_two_meanings() {
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, EVENT];
+        assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
+    }
 
     #[test]
     fn a_receipts_key_is_told_from_its_refunds() {
@@ -104,7 +111,8 @@ mod tests {
         assert!(!EntryKey::coupon(at, "R").is_receipt());
         assert!(!EntryKey::enrollment(at, "R").is_receipt());
         assert!(!EntryKey::receipt(at, &receipt).tier_change(1).is_receipt());
-        assert!(!EntryKey::interaction(at, &InteractionId::new("R").unwrap()).is_receipt());
+        let interaction = FactId::from_natural_key(FactKind::Interaction, &["R".to_owned()]).unwrap();
+        assert!(!EntryKey::fact(at, &interaction).is_receipt());
     }
 
     #[test]

@@ -1,104 +1,63 @@
-//! What a record of the facts table's stream says.
+//! Facts as the stream and the scan of the facts table show them.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use tessera_domain::ids::{InteractionId, MemberId, ProgramId, ReceiptId, RefundId};
+use tessera_domain::fact::FactId;
+use tessera_domain::ids::{MemberId, ProgramId};
 
-use super::receipt::{early, member_of};
+use super::{fact_of, member_of, waiting};
 use crate::StoreError;
 use crate::items::{Reader, name};
-use crate::keys::{self, INTERACTION, RECEIPT};
 
 const READ: &str = "reading a record of the facts";
 
-/// A fact in a record of the facts table's stream that concerns a member. A fact shows once in the stream with a member:
-/// when it is stored, or when its receipt is claimed.
+/// A fact of a member, with its packed content.
+///
+/// The stream shows a fact with a member once: when it is stored, or when its receipt is claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FactImage {
-    /// A receipt that now has a member.
-    Receipt {
-        /// The tenant.
-        program: ProgramId,
-        /// Whose it is.
-        member: MemberId,
-        /// Its identifier.
-        receipt: ReceiptId,
-        /// When it was taken from its sender.
-        accepted_at: Timestamp,
-        /// The packed [`tessera_domain::fact::Receipt`].
-        packed: Vec<u8>,
-        /// Refunds that came before and are due now, in the order of their arrival.
-        early: Vec<RefundId>,
-    },
-    /// A refund of a receipt that has a member.
-    Refund {
-        /// The tenant.
-        program: ProgramId,
-        /// Whose the receipt is.
-        member: MemberId,
-        /// The receipt.
-        receipt: ReceiptId,
-        /// Its identifier.
-        refund: RefundId,
-        /// When it was taken from its sender.
-        accepted_at: Timestamp,
-        /// The packed [`tessera_domain::fact::Refund`].
-        packed: Vec<u8>,
-    },
-    /// An interaction.
-    Interaction {
-        /// The tenant.
-        program: ProgramId,
-        /// Who did it.
-        member: MemberId,
-        /// Its identifier.
-        interaction: InteractionId,
-        /// When it was taken from its sender.
-        accepted_at: Timestamp,
-        /// The packed [`tessera_domain::fact::Interaction`].
-        packed: Vec<u8>,
-    },
+pub struct FactImage {
+    /// The tenant.
+    pub program: ProgramId,
+    /// The member.
+    pub member: MemberId,
+    /// Names the fact.
+    pub fact: FactId,
+    /// When the sender's request was accepted; a claim does not change it.
+    pub accepted_at: Timestamp,
+    /// The content, as [`tessera_domain::fact::Fact::unpack`] reads it.
+    pub packed: Vec<u8>,
+    /// The facts that waited for this one and are due now, in the order of their arrival.
+    pub waiting: Vec<FactId>,
 }
 
 impl FactImage {
-    /// When the fact was taken from its sender; a receipt that was claimed keeps the time at which it came.
-    pub const fn accepted_at(&self) -> Timestamp {
-        match self {
-            Self::Receipt { accepted_at, .. }
-            | Self::Refund { accepted_at, .. }
-            | Self::Interaction { accepted_at, .. } => *accepted_at,
-        }
-    }
-
-    /// Reads the new image of an INSERT or MODIFY record (`record.change.new_image`, as it is). `None`: nothing to do (an
-    /// anonymous receipt, a refund that waits, a marker of one).
+    /// Reads an item, or the new image of an INSERT or MODIFY record (`record.change.new_image`). `None`: nothing to
+    /// decide (an anonymous receipt, a waiting refund, a marker).
     ///
     /// # Errors
-    /// When the image is not one of the facts table's.
+    /// When the item is not of a kind that this version knows.
     pub fn read(image: impl Into<HashMap<String, AttributeValue>>) -> Result<Option<Self>, StoreError> {
         let image = image.into();
         let reader = Reader::new(READ, &image);
+        let (program, fact) = fact_of(READ, reader)?;
         let Some(member) = member_of(reader)? else { return Ok(None) };
         if !reader.has(name::BODY) {
             return Ok(None);
         }
-        let strange = |attribute| StoreError::Item { operation: READ, attribute };
-        let (partition, sort) = (reader.text(name::PK)?, reader.text(name::SK)?);
-        let accepted_at = reader.moment(name::SINCE)?;
-        let packed = reader.bytes(name::BODY)?.to_vec();
-        if sort == INTERACTION {
-            let parsed = keys::parse_interaction_partition(partition);
-            let (program, interaction) = parsed.ok_or_else(|| strange(name::PK))?;
-            return Ok(Some(Self::Interaction { program, member, interaction, accepted_at, packed }));
-        }
-        let parsed = keys::parse_receipt_partition(partition);
-        let (program, receipt) = parsed.ok_or_else(|| strange(name::PK))?;
-        if sort == RECEIPT {
-            return Ok(Some(Self::Receipt { program, member, receipt, accepted_at, packed, early: early(reader)? }));
-        }
-        let refund = keys::parse_refund(sort).ok_or_else(|| strange(name::SK))?;
-        Ok(Some(Self::Refund { program, member, receipt, refund, accepted_at, packed }))
+        Ok(Some(Self {
+            program,
+            member,
+            fact,
+            accepted_at: reader.moment(name::SINCE)?,
+            packed: reader.bytes(name::BODY)?.to_vec(),
+            waiting: waiting(READ, reader)?,
+        }))
+    }
+
+    /// The fact and those that waited for it, in the order in which they are decided.
+    pub fn facts(&self) -> impl Iterator<Item = &FactId> {
+        std::iter::once(&self.fact).chain(&self.waiting)
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tessera_domain::account::{Account, Counter, Status};
 use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
-use tessera_domain::fact::read_receipt;
-use tessera_domain::ids::{CouponCode, RuleId};
+use tessera_domain::fact::{Fact, read_receipt};
+use tessera_domain::ids::{CouponCode, ReceiptId, RuleId};
 use tessera_domain::program::CompiledProgram;
 use tessera_store::{Commit, Committed, EntryKey, Party, ProgramCache};
 
@@ -65,7 +65,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     bench.wire.forget();
 
     let found = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap();
-    bench.store.put_receipt(&program, Some(&found.member), &receipt, noon()).await.unwrap();
+    bench.store.put_fact(&program, Some(&found.member), &Fact::Receipt(receipt.clone()), noon()).await.unwrap();
     let ingestion = bench.wire.used();
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
     let commit = Commit::for_one(&program, &config, Party::new(&member, &key));
@@ -144,12 +144,14 @@ async fn surcharges() {
     measure!("lapsed reservations, none", store.free_lapsed(&program, &crate::shop::reward(), noon()));
 
     let receipt = five_lines();
-    measure!("receipt", store.put_receipt(&program, Some(&ada), &receipt, noon()));
-    measure!("receipt again", store.put_receipt(&program, Some(&ada), &receipt, noon()));
+    let bought = Fact::Receipt(receipt.clone());
+    let returned = |of: &ReceiptId| Fact::Refund { receipt: of.clone(), refund: refund("f1", "1.00") };
+    measure!("receipt", store.put_fact(&program, Some(&ada), &bought, noon()));
+    measure!("receipt again", store.put_fact(&program, Some(&ada), &bought, noon()));
     measure!("receipt with refunds, read", store.get_receipt_with_refunds(&program, &receipt.id));
-    measure!("refund", store.put_refund(&program, &receipt.id, Some(&ada), &refund("f1", "1.00"), noon()));
-    let early = tessera_domain::ids::ReceiptId::new("early").unwrap();
-    measure!("refund before its receipt", store.put_refund(&program, &early, None, &refund("f1", "1.00"), noon()));
+    measure!("refund", store.put_fact(&program, Some(&ada), &returned(&receipt.id), noon()));
+    let early = ReceiptId::new("early").unwrap();
+    measure!("refund before its receipt", store.put_fact(&program, None, &returned(&early), noon()));
     let key = EntryKey::refund(noon(), &receipt.id, &refund("f1", "1.00").id);
     let commit =
         Commit::for_one(&program, &config, Party { history: Some((noon(), &receipt.id)), ..Party::new(&ada, &key) });
@@ -161,8 +163,8 @@ async fn surcharges() {
     let body = json!({ "id": "i-1", "occurred_at": "2026-03-01T12:00:00Z", "member": { "id": "c-1" },
         "name": "email_opened", "properties": { "message": "m-1", "device": "mobile" } });
     let open = tessera_domain::fact::read_interaction(&body).unwrap().interaction;
-    measure!("interaction", store.put_interaction(&program, &ada, &open, noon()));
-    let key = EntryKey::interaction(noon(), &open.id);
+    measure!("interaction", store.put_fact(&program, Some(&ada), &Fact::Interaction(open.clone()), noon()));
+    let key = EntryKey::fact(noon(), &Fact::Interaction(open.clone()).id());
     let once = open.once();
     let commit = Commit::for_one(&program, &config, Party { mark: once.as_deref(), ..Party::new(&ada, &key) });
     let marking = |seen: &tessera_store::Snapshot<'_>| {

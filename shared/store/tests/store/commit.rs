@@ -5,6 +5,7 @@ use futures::future::join_all;
 use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{Decision, MOST_COUPONS};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RefundId};
+use tessera_domain::ledger::NamedCoupon;
 use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, StoreError};
 
 use crate::bench::Bench;
@@ -202,7 +203,8 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
     let given = |seen: &tessera_store::Snapshot<'_>| {
         let mut decision = with_coupon(seen, for_receipt("r1"), "CODE-1", &owner);
         decision.issued.push(coupon("CODE-2", &owner));
-        decision.entry.coupons.push(CouponCode::new("CODE-1").unwrap());
+        let (code, reward) = (CouponCode::new("CODE-1").unwrap(), crate::shop::reward());
+        decision.entry.coupons.push(NamedCoupon { code, reward });
         Ok::<_, Infallible>(decision)
     };
     bench.store.commit(&Commit::for_one(&program, &config, Party::new(&owner, &issue)), given).await.unwrap();

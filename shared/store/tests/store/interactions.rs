@@ -6,10 +6,10 @@ use futures::future::join_all;
 use serde_json::json;
 use tessera_domain::account::Status;
 use tessera_domain::decide::Decision;
-use tessera_domain::fact::{Interaction, read_interaction};
+use tessera_domain::fact::{Fact, FactId, Interaction, read_interaction};
 use tessera_domain::ids::{InteractionId, ReceiptId};
 use tessera_domain::ledger::Cause;
-use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutInteraction, Snapshot};
+use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutFact, Snapshot};
 
 use crate::bench::Bench;
 use crate::interference::{Fault, Used};
@@ -21,17 +21,17 @@ fn opened(id: &str, message: &str) -> Interaction {
     read_interaction(&body).unwrap().interaction
 }
 
-fn id(id: &str) -> InteractionId {
-    InteractionId::new(id).unwrap()
+fn named(id: &str) -> FactId {
+    FactId::Interaction { interaction: InteractionId::new(id).unwrap() }
 }
 
 /// Commits one point for an open, unless its message counted before.
 async fn commit(bench: &Bench, fact: &Interaction) -> Committed {
     let (program, config, member) = (program(), config(5), member("m_1"));
-    let (key, mark) = (EntryKey::interaction(fact.occurred_at, &fact.id), fact.once());
+    let (key, mark) = (EntryKey::fact(fact.occurred_at, &named(fact.id.as_str())), fact.once());
     let commit = Commit::for_one(&program, &config, Party { mark: mark.as_deref(), ..Party::new(&member, &key) });
     let decide = |seen: &Snapshot<'_>| {
-        let mut decision = one_point(seen.account, Cause::Interaction(fact.id.clone()));
+        let mut decision = one_point(seen.account, named(fact.id.as_str()).into());
         if seen.marked {
             decision.account.lifetime_earned = seen.account.lifetime_earned;
         }
@@ -50,15 +50,16 @@ async fn an_interaction_is_stored_once_and_shows_in_the_stream() {
     let bench = Bench::start().await;
     let (ada, open) = (member("m_1"), opened("i-1", "m-1"));
     let put = async |who: &str, open: &Interaction| {
-        bench.store.put_interaction(&program(), &member(who), open, noon()).await.unwrap()
+        bench.store.put_fact(&program(), Some(&member(who)), &Fact::Interaction(open.clone()), noon()).await.unwrap()
     };
-    assert_eq!(put("m_1", &open).await, PutInteraction::Stored);
-    assert_eq!(put("m_1", &open).await, PutInteraction::Same);
-    assert_eq!(put("m_1", &opened("i-1", "m-2")).await, PutInteraction::Different);
-    assert_eq!(put("m_2", &open).await, PutInteraction::Different);
-    let stored = bench.store.get_interaction(&program(), &id("i-1")).await.unwrap().unwrap();
-    assert_eq!((stored.interaction, stored.member, stored.accepted_at), (open.clone(), ada.clone(), noon()));
-    assert!(bench.store.get_interaction(&program(), &id("i-2")).await.unwrap().is_none());
+    assert_eq!(put("m_1", &open).await, PutFact::Stored);
+    assert_eq!(put("m_1", &open).await, PutFact::Same);
+    assert_eq!(put("m_1", &opened("i-1", "m-2")).await, PutFact::Different);
+    assert_eq!(put("m_2", &open).await, PutFact::Different);
+    let stored = bench.store.get_fact(&program(), &named("i-1")).await.unwrap().unwrap();
+    assert_eq!(stored.fact, Fact::Interaction(open.clone()));
+    assert_eq!((stored.member, stored.accepted_at), (Some(ada.clone()), noon()));
+    assert!(bench.store.get_fact(&program(), &named("i-2")).await.unwrap().is_none());
     // A receipt of the same number is another fact.
     let receipt = ReceiptId::new("i-1").unwrap();
     assert!(bench.store.get_receipt_with_refunds(&program(), &receipt).await.unwrap().is_none());
@@ -68,8 +69,8 @@ async fn an_interaction_is_stored_once_and_shows_in_the_stream() {
     let [item] = &*items else { panic!("{items:?}") };
     let image = FactImage::read(item.clone()).unwrap().unwrap();
     let packed = tessera_domain::pack::pack(&open).unwrap();
-    let expected =
-        FactImage::Interaction { program: program(), member: ada, interaction: id("i-1"), accepted_at: noon(), packed };
+    let (fact, waiting) = (named("i-1"), Vec::new());
+    let expected = FactImage { program: program(), member: ada, fact, accepted_at: noon(), packed, waiting };
     assert_eq!(image, expected);
 }
 
@@ -110,7 +111,7 @@ async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     let bench = Bench::start().await;
     let (program, config) = (program(), config(5));
     let ada = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon()).await.unwrap().member;
-    let key = EntryKey::interaction(noon(), &id("i-1"));
+    let key = EntryKey::fact(noon(), &named("i-1"));
     let party = Party { mark: Some("once"), profile: true, ..Party::new(&ada, &key) };
     let commit = Commit::for_one(&program, &config, party);
     bench.wire.forget();
@@ -125,7 +126,7 @@ async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     assert_eq!(used["BatchGetItem"].calls, 1);
     // Who does not ask for it does not pay for it.
     bench.wire.forget();
-    let key = EntryKey::interaction(noon(), &id("i-2"));
+    let key = EntryKey::fact(noon(), &named("i-2"));
     let decide = |seen: &Snapshot<'_>| {
         assert!(seen.profile.is_none() && !seen.marked);
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")))
@@ -157,12 +158,12 @@ async fn what_tier_changes_did_is_written_with_the_decision() {
     // All of it stands in the receipt's history, in its order; and the receipt is one.
     let entries = bench.store.receipt_entries(&program, &ada, noon(), &receipt).await.unwrap();
     let sequences: Vec<(u64, bool)> =
-        entries.iter().map(|stored| (stored.entry.sequence, matches!(stored.entry.cause, Cause::Receipt(_)))).collect();
+        entries.iter().map(|stored| (stored.entry.sequence, stored.entry.is_decision_on(&receipt))).collect();
     assert_eq!(sequences, [(1, true), (2, false), (3, false)]);
     let receipts = bench.store.member_receipts(&program, &ada, 50, None).await.unwrap();
     assert_eq!(receipts.items.len(), 1);
     // The next decision goes on from there.
-    let next = EntryKey::interaction(noon(), &id("i-1"));
+    let next = EntryKey::fact(noon(), &named("i-1"));
     let commit = Commit::for_one(&program, &config, Party::new(&ada, &next));
     let decide = |seen: &Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
     assert_eq!(bench.store.commit(&commit, decide).await.unwrap().entry().sequence, 4);

@@ -1,7 +1,8 @@
 use std::convert::Infallible;
 
+use tessera_domain::fact::Fact;
 use tessera_domain::ids::{ReceiptId, RefundId};
-use tessera_store::{Commit, EntryKey, FactImage, Party, ScanCursor};
+use tessera_store::{Commit, EntryKey, Party, ScanCursor};
 
 use crate::bench::Bench;
 use crate::shop::{at, config, for_receipt, member, one_point, program, receipt};
@@ -56,10 +57,14 @@ async fn a_whole_table_can_be_read() {
     let owner = member("m_1");
     bench
         .store
-        .put_receipt(&program(), Some(&owner), &receipt("r1", "1.00"), at("2026-03-01T09:00:00Z"))
+        .put_fact(&program(), Some(&owner), &Fact::Receipt(receipt("r1", "1.00")), at("2026-03-01T09:00:00Z"))
         .await
         .unwrap();
-    bench.store.put_receipt(&program(), None, &receipt("r2", "1.00"), at("2026-03-01T09:00:00Z")).await.unwrap();
+    bench
+        .store
+        .put_fact(&program(), None, &Fact::Receipt(receipt("r2", "1.00")), at("2026-03-01T09:00:00Z"))
+        .await
+        .unwrap();
     let (mut entries, mut accounts, mut facts) = (0, 0, Vec::new());
     for segment in 0..3 {
         let mut from = Some(ScanCursor::default());
@@ -75,5 +80,5 @@ async fn a_whole_table_can_be_read() {
         facts.extend(bench.store.scan_facts(segment, 3, ScanCursor::default()).await.unwrap().facts);
     }
     assert_eq!((entries, accounts), (5, 1));
-    assert!(matches!(&*facts, [FactImage::Receipt { member, .. }] if *member == owner), "{facts:?}");
+    assert!(matches!(&*facts, [image] if image.member == owner), "{facts:?}");
 }

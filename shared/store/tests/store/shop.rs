@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tessera_domain::account::Account;
+use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponStatus, Discount};
 use tessera_domain::decide::Decision;
-use tessera_domain::fact::{Receipt, Refund, read_receipt, read_refund};
+use tessera_domain::fact::{FactId, Receipt, Refund, read_receipt, read_refund};
 use tessera_domain::ids::{CouponCode, CustomerId, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
@@ -94,6 +94,9 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         skipped: Vec::new(),
         truncated: false,
         tier: None,
+        status: Status::Member,
+        purchase: None,
+        extended: Vec::new(),
         balance: account.lifetime_earned,
         lot: None,
         coupons: Vec::new(),
@@ -114,7 +117,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
 }
 
 pub fn for_receipt(id: &str) -> Cause {
-    Cause::Receipt(ReceiptId::new(id).unwrap())
+    FactId::Receipt { receipt: ReceiptId::new(id).unwrap() }.into()
 }
 
 pub fn coupon(code: &str, member: &MemberId) -> Coupon {

@@ -274,8 +274,8 @@ impl<'a> Explainer<'a> {
         if let Some(vip) = &outcome.vip {
             gains.push(fill(words.vip, &[("tier", self.tier(vip.as_str()))]));
         }
-        if !outcome.rewards.is_empty() {
-            gains.push(self.counting(words.coupons, i64::try_from(outcome.rewards.len()).unwrap_or(i64::MAX)));
+        if !outcome.coupons.is_empty() {
+            gains.push(self.counting(words.coupons, i64::try_from(outcome.coupons.len()).unwrap_or(i64::MAX)));
         }
         if gains.is_empty() { words.nothing.to_owned() } else { gains.join(", ") }
     }

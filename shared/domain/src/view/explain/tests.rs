@@ -1,7 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::ids::{CouponCode, TierId};
+use crate::ids::{CouponCode, RewardId, TierId};
+use crate::ledger::NamedCoupon;
 use crate::program::SubmittedProgram;
 
 fn program() -> CompiledProgram {
@@ -62,7 +63,7 @@ fn what_is_given_is_told_whatever_it_is() {
         extra,
         debited,
         vip: Some(TierId::new("gold").unwrap()),
-        rewards: vec![CouponCode::new("A").unwrap()],
+        coupons: vec![NamedCoupon { code: CouponCode::new("A").unwrap(), reward: RewardId::new("gift").unwrap() }],
         ..Outcome::nothing(id("gone"), 1)
     };
     assert_eq!(

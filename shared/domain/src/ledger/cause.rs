@@ -1,0 +1,141 @@
+//! What happened, so that an entry was written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::FactId;
+use crate::ids::{CouponCode, MemberId, ReceiptId, RefundId, RewardId};
+use crate::time::Day;
+
+/// What caused an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A fact: a receipt, a refund, an interaction, a birthday, or a day on which something fell due.
+    #[serde(rename = "f", with = "crate::fact::compact")]
+    Fact(FactId),
+    /// Enrolment.
+    Enrollment,
+    /// A change of lists or attributes that rules ask for.
+    Profile,
+    /// A lapse: the local day on which the member had not bought for long enough.
+    Inactivity(Day),
+    /// A fall of the tier at the local midnight that begins this day.
+    TierReview(Day),
+    /// The rules for a change of tier. The entry before this one, with this cause, changed it.
+    TierChange(Box<Cause>),
+    /// A change of a coupon: redemption, commit, cancellation.
+    Coupon {
+        /// The coupon.
+        code: CouponCode,
+        /// Its reward.
+        reward: RewardId,
+        /// What was done with it.
+        action: CouponAction,
+    },
+    /// A change by a person.
+    Adjustment {
+        /// The name of the API key.
+        actor: String,
+        /// The reason that the person gave.
+        reason: String,
+    },
+    /// A referral that was rewarded (rulings 24 and 25). One entry each for the advocate and the friend.
+    Referral(String),
+    /// An opening balance of an imported member. Not written yet: the import worker will write it.
+    Import {
+        /// The import.
+        import: String,
+        /// The row of its file, from 1. A row is imported once (`semantics.md`, Import).
+        row: u64,
+    },
+    /// The merge of two members (ruling 23). Not written yet: the merge will write one entry for each of the two.
+    Merge {
+        /// The other member.
+        other: MemberId,
+        /// The name of the API key.
+        actor: String,
+    },
+    /// The reversal of a merge (ruling 23). Not written yet.
+    Unmerge {
+        /// The other member.
+        other: MemberId,
+        /// The name of the API key.
+        actor: String,
+    },
+    /// The removal of the member's personal data, with the balance. Not written yet: the erasure will write it.
+    Erase {
+        /// The name of the API key.
+        actor: String,
+    },
+    /// The move of a receipt or a coupon to another member (ruling 22). Not written yet: the move will write an entry at
+    /// its source and one at its target.
+    Move {
+        /// What was moved.
+        moved: Moved,
+        /// The other member.
+        other: MemberId,
+        /// The name of the API key.
+        actor: String,
+        /// The reason that the person gave.
+        reason: String,
+    },
+}
+
+/// What a move takes to another member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moved {
+    /// A receipt: fully reversed at the source, decided anew at the target.
+    Receipt(ReceiptId),
+    /// A coupon: its cost is restored at the source and redeemed at the target.
+    Coupon(CouponCode),
+}
+
+/// What was done with a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CouponAction {
+    /// Bought with points.
+    Redeem,
+    /// Points were set aside for it.
+    Reserve,
+    /// A reservation was carried out.
+    Commit,
+    /// It was cancelled and its points were returned.
+    Cancel,
+    /// Its points were settled with its owner after its use: taken again, or restored because the order was returned.
+    Settle,
+}
+
+impl From<FactId> for Cause {
+    fn from(fact: FactId) -> Self {
+        Self::Fact(fact)
+    }
+}
+
+impl Cause {
+    /// The receipt and the refund, if a refund was decided.
+    pub const fn refund(&self) -> Option<(&ReceiptId, &RefundId)> {
+        if let Self::Fact(FactId::Refund { receipt, refund }) = self { Some((receipt, refund)) } else { None }
+    }
+
+    /// The fact that was decided, if it was one.
+    pub const fn fact(&self) -> Option<&FactId> {
+        match self {
+            Self::Fact(fact) => Some(fact),
+            Self::Enrollment
+            | Self::Profile
+            | Self::Inactivity(_)
+            | Self::TierReview(_)
+            | Self::TierChange(_)
+            | Self::Coupon { .. }
+            | Self::Adjustment { .. }
+            | Self::Referral(_)
+            | Self::Import { .. }
+            | Self::Merge { .. }
+            | Self::Unmerge { .. }
+            | Self::Erase { .. }
+            | Self::Move { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The kinds of item in the members table. Every reader of the whole table matches them exhaustively.
+
+use tessera_domain::ids::{MemberId, ProgramId};
+
+use crate::keys::{ACCOUNT, CONTACT_DATA, COUPONS, ENTRIES, MARKS, PROFILE, parse_member_partition};
+
+/// What an item of the members table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MembersItem {
+    /// An item in a member's partition.
+    Of(ProgramId, MemberId, MemberItem),
+    /// The guard of an identifier.
+    IdentityGuard,
+    /// The record that a member has an identifier as contact data.
+    ContactData,
+    /// The guard of a coupon code.
+    CouponGuard,
+    /// A link from a receipt to a coupon that a till used on it.
+    CouponUse,
+    /// A counter of a stock.
+    Stock,
+    /// The list of rewards that are sold out.
+    SoldOut,
+}
+
+/// What an item in a member's partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemberItem {
+    Account,
+    Profile,
+    Entry,
+    Coupon,
+    /// The marker of something that counts only once.
+    Mark,
+}
+
+impl MembersItem {
+    /// Recognizes an item by its key; `None` for a kind that this version does not know.
+    pub fn parse(pk: &str, sk: &str) -> Option<Self> {
+        if let Some((program, member)) = parse_member_partition(pk) {
+            return MemberItem::parse(sk).map(|item| Self::Of(program, member, item));
+        }
+        let parts: Vec<&str> = pk.split('#').skip(1).collect();
+        match (parts.as_slice(), sk) {
+            (["g", _, _], "guard") => Some(Self::IdentityGuard),
+            (["g", _, _], contact) if contact.starts_with(CONTACT_DATA) => Some(Self::ContactData),
+            (["c", _], "guard") => Some(Self::CouponGuard),
+            (["u", _], link) if link.starts_with(COUPONS) => Some(Self::CouponUse),
+            (["s", _, _], "stock") => Some(Self::Stock),
+            (["s"], "sold_out") => Some(Self::SoldOut),
+            _ => None,
+        }
+    }
+}
+
+impl MemberItem {
+    fn parse(sk: &str) -> Option<Self> {
+        match sk {
+            ACCOUNT => Some(Self::Account),
+            PROFILE => Some(Self::Profile),
+            entry if entry.starts_with(ENTRIES) => Some(Self::Entry),
+            coupon if coupon.starts_with(COUPONS) => Some(Self::Coupon),
+            mark if mark.starts_with(MARKS) => Some(Self::Mark),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tessera_domain::coupon::FoldedCode;
+    use tessera_domain::ids::{CouponCode, ReceiptId, RewardId};
+
+    use super::*;
+    use crate::keys;
+
+    #[test]
+    fn every_kind_is_recognized_and_another_is_not() {
+        let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m#1").unwrap());
+        let code = CouponCode::new("A-1").unwrap();
+        let (folded, reward) = (FoldedCode::from(&code), RewardId::new("tea").unwrap());
+        let guard = keys::identity_guard(&program, "card", "c#1");
+        let of_member = |item| MembersItem::Of(program.clone(), member.clone(), item);
+        let cases = [
+            (keys::account(&program, &member), of_member(MemberItem::Account)),
+            (keys::profile(&program, &member), of_member(MemberItem::Profile)),
+            (keys::entry(&program, &member, "e#x"), of_member(MemberItem::Entry)),
+            (keys::mark(&program, &member, "x"), of_member(MemberItem::Mark)),
+            (keys::coupon(&program, &member, jiff::Timestamp::UNIX_EPOCH, &code), of_member(MemberItem::Coupon)),
+            (keys::contact_data(&guard, &member), MembersItem::ContactData),
+            (guard, MembersItem::IdentityGuard),
+            (keys::coupon_guard(&program, &folded), MembersItem::CouponGuard),
+            (keys::use_link(&program, &ReceiptId::new("r").unwrap(), &folded), MembersItem::CouponUse),
+            (keys::stock(&program, &reward, 3), MembersItem::Stock),
+            (keys::sold_out(&program), MembersItem::SoldOut),
+        ];
+        for (key, kind) in cases {
+            assert_eq!(MembersItem::parse(&key.pk, &key.sk), Some(kind), "{key:?}");
+            assert_eq!(MembersItem::parse(&key.pk, "another"), None, "{key:?}");
+        }
+        assert_eq!(MembersItem::parse("prg_1#x#1", "guard"), None);
+    }
+}
