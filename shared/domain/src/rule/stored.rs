@@ -190,8 +190,8 @@ impl StoredTrigger {
         match trigger.clone() {
             Trigger::Receipt(ReceiptTrigger { filter, measure, within }) => Self::Receipt(StoredReceiptTrigger {
                 filter,
-                measure: measure.map(StoredMeasure::new),
-                within: within.map(StoredWindow::new),
+                measure: measure.as_ref().map(StoredMeasure::new),
+                within: within.as_ref().map(StoredWindow::new),
             }),
             Trigger::Interaction(interaction) => Self::Interaction(interaction),
             Trigger::EmailOpened(email) => Self::EmailOpened(email),
@@ -228,21 +228,21 @@ impl StoredTrigger {
 }
 
 impl StoredMeasure {
-    fn new(measure: Measure) -> Self {
+    fn new(measure: &Measure) -> Self {
         match measure {
-            Measure::Spend(Spend { how, from, up_to, range }) => Self::Spend(StoredSpend {
-                how: match how {
+            Measure::Spend(spend) => Self::Spend(StoredSpend {
+                how: match spend.how {
                     SpendHow::TotalAtLeast(money) => StoredSpendHow::TotalAtLeast(money.minor()),
                     SpendHow::PerReceiptAtLeast(money) => StoredSpendHow::PerReceiptAtLeast(money.minor()),
                     SpendHow::Every(money) => StoredSpendHow::Every(money.minor()),
                     SpendHow::EveryPerReceipt(money) => StoredSpendHow::EveryPerReceipt(money.minor()),
                 },
-                from: from.map(Money::minor),
-                up_to: up_to.map(Money::minor),
-                range,
+                from: spend.from.map(Money::minor),
+                up_to: spend.up_to.map(Money::minor),
+                range: spend.range,
             }),
-            Measure::Receipts(counting) => Self::Receipts(counting),
-            Measure::Quantity(counting) => Self::Quantity(counting),
+            Measure::Receipts(counting) => Self::Receipts(*counting),
+            Measure::Quantity(counting) => Self::Quantity(*counting),
         }
     }
 
@@ -267,14 +267,14 @@ impl StoredMeasure {
 }
 
 impl StoredWindow {
-    fn new(window: Window) -> Self {
-        match window {
+    const fn new(window: &Window) -> Self {
+        match *window {
             Window::Days { days, from } => Self::Days { days, from },
             Window::Fixed { starts_on, ends_on } => Self::Fixed { starts_on, ends_on },
         }
     }
 
-    fn into_window(self) -> Window {
+    const fn into_window(self) -> Window {
         match self {
             Self::Days { days, from } => Window::Days { days, from },
             Self::Fixed { starts_on, ends_on } => Window::Fixed { starts_on, ends_on },
