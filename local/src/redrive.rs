@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tessera_domain::fact::Fact;
 use tessera_lambda::message::FactMessage;
+use tessera_lambda::sender::{FifoKeys, OutgoingMessage, send_all};
 use tessera_store::{EntryKey, FactImage, ScanCursor, Store};
 
 /// The number of segments of the table that are read in parallel.
@@ -62,6 +63,7 @@ async fn facts_of(
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
         let page = store.scan_facts(segment, SEGMENTS, from).await?;
+        let mut outgoing = Vec::new();
         for image in page.facts {
             if image.accepted_at < window.from || image.accepted_at >= window.to {
                 continue;
@@ -72,13 +74,12 @@ async fn facts_of(
                 if store.get_entry(&message.program, &message.member, &key).await?.is_some() {
                     continue;
                 }
-                let request = queue.sqs.send_message().queue_url(queue.url).message_group_id(message.group());
                 let deduplication = format!("{run}-{segment}-{}", done.sent);
-                let request = request.message_deduplication_id(deduplication).message_body(message.to_text());
-                request.send().await.context("a fact could not be sent")?;
+                outgoing.push(OutgoingMessage::fifo(message.to_text(), message.group(), deduplication));
                 done.sent += 1;
             }
         }
+        send_all(queue.sqs, queue.url, &outgoing).await.context("facts could not be sent")?;
         cursor = page.next;
     }
     Ok(done)
@@ -107,20 +108,25 @@ pub async fn dead_letters(dead: RedriveQueue<'_>, queue: RedriveQueue<'_>, run: 
     let mut done = Redriven::default();
     loop {
         let request = dead.sqs.receive_message().queue_url(dead.url).max_number_of_messages(10).wait_time_seconds(1);
-        let request = request.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+        let request = request
+            .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader);
         let letters = request.send().await.context("the dead letters could not be read")?.messages.unwrap_or_default();
         if letters.is_empty() {
             return Ok(done);
         }
-        for letter in letters {
+        let mut outgoing = Vec::new();
+        for letter in &letters {
             done.seen += 1;
-            let group = letter.attributes.as_ref().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId));
-            let mut request = queue.sqs.send_message().queue_url(queue.url).set_message_body(letter.body);
-            if let Some(group) = group {
-                let deduplication = format!("{run}-{}", done.seen);
-                request = request.message_group_id(group).message_deduplication_id(deduplication);
-            }
-            request.send().await.context("a dead letter could not be sent")?;
+            let attribute =
+                |name: MessageSystemAttributeName| letter.attributes.as_ref().and_then(|all| all.get(&name)).cloned();
+            let fifo = attribute(MessageSystemAttributeName::MessageGroupId)
+                .map(|group| FifoKeys { group, deduplication: format!("{run}-{}", done.seen) });
+            let trace = attribute(MessageSystemAttributeName::AwsTraceHeader);
+            outgoing.push(OutgoingMessage { body: letter.body.clone().unwrap_or_default(), fifo, trace });
+        }
+        send_all(queue.sqs, queue.url, &outgoing).await.context("letters could not be sent")?;
+        for letter in letters {
             let handle = letter.receipt_handle.unwrap_or_default();
             ensure!(!handle.is_empty(), "a dead letter has no receipt handle");
             let delete = dead.sqs.delete_message().queue_url(dead.url).receipt_handle(handle);

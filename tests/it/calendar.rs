@@ -1,8 +1,8 @@
-//! Scheduled jobs: birthdays and lapses.
+//! Scheduled jobs: birthdays, and what else falls due.
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, program, receipt};
+use crate::shop::{Shop, per_euro, program, receipt};
 
 fn rule(id: &str, on: &Value, points: i64) -> Value {
     json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00", "on": on,
@@ -87,4 +87,36 @@ async fn a_program_without_birthday_rules_sends_no_message() {
     assert!(again["functions"]["rule-evaluation"].is_null(), "{again}");
     assert!(again["functions"]["birthdays"]["dynamodb"]["GetItem"].is_object(), "{again}");
     assert_eq!(shop.entries("c-1").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_who_is_due_without_anything_happening_costs_one_write_and_no_entry() {
+    let mut rules = per_euro();
+    let down = rule("down", &json!({ "tier_change": { "direction": "downgrade" } }), 5);
+    rules.as_array_mut().unwrap().push(down);
+    let mut document = program(&rules);
+    document["tiers"]["window"] = json!({ "rolling_months": 3 });
+    let shop = Shop::open(&document, "2026-03-01T12:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    assert_eq!(shop.post("/v1/receipts", &receipt("r-1", "c-1", "600.00")).await.status, 202);
+    shop.clock("2026-03-31T12:00:00+02:00").await;
+    let (member, entries) = (shop.member("c-1").await, shop.entries("c-1").await);
+    let before = shop.get("/_local/capacity").await;
+    // A month has ended: the tier is reviewed and stays.
+    shop.clock("2026-04-01T12:00:00+02:00").await;
+    let after = shop.get("/_local/capacity").await;
+    let of = |capacity: &Value, field: &str| capacity["functions"]["rule-evaluation"][field].as_f64().unwrap_or(0.0);
+    let writes = |capacity: &Value, operation: &str| {
+        capacity["functions"]["rule-evaluation"]["dynamodb"][operation]["calls"].as_u64().unwrap_or(0)
+    };
+    assert_eq!(writes(&after, "UpdateItem") - writes(&before, "UpdateItem"), 1, "{after}");
+    assert_eq!(writes(&after, "TransactWriteItems"), writes(&before, "TransactWriteItems"), "{after}");
+    // The account, and its old and its new place in the index.
+    assert!(of(&after, "write_units") - of(&before, "write_units") <= 3.0, "{after}");
+    assert_eq!((shop.member("c-1").await, shop.entries("c-1").await), (member, entries));
+    // The review that takes the tier away has its entry.
+    shop.clock("2026-06-01T12:00:00+02:00").await;
+    assert_eq!(shop.member("c-1").await["tier"]["id"], "base");
+    assert_eq!(available(&shop, "c-1").await, 605);
+    shop.verify().await;
 }

@@ -138,5 +138,5 @@ async fn an_index_is_missing() {
     let ran = shop.post("/_local/jobs/inactivity", &json!({})).await;
     assert_eq!(ran.status, 500, "{}", ran.body);
     let program = tessera_domain::ids::ProgramId::new(shop.program.as_str()).unwrap();
-    assert_eq!(shop.stack.store().job_mark(&program, "inactivity").await.unwrap(), None);
+    assert_eq!(shop.stack.store().job_marker(&program, "inactivity").await.unwrap(), None);
 }

@@ -1,50 +1,51 @@
-//! Birthdays: for each local day of a program, the members for whom a rule comes due are handed to the queue of facts.
+//! Job: hands the members whose birthday rules fall due to the queue of facts, for each local day of a program.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tessera_domain::fact::FactId;
-use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
+use tessera_domain::ids::ProgramId;
+use tessera_domain::time::Day;
+use tessera_lambda::job::{Invocation, Job, MissedDays, run_job};
 use tessera_lambda::{Services, Variable};
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, FoundMembers, JobPosition, StoreError};
 
-/// The variables that it needs besides those of every function.
+/// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
-/// Serves the days that have begun. The input says nothing: a run does what is to be done.
+/// Serves the days that have begun.
 ///
 /// # Errors
-/// When some program could not be served; the next run goes on with it.
-pub async fn handle(services: &Services, _input: Value) -> Result<Value, String> {
-    each_program(services, &Birthdays).await
+/// When a program could not be served; the next run resumes there.
+pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
+    Ok(json!(run_job(services, &Birthdays, &invocation.deadline).await?))
 }
 
 struct Birthdays;
 
 impl Job for Birthdays {
     const NAME: &'static str = "birthdays";
+    const MISSED_DAYS: MissedDays = MissedDays::Each;
 
-    /// Hands on everyone with a birthday that comes due on one of the days. A day without such a rule costs nothing.
-    async fn serve(
+    /// The dates of birth for which a rule falls due, as in 229 for 29 February.
+    fn shards(&self, program: &ActiveProgram, day: Day) -> Vec<u32> {
+        let dates = program.compiled.birthdays_on(day);
+        dates
+            .into_iter()
+            .map(|(month, day)| u32::from(month.unsigned_abs()) * 100 + u32::from(day.unsigned_abs()))
+            .collect()
+    }
+
+    async fn members(
         &self,
         services: &Services,
-        program: &ActiveProgram,
-        days: Days,
-        outbox: &mut Outbox<'_>,
-    ) -> Result<(), JobError> {
-        for day in days.each() {
-            for (month, of_month) in program.compiled.birthdays_on(day) {
-                let mut cursor = None;
-                loop {
-                    let page = services.store.members_born(&program.id, month, of_month, cursor).await?;
-                    for member in page.members {
-                        outbox.push(&program.id, member, day, FactId::Birthday { day }).await?;
-                    }
-                    cursor = page.next;
-                    if cursor.is_none() {
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(())
+        program: &ProgramId,
+        _day: Day,
+        JobPosition { shard, cursor }: JobPosition,
+    ) -> Result<FoundMembers, StoreError> {
+        let part = |number: u32| i8::try_from(number).unwrap_or_default();
+        services.store.members_born(program, part(shard / 100), part(shard % 100), cursor).await
+    }
+
+    fn fact(&self, day: Day) -> FactId {
+        FactId::Birthday { day }
     }
 }

@@ -5,9 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::job(
-        tessera_birthdays::NEEDS,
-        |services, input| async move { tessera_birthdays::handle(&services, input).await },
-    )
+    serve::job(tessera_birthdays::NEEDS, |services, invocation| async move {
+        tessera_birthdays::handle(&services, invocation).await
+    })
     .await
 }

@@ -1,56 +1,58 @@
-//! Inactivity: the members for whom something may have come due, a lapse or the review of a tier, are handed to the
-//! queue of facts. It also frees the stock of lapsed reservations.
+//! Job: the one worker for everything that falls due by the passing of time.
+//!
+//! It makes two passes, by where a kind (`DueKind`) is indexed:
+//! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
+//!   decided.
+//! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
+//!
+//! A kind that is indexed on items of its own gets a pass of its own here.
 
-mod stock;
+mod reservations;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tessera_domain::fact::FactId;
-use tessera_lambda::job::{Days, Job, JobError, Outbox, each_program};
+use tessera_domain::ids::ProgramId;
+use tessera_domain::time::Day;
+use tessera_lambda::job::{Invocation, Job, MissedDays, run_job};
 use tessera_lambda::{Services, Variable};
-use tessera_store::{ActiveProgram, DUE_SHARDS};
+use tessera_store::{ActiveProgram, DUE_SHARDS, FoundMembers, JobPosition, StoreError};
 
-/// The variables that it needs besides those of every function.
+/// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
-/// Frees the stock of lapsed reservations and serves the days that have begun. The input says nothing: a run does what is to
-/// be done.
+/// Makes both passes.
 ///
 /// # Errors
-/// When some program could not be served; the next run goes on with it.
-pub async fn handle(services: &Services, _input: Value) -> Result<Value, String> {
-    let freed = stock::free_lapsed(services).await;
-    let served = each_program(services, &Inactivity).await?;
-    freed.map(|()| served)
+/// When a program could not be served; the next run resumes there.
+pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
+    let freed = reservations::free_lapsed(services, &invocation.deadline).await;
+    let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
+    freed.map(|()| json!(report))
 }
 
-struct Inactivity;
+/// The pass over accounts.
+struct DueAccounts;
 
-impl Job for Inactivity {
+impl Job for DueAccounts {
     const NAME: &'static str = "inactivity";
+    const MISSED_DAYS: MissedDays = MissedDays::OnlyLast;
 
-    /// Hands on everyone for whom something has come due by the last of the days: what was missed before it is decided with
-    /// it. Where no rule waits for the passing of time nobody stands in the index.
-    async fn serve(
+    /// All shards of the index. A program in which nothing falls due has no member in it.
+    fn shards(&self, _program: &ActiveProgram, _day: Day) -> Vec<u32> {
+        (0..DUE_SHARDS).collect()
+    }
+
+    async fn members(
         &self,
         services: &Services,
-        program: &ActiveProgram,
-        days: Days,
-        outbox: &mut Outbox<'_>,
-    ) -> Result<(), JobError> {
-        let day = days.last;
-        for shard in 0..DUE_SHARDS {
-            let mut cursor = None;
-            loop {
-                let page = services.store.members_due(&program.id, day, shard, cursor).await?;
-                for member in page.members {
-                    outbox.push(&program.id, member, day, FactId::Due { day }).await?;
-                }
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        program: &ProgramId,
+        day: Day,
+        JobPosition { shard, cursor }: JobPosition,
+    ) -> Result<FoundMembers, StoreError> {
+        services.store.members_due(program, day, shard, cursor).await
+    }
+
+    fn fact(&self, day: Day) -> FactId {
+        FactId::Due { day }
     }
 }

@@ -5,8 +5,8 @@ use tessera_lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve::job(tessera_inactivity::NEEDS, |services, input| async move {
-        tessera_inactivity::handle(&services, input).await
+    serve::job(tessera_inactivity::NEEDS, |services, invocation| async move {
+        tessera_inactivity::handle(&services, invocation).await
     })
     .await
 }

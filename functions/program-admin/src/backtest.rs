@@ -9,6 +9,7 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_domain::rule::Rule;
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::sender::{OutgoingMessage, send_all};
 use tessera_lambda::task::TaskMessage;
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{BacktestRequest, Task, TaskKind, TaskStatus};
@@ -151,8 +152,8 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let task = BacktestRequest { version: present.version, from: body.from, to: body.to, requested_at: now, draft };
     let id = services.store.create_task(&caller.program, &task).await?;
     let message = TaskMessage::new(kind, caller.program.clone(), id.clone()).to_text();
-    services.sqs.send_message().queue_url(queue).message_body(message).send().await.map_err(|error| {
-        tracing::error!(error = %aws_sdk_sqs::error::DisplayErrorContext(&error), "a backtest was not queued");
+    send_all(&services.sqs, queue, &[OutgoingMessage::standard(message)]).await.map_err(|error| {
+        tracing::error!(%error, "a backtest was not queued");
         Problem::unavailable()
     })?;
     Ok(http::json(202, &BacktestAccepted { id, status: TaskStatus::Queued.name() }))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use tessera_domain::account::{Account, Status};
+use tessera_domain::account::{Account, Due, DueKind, Status};
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{Context, FactContext, Supply, decide_enrollment, decide_fact};
 use tessera_domain::fact::{Fact, FactKind, ReceiptBody, read_examined};
@@ -95,7 +95,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let account = &someone.account;
     let decided = match &asked.what {
         Examined::Fact(fact) => {
-            decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false })
+            decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false }).ok()
         }
         Examined::Enrollment(_) => decide_enrollment(&context, account),
     };
@@ -221,7 +221,7 @@ async fn someone(
     if day.is_some() {
         // Enrolled long enough ago for any lapse to have fallen due.
         account.enrolled_at = Some(now.checked_sub((24 * 366 * 11).hours()).unwrap_or(now));
-        account.due = Some(Day::of(now, &program.compiled.zone));
+        account.due = Some(Due { day: Day::of(now, &program.compiled.zone), kind: DueKind::Lapse });
     }
     if let Examined::Fact(Fact::Birthday(day)) = &asked.what {
         let date = day.date();

@@ -1,6 +1,7 @@
 //! Facts that are decided from the member's account and profile alone.
 
-use tessera_domain::decide::{FactContext, decide_fact};
+use tessera_domain::account::Account;
+use tessera_domain::decide::{FactContext, NothingDecided, decide_fact};
 use tessera_domain::fact::Fact;
 use tessera_domain::ids::MemberId;
 use tessera_lambda::Services;
@@ -8,8 +9,12 @@ use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, StoreEr
 
 use crate::{DispatchOutcome, EvaluationError, rejection};
 
-/// The decision changes nothing, so that nothing is written.
-struct Nothing;
+/// The account of a member to whom nothing happened, with its next due day.
+struct Rearm {
+    /// The member that was decided on; an alias may lead there from the fact's member.
+    member: MemberId,
+    account: Account,
+}
 
 /// Decides on a fact, once. `profile` says whether the decision must see the member's profile.
 pub(crate) async fn evaluate(
@@ -28,11 +33,20 @@ pub(crate) async fn evaluate(
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(&program.compiled, now);
         let fact = FactContext { fact, coupons: &[], counted_before: seen.marked };
-        decide_fact(&context, seen.account, fact).ok_or(Nothing)
+        decide_fact(&context, seen.account, fact).map_err(|NothingDecided { due }| {
+            (due != seen.account.due).then(|| {
+                let account = Account { due, ..seen.account.clone() };
+                Box::new(Rearm { member: context.member.clone(), account })
+            })
+        })
     });
     match committed.await {
         Ok(committed) => Ok(DispatchOutcome::of(&committed)),
-        Err(CommitError::Refused(Nothing)) => Ok(DispatchOutcome::Nothing),
+        Err(CommitError::Refused(None)) => Ok(DispatchOutcome::Nothing),
+        Err(CommitError::Refused(Some(rearm))) => {
+            services.store.rearm(&program.id, &rearm.member, &rearm.account).await?;
+            Ok(DispatchOutcome::Rearmed)
+        }
         Err(CommitError::Store(StoreError::AccountFull { .. })) => {
             Ok(DispatchOutcome::of(&rejection::account_full(services, &commit, at, id.into()).await?))
         }

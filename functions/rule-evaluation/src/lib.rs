@@ -41,6 +41,8 @@ enum DispatchOutcome {
     DecidedBefore,
     /// The fact changes nothing. Nothing was written.
     Nothing,
+    /// The fact changes nothing, and the account got its next due day.
+    Rearmed,
 }
 
 impl DispatchOutcome {

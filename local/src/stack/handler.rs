@@ -11,6 +11,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tessera_lambda::job::Invocation;
 use tokio::sync::Notify;
 
 use super::clients::Clients;
@@ -30,8 +31,8 @@ pub enum Handler {
     Queue(BoundHandler<SqsEvent, SqsBatchResponse>),
     /// Handles batches of stream records.
     Stream(BoundHandler<dynamodb::Event, DynamoDbEventResponse>),
-    /// Runs a job; returns its summary.
-    Job(BoundHandler<serde_json::Value, Result<serde_json::Value, String>>),
+    /// Runs a job; returns its report, or why it failed.
+    Job(BoundHandler<Invocation, Result<serde_json::Value, String>>),
 }
 
 impl std::fmt::Debug for Handler {

@@ -1,4 +1,4 @@
-//! Runs scheduled jobs, by the machine's clock or when the fixed clock is moved.
+//! Schedules: run jobs when they are due, whether the clock follows the machine's or is moved by hand.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tessera_lambda::job::{Deadline, Invocation};
 use tokio::sync::{Mutex, watch};
 
 use super::clock::Clock;
@@ -14,29 +15,30 @@ use super::engines::stopped;
 use super::handler::{self, Handler};
 use super::template::Schedule;
 
-/// The time limit of a job: Lambda's maximum.
+/// How long a job may run: Lambda's limit for any function.
 const LIMIT: Duration = Duration::from_mins(15);
 /// How often the machine's clock is checked.
-const GLANCE: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The schedules of a template.
 pub(super) struct Schedules {
     jobs: Vec<Schedule>,
     functions: HashMap<String, Handler>,
     clock: Clock,
-    /// The last run of each schedule, by index. Locked while jobs run.
+    /// When each ran last, by its index. Whoever holds the lock runs jobs.
     last: Mutex<Vec<Option<Timestamp>>>,
 }
 
 impl Schedules {
-    /// Creates schedules that have not run yet.
+    /// Schedules of which none has run yet.
     pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: Clock) -> Self {
         let last = Mutex::new(vec![None; schedules.len()]);
         Self { jobs: schedules.to_vec(), functions: functions.clone(), clock, last }
     }
 
-    /// Runs every job that has never run or ran at least a period ago, once however long ago. Returns whether any ran. A failed
-    /// job stays due.
+    /// Runs the jobs that never ran or ran at least a period ago, each once. Returns whether any ran.
+    ///
+    /// A job that fails, or stops before its deadline with work left, stays due.
     pub async fn run_due(&self) -> bool {
         let mut last = self.last.lock().await;
         let mut any = false;
@@ -49,6 +51,7 @@ impl Schedules {
             }
             any = true;
             match self.call(schedule, None).await {
+                Ok(report) if is_unfinished(&report) => {}
                 Ok(_) => *last = Some(now),
                 Err(error) => tracing::error!(job = schedule.name, error = format!("{error:#}"), "the job failed"),
             }
@@ -62,7 +65,7 @@ impl Schedules {
         let mut last = self.last.lock().await;
         let now = self.clock.now();
         let ran = self.call(&self.jobs[place], input).await;
-        if ran.is_ok() {
+        if ran.as_ref().is_ok_and(|report| !is_unfinished(report)) {
             last[place] = Some(now);
         }
         Some(ran)
@@ -73,19 +76,19 @@ impl Schedules {
         drop(self.last.lock().await);
     }
 
-    /// Runs due jobs, unless the clock is fixed.
+    /// Runs what is due, unless the clock is moved by hand.
     pub async fn catch_up(&self) {
         if !self.clock.stands_still() {
             self.run_due().await;
         }
     }
 
-    /// Runs due jobs by the machine's clock until the stack stops.
+    /// Runs what becomes due while the clock follows the machine's, until the stack stops.
     pub async fn watch(self: Arc<Self>, stopping: watch::Receiver<bool>) {
         let watching = async {
             loop {
                 self.catch_up().await;
-                tokio::time::sleep(GLANCE).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
         tokio::select! {
@@ -103,6 +106,12 @@ impl Schedules {
             (None, Some(input)) => serde_json::from_str(input).context("the schedule's input")?,
             (None, None) => json!({}),
         };
-        handler::call(function, input, LIMIT).await?.map_err(|error| anyhow!(error))
+        let invocation = Invocation { input, deadline: Deadline::after(LIMIT) };
+        handler::call(function, invocation, LIMIT).await?.map_err(|error| anyhow!(error))
     }
+}
+
+/// True for the report of a run that left work to the next one.
+fn is_unfinished(report: &Value) -> bool {
+    report["unfinished"].as_u64().is_some_and(|programs| programs > 0)
 }

@@ -1,4 +1,4 @@
-//! Batches of messages and of stream records: one that fails does not take the others with it.
+//! Batches of messages and of stream records: a failed one does not fail the others.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -11,8 +11,10 @@ use futures::FutureExt as _;
 
 use crate::trace;
 
-/// Takes the messages of a FIFO queue in order. After a failure in a group the rest of that group is returned too,
-/// because its order is promised; other groups go on. A panic is a failure of its message alone.
+/// Handles the messages of a queue in order, each under its own trace header.
+///
+/// After a failure the rest of its FIFO group is returned too, to keep its order; other groups go on. A panic fails one
+/// message.
 pub async fn queue<F, Fut, E>(event: SqsEvent, take: F) -> SqsBatchResponse
 where
     F: Fn(SqsMessage) -> Fut,
@@ -26,7 +28,7 @@ where
         let trace = message.attributes.get(trace::ATTRIBUTE).cloned();
         let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_else(|| id.clone());
         if !failed_groups.contains(&group) {
-            match caught(take(message)).await {
+            match caught(trace::within(trace.clone(), take(message))).await {
                 Ok(()) => continue,
                 Err(error) => tracing::error!(message = id, trace, error, "a message failed"),
             }
@@ -41,10 +43,10 @@ where
     response
 }
 
-/// Runs something that may fail or panic.
+/// Runs work that may fail or panic.
 ///
 /// # Errors
-/// What it failed with.
+/// The text of the error or the panic.
 pub async fn caught<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(Ok(done)) => Ok(done),
@@ -53,7 +55,7 @@ pub async fn caught<T, E: Display>(work: impl Future<Output = Result<T, E>>) -> 
     }
 }
 
-/// What a panic said.
+/// The text of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_returns_the_rest_of_its_group_alone() {
+    async fn a_failure_returns_the_rest_of_its_group_only() {
         let mut event = SqsEvent::default();
         event.records =
             vec![message("1", "a"), message("2", "b"), message("3", "a"), message("4", "b"), message("5", "c")];

@@ -1,27 +1,27 @@
-//! The time, injected.
+//! The injected clock.
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// Tells the time: the system's, or, on the local stack, whatever its clock shows.
+/// A source of the current time: the system's, or the local stack's clock.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The system's time.
-    #[expect(clippy::disallowed_methods, reason = "this is where the system's time comes in")]
+    /// The system's clock.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
     pub fn system() -> Self {
         Self::new(Timestamp::now)
     }
 
-    /// The time that someone tells.
-    pub fn new(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+    /// A clock that reads the time from a function.
+    pub fn new(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }

@@ -1,26 +1,38 @@
-//! Scheduled jobs: each run serves the local days of every program that have begun since the one before, oldest first.
+//! Scheduled jobs: each hands the members of a day to the queue of facts, day by day and program by program.
 //!
-//! A run that is missed is made up for by the next, one that comes twice does nothing the second time: how far a job has
-//! come with a program is noted, and the facts that it sends are decided once for each member and day.
+//! A run serves the local days of every program that have begun since the job's marker, oldest first. It moves the marker
+//! after each page that it handed over, and stops before its deadline; the next run of the schedule resumes at the marker.
+//! A page that is handed over twice does nothing the second time: every fact is decided once for each member and day.
+
+mod days;
 
 use std::future::Future;
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use jiff::ToSpan as _;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::time::Day;
-use tessera_store::{ActiveProgram, StoreError};
+use tessera_store::{ActiveProgram, FoundMembers, IndexCursor, JobMarker, JobPosition, StoreError};
 
+pub use crate::deadline::Deadline;
+
+use self::days::days_to_serve;
 use crate::Services;
 use crate::message::FactMessage;
+use crate::sender::{OutgoingMessage, SendError, send_all};
 
-/// How many programs are listed at once.
-const PAGE: u32 = 100;
-/// SQS takes so many messages at once.
-const MOST_MESSAGES: usize = 10;
+/// Programs that are listed at once.
+const PROGRAMS_PER_PAGE: u32 = 100;
+
+/// An invocation of a job.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The schedule's input. Jobs do what is left to do and need none.
+    pub input: Value,
+    /// When the invocation is stopped.
+    pub deadline: Deadline,
+}
 
 /// Why a job could not serve a program.
 #[derive(Debug, thiserror::Error)]
@@ -31,185 +43,193 @@ pub enum JobError {
     /// The function does not know the queue of facts.
     #[error("FACTS_QUEUE_URL is not set")]
     NoQueue,
-    /// The messages were not sent.
-    #[error("messages were not sent: {0}")]
-    Send(String),
+    /// The facts were not sent.
+    #[error("facts were not sent: {0}")]
+    Send(#[from] SendError),
 }
 
 /// What a run did.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
-pub struct Run {
-    /// Programs with days to serve.
+pub struct JobReport {
+    /// Programs whose days were served to their end.
     pub programs: u32,
-    /// Members handed on, once for each day.
+    /// Members handed over, counted once for each day.
     pub members: u64,
-    /// Programs that could not be served to the end; the next run goes on with them.
+    /// Programs that failed; the next run resumes at their markers.
     pub failed: u32,
+    /// Programs that are left to the next run: the deadline was near, or another run was serving them.
+    pub unfinished: u32,
 }
 
-/// The local days that a job has to serve, from the first to the last.
+/// Which days a job serves when it missed some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Days {
-    /// The day after the one that was served last.
-    pub first: Day,
-    /// Today.
-    pub last: Day,
+pub enum MissedDays {
+    /// Each of them.
+    Each,
+    /// Only the last: it includes what fell due on the others.
+    OnlyLast,
 }
 
-impl Days {
-    /// The days since a mark, up to today; `None` when there is none. Before its first run a job has served yesterday.
-    pub fn since(mark: Option<Day>, today: Day) -> Option<Self> {
-        let mark = mark.unwrap_or_else(|| Day::from_date(today.date().saturating_sub(1.day())));
-        (mark < today).then(|| Self { first: mark.plus_days(1), last: today })
-    }
-
-    /// Each of them, oldest first.
-    pub fn each(self) -> impl Iterator<Item = Day> {
-        std::iter::successors(Some(self.first), |day| Some(day.plus_days(1))).take_while(move |day| *day <= self.last)
-    }
-}
-
-/// A job.
+/// A job: which members it hands over on a day, and with which fact.
 pub trait Job: Sync {
-    /// Under which name it notes how far it has come.
+    /// The name in the job's marker.
     const NAME: &'static str;
+    /// What becomes of missed days.
+    const MISSED_DAYS: MissedDays;
 
-    /// Hands on the members of a program for whom something falls on one of the days.
-    fn serve(
+    /// The shards of the members of a day, in ascending order. A day without shards costs no read.
+    fn shards(&self, program: &ActiveProgram, day: Day) -> Vec<u32>;
+
+    /// A page of the members of a shard.
+    fn members(
         &self,
         services: &Services,
-        program: &ActiveProgram,
-        days: Days,
-        outbox: &mut Outbox<'_>,
-    ) -> impl Future<Output = Result<(), JobError>> + Send;
+        program: &ProgramId,
+        day: Day,
+        position: JobPosition,
+    ) -> impl Future<Output = Result<FoundMembers, StoreError>> + Send;
+
+    /// The fact that is handed over for each member.
+    fn fact(&self, day: Day) -> FactId;
 }
 
-/// Serves every program that has days to serve, and notes how far that went. One that fails does not keep the others
-/// from being served.
+/// How a run left a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProgramOutcome {
+    NothingToDo,
+    Served,
+    Unfinished,
+}
+
+/// Serves every program. A program that fails does not keep the others from being served.
 ///
 /// # Errors
-/// When the programs cannot be listed, or some of them could not be served: in words, for the log of the run.
-pub async fn each_program<J: Job>(services: &Services, job: &J) -> Result<Value, String> {
-    let name = J::NAME;
-    let mut run = Run::default();
+/// When the programs cannot be listed, or some of them failed; the text is for the function's log.
+pub async fn run_job<J: Job>(services: &Services, job: &J, deadline: &Deadline) -> Result<JobReport, String> {
+    let mut report = JobReport::default();
     let mut cursor = None;
     loop {
-        let page = services.store.programs(PAGE, cursor.as_deref()).await.map_err(|error| error.to_string())?;
+        let page = services.store.programs(PROGRAMS_PER_PAGE, cursor.as_deref()).await;
+        let page = page.map_err(|error| error.to_string())?;
         for program in &page.items {
-            let mut outbox = Outbox::new(services, name);
-            match one_program(services, job, program, &mut outbox).await {
-                Ok(served) => run.programs += u32::from(served),
+            match serve_program(services, job, program, deadline, &mut report.members).await {
+                Ok(ProgramOutcome::NothingToDo) => {}
+                Ok(ProgramOutcome::Served) => report.programs += 1,
+                Ok(ProgramOutcome::Unfinished) => report.unfinished += 1,
                 Err(error) => {
-                    tracing::error!(%program, job = name, %error, "a program could not be served");
-                    run.failed += 1;
+                    tracing::error!(%program, job = J::NAME, %error, "a program could not be served");
+                    report.failed += 1;
                 }
             }
-            run.members += outbox.sent;
         }
         cursor = page.next;
-        if cursor.is_none() {
+        if cursor.is_none() || deadline.is_near() {
             break;
         }
     }
-    tracing::info!(job = name, programs = run.programs, members = run.members, failed = run.failed, "a job ran");
-    if run.failed > 0 { Err(format!("{} programs could not be served", run.failed)) } else { Ok(json!(run)) }
+    report.unfinished += u32::from(cursor.is_some());
+    let JobReport { programs, members, failed, unfinished } = report;
+    tracing::info!(job = J::NAME, programs, members, failed, unfinished, "a job ran");
+    if failed > 0 { Err(format!("{failed} programs could not be served")) } else { Ok(report) }
 }
 
-/// Serves a program's days; false when there are none.
-async fn one_program<J: Job>(
+async fn serve_program<J: Job>(
     services: &Services,
     job: &J,
     program: &ProgramId,
-    outbox: &mut Outbox<'_>,
-) -> Result<bool, JobError> {
-    let Some(active) = services.programs.get(program).await? else { return Ok(false) };
+    deadline: &Deadline,
+    handed: &mut u64,
+) -> Result<ProgramOutcome, JobError> {
+    if deadline.is_near() {
+        return Ok(ProgramOutcome::Unfinished);
+    }
+    let Some(active) = services.programs.get(program).await? else { return Ok(ProgramOutcome::NothingToDo) };
     let today = Day::of(services.clock.now(), &active.compiled.zone);
-    let mark = services.store.job_mark(program, J::NAME).await?;
-    let Some(days) = Days::since(mark, today) else { return Ok(false) };
-    job.serve(services, &active, days, outbox).await?;
-    outbox.flush().await?;
-    // A program without rules for the job has its days served as well: a rule that is added later looks ahead.
-    services.store.move_job_mark(program, J::NAME, days.last).await?;
-    Ok(true)
+    let marker = services.store.job_marker(program, J::NAME).await?;
+    let days = days_to_serve(marker.as_ref(), today, J::MISSED_DAYS);
+    if days.is_empty() {
+        return Ok(ProgramOutcome::NothingToDo);
+    }
+    let mut run = ProgramRun { services, job, program: &active, deadline, marker, handed };
+    for (day, from) in days {
+        if run.serve_day(day, from).await? == ProgramOutcome::Unfinished {
+            return Ok(ProgramOutcome::Unfinished);
+        }
+    }
+    // Also a program without rules for the job has its days served: a rule that is added later does not look back.
+    Ok(if run.move_marker(today, None).await? { ProgramOutcome::Served } else { ProgramOutcome::Unfinished })
 }
 
-/// Messages on their way to the queue of facts.
-#[derive(Debug)]
-pub struct Outbox<'a> {
+/// A job's work on one program.
+struct ProgramRun<'a, J> {
     services: &'a Services,
-    job: &'static str,
-    waiting: Vec<(FactMessage, Day)>,
-    sent: u64,
+    job: &'a J,
+    program: &'a ActiveProgram,
+    deadline: &'a Deadline,
+    /// The marker that was read or moved last.
+    marker: Option<JobMarker>,
+    handed: &'a mut u64,
 }
 
-impl<'a> Outbox<'a> {
-    const fn new(services: &'a Services, job: &'static str) -> Self {
-        Self { services, job, waiting: Vec::new(), sent: 0 }
-    }
-
-    /// Sends a fact of a member's for a day, together with others.
-    ///
-    /// # Errors
-    /// When SQS fails or does not take all of them.
-    pub async fn push(
-        &mut self,
-        program: &ProgramId,
-        member: MemberId,
-        day: Day,
-        fact: FactId,
-    ) -> Result<(), JobError> {
-        self.waiting.push((FactMessage::new(program.clone(), member, fact, None), day));
-        if self.waiting.len() >= MOST_MESSAGES { self.flush().await } else { Ok(()) }
-    }
-
-    /// Sends what waits.
-    async fn flush(&mut self) -> Result<(), JobError> {
-        if self.waiting.is_empty() {
-            return Ok(());
+impl<J: Job> ProgramRun<'_, J> {
+    /// Hands over the members of a day, from a position on.
+    async fn serve_day(&mut self, day: Day, from: Option<JobPosition>) -> Result<ProgramOutcome, JobError> {
+        let first = from.as_ref().map_or(0, |from| from.shard);
+        let mut cursor = from.and_then(|from| from.cursor.map(|cursor| (from.shard, cursor)));
+        for shard in self.job.shards(self.program, day).into_iter().filter(|shard| *shard >= first) {
+            let mut cursor = cursor.take().filter(|(of, _)| *of == shard).map(|(_, cursor)| cursor);
+            loop {
+                if self.deadline.is_near() {
+                    // Days and shards without members moved no marker yet.
+                    self.move_marker(day, Some(JobPosition { shard, cursor })).await?;
+                    return Ok(ProgramOutcome::Unfinished);
+                }
+                let position = JobPosition { shard, cursor };
+                let page = self.job.members(self.services, &self.program.id, day, position).await?;
+                let has_members = !page.members.is_empty();
+                self.hand_over(page.members, day).await?;
+                cursor = page.next;
+                if has_members && !self.move_marker(day, Some(after(shard, cursor.clone()))).await? {
+                    return Ok(ProgramOutcome::Unfinished);
+                }
+                if cursor.is_none() {
+                    break;
+                }
+            }
         }
+        Ok(ProgramOutcome::Served)
+    }
+
+    /// Sends a page of members to the queue of facts.
+    async fn hand_over(&mut self, members: Vec<MemberId>, day: Day) -> Result<(), JobError> {
         let queue = self.services.config.facts_queue_url.as_deref().ok_or(JobError::NoQueue)?;
-        let entries = self.waiting.iter().enumerate().map(|(place, (message, day))| {
-            let group = message.group();
-            SendMessageBatchRequestEntry::builder()
-                .id(place.to_string())
-                // The same whenever the run comes again, so that SQS takes it once.
-                .message_deduplication_id(format!("{}-{day}-{group}", self.job))
-                .message_group_id(group)
-                .message_body(message.to_text())
-                .build()
-                .map_err(|error| JobError::Send(error.to_string()))
-        });
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let answer = self.services.sqs.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;
-        let answer =
-            answer.map_err(|error| JobError::Send(aws_sdk_sqs::error::DisplayErrorContext(&error).to_string()))?;
-        if let [first, ..] = answer.failed() {
-            return Err(JobError::Send(format!("{} of them, the first: {}", answer.failed().len(), first.code())));
-        }
-        self.sent += self.waiting.len() as u64;
-        self.waiting.clear();
+        let messages: Vec<OutgoingMessage> = members
+            .into_iter()
+            .map(|member| {
+                let message = FactMessage::new(self.program.id.clone(), member, self.job.fact(day), None);
+                let group = message.group();
+                // The same in every run, so that SQS drops a repeated message for five minutes.
+                let deduplication = format!("{}-{day}-{group}", J::NAME);
+                OutgoingMessage::fifo(message.to_text(), group, deduplication)
+            })
+            .collect();
+        send_all(&self.services.sqs, queue, &messages).await?;
+        *self.handed += messages.len() as u64;
         Ok(())
     }
+
+    /// Moves the marker; false when another run has moved it.
+    async fn move_marker(&mut self, day: Day, position: Option<JobPosition>) -> Result<bool, StoreError> {
+        let store = &self.services.store;
+        let moved = store.move_job_marker(&self.program.id, J::NAME, self.marker.as_ref(), day, position).await?;
+        let is_moved = moved.is_some();
+        self.marker = moved;
+        Ok(is_moved)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(text: &str) -> Day {
-        Day::from_date(text.parse().unwrap())
-    }
-
-    fn served(mark: Option<&str>, today: &str) -> Vec<String> {
-        let days = Days::since(mark.map(day), day(today));
-        days.into_iter().flat_map(Days::each).map(|day| day.to_string()).collect()
-    }
-
-    #[test]
-    fn every_day_since_the_mark_is_served_once() {
-        assert_eq!(served(None, "2026-03-01"), ["2026-03-01"]);
-        assert_eq!(served(Some("2026-02-27"), "2026-03-01"), ["2026-02-28", "2026-03-01"]);
-        assert!(served(Some("2026-03-01"), "2026-03-01").is_empty());
-        assert!(served(Some("2026-03-02"), "2026-03-01").is_empty());
-    }
+/// The position after a page.
+fn after(shard: u32, cursor: Option<IndexCursor>) -> JobPosition {
+    let shard = if cursor.is_some() { shard } else { shard.saturating_add(1) };
+    JobPosition { shard, cursor }
 }

@@ -1,4 +1,4 @@
-//! What every handler shares: configuration, HTTP and problem+json, authentication, batches of messages.
+//! What every handler shares: configuration, HTTP and problem+json, authentication, messages, jobs.
 
 pub mod assets;
 pub mod auth;
@@ -7,6 +7,7 @@ pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod cursor;
+mod deadline;
 pub mod http;
 mod identity;
 pub mod job;
@@ -18,6 +19,7 @@ pub mod operation;
 pub mod problem;
 mod route;
 pub mod secrets;
+pub mod sender;
 pub mod serve;
 mod services;
 mod settlement;

@@ -11,8 +11,9 @@ use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use aws_lambda_events::dynamodb;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_lambda_events::streams::DynamoDbEventResponse;
-use lambda_http::Request;
+use lambda_http::{Request, RequestExt as _};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::Value;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
@@ -24,6 +25,7 @@ use crate::aws;
 use crate::clock::Clock;
 use crate::config::{Config, Variable};
 use crate::http::respond;
+use crate::job::{Deadline, Invocation};
 use crate::route::Routes;
 use crate::secrets::Secrets;
 use crate::services::Services;
@@ -73,8 +75,9 @@ fn log_level(vars: &BTreeMap<String, String>) -> LevelFilter {
 pub async fn http(needs: &[Variable], routes: Routes) -> Result<(), Error> {
     let services = services(needs)?;
     lambda_http::run(service_fn(|request: Request| {
+        let trace = request.lambda_context_ref().and_then(|context| context.xray_trace_id.clone());
         let services = Arc::clone(&services);
-        async move { Ok::<_, Error>(Box::pin(respond(&services, request, routes)).await) }
+        async move { Ok::<_, Error>(trace::within(trace, Box::pin(respond(&services, request, routes))).await) }
     }))
     .await
 }
@@ -92,7 +95,7 @@ where
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
-        async move { Ok::<_, Error>(taken.await) }
+        async move { Ok::<_, Error>(trace::within(event.context.xray_trace_id, taken).await) }
     }))
     .await
 }
@@ -115,19 +118,21 @@ where
     .await
 }
 
-/// Serves a schedule, with a function that needs these variables.
+/// Runs a job by its schedule, in a function that needs these variables.
 ///
 /// # Errors
 /// When a variable is missing, or the runtime ends.
-pub async fn job<F, Fut>(needs: &[Variable], run: F) -> Result<(), Error>
+pub async fn job<F, Fut, T>(needs: &[Variable], run: F) -> Result<(), Error>
 where
-    F: Fn(Arc<Services>, Value) -> Fut,
-    Fut: Future<Output = Result<Value, String>> + Send,
+    F: Fn(Arc<Services>, Invocation) -> Fut,
+    Fut: Future<Output = Result<T, String>> + Send,
+    T: Serialize,
 {
     let services = services(needs)?;
     let run = &run;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        let ran = Box::pin(run(Arc::clone(&services), event.payload));
+        let invocation = Invocation { input: event.payload, deadline: Deadline::at(event.context.deadline()) };
+        let ran = Box::pin(run(Arc::clone(&services), invocation));
         async move { trace::within(event.context.xray_trace_id, ran).await.map_err(Error::from) }
     }))
     .await

@@ -1,20 +1,20 @@
-//! The X-Ray header of the invocation, for what it sends on.
+//! The X-Ray trace header of an invocation or a message, for the messages that it sends.
 
 use std::future::Future;
 
-/// The system attribute that carries the header of a message.
+/// The system attribute of a message that carries its trace header.
 pub const ATTRIBUTE: &str = "AWSTraceHeader";
 
 tokio::task_local! {
     static HEADER: Option<String>;
 }
 
-/// Runs an invocation's work under its header.
+/// Runs work under a trace header.
 pub async fn within<T>(header: Option<String>, work: impl Future<Output = T>) -> T {
     HEADER.scope(header, work).await
 }
 
-/// The header of the invocation that this is called in; `None` outside of one, and where nothing is traced.
+/// The current trace header; `None` outside of [`within`] and for work that is not traced.
 pub fn header() -> Option<String> {
     HEADER.try_with(Clone::clone).ok().flatten()
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_header_is_known_within_its_invocation_alone() {
+    async fn the_header_is_known_only_within_its_work() {
         let seen = within(Some("Root=1-2-3".to_owned()), async { header() }).await;
         assert_eq!(seen.as_deref(), Some("Root=1-2-3"));
         assert_eq!(within(None, async { header() }).await, None);

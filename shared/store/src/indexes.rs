@@ -1,7 +1,8 @@
-//! Members by when something may happen to them: the indexes of birthdays and of what comes due.
+//! Indexes of members by time: birthdays, and what falls due.
 //!
-//! Both are sparse and hold keys alone. A birthday stands on the profile; what comes due on the account, where only a
-//! day that changes writes the index. Like all indexes they are a moment behind.
+//! Both are sparse, contain keys alone, and lag a moment behind, like all indexes. A profile is indexed by its birthday, an
+//! account by the earliest day on which something may fall due; a write that leaves that day alone does not write the
+//! index.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use tessera_domain::account::Account;
@@ -16,36 +17,42 @@ const READ: &str = "reading an index of members";
 const BIRTHDAYS: &str = "birthdays";
 const DUE: &str = "due";
 
-/// Over how many shards the members are spread in the index of what comes due.
+/// Number of shards of the index `due`.
 pub const DUE_SHARDS: u32 = keys::DUE_SHARDS;
 
-/// Where a look at an index goes on.
-#[derive(Debug, Clone)]
-pub struct IndexCursor(Item);
+/// Members of a page: what a job hands over between two moves of its marker.
+pub const INDEX_PAGE: i32 = 100;
+
+/// Where a page of an index continues.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexCursor(pub(crate) Item);
 
 /// A page of members.
 #[derive(Debug, Clone)]
 pub struct FoundMembers {
-    /// Who they are.
+    /// The members of the page.
     pub members: Vec<MemberId>,
-    /// Where it goes on; `None` at the end.
+    /// Where the next page begins; `None` at the end.
     pub next: Option<IndexCursor>,
 }
 
-/// Where a profile stands in the index of birthdays.
+/// A profile's attribute for the index of birthdays.
 pub(crate) fn birthday(program: &ProgramId, profile: &Profile) -> Option<(&'static str, AttributeValue)> {
     let born = profile.birth_date?;
     Some((name::BORN, text(keys::birthdays(program, born.month(), born.day()))))
 }
 
-/// Where an account stands in the index of what comes due.
+/// An account's attributes for the index `due`.
 pub(crate) fn due(program: &ProgramId, member: &MemberId, account: &Account) -> Vec<(&'static str, AttributeValue)> {
-    let Some(day) = account.due else { return Vec::new() };
-    vec![(name::DUE_IN, text(keys::due(program, keys::due_shard(member)))), (name::DUE_ON, text(day.to_string()))]
+    let Some(due) = account.due else { return Vec::new() };
+    let partition = keys::due(program, keys::due_shard(member));
+    vec![(name::DUE_IN, text(partition)), (name::DUE_ON, text(keys::due_on(due)))]
 }
 
 impl Store {
-    /// A page of the members born on a day of any year, whatever their status. `cursor` is the previous page's `next`.
+    /// A page of at most [`INDEX_PAGE`] members born on a day of any year, of every status.
+    ///
+    /// `cursor` is the previous page's `next`.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -65,8 +72,9 @@ impl Store {
         self.found(request, cursor).await
     }
 
-    /// A page of the members of a shard (below [`DUE_SHARDS`]) to whom something may happen by the end of a local day,
-    /// those who wait longest first. `cursor` is the previous page's `next`.
+    /// A page of at most [`INDEX_PAGE`] members of a shard for whom something may fall due by a local day, earliest first.
+    ///
+    /// `shard` is below [`DUE_SHARDS`], `cursor` the previous page's `next`.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -81,9 +89,9 @@ impl Store {
             .dynamodb
             .query()
             .index_name(DUE)
-            .key_condition_expression("dp = :shard AND dd <= :until")
+            .key_condition_expression("dp = :shard AND dd < :after")
             .expression_attribute_values(":shard", text(keys::due(program, shard)))
-            .expression_attribute_values(":until", text(until.to_string()));
+            .expression_attribute_values(":after", text(until.plus_days(1).to_string()));
         self.found(request, cursor).await
     }
 
@@ -94,6 +102,7 @@ impl Store {
     ) -> Result<FoundMembers, StoreError> {
         let output = request
             .table_name(&self.tables.members)
+            .limit(INDEX_PAGE)
             .set_exclusive_start_key(cursor.map(|cursor| cursor.0))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

@@ -44,14 +44,16 @@ pub(crate) mod name {
     pub const HAS_ID: &str = "hi";
     /// On an account or a reservation: where it stands in the index of what comes due.
     pub const DUE_IN: &str = "dp";
-    /// On an account: the day on which something comes due. On a reservation: when it lapses.
+    /// On an account: the day on which something may fall due, and its kind. On a reservation: when it lapses.
     pub const DUE_ON: &str = "dd";
-    /// On a reservation of a reward with a stock: the counter that its unit was taken from.
+    /// On a reservation of a reward with a stock: the counter that its unit was taken from. On a job's marker: the shard.
     pub const SHARD: &str = "h";
     /// On a profile: where it stands in the index of birthdays.
     pub const BORN: &str = "bp";
-    /// On the mark of a job: the last local day that was served.
+    /// On a job's marker: the local day that is being served or was served last.
     pub const SERVED: &str = "served";
+    /// On a job's marker: where its shard goes on.
+    pub const CURSOR: &str = "cu";
     /// When DynamoDB may delete the item; seconds.
     pub const TTL: &str = "ttl";
 }

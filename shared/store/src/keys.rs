@@ -2,6 +2,7 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 use jiff::Timestamp;
+use tessera_domain::account::Due;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::fact::{FactId, FactKind};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
@@ -211,6 +212,11 @@ pub(crate) fn birthdays(program: &ProgramId, month: i8, day: i8) -> String {
 /// A partition of the index of what comes due.
 pub(crate) fn due(program: &ProgramId, shard: u32) -> String {
     format!("{}#d#{shard}", escape(program.as_str()))
+}
+
+/// A sort key of the index `due`: the day, then the kind.
+pub(crate) fn due_on(due: Due) -> String {
+    format!("{}#{}", due.day, due.kind.letter())
 }
 
 /// The partition of the index `due` that a member stands in: any spread does, as long as it stays.

@@ -21,6 +21,7 @@ mod members;
 mod programs;
 mod random;
 mod read;
+mod rearm;
 mod retry;
 mod scan;
 mod secrets;
@@ -32,7 +33,8 @@ pub use coupons::CouponError;
 pub use error::StoreError;
 pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
 pub use idempotency::{Begin, StoredResponse};
-pub use indexes::{DUE_SHARDS, FoundMembers, IndexCursor};
+pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
+pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
 pub use programs::{

@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::FutureExt;
 use lambda_http::{Body, RequestExt, Response};
 use serde_json::{Value, json};
+use tessera_lambda::job::Invocation;
 
 use super::template::tests::SAMPLE;
 use super::{Clients, Handler, Setting, Stack, StackOptions};
@@ -77,14 +78,14 @@ impl Witness {
             })),
             "nightly" => {
                 let clock = setting.clock.clone();
-                Handler::Job(Arc::new(move |input| {
+                Handler::Job(Arc::new(move |invocation: Invocation| {
                     let mut seen = own.lock();
                     let ran = if seen.night_fail > 0 {
                         seen.night_fail -= 1;
                         Err("asked to".to_owned())
                     } else {
                         seen.nights.push(clock.now());
-                        Ok(json!({ "ran": input }))
+                        Ok(json!({ "ran": invocation.input }))
                     };
                     async move { ran }.boxed()
                 }))

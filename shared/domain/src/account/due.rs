@@ -1,25 +1,93 @@
-//! The next day on which something falls due for a member: a lapse or a tier review.
+//! What falls due for a member by the passing of time alone, and when.
+//!
+//! An account carries the earliest day on which something may fall due. The index `due` finds it by that day; the due
+//! worker then has the member decided. A fact may only bring the day forward, so that a receipt rarely writes the index;
+//! a decision that the day asked for sets it anew.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Account, Status};
 use crate::program::CompiledProgram;
 use crate::rule::{CompiledRule, Trigger, Waiting};
 use crate::time::Day;
 
-/// How a lapse is remembered beside other marks of a rule.
+/// Distinguishes the marker of a lapse from a rule's other markers.
 const LAPSE: i64 = 0;
 
+/// A kind of thing that falls due by the passing of time alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DueKind {
+    /// A member has not bought anything for the days of an inactivity rule.
+    #[serde(rename = "L")]
+    Lapse,
+    /// The time of a tier is over, or a month leaves its rolling window.
+    #[serde(rename = "T")]
+    TierReview,
+    /// Points expire. Nothing waits for it yet: reads compute expired points, and the next entry moves them.
+    #[serde(rename = "E")]
+    Expiry,
+    /// Points or a coupon expire soon and the member is to be warned. No program can ask for it yet.
+    #[serde(rename = "W")]
+    Warning,
+    /// A reservation lapses. It is indexed on its coupon, by reward, because its stock is freed without its owner.
+    #[serde(rename = "R")]
+    Reservation,
+    /// The event that releases held points did not come in time, or a referral's hold is over. It is indexed on the hold's own item.
+    #[serde(rename = "H")]
+    Hold,
+}
+
+/// The earliest day on which something may fall due, and its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(Day, DueKind)", into = "(Day, DueKind)")]
+pub struct Due {
+    /// The local day.
+    pub day: Day,
+    /// The kind; at one day the first of the enumeration.
+    pub kind: DueKind,
+}
+
+impl From<(Day, DueKind)> for Due {
+    fn from((day, kind): (Day, DueKind)) -> Self {
+        Self { day, kind }
+    }
+}
+
+impl From<Due> for (Day, DueKind) {
+    fn from(due: Due) -> Self {
+        (due.day, due.kind)
+    }
+}
+
+impl DueKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Lapse, Self::TierReview, Self::Expiry, Self::Warning, Self::Reservation, Self::Hold];
+
+    /// The letter of the kind in the index.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Lapse => 'L',
+            Self::TierReview => 'T',
+            Self::Expiry => 'E',
+            Self::Warning => 'W',
+            Self::Reservation => 'R',
+            Self::Hold => 'H',
+        }
+    }
+}
+
 impl Account {
-    /// The next lapse of an inactivity rule: the last purchase, and the local day on which the member lapses.
+    /// The next lapse for an inactivity rule: the last purchase, and the local day on which the rule's days are over.
     ///
-    /// `None` for visitors, for other rules, and if the rule has fired for this lapse.
+    /// `None` for visitors, for other rules, and when the rule has fired for this lapse.
     pub(crate) fn next_lapse(&self, program: &CompiledProgram, rule: &CompiledRule) -> Option<(Timestamp, Day)> {
         let Trigger::Inactivity { days } = &rule.rule.on else { return None };
         if self.status != Status::Member {
             return None;
         }
-        // A member who bought as a visitor lapses from enrolment, if that was later.
+        // For a member who bought as a visitor, the days count from enrolment if that is later.
         let since = self.enrolled_at.max(self.last_purchase)?;
         let marked = self
             .counters
@@ -30,31 +98,65 @@ impl Account {
         (!marked).then_some((since, day.max(Day::of(rule.starts_at(), &program.zone))))
     }
 
-    /// The mark that a rule has fired for a lapse.
+    /// The marker of a lapse for which a rule has fired.
     pub(crate) fn lapse_mark(since: Timestamp) -> (i64, i64) {
         (LAPSE, since.as_second())
     }
 
-    /// The earliest local day on which something may fall due; `None` if nothing can.
-    pub(crate) fn next_due(&self, program: &CompiledProgram) -> Option<Day> {
+    /// The earliest day on which something may fall due; `None` when nothing can.
+    pub(crate) fn next_due(&self, program: &CompiledProgram) -> Option<Due> {
+        let of_kind = |kind| self.next_day_of(kind, program).map(|day| Due { day, kind });
+        DueKind::ALL.into_iter().filter_map(of_kind).min()
+    }
+
+    /// The earliest day on which a kind may fall due.
+    fn next_day_of(&self, kind: DueKind, program: &CompiledProgram) -> Option<Day> {
+        match kind {
+            DueKind::Lapse => self.next_lapse_day(program),
+            DueKind::TierReview => {
+                // Without a rule for changes of tier, reads compute the tier.
+                program.rules.waiting(&Waiting::TierChange).next()?;
+                self.tier.next_review(program, self.settled)
+            }
+            // Nothing in a program waits for them (see `DueKind`).
+            DueKind::Expiry | DueKind::Warning => None,
+            // They are indexed on items of their own.
+            DueKind::Reservation | DueKind::Hold => None,
+        }
+    }
+
+    fn next_lapse_day(&self, program: &CompiledProgram) -> Option<Day> {
         let lapses = program.rules.waiting(&Waiting::Inactivity).filter_map(|rule| {
             let (_, day) = self.next_lapse(program, rule)?;
             // A rule that has ended by then does not fire.
             rule.covers(day.start(&program.zone).max(rule.starts_at())).then_some(day)
         });
-        let has_tier_rules = program.rules.waiting(&Waiting::TierChange).next().is_some();
-        let review = if has_tier_rules { self.tier.next_review(program, self.settled) } else { None };
-        lapses.chain(review).min()
+        lapses.min()
     }
 
-    /// Notes when to look next. A fact only brings that forward, so that it seldom changes; `looked` says that somebody
-    /// looks now.
-    pub(crate) fn arm(&mut self, program: &CompiledProgram, looked: bool) {
+    /// Updates the day on which something may fall due. A fact (`triggered_by_due` is false) only makes it earlier.
+    pub(crate) fn arm(&mut self, program: &CompiledProgram, triggered_by_due: bool) {
         let next = self.next_due(program);
         self.due = match (self.due, next) {
-            (Some(armed), Some(next)) if !looked => Some(armed.min(next)),
-            (Some(armed), None) if !looked => Some(armed),
+            (Some(armed), Some(next)) if !triggered_by_due && next.day < armed.day => Some(next),
+            (Some(armed), _) if !triggered_by_due => Some(armed),
             (_, next) => next,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_letter_of_its_own_also_when_stored() {
+        for (place, kind) in DueKind::ALL.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.letter().to_string());
+            assert!(DueKind::ALL[..place].iter().all(|other| other.letter() != kind.letter()));
+        }
+        let due = Due { day: Day::from_date(jiff::civil::date(2026, 3, 10)), kind: DueKind::TierReview };
+        let packed = crate::pack::pack(&due).unwrap();
+        assert_eq!(crate::pack::unpack::<Due>(&packed).unwrap(), due);
     }
 }

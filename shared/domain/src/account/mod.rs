@@ -14,6 +14,7 @@ mod tier;
 mod uses;
 
 pub use counter::Counter;
+pub use due::{Due, DueKind};
 pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
 pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
@@ -105,10 +106,9 @@ pub struct Account {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub last_purchase: Option<Timestamp>,
-    /// The local day on which something may fall due. Facts only bring it forward, so that it rarely changes; the due worker
-    /// computes it anew.
+    /// The earliest day on which something may fall due, for the index `due`.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    pub due: Option<Day>,
+    pub due: Option<Due>,
     /// The last purchase, interaction, redemption or enrolment.
     #[serde(
         rename = "a",

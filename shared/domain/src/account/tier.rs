@@ -208,16 +208,18 @@ impl TierState {
         }
     }
 
-    /// The day after which the tier may fall unless it is earned again; `None` when it cannot.
+    /// The next day on which the tier may fall; `None` when it cannot.
     pub(super) fn next_review(&self, program: &CompiledProgram, today: Option<Day>) -> Option<Day> {
         let tiers = program.program.tiers.as_ref()?;
         let held = self.held.as_ref()?;
+        let rolls = matches!(tiers.window, TierWindow::RollingMonths(_));
+        if rolls && tiers.downgrade == Downgrade::None {
+            return None;
+        }
         match held.until {
             Some(until) => Some(until.plus_days(tiers.grace_days).plus_days(1)),
-            // Under a rolling window each month may be the one that lacks.
-            None if self.rank(tiers) > 0 && matches!(tiers.window, TierWindow::RollingMonths(_)) => {
-                Some(today.unwrap_or(held.since).first_of_month().plus_months(1))
-            }
+            // Under a rolling window the sum may fall below the threshold with every month.
+            None if self.rank(tiers) > 0 && rolls => Some(today.unwrap_or(held.since).first_of_month().plus_months(1)),
             None => None,
         }
     }

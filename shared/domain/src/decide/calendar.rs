@@ -1,20 +1,19 @@
-//! Decisions that the calendar asks for: birthdays, lapses, tier reviews.
+//! What the passing of time does: birthdays, lapses, tier reviews.
 
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::{Occasion, birthday, span_start};
-use super::{Context, Decision};
+use super::{Context, Decision, NothingDecided};
 use crate::account::{Account, Status};
 use crate::fact::FactId;
-use crate::ledger::{Cause, SkipReason};
+use crate::ledger::{Cause, SkipReason, Skipped};
 use crate::program::CompiledProgram;
 use crate::rule::{BirthdayTrigger, CompiledRule, Trigger, Waiting};
 use crate::time::Day;
 
-/// Decides on the birthday rules that fall due for a member on a local day; `None` if none does.
+/// Decides on the birthday rules that fall due for a member on a local day; `None` when nothing happens.
 ///
-/// Each rule fires once a year, even if the date was edited meanwhile. A member who enrolled on the day itself waits for the
-/// next birthday.
+/// A rule fires once a year, even if the birth date was edited meanwhile, and not on the day of enrolment.
 pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Option<Decision> {
     let birth = context.profile?.birth_date?;
     let zone = &context.program.zone;
@@ -30,19 +29,26 @@ pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Op
         draft.consider_once(rule, &occasion, (0, i64::from(year)));
     }
     draft.apply(&occasion);
-    let has_decided = !draft.entry.outcomes.is_empty() || !draft.entry.skipped.is_empty();
-    has_decided.then(|| draft.finish())
+    // A rule that fired this year already leaves nothing to write.
+    let is_news = |skipped: &Skipped| skipped.reason != SkipReason::Duplicate;
+    let has_happened = !draft.entry.outcomes.is_empty() || draft.entry.skipped.iter().any(is_news);
+    has_happened.then(|| draft.finish())
 }
 
-/// Decides on what has come due for a member by now: lapses, and the review of the tier. `None` when it is too early.
-pub fn decide_due(context: &Context<'_>, account: &Account) -> Option<Decision> {
+/// Decides on what has fallen due for a member by now: lapses and tier reviews.
+///
+/// # Errors
+/// [`NothingDecided`] when it is too early, or nothing happened: no entry is written.
+pub fn decide_due(context: &Context<'_>, account: &Account) -> Result<Decision, NothingDecided> {
     let today = Day::of(context.now, &context.program.zone);
-    account.due.filter(|due| *due <= today)?;
-    Some(Draft::of_due(context, account, Cause::Fact(FactId::Due { day: today })).finish())
+    if account.due.is_none_or(|due| due.day > today) {
+        return Err(NothingDecided { due: account.due });
+    }
+    Draft::of_due(context, account, Cause::Fact(FactId::Due { day: today })).map(Draft::finish)
 }
 
 impl<'a> Draft<'a> {
-    /// Lets a rule fire, unless it has fired for this `mark` before.
+    /// Considers a rule for something that it fires for at most once.
     pub(super) fn consider_once(&mut self, rule: &'a CompiledRule, occasion: &Occasion<'_>, mark: (i64, i64)) {
         if self.counter(rule).marks.contains(&mark) {
             self.skip(rule, SkipReason::Duplicate, None);
@@ -50,14 +56,14 @@ impl<'a> Draft<'a> {
         }
         self.consider(rule, occasion, NO_AMOUNT);
         let mut counter = self.counter(rule);
-        // Only the latest mark is ever compared again.
+        // Only the latest marker is ever checked again.
         counter.marks = vec![mark];
         self.keep(rule, counter);
     }
 }
 
 impl CompiledProgram {
-    /// The dates of birth (month, day) for which a birthday rule falls due on a local day.
+    /// The dates of birth, as month and day in ascending order, for which a birthday rule falls due on a local day.
     pub fn birthdays_on(&self, day: Day) -> Vec<(i8, i8)> {
         let at = day.start(&self.zone);
         let mut dates: Vec<(i8, i8)> = Vec::new();
@@ -71,7 +77,7 @@ impl CompiledProgram {
                 }
                 let date = candidate.date();
                 dates.push((date.month(), date.day()));
-                // 29 February counts on the 28th in common years.
+                // In common years a birthday on 29 February is celebrated a day earlier.
                 if (date.month(), date.day()) == (2, 28) && !date.in_leap_year() {
                     dates.push((2, 29));
                 }
@@ -96,7 +102,7 @@ fn begins(trigger: &BirthdayTrigger, birthday: Day) -> Day {
     span_start(trigger.at, birthday).offset(-before)
 }
 
-/// The years whose birthday may fall due on a day: `days_before` may begin in the year before.
+/// The years of the birthdays that a day may belong to: the days before a birthday may be in the year before.
 fn years(day: Day) -> impl Iterator<Item = i16> {
     [day.year(), day.year().saturating_add(1)].into_iter()
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::occasion::Occasion;
-use super::{Context, Decision};
+use super::{Context, Decision, NothingDecided};
 use crate::account::{Account, Counter, Gift, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::fact::FactId;
@@ -66,21 +66,29 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// Decides on what fell due alone. The first event has the decision's own entry.
-    pub fn of_due(context: &'a Context<'a>, account: &Account, cause: Cause) -> Self {
+    /// Decides on what fell due alone; the first event has the decision's own entry.
+    ///
+    /// # Errors
+    /// [`NothingDecided`] when nothing fell due and no points moved.
+    pub fn of_due(context: &'a Context<'a>, account: &Account, cause: Cause) -> Result<Self, NothingDecided> {
         let mut draft = Self::blank(context, account, context.now, cause.clone());
         draft.triggered_by_due = true;
         draft.place();
         draft.catch_up();
-        // Movements after the last event have an entry only if there are any.
         let mut settled = draft.account.clone();
         let movements = settled.settle(context.program, context.now);
-        if !draft.is_open || draft.reviewed.is_some() || !movements.is_empty() {
+        if !draft.is_open && draft.reviewed.is_none() && movements.is_empty() {
+            // A review that leaves the tier as it is needs no entry either: the next decision repeats it.
+            settled.arm(context.program, true);
+            return Err(NothingDecided { due: settled.due });
+        }
+        // Points that moved after the last event have an entry of their own.
+        if draft.reviewed.is_some() || !movements.is_empty() {
             draft.start_entry(context.now, cause);
             draft.entry.movements.extend(movements);
         }
         draft.account = settled;
-        draft
+        Ok(draft)
     }
 
     fn blank(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {

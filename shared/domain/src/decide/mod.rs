@@ -43,7 +43,7 @@ pub use crate::coupon::Seed;
 
 use jiff::Timestamp;
 
-use crate::account::Account;
+use crate::account::{Account, Due};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::fact::Fact;
 use crate::ids::{MemberId, RewardId};
@@ -79,18 +79,33 @@ pub struct FactContext<'a> {
     pub counted_before: bool,
 }
 
-/// Decides on a fact. `None` means that it changes nothing and has no entry.
+/// A fact changes nothing: it has no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NothingDecided {
+    /// When something may fall due next. If it differs from the account's, the account is re-armed.
+    pub due: Option<Due>,
+}
+
+/// Decides on a fact.
 ///
 /// A refund is decided from its receipt's decision, by [`decide_refund`]; here it changes nothing.
-pub fn decide_fact(context: &Context<'_>, account: &Account, fact: FactContext<'_>) -> Option<Decision> {
+///
+/// # Errors
+/// [`NothingDecided`] when the fact changes nothing.
+pub fn decide_fact(
+    context: &Context<'_>,
+    account: &Account,
+    fact: FactContext<'_>,
+) -> Result<Decision, NothingDecided> {
+    let nothing = NothingDecided { due: account.due };
     let FactContext { fact, coupons, counted_before } = fact;
     match fact {
-        Fact::Receipt(receipt) => Some(decide_receipt(context, account, &ReceiptContext { receipt, coupons })),
-        Fact::Refund { .. } => None,
+        Fact::Receipt(receipt) => Ok(decide_receipt(context, account, &ReceiptContext { receipt, coupons })),
+        Fact::Refund { .. } => Err(nothing),
         Fact::Interaction(interaction) => {
-            Some(decide_interaction(context, account, &InteractionContext { interaction, counted_before }))
+            Ok(decide_interaction(context, account, &InteractionContext { interaction, counted_before }))
         }
-        Fact::Birthday(day) => decide_birthday(context, account, *day),
+        Fact::Birthday(day) => decide_birthday(context, account, *day).ok_or(nothing),
         Fact::Due(_) => decide_due(context, account),
     }
 }

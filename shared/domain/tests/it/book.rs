@@ -275,9 +275,15 @@ impl Book {
                 }
             }
         }
-        let due = self.accounts.iter().filter(|(_, account)| account.due.is_some_and(|due| due <= today));
+        let due = self.accounts.iter().filter(|(_, account)| account.due.is_some_and(|due| due.day <= today));
         for member in due.map(|(member, _)| member.clone()).collect::<Vec<_>>() {
-            let _ = self.decide(&member, |context, account| decide_due(context, account).ok_or(()));
+            let mut next = None;
+            let decided = self.decide(&member, |context, account| {
+                decide_due(context, account).map_err(|nothing| next = Some(nothing.due))
+            });
+            if let (Err(()), Some(next), Some(account)) = (decided, next, self.accounts.get_mut(&member)) {
+                account.due = next;
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tessera_domain::account::DueKind;
 use tessera_domain::ledger::Cause;
 use tessera_domain::time::Day;
 
@@ -154,4 +155,42 @@ fn each_of_several_falls_and_lapses_has_an_entry_on_its_own_day() {
     assert_eq!(days.last().unwrap(), "2030-02-01");
     // What the lapses and falls gave has expired long since.
     assert_eq!(book.view("c").available().get(), 10);
+}
+
+/// A member who was gold under a rolling window, and the document's rules for changes of tier.
+fn rolling(downgrade: &str) -> Book {
+    let document = document(0, &json!(null), &json!({ "rolling_months": 2 }), downgrade, 0);
+    let mut book = Book::open(&document, "2026-03-01T12:00:00Z".parse().unwrap()).unwrap();
+    book.enroll(&json!({ "id": "c" }));
+    book.receipt(&receipt("r", "600.00")).unwrap();
+    book
+}
+
+#[test]
+fn a_member_who_is_due_without_anything_happening_is_only_re_armed() {
+    let mut book = rolling("full");
+    // The lapses of March and April are over; the next review is on 1 May, after the tier has fallen.
+    book.pass("2026-05-02T12:00:00Z".parse().unwrap());
+    let mut body = receipt("s", "700.00");
+    body["occurred_at"] = "2026-05-02T12:00:00Z".into();
+    book.receipt(&body).unwrap();
+    book.pass("2026-05-31T12:00:00Z".parse().unwrap());
+    let (entries, before) = (book.entries["c"].len(), book.accounts["c"].clone());
+    assert_eq!(
+        before.due.map(|due| (due.day.to_string(), due.kind)),
+        Some(("2026-06-01".to_owned(), DueKind::TierReview))
+    );
+    // April's points never counted towards this tier: the review of 1 June leaves it.
+    book.pass("2026-06-01T12:00:00Z".parse().unwrap());
+    assert_eq!(book.entries["c"].len(), entries, "nothing happened, so there is no entry");
+    let after = &book.accounts["c"];
+    assert_eq!(after.due.map(|due| due.day.to_string()), Some("2026-06-16".to_owned()), "the lapse of 45 days");
+    assert_eq!((after.version, &after.tier, &after.lots), (before.version, &before.tier, &before.lots));
+}
+
+#[test]
+fn a_tier_that_never_falls_is_not_reviewed_every_month() {
+    let mut book = rolling("none");
+    book.pass("2026-05-02T12:00:00Z".parse().unwrap());
+    assert_eq!(book.accounts["c"].due, None, "both lapses are over, and the tier cannot fall");
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
 use dynoxide::Database;
 use jiff::Timestamp;
 use lambda_http::{Body, Request};
@@ -55,7 +58,7 @@ impl Bench {
         let config = Config {
             function: "test".to_owned(),
             tables,
-            facts_queue_url: None,
+            facts_queue_url: Some("http://sqs.test/1/facts.fifo".to_owned()),
             backtests_queue_url: None,
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,
@@ -142,6 +145,16 @@ async fn create(dynamodb: &aws_sdk_dynamodb::Client, table: &str) {
         request = request
             .attribute_definitions(attribute.build().unwrap())
             .key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap());
+    }
+    if table == "members" {
+        let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let mut index = GlobalSecondaryIndex::builder().index_name("birthdays").projection(projection);
+        for (name, kind) in [("bp", KeyType::Hash), ("pk", KeyType::Range)] {
+            index = index.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap());
+        }
+        let attribute = AttributeDefinition::builder().attribute_name("bp").attribute_type(ScalarAttributeType::S);
+        request =
+            request.attribute_definitions(attribute.build().unwrap()).global_secondary_indexes(index.build().unwrap());
     }
     request.send().await.unwrap();
 }

@@ -6,5 +6,8 @@
 mod auth;
 mod bench;
 mod idempotency;
+mod jobs;
 mod limits;
+mod queue;
 mod requests;
+mod sender;

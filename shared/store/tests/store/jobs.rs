@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use tessera_domain::account::{Account, Due, DueKind};
 use tessera_domain::ids::MemberId;
 use tessera_domain::time::Day;
-use tessera_store::{Commit, DUE_SHARDS, EntryKey, Party, SecretsKey, Snapshot};
+use tessera_store::{Commit, DUE_SHARDS, EntryKey, INDEX_PAGE, JobPosition, Party, SecretsKey, Snapshot};
 
 use crate::bench::Bench;
 use crate::shop::{KEY, config, customer, document, for_receipt, member, noon, one_point, program, read};
@@ -59,7 +60,7 @@ async fn arm(bench: &Bench, who: &MemberId, fact: &str, due: Option<Day>) {
     let commit = Commit::for_one(&program, &config, Party::new(who, &key));
     let decide = |seen: &Snapshot<'_>| {
         let mut decision = one_point(seen.account, for_receipt(fact));
-        decision.account.due = due;
+        decision.account.due = due.map(|day| Due { day, kind: DueKind::Lapse });
         Ok::<_, Infallible>(decision)
     };
     bench.store.commit(&commit, decide).await.unwrap();
@@ -130,13 +131,62 @@ async fn every_program_is_on_the_list() {
 }
 
 #[tokio::test]
-async fn a_jobs_mark_only_moves_forward() {
+async fn of_two_runs_one_moves_a_jobs_marker() {
     let bench = Bench::start().await;
-    let mark = async |job: &str| bench.store.job_mark(&program(), job).await.unwrap();
-    assert_eq!(mark("birthdays").await, None);
-    for (served, then) in [("2026-03-10", "2026-03-10"), ("2026-03-09", "2026-03-10"), ("2027-01-01", "2027-01-01")] {
-        bench.store.move_job_mark(&program(), "birthdays", day(served)).await.unwrap();
-        assert_eq!(mark("birthdays").await, Some(day(then)));
+    let store = &bench.store;
+    assert_eq!(store.job_marker(&program(), "birthdays").await.unwrap(), None);
+    let at = |shard| Some(JobPosition { shard, cursor: None });
+    let first = store.move_job_marker(&program(), "birthdays", None, day("2026-03-10"), at(3)).await.unwrap();
+    assert_eq!(store.move_job_marker(&program(), "birthdays", None, day("2026-03-10"), at(1)).await.unwrap(), None);
+    let first = first.unwrap();
+    assert_eq!((first.day, first.position.clone()), (day("2026-03-10"), at(3)));
+    assert_eq!(store.job_marker(&program(), "birthdays").await.unwrap().as_ref(), Some(&first));
+    let second = store.move_job_marker(&program(), "birthdays", Some(&first), day("2026-03-10"), None).await.unwrap();
+    assert_eq!(second.unwrap().position, None);
+    let late = store.move_job_marker(&program(), "birthdays", Some(&first), day("2026-03-11"), None).await.unwrap();
+    assert_eq!(late, None);
+    assert_eq!(store.job_marker(&program(), "inactivity").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_long_page_goes_on_from_a_stored_marker() {
+    let bench = Bench::start().await;
+    let mut expected = BTreeSet::new();
+    for number in 0..INDEX_PAGE + 5 {
+        expected.insert(born(&bench, &format!("c-{number}"), Some("1990-03-10")).await);
     }
-    assert_eq!(mark("inactivity").await, None);
+    let first = bench.store.members_born(&program(), 3, 10, None).await.unwrap();
+    assert_eq!(first.members.len(), usize::try_from(INDEX_PAGE).unwrap());
+    let position = Some(JobPosition { shard: 310, cursor: first.next });
+    bench.store.move_job_marker(&program(), "birthdays", None, day("2026-03-10"), position).await.unwrap();
+    let marker = bench.store.job_marker(&program(), "birthdays").await.unwrap().unwrap();
+    let rest = bench.store.members_born(&program(), 3, 10, marker.position.unwrap().cursor).await.unwrap();
+    assert_eq!((rest.members.len(), rest.next), (5, None));
+    assert_eq!(first.members.into_iter().chain(rest.members).collect::<BTreeSet<_>>(), expected);
+}
+
+#[tokio::test]
+async fn re_arming_is_one_conditional_write_and_no_entry() {
+    let bench = Bench::start().await;
+    let who = member("m_1");
+    arm(&bench, &who, "r1", Some(day("2026-07-09"))).await;
+    let before = bench.store.get_account(&program(), &who).await.unwrap().unwrap();
+    let entries = bench.store.entries(&program(), &who, 10, None).await.unwrap().items.len();
+    bench.wire.forget();
+    let next = Some(Due { day: day("2026-08-01"), kind: DueKind::TierReview });
+    assert!(bench.store.rearm(&program(), &who, &Account { due: next, ..before.clone() }).await.unwrap());
+    let used = bench.wire.used();
+    assert_eq!(used.keys().collect::<Vec<_>>(), ["UpdateItem"], "{used:?}");
+    // The index moves; the account is the same but for its due day.
+    assert_eq!((due(&bench, "2026-07-31").await.len(), due(&bench, "2026-08-01").await.len()), (0, 1));
+    let after = bench.store.get_account(&program(), &who).await.unwrap().unwrap();
+    assert_eq!(after, Account { due: next, ..before.clone() });
+    assert_eq!(bench.store.entries(&program(), &who, 10, None).await.unwrap().items.len(), entries);
+    // A decision that came in between has armed the account itself.
+    arm(&bench, &who, "r2", Some(day("2026-09-01"))).await;
+    assert!(!bench.store.rearm(&program(), &who, &Account { due: None, ..after }).await.unwrap());
+    assert_eq!(due(&bench, "2026-09-01").await.len(), 1);
+    let armed = bench.store.get_account(&program(), &who).await.unwrap().unwrap();
+    assert!(bench.store.rearm(&program(), &who, &Account { due: None, ..armed }).await.unwrap());
+    assert!(due(&bench, "2027-09-01").await.is_empty());
 }
