@@ -7,6 +7,7 @@ mod bodies;
 mod calendar;
 mod capacity;
 mod concurrency;
+mod contributing;
 mod cors;
 mod coupons;
 mod events;
