@@ -148,6 +148,13 @@ async fn what_is_in_use_stays() {
     assert!(bench.store.load_head(&id).await.unwrap().unwrap().in_use);
 }
 
+/// 160 hexadecimal digits in which no two rules agree for long.
+fn noise(number: u64) -> String {
+    let step = |seed: u64| seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    let seeds = std::iter::successors(Some(step(step(number + 1))), |seed| Some(step(*seed)));
+    seeds.take(10).map(|seed| format!("{:016x}", seed ^ (seed >> 29))).collect()
+}
+
 #[tokio::test]
 async fn a_large_program_is_kept_in_parts() {
     let bench = Bench::start().await;
@@ -157,6 +164,8 @@ async fn a_large_program_is_kept_in_parts() {
     let rules = (0..3_000).map(|number| {
         let mut rule = rule.clone();
         rule["id"] = json!(format!("rule-{number}"));
+        // The stored form is compressed: only names that have nothing in common make it large.
+        rule["name"] = json!(noise(number));
         rule["status"] = json!("draft");
         rule
     });
