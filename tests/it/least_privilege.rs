@@ -37,6 +37,8 @@ async fn other_requests(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/members/c-2/adjustments", &rise, None).await;
     let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "5.00" });
     sender.post("/v1/receipts/preview", &basket, Some("k-3")).await;
+    let tried = json!({ "receipt": { "currency": "EUR", "total": "5.00", "coupons": ["ADA-1"] } });
+    sender.post("/v1/rules/examine", &json!({ "fact": tried, "member": { "id": "c-1" } }), None).await;
     let review =
         json!({ "id": "i-1", "occurred_at": "2026-03-01T11:00:00+01:00", "member": { "id": "c-1" }, "name": "x" });
     sender.post("/v1/interactions", &review, None).await;

@@ -83,13 +83,11 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
 
 /// The fact of a message. As a rule the message carries it; a long one is read from the table.
 async fn load(services: &Services, message: &FactMessage) -> Result<Fact, EvaluationError> {
-    match message.packed()? {
-        Some(packed) => Ok(Fact::unpack(&message.fact, &packed)?),
-        None => {
-            let stored = services.store.get_fact(&message.program, &message.fact).await?;
-            stored.map(|stored| stored.fact).ok_or_else(|| EvaluationError::UnknownFact(message.fact.clone()))
-        }
+    if let Some(packed) = message.packed()? {
+        return Ok(Fact::unpack(&message.fact, &packed)?);
     }
+    let stored = services.store.get_fact(&message.program, &message.fact).await?;
+    stored.map(|stored| stored.fact).ok_or_else(|| EvaluationError::UnknownFact(message.fact.clone()))
 }
 
 /// Formats an error with all its causes, for one log line.

@@ -238,7 +238,7 @@ impl Source {
         match faults.and_then(|faults| faults.next(&self.stream.function, DELIVERY)) {
             // A parallelization factor preserves only the order of each item's records.
             Some(InjectedFault::Reorder) => {
-                wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string()))
+                wanted.sort_by_key(|record| Reverse(record.value["dynamodb"]["Keys"].to_string()));
             }
             // As if the shard's iterator had been lost.
             Some(InjectedFault::Duplicate) => drop(self.call(&wanted).await),

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The number of bytes of a hash that versions and ETags carry.
+/// The number of bytes of a hash that versions and entity tags carry.
 const HASH_BYTES: usize = 12;
 
 /// A file: `Asset { name: "hub.js", body: include_bytes!("hub.js") }`.
@@ -36,7 +36,7 @@ pub struct Assets {
 #[derive(Debug)]
 struct Hashes {
     version: String,
-    /// The ETag of each file, in the order of the files.
+    /// The entity tag of each file, in the order of the files.
     etags: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ fn hash(digest: &[u8]) -> String {
     hex::encode(&digest[..HASH_BYTES])
 }
 
-/// True when an `If-None-Match` header names an ETag, also as a weak one, or is `*`.
+/// True when an `If-None-Match` header names an entity tag, also as a weak one, or is `*`.
 fn matches(header: &str, etag: &str) -> bool {
     header.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }

@@ -20,7 +20,7 @@ use crate::targets::{TargetError, Targets};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("tessera/", env!("CARGO_PKG_VERSION")));
 
-/// RequestLimits of each request.
+/// The limits of each request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
     /// Time to resolve the host and connect, without the TLS handshake.

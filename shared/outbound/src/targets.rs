@@ -6,13 +6,15 @@ use http::Uri;
 use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Which addresses are reachable. The default is what the build allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Targets {
     /// Addresses of the public internet, over HTTPS.
+    #[cfg_attr(not(feature = "loopback-targets"), default)]
     Public,
     /// Also loopback addresses, over HTTPS or HTTP. Exists only with the cargo feature `loopback-targets`.
     #[cfg(feature = "loopback-targets")]
+    #[default]
     PublicAndLoopback,
 }
 
@@ -31,19 +33,6 @@ pub enum TargetError {
     /// No address of the host is reachable.
     #[error("{0} is not a public address")]
     Address(String),
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        #[cfg(feature = "loopback-targets")]
-        {
-            Self::PublicAndLoopback
-        }
-        #[cfg(not(feature = "loopback-targets"))]
-        {
-            Self::Public
-        }
-    }
 }
 
 impl Targets {

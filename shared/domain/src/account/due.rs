@@ -118,10 +118,8 @@ impl Account {
                 program.rules.waiting(&Waiting::TierChange).next()?;
                 self.tier.next_review(program, self.settled)
             }
-            // Nothing in a program waits for them (see `DueKind`).
-            DueKind::Expiry | DueKind::Warning => None,
-            // They are indexed on items of their own.
-            DueKind::Reservation | DueKind::Hold => None,
+            // Nothing in a program waits for the first two (see `DueKind`); the others are indexed on items of their own.
+            DueKind::Expiry | DueKind::Warning | DueKind::Reservation | DueKind::Hold => None,
         }
     }
 

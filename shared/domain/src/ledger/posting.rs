@@ -160,8 +160,8 @@ pub(crate) fn sum_by_months(changes: impl IntoIterator<Item = LotChange>) -> Vec
         let sum = sums.entry((issued, expires)).or_default();
         *sum = sum.plus(points);
     }
-    let changed = sums.into_iter().filter(|(_, points)| !points.is_zero());
-    changed.map(|((issued, expires), points)| LotChange { issued, expires, points }).collect()
+    let remaining = sums.into_iter().filter(|(_, points)| !points.is_zero());
+    remaining.map(|((issued, expires), points)| LotChange { issued, expires, points }).collect()
 }
 
 impl Movement {

@@ -152,7 +152,8 @@ async fn what_is_in_use_stays() {
 fn noise(number: u64) -> String {
     let step = |seed: u64| seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let seeds = std::iter::successors(Some(step(step(number + 1))), |seed| Some(step(*seed)));
-    seeds.take(10).map(|seed| format!("{:016x}", seed ^ (seed >> 29))).collect()
+    let words: Vec<String> = seeds.take(10).map(|seed| format!("{:016x}", seed ^ (seed >> 29))).collect();
+    words.concat()
 }
 
 #[tokio::test]
