@@ -99,7 +99,7 @@ impl Description {
         let named = |name: &str| TYPES.into_iter().find(|known| *known == name);
         match &schema["type"] {
             Value::String(name) => named(name).into_iter().collect(),
-            Value::Array(names) => names.iter().filter_map(|name| named(name.as_str()?)).collect(),
+            Value::Array(several) => several.iter().filter_map(|name| named(name.as_str()?)).collect(),
             _ => Vec::new(),
         }
     }
@@ -151,10 +151,10 @@ impl Description {
         let types = self.types(property);
         let samples =
             [("number", json!(17.5)), ("boolean", json!(true)), ("object", json!({})), ("string", json!("\u{7}"))];
-        let is_wrong = |name: &str| !types.contains(&name) && !(name == "number" && types.contains(&"integer"));
+        let is_allowed = |name: &str| types.contains(&name) || (name == "number" && types.contains(&"integer"));
         let mut wrong: Vec<Value> = Vec::new();
         if !types.is_empty() {
-            wrong.extend(samples.into_iter().find(|(name, _)| is_wrong(name)).map(|(_, value)| value));
+            wrong.extend(samples.into_iter().find(|(name, _)| !is_allowed(name)).map(|(_, value)| value));
         }
         if property["minLength"].as_u64().is_some_and(|least| least > 0) {
             wrong.push(json!(""));

@@ -93,11 +93,8 @@ fn a_checklist_has_at_most_six_steps() {
 fn every_function_stands_in_the_architecture() {
     let text = read("docs/ARCHITECTURE.md");
     let section = text.split("\n## ").find(|section| section.starts_with("The functions")).unwrap();
-    let rows: BTreeSet<String> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
-        .flat_map(|cell| quoted(cell))
-        .collect();
+    let rows: BTreeSet<String> =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).flat_map(quoted).collect();
     let folders: BTreeSet<String> = std::fs::read_dir(root().join("functions"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
