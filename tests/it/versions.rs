@@ -111,7 +111,7 @@ async fn history(sender: &mut Sender) {
 /// A message of each kind in the current version.
 fn messages() -> Value {
     let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m_1").unwrap());
-    // A date is a valid identifier, so that one text serves for every part of any natural key.
+    // Natural keys consist of dates, which are valid identifiers too.
     let part = || "2026-03-02".to_owned();
     let keys = [vec![part()], vec![part(), part()]];
     let named = |kind: &FactKind| keys.iter().find_map(|key| FactId::from_natural_key(*kind, key)).unwrap();

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::decide::{Context, Decision, decide_enrollment, decide_invitation, decide_profile};
 use tessera_domain::ids::MemberId;
-use tessera_domain::member::{IdentifierKind, Locale, MemberRef, Profile, ProfilePatch};
+use tessera_domain::member::{IdentifierKind, MemberRef, Profile, ProfilePatch};
 use tessera_domain::rule::{CompiledRule, RuleStatus, Trigger};
 use tessera_domain::time::Day;
-use tessera_domain::view::{MemberView, choose_language};
+use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Party, Snapshot};
@@ -16,7 +16,7 @@ use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Ide
 /// How often a profile is read again that others keep changing.
 const TRIES: u32 = 8;
 
-/// What became of the identifiers of a request.
+/// The result of verifying the identifiers of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     /// Unverified identifiers at which the points of a contact without an id wait.
@@ -25,25 +25,25 @@ pub(crate) struct Notes {
     pub conflict: Vec<IdentifierKind>,
 }
 
-/// A member, and where things stand.
-pub(crate) struct Desk<'a> {
+/// A member whose profile and account a request changes.
+pub(crate) struct EnrollmentContext<'a> {
     pub services: &'a Services,
     pub program: &'a ActiveProgram,
     pub member: &'a MemberId,
 }
 
-impl Desk<'_> {
+impl EnrollmentContext<'_> {
     /// The member's profile and account.
     pub async fn read(&self) -> Result<(Profile, Account), Problem> {
         let found = self.services.store.get_member(&self.program.id, self.member).await?;
-        found.ok_or_else(unknown)
+        found.ok_or_else(Problem::unknown_member)
     }
 
-    /// Changes the profile, provided that nobody else does at the same moment; else sees it anew and changes that.
+    /// Changes the profile. When somebody else changes it meanwhile, reads it again and retries.
     pub async fn rewrite(&self, change: impl Fn(&mut Profile) -> Result<(), Problem>) -> Result<Profile, Problem> {
         let (store, key) = (&self.services.store, &self.program.head.identity_key);
         for _ in 0..TRIES {
-            let before = store.get_profile(&self.program.id, self.member).await?.ok_or_else(unknown)?;
+            let before = store.get_profile(&self.program.id, self.member).await?.ok_or_else(Problem::unknown_member)?;
             let mut after = before.clone();
             change(&mut after)?;
             after.note_changes(&before, self.services.clock.now());
@@ -107,13 +107,11 @@ impl Desk<'_> {
         }
     }
 
-    /// Answers with the member as they are now.
-    pub async fn answer(&self, request: &ApiRequest, status: u16, notes: Notes) -> Result<Response, Problem> {
+    /// Responds with the current state of the member.
+    pub async fn respond(&self, request: &ApiRequest, status: u16, notes: Notes) -> Result<Response, Problem> {
         let (profile, account) = self.read().await?;
         let (config, now) = (&self.program.compiled, self.services.clock.now());
-        let own = profile.locale.as_ref().map(Locale::as_str);
-        let accepted = request.header("accept-language");
-        let language = choose_language(request.query("locale"), own, accepted, config);
+        let language = request.language(self.program, Some(&profile));
         let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
         Ok(http::json(status, &view.with_identity(notes.claimable, notes.conflict)))
     }
@@ -139,8 +137,4 @@ pub(crate) fn check_birth_date(
 ) -> Result<(), Problem> {
     let today = Day::of(services.clock.now(), &program.compiled.zone).date();
     details.check_birth_date(today).map_err(Problem::malformed)
-}
-
-pub(crate) fn unknown() -> Problem {
-    Problem::no_match("there is no such member")
 }

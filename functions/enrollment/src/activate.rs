@@ -6,7 +6,7 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
-use crate::account::{Desk, Notes, refuse_excluded, unknown};
+use crate::account::{EnrollmentContext, Notes, refuse_excluded};
 
 /// The routes of activation.
 pub(crate) const ROUTES: &[Route] =
@@ -21,21 +21,22 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let caller = request.caller()?;
     read_nothing(&request.optional_json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
-    let desk = Desk { services, program: &program, member: &member };
-    let (_, account) = desk.read().await?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
+    let context = EnrollmentContext { services, program: &program, member: &member };
+    let (_, account) = context.read().await?;
     refuse_excluded(account.status)?;
     if account.status == Status::Member {
-        return desk.answer(request, 200, Notes::default()).await;
+        return context.respond(request, 200, Notes::default()).await;
     }
     let natural = request.natural_key();
-    desk.rewrite(|profile| {
-        profile.enrolled(natural.started_at);
-        Ok(())
-    })
-    .await?;
-    let status = if desk.enrol(natural).await? { 201 } else { 200 };
-    desk.answer(request, status, Notes::default()).await
+    context
+        .rewrite(|profile| {
+            profile.enrolled(natural.started_at);
+            Ok(())
+        })
+        .await?;
+    let status = if context.enrol(natural).await? { 201 } else { 200 };
+    context.respond(request, status, Notes::default()).await
 }
 
 /// Reads a body that has nothing to say.

@@ -7,7 +7,7 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
-use crate::account::{Desk, Notes, check_birth_date, refuse_excluded};
+use crate::account::{EnrollmentContext, Notes, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
 
 /// The routes of enrolment.
@@ -38,8 +38,8 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
 
     let (store, key) = (&services.store, &program.head.identity_key);
     let who = store.find_or_create_visitor(&program.id, key, &reference, services.clock.now()).await?;
-    let desk = Desk { services, program: &program, member: &who.member };
-    let (_, account) = desk.read().await?;
+    let context = EnrollmentContext { services, program: &program, member: &who.member };
+    let (_, account) = context.read().await?;
     if input.standing == Standing::Member {
         refuse_excluded(account.status)?;
     }
@@ -47,19 +47,19 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let status = match (input.standing, account.status) {
         (_, Status::Member | Status::Excluded) => 200,
         (Standing::Member, Status::Visitor | Status::Pending) => {
-            desk.rewrite(|profile| take(&input, profile, Some(natural.started_at))).await?;
-            if desk.enrol(natural).await? { 201 } else { 200 }
+            context.rewrite(|profile| take(&input, profile, Some(natural.started_at))).await?;
+            if context.enrol(natural).await? { 201 } else { 200 }
         }
         (Standing::Visitor | Standing::Pending, Status::Visitor | Status::Pending) => {
-            desk.rewrite(|profile| take(&input, profile, None)).await?;
+            context.rewrite(|profile| take(&input, profile, None)).await?;
             if input.standing == Standing::Pending {
-                desk.invite(natural.started_at, &caller.actor).await?;
+                context.invite(natural.started_at, &caller.actor).await?;
             }
             if who.created { 201 } else { 200 }
         }
     };
     let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
-    desk.answer(request, status, Notes { claimable, conflict: who.conflict }).await
+    context.respond(request, status, Notes { claimable, conflict: who.conflict }).await
 }
 
 /// Writes what an enrolment says into a profile.

@@ -6,7 +6,7 @@ use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::IdentityError;
 
-use crate::account::{Desk, Notes, check_birth_date, unknown};
+use crate::account::{EnrollmentContext, Notes, check_birth_date};
 
 /// The routes that change profiles.
 pub(crate) const ROUTES: &[Route] =
@@ -22,24 +22,25 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     let caller = request.caller()?;
     let patch = read_patch(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(unknown)?;
+    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
     check_birth_date(services, &program, &patch)?;
     let reference = caller.verified(&program, patch.reference())?;
-    let desk = Desk { services, program: &program, member: &member };
+    let context = EnrollmentContext { services, program: &program, member: &member };
 
     // What is proven comes first: whether the rest leaves the member a key depends on it.
-    let notes = if reference.is_empty() { Notes::default() } else { desk.verify(&reference).await? };
-    desk.rewrite(|profile| {
-        let had_key = profile.has_key();
-        patch.apply_unproven(&reference, profile).map_err(IdentityError::from)?;
-        patch.clone().apply(profile).map_err(Problem::malformed)?;
-        if had_key && !profile.has_key() {
-            let detail = "the member would have no identifier left that leads to it; verify the new one";
-            return Err(Problem::not_allowed("no_identifier", detail));
-        }
-        Ok(())
-    })
-    .await?;
-    desk.react(request.natural_key()).await?;
-    desk.answer(request, 200, notes).await
+    let notes = if reference.is_empty() { Notes::default() } else { context.verify(&reference).await? };
+    context
+        .rewrite(|profile| {
+            let had_key = profile.has_key();
+            patch.apply_unproven(&reference, profile).map_err(IdentityError::from)?;
+            patch.clone().apply(profile).map_err(Problem::malformed)?;
+            if had_key && !profile.has_key() {
+                let detail = "the member would have no identifier left that leads to it; verify the new one";
+                return Err(Problem::not_allowed("no_identifier", detail));
+            }
+            Ok(())
+        })
+        .await?;
+    context.react(request.natural_key()).await?;
+    context.respond(request, 200, notes).await
 }

@@ -33,10 +33,10 @@ pub(crate) trait Edit {
     /// Makes the change; gives the pointer of the part that it put there.
     fn make(&self, document: &mut Value) -> Result<String, Problem>;
 
-    /// Faults of the changed document, in words that whoever asked for the change understands.
-    fn told(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault>;
+    /// Faults of the changed document, with pointers into what the request sent.
+    fn localize(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault>;
 
-    /// What such faults mean.
+    /// The problem that reports such faults.
     fn refused(&self, faults: Vec<Fault>) -> Problem;
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn edit(
         let current = latest(services, program).await?;
         let mut edited = document(&current.program);
         let pointer = edit.make(&mut edited)?;
-        let read = SubmittedProgram::read(&edited).map_err(|faults| edit.refused(edit.told(faults, &pointer)))?;
+        let read = SubmittedProgram::read(&edited).map_err(|faults| edit.refused(edit.localize(faults, &pointer)))?;
         let version = expected.version().unwrap_or(current.version);
         match services.programs.put(program, &read, Some(version), now).await {
             Ok(active) => return Ok((active, pointer)),
@@ -62,7 +62,7 @@ pub(crate) async fn edit(
                 }
             }
             Err(PutProgramError::InUse { faults }) => {
-                return Err(Problem::in_use(edit.told(faults, &pointer)));
+                return Err(Problem::in_use(edit.localize(faults, &pointer)));
             }
             Err(PutProgramError::Unknown) => return Err(Problem::program_missing(program)),
             Err(PutProgramError::Store(error)) => return Err(error.into()),

@@ -105,16 +105,16 @@ impl Part {
     }
 }
 
-/// Faults of the document told to someone who sent only one part of it: those of the part by their place in it, others
-/// at the whole of it, with their place in the program in words.
+/// Faults of the document for a request that sent one part of it. The pointers of the part's own faults begin at the part;
+/// others stand at its root, and their text names the place in the program.
 pub(crate) fn relative(faults: Vec<Fault>, part: &str) -> Vec<Fault> {
-    let told = |fault: Fault| match fault.pointer.strip_prefix(part) {
+    let localize = |fault: Fault| match fault.pointer.strip_prefix(part) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             Fault { pointer: rest.to_owned(), detail: fault.detail }
         }
         _ => Fault { pointer: String::new(), detail: format!("in the program, {}: {}", fault.pointer, fault.detail) },
     };
-    faults.into_iter().map(told).collect()
+    faults.into_iter().map(localize).collect()
 }
 
 fn is(part: &Value, id: &str) -> bool {

@@ -188,7 +188,7 @@ impl Edit for Change<'_> {
         made.map_err(problem)
     }
 
-    fn told(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault> {
+    fn localize(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault> {
         match self {
             Self::Insert(..) | Self::Replace(..) => relative(faults, pointer),
             Self::Remove(..) => faults,

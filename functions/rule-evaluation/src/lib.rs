@@ -101,9 +101,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_is_not_understood_is_told_with_its_cause() {
+    fn an_unreadable_message_is_logged_with_its_cause() {
         let error = EvaluationError::from(FactMessage::parse("{}").unwrap_err());
-        let told = with_causes(&error);
-        assert!(told.starts_with("the message cannot be understood: not a message of facts"), "{told}");
+        let text = with_causes(&error);
+        assert!(text.starts_with("the message cannot be understood: not a message of facts"), "{text}");
     }
 }

@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// A fact of a kind. A date is a valid identifier, so that one text serves for every part of any natural key.
+    /// A fact of this kind. Its natural key consists of dates, which are valid identifiers too.
     fn example(kind: FactKind) -> FactId {
         let part = || "2026-03-10".to_owned();
         let keys = [vec![part()], vec![part(), part()]];

@@ -34,18 +34,18 @@ pub struct ActiveProgram {
 pub struct ProgramCache {
     store: Store,
     recheck: Duration,
-    shelf: Arc<Mutex<Shelf>>,
+    state: Arc<Mutex<CacheState>>,
 }
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct CacheState {
     active: HashMap<ProgramId, (Arc<ActiveProgram>, Instant)>,
     /// Versions that are no longer in force: they never change.
     old: HashMap<(ProgramId, u32), Arc<CompiledProgram>>,
 }
 
-impl Shelf {
-    /// Takes in a program that was looked at just now; the one to work with, which is the newer one.
+impl CacheState {
+    /// Caches a program that was read just now, unless a newer version is cached. Returns the newer one.
     fn hold(&mut self, program: Arc<ActiveProgram>) -> Arc<ActiveProgram> {
         let now = Instant::now();
         if let Some((held, _)) = self.active.get(&program.id)
@@ -65,7 +65,7 @@ impl Shelf {
 impl ProgramCache {
     /// A cache that looks after `recheck` of monotonic time whether a program has a newer version.
     pub fn new(store: Store, recheck: Duration) -> Self {
-        Self { store, recheck, shelf: Arc::default() }
+        Self { store, recheck, state: Arc::default() }
     }
 
     /// A cache that reads through another store but shares what is held: on the local stack one function's change is at
@@ -80,11 +80,11 @@ impl ProgramCache {
     /// # Errors
     /// When DynamoDB fails, or the stored configuration cannot be read.
     pub async fn get(&self, program: &ProgramId) -> Result<Option<Arc<ActiveProgram>>, StoreError> {
-        let known = self.shelf.lock().await.active.get(program).cloned();
+        let known = self.state.lock().await.active.get(program).cloned();
         let head = match &known {
             Some((active, checked)) if checked.elapsed() < self.recheck => return Ok(Some(Arc::clone(active))),
             // A program does not go away: half the price, and at worst a moment old.
-            Some(_) => self.store.glance_at_head(program).await?,
+            Some(_) => self.store.read_head_eventual(program).await?,
             None => self.store.load_head(program).await?,
         };
         let Some(head) = head else { return Ok(None) };
@@ -93,7 +93,7 @@ impl ProgramCache {
             _ => self.store.compile_document(program, &head.place()).await?,
         };
         let active = ActiveProgram { id: program.clone(), head, compiled };
-        Ok(Some(self.shelf.lock().await.hold(Arc::new(active))))
+        Ok(Some(self.state.lock().await.hold(Arc::new(active))))
     }
 
     /// A program as it was at a version; `None` when there was none.
@@ -107,7 +107,7 @@ impl ProgramCache {
     ) -> Result<Option<Arc<CompiledProgram>>, StoreError> {
         let key = (program.clone(), version);
         {
-            let holding = self.shelf.lock().await;
+            let holding = self.state.lock().await;
             if let Some((active, _)) = holding.active.get(program)
                 && active.head.version == version
             {
@@ -119,7 +119,7 @@ impl ProgramCache {
         }
         let Some(compiled) = self.store.load_program(program, version).await? else { return Ok(None) };
         let compiled = Arc::new(compiled);
-        let mut holding = self.shelf.lock().await;
+        let mut holding = self.state.lock().await;
         if holding.old.len() >= MOST {
             holding.old.clear();
         }
@@ -144,13 +144,13 @@ impl ProgramCache {
             None => self.of_head(program, &head).await?,
         };
         let active = ActiveProgram { id: program.clone(), head, compiled };
-        Ok(self.shelf.lock().await.hold(Arc::new(active)))
+        Ok(self.state.lock().await.hold(Arc::new(active)))
     }
 
     /// The program of a head: the cached one, or the stored document.
     pub(super) async fn of_head(&self, program: &ProgramId, head: &Head) -> Result<Arc<CompiledProgram>, StoreError> {
         {
-            let cached = self.shelf.lock().await;
+            let cached = self.state.lock().await;
             let active = cached.active.get(program).map(|(active, _)| active);
             if let Some(active) = active.filter(|active| active.head.checksum == head.checksum) {
                 return Ok(Arc::clone(&active.compiled));
@@ -177,7 +177,7 @@ impl ProgramCache {
         if self.store.write(MARK, &mark).await? != Written::Done {
             return Err(StoreError::Item { operation: MARK, attribute: attribute::IN_USE });
         }
-        let mut holding = self.shelf.lock().await;
+        let mut holding = self.state.lock().await;
         if let Some((active, _)) = holding.active.get_mut(&program.id) {
             let head = Head { in_use: true, ..active.head.clone() };
             *active = Arc::new(ActiveProgram { head, ..ActiveProgram::clone(active) });

@@ -91,8 +91,8 @@ impl Store {
         Ok(Some(document.compile()))
     }
 
-    /// As [`Store::load_head`], perhaps a moment old, at half the price.
-    pub(super) async fn glance_at_head(&self, program: &ProgramId) -> Result<Option<Head>, StoreError> {
+    /// [`Store::load_head`] with an eventually consistent read: half the read units, perhaps a moment old.
+    pub(super) async fn read_head_eventual(&self, program: &ProgramId) -> Result<Option<Head>, StoreError> {
         let item = self.head_item(program, false).await?;
         item.map(|item| Head::read(self, program, &item)).transpose()
     }
