@@ -71,7 +71,8 @@ async fn facts_of(
             let keys = decision_keys(store, &image).await?;
             for (message, key) in FactMessage::all_of(&image).into_iter().zip(keys) {
                 done.seen += 1;
-                if store.get_entry(&message.program, &message.member, &key).await?.is_some() {
+                let owners = store.owners(&message.program, &message.member).await?;
+                if store.find_entry(&message.program, &owners, &key).await?.is_some() {
                     continue;
                 }
                 let deduplication = format!("{run}-{segment}-{}", done.sent);

@@ -27,13 +27,17 @@ pub struct Verification {
     pub discrepancies: Vec<String>,
 }
 
-/// The terms of invariant 2 for a program: issued + forgiven = balance + redeemed + expired + reversed + removed.
+/// The terms of invariant 2 for a program: issued + forgiven + moved in − moved out = balance + redeemed + expired +
+/// reversed + removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerSums {
     /// Redeemable points issued.
     pub issued: i64,
     /// Debts written off.
     pub forgiven: i64,
+    /// Points moved in by merges, less those moved out: 0 over a whole program.
+    #[serde(default)]
+    pub moved: i64,
     /// The sum of all balances, including pending and reserved points, less debts.
     pub balance: i64,
     /// Redeemed points less restored ones.
@@ -48,7 +52,9 @@ pub struct LedgerSums {
 
 impl LedgerSums {
     const fn agrees(&self) -> bool {
-        self.issued + self.forgiven == self.balance + self.redeemed + self.expired + self.reversed + self.removed
+        self.moved == 0
+            && self.issued + self.forgiven + self.moved
+                == self.balance + self.redeemed + self.expired + self.reversed + self.removed
     }
 }
 
@@ -56,10 +62,10 @@ impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} members, {} entries, {} facts", self.members, self.entries, self.facts)?;
         for (program, sums) in &self.programs {
-            let LedgerSums { issued, forgiven, balance, redeemed, expired, reversed, removed } = sums;
+            let LedgerSums { issued, forgiven, moved, balance, redeemed, expired, reversed, removed } = sums;
             writeln!(
                 f,
-                "{program}: issued {issued} + forgiven {forgiven} = balance {balance} + redeemed {redeemed} + \
+                "{program}: issued {issued} + forgiven {forgiven} + moved {moved} = balance {balance} + redeemed {redeemed} + \
                  expired {expired} + reversed {reversed} + removed {removed}"
             )?;
         }
@@ -91,6 +97,7 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     read_facts(store, &mut members, &mut report).await?;
 
     let mut totals: BTreeMap<String, (Totals, i64)> = BTreeMap::new();
+    let qualifying_moved = |totals: &Totals| totals.of(Bucket::Moved, Kind::Qualifying) != 0;
     for ((program, member), found) in &members {
         let program_totals = totals.entry(program.to_string()).or_default();
         program_totals.0.merge(found.audit.totals());
@@ -109,13 +116,14 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
         let sums = LedgerSums {
             issued: -of(Bucket::Issued),
             forgiven: -of(Bucket::Forgiven),
+            moved: -of(Bucket::Moved),
             balance,
             redeemed: of(Bucket::Redeemed),
             expired: of(Bucket::Expired),
             reversed: of(Bucket::Reversed),
             removed: of(Bucket::Removed),
         };
-        if !sums.agrees() {
+        if !sums.agrees() || qualifying_moved(&totals) {
             report.discrepancies.push(format!("{program}: the sums do not agree: {sums:?}"));
         }
         report.programs.insert(program, sums);
@@ -160,10 +168,17 @@ async fn read_facts(
     while let Some(from) = cursor {
         let page = store.scan_facts(0, 1, from).await?;
         for image in page.facts {
-            let member = members.entry((image.program.clone(), image.member.clone())).or_default();
+            let owners = with_targets(members, &image.program, &image.member);
             for fact in image.facts() {
                 report.facts += 1;
-                if !member.decided.remove(fact) {
+                let mut decided = 0;
+                for owner in &owners {
+                    decided += u32::from(members.entry(owner.clone()).or_default().decided.remove(fact));
+                }
+                if decided > 1 {
+                    report.discrepancies.push(format!("{fact} was decided twice"));
+                }
+                if decided == 0 {
                     report.discrepancies.push(format!("{fact} has no decision"));
                 }
             }
@@ -171,6 +186,19 @@ async fn read_facts(
         cursor = page.next;
     }
     Ok(())
+}
+
+/// The owner of a fact, and the members that the owner's account became part of: any of them may have decided it.
+fn with_targets(members: &HashMap<Owner, Member>, program: &ProgramId, owner: &MemberId) -> Vec<Owner> {
+    let mut owners = vec![(program.clone(), owner.clone())];
+    while let Some(target) = owners.last().and_then(|last| members.get(last)?.account.as_ref()?.merged_into.clone()) {
+        let target = (program.clone(), target);
+        if owners.contains(&target) {
+            break;
+        }
+        owners.push(target);
+    }
+    owners
 }
 
 /// Checks that every reservation of an account has its coupon (invariant 5). A lapsed one may have returned its unit of

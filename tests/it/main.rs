@@ -15,6 +15,7 @@ mod explain;
 mod faults;
 mod half_deployed;
 mod interactions;
+mod joining;
 mod journey;
 mod least_privilege;
 mod redrive;

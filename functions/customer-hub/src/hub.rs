@@ -6,7 +6,7 @@ use tessera_domain::view::{HubView, Visitor};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::limits::misses_of_programs;
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, OpenedMember};
 
 /// How many coupons are looked at; who has more finds them in the list of coupons.
 const MOST_COUPONS: u32 = 100;
@@ -85,12 +85,13 @@ async fn known(
     member: &MemberId,
 ) -> Result<Response, Problem> {
     let store = &services.store;
+    let own = std::slice::from_ref(member);
     let (found, coupons, sold_out) = tokio::join!(
-        store.get_member(&program.id, member),
-        store.coupons(&program.id, member, MOST_COUPONS, None),
+        store.open_member(&program.id, member),
+        store.coupons(&program.id, own, MOST_COUPONS, None),
         store.sold_out(&program.id, &program.compiled),
     );
-    let Some((profile, account)) = found? else {
+    let Some(opened) = found? else {
         // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
         return if caller.member.is_some() {
             stranger(services, request, program).await
@@ -98,8 +99,13 @@ async fn known(
             Err(Problem::unknown_member())
         };
     };
-    let visitor = Visitor { profile: Some(&profile), account: &account, coupons: &coupons?.items };
-    let language = request.language(program, Some(&profile));
+    let (owners, mut coupons) = (opened.owners(), coupons?);
+    if owners != own {
+        coupons = store.coupons(&program.id, &owners, MOST_COUPONS, None).await?;
+    }
+    let OpenedMember { profile, account, .. } = &opened;
+    let visitor = Visitor { profile: Some(profile), account, coupons: &coupons.items };
+    let language = request.language(program, Some(profile));
     let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
     Ok(http::json(200, &view))
 }

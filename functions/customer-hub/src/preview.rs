@@ -97,12 +97,13 @@ async fn look_up(
     };
     if let Some(member) = known {
         if program.compiled.asks_profile(Asked::Receipt) {
-            let found = services.store.get_member(&program.id, &member).await?;
-            let (profile, account) = found.unzip();
-            return Ok((member, profile, account.unwrap_or_default()));
+            let Some(found) = services.store.open_member(&program.id, &member).await? else {
+                return Ok((member, None, Account::default()));
+            };
+            return Ok((found.member, Some(found.profile), found.account));
         }
-        let account = services.store.get_account(&program.id, &member).await?;
-        return Ok((member, None, account.unwrap_or_default()));
+        let (member, account) = services.store.open_account(&program.id, &member).await?;
+        return Ok((member, None, account));
     }
     let nobody = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
     Ok((nobody, None, Account::default()))

@@ -35,8 +35,8 @@ pub(crate) struct EnrollmentContext<'a> {
 impl EnrollmentContext<'_> {
     /// The member's profile and account.
     pub async fn read(&self) -> Result<(Profile, Account), Problem> {
-        let found = self.services.store.get_member(&self.program.id, self.member).await?;
-        found.ok_or_else(Problem::unknown_member)
+        let found = self.services.store.open_member(&self.program.id, self.member).await?;
+        found.map(|opened| (opened.profile, opened.account)).ok_or_else(Problem::unknown_member)
     }
 
     /// Changes the profile. When somebody else changes it meanwhile, reads it again and retries.
@@ -61,9 +61,8 @@ impl EnrollmentContext<'_> {
 
     /// Makes the verified identifiers of a reference keys of the member.
     pub async fn verify(&self, reference: &MemberRef) -> Result<Notes, Problem> {
-        let (store, key) = (&self.services.store, &self.program.head.identity_key);
         let now = self.services.clock.now();
-        let verified = store.verify_identifiers(&self.program.id, key, self.member, reference, now).await?;
+        let verified = self.services.store.verify_identifiers(self.program, self.member, reference, now).await?;
         Ok(Notes { claimable: verified.claimable, conflict: verified.conflict })
     }
 

@@ -36,8 +36,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     };
     services.programs.mark_in_use(&program).await?;
 
-    let (store, key) = (&services.store, &program.head.identity_key);
-    let who = store.find_or_create_visitor(&program.id, key, &reference, services.clock.now()).await?;
+    let who = services.store.find_or_create_visitor(&program, &reference, services.clock.now()).await?;
     let context = EnrollmentContext { services, program: &program, member: &who.member };
     let (_, account) = context.read().await?;
     if input.standing == Standing::Member {

@@ -5,7 +5,7 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, OpenedMember, Party};
 
 /// The routes of adjustments.
 pub(crate) const ROUTES: &[Route] =
@@ -36,8 +36,8 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         Err(CommitError::Refused(fault)) => return Err(refused(&fault)),
         Err(CommitError::Store(error)) => return Err(error.into()),
     }
-    let stored = services.store.get_member(&program.id, &member).await?;
-    let (profile, account) = stored.ok_or_else(Problem::unknown_member)?;
+    let opened = services.store.open_member(&program.id, &member).await?;
+    let OpenedMember { member, profile, account } = opened.ok_or_else(Problem::unknown_member)?;
     Ok(http::json(201, &MemberView::new(config, &member, &profile, &account, now)))
 }
 

@@ -30,10 +30,11 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let place = Place::new(&program, "entries", &member);
 
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
+    let owners = services.store.owners(&program.id, &member).await?;
     let mut next = place.of(request).await?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {
-        let page = services.store.entries(&program.id, &member, limit, next.as_deref()).await?;
+        let page = services.store.entries(&program.id, &owners, limit, next.as_deref()).await?;
         next = match taken.take(page.items) {
             Some(stopped) => Some(stopped),
             None => page.next,

@@ -26,7 +26,8 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
         return Err(unknown());
     };
     let key = EntryKey::fact(interaction.occurred_at, &named);
-    let entry = services.store.get_entry(&program.id, &member, &key).await?;
+    let owners = services.store.owners(&program.id, &member).await?;
+    let entry = services.store.find_entry(&program.id, &owners, &key).await?;
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     Ok(http::json(200, &InteractionView::new(&interaction, entry.as_ref(), &explainer)))
 }

@@ -83,11 +83,12 @@ async fn receipts(services: &Services, request: &ApiRequest) -> Result<Response,
     let place = Place::new(&program, "receipts", &member);
 
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
+    let owners = services.store.owners(&program.id, &member).await?;
     let mut next = place.of(request).await?;
     let mut items: Vec<ReceiptView> = Vec::new();
     for _ in 0..MOST_READS {
         let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
-        let page = services.store.member_receipts(&program.id, &member, left, next.as_deref()).await?;
+        let page = services.store.member_receipts(&program.id, &owners, left, next.as_deref()).await?;
         items.extend(page.items.iter().filter_map(|stored| ReceiptView::of_entry(&stored.entry, &explainer)));
         next = page.next;
         if next.is_none() || items.len() >= limit as usize {
@@ -105,10 +106,11 @@ async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, 
     let member = member::named(services, &program, request).await?;
     let place = Place::new(&program, "coupons", &member);
     let after = place.of(request).await?;
-    let profile = services.store.get_profile(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
-    let page = services.store.coupons(&program.id, &member, limit, after.as_deref()).await?;
-    let (now, language) = (services.clock.now(), request.language(&program, Some(&profile)));
-    let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(&profile), now));
+    let opened = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
+    let page = services.store.coupons(&program.id, &opened.owners(), limit, after.as_deref()).await?;
+    let profile = &opened.profile;
+    let (now, language) = (services.clock.now(), request.language(&program, Some(profile)));
+    let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
     Ok(http::json(200, &Listed { items, next_cursor: place.seal(page.next.as_deref()).await? }))
 }

@@ -4,7 +4,7 @@ use tessera_domain::ids::MemberId;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, OpenedMember};
 
 use crate::READ;
 
@@ -19,8 +19,8 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let member = named(services, &program, request).await?;
-    let found = services.store.get_member(&program.id, &member).await?;
-    let (profile, account) = found.ok_or_else(Problem::unknown_member)?;
+    let found = services.store.open_member(&program.id, &member).await?;
+    let OpenedMember { member, profile, account } = found.ok_or_else(Problem::unknown_member)?;
     let language = request.language(&program, Some(&profile));
     let now = services.clock.now();
     let view = MemberView::in_language(&program.compiled, &member, &profile, &account, now, language);

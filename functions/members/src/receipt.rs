@@ -59,7 +59,8 @@ async fn named(services: &Services, program: &ActiveProgram, request: &ApiReques
 async fn entries(services: &Services, program: &ActiveProgram, stored: &StoredReceipt) -> Result<Vec<Entry>, Problem> {
     let Some(member) = &stored.member else { return Ok(Vec::new()) };
     let (at, id) = (stored.receipt.occurred_at, &stored.receipt.id);
-    let entries = services.store.receipt_entries(&program.id, member, at, id).await?;
+    let owners = services.store.owners(&program.id, member).await?;
+    let entries = services.store.receipt_entries(&program.id, &owners, at, id).await?;
     Ok(entries.into_iter().map(|stored| stored.entry).collect())
 }
 

@@ -17,7 +17,7 @@ use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, OpenedMember};
 
 use crate::ADMIN;
 
@@ -196,8 +196,8 @@ async fn someone(
         None => None,
     };
     if let Some(member) = known {
-        let found = services.store.get_member(&program.id, &member).await?;
-        let (profile, account) = found.ok_or_else(Problem::unknown_member)?;
+        let found = services.store.open_member(&program.id, &member).await?;
+        let OpenedMember { member, profile, account } = found.ok_or_else(Problem::unknown_member)?;
         return Ok(Someone { member, profile: Some(profile), account });
     }
     let day = match &asked.what {

@@ -9,6 +9,7 @@ use tessera_domain::coupon::{
 };
 use tessera_domain::decide::{Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
 use tessera_domain::ids::{MemberId, ReceiptId};
+use tessera_domain::member::Profile;
 use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
@@ -65,8 +66,18 @@ pub(crate) async fn respond_with(
     coupon: &Coupon,
     now: Timestamp,
 ) -> Result<Response, Problem> {
-    let profile = services.store.get_profile(&program.id, &coupon.member).await?;
+    let profile = owner(services, program, &coupon.member).await?;
     Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
+}
+
+/// The profile of a coupon's owner. A contact without an id may have become part of a member since.
+async fn owner(services: &Services, program: &ActiveProgram, member: &MemberId) -> Result<Option<Profile>, Problem> {
+    let profile = services.store.get_profile(&program.id, member).await?;
+    if profile.as_ref().is_some_and(|profile| profile.id.is_some()) {
+        return Ok(profile);
+    }
+    let current = services.store.current_member(&program.id, member).await?;
+    Ok(if current == *member { profile } else { services.store.get_profile(&program.id, &current).await? })
 }
 
 /// Finds a coupon by a typed code. A member token gets the same 404, after the same reads, for a code that is unknown,
@@ -164,10 +175,11 @@ async fn use_at_till(
     let Some(id) = receipt else {
         return change(services, program, coupon, &CouponChange::Use { receipt: None, key }, now).await;
     };
-    if coupon.discount.bind.is_some() {
+    if coupon.is_bound() {
         let stored = services.store.get_receipt_with_refunds(&program.id, &id).await?;
-        let buyer = stored.and_then(|stored| stored.member);
-        if buyer.is_some_and(|buyer| coupon.is_bound_to_other(&buyer)) {
+        if let Some(buyer) = stored.and_then(|stored| stored.member)
+            && !services.store.is_one_member(&program.id, &buyer, &coupon.member).await?
+        {
             return Err(Problem::not_allowed(
                 "other_member",
                 "the coupon is bound to another member than the receipt's",

@@ -4,7 +4,7 @@ use tessera_domain::ledger::{Bucket, Entry, Movement};
 use tessera_domain::points::Kind;
 
 /// The number of buckets.
-const PLACES: usize = 10;
+const PLACES: usize = 11;
 
 /// The sum of all postings into each bucket, by kind of point.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,7 @@ const fn place(bucket: Bucket) -> usize {
         Bucket::Expired => 7,
         Bucket::Reversed => 8,
         Bucket::Removed => 9,
+        Bucket::Moved => 10,
     }
 }
 

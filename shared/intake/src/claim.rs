@@ -23,7 +23,7 @@ impl Intake<'_> {
         if let Some(owner) = stored.member {
             // The receipt has an owner already: anybody else is neither created nor changed.
             let known = self.look_up(reference, true).await?;
-            if known.member != Some(owner) {
+            if !self.is_of(&known, &owner).await? {
                 return refused(Claim::Other);
             }
             let notes = self.identify_again(reference, &known).await?;

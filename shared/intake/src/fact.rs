@@ -48,8 +48,11 @@ impl Intake<'_> {
         // A member is about to be created or changed: not for a fact that is then refused.
         if let Some(stored) = self.store.get_fact(program, &fact.id()).await? {
             let known = self.look_up(reference, true).await?;
-            let is_same = known.member.is_some() && known.member == stored.member && stored.fact == *fact;
-            if !is_same {
+            let is_owner = match &stored.member {
+                Some(owner) => self.is_of(&known, owner).await?,
+                None => false,
+            };
+            if !is_owner || stored.fact != *fact {
                 return Ok(IntakeOutcome { put: PutFact::Different, notes: IdentityNotes::default() });
             }
             let notes = self.identify_again(reference, &known).await?;

@@ -1,6 +1,7 @@
 //! Whose fact it is. Intake decides this once, so that evaluation never has to.
 
 use serde::Serialize;
+use tessera_domain::ids::MemberId;
 use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_store::{Identified, IdentityError, Known, StoreError};
 
@@ -40,8 +41,13 @@ impl Intake<'_> {
 
     /// Finds the member or creates a visitor, and writes what the reference verifies.
     pub(crate) async fn identify(&self, reference: &MemberRef) -> Result<Identified, IdentityError> {
-        let key = &self.program.head.identity_key;
-        self.store.find_or_create_visitor(&self.program.id, key, reference, self.now).await
+        self.store.find_or_create_visitor(self.program, reference, self.now).await
+    }
+
+    /// True when a fact's owner is the person of a reference, or is about to join that person.
+    pub(crate) async fn is_of(&self, known: &Known, owner: &MemberId) -> Result<bool, StoreError> {
+        let Some(member) = &known.member else { return Ok(false) };
+        Ok(known.joins.contains(owner) || self.store.is_one_member(&self.program.id, owner, member).await?)
     }
 
     /// Completes the identification of a fact that was stored before: the reference may verify more than it did then.

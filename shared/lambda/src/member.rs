@@ -43,7 +43,7 @@ impl Services {
     pub async fn member_at(&self, program: &ActiveProgram, path: &str) -> Result<Option<MemberId>, Problem> {
         let named = MemberPath::parse(path).map_err(|error| Problem::malformed_at("", error.to_string()))?;
         match named {
-            MemberPath::Inner(member) => Ok(Some(member)),
+            MemberPath::Inner(member) => Ok(Some(self.store.current_member(&program.id, &member).await?)),
             MemberPath::Ref(reference) => self.look_up(program, &reference).await,
         }
     }

@@ -87,7 +87,8 @@ impl Services {
     async fn remainder(&self, program: &ActiveProgram, id: &ReceiptId) -> Result<Option<Remainder>, StoreError> {
         let Some(stored) = self.store.get_receipt_with_refunds(&program.id, id).await? else { return Ok(None) };
         let Some(buyer) = &stored.member else { return Ok(None) };
-        let entries = self.store.receipt_entries(&program.id, buyer, stored.receipt.occurred_at, id).await?;
+        let owners = self.store.owners(&program.id, buyer).await?;
+        let entries = self.store.receipt_entries(&program.id, &owners, stored.receipt.occurred_at, id).await?;
         let applied = entries.iter().filter(|stored| stored.entry.rejected.is_none());
         let accepted = applied.filter_map(|stored| stored.entry.cause.refund().map(|(_, refund)| refund));
         let refunds = accepted.filter_map(|id| stored.refunds.iter().find(|stored| stored.refund.id == *id));

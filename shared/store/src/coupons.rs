@@ -78,13 +78,25 @@ impl Store {
         code: &FoldedCode,
     ) -> Result<Option<Coupon>, StoreError> {
         let guard = self.get(READ, &self.tables.members, &keys::coupon_guard(program, code), true).await?;
-        let sort = match &guard {
-            Some(guard) => Reader::new(READ, guard).text(name::LEADS_TO)?.to_owned(),
-            None => format!("{COUPONS}{code}"),
+        let (owner, sort) = match &guard {
+            Some(guard) => {
+                let reader = Reader::new(READ, guard);
+                (reader.parsed(name::MEMBER)?, reader.text(name::LEADS_TO)?.to_owned())
+            }
+            None => (member.clone(), format!("{COUPONS}{code}")),
         };
-        // Another member's coupon has no item in this member's partition.
-        let place = Key { pk: keys::member_partition(program, member), sk: sort };
-        let found = self.get(READ, &self.tables.members, &place, true).await?;
+        let place = |owner| Key { pk: keys::member_partition(program, owner), sk: sort.clone() };
+        let found = if owner == *member {
+            self.get(READ, &self.tables.members, &place(member), true).await?
+        } else {
+            // Of somebody else, or of somebody who is part of this member now.
+            match self.get(READ, &self.tables.members, &keys::alias(program, &owner), true).await? {
+                Some(_) if self.current_member(program, &owner).await? == *member => {
+                    self.get(READ, &self.tables.members, &place(&owner), true).await?
+                }
+                _ => None,
+            }
+        };
         found.map(|item| StoredCoupon::read(&item).map(|stored| stored.coupon)).transpose()
     }
 
@@ -106,24 +118,19 @@ impl Store {
         codes.collect()
     }
 
-    /// A member's coupons, the latest issued first. `cursor` is the previous page's `next`.
+    /// A member's coupons, the latest issued first. `owners`: whose coupons count, as [`Store::owners`] says. `cursor` is
+    /// the previous page's `next`.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn coupons(
         &self,
         program: &ProgramId,
-        member: &MemberId,
+        owners: &[MemberId],
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<Coupon>, StoreError> {
-        let range = Range {
-            backwards: true,
-            limit: Some(limit),
-            after: cursor.filter(|cursor| cursor.starts_with(COUPONS)),
-            ..Range::all(keys::member_partition(program, member), COUPONS)
-        };
-        let (items, next) = self.page(READ, &self.tables.members, &range).await?;
+        let (items, next) = self.newest(READ, program, owners, COUPONS, limit, cursor).await?;
         let items = items.iter().map(|item| StoredCoupon::read(item).map(|stored| stored.coupon));
         Ok(Page { items: items.collect::<Result<_, _>>()?, next })
     }
@@ -224,15 +231,20 @@ impl Store {
         items.iter().map(StoredCoupon::read).collect()
     }
 
-    /// All coupons of a member, strongly consistent.
+    /// All coupons of some owners, strongly consistent.
     pub(crate) async fn all_coupons(
         &self,
         program: &ProgramId,
-        member: &MemberId,
+        owners: &[MemberId],
     ) -> Result<Vec<StoredCoupon>, StoreError> {
-        let range = Range::all(keys::member_partition(program, member), COUPONS);
-        let items = self.range(READ, &self.tables.members, range).await?;
-        items.iter().map(StoredCoupon::read).collect()
+        let mut all = Vec::new();
+        for owner in owners {
+            let range = Range::all(keys::member_partition(program, owner), COUPONS);
+            for item in self.range(READ, &self.tables.members, range).await? {
+                all.push(StoredCoupon::read(&item)?);
+            }
+        }
+        Ok(all)
     }
 
     /// The write that replaces a coupon, provided that its bytes are still these.

@@ -22,6 +22,8 @@ impl Key {
 
 /// The sort key of an account.
 pub(crate) const ACCOUNT: &str = "account";
+/// The sort key of an alias.
+pub(crate) const ALIAS: &str = "alias";
 /// The sort key of a profile.
 pub(crate) const PROFILE: &str = "profile";
 /// What all sort keys of guards of what counts only once begin with.
@@ -72,6 +74,11 @@ fn parse(pk: &str, kind: &str) -> Option<(String, String)> {
 
 pub(crate) fn account(program: &ProgramId, member: &MemberId) -> Key {
     Key::new(member_partition(program, member), ACCOUNT)
+}
+
+/// The item that says which member a member is part of now.
+pub(crate) fn alias(program: &ProgramId, member: &MemberId) -> Key {
+    Key::new(member_partition(program, member), ALIAS)
 }
 
 pub(crate) fn profile(program: &ProgramId, member: &MemberId) -> Key {
@@ -351,6 +358,7 @@ mod tests {
         let keys: Vec<(String, Key)> = vec![
             (format!("account {a:?}"), account(&p, &member)),
             (format!("profile {a:?}"), profile(&p, &member)),
+            (format!("alias {a:?}"), alias(&p, &member)),
             (format!("entry R {a:?} {b:?} {minute}"), entry(&p, &member, &fact_entry(at, &of_b))),
             (format!("entry F {a:?} {b:?} {minute}"), entry(&p, &member, &fact_entry(at, &refund_of_b))),
             (format!("entry C {a:?} {b:?} {minute}"), entry(&p, &member, &other_entry(at, 'C', b))),

@@ -2,7 +2,7 @@
 
 use tessera_domain::ids::{MemberId, ProgramId};
 
-use crate::keys::{ACCOUNT, CONTACT_DATA, COUPONS, ENTRIES, MARKS, PROFILE, parse_member_partition};
+use crate::keys::{ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, MARKS, PROFILE, parse_member_partition};
 
 /// What an item of the members table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) enum MembersItem {
 pub(crate) enum MemberItem {
     Account,
     Profile,
+    /// The member that this one is part of now.
+    Alias,
     Entry,
     Coupon,
     /// The marker of something that counts only once.
@@ -58,6 +60,7 @@ impl MemberItem {
         match sk {
             ACCOUNT => Some(Self::Account),
             PROFILE => Some(Self::Profile),
+            ALIAS => Some(Self::Alias),
             entry if entry.starts_with(ENTRIES) => Some(Self::Entry),
             coupon if coupon.starts_with(COUPONS) => Some(Self::Coupon),
             mark if mark.starts_with(MARKS) => Some(Self::Mark),
@@ -84,6 +87,7 @@ mod tests {
         let cases = [
             (keys::account(&program, &member), of_member(MemberItem::Account)),
             (keys::profile(&program, &member), of_member(MemberItem::Profile)),
+            (keys::alias(&program, &member), of_member(MemberItem::Alias)),
             (keys::entry(&program, &member, "e#x"), of_member(MemberItem::Entry)),
             (keys::mark(&program, &member, "x"), of_member(MemberItem::Mark)),
             (keys::coupon(&program, &member, jiff::Timestamp::UNIX_EPOCH, &code), of_member(MemberItem::Coupon)),

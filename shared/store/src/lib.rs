@@ -18,6 +18,7 @@ mod keys;
 mod kinds;
 mod limits;
 mod members;
+mod open;
 mod programs;
 mod random;
 mod read;
@@ -37,6 +38,7 @@ pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
+pub use open::OpenedMember;
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyDeletion, KeyGrant, NewApiKey,
     NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,

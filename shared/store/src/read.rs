@@ -61,11 +61,11 @@ impl Store {
     }
 
     /// A member's profile and account in one call, strongly consistent; `None` when there is no such member. An account
-    /// that does not exist yet reads as a blank visitor's.
+    /// that does not exist yet reads as a blank visitor's. Aliases are not followed.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn get_member(
+    pub(crate) async fn get_member(
         &self,
         program: &ProgramId,
         member: &MemberId,
@@ -84,45 +84,46 @@ impl Store {
         Ok(profile.map(|profile| (profile, account.unwrap_or_default())))
     }
 
-    /// A member's entries, by the time of their facts, newest first. `cursor` is the previous page's `next`.
+    /// The entries of a member, by the time of their facts, newest first. `owners`: whose entries count, as
+    /// [`Store::owners`] says. `cursor` is the previous page's `next`.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn entries(
         &self,
         program: &ProgramId,
-        member: &MemberId,
+        owners: &[MemberId],
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<StoredEntry>, StoreError> {
-        let range = Range {
-            backwards: true,
-            limit: Some(limit),
-            after: cursor.filter(|cursor| cursor.starts_with(ENTRIES)),
-            ..Range::all(keys::member_partition(program, member), ENTRIES)
-        };
-        let (items, next) = self.page(READ, &self.tables.members, &range).await?;
+        let (items, next) = self.newest(READ, program, owners, ENTRIES, limit, cursor).await?;
         let items = items.iter().map(StoredEntry::read).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 
-    /// A receipt's decision and those of its refunds, by sequence; strongly consistent, one Query.
+    /// A receipt's decision and those of its refunds, in the order in which they were made; strongly consistent, one Query
+    /// for each owner.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn receipt_entries(
         &self,
         program: &ProgramId,
-        member: &MemberId,
+        owners: &[MemberId],
         at: Timestamp,
         receipt: &ReceiptId,
     ) -> Result<Vec<StoredEntry>, StoreError> {
         let prefix = keys::fact_entry(at, &FactId::Receipt { receipt: receipt.clone() });
-        let range = Range::all(keys::member_partition(program, member), &prefix);
-        let items = self.range(READ, &self.tables.members, range).await?;
-        let mut entries = items.iter().map(StoredEntry::read).collect::<Result<Vec<_>, _>>()?;
-        entries.sort_by_key(|stored| stored.entry.sequence);
-        Ok(entries)
+        let mut all = Vec::new();
+        // What others decided came before their accounts were taken over, the latest of which is the last of them.
+        for owner in owners.iter().skip(1).chain(owners.first()) {
+            let range = Range::all(keys::member_partition(program, owner), &prefix);
+            let items = self.range(READ, &self.tables.members, range).await?;
+            let mut entries = items.iter().map(StoredEntry::read).collect::<Result<Vec<_>, _>>()?;
+            entries.sort_by_key(|stored| stored.entry.sequence);
+            all.extend(entries);
+        }
+        Ok(all)
     }
 
     /// One entry by its key, strongly consistent.
@@ -139,6 +140,21 @@ impl Store {
         item.map(|item| Reader::new(READ, &item).body()).transpose()
     }
 
+    /// The entry that one of some owners has under a key, strongly consistent. `owners`: as [`Store::owners`] says.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn find_entry(
+        &self,
+        program: &ProgramId,
+        owners: &[MemberId],
+        key: &EntryKey,
+    ) -> Result<Option<Entry>, StoreError> {
+        let places: Vec<Key> = owners.iter().map(|owner| keys::entry(program, owner, key.as_str())).collect();
+        let found = self.get_many(READ, &self.tables.members, &places, true).await?;
+        found.first().map(|item| Reader::new(READ, item).body()).transpose()
+    }
+
     /// A member's decisions on receipts (refunds and other entries left out), newest first. A page can be short, even
     /// empty, and still have a next one.
     ///
@@ -147,13 +163,54 @@ impl Store {
     pub async fn member_receipts(
         &self,
         program: &ProgramId,
-        member: &MemberId,
+        owners: &[MemberId],
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<StoredEntry>, StoreError> {
-        let mut page = self.entries(program, member, limit, cursor).await?;
+        let mut page = self.entries(program, owners, limit, cursor).await?;
         page.items.retain(|stored| stored.key.is_receipt());
         Ok(page)
+    }
+
+    /// A page of the items of some owners whose sort keys begin with `prefix`, from the last key to the first. Items with
+    /// one key stay on one page.
+    pub(crate) async fn newest(
+        &self,
+        operation: &'static str,
+        program: &ProgramId,
+        owners: &[MemberId],
+        prefix: &str,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Item>, Option<String>), StoreError> {
+        let after = cursor.filter(|cursor| cursor.starts_with(prefix));
+        let range = |owner| Range {
+            backwards: true,
+            limit: Some(limit),
+            after,
+            ..Range::all(keys::member_partition(program, owner), prefix)
+        };
+        if let [only] = owners {
+            return self.page(operation, &self.tables.members, &range(only)).await;
+        }
+        let (mut found, mut has_more) = (Vec::new(), false);
+        for owner in owners {
+            let (items, next) = self.page(operation, &self.tables.members, &range(owner)).await?;
+            has_more |= next.is_some();
+            for item in items {
+                found.push((Reader::new(operation, &item).text(name::SK)?.to_owned(), item));
+            }
+        }
+        found.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if let Some((last, _)) = limit.checked_sub(1).and_then(|place| found.get(place)) {
+            let last = last.clone();
+            let fitting = found.partition_point(|(sort, _)| *sort >= last);
+            has_more |= fitting < found.len();
+            found.truncate(fitting);
+        }
+        let next = found.last().filter(|_| has_more).map(|(sort, _)| sort.clone());
+        Ok((found.into_iter().map(|(_, item)| item).collect(), next))
     }
 
     async fn get_of_member(&self, key: &Key) -> Result<Option<Item>, StoreError> {

@@ -99,7 +99,7 @@ impl Store {
                 MemberItem::Account => last.account = Some(reader.body()?),
                 MemberItem::Entry => last.entries.push(StoredEntry::read(item)?),
                 MemberItem::Coupon => last.coupons.push(reader.body()?),
-                MemberItem::Profile | MemberItem::Mark => {}
+                MemberItem::Profile | MemberItem::Alias | MemberItem::Mark => {}
             }
         }
         Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })

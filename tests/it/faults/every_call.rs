@@ -114,6 +114,7 @@ macro_rules! every_fault {
 every_fault! {
     members_lose_nothing: members, halts true;
     identities_stay_whole: identities, halts true;
+    contacts_join_once: joining, halts true;
     receipts_count_once: receipts, halts true;
     refunds_count_once: refunds, halts true;
     many_coupons_are_cancelled_once: many_coupons, halts true;

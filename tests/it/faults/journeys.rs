@@ -90,6 +90,34 @@ pub async fn identities(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1", "c-2", "email:ada.l@example.com", "card:C-1"]
 }
 
+/// A guest with points and a coupon joins a member who has both; what the guest bought is returned, and the guest's coupon
+/// used.
+pub async fn joining(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "30.00").await;
+    for (id, total) in [("r-2", "45.00"), ("r-3", "20.00")] {
+        let mut as_guest = receipt(id, "", total);
+        as_guest["member"] = json!({ "phone": "+390212345678" });
+        as_guest["store"] = json!("outlet");
+        sender.post("/v1/receipts", &as_guest, None).await;
+        sender.settle().await;
+    }
+    sender.begin();
+    let proven = json!({ "id": "c-1", "phone": "+390212345678", "verified": ["phone"] });
+    let mut known = receipt("r-4", "", "10.00");
+    known["member"] = proven;
+    sender.post("/v1/receipts", &known, None).await;
+    sender.settle().await;
+    sender.post("/v1/receipts/r-2/refunds", &refund("f-1", "45.00"), None).await;
+    sender.settle().await;
+    let coupons = sender.get("/v1/members/c-1/coupons").await;
+    let usable = coupons["items"].as_array().unwrap().iter().find(|coupon| coupon["status"] == "available");
+    let mut paid = receipt("r-5", "c-1", "50.00");
+    paid["coupons"] = json!([usable.unwrap()["code"]]);
+    sender.post("/v1/receipts", &paid, None).await;
+    vec!["c-1", "phone:+390212345678"]
+}
+
 /// Receipts of a visitor, of a member with more identifiers each time, and of an anonymous buyer who claims one later.
 pub async fn receipts(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;

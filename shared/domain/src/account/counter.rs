@@ -98,6 +98,54 @@ impl Counter {
         popped
     }
 
+    /// Adds everything that the counter of another account remembers for the same rule.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.sum = self.sum.saturating_add(other.sum);
+        self.total = self.total.saturating_add(other.total);
+        self.opened = [self.opened, other.opened].into_iter().flatten().min();
+        for (day, counted) in other.days {
+            self.add_to_day(day, counted);
+        }
+        self.runs.extend(other.runs);
+        self.runs.sort_by_key(|run| run.day);
+        self.uses.unite(other.uses);
+        let new: Vec<_> = other.marks.into_iter().filter(|mark| !self.marks.contains(mark)).collect();
+        self.marks.extend(new);
+    }
+
+    /// Makes windows over `length` days that overlap, and are over, one window each.
+    pub(crate) fn unite_windows(&mut self, length: u32) {
+        let mut windows: Vec<(Day, i64)> = Vec::new();
+        for (opened, counted) in std::mem::take(&mut self.days) {
+            match windows.last_mut() {
+                Some((first, sum)) if opened < first.plus_days(length) => *sum = sum.saturating_add(counted),
+                _ => windows.push((opened, counted)),
+            }
+        }
+        self.days = windows;
+    }
+
+    /// Makes the firings that `which` selects count as `due`, without giving or taking any. Missing ones count as lost,
+    /// on `day`; of too many, the latest become one firing that gave what they gave.
+    pub(crate) fn align(&mut self, due: u64, day: Option<Day>, rounding: Rounding, which: impl Fn(&Run) -> bool) {
+        let firings: u64 = self.runs.iter().filter(|run| which(run)).map(Run::due).sum();
+        if firings < due {
+            self.push(Run { lost: due - firings, day, ..Run::default() });
+            return;
+        }
+        let mut excess = self.reversible(&which).saturating_sub(due);
+        for run in self.runs.iter_mut().rev().filter(|run| which(run)) {
+            let less = run.lost.min(excess);
+            run.lost -= less;
+            excess -= less;
+        }
+        self.runs.retain(|run| run.due() > 0);
+        if excess > 0 {
+            let latest = self.pop_where(excess + 1, rounding, which);
+            self.runs.push(latest.into_iter().rev().fold(Run::default(), Run::fuse));
+        }
+    }
+
     /// Attaches a receipt's credit by amount and multiplier extras to its firings, which are the latest `firings`.
     ///
     /// The credit by amount goes with the first of them, which is the last to be reversed. `extras` are those on all of them

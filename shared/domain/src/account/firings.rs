@@ -184,6 +184,22 @@ impl Run {
         usize::try_from(firings.saturating_mul(all) / self.count.max(1)).unwrap_or(usize::MAX).min(self.coupons.len())
     }
 
+    /// These firings and later ones as a single firing that gave what all of them gave.
+    pub(super) fn fuse(self, later: Self) -> Self {
+        let extras = self.extras.into_iter().chain(later.extras);
+        Self {
+            count: 1,
+            lost: 0,
+            spent: self.spent.saturating_add(later.spent),
+            each: self.each.times(self.count).plus(later.each.times(later.count)),
+            day: self.day.max(later.day),
+            coupons: self.coupons.into_iter().chain(later.coupons).collect(),
+            receipt: later.receipt.or(self.receipt),
+            per_unit: self.per_unit.plus(later.per_unit),
+            extras: extras.map(|extra| Extra { exact: None, ..extra }).collect(),
+        }
+    }
+
     /// Merges later firings into the run, if they can be stored together.
     pub(super) fn join(&mut self, later: &Self) -> bool {
         let in_order = self.lost == 0 || later.count == 0;

@@ -11,6 +11,7 @@ mod packed;
 mod retired;
 mod settle;
 mod tier;
+mod unite;
 mod uses;
 
 pub use counter::Counter;
@@ -20,6 +21,7 @@ pub use firings::{Extra, ReceiptMark, Run};
 pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
 pub use retired::Retired;
 pub use tier::{Gift, Held, TierState, window_sum};
+pub use unite::MAX_SOURCES;
 pub use uses::{Used, Uses, When};
 
 use std::collections::BTreeMap;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CouponCode, RewardId, RuleId};
+use crate::ids::{CouponCode, MemberId, RewardId, RuleId};
 use crate::points::Points;
 use crate::time::{Day, Month};
 
@@ -117,6 +119,12 @@ pub struct Account {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub last_activity: Option<Timestamp>,
+    /// The member whose account took everything of this one over. An account with it is empty and never changes again.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<MemberId>,
+    /// The members whose accounts this one took over: their entries, coupons and once-only markers count here.
+    #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<MemberId>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

@@ -184,6 +184,12 @@ impl Account {
         payment
     }
 
+    /// Pays the debt with spendable points that were added meanwhile.
+    pub(crate) fn settle_debt(&mut self, movement: Movement) -> Movement {
+        let paid = self.pay_debt();
+        movement.post(Bucket::Available, Bucket::Debt, Kind::Redeemable, paid)
+    }
+
     /// Takes points from the spendable lots, the soonest to expire first. Returns from which.
     pub(crate) fn spend(&mut self, points: Points) -> Vec<Taken> {
         let day = self.settled;

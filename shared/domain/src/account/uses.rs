@@ -148,6 +148,20 @@ impl Uses {
         }
     }
 
+    /// Adds what another account used: open periods are shared from now on.
+    pub(super) fn unite(&mut self, other: Self) {
+        for theirs in other.periods {
+            let place = self.periods.partition_point(|own| own.key() < theirs.key());
+            match self.periods.get_mut(place).filter(|own| own.key() == theirs.key()) {
+                Some(own) => own.used = own.used.plus(theirs.used),
+                None => self.periods.insert(place, theirs),
+            }
+        }
+        for theirs in other.recent {
+            self.add_recent(theirs.at, theirs.used);
+        }
+    }
+
     fn add_period(&mut self, limit: &Limit, start: Day, used: Used) {
         let same = |u: &Use| u.period == limit.per && u.every == limit.every && u.start == start;
         if let Some(place) = self.periods.iter().position(same) {

@@ -194,9 +194,9 @@ impl Coupon {
         }
     }
 
-    /// True when a member's receipt may not use it because it is bound to its owner.
-    pub fn is_bound_to_other(&self, member: &MemberId) -> bool {
-        self.discount.bind == Some(Bind::Member) && self.member != *member
+    /// True when only its owner's receipts may use it.
+    pub fn is_bound(&self) -> bool {
+        self.discount.bind == Some(Bind::Member)
     }
 
     /// How many points went into it.

@@ -141,6 +141,16 @@ impl<'a> Draft<'a> {
         self.entry.outcomes.reserve(usual);
     }
 
+    /// Drops the change of tier that an edited ladder caused: its rules must not fire for an account that ends here.
+    pub fn drop_review(&mut self) {
+        self.reviewed = None;
+    }
+
+    /// True when a coupon is this member's, or was that of somebody whose account this one took over.
+    pub fn owns(&self, coupon: &Coupon) -> bool {
+        self.account.is_of(self.context.member, &coupon.member)
+    }
+
     /// The local day of the decision.
     pub fn today(&self) -> Day {
         self.account.settled.unwrap_or_else(|| Day::of(self.context.now, &self.context.program.zone))
@@ -268,7 +278,9 @@ impl<'a> Draft<'a> {
             let day = self.today();
             self.follow(reviewed, &Cause::TierReview(day), false);
         }
-        if let Some(moved) = moved.filter(|_| !matches!(caused, Cause::Fact(FactId::Refund { .. }))) {
+        if let Some(moved) =
+            moved.filter(|_| !matches!(caused, Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. }))
+        {
             self.follow(moved, &caused, false);
         }
         self.is_concluded = true;

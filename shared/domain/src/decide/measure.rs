@@ -76,23 +76,30 @@ pub(super) fn first_of(day: Day, length: u32) -> Day {
     day.offset(1_i32.saturating_sub(i32::try_from(length).unwrap_or(i32::MAX)))
 }
 
-/// A window that starts with the first receipt. When it is over, the next receipt starts a new one with counters at zero;
-/// a window with firings is remembered for refunds.
+/// A window that starts with the first receipt. When it is over, the next receipt starts a new one with counters at zero.
 fn open_window(rule: &CompiledRule, counter: &mut Counter, length: u32, day: Day) -> Result<(), SkipReason> {
     match counter.opened {
         Some(opened) if day < opened => Err(SkipReason::OutsideWindow),
         Some(opened) if day < opened.plus_days(length) => Ok(()),
         before => {
-            if let Some(opened) = before.filter(|opened| counter.runs.iter().any(|run| run.is_within(*opened, length)))
-            {
-                let is_band = rule.range().is_some_and(|range| range.meant == SpendRange::Band);
-                counter.days.push((opened, if is_band { counter.total } else { counter.sum }));
+            if before.is_some() {
+                close_window(rule, counter, length);
             }
             (counter.sum, counter.total) = (0, 0);
             counter.opened = Some(day);
             Ok(())
         }
     }
+}
+
+/// Closes a window that began with the first receipt. One with firings is remembered, for refunds.
+pub(super) fn close_window(rule: &CompiledRule, counter: &mut Counter, length: u32) {
+    let opened = counter.opened.take();
+    if let Some(opened) = opened.filter(|opened| counter.runs.iter().any(|run| run.is_within(*opened, length))) {
+        let is_band = rule.range().is_some_and(|range| range.meant == SpendRange::Band);
+        counter.days.push((opened, if is_band { counter.total } else { counter.sum }));
+    }
+    (counter.sum, counter.total) = (0, 0);
 }
 
 /// Subtracts what a receipt of a day counts less from a counter. Returns the firings no longer due, newest first; `None`,
@@ -156,18 +163,22 @@ fn subtract(rule: &CompiledRule, less: Less, sum: &mut i64, total: &mut i64) -> 
 /// Recounts every remembered day: a day's receipts together fire as often as they carry the window over a step, and a
 /// reversed firing may be due on another day. Firings whose windows hold the changed day go first.
 fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, rounding: Rounding) -> Vec<Run> {
-    let due_on = |day: Day| {
-        let with = counter.sum_of_days(first_of(day, length), day);
-        let without = with - counter.sum_of_days(day, day);
-        form.due(with).saturating_sub(form.due(without))
-    };
-    let due: u64 = counter.days.iter().map(|(day, _)| due_on(*day)).sum();
-    let over = counter.reversible(|_| true).saturating_sub(due);
+    let over = counter.reversible(|_| true).saturating_sub(due_of_days(counter, form, length));
     let last = changed.plus_days(length.saturating_sub(1));
     let mut popped = counter.pop_where(over, rounding, |run| run.day.is_some_and(|day| changed <= day && day <= last));
     let left = over - popped.iter().map(Run::due).sum::<u64>();
     popped.extend(counter.pop(left, rounding));
     popped
+}
+
+/// The number of firings that the days of a rolling window are worth together.
+pub(super) fn due_of_days(counter: &Counter, form: Form, length: u32) -> u64 {
+    let due_on = |day: Day| {
+        let with = counter.sum_of_days(first_of(day, length), day);
+        let without = with - counter.sum_of_days(day, day);
+        form.due(with).saturating_sub(form.due(without))
+    };
+    counter.days.iter().map(|(day, _)| due_on(*day)).sum()
 }
 
 /// What a refund subtracts from a receipt.

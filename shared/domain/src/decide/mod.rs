@@ -12,6 +12,7 @@ mod fire;
 mod interaction;
 mod limits;
 mod measure;
+mod merge;
 mod multiply;
 mod occasion;
 mod profile;
@@ -31,6 +32,7 @@ pub use coupon::{
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use explain::{RuleExplanation, explain_receipt};
 pub use interaction::{InteractionContext, decide_interaction};
+pub use merge::{MergeFault, decide_merge};
 pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
 pub use referral::decide_referral;

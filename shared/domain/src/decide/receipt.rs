@@ -6,7 +6,6 @@ use super::{Context, Decision};
 use crate::account::Account;
 use crate::coupon::{Coupon, CouponStatus, FoldedCode};
 use crate::fact::{FactId, Receipt};
-use crate::ids::MemberId;
 use crate::ledger::{Cause, Purchase};
 
 /// A receipt and what was looked up for it.
@@ -47,12 +46,11 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     for code in &fact.receipt.coupons {
         let folded = FoldedCode::from(code);
         let found = fact.coupons.iter().find(|coupon| FoldedCode::from(&coupon.code) == folded);
-        let used = found
-            .ok_or("unknown")
-            .and_then(|coupon| Ok((coupon, used_on(coupon, fact.receipt, draft.context.member)?)));
+        let used =
+            found.ok_or("unknown").and_then(|coupon| Ok((coupon, used_on(coupon, fact.receipt, draft.owns(coupon))?)));
         match used {
             Ok((coupon, mut used)) => {
-                if used.unpaid && used.member == *draft.context.member {
+                if used.unpaid && draft.owns(coupon) {
                     draft.take_again(&mut used);
                 }
                 draft.entry.coupons.push(coupon.into());
@@ -65,17 +63,17 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     }
 }
 
-/// The coupon after its use on a receipt of `buyer`.
+/// The coupon after its use on a receipt. `is_own`: it is the buyer's.
 ///
 /// # Errors
 /// Why the receipt cannot use it.
-fn used_on(coupon: &Coupon, receipt: &Receipt, buyer: &MemberId) -> Result<Coupon, &'static str> {
+fn used_on(coupon: &Coupon, receipt: &Receipt, is_own: bool) -> Result<Coupon, &'static str> {
     let status = coupon.status_as_of(receipt.occurred_at);
     let by_this = coupon.receipt.as_ref() == Some(&receipt.id);
     if status == CouponStatus::Used && by_this {
         return Ok(coupon.clone());
     }
-    if coupon.is_bound_to_other(buyer) {
+    if coupon.is_bound() && !is_own {
         return Err("foreign");
     }
     let tied = Some(receipt.id.clone());

@@ -286,7 +286,7 @@ fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
 /// Only the member's own coupons are settled here; other owners' coupons are settled on their accounts.
 fn restore(draft: &mut Draft<'_>, fact: &RefundContext<'_>, remaining: &Remaining) {
     let used = fact.coupons.values().filter(|coupon| coupon.receipt.as_ref() == Some(&fact.receipt.id));
-    let own = used.filter(|coupon| coupon.member == *draft.context.member && coupon.status == CouponStatus::Used);
+    let own = used.filter(|coupon| draft.owns(coupon) && coupon.status == CouponStatus::Used);
     let returned = Returned { receipt: fact.receipt, remaining };
     let own: Vec<&Coupon> = own.filter(|coupon| is_unsettled(draft.context.program, coupon, Some(returned))).collect();
     for coupon in own {

@@ -48,12 +48,15 @@ pub enum Cause {
         /// The row of its file, from 1. A row is imported once (`semantics.md`, Import).
         row: u64,
     },
-    /// The merge of two members (ruling 23). Not written yet: the merge will write one entry for each of the two.
+    /// A merge: the source's account became part of the target's (ruling 23). One entry each for the two members.
     Merge {
-        /// The other member.
-        other: MemberId,
-        /// The name of the API key.
-        actor: String,
+        /// The member whose account is empty now.
+        source: MemberId,
+        /// The member who has everything now.
+        target: MemberId,
+        /// The name of the API key; `None` when a contact joined whoever verified its identifier.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<String>,
     },
     /// The reversal of a merge (ruling 23). Not written yet.
     Unmerge {

@@ -37,6 +37,9 @@ pub enum Bucket {
     /// Taken back by refunds.
     #[serde(rename = "v")]
     Reversed,
+    /// With another member: points of a merge leave one account for it and arrive at the other from it.
+    #[serde(rename = "m")]
+    Moved,
     /// Taken away by an admin, a rule or an erasure.
     #[serde(rename = "o")]
     Removed,

@@ -206,6 +206,40 @@ impl Profile {
         self.identifiers.len() != before
     }
 
+    /// Takes over what another profile of the same person has and this one lacks, identifiers apart.
+    pub fn take_over(&mut self, other: &Self) {
+        fn fill<T: Clone>(own: &mut Option<T>, theirs: Option<&T>) {
+            if own.is_none() {
+                *own = theirs.cloned();
+            }
+        }
+        fn fill_map<T: Clone>(own: &mut BTreeMap<String, T>, theirs: &BTreeMap<String, T>) {
+            for (name, value) in theirs {
+                own.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        fill(&mut self.first_name, other.first_name.as_ref());
+        fill(&mut self.last_name, other.last_name.as_ref());
+        fill(&mut self.birth_date, other.birth_date.as_ref());
+        fill(&mut self.locale, other.locale.as_ref());
+        fill(&mut self.referral_code, other.referral_code.as_ref());
+        fill(&mut self.referred_with, other.referred_with.as_ref());
+        fill(&mut self.click, other.click.as_ref());
+        let new: Vec<&String> = other.attributes.keys().filter(|name| !self.attributes.contains_key(*name)).collect();
+        for name in new {
+            if let Some(at) = other.changed_at.get(name) {
+                self.changed_at.insert(name.clone(), *at);
+            }
+        }
+        fill_map(&mut self.attributes, &other.attributes);
+        fill_map(&mut self.consent, &other.consent);
+        fill_map(&mut self.listed_at, &other.listed_at);
+        self.lists.extend(other.lists.iter().cloned());
+        self.tags.extend(other.tags.iter().cloned());
+        self.created_at = self.created_at.min(other.created_at);
+        self.enrolled_at = [self.enrolled_at, other.enrolled_at].into_iter().flatten().min();
+    }
+
     /// Records the time of the first enrolment.
     pub fn enrolled(&mut self, now: Timestamp) {
         self.enrolled_at.get_or_insert(to_millisecond(now));

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::explain::{Event, Explainer, Explanation};
 use crate::fact::FactId;
-use crate::ids::{CouponCode, InteractionId, ReceiptId, RefundId, RewardId, RuleId};
+use crate::ids::{CouponCode, InteractionId, MemberId, ReceiptId, RefundId, RewardId, RuleId};
 use crate::ledger::{Bucket, Cause, CouponAction, Entry, Moved, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
 
@@ -58,6 +58,12 @@ pub struct EntrySource {
     /// The coupon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coupon: Option<CouponCode>,
+    /// On a merge, the member whose account was taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged: Option<MemberId>,
+    /// On a merge, the member who has everything now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<MemberId>,
     /// The scheduled job, when time was the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<&'static str>,
@@ -127,10 +133,15 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
             EntrySource { coupon: Some(code.clone()), reward: Some(reward.clone()), ..none }
         }
         Cause::Import { .. } => EntrySource { job: Some("member-import"), ..none },
-        Cause::Adjustment { actor, .. }
-        | Cause::Merge { actor, .. }
-        | Cause::Unmerge { actor, .. }
-        | Cause::Erase { actor } => EntrySource { actor: Some(actor.clone()), ..none },
+        Cause::Merge { source, target, actor } => EntrySource {
+            merged: Some(source.clone()),
+            merged_into: Some(target.clone()),
+            actor: actor.clone(),
+            ..none
+        },
+        Cause::Adjustment { actor, .. } | Cause::Unmerge { actor, .. } | Cause::Erase { actor } => {
+            EntrySource { actor: Some(actor.clone()), ..none }
+        }
         Cause::Move { moved: Moved::Receipt(receipt), actor, .. } => {
             EntrySource { receipt: Some(receipt.clone()), actor: Some(actor.clone()), ..none }
         }

@@ -7,10 +7,10 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponFault, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, Decision, InteractionContext, MOST_COUPONS, ReceiptContext, Redemption, RedemptionFault,
-    RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday, decide_cancel,
-    decide_commit, decide_due, decide_enrollment, decide_interaction, decide_profile, decide_receipt,
-    decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
+    AdjustmentFault, Context, Decision, InteractionContext, MOST_COUPONS, MergeFault, ReceiptContext, Redemption,
+    RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday,
+    decide_cancel, decide_commit, decide_due, decide_enrollment, decide_interaction, decide_merge, decide_profile,
+    decide_receipt, decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{
     Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund,
@@ -96,6 +96,7 @@ impl Book {
         member: &str,
         decide: impl FnOnce(&Context<'_>, &Account) -> Result<Decision, E>,
     ) -> Result<Entry, E> {
+        let member = &*self.current(member);
         let account = self.account(member);
         self.seeds += 1;
         let mut seed = [0; 32];
@@ -112,6 +113,32 @@ impl Book {
         };
         let decision = decide(&context, &account)?;
         Ok(self.commit(member, &account, decision))
+    }
+
+    /// The member that a member is part of now, or itself.
+    pub fn current(&mut self, member: &str) -> String {
+        let target = self.account(member).merged_into;
+        target.map_or_else(|| member.to_owned(), |target| self.current(target.as_str()))
+    }
+
+    /// Merges a member into another one.
+    pub fn merge(&mut self, source: &str, target: &str) -> Result<(), MergeFault> {
+        let accounts = [self.account(source), self.account(target)];
+        let ids = [source, target].map(|id| MemberId::new(id).unwrap());
+        let supply = Supply::default();
+        let context = |place: usize, profile| Context {
+            program: &self.program,
+            member: &ids[place],
+            profile,
+            now: self.now,
+            seed: Seed([9; 32]),
+            supply: &supply,
+        };
+        let (from, into) = (context(0, self.profiles.get(source)), context(1, self.profiles.get(target)));
+        let [left, arrived] = decide_merge((&from, &accounts[0]), (&into, &accounts[1]))?;
+        self.commit(source, &accounts[0], left);
+        self.commit(target, &accounts[1], arrived);
+        Ok(())
     }
 
     /// The units left of every reward with a stock.
@@ -357,8 +384,8 @@ impl Book {
             self.entries.get(member).into_iter().flatten().for_each(|entry| audit.add(entry));
             assert_eq!(audit.compare(account), Vec::<String>::new(), "{member}");
         }
-        for (receipt, (member, _, _)) in &self.receipts {
-            let deciding = self.entries[member].iter().filter(|entry| entry.is_decision_on(receipt));
+        for receipt in self.receipts.keys() {
+            let deciding = self.entries.values().flatten().filter(|entry| entry.is_decision_on(receipt));
             assert_eq!(deciding.count(), 1, "receipt {receipt}");
         }
     }

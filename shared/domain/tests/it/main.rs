@@ -9,6 +9,7 @@ mod given_rewards;
 mod index;
 mod invariants;
 mod looks;
+mod merging;
 mod multipliers;
 mod others;
 mod rules;

@@ -163,8 +163,7 @@ async fn a_token_reaches_its_own_member_alone() {
             ..MemberRef::default()
         };
         let now = services.clock.now();
-        let key = &program.head.identity_key;
-        let found = services.store.find_or_create_visitor(&program.id, key, &reference, now).await.unwrap();
+        let found = services.store.find_or_create_visitor(&program, &reference, now).await.unwrap();
         inner.push(found.member);
     }
     let token = |sub: &str| bench.token(&json!({ "sub": sub }), "HS256");

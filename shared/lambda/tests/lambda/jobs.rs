@@ -58,15 +58,16 @@ impl Shop {
         bench.services.sqs = queue.client();
         let store = &bench.services.store;
         let program = &bench.program.id;
-        let key = bench.services.programs.get(program).await.unwrap().unwrap().head.identity_key.clone();
+        let active = bench.services.programs.get(program).await.unwrap().unwrap();
+        let key = &active.head.identity_key;
         for number in 0..DATES * MEMBERS {
             let reference = MemberRef::of_id(CustomerId::new(format!("c-{number}")).unwrap());
             let now = bench.services.clock.now();
-            let found = store.find_or_create_visitor(program, &key, &reference, now).await.unwrap();
+            let found = store.find_or_create_visitor(&active, &reference, now).await.unwrap();
             let before = store.get_profile(program, &found.member).await.unwrap().unwrap();
             let mut after = before.clone();
             after.birth_date = Some(format!("--01-{:02}", 1 + number % DATES).parse().unwrap());
-            store.replace_profile(program, &key, &found.member, &before, &after).await.unwrap();
+            store.replace_profile(program, key, &found.member, &before, &after).await.unwrap();
         }
         Self { bench, queue }
     }

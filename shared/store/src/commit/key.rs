@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use tessera_domain::fact::FactId;
-use tessera_domain::ids::{ReceiptId, RefundId};
+use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
 
 use crate::keys;
 
@@ -11,6 +11,7 @@ const COUPON: char = 'C';
 const ADJUSTMENT: char = 'A';
 const ENROLLMENT: char = 'N';
 const PROFILE: char = 'P';
+const MERGE: char = 'M';
 const EVENT: char = 'E';
 
 /// The key of an entry within its member: made from the fact alone, so that a fact has exactly one entry. Entries sort by
@@ -55,6 +56,11 @@ impl EntryKey {
     /// A change of the profile; as [`EntryKey::coupon`].
     pub fn profile(at: Timestamp, natural: &str) -> Self {
         Self(keys::other_entry(at, PROFILE, natural))
+    }
+
+    /// A merge with another member. The two have different keys, because the target's list shows the entries of both.
+    pub fn merge(at: Timestamp, other: &MemberId) -> Self {
+        Self(keys::other_entry(at, MERGE, other.as_str()))
     }
 
     /// An event that a later decision caught up with, at its own time. `sequence` is its entry's, unique within the member.

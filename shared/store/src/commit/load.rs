@@ -14,6 +14,7 @@ use tessera_domain::program::CompiledProgram;
 use super::{Commit, Party};
 use crate::items::{Reader, name};
 use crate::keys::{self, Key};
+use crate::open::{self, MAX_ALIASES, endless};
 use crate::{Store, StoreError, hashes};
 
 const LOAD: &str = "loading what a decision needs";
@@ -55,6 +56,8 @@ pub(super) struct Loaded {
     pub account: Account,
     pub profile: Option<Profile>,
     pub marked: bool,
+    /// The entry under the party's key that was written before the account was taken over from another member.
+    pub decided: Option<Entry>,
     pub history: Vec<Entry>,
     pub coupons: Vec<Coupon>,
     /// The coupons' bytes: a change is conditional on them.
@@ -68,6 +71,7 @@ impl Loaded {
             account: Account::default(),
             profile: None,
             marked: false,
+            decided: None,
             history: Vec::new(),
             coupons: Vec::new(),
             packed: BTreeMap::new(),
@@ -107,12 +111,24 @@ impl Store {
     /// The account is read first: whatever is read after it and then changes, changes the account too.
     async fn load_party(&self, program: &ProgramId, party: &Party<'_>) -> Result<Loaded, StoreError> {
         let mut loaded = self.load_person(program, party.member, party).await?;
+        for _ in 0..MAX_ALIASES {
+            let Some(target) = loaded.account.merged_into.clone() else { break };
+            loaded = self.load_person(program, &target, party).await?;
+        }
+        if loaded.account.merged_into.is_some() {
+            return Err(endless());
+        }
+        let owners = open::owners(&loaded.member, &loaded.account);
+        let sources = owners.get(1..).unwrap_or_default();
+        if !sources.is_empty() {
+            self.load_of_sources(program, sources, party, &mut loaded).await?;
+        }
         let mut stored = self.stored_coupons(program, party.coupons.iter().map(FoldedCode::from)).await?;
         if let Some((at, receipt)) = party.history {
-            let entries = self.receipt_entries(program, &loaded.member, at, receipt).await?;
+            let entries = self.receipt_entries(program, &owners, at, receipt).await?;
             loaded.history.extend(entries.into_iter().map(|stored| stored.entry));
             // Any of them may have been given by a rule that is recounted, or have paid for the receipt.
-            stored = self.all_coupons(program, &loaded.member).await?;
+            stored = self.all_coupons(program, &owners).await?;
         }
         for stored in stored {
             if loaded.packed.insert(stored.coupon.code.clone(), stored.packed).is_none() {
@@ -120,6 +136,30 @@ impl Store {
             }
         }
         Ok(loaded)
+    }
+
+    /// Reads what members whose accounts were taken over have under the party's keys: an entry that decided the fact
+    /// before, and the once-only marker. Nothing is written there any more.
+    async fn load_of_sources(
+        &self,
+        program: &ProgramId,
+        sources: &[MemberId],
+        party: &Party<'_>,
+        loaded: &mut Loaded,
+    ) -> Result<(), StoreError> {
+        let entry = |source| keys::entry(program, source, party.key.as_str());
+        let mark = |source| party.mark.map(|once| mark_key(program, source, once));
+        let wanted: Vec<Key> =
+            sources.iter().flat_map(|source| std::iter::once(entry(source)).chain(mark(source))).collect();
+        for item in self.get_many(LOAD, &self.tables.members, &wanted, true).await? {
+            let reader = Reader::new(LOAD, &item);
+            if reader.text(name::SK)?.starts_with(keys::MARKS) {
+                loaded.marked = true;
+            } else {
+                loaded.decided = Some(reader.body()?);
+            }
+        }
+        Ok(())
     }
 
     /// Reads the account, and what else of the member the party asks for, in one call.

@@ -19,6 +19,7 @@ use tessera_domain::program::CompiledProgram;
 use self::load::Loaded;
 use self::stock::Stocks;
 use self::transaction::{Attempt, Transaction};
+use crate::writes::Write;
 use crate::{Store, StoreError, random, retry};
 
 /// How often a decision is made again because a stock, or the transaction, has less room than it takes.
@@ -132,6 +133,21 @@ impl Store {
     where
         F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
     {
+        let committed = self.commit_with(commit, &[], decide).await?;
+        committed.ok_or_else(|| StoreError::Contended { operation: COMMIT, tries: 1 }.into())
+    }
+
+    /// As [`Store::commit_all`], with further writes in the same transaction. `None`, and nothing written, when the
+    /// condition of one of them does not hold.
+    pub(crate) async fn commit_with<const N: usize, E, F>(
+        &self,
+        commit: &Commit<'_, N>,
+        further: &[Write],
+        decide: F,
+    ) -> Result<Option<[Committed; N]>, CommitError<E>>
+    where
+        F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
+    {
         let mut stocks = Stocks::default();
         let mut seeds = random_seeds(N)?;
         for attempt in 0..retry::TRIES {
@@ -139,15 +155,19 @@ impl Store {
                 retry::pause(attempt).await;
             }
             let loaded = self.load_parties(commit).await?;
+            if loaded.iter().any(|party| party.decided.is_some()) {
+                let known = loaded.iter().map(|party| party.decided.clone()).collect();
+                let standing = self.standing_entries(commit.program, keys_of(commit, &loaded), known).await?;
+                return Ok(standing.map(already));
+            }
             let planned = self.plan(commit, &loaded, &seeds, &mut stocks, &decide);
-            let (decisions, transaction) = match planned {
+            let (decisions, mut transaction) = match planned {
                 Ok(planned) => planned,
                 // A repeated request may be refused just because its first attempt was committed.
                 Err(CommitError::Refused(refused)) => {
-                    let keys = loaded.iter().zip(&commit.parties);
-                    let keys = keys.map(|(loaded, party)| (loaded.member.clone(), party.key.clone())).collect();
+                    let keys = keys_of(commit, &loaded);
                     let standing = self.standing_entries(commit.program, keys, Vec::new()).await?;
-                    return standing.map(already).ok_or(CommitError::Refused(refused));
+                    return standing.map(already).map(Some).ok_or(CommitError::Refused(refused));
                 }
                 Err(failed) => return Err(failed),
             };
@@ -159,13 +179,15 @@ impl Store {
             if !transaction.claims_codes() {
                 seeds = random_seeds(N)?;
             }
+            transaction.add_further(further)?;
             let last_units = transaction.last_units().clone();
             match self.write_transaction(commit.program, transaction).await? {
                 Attempt::Written => {
                     self.note_last_units(commit.program, commit.config, last_units).await;
-                    return Ok(decisions.map(|decision| Committed::Now(Box::new(decision))));
+                    return Ok(Some(decisions.map(|decision| Committed::Now(Box::new(decision)))));
                 }
-                Attempt::EntryExists(entries) => return Ok(already(entries)),
+                Attempt::EntryExists(entries) => return Ok(Some(already(entries))),
+                Attempt::Outdated => return Ok(None),
                 Attempt::Conflict => {}
                 Attempt::OutOfStock(rewards) => {
                     let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);
@@ -234,6 +256,12 @@ impl Store {
         let incomplete = |_| StoreError::Item { operation: COMMIT, attribute: "the entry of each party" };
         <[Entry; N]>::try_from(entries).map(Some).map_err(incomplete)
     }
+}
+
+/// The place of each party's entry.
+fn keys_of<const N: usize>(commit: &Commit<'_, N>, loaded: &[Loaded; N]) -> Vec<(MemberId, EntryKey)> {
+    let parties = loaded.iter().zip(&commit.parties);
+    parties.map(|(loaded, party)| (loaded.member.clone(), party.key.clone())).collect()
 }
 
 fn already<const N: usize>(entries: [Entry; N]) -> [Committed; N] {

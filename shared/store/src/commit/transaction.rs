@@ -33,6 +33,8 @@ enum Part {
     Loaded,
     /// Units of a reward: the counter has too few.
     Stock(RewardId),
+    /// A write that the caller added: what it was made from has changed.
+    Further,
 }
 
 /// How an attempt to write a transaction ended.
@@ -44,6 +46,8 @@ pub(super) enum Attempt<const N: usize> {
     EntryExists([Entry; N]),
     /// Something changed after it was loaded, or somebody else is writing it.
     Conflict,
+    /// What the caller's further writes were made from has changed.
+    Outdated,
     /// Counters of these rewards have too few units.
     OutOfStock(Vec<RewardId>),
 }
@@ -89,6 +93,20 @@ impl Transaction {
         }
         // Without any coupon it would still be too large.
         if over > 0 { usize::MAX } else { by_count.max(by_bytes) }
+    }
+
+    /// Adds writes that the caller made.
+    ///
+    /// # Errors
+    /// [`StoreError::AccountFull`] when they do not fit.
+    pub(super) fn add_further(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.writes.extend(writes.iter().map(|write| (Part::Further, write.clone())));
+        let count = self.writes.len();
+        if count > MAX_WRITES {
+            let what = format!("a transaction of {count} writes");
+            return Err(StoreError::AccountFull { operation: WRITE, what });
+        }
+        Ok(())
     }
 
     fn push(&mut self, part: Part, write: Write, bytes: usize) {
@@ -188,6 +206,10 @@ impl Store {
         let (account, size) = self.account_write(program, loaded, decision)?;
         transaction.push(Part::Loaded, account, size);
 
+        if let Some(target) = decision.account.merged_into.as_ref().filter(|_| loaded.account.merged_into.is_none()) {
+            let alias = item(&keys::alias(program, member), [(name::MEMBER, text(target.as_str()))]);
+            transaction.push(Part::Loaded, Write::put(table, alias).when(ABSENT), 0);
+        }
         let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));
         let changes = (1..).zip(&decision.tier_changes).map(|(place, entry)| (key.tier_change(place), entry));
         for (key, entry) in due.chain(changes) {
@@ -295,6 +317,7 @@ fn cause_of_cancellation<const N: usize>(parts: Vec<Part>, obstacles: &[Obstacle
     for (part, obstacle) in parts.into_iter().zip(obstacles) {
         match (part, obstacle) {
             (_, Obstacle::None) => {}
+            (Part::Further, Obstacle::Condition(_)) => return Attempt::Outdated,
             (Part::Stock(reward), Obstacle::Condition(_)) => out_of_stock.push(reward),
             (_, Obstacle::Condition(_) | Obstacle::Passing) => conflict = true,
         }

@@ -86,7 +86,12 @@ impl Store {
             };
             let reader = Reader::new(PUT, &found);
             if reader.has(name::BODY) {
-                let is_same = new.is_stored_as(reader)? && first_member(reader)?.as_ref() == member;
+                let is_owner = match (first_member(reader)?, member) {
+                    (None, None) => true,
+                    (Some(owner), Some(member)) => self.is_one_member(new.program, &owner, member).await?,
+                    (Some(_), None) | (None, Some(_)) => false,
+                };
+                let is_same = is_owner && new.is_stored_as(reader)?;
                 return Ok(if is_same { PutFact::Same } else { PutFact::Different });
             }
             // Other facts wait at this key. The new item replaces their marker and keeps the list, unless the list grows at

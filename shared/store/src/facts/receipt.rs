@@ -112,7 +112,7 @@ impl Store {
             Written::Refused(None) => Ok(Claim::Unknown),
             Written::Refused(Some(found)) => match member_of(Reader::new(CLAIM, &found))? {
                 None => Ok(Claim::Unknown),
-                Some(owner) if owner == *member => Ok(Claim::Already),
+                Some(owner) if self.is_one_member(program, &owner, member).await? => Ok(Claim::Already),
                 Some(_) => Ok(Claim::Other),
             },
         }

@@ -19,6 +19,8 @@ const READ: &str = "looking up a member";
 
 /// The condition under which a guard may be written or removed: it is nobody's, or the member's own.
 const FREE_OR_OWN: &str = "attribute_not_exists(pk) OR m = :member";
+/// The same where a contact joins the member: the contact's guards may be taken over.
+const FREE_OWN_OR_CONTACTS: &str = "attribute_not_exists(pk) OR m = :member OR m = :contact";
 
 /// A program, with the key under which personal identifiers are hashed.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,20 @@ pub(super) struct Namespace<'a> {
 }
 
 impl Namespace<'_> {
+    /// The guard by which a verified identifier leads to a member, whoever's profile holds it.
+    pub async fn of_verified(
+        self,
+        member: &MemberId,
+        has_id: bool,
+        identifier: &Identifier,
+    ) -> Result<Guards, StoreError> {
+        let key = self.of(identifier).await?;
+        let [verified, has_id] = [true, has_id].map(AttributeValue::Bool);
+        let attributes = [(name::MEMBER, text(member.as_str())), (name::VERIFIED, verified), (name::HAS_ID, has_id)];
+        let guard = Guard { named: identifier.kind.name(), item: item(&key, attributes) };
+        Ok(Guards(BTreeMap::from([(key, guard)])))
+    }
+
     /// Where the guard of an id stands.
     pub fn of_id(self, id: &CustomerId) -> Key {
         keys::identity_guard(self.program, "id", id.as_str())
@@ -92,6 +108,26 @@ impl Guards {
     /// The writes that turn these guards into others.
     pub fn turned_into(&self, after: &Self, table: &str, member: &MemberId) -> Vec<GuardWrite> {
         let owned = |write: Write| write.when(FREE_OR_OWN).value(":member", text(member.as_str()));
+        self.changes(after, table, owned)
+    }
+
+    /// The writes that turn these guards, a member's and a contact's, into others that all lead to the member.
+    pub fn taken_over(&self, after: &Self, table: &str, member: &MemberId, contact: &MemberId) -> Vec<Write> {
+        let owned = |write: Write| {
+            let write = write.when(FREE_OWN_OR_CONTACTS).value(":member", text(member.as_str()));
+            write.value(":contact", text(contact.as_str()))
+        };
+        self.changes(after, table, owned).into_iter().map(|guard| guard.write).collect()
+    }
+
+    /// These guards and others.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    fn changes(&self, after: &Self, table: &str, owned: impl Fn(Write) -> Write) -> Vec<GuardWrite> {
         let lost = self.0.iter().filter(|(key, _)| !after.0.contains_key(*key));
         let lost = lost.map(|(key, guard)| (guard.named, Write::delete(table, key)));
         let written = after.0.iter().filter(|(key, guard)| self.0.get(*key) != Some(*guard));

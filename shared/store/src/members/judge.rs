@@ -1,5 +1,7 @@
 //! Whom a reference means, and what it may change: the rules of identity, applied to what the guards say.
 
+use std::collections::BTreeSet;
+
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{Identifier, IdentifierKind, MemberRef};
 
@@ -16,16 +18,18 @@ pub(super) struct Verdict {
     pub verify: Vec<Identifier>,
     /// Unverified identifiers that become contact data of the member where it has none of the kind.
     pub fill: Vec<Identifier>,
-    /// Identifiers of contacts without an id, other than the member, whose points wait. A verified one waits where the
-    /// member has an account of its own: two accounts become one only by a merge.
+    /// Contacts without an id whose identifiers the request verifies: they join the member, with their points.
+    pub joins: Vec<MemberId>,
+    /// Identifiers of contacts without an id, other than the member, whose points wait.
     pub claimable: Vec<IdentifierKind>,
     /// Verified identifiers that stay with another member, who has an id.
     pub conflict: Vec<IdentifierKind>,
 }
 
 impl Verdict {
-    /// Decides whom a reference means. `given`: the member, where something else named it, such as a path.
-    pub fn of(reference: &MemberRef, look_up: &LookUp, given: Option<&MemberId>) -> Self {
+    /// Decides whom a reference means. `given`: the member, where something else named it, such as a path. `waiting`:
+    /// contacts that cannot join now.
+    pub fn of(reference: &MemberRef, look_up: &LookUp, given: Option<&MemberId>, waiting: &BTreeSet<MemberId>) -> Self {
         let is_key = |sent: &&Sent| sent.owner.is_some();
         let waits = |sent: &&Sent| sent.verified && sent.owner.as_ref().is_some_and(|owner| !owner.has_id);
         let owner = |sent: &Sent| sent.owner.as_ref().map(|owner| owner.member.clone());
@@ -52,6 +56,11 @@ impl Verdict {
                 (Some(owner), true) if is_members(owner) && owner.verified => {}
                 (Some(owner), true) if is_members(owner) => verdict.verify.push(identifier.clone()),
                 (Some(owner), true) if owner.has_id => verdict.conflict.push(kind),
+                (Some(owner), true) if may_change && !waiting.contains(&owner.member) => {
+                    if !verdict.joins.contains(&owner.member) {
+                        verdict.joins.push(owner.member.clone());
+                    }
+                }
                 (Some(_), true) => verdict.claimable.push(kind),
                 (None, true) => verdict.verify.push(identifier.clone()),
                 (Some(owner), false) if is_members(owner) => {}
@@ -104,7 +113,7 @@ mod tests {
             owner,
         });
         let look_up = LookUp { sent: sent.collect(), id_owner: id.and_then(|(_, owner)| owner).map(member) };
-        Verdict::of(&reference, &look_up, None)
+        Verdict::of(&reference, &look_up, None, &BTreeSet::new())
     }
 
     #[test]
@@ -135,7 +144,7 @@ mod tests {
         let proven = judge(Some(("c-1", None)), None, contact(), &[Email]);
         assert_eq!((proven.member, proven.adopts, proven.claimable), (Some(member("m_9")), true, vec![]));
         let known = judge(Some(("c-1", Some("m_1"))), None, contact(), &[Email]);
-        assert_eq!((known.member, known.claimable), (Some(member("m_1")), vec![Email]));
+        assert_eq!((known.member, known.joins, known.claimable), (Some(member("m_1")), vec![member("m_9")], vec![]));
     }
 
     #[test]
@@ -145,6 +154,10 @@ mod tests {
         assert_eq!(mentioned, Verdict { member: Some(member("m_1")), ..Verdict::default() });
         let proven = judge(None, None, Some(key_of("m_1", true, true)), &[Card, Email]);
         assert_eq!(proven.verify.len(), 1);
+        let joining = judge(None, Some(key_of("m_1", true, true)), Some(key_of("m_9", false, false)), &[Card, Email]);
+        assert_eq!((joining.member, joining.joins), (Some(member("m_1")), vec![member("m_9")]));
+        let only_mentioned = judge(None, Some(key_of("m_1", true, true)), Some(key_of("m_9", false, false)), &[Email]);
+        assert_eq!((only_mentioned.joins, only_mentioned.claimable), (vec![], vec![Email]));
         let first_key = judge(None, Some(key_of("m_1", true, true)), Some(key_of("m_9", false, false)), &[Card]);
         assert_eq!((first_key.member, first_key.claimable), (Some(member("m_1")), vec![Email]));
     }

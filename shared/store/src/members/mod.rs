@@ -5,17 +5,21 @@
 //! decided from.
 
 mod guards;
+mod join;
 mod judge;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::member::{Holding, Identifier, IdentifierKind, MemberRef, Profile, TooMany};
 
 use self::guards::{GuardWrite, Guards, Namespace};
+use self::join::Joined;
 use self::judge::Verdict;
 use crate::items::{bytes, item, name, number, packed};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{IdentityKey, Store, StoreError, indexes, keys, random, retry};
+use crate::{ActiveProgram, IdentityKey, Store, StoreError, indexes, keys, random, retry};
 
 const IDENTIFY: &str = "identifying a member";
 const REPLACE: &str = "replacing a profile";
@@ -40,6 +44,8 @@ pub struct Known {
     pub member: Option<MemberId>,
     /// True when nothing is left to be written for this reference.
     pub settled: bool,
+    /// Contacts without an id whose identifiers the reference verifies: they will join the member.
+    pub joins: Vec<MemberId>,
     /// Identifiers at which the points of a contact without an id wait.
     pub claimable: Vec<IdentifierKind>,
     /// Verified identifiers that stay with another member.
@@ -80,13 +86,13 @@ impl Store {
     ) -> Result<Known, StoreError> {
         let namespace = Namespace { program, identity_key };
         let look_up = self.look_up(namespace, reference, strong).await?;
-        let verdict = Verdict::of(reference, &look_up, None);
+        let verdict = Verdict::of(reference, &look_up, None, &BTreeSet::new());
         let settled = match &verdict.member {
             Some(member) => self.is_settled(program, member, &verdict, strong).await?,
             None => false,
         };
-        let Verdict { member, claimable, conflict, .. } = verdict;
-        Ok(Known { member, settled, claimable, conflict })
+        let Verdict { member, joins, claimable, conflict, .. } = verdict;
+        Ok(Known { member, settled, joins, claimable, conflict })
     }
 
     /// True when nothing is left to be written. Reads the profile only where contact data may be missing.
@@ -97,7 +103,7 @@ impl Store {
         verdict: &Verdict,
         strong: bool,
     ) -> Result<bool, StoreError> {
-        if verdict.adopts || !verdict.verify.is_empty() {
+        if verdict.adopts || !verdict.verify.is_empty() || !verdict.joins.is_empty() {
             return Ok(false);
         }
         if verdict.fill.is_empty() {
@@ -116,38 +122,37 @@ impl Store {
     /// [`IdentityError::TooMany`] for an eleventh card; when DynamoDB fails.
     pub async fn find_or_create_visitor(
         &self,
-        program: &ProgramId,
-        identity_key: &IdentityKey,
+        program: &ActiveProgram,
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(Namespace { program, identity_key }, reference, None, now).await
+        self.settle_identity(program, reference, None, now).await
     }
 
-    /// Makes the verified identifiers of a reference keys of a member.
+    /// Makes the verified identifiers of a reference keys of a member. Contacts without an id that hold them join it.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] for an eleventh card; when DynamoDB fails.
     pub async fn verify_identifiers(
         &self,
-        program: &ProgramId,
-        identity_key: &IdentityKey,
+        program: &ActiveProgram,
         member: &MemberId,
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(Namespace { program, identity_key }, reference, Some(member), now).await
+        self.settle_identity(program, reference, Some(member), now).await
     }
 
     async fn settle_identity(
         &self,
-        namespace: Namespace<'_>,
+        program: &ActiveProgram,
         reference: &MemberRef,
         given: Option<&MemberId>,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        let program = namespace.program;
+        let namespace = Namespace { program: &program.id, identity_key: &program.head.identity_key };
         let mut new = None;
+        let mut waiting = BTreeSet::new();
         for attempt in 0..retry::TRIES {
             if attempt > 1 {
                 retry::pause(attempt - 1).await;
@@ -155,12 +160,19 @@ impl Store {
             // Whoever is unknown to an eventually consistent read may have been created a moment ago.
             let strong = attempt > 0;
             let look_up = self.look_up(namespace, reference, strong).await?;
-            let verdict = Verdict::of(reference, &look_up, given);
+            let verdict = Verdict::of(reference, &look_up, given, &waiting);
             let settled = match &verdict.member {
-                Some(member) => self.is_settled(program, member, &verdict, strong).await?,
+                Some(member) => self.is_settled(&program.id, member, &verdict, strong).await?,
                 None => false,
             };
             if !settled && !strong {
+                continue;
+            }
+            // A contact that gets an id gets it first. Each one that joins changes the guards, so they are read again.
+            if let (Some(member), Some(contact), false) = (&verdict.member, verdict.joins.first(), verdict.adopts) {
+                if self.join(program, contact, member, reference, now).await? == Joined::Waits {
+                    waiting.insert(contact.clone());
+                }
                 continue;
             }
             let (member, written) = if let Some(member) = verdict.member.clone() {
@@ -174,7 +186,7 @@ impl Store {
                 new = Some(member.clone());
                 (member, written)
             };
-            if written {
+            if written && verdict.joins.is_empty() {
                 // A member of our own attempt may be found only now, when the response to its creation was lost.
                 let created = new.as_ref() == Some(&member);
                 let Verdict { claimable, conflict, .. } = verdict;

@@ -14,7 +14,7 @@ use tessera_store::{Commit, Committed, EntryKey, Party, ProgramCache};
 
 use crate::bench::Bench;
 use crate::interference::Used;
-use crate::shop::{KEY, coupon, currency, customer, document, for_receipt, noon, one_point, program, read, refund};
+use crate::shop::{active, coupon, currency, customer, document, for_receipt, noon, one_point, program, read, refund};
 
 fn used(calls: u32, halves: u32) -> Used {
     Used { calls, halves }
@@ -55,7 +55,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
         let context = Context { program: &config, member, profile: None, now: noon(), seed, supply: &supply };
         decide_receipt(&context, account, &ReceiptContext { receipt: &receipt, coupons: &[] })
     };
-    let member = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap().member;
+    let member = bench.store.find_or_create_visitor(&active(), &customer("c-42"), noon()).await.unwrap().member;
     // An account with ten counters.
     let earlier = EntryKey::enrollment(noon(), "1");
     let commit = Commit::for_one(&program, &config, Party::new(&member, &earlier));
@@ -64,7 +64,7 @@ async fn a_warm_receipt_costs_five_write_units_and_less_than_two_read_units() {
     assert_eq!(account.counters.len(), 10);
     bench.wire.forget();
 
-    let found = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-42"), noon()).await.unwrap();
+    let found = bench.store.find_or_create_visitor(&active(), &customer("c-42"), noon()).await.unwrap();
     bench.store.put_fact(&program, Some(&found.member), &Fact::Receipt(receipt.clone()), noon()).await.unwrap();
     let ingestion = bench.wire.used();
     let key = EntryKey::receipt(receipt.occurred_at, &receipt.id);
@@ -106,12 +106,12 @@ async fn surcharges() {
         }};
     }
     let store = &bench.store;
-    let ada = measure!("new visitor", store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon())).member;
+    let ada = measure!("new visitor", store.find_or_create_visitor(&active(), &customer("c-1"), noon())).member;
     let mut both = customer("c-1");
     both.email = Some("ada@x.it".parse().unwrap());
     both.verified = Some([tessera_domain::member::IdentifierKind::Email].into());
-    measure!("attached e-mail", store.find_or_create_visitor(&program, &KEY, &both, noon()));
-    measure!("known by id and e-mail", store.find_or_create_visitor(&program, &KEY, &both, noon()));
+    measure!("attached e-mail", store.find_or_create_visitor(&active(), &both, noon()));
+    measure!("known by id and e-mail", store.find_or_create_visitor(&active(), &both, noon()));
 
     let issue = EntryKey::coupon(noon(), "1");
     let commit = Commit::for_one(&program, &config, Party::new(&ada, &issue));
@@ -172,9 +172,9 @@ async fn surcharges() {
         Ok::<_, Infallible>(tessera_domain::decide::Decision { marks: true, ..decision })
     };
     measure!("decision that takes a mark", store.commit(&commit, marking));
-    measure!("member read", store.get_member(&program, &ada));
-    measure!("entries, a page", store.entries(&program, &ada, 50, None));
-    measure!("coupons, a page", store.coupons(&program, &ada, 50, None));
+    measure!("member read", store.open_member(&program, &ada));
+    measure!("entries, a page", store.entries(&program, std::slice::from_ref(&ada), 50, None));
+    measure!("coupons, a page", store.coupons(&program, std::slice::from_ref(&ada), 50, None));
 
     let lock = Duration::from_secs(30);
     measure!("idempotency key, begin", store.begin_request(&program, "key", &[1; 32], noon(), lock));

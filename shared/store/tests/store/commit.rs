@@ -45,7 +45,7 @@ async fn many_facts_of_one_member_are_all_counted() {
     let ends = join_all(ids.iter().map(|id| commit(&bench, id))).await;
     assert!(ends.iter().all(|end| matches!(end, Ok(Committed::Now(_)))), "{ends:?}");
     assert_eq!(points(&bench).await, (32, 32));
-    let entries = bench.store.entries(&program(), &member("m_1"), 100, None).await.unwrap();
+    let entries = bench.store.entries(&program(), &[member("m_1")], 100, None).await.unwrap();
     let mut sequences: Vec<u64> = entries.items.iter().map(|stored| stored.entry.sequence).collect();
     sequences.sort_unstable();
     assert_eq!(sequences, (1..=32).collect::<Vec<_>>());
@@ -222,7 +222,7 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r1")))
     });
     assert!(matches!(end.await.unwrap(), Committed::Now(_)));
-    let entries = bench.store.receipt_entries(&program, &owner, noon(), &receipt).await.unwrap();
+    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&owner), noon(), &receipt).await.unwrap();
     assert_eq!(entries.iter().map(|stored| stored.entry.sequence).collect::<Vec<_>>(), [1, 3]);
 }
 
@@ -248,7 +248,10 @@ async fn ninety_coupons_are_one_transaction() {
             Some(coupon)
         );
     }
-    assert_eq!(bench.store.coupons(&program, &owner, 100, None).await.unwrap().items.len(), MOST_COUPONS);
+    assert_eq!(
+        bench.store.coupons(&program, std::slice::from_ref(&owner), 100, None).await.unwrap().items.len(),
+        MOST_COUPONS
+    );
 }
 
 #[tokio::test]

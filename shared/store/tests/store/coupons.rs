@@ -63,12 +63,12 @@ async fn a_members_coupons_come_in_pages() {
     let bench = Bench::start().await;
     issue(&bench, &["A", "B", "C"]).await;
     let (program, owner) = (program(), member("m_1"));
-    let first = bench.store.coupons(&program, &owner, 2, None).await.unwrap();
-    let second = bench.store.coupons(&program, &owner, 2, first.next.as_deref()).await.unwrap();
+    let first = bench.store.coupons(&program, std::slice::from_ref(&owner), 2, None).await.unwrap();
+    let second = bench.store.coupons(&program, std::slice::from_ref(&owner), 2, first.next.as_deref()).await.unwrap();
     let codes = |items: &[Coupon]| items.iter().map(|coupon| coupon.code.to_string()).collect::<Vec<_>>();
     assert_eq!((codes(&first.items), codes(&second.items)), (vec!["C".into(), "B".into()], vec!["A".into()]));
     assert_eq!(second.next, None);
     // Nobody reads outside the list by a cursor of their own making.
-    let strange = bench.store.coupons(&program, &owner, 9, Some("account")).await.unwrap();
+    let strange = bench.store.coupons(&program, std::slice::from_ref(&owner), 9, Some("account")).await.unwrap();
     assert_eq!(strange.items.len(), 3);
 }

@@ -13,7 +13,7 @@ use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutFact, Snap
 
 use crate::bench::Bench;
 use crate::interference::{Fault, Used};
-use crate::shop::{KEY, config, customer, for_receipt, member, noon, one_point, program};
+use crate::shop::{active, config, customer, for_receipt, member, noon, one_point, program};
 
 fn opened(id: &str, message: &str) -> Interaction {
     let body = json!({ "id": id, "occurred_at": "2026-03-01T12:00:00Z", "member": { "id": "c-1" },
@@ -110,7 +110,7 @@ async fn a_mark_is_not_left_behind_by_a_decision_that_failed() {
 async fn the_profile_and_the_mark_come_with_the_account_in_one_read() {
     let bench = Bench::start().await;
     let (program, config) = (program(), config(5));
-    let ada = bench.store.find_or_create_visitor(&program, &KEY, &customer("c-1"), noon()).await.unwrap().member;
+    let ada = bench.store.find_or_create_visitor(&active(), &customer("c-1"), noon()).await.unwrap().member;
     let key = EntryKey::fact(noon(), &named("i-1"));
     let party = Party { mark: Some("once"), profile: true, ..Party::new(&ada, &key) };
     let commit = Commit::for_one(&program, &config, party);
@@ -156,11 +156,11 @@ async fn what_tier_changes_did_is_written_with_the_decision() {
     assert!(matches!(bench.store.commit(&commit, decide).await.unwrap(), Committed::Already(_)));
     assert_eq!(points(&bench).await, (3, 3));
     // All of it stands in the receipt's history, in its order; and the receipt is one.
-    let entries = bench.store.receipt_entries(&program, &ada, noon(), &receipt).await.unwrap();
+    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&ada), noon(), &receipt).await.unwrap();
     let sequences: Vec<(u64, bool)> =
         entries.iter().map(|stored| (stored.entry.sequence, stored.entry.is_decision_on(&receipt))).collect();
     assert_eq!(sequences, [(1, true), (2, false), (3, false)]);
-    let receipts = bench.store.member_receipts(&program, &ada, 50, None).await.unwrap();
+    let receipts = bench.store.member_receipts(&program, std::slice::from_ref(&ada), 50, None).await.unwrap();
     assert_eq!(receipts.items.len(), 1);
     // The next decision goes on from there.
     let next = EntryKey::fact(noon(), &named("i-1"));

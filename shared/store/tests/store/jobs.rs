@@ -9,7 +9,7 @@ use tessera_domain::time::Day;
 use tessera_store::{Commit, DUE_SHARDS, EntryKey, INDEX_PAGE, JobPosition, Party, SecretsKey, Snapshot};
 
 use crate::bench::Bench;
-use crate::shop::{KEY, config, customer, document, for_receipt, member, noon, one_point, program, read};
+use crate::shop::{KEY, active, config, customer, document, for_receipt, member, noon, one_point, program, read};
 
 fn day(text: &str) -> Day {
     Day::from_date(text.parse().unwrap())
@@ -17,7 +17,7 @@ fn day(text: &str) -> Day {
 
 /// A visitor with a day of birth.
 async fn born(bench: &Bench, id: &str, birth_date: Option<&str>) -> MemberId {
-    let found = bench.store.find_or_create_visitor(&program(), &KEY, &customer(id), noon()).await.unwrap();
+    let found = bench.store.find_or_create_visitor(&active(), &customer(id), noon()).await.unwrap();
     let before = bench.store.get_profile(&program(), &found.member).await.unwrap().unwrap();
     let mut after = before.clone();
     after.birth_date = birth_date.map(|text| text.parse().unwrap());
@@ -171,7 +171,7 @@ async fn re_arming_is_one_conditional_write_and_no_entry() {
     let who = member("m_1");
     arm(&bench, &who, "r1", Some(day("2026-07-09"))).await;
     let before = bench.store.get_account(&program(), &who).await.unwrap().unwrap();
-    let entries = bench.store.entries(&program(), &who, 10, None).await.unwrap().items.len();
+    let entries = bench.store.entries(&program(), std::slice::from_ref(&who), 10, None).await.unwrap().items.len();
     bench.wire.forget();
     let next = Some(Due { day: day("2026-08-01"), kind: DueKind::TierReview });
     assert!(bench.store.rearm(&program(), &who, &Account { due: next, ..before.clone() }).await.unwrap());
@@ -181,7 +181,10 @@ async fn re_arming_is_one_conditional_write_and_no_entry() {
     assert_eq!((due(&bench, "2026-07-31").await.len(), due(&bench, "2026-08-01").await.len()), (0, 1));
     let after = bench.store.get_account(&program(), &who).await.unwrap().unwrap();
     assert_eq!(after, Account { due: next, ..before.clone() });
-    assert_eq!(bench.store.entries(&program(), &who, 10, None).await.unwrap().items.len(), entries);
+    assert_eq!(
+        bench.store.entries(&program(), std::slice::from_ref(&who), 10, None).await.unwrap().items.len(),
+        entries
+    );
     // A decision that came in between has armed the account itself.
     arm(&bench, &who, "r2", Some(day("2026-09-01"))).await;
     assert!(!bench.store.rearm(&program(), &who, &Account { due: None, ..after }).await.unwrap());

@@ -33,7 +33,7 @@ async fn entries_come_newest_first_in_pages() {
     let mut sequences = Vec::new();
     let mut cursor = None;
     loop {
-        let page = bench.store.entries(&program, &owner, 2, cursor.as_deref()).await.unwrap();
+        let page = bench.store.entries(&program, std::slice::from_ref(&owner), 2, cursor.as_deref()).await.unwrap();
         assert!(page.items.len() <= 2);
         sequences.extend(page.items.iter().map(|stored| stored.entry.sequence));
         cursor = page.next;
@@ -42,7 +42,7 @@ async fn entries_come_newest_first_in_pages() {
         }
     }
     assert_eq!(sequences, [3, 5, 4, 2, 1]);
-    let receipts = bench.store.member_receipts(&program, &owner, 10, None).await.unwrap();
+    let receipts = bench.store.member_receipts(&program, std::slice::from_ref(&owner), 10, None).await.unwrap();
     assert_eq!(receipts.items.iter().map(|stored| stored.entry.sequence).collect::<Vec<_>>(), [3, 2, 1]);
     let key = &receipts.items[0].key;
     let entry = bench.store.get_entry(&program, &owner, key).await.unwrap();

@@ -5,7 +5,7 @@ use tessera_store::{Identified, IdentityError};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
-use crate::shop::{KEY, customer, noon, program};
+use crate::shop::{KEY, active, customer, noon, program};
 
 fn with_email(mut reference: MemberRef, email: &str) -> MemberRef {
     reference.email = Some(email.parse().unwrap());
@@ -22,7 +22,7 @@ fn proven(reference: MemberRef) -> MemberRef {
 }
 
 async fn find(bench: &Bench, reference: &MemberRef) -> Identified {
-    bench.store.find_or_create_visitor(&program(), &KEY, reference, noon()).await.unwrap()
+    bench.store.find_or_create_visitor(&active(), reference, noon()).await.unwrap()
 }
 
 async fn profile(bench: &Bench, of: &Identified) -> Profile {
@@ -47,7 +47,8 @@ async fn whoever_is_unknown_becomes_a_visitor_once() {
         [("GetItem".to_owned(), 1)]
     );
     assert_ne!(find(&bench, &customer("c-2")).await.member, first.member);
-    let (profile, account) = bench.store.get_member(&program(), &first.member).await.unwrap().unwrap();
+    let opened = bench.store.open_member(&program(), &first.member).await.unwrap().unwrap();
+    let (profile, account) = (opened.profile, opened.account);
     assert_eq!((profile.id, account.version), (customer("c-1").id, 0));
     // Another program knows nobody of them.
     let other = ProgramId::new("prg_2").unwrap();
@@ -118,7 +119,7 @@ async fn a_new_address_replaces_the_old_one_and_cards_are_ten() {
     for number in 0..MAX_CARDS {
         assert_eq!(find(&bench, &card(number)).await.member, ada.member);
     }
-    let eleventh = bench.store.find_or_create_visitor(&program(), &KEY, &card(MAX_CARDS), noon()).await;
+    let eleventh = bench.store.find_or_create_visitor(&active(), &card(MAX_CARDS), noon()).await;
     assert!(matches!(eleventh, Err(IdentityError::TooMany(TooMany::Cards))), "{eleventh:?}");
     let by_card = MemberRef { card: "A-3".parse().ok(), ..MemberRef::default() };
     assert_eq!(find(&bench, &by_card).await.member, ada.member);
@@ -128,7 +129,7 @@ async fn a_new_address_replaces_the_old_one_and_cards_are_ten() {
 async fn a_lost_reply_makes_no_second_visitor() {
     let bench = Bench::start().await;
     bench.wire.plan("TransactWriteItems", Fault::LostReply);
-    assert!(bench.store.find_or_create_visitor(&program(), &KEY, &customer("c-1"), noon()).await.is_err());
+    assert!(bench.store.find_or_create_visitor(&active(), &customer("c-1"), noon()).await.is_err());
     bench.wire.plan("TransactWriteItems", Fault::Cancelled(vec!["TransactionConflict", "None"]));
     let found = find(&bench, &customer("c-1")).await;
     assert!(!found.created);

@@ -11,8 +11,8 @@ use tessera_domain::ids::{ProgramId, RuleId};
 use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_domain::program::SubmittedProgram;
 use tessera_store::{
-    CreateProgramError, KeyDeletion, KeyGrant, NewProgram, ProgramCache, PutProgramError, Rotation, SecretsKey,
-    SecretsSource,
+    ActiveProgram, CreateProgramError, KeyDeletion, KeyGrant, NewProgram, ProgramCache, PutProgramError, Rotation,
+    SecretsKey, SecretsSource,
 };
 
 use crate::bench::Bench;
@@ -354,9 +354,10 @@ async fn the_identity_key_is_decrypted_only_to_hash_an_address_or_a_number() {
     let asked = Arc::new(AtomicU32::new(0));
     let store = bench.store.clone().with_secrets(Counting(Arc::clone(&asked)));
     let head = store.load_head(&new.id).await.unwrap().unwrap();
-    let key = &head.identity_key;
+    let active = ActiveProgram { id: new.id.clone(), head, compiled: Arc::new(crate::shop::config(5)) };
+    let key = &active.head.identity_key;
     for strong in [false, true] {
-        store.find_or_create_visitor(&new.id, key, &customer("c-1"), noon()).await.unwrap();
+        store.find_or_create_visitor(&active, &customer("c-1"), noon()).await.unwrap();
         store.resolve(&new.id, key, &customer("c-1"), strong).await.unwrap();
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);

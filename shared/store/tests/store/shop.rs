@@ -1,6 +1,6 @@
 //! A small shop: a program, its members, its receipts.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,11 +13,24 @@ use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
 use tessera_domain::points::Points;
 use tessera_domain::program::{CompiledProgram, RewardType, SubmittedProgram};
-use tessera_store::{IdentityKey, SecretsKey, Snapshot};
+use tessera_store::{ActiveProgram, Head, IdentityKey, SecretsKey, Snapshot};
 
 /// The identity key of the tests' program.
 pub static KEY: LazyLock<IdentityKey> =
     LazyLock::new(|| IdentityKey::generate(&program(), &SecretsKey::new([7; 32])).unwrap());
+
+/// The tests' program, as a warm function has it.
+pub fn active() -> ActiveProgram {
+    let head = Head {
+        version: 1,
+        chunks: 1,
+        checksum: String::new(),
+        identity_key: KEY.clone(),
+        in_use: true,
+        updated_at: noon(),
+    };
+    ActiveProgram { id: program(), head, compiled: Arc::new(config(1_000)) }
+}
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

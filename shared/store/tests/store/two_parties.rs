@@ -139,7 +139,7 @@ async fn thirty_two_commits_in_both_directions_end_balanced() {
     assert!(left.is_empty(), "{left:?}");
     assert_eq!((points(&bench, &ada).await, points(&bench, &bea).await), ((32, 0), (32, 0)));
     for of in [&ada, &bea] {
-        let page = bench.store.entries(&program(), of, 100, None).await.unwrap();
+        let page = bench.store.entries(&program(), std::slice::from_ref(of), 100, None).await.unwrap();
         let sequences: BTreeSet<u64> = page.items.iter().map(|stored| stored.entry.sequence).collect();
         assert_eq!(sequences, (1..=32).collect());
     }
@@ -162,6 +162,8 @@ async fn two_parties_share_a_stock() {
     };
     let decide = |[ada, bea]: &[Snapshot<'_>; 2]| Ok::<_, Infallible>([give(ada, "CODE-1"), give(bea, "CODE-2")]);
     bench.store.commit_all(&commit, decide).await.unwrap();
-    let coupons = async |of: &MemberId| bench.store.coupons(&program, of, 10, None).await.unwrap().items.len();
+    let coupons = async |of: &MemberId| {
+        bench.store.coupons(&program, std::slice::from_ref(of), 10, None).await.unwrap().items.len()
+    };
     assert_eq!((coupons(&ada).await, coupons(&bea).await), (1, 0));
 }
