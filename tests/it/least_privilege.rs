@@ -110,6 +110,7 @@ async fn every_permission_is_used() {
         recorded(journeys::interactions).await,
         recorded(journeys::days).await,
         recorded(journeys::admin).await,
+        recorded(journeys::access).await,
         recorded(journeys::views).await,
         recorded(other_requests).await,
         recorded_with(&generous, sold_out).await,

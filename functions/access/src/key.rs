@@ -8,7 +8,7 @@ use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::IdentifierKind;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Content, Problem, Route, Scope, Services, handler};
-use tessera_store::{ApiKey, KeyDeletion, KeyGrant};
+use tessera_store::{ApiKey, KeyCreation, KeyDeletion, KeyGrant};
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
@@ -122,8 +122,9 @@ struct NewApiKeyView {
     #[serde(flatten)]
     view: ApiKeyView,
     /// The key. It is not stored: a replay of the response omits it.
-    #[cfg_attr(feature = "openapi", schema(required = false))]
-    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = false))]
+    key: Option<String>,
 }
 
 /// The API key that sends the request.
@@ -171,8 +172,14 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
 /// `POST /v1/api-keys`
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let grant = read_grant(&request.json()?).map_err(Problem::malformed)?;
-    let created = services.store.create_api_key(&request.caller()?.program, &grant, services.clock.now()).await?;
-    Ok(http::json(201, &NewApiKeyView { view: created.key.into(), key: created.secret }))
+    let (program, natural) = (&request.caller()?.program, request.natural_key());
+    let created = services.store.create_api_key(program, &grant, &natural.key, natural.started_at).await?;
+    let view = match created {
+        KeyCreation::Created(created) => NewApiKeyView { view: created.key.into(), key: Some(created.secret) },
+        // The first attempt created the key, and its response was lost. The secret is not stored.
+        KeyCreation::Already(key) => NewApiKeyView { view: key.into(), key: None },
+    };
+    Ok(http::json(201, &view))
 }
 
 /// `GET /v1/api-keys/self`: the key that sends the request.

@@ -40,8 +40,8 @@ pub use limits::{Counter, Minute};
 pub use members::{Identified, IdentityError, Known};
 pub use open::OpenedMember;
 pub use programs::{
-    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyDeletion, KeyGrant, NewApiKey,
-    NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
+    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyCreation, KeyDeletion, KeyGrant,
+    NewApiKey, NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};

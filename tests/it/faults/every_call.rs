@@ -122,5 +122,6 @@ every_fault! {
     interactions_count_once: interactions, halts true;
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;
+    keys_and_secrets_change_once: access, halts true;
     looking_changes_nothing: views, halts true;
 }

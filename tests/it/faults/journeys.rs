@@ -1,6 +1,8 @@
 //! Short journeys that together call every function. Each prepares its data, starts the faults, and returns the members
 //! whose final state is compared.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -231,6 +233,25 @@ pub async fn admin(sender: &mut Sender) -> Vec<&'static str> {
     let created = sender.get(&format!("/v1/rules/backtest/{}", asked["id"].as_str().unwrap())).await;
     assert_eq!((&created["status"], &created["report"]["facts"]["receipts"]), (&json!("done"), &json!(1)), "{created}");
     buy(sender, "r-2", "c-1", "20.00").await;
+    vec!["c-1"]
+}
+
+/// API keys are created and deleted, and the storefront secret is replaced.
+pub async fn access(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    let grant = |name: &str, scope: &str| json!({ "name": name, "scopes": [scope] });
+    let till = sender.post("/v1/api-keys", &grant("till", "receipts:write"), Some("k-1")).await;
+    sender.post("/v1/api-keys", &grant("second", "admin"), Some("k-2")).await;
+    let path = format!("/v1/api-keys/{}", till["id"].as_str().unwrap());
+    let deleted = sender.request(Method::DELETE, &path, None, None).await;
+    // A deletion whose response was lost finds nothing to delete.
+    assert!([204, 404].contains(&deleted.status), "{}", deleted.body);
+    sender.post("/v1/storefront-secret/rotate", &json!({}), Some("k-3")).await;
+    sender.end();
+    let keys = sender.get("/v1/api-keys").await;
+    let names = keys["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
+    assert_eq!(names.collect::<BTreeSet<_>>(), ["admin", "second"].into(), "{keys}");
     vec!["c-1"]
 }
 

@@ -53,6 +53,15 @@ pub struct NewApiKey {
     pub secret: String,
 }
 
+/// How a request for an API key ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyCreation {
+    /// The key was created now.
+    Created(NewApiKey),
+    /// An earlier attempt of the same request created it; its secret cannot be shown any more.
+    Already(ApiKey),
+}
+
 /// The owner of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundKey {
@@ -94,7 +103,8 @@ impl std::fmt::Debug for NewApiKey {
 }
 
 impl Store {
-    /// Creates an API key.
+    /// Creates an API key, once for each request. `request`: the natural key of the request, which began at `now`. The
+    /// key's id derives from them, so that a repeated request finds the key of its first attempt.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -102,9 +112,13 @@ impl Store {
         &self,
         program: &ProgramId,
         grant: &KeyGrant,
+        request: &str,
         now: Timestamp,
-    ) -> Result<NewApiKey, StoreError> {
-        let key = ApiKey::new(grant, now);
+    ) -> Result<KeyCreation, StoreError> {
+        let natural = format!("{program}#{}#{request}", now.as_millisecond());
+        let id = hashes::sha256_hex(natural.as_bytes());
+        let id = format!("key_{}", id.get(..32).unwrap_or(&id));
+        let key = ApiKey { id, ..ApiKey::new(grant, now) };
         let secret = generate()?;
         let mut writes = self.api_key_writes(program, &key, &secret).to_vec();
         if key.is_admin() {
@@ -112,9 +126,15 @@ impl Store {
             writes.push(Write::update(&self.tables.credentials, &counter, "ADD n :one").value(":one", number(1)));
         }
         match self.transact_patiently(CREATE, writes).await? {
-            Transacted::Done => Ok(NewApiKey { key, secret }),
-            // Two keys of 40 random letters are never the same.
-            Transacted::Cancelled(_) => Err(StoreError::Contended { operation: CREATE, tries: 1 }),
+            Transacted::Done => Ok(KeyCreation::Created(NewApiKey { key, secret })),
+            Transacted::Cancelled(_) => {
+                let by_id = keys::api_key(program, &key.id);
+                match self.get(CREATE, &self.tables.credentials, &by_id, true).await? {
+                    Some(found) => ApiKey::read(&found).map(KeyCreation::Already),
+                    // Two keys of 40 random letters are never the same.
+                    None => Err(StoreError::Contended { operation: CREATE, tries: 1 }),
+                }
+            }
         }
     }
 
@@ -125,7 +145,9 @@ impl Store {
     pub async fn list_api_keys(&self, program: &ProgramId) -> Result<Vec<ApiKey>, StoreError> {
         let range = Range::all(keys::api_key(program, "").pk, API_KEYS);
         let items = self.range(READ, &self.tables.credentials, range).await?;
-        items.iter().map(ApiKey::read).collect()
+        let mut keys = items.iter().map(ApiKey::read).collect::<Result<Vec<_>, _>>()?;
+        keys.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        Ok(keys)
     }
 
     /// Deletes an API key, unless it is the last one with the scope `admin`.

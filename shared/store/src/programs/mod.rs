@@ -9,7 +9,7 @@ mod identity_key;
 mod put;
 mod storefront;
 
-pub use api_keys::{ApiKey, FoundKey, KeyDeletion, KeyGrant, NewApiKey};
+pub use api_keys::{ApiKey, FoundKey, KeyCreation, KeyDeletion, KeyGrant, NewApiKey};
 pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use head::Head;
