@@ -14,8 +14,9 @@ const PROFILE: char = 'P';
 const MERGE: char = 'M';
 const EVENT: char = 'E';
 
-/// The key of an entry within its member: made from the fact alone, so that a fact has exactly one entry. Entries sort by
-/// the time of their fact; a refund's key extends its receipt's.
+/// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
+///
+/// Entries sort by the time of their fact. The key of a refund extends the key of its receipt.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey(String);
 
@@ -63,27 +64,28 @@ impl EntryKey {
         Self(keys::other_entry(at, MERGE, other.as_str()))
     }
 
-    /// An event that a later decision caught up with, at its own time. `sequence` is its entry's, unique within the member.
+    /// An event that fell due before the decision that noticed it, at its own time. `sequence`: its entry's, unique within
+    /// the member.
     pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
         Self(keys::other_entry(at, EVENT, &sequence.to_string()))
     }
 
-    /// A step of a refund before its last, from 0.
+    /// A step of a refund before the last one, counted from 0.
     pub(crate) fn step(&self, step: u32) -> Self {
         Self(keys::step_entry(&self.0, step))
     }
 
-    /// What the rules for the `place`-th change of tier that came with this entry did, from 1.
+    /// The rules for the `place`-th change of tier after this entry, counted from 1.
     pub(crate) fn tier_change(&self, place: usize) -> Self {
         Self(keys::tier_change_entry(&self.0, place))
     }
 
-    /// The key as text: what identifies the entry among the member's, and where a list continues.
+    /// The key as text: identifies the entry within its member, and serves as a cursor.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A key that was given out as text; `None` for a text that no entry has as key.
+    /// Reads a key from its text; `None` for a text that is no entry's key.
     pub fn from_text(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         text.starts_with(keys::ENTRIES).then_some(Self(text))
@@ -104,12 +106,12 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, EVENT];
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 
     #[test]
-    fn a_receipts_key_is_told_from_its_refunds() {
+    fn a_receipts_key_differs_from_its_refunds() {
         let receipt = ReceiptId::new("R#1").unwrap();
         let at = Timestamp::UNIX_EPOCH;
         assert!(EntryKey::receipt(at, &receipt).is_receipt());

@@ -1,8 +1,8 @@
-//! Reservations that lapsed give their unit of stock back.
+//! Frees the stock units of lapsed reservations.
 //!
-//! Nobody has to watch a reservation: that it lapsed follows from its time. Its unit is freed by whoever needs it, or by a
-//! job. The stored coupon turns from reserved to lapsed in the transaction that lowers the counter, so each unit is freed
-//! once, and a reservation that is committed or cancelled at that moment keeps it.
+//! A reservation lapses by its time alone. Its unit is freed by the next redemption that finds the stock used up, or by a
+//! job. One transaction marks the coupon as lapsed and lowers the counter, so each unit is freed once, and a reservation
+//! that is committed or cancelled at that moment keeps its unit.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use crate::{Store, StoreError, keys, retry};
 
 const READ: &str = "reading reservations that lapsed";
 const FREE: &str = "freeing the stock of lapsed reservations";
-/// How many reservations one transaction frees.
-const AT_ONCE: i32 = 25;
+/// Limit for the reservations that one transaction frees.
+const BATCH: i32 = 25;
 
-/// The attributes of a new coupon that holds a unit of stock: its place in the index of what comes due, and the counter
-/// of the unit. A coupon that is not reserved has none.
+/// The attributes of a reservation that holds a unit of stock: its keys in the index `due`, and the counter of the unit.
+/// Other coupons have none.
 pub(super) fn held(program: &ProgramId, coupon: &Coupon, shard: u32) -> Vec<(String, AttributeValue)> {
     match coupon.until.filter(|_| coupon.status == CouponStatus::Reserved) {
         None => Vec::new(),
@@ -44,11 +44,11 @@ struct Lapsed {
 }
 
 impl Store {
-    /// Frees the units of a reward's reservations that lapsed by `now`, and tells how many there were. Half a read unit
-    /// when there is none.
+    /// Frees the units of a reward's reservations that lapsed by `now`; returns how many. Costs half a read unit when there
+    /// is none.
     ///
     /// # Errors
-    /// When DynamoDB fails or others keep being faster.
+    /// When DynamoDB fails, or the counters stay contended.
     pub async fn free_lapsed(&self, program: &ProgramId, reward: &RewardId, now: Timestamp) -> Result<u32, StoreError> {
         let mut freed = 0;
         let mut attempt = 0;
@@ -70,7 +70,8 @@ impl Store {
         }
     }
 
-    /// Some of the reservations that lapsed and are stored as reserved. The index is a moment behind; the coupons decide.
+    /// A batch of reservations that lapsed and are still stored as reserved. The index is eventually consistent, so the
+    /// coupons themselves are read.
     async fn lapsed(&self, program: &ProgramId, reward: &RewardId, now: Timestamp) -> Result<Vec<Lapsed>, StoreError> {
         let request = self
             .dynamodb
@@ -80,7 +81,7 @@ impl Store {
             .key_condition_expression("dp = :held AND dd <= :now")
             .expression_attribute_values(":held", text(keys::held(program, reward)))
             .expression_attribute_values(":now", text(keys::time(now)))
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let output = request.send().await.map_err(|error| StoreError::call(READ, error))?;
         let places = output.items.iter().flatten().map(|item| {
@@ -99,7 +100,7 @@ impl Store {
         Ok(lapsed)
     }
 
-    /// Marks reservations as lapsed and lowers their counters, all or none; false when somebody changed one meanwhile.
+    /// Marks reservations as lapsed and lowers their counters, all or none. False when one of them has changed.
     async fn free(&self, program: &ProgramId, reward: &RewardId, lapsed: Vec<Lapsed>) -> Result<bool, StoreError> {
         let mut units: BTreeMap<u32, i64> = BTreeMap::new();
         let mut writes = vec![self.has_units_write(program, reward).await?];

@@ -1,7 +1,7 @@
 //! The rewards that are sold out: one item per program, which storefronts read instead of every counter.
 //!
-//! Whoever takes the last unit adds the reward, whoever frees one removes it. Both raise the item's version, and the one who
-//! adds writes only on the version read before the counters. So a unit that is freed in between is never hidden.
+//! Taking the last unit adds the reward; freeing a unit removes it. Both raise the item's version. Adding is conditional on
+//! the version that was read before the counters, so a unit freed in between is never hidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,21 +17,21 @@ use crate::{Store, StoreError, keys, retry};
 const READ: &str = "reading the rewards that are sold out";
 const NOTE: &str = "noting that a reward is sold out";
 
-/// The rewards that are sold out, each with the stock that is used up: a stock that is raised has units again.
+/// The rewards that are sold out, each with its stock at that time: a raised stock has units again.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 struct SoldOut(BTreeMap<RewardId, u32>);
 
 /// The item as it was read.
 #[derive(Default)]
-pub(super) struct StoredSoldOut {
+pub(super) struct SoldOutItem {
     list: SoldOut,
     version: u64,
 }
 
 impl Store {
-    /// The program's rewards that have no unit left, a moment behind. Half a read unit, and nothing in a program without
-    /// stocks.
+    /// The program's rewards that have no unit left, eventually consistent. Costs half a read unit, and nothing in a program
+    /// without stocks.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -49,8 +49,8 @@ impl Store {
         Ok(stocked().filter(none_left).map(|(id, _)| id.clone()).collect())
     }
 
-    /// Notes rewards whose last unit a commit may have taken. The commit stands whatever happens here; a failure is made
-    /// up for by the next one who finds the stock used up.
+    /// Adds rewards whose last unit a commit may have taken. A failure is only logged: the commit stands, and the next
+    /// redemption that finds the stock used up adds the reward.
     pub(super) async fn note_last_units(
         &self,
         program: &ProgramId,
@@ -88,21 +88,21 @@ impl Store {
         Err(StoreError::Contended { operation: NOTE, tries: retry::TRIES })
     }
 
-    /// The write that takes a reward off the list, for the transaction that frees a unit of it.
+    /// The write that removes a reward from the list, for the transaction that frees one of its units.
     pub(super) async fn has_units_write(&self, program: &ProgramId, reward: &RewardId) -> Result<Write, StoreError> {
         let mut stored = self.stored_sold_out(program, true).await?;
         stored.list.0.remove(reward);
         self.sold_out_write(program, &stored)
     }
 
-    async fn stored_sold_out(&self, program: &ProgramId, consistent: bool) -> Result<StoredSoldOut, StoreError> {
+    async fn stored_sold_out(&self, program: &ProgramId, consistent: bool) -> Result<SoldOutItem, StoreError> {
         let found = self.get(READ, &self.tables.members, &keys::sold_out(program), consistent).await?;
-        let Some(found) = found else { return Ok(StoredSoldOut::default()) };
+        let Some(found) = found else { return Ok(SoldOutItem::default()) };
         let reader = Reader::new(READ, &found);
-        Ok(StoredSoldOut { list: reader.body()?, version: reader.number(name::VERSION)? })
+        Ok(SoldOutItem { list: reader.body()?, version: reader.number(name::VERSION)? })
     }
 
-    fn sold_out_write(&self, program: &ProgramId, stored: &StoredSoldOut) -> Result<Write, StoreError> {
+    fn sold_out_write(&self, program: &ProgramId, stored: &SoldOutItem) -> Result<Write, StoreError> {
         let body = bytes(packed(NOTE, &stored.list)?);
         let after = item(&keys::sold_out(program), [(name::BODY, body), (name::VERSION, number(stored.version + 1))]);
         let write = Write::put(&self.tables.members, after);

@@ -1,11 +1,10 @@
-//! Stocks: how many of a reward were issued, spread over counters so that many can take at once.
+//! Stocks: the issued units of a reward, spread over counters so that many redemptions can take units at once.
 //!
-//! A stock of `n` has min(16, n) counters, each with its share of `n`; a unit is taken by raising one of them while it is
-//! below its share. Nobody sees more than one counter on the way, so none is ever oversold; whoever finds their counter
-//! used up reads all of them. The last unit of a counter is taken knowingly: an update that may not take it fails, and its
-//! sender reads all counters before the next attempt. So whoever takes the last unit of a stock knows that it may be the
-//! last, and no other redemption pays for finding out. Raising a stock raises the shares. Lowering it lowers them, and counts only what its
-//! remaining counters issued.
+//! A stock of `n` has min(16, n) counters, each with a share of `n`. A redemption raises one counter, on condition that it
+//! stays within its share, so no stock is oversold. Only a redemption that has read all counters may take the last unit of
+//! one: the condition of any other fails, and its next attempt reads them. So the commit that takes the last unit of a stock
+//! knows it, and no other redemption pays for finding out. Raising a stock raises the shares. Lowering it lowers them, and
+//! counts only what the remaining counters issued.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +18,15 @@ use crate::{Store, StoreError, keys};
 const READ: &str = "reading a stock";
 const MAX_SHARDS: u32 = 16;
 
-/// Units of a reward to be taken from one counter.
+/// Units of a reward that one counter gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Take {
     pub reward: RewardId,
     pub shard: u32,
     pub units: u32,
-    /// What the counter may hold at most before.
-    pub most_before: u32,
-    /// True when the units may be the counter's last.
+    /// Condition: what the counter may hold at most before.
+    pub max_before: u32,
+    /// True when these may be the counter's last units.
     pub fills: bool,
 }
 
@@ -66,8 +65,8 @@ impl Stocks {
             if units > 0 {
                 missing -= units;
                 let fills = before.saturating_add(units) >= share;
-                let most_before = (share - units).saturating_sub(u32::from(!fills));
-                takes.push(Take { reward: reward.clone(), shard, units, most_before, fills });
+                let max_before = (share - units).saturating_sub(u32::from(!fills));
+                takes.push(Take { reward: reward.clone(), shard, units, max_before, fills });
             }
             if missing == 0 {
                 return Ok(takes);
@@ -144,14 +143,14 @@ impl Store {
             issued = self.stock_counters(program, reward, stock).await?;
         }
         if is_used_up(&issued, stock) {
-            // Whoever took the last unit may have stopped before noting it.
+            // The commit that took the last unit may have stopped before it added the reward to the list.
             self.note_sold_out(program, reward, stock).await?;
         }
         stocks.issued.insert(reward.clone(), issued);
         Ok(())
     }
 
-    /// What each counter of a stock holds, strongly consistent.
+    /// The counters of a stock, strongly consistent.
     pub(super) async fn stock_counters(
         &self,
         program: &ProgramId,
@@ -202,19 +201,19 @@ mod tests {
         let mut stocks = of_one(Stocks::default());
         let takes = stocks.choose_all(&[&vec![reward(); 5]], |_| Some(5), 3).unwrap();
         assert_eq!(takes.iter().map(|take| take.shard).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);
-        assert!(takes.iter().all(|take| take.units == 1 && take.most_before == 0 && take.fills));
+        assert!(takes.iter().all(|take| take.units == 1 && take.max_before == 0 && take.fills));
         let takes = stocks.choose_all(&[&vec![reward(); 3]], |_| Some(1000), 20).unwrap();
-        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, most_before: 59, fills: false }]);
+        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, max_before: 59, fills: false }]);
     }
 
     #[test]
-    fn the_last_unit_of_a_counter_is_taken_knowingly() {
-        // Sixteen counters of three units: blindly, only the first two of each are taken.
-        let blind = Stocks::default().choose_all(&[&[reward()]], |_| Some(48), 0).unwrap();
-        assert_eq!((blind[0].most_before, blind[0].fills), (1, false));
-        let mut looked = Stocks { issued: BTreeMap::from([(reward(), vec![2; 16])]), ..Stocks::default() };
-        let knowing = looked.choose_all(&[&[reward()]], |_| Some(48), 0).unwrap();
-        assert_eq!((knowing[0].most_before, knowing[0].fills), (2, true));
+    fn only_who_has_read_the_counters_takes_the_last_unit() {
+        // Sixteen counters of three units: unread, only the first two of each are taken.
+        let unread = Stocks::default().choose_all(&[&[reward()]], |_| Some(48), 0).unwrap();
+        assert_eq!((unread[0].max_before, unread[0].fills), (1, false));
+        let mut read = Stocks { issued: BTreeMap::from([(reward(), vec![2; 16])]), ..Stocks::default() };
+        let last = read.choose_all(&[&[reward()]], |_| Some(48), 0).unwrap();
+        assert_eq!((last[0].max_before, last[0].fills), (2, true));
     }
 
     #[test]
@@ -230,7 +229,7 @@ mod tests {
         assert_eq!(stocks.supplies[0].left, BTreeMap::from([(reward(), 5)]));
         let issued = BTreeMap::from([(reward(), vec![1, 1, 0, 1, 1])]);
         let mut stocks = of_one(Stocks { issued, ..Stocks::default() });
-        let take = Take { reward: reward(), shard: 2, units: 1, most_before: 0, fills: true };
+        let take = Take { reward: reward(), shard: 2, units: 1, max_before: 0, fills: true };
         assert_eq!(stocks.choose_all(&[&[reward()]], |_| Some(5), 4).unwrap(), [take]);
         assert_eq!(stocks.choose_all(&[&vec![reward(); 2]], |_| Some(5), 4), None);
         assert_eq!(stocks.supplies[0].left, BTreeMap::from([(reward(), 1)]));

@@ -172,7 +172,7 @@ impl Store {
             let update = Write::update(&self.tables.members, &counter, "ADD issued :units")
                 .when("attribute_not_exists(issued) OR issued <= :most")
                 .value(":units", number(take.units))
-                .value(":most", number(take.most_before));
+                .value(":most", number(take.max_before));
             transaction.push(Part::Stock(take.reward.clone()), update, 0);
             if take.fills {
                 transaction.last_units.insert(take.reward.clone());

@@ -1,7 +1,7 @@
-//! Guards: one item for each id and each key, which leads to its member and makes it theirs alone.
+//! Guards: one item for each id and each key. It leads to its member and makes the key unique in the program.
 //!
-//! An identifier that is contact data has no guard. A record in the guard's partition names the member who has it, so
-//! that it can be dropped there when somebody else proves the identifier.
+//! An identifier that is contact data has no guard. A record in the guard's partition names each member who has it, so that
+//! it can be removed there when somebody else verifies the identifier.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use crate::{IdentityKey, Store, StoreError};
 
 const READ: &str = "looking up a member";
 
-/// The condition under which a guard may be written or removed: it is nobody's, or the member's own.
+/// Condition for writing or deleting a guard: it is free, or the member's own.
 const FREE_OR_OWN: &str = "attribute_not_exists(pk) OR m = :member";
-/// The same where a contact joins the member: the contact's guards may be taken over.
+/// The same while a contact joins the member: the contact's guards may be taken over.
 const FREE_OWN_OR_CONTACTS: &str = "attribute_not_exists(pk) OR m = :member OR m = :contact";
 
 /// A program, with the key under which personal identifiers are hashed.
@@ -44,12 +44,12 @@ impl Namespace<'_> {
         Ok(Guards(BTreeMap::from([(key, guard)])))
     }
 
-    /// Where the guard of an id stands.
+    /// The key of an id's guard.
     pub fn of_id(self, id: &CustomerId) -> Key {
         keys::identity_guard(self.program, "id", id.as_str())
     }
 
-    /// Where the guard of an identifier stands. E-mail addresses and phone numbers are personal: their keys are hashed.
+    /// The key of an identifier's guard. E-mail addresses and phone numbers are personal: their keys are hashed.
     pub async fn of(self, identifier: &Identifier) -> Result<Key, StoreError> {
         use tessera_domain::member::IdentifierKind::{Card, Email, Phone};
         let value = match identifier.kind {
@@ -86,10 +86,10 @@ impl Namespace<'_> {
     }
 }
 
-/// A guard as it is to be stored.
+/// A guard, as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 struct Guard {
-    /// What it guards, for the person who hears that it is somebody else's.
+    /// The kind of key, for the error when it is somebody else's.
     named: &'static str,
     item: Item,
 }
@@ -98,7 +98,7 @@ struct Guard {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Guards(BTreeMap<Key, Guard>);
 
-/// A write of a guard, and what the guard is for.
+/// A write of a guard, and the kind of its key.
 pub(super) struct GuardWrite {
     pub named: &'static str,
     pub write: Write,
@@ -136,7 +136,7 @@ impl Guards {
     }
 }
 
-/// Whose an identifier is.
+/// The owner of an identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     pub member: MemberId,
@@ -150,16 +150,16 @@ pub(super) struct Owner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sent {
     pub identifier: Identifier,
-    /// True when the sender has proven it.
+    /// True when the sender has verified it.
     pub verified: bool,
-    /// Whose key it is.
+    /// The member whose key it is.
     pub owner: Option<Owner>,
 }
 
-/// What the guards say about a reference.
+/// The guards of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LookUp {
-    /// Whose the id is, where one is given.
+    /// The owner of the id, where one is given.
     pub id_owner: Option<MemberId>,
     /// The identifiers, in the order in which they decide.
     pub sent: Vec<Sent>,

@@ -1,4 +1,4 @@
-//! Whom a reference means, and what it may change: the rules of identity, applied to what the guards say.
+//! The rules of identity: decides from the guards whom a reference names and what it may change.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use tessera_domain::member::{Identifier, IdentifierKind, MemberRef};
 
 use super::guards::{LookUp, Owner, Sent};
 
-/// Whom a reference means, and what is to be written for it.
+/// The member whom a reference names, and what the reference changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// The member; `None` when a new one is to be created.
@@ -27,7 +27,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Decides whom a reference means. `given`: the member, where something else named it, such as a path. `waiting`:
+    /// Decides whom a reference names. `given`: the member, where something else named it, such as a path. `waiting`:
     /// contacts that cannot join now.
     pub fn of(reference: &MemberRef, look_up: &LookUp, given: Option<&MemberId>, waiting: &BTreeSet<MemberId>) -> Self {
         let is_key = |sent: &&Sent| sent.owner.is_some();
@@ -45,7 +45,7 @@ impl Verdict {
             None => (look_up.sent.iter().find(is_key).and_then(owner), false),
         };
         let is_members = |owner: &Owner| Some(&owner.member) == member.as_ref();
-        // Whoever only mentions an identifier changes nothing of the person behind it.
+        // A mere mention of an identifier changes nothing of the person behind it.
         let may_change =
             is_named || look_up.sent.iter().any(|sent| sent.verified && sent.owner.as_ref().is_some_and(is_members));
 

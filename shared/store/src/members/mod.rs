@@ -1,8 +1,7 @@
-//! Who a customer is: guards that lead from ids and identifiers to a member, and the profile.
+//! Identity: guards that lead from ids and identifiers to a member, and the member's profile.
 //!
-//! The id is the authority, and only proven identifiers lead to somebody with an id. What a request may change is decided
-//! in `judge`, from the guards alone; here it is written, each step in one transaction that is conditional on what it was
-//! decided from.
+//! The id is the authority, and only verified identifiers lead to a member with an id. `judge` decides from the guards what
+//! a request may change. This module writes it: each step is one transaction, conditional on what it was decided from.
 
 mod guards;
 mod join;
@@ -24,29 +23,29 @@ use crate::{ActiveProgram, IdentityKey, Store, StoreError, indexes, keys, random
 const IDENTIFY: &str = "identifying a member";
 const REPLACE: &str = "replacing a profile";
 
-/// Who was meant.
+/// The member whom a reference identifies, after everything it may change was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identified {
     /// The member.
     pub member: MemberId,
     /// True when this request created the member.
     pub created: bool,
-    /// Identifiers at which the points of a contact without an id wait.
+    /// Identifiers of contacts without an id, whose points wait.
     pub claimable: Vec<IdentifierKind>,
     /// Verified identifiers that stay with another member.
     pub conflict: Vec<IdentifierKind>,
 }
 
-/// What a look-up found, without a change.
+/// The member whom a reference names, as far as nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// The member; `None` when a new one would be created.
     pub member: Option<MemberId>,
-    /// True when nothing is left to be written for this reference.
+    /// True when the reference changes nothing.
     pub settled: bool,
     /// Contacts without an id whose identifiers the reference verifies: they will join the member.
     pub joins: Vec<MemberId>,
-    /// Identifiers at which the points of a contact without an id wait.
+    /// Identifiers of contacts without an id, whose points wait.
     pub claimable: Vec<IdentifierKind>,
     /// Verified identifiers that stay with another member.
     pub conflict: Vec<IdentifierKind>,
@@ -61,7 +60,7 @@ pub enum IdentityError {
         /// Which one: `id`, `card`, `email` or `phone`.
         identifier: &'static str,
     },
-    /// The member would have more of a kind than it can.
+    /// The member would have too many identifiers of one kind.
     #[error(transparent)]
     TooMany(#[from] TooMany),
     /// The profile changed since it was read.
@@ -73,7 +72,7 @@ pub enum IdentityError {
 }
 
 impl Store {
-    /// Looks up who is meant, without a change. `strong` also sees what was written a moment ago.
+    /// Looks a reference up and changes nothing. `strong`: also sees what was written a moment ago.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -95,7 +94,7 @@ impl Store {
         Ok(Known { member, settled, joins, claimable, conflict })
     }
 
-    /// True when nothing is left to be written. Reads the profile only where contact data may be missing.
+    /// True when the reference changes nothing. Reads the profile only where contact data may be missing.
     async fn is_settled(
         &self,
         program: &ProgramId,
@@ -115,8 +114,8 @@ impl Store {
         }))
     }
 
-    /// Finds who is meant, or creates a visitor, and writes what the reference may change. One eventually consistent read
-    /// (half a unit) for someone known by the one id or identifier that is given.
+    /// Finds the member or creates a visitor, and writes what the reference may change. Costs one eventually consistent read
+    /// (half a unit) for a member who is known by the only id or identifier of the reference.
     ///
     /// # Errors
     /// [`IdentityError::TooMany`] for an eleventh card; when DynamoDB fails.
@@ -157,7 +156,7 @@ impl Store {
             if attempt > 1 {
                 retry::pause(attempt - 1).await;
             }
-            // Whoever is unknown to an eventually consistent read may have been created a moment ago.
+            // A member whom an eventually consistent read misses may have been created a moment ago.
             let strong = attempt > 0;
             let look_up = self.look_up(namespace, reference, strong).await?;
             let verdict = Verdict::of(reference, &look_up, given, &waiting);
@@ -187,7 +186,7 @@ impl Store {
                 (member, written)
             };
             if written && verdict.joins.is_empty() {
-                // A member of our own attempt may be found only now, when the response to its creation was lost.
+                // When the response to the creation was lost, the next attempt finds the member that this one created.
                 let created = new.as_ref() == Some(&member);
                 let Verdict { claimable, conflict, .. } = verdict;
                 return Ok(Identified { member, created, claimable, conflict });
@@ -196,7 +195,7 @@ impl Store {
         Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES }.into())
     }
 
-    /// Writes a new profile and its guards; false when an id or identifier has become someone's.
+    /// Writes a new profile and its guards. False when somebody else got an id or identifier of it meanwhile.
     async fn create(&self, namespace: Namespace<'_>, member: &MemberId, profile: &Profile) -> Result<bool, StoreError> {
         for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
@@ -208,7 +207,7 @@ impl Store {
         Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
     }
 
-    /// Writes what a reference changes of a known member; false when something changed meanwhile.
+    /// Writes what a reference changes of a known member. False when something else changed meanwhile.
     async fn attach(
         &self,
         namespace: Namespace<'_>,
@@ -234,9 +233,9 @@ impl Store {
         }
     }
 
-    /// Removes an identifier from the contact data of everybody else: its key is about to be a member's.
+    /// Removes an identifier from the contact data of everybody else, because it is about to become a member's key.
     ///
-    /// A fault after this and before the key is written loses nothing but contact data that is about to go.
+    /// A fault between this and that write loses only contact data that was about to be removed.
     async fn drop_contact_data(
         &self,
         namespace: Namespace<'_>,
@@ -261,8 +260,8 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces a profile. Ids and keys that it gained are guarded, those that it lost are given free, all in one
-    /// transaction that is conditional on the profile being `before`.
+    /// Replaces a profile, writes the guards of ids and keys that it gained, and deletes those that it lost. One
+    /// transaction, conditional on the profile being `before`.
     ///
     /// # Errors
     /// [`IdentityError::Taken`] when a new id or key is someone else's, [`IdentityError::Changed`] when the profile is no
@@ -302,7 +301,7 @@ impl Store {
         }
     }
 
-    /// Writes a changed profile and its guards, in this order of writes: guards, profile.
+    /// Writes a changed profile and its guards, in one transaction: the guards, then the profile.
     async fn write_profile(
         &self,
         namespace: Namespace<'_>,
@@ -345,7 +344,7 @@ impl Store {
     }
 }
 
-/// A profile that changes, with the version that was read.
+/// A change of a profile, with the version that was read.
 struct ProfileChange<'a> {
     before: &'a Profile,
     after: &'a Profile,
