@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use clap::Args;
 use tessera_store::{Store, Tables};
 
@@ -28,7 +30,10 @@ pub struct Deployment {
 impl Deployment {
     /// Connects to the tables and queues by their names in the template.
     pub async fn connect(stack: &str) -> Self {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        // The default client would link a second cryptography library.
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
         let table = |table: &str| format!("{stack}-{table}");
         let tables = Tables {
             members: table("members"),

@@ -16,7 +16,7 @@ use crate::services::Clients;
 const ROOTS: &[u8] = include_bytes!("roots.pem");
 
 /// The SDK's behaviour that this code was written for.
-fn behavior() -> BehaviorVersion {
+pub(crate) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 

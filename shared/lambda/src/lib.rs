@@ -24,6 +24,8 @@ pub mod serve;
 mod services;
 mod settlement;
 pub mod source;
+#[cfg(feature = "ssm")]
+mod ssm;
 pub mod task;
 pub mod trace;
 

@@ -51,10 +51,7 @@ impl Secrets {
     async fn read(&self) -> Result<SecretsKey, String> {
         use base64::Engine as _;
         let (name, sdk) = self.parameter.as_ref().ok_or("no parameter is configured")?;
-        let client = aws_sdk_ssm::Client::new(sdk);
-        let answer = client.get_parameter().name(name).with_decryption(true).send().await;
-        let answer = answer.map_err(|error| format!("{}", aws_sdk_ssm::error::DisplayErrorContext(error)))?;
-        let text = answer.parameter.and_then(|parameter| parameter.value).ok_or("the parameter is empty")?;
+        let text = crate::ssm::parameter(sdk, name).await.map_err(|error| error.to_string())?;
         let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|error| error.to_string())?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| "the parameter is not 32 bytes in base64")?;
         Ok(SecretsKey::new(bytes))

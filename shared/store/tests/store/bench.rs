@@ -36,6 +36,7 @@ impl Bench {
             .endpoint_url(format!("http://{address}"))
             .region(Region::new("eu-south-1"))
             .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .interceptor(Wire(Arc::clone(&wire)))
             .build();
         let dynamodb = Client::from_conf(config);
