@@ -39,7 +39,11 @@ async fn member_state(sender: &mut Sender, member: &str) -> Value {
     let mut entries: Vec<Value> = entries
         .into_iter()
         .map(|mut entry| {
-            entry["source"].as_object_mut().unwrap().remove("coupon");
+            let source = entry["source"].as_object_mut().unwrap();
+            source.remove("coupon");
+            for inner in ["merged", "merged_into"] {
+                source.entry(inner).and_modify(|id| *id = json!("m_…"));
+            }
             json!([entry["type"], entry["points"], entry["moved"], entry["source"]])
         })
         .collect();
