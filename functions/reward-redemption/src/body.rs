@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tessera_domain::decide::Redemption;
 use tessera_domain::ids::{ReceiptId, RewardId};
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::points::Points;
 
 /// Default of `reserve_minutes`.
 const RESERVE_MINUTES: u32 = 30;
@@ -16,6 +17,8 @@ const MOST_RESERVE_MINUTES: u32 = 43_200;
 pub(crate) struct RedemptionBody {
     /// The reward.
     reward: String,
+    /// The points to spend on a reward with `cost_per`: a multiple of its `step` from `min` to `max`.
+    points: Option<i64>,
     /// Only reserve the points, until the coupon is committed, cancelled or lapses.
     reserve: Option<bool>,
     /// Minutes that the reservation lasts; 30 when absent.
@@ -55,6 +58,7 @@ pub(crate) fn read_redemption(body: &Value) -> Result<Redemption, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
         let reward = object.required("reward", Node::id::<RewardId>);
+        let points = object.optional("points", |points| points.integer(i64::MIN, i64::MAX).map(Points::new));
         let reserve = object.or("reserve", false, Node::boolean);
         let minutes = object.or("reserve_minutes", RESERVE_MINUTES, |node| node.count(1, MOST_RESERVE_MINUTES));
         let apply = object.or("apply", false, Node::boolean);
@@ -64,7 +68,7 @@ pub(crate) fn read_redemption(body: &Value) -> Result<Redemption, Vec<Fault>> {
             return node.refuse("a reserved coupon cannot be applied: it must be committed first");
         }
         let reserve_minutes = minutes.map(|minutes| reserve.then_some(minutes))?;
-        Some(Redemption { reward: reward?, reserve_minutes, apply, by_member: false })
+        Some(Redemption { reward: reward?, points: points?, reserve_minutes, apply, by_member: false })
     })
 }
 
@@ -103,7 +107,8 @@ mod tests {
     use super::*;
 
     fn redemption(reserve_minutes: Option<u32>, apply: bool) -> Redemption {
-        Redemption { reward: RewardId::new("five-off").unwrap(), reserve_minutes, apply, by_member: false }
+        let reward = RewardId::new("five-off").unwrap();
+        Redemption { reward, points: None, reserve_minutes, apply, by_member: false }
     }
 
     #[test]
@@ -115,6 +120,8 @@ mod tests {
             read_redemption(&json!({ "reward": "five-off", "reserve": true })).unwrap(),
             redemption(Some(30), false)
         );
+        let body = json!({ "reward": "five-off", "points": 300 });
+        assert_eq!(read_redemption(&body).unwrap().points, Some(Points::new(300)));
         let body = json!({ "reward": "five-off", "reserve": true, "reserve_minutes": 5 });
         assert_eq!(read_redemption(&body).unwrap(), redemption(Some(5), false));
     }
@@ -125,6 +132,8 @@ mod tests {
             json!({}),
             json!([]),
             json!({ "reward": 7 }),
+            json!({ "reward": "five-off", "points": "300" }),
+            json!({ "reward": "five-off", "points": 1.5 }),
             json!({ "reward": "five-off", "reserve": "yes" }),
             json!({ "reward": "five-off", "reserve": true, "reserve_minutes": 0 }),
             json!({ "reward": "five-off", "reserve": true, "apply": true }),

@@ -3,6 +3,7 @@
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{Redemption, RedemptionFault, decide_redemption};
 use tessera_domain::ids::CouponCode;
+use tessera_domain::input::Fault;
 use tessera_domain::ledger::Cause;
 use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
@@ -65,5 +66,10 @@ const fn code_of(cause: &Cause) -> Option<&CouponCode> {
 }
 
 fn refused(fault: &RedemptionFault) -> Problem {
-    Problem::not_allowed(fault.slug(), fault.to_string())
+    match fault {
+        RedemptionFault::PointsMissing => {
+            Problem::malformed(vec![Fault { pointer: "/points".to_owned(), detail: fault.to_string() }])
+        }
+        other => Problem::not_allowed(other.slug(), other.to_string()),
+    }
 }

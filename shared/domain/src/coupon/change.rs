@@ -109,6 +109,8 @@ pub(crate) mod tests {
                 percent: None,
                 skus: None,
                 minimum_spend: None,
+                max_discount: None,
+                combines_with: None,
                 bind: None,
                 currency: "EUR".to_owned(),
                 value: None,

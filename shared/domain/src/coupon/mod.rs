@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Taken;
 use crate::ids::{CouponCode, MemberId, ReceiptId, RewardId};
+use crate::money::Currency;
 use crate::points::Points;
-use crate::program::{Bind, Reward, RewardType, RewardValue};
+use crate::program::{Bind, CombinesWith, Reward, RewardType, RewardValue};
 
 /// A coupon, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +135,12 @@ pub struct Discount {
     /// The least basket that it works on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_spend: Option<String>,
+    /// The most that it takes off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_discount: Option<String>,
+    /// The discounts that it combines with; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combines_with: Option<CombinesWith>,
     /// Whose receipts may use it; absent: anyone's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bind: Option<Bind>,
@@ -145,14 +152,16 @@ pub struct Discount {
 }
 
 impl Discount {
-    /// The advantage of a reward.
-    pub fn of(reward: &Reward, currency: crate::money::Currency) -> Self {
+    /// The advantage of a reward that was bought with `points`, on which the value may depend.
+    pub fn of(reward: &Reward, points: Points, currency: Currency) -> Self {
         let mut discount = Self {
             kind: reward.kind,
             amount: None,
             percent: None,
             skus: reward.skus.clone(),
             minimum_spend: reward.minimum_spend.map(|money| money.to_string()),
+            max_discount: reward.max_discount.map(|money| money.to_string()),
+            combines_with: reward.combines_with,
             bind: reward.bind,
             currency: currency.to_string(),
             value: None,
@@ -165,6 +174,9 @@ impl Discount {
             }
             Some(RewardValue::Text(text)) => discount.value = Some(text.clone()),
             None => {}
+        }
+        if let Some(per) = reward.cost.chosen() {
+            discount.amount = Some(per.value_of(points).to_string());
         }
         discount
     }

@@ -169,7 +169,8 @@ pub fn decide_adjustment(
     }
     if let Some(id) = &adjustment.reward {
         let unknown = || AdjustmentFault::UnknownReward(id.clone());
-        let reward = context.program.reward(id).ok_or_else(unknown)?;
+        // A reward with `cost_per` has no value: nobody chose its points.
+        let reward = context.program.reward(id).filter(|reward| reward.cost.chosen().is_none()).ok_or_else(unknown)?;
         if !context.supply.has_unit(id, 0) {
             return Err(AdjustmentFault::OutOfStock);
         }

@@ -9,7 +9,7 @@ use crate::coupon::{Coupon, CouponFault, CouponStatus};
 use crate::ids::RewardId;
 use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
 use crate::points::{Kind, Points};
-use crate::program::{CompiledProgram, Reward};
+use crate::program::{CompiledProgram, CostPer, Reward, RewardCost};
 
 /// The most reservations that a member may have open.
 const MOST_RESERVATIONS: usize = 20;
@@ -21,6 +21,8 @@ const MOST_MINUTES_BY_MEMBER: u32 = 30;
 pub struct Redemption {
     /// The reward.
     pub reward: RewardId,
+    /// The points that the shopper chose, for a reward with `cost_per`.
+    pub points: Option<Points>,
     /// Reserves the points for some minutes instead of spending them.
     pub reserve_minutes: Option<u32>,
     /// Applies the coupon to the cart at once.
@@ -53,6 +55,12 @@ pub enum RedemptionFault {
     /// The member would have too many reservations, or too long a one.
     #[error("{0}")]
     ReservationLimit(&'static str),
+    /// The reward asks the shopper to choose the points, and the request has none.
+    #[error("the shopper chooses how many points this reward costs: points is missing")]
+    PointsMissing,
+    /// The points are not some that the reward can be bought with.
+    #[error("{0}")]
+    InvalidPoints(String),
     /// The member has too few points.
     #[error("the member lacks {missing} points")]
     InsufficientPoints {
@@ -72,6 +80,8 @@ impl RedemptionFault {
             Self::LimitReached => "limit_reached",
             Self::OutOfStock => "out_of_stock",
             Self::ReservationLimit(_) => "reservation_limit",
+            Self::PointsMissing => "points_missing",
+            Self::InvalidPoints(_) => "invalid_points",
             Self::InsufficientPoints { .. } => "insufficient_points",
         }
     }
@@ -94,7 +104,7 @@ pub fn may_redeem(
     }
     let started = reward.starts_at.is_none_or(|at| at.at(&program.zone) <= now);
     let over = reward.ends_at.is_some_and(|at| at.at(&program.zone) <= now);
-    if !started || over || reward.cost.is_zero() {
+    if !started || over || !reward.cost.is_for_sale() {
         return Err(RedemptionFault::NotAvailable);
     }
     let in_scope = |tiers: &Vec<_>| account.tier.current().is_some_and(|tier| tiers.contains(tier));
@@ -123,6 +133,21 @@ fn may_reserve(account: &Account, reward: &Reward, minutes: u32, by_member: bool
     Ok(())
 }
 
+/// The points that a redemption costs.
+fn cost_of(reward: &Reward, points: Option<Points>) -> Result<Points, RedemptionFault> {
+    let invalid = |why| Err(RedemptionFault::InvalidPoints(why));
+    match (reward.cost, points) {
+        (RewardCost::Fixed(cost), None) => Ok(cost),
+        (RewardCost::Fixed(cost), Some(points)) if points == cost => Ok(cost),
+        (RewardCost::Fixed(cost), Some(_)) => invalid(format!("this reward costs {cost} points")),
+        (RewardCost::Chosen(_), None) => Err(RedemptionFault::PointsMissing),
+        (RewardCost::Chosen(per), Some(points)) if per.allows(points) => Ok(points),
+        (RewardCost::Chosen(CostPer { min, max, step, .. }), Some(_)) => {
+            invalid(format!("points must be a multiple of {step} from {min} to {max}"))
+        }
+    }
+}
+
 /// Decides on a redemption.
 ///
 /// # Errors
@@ -138,25 +163,26 @@ pub fn decide_redemption(
     let cause = Cause::Coupon { code, reward: reward.id.clone(), action };
     let mut draft = Draft::new(context, account, context.now, cause);
     may_redeem(context.program, &draft.account, reward, context.now)?;
+    let cost = cost_of(reward, wish.points)?;
     if let Some(minutes) = wish.reserve_minutes {
         may_reserve(&draft.account, reward, minutes, wish.by_member)?;
     }
     if !context.supply.has_unit(&reward.id, 0) {
         return Err(RedemptionFault::OutOfStock);
     }
-    let missing = draft.account.missing_for(reward.cost);
+    let missing = draft.account.missing_for(cost);
     if missing.is_positive() {
         return Err(RedemptionFault::InsufficientPoints { missing });
     }
 
-    let taken = draft.account.spend(reward.cost);
+    let taken = draft.account.spend(cost);
     let after = |minutes: u32| context.now.saturating_add(SignedDuration::from_mins(i64::from(minutes)));
     let (status, until) = match wish.reserve_minutes {
         Some(minutes) => (CouponStatus::Reserved, after(minutes).ok()),
         None if wish.apply => (CouponStatus::Applied, after(context.program.program.coupons.apply_minutes).ok()),
         None => (CouponStatus::Available, None),
     };
-    let code = draft.issue(reward, status, reward.cost, taken.clone(), until).ok_or(RedemptionFault::NotAvailable)?;
+    let code = draft.issue(reward, status, cost, taken.clone(), until).ok_or(RedemptionFault::NotAvailable)?;
     if status == CouponStatus::Reserved {
         let until = until.unwrap_or(context.now);
         let counted = reward.per_member_limit.is_some();
@@ -165,15 +191,15 @@ pub fn decide_redemption(
             Bucket::Available,
             Bucket::Reserved,
             Kind::Redeemable,
-            reward.cost,
+            cost,
         ));
     } else {
-        draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(reward.cost);
+        draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(cost);
         draft.push(Movement::new(MovementType::Redeem).post(
             Bucket::Available,
             Bucket::Redeemed,
             Kind::Redeemable,
-            reward.cost,
+            cost,
         ));
     }
     draft.account.touch(context.program, context.now);

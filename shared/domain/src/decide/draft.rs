@@ -239,7 +239,7 @@ impl<'a> Draft<'a> {
             reward: reward.id.clone(),
             status,
             cost,
-            discount: Discount::of(reward, self.context.program.program.currency),
+            discount: Discount::of(reward, cost, self.context.program.program.currency),
             issued_at: self.context.now,
             expires_at: last.map(|day| day.plus_days(1).start(zone)),
             until,

@@ -29,6 +29,13 @@ pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
         ladder: ids(parts.document, "/tiers/ladder"),
         vip: ids(parts.document, "/tiers/vip"),
         rewards: ids(parts.document, "/rewards"),
+        chosen: parts
+            .rewards
+            .iter()
+            .flatten()
+            .filter(|r| r.cost.chosen().is_some())
+            .map(|r| r.id.to_string())
+            .collect(),
         rules: ids(parts.document, "/rules"),
     };
     check_unique(parts.document, &["/tiers/ladder", "/tiers/vip"], faults);

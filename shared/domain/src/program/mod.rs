@@ -1,6 +1,7 @@
 //! A loyalty program as one document (`api.md`, Program).
 
 mod check;
+mod cost;
 mod locales;
 mod read;
 mod reward;
@@ -13,8 +14,9 @@ mod tiers;
 mod unsupported;
 pub(crate) mod words;
 
+pub use cost::{CostPer, RewardCost};
 pub use read::{read_reward, read_tier};
-pub use reward::{Bind, CodeSource, Reward, RewardType, RewardValue};
+pub use reward::{Bind, CodeSource, CombinesWith, Reward, RewardType, RewardValue};
 pub use stored::StoredProgram;
 pub use submitted::SubmittedProgram;
 pub use tiers::{Downgrade, Tier, TierWindow, Tiers, VipTier};
@@ -164,11 +166,26 @@ pub enum ReturnedRedemption {
 }
 
 /// The policy for coupons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CouponPolicy {
     /// The time for which an applied coupon stays on a cart, in minutes.
     pub apply_minutes: u32,
+    /// The days before a coupon's expiry on which its owner is warned.
+    #[serde(default = "CouponPolicy::default_warn_days")]
+    pub warn_days: Vec<u32>,
+}
+
+impl CouponPolicy {
+    fn default_warn_days() -> Vec<u32> {
+        vec![7]
+    }
+}
+
+impl Default for CouponPolicy {
+    fn default() -> Self {
+        Self { apply_minutes: 60, warn_days: Self::default_warn_days() }
+    }
 }
 
 /// The appearance of the program in the shop.

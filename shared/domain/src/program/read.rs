@@ -54,7 +54,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let rewards =
         object.or("rewards", Vec::new(), |list| list.list(MOST_REWARDS, |reward| Some(read_reward(reward, counting))));
     let rules = object.or("rules", Vec::new(), |list| read_each_rule(list, counting));
-    let coupons = object.or("coupons", CouponPolicy { apply_minutes: 60 }, read_coupons);
+    let coupons = object.or("coupons", CouponPolicy::default(), read_coupons);
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
     let identity = object.or("identity", IdentityPolicy::default(), read_identity);
     let referral = object.optional("referral", unsupported::referral);
@@ -105,9 +105,12 @@ fn read_locale(node: &Node<'_>) -> Option<String> {
 
 fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {
     let object = node.object()?;
-    let apply_minutes = object.or("apply_minutes", 60, |minutes| minutes.count(1, MOST_APPLY_MINUTES));
+    let default = CouponPolicy::default();
+    let apply_minutes =
+        object.or("apply_minutes", default.apply_minutes, |minutes| minutes.count(1, MOST_APPLY_MINUTES));
+    let warn_days = object.or("warn_days", default.warn_days, words::warn_days);
     object.finish();
-    Some(CouponPolicy { apply_minutes: apply_minutes? })
+    Some(CouponPolicy { apply_minutes: apply_minutes?, warn_days: warn_days? })
 }
 
 fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {

@@ -3,9 +3,11 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use super::cost::CostFields;
+use super::cost::RewardCost;
 use crate::ids::{RewardId, TierId};
 use crate::money::Money;
-use crate::points::Points;
 use crate::text::Text;
 use crate::time::Moment;
 
@@ -37,11 +39,20 @@ pub struct Reward {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub minimum_spend: Option<Money>,
+    /// The most that a coupon takes off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub max_discount: Option<Money>,
+    /// The discounts that its coupons combine with; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub combines_with: Option<CombinesWith>,
     /// Whose receipts may use its coupons; absent: any member's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<Bind>,
-    /// Its cost in points; zero: it cannot be bought, only given.
-    pub cost: Points,
+    /// What it costs: `cost`, or `cost_per` where the shopper chooses the points.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(value_type = CostFields))]
+    pub cost: RewardCost,
     /// The tiers whose members may buy it; absent: every tier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tiers: Option<Vec<TierId>>,
@@ -56,10 +67,15 @@ pub struct Reward {
     /// The number of coupons that can be issued; absent: no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock: Option<u32>,
+    /// The units, or codes of the pool, left at which its low-stock notice is raised; absent: a tenth of the stock, or 100
+    /// codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_stock: Option<u32>,
     /// The number of redemptions per member that are reserved, available, applied, used or expired; absent: no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_member_limit: Option<u32>,
-    /// The source of its codes.
+    /// The source of its codes; absent: generated, with twelve characters.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub code: CodeSource,
     /// The number of days for which a coupon is valid; the day of issue is day 0; absent: no end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +125,22 @@ pub enum Bind {
     Member,
 }
 
+/// The kinds of discount that a coupon combines with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CombinesWith {
+    /// Discounts on the whole order.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub order: bool,
+    /// Discounts on some products.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub product: bool,
+    /// Discounts on shipping.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub shipping: bool,
+}
+
 /// The source of the codes of a reward's coupons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -120,4 +152,30 @@ pub enum CodeSource {
     Pool(bool),
     /// Created by the shop.
     Provider(String),
+}
+
+/// The pattern of rewards that name no source of codes.
+const DEFAULT_PATTERN: &str = "############";
+/// The number of codes of a pool at which it is low, where the reward does not say.
+const LOW_POOL: u32 = 100;
+
+impl Default for CodeSource {
+    fn default() -> Self {
+        Self::Pattern(DEFAULT_PATTERN.to_owned())
+    }
+}
+
+impl Reward {
+    /// The units left at which its stock is low; `None` for a reward without a stock.
+    pub fn low_stock(&self) -> Option<u32> {
+        self.stock.map(|stock| self.low_stock.unwrap_or_else(|| stock.div_ceil(10)))
+    }
+
+    /// The codes left at which its pool is low; `None` for a reward whose codes are generated.
+    pub fn low_pool(&self) -> Option<u32> {
+        match self.code {
+            CodeSource::Pattern(_) => None,
+            CodeSource::Pool(_) | CodeSource::Provider(_) => Some(self.low_stock.unwrap_or(LOW_POOL)),
+        }
+    }
 }

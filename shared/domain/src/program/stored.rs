@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bind, CodeSource, CompiledProgram, CouponPolicy, IdentityPolicy, PointsPolicy, Program, Reward, RewardType,
-    RewardValue, Storefront, Tiers,
+    Bind, CodeSource, CombinesWith, CompiledProgram, CostPer, CouponPolicy, IdentityPolicy, PointsPolicy, Program,
+    Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
 };
 use crate::ids::{RewardId, TierId};
 use crate::money::{Currency, Money};
@@ -114,7 +114,15 @@ struct StoredReward {
     minimum_spend: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bind: Option<Bind>,
+    /// In minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_discount: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    combines_with: Option<CombinesWith>,
+    /// Zero where `cost_per` is present.
     cost: Points,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cost_per: Option<StoredCostPer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tiers: Option<Vec<TierId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +131,8 @@ struct StoredReward {
     ends_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stock: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    low_stock: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_member_limit: Option<u32>,
     code: CodeSource,
@@ -130,6 +140,16 @@ struct StoredReward {
     valid_days: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredCostPer {
+    points: Points,
+    /// In minor units.
+    value: i64,
+    min: Points,
+    max: Points,
+    step: Points,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,7 +174,7 @@ impl Document {
             tiers: program.tiers.clone(),
             rewards: program.rewards.iter().map(StoredReward::new).collect(),
             rules: program.rules.iter().zip(&stored.rules_since).map(|(r, since)| StoredRule::new(r, *since)).collect(),
-            coupons: program.coupons,
+            coupons: program.coupons.clone(),
             storefront: program.storefront.clone(),
             identity: program.identity.clone(),
         }
@@ -197,11 +217,24 @@ impl StoredReward {
             skus: reward.skus,
             minimum_spend: reward.minimum_spend.map(Money::minor),
             bind: reward.bind,
-            cost: reward.cost,
+            max_discount: reward.max_discount.map(Money::minor),
+            combines_with: reward.combines_with,
+            cost: match reward.cost {
+                RewardCost::Fixed(points) => points,
+                RewardCost::Chosen(_) => Points::ZERO,
+            },
+            cost_per: reward.cost.chosen().map(|per| StoredCostPer {
+                points: per.points,
+                value: per.value.minor(),
+                min: per.min,
+                max: per.max,
+                step: per.step,
+            }),
             tiers: reward.tiers,
             starts_at: reward.starts_at,
             ends_at: reward.ends_at,
             stock: reward.stock,
+            low_stock: reward.low_stock,
             per_member_limit: reward.per_member_limit,
             code: reward.code,
             valid_days: reward.valid_days,
@@ -224,11 +257,22 @@ impl StoredReward {
             skus: self.skus,
             minimum_spend: self.minimum_spend.map(|minor| Money::new(minor, currency)),
             bind: self.bind,
-            cost: self.cost,
+            max_discount: self.max_discount.map(|minor| Money::new(minor, currency)),
+            combines_with: self.combines_with,
+            cost: self.cost_per.map_or(RewardCost::Fixed(self.cost), |per| {
+                RewardCost::Chosen(CostPer {
+                    points: per.points,
+                    value: Money::new(per.value, currency),
+                    min: per.min,
+                    max: per.max,
+                    step: per.step,
+                })
+            }),
             tiers: self.tiers,
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             stock: self.stock,
+            low_stock: self.low_stock,
             per_member_limit: self.per_member_limit,
             code: self.code,
             valid_days: self.valid_days,

@@ -18,6 +18,10 @@ const MOST_VALUE_BYTES: usize = 256;
 /// The most attributes or properties in one filter.
 const MOST_NAMES: usize = 50;
 
+/// The most warnings before one end, and the earliest, in days.
+const MOST_WARNINGS: usize = 10;
+const EARLIEST_WARNING: u32 = 365;
+
 /// Reads a non-empty text of at most `most` bytes, for those who run the program.
 pub(crate) fn label(node: &Node<'_>, most: usize) -> Option<String> {
     let text = node.text(most)?;
@@ -95,4 +99,14 @@ pub(crate) fn values_by_name(node: &Node<'_>) -> Option<BTreeMap<String, Vec<Str
 /// Reads a list of identifiers.
 pub(crate) fn ids<T: std::str::FromStr<Err = IdError>>(node: &Node<'_>) -> Option<Vec<T>> {
     node.list(MOST_VALUES, Node::id)
+}
+
+/// Reads the days before an end on which people are warned; an empty list: they are not.
+pub(crate) fn warn_days(node: &Node<'_>) -> Option<Vec<u32>> {
+    let days = node.list(MOST_WARNINGS, |days| days.count(1, EARLIEST_WARNING))?;
+    let is_repeated = |place: usize| days[..place].contains(&days[place]);
+    if (0..days.len()).any(is_repeated) {
+        return node.refuse("must not name a day twice");
+    }
+    Some(days)
 }

@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub vip: BTreeSet<String>,
     /// The rewards.
     pub rewards: BTreeSet<String>,
+    /// The rewards whose value the shopper chooses.
+    pub chosen: BTreeSet<String>,
     /// The rules.
     pub rules: BTreeSet<String>,
 }
@@ -111,6 +113,9 @@ fn check_effect(rule: &Rule, effect: &Effect, pointer: &str, known: &Known, faul
         Effect::Reward { reward } => {
             if !known.rewards.contains(reward.as_str()) {
                 faults.add(format!("{pointer}/reward"), format_args!("there is no reward {reward}"));
+            } else if known.chosen.contains(reward.as_str()) {
+                let detail = format_args!("{reward} has cost_per: without points that somebody chose, it has no value");
+                faults.add(format!("{pointer}/reward"), detail);
             }
         }
         Effect::Vip { vip } => {

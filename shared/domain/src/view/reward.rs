@@ -25,7 +25,7 @@ pub struct RewardView {
     /// The kind of benefit.
     #[serde(rename = "type")]
     pub kind: RewardType,
-    /// Its cost in points.
+    /// Its cost in points; where the shopper chooses the points, the fewest.
     pub cost: Points,
     /// The address of its picture.
     pub image_url: Option<String>,
@@ -106,7 +106,8 @@ pub(super) fn catalogue(
         .map(|reward| (reward, fault(reward)))
         .collect();
     let available = account.map_or(Points::ZERO, Account::available);
-    let missing = |reward: &Reward| account.map_or(reward.cost, |account| account.missing_for(reward.cost));
+    let missing =
+        |reward: &Reward| account.map_or(reward.cost.lowest(), |account| account.missing_for(reward.cost.lowest()));
     let show = |reward: &Reward, fault: Option<&RedemptionFault>| {
         let short = || account.is_some() && missing(reward).is_positive();
         let reason = fault.map(reason).or_else(|| short().then_some(INSUFFICIENT_POINTS));
@@ -115,7 +116,7 @@ pub(super) fn catalogue(
             name: reward.name.in_locale(language).to_owned(),
             description: reward.description.as_ref().map(|text| text.in_locale(language).to_owned()),
             kind: reward.kind,
-            cost: reward.cost,
+            cost: reward.cost.lowest(),
             image_url: reward.image_url.clone(),
             redeemable: account.is_some() && reason.is_none(),
             reason,
@@ -125,14 +126,14 @@ pub(super) fn catalogue(
         || on_offer.iter().filter(|(_, fault)| account.is_some() && fault.is_none()).map(|(reward, _)| *reward);
     let best = eligible()
         .filter(|reward| !missing(reward).is_positive())
-        .min_by_key(|reward| (reward.rank.unwrap_or(u32::MAX), Reverse(reward.cost)));
+        .min_by_key(|reward| (reward.rank.unwrap_or(u32::MAX), Reverse(reward.cost.lowest())));
     let next = eligible()
         .filter(|reward| missing(reward).is_positive())
-        .min_by_key(|reward| (reward.cost, reward.rank.unwrap_or(u32::MAX)));
+        .min_by_key(|reward| (reward.cost.lowest(), reward.rank.unwrap_or(u32::MAX)));
     let next = next.map(|reward| NextReward {
         reward: show(reward, None),
         missing: missing(reward),
-        progress: Progress::of(available, reward.cost),
+        progress: Progress::of(available, reward.cost.lowest()),
     });
     Catalogue {
         rewards: on_offer.iter().map(|(reward, fault)| show(reward, fault.as_ref())).collect(),
@@ -156,5 +157,5 @@ const fn reason(fault: &RedemptionFault) -> &'static str {
 fn is_on_offer(program: &CompiledProgram, reward: &Reward, now: Timestamp) -> bool {
     let started = reward.starts_at.is_none_or(|at| at.at(&program.zone) <= now);
     let over = reward.ends_at.is_some_and(|at| at.at(&program.zone) <= now);
-    started && !over && reward.cost.is_positive()
+    started && !over && reward.cost.is_for_sale()
 }

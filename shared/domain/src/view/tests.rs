@@ -110,6 +110,7 @@ impl Story {
     fn redeem(&mut self, reward: &str) -> Entry {
         let wish = Redemption {
             reward: RewardId::new(reward).unwrap(),
+            points: None,
             reserve_minutes: None,
             apply: false,
             by_member: false,

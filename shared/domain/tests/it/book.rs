@@ -20,7 +20,7 @@ use tessera_domain::input::Fault;
 use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
 use tessera_domain::member::{Profile, read_enrollment, read_patch};
 use tessera_domain::pack::{pack, unpack};
-use tessera_domain::points::Both;
+use tessera_domain::points::{Both, Points};
 use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 
@@ -332,9 +332,20 @@ impl Book {
         reserve_minutes: Option<u32>,
         by_member: bool,
     ) -> Result<CouponCode, RedemptionFault> {
-        let wish = Redemption { reward: RewardId::new(reward).unwrap(), reserve_minutes, apply: false, by_member };
+        let reward = RewardId::new(reward).unwrap();
+        self.redeem_by(member, &Redemption { reward, points: None, reserve_minutes, apply: false, by_member })
+    }
+
+    /// Pays with a chosen number of points.
+    pub fn pay(&mut self, member: &str, reward: &str, points: Option<i64>) -> Result<CouponCode, RedemptionFault> {
+        let (reward, points) = (RewardId::new(reward).unwrap(), points.map(Points::new));
+        let wish = Redemption { reward, points, reserve_minutes: None, apply: false, by_member: false };
+        self.redeem_by(member, &wish)
+    }
+
+    fn redeem_by(&mut self, member: &str, wish: &Redemption) -> Result<CouponCode, RedemptionFault> {
         let known: BTreeSet<CouponCode> = self.coupons.keys().cloned().collect();
-        self.decide(member, |context, account| decide_redemption(context, account, &wish))?;
+        self.decide(member, |context, account| decide_redemption(context, account, wish))?;
         Ok(self.coupons.keys().find(|code| !known.contains(*code)).unwrap().clone())
     }
 

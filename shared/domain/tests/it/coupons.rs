@@ -27,6 +27,8 @@ fn open() -> Book {
             reward("few", &json!({ "stock": 3 })),
             reward("short", &json!({ "valid_days": 29 })),
             reward("bound", &json!({ "bind": "member" })),
+            json!({ "id": "pay", "name": "Pay", "type": "amount_off", "code": { "pattern": "ADA-########" },
+                    "cost_per": { "points": 10, "value": "0.07", "min": 100, "max": 600, "step": 25 } }),
         ],
     });
     Book::open(&program, START.parse().unwrap()).unwrap()
@@ -282,4 +284,32 @@ fn a_debt_is_missing_too() {
     assert_eq!(points(&mut book, "c-1"), (0, 100));
     let missing = tessera_domain::points::Points::new(200);
     assert_eq!(book.redeem("c-1", "five", None), Err(RedemptionFault::InsufficientPoints { missing }));
+}
+
+#[test]
+fn the_shopper_chooses_how_many_points_to_pay_with() {
+    let mut book = open();
+    member(&mut book, "c-1", 1_000);
+    let invalid =
+        |result: Result<CouponCode, RedemptionFault>| matches!(result, Err(RedemptionFault::InvalidPoints(_)));
+    assert_eq!(book.pay("c-1", "pay", None), Err(RedemptionFault::PointsMissing));
+    for wrong in [0, -100, 50, 160, 625] {
+        assert!(invalid(book.pay("c-1", "pay", Some(wrong))), "{wrong}");
+    }
+    assert!(invalid(book.pay("c-1", "five", Some(99))), "the cost is fixed");
+    book.pay("c-1", "five", Some(100)).unwrap();
+    // 150 points at 0.07 for each 10: 1.05.
+    let code = book.pay("c-1", "pay", Some(150)).unwrap();
+    let coupon = &book.coupons[&code];
+    assert_eq!((coupon.cost.get(), coupon.discount.amount.as_deref()), (150, Some("1.05")));
+    assert_eq!(points(&mut book, "c-1"), (750, 0));
+    // A return gives back what was paid, in proportion.
+    buy(&mut book, "r-1", "c-1", START, "80.00", &[code.as_str()]);
+    give_back(&mut book, "r-1", "f-1", "20.00");
+    assert_eq!(points(&mut book, "c-1"), (787, 0));
+    give_back(&mut book, "r-1", "f-2", "60.00");
+    assert_eq!(points(&mut book, "c-1"), (900, 0));
+    let missing = tessera_domain::points::Points::new(50);
+    book.adjust("c-1", &json!({ "deduct": 350, "reason": "less" })).unwrap();
+    assert_eq!(book.pay("c-1", "pay", Some(600)), Err(RedemptionFault::InsufficientPoints { missing }));
 }

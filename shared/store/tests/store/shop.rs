@@ -146,6 +146,8 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
             percent: None,
             skus: None,
             minimum_spend: None,
+            max_discount: None,
+            combines_with: None,
             bind: None,
             currency: "EUR".to_owned(),
             value: None,

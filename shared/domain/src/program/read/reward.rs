@@ -4,9 +4,9 @@ use rust_decimal::Decimal;
 
 use crate::ids::RewardId;
 use crate::input::{Node, Object};
-use crate::money::Currency;
+use crate::money::{Currency, MAX_MINOR};
 use crate::points::Points;
-use crate::program::{Bind, CodeSource, Reward, RewardType, RewardValue, words};
+use crate::program::{Bind, CodeSource, CombinesWith, CostPer, Reward, RewardCost, RewardType, RewardValue, words};
 use crate::text::Text;
 
 /// The largest stock, and the most coupons of one reward that one member may have.
@@ -42,17 +42,23 @@ pub fn read_reward(node: &Node<'_>, currency: Currency) -> Option<Reward> {
     let description = object.optional("description", Text::read);
     let image_url = object.optional("image_url", words::url);
     let kind = object.required("type", |kind| kind.choice(&TYPES));
-    let value = read_value(&object, kind, currency);
+    let cost = read_cost(&object, kind, currency);
+    let value = match object.field("cost_per") {
+        Some(_) => read_no_value(&object),
+        None => read_value(&object, kind, currency),
+    };
     let skus = object.optional("skus", words::values);
     let minimum_spend = object.optional("minimum_spend", |money| money.money(currency));
+    let max_discount = object.optional("max_discount", |money| money.positive_money(currency));
+    let combines_with = object.optional("combines_with", read_combines_with);
     let bind = object.optional("bind", |bind| bind.choice(&[("member", Bind::Member)]));
-    let cost = object.required("cost", |cost| cost.integer(0, Points::MAX.get()).map(Points::new));
     let tiers = object.optional("tiers", words::ids);
     let starts_at = object.optional("starts_at", words::moment);
     let ends_at = object.optional("ends_at", words::moment);
     let stock = object.optional("stock", |stock| stock.count(0, MOST_COUPONS));
     let per_member_limit = object.optional("per_member_limit", |limit| limit.count(1, MOST_COUPONS));
-    let code = object.required("code", read_code);
+    let code = object.or("code", CodeSource::default(), read_code);
+    let low_stock = object.optional("low_stock", |units| read_low_stock(units, &stock, code.as_ref()));
     let valid_days = object.optional("valid_days", |days| days.count(0, MOST_VALID_DAYS));
     let rank = object.optional("rank", |rank| rank.count(0, MOST_COUPONS));
     object.finish();
@@ -65,17 +71,83 @@ pub fn read_reward(node: &Node<'_>, currency: Currency) -> Option<Reward> {
         value: value?,
         skus: skus?,
         minimum_spend: minimum_spend?,
+        max_discount: max_discount?,
+        combines_with: combines_with?,
         bind: bind?,
         cost: cost?,
         tiers: tiers?,
         starts_at: starts_at?,
         ends_at: ends_at?,
         stock: stock?,
+        low_stock: low_stock?,
         per_member_limit: per_member_limit?,
         code: code?,
         valid_days: valid_days?,
         rank: rank?,
     })
+}
+
+/// What it costs: `cost`, or `cost_per` for a discount in money or a gift card.
+fn read_cost(object: &Object<'_>, kind: Option<RewardType>, currency: Currency) -> Option<RewardCost> {
+    let (name, cost) = object.exactly_one(&["cost", "cost_per"])?;
+    if name == "cost" {
+        return cost.integer(0, Points::MAX.get()).map(|points| RewardCost::Fixed(Points::new(points)));
+    }
+    match kind {
+        Some(RewardType::AmountOff | RewardType::GiftCard) => read_cost_per(&cost, currency).map(RewardCost::Chosen),
+        Some(_) => cost.refuse("only amount_off and gift_card have a value for each number of points"),
+        None => None,
+    }
+}
+
+fn read_cost_per(node: &Node<'_>, currency: Currency) -> Option<CostPer> {
+    let object = node.object()?;
+    let points = object.required("points", Node::points);
+    let value = object.required("value", |value| value.positive_money(currency));
+    let step = object.required("step", Node::points);
+    let min = object.required("min", |min| match (min.points()?, step) {
+        // Lists of rewards show the least as the cost, so it must be one that can be chosen.
+        (least, Some(step)) if least.get() % step.get() != 0 => min.refuse("must be a multiple of step"),
+        (least, _) => Some(least),
+    });
+    let max = object.required("max", |max| match (max.points()?, min) {
+        (most, Some(min)) if most < min => max.refuse("must be at least min"),
+        (most, _) => Some(most),
+    });
+    object.finish();
+    let per = CostPer { points: points?, value: value?, min: min?, max: max?, step: step? };
+    if per.value_of(per.min).minor() == 0 {
+        return node.refuse("the fewest points would be worth nothing: min must be worth at least one minor unit");
+    }
+    if per.value_of(per.max).minor() > MAX_MINOR {
+        return node.refuse("the most points would be worth more than an amount of money can be");
+    }
+    Some(per)
+}
+
+/// The value of a reward whose points the shopper chooses: it follows from them.
+#[allow(clippy::option_option, reason = "as Object::optional gives it: wrong, not there, or there")]
+fn read_no_value(object: &Object<'_>) -> Option<Option<RewardValue>> {
+    object.optional("value", |value| value.refuse("with cost_per, the value follows from the points"))
+}
+
+fn read_combines_with(node: &Node<'_>) -> Option<CombinesWith> {
+    let object = node.object()?;
+    let order = object.or("order", false, Node::boolean);
+    let product = object.or("product", false, Node::boolean);
+    let shipping = object.or("shipping", false, Node::boolean);
+    object.finish();
+    Some(CombinesWith { order: order?, product: product?, shipping: shipping? })
+}
+
+/// The units left at which the stock is low. Something must run out: a stock, or a pool of codes.
+#[allow(clippy::option_option, reason = "as Object::optional gives it: wrong, not there, or there")]
+fn read_low_stock(node: &Node<'_>, stock: &Option<Option<u32>>, code: Option<&CodeSource>) -> Option<u32> {
+    let units = node.count(0, MOST_COUPONS)?;
+    if matches!((stock, code), (Some(None), Some(CodeSource::Pattern(_)))) {
+        return node.refuse("only a reward with a stock or a pool of codes can run low");
+    }
+    Some(units)
 }
 
 /// The value that the type asks for: money, per cent, an SKU, any text, or none.

@@ -195,6 +195,64 @@ fn codes_are_hard_to_guess_and_easy_to_type() {
 }
 
 #[test]
+fn points_that_shoppers_choose_have_a_value_and_bounds() {
+    let per = json!({ "points": 100, "value": "1.00", "min": 100, "max": 5000, "step": 50 });
+    let paid = |kind: &str, changes: Value| {
+        let mut reward = json!({ "id": "five-off", "name": "Pay", "type": kind, "code": { "pattern": "########" },
+                                 "cost_per": per });
+        for (name, value) in changes.as_object().unwrap() {
+            reward["cost_per"][name] = value.clone();
+        }
+        with("/rewards/0", reward)
+    };
+    accepted(&paid("amount_off", json!({})));
+    accepted(&paid("gift_card", json!({ "min": 50, "max": 50 })));
+    refused(&paid("percent_off", json!({})), "/rewards/0/cost_per");
+    for (changes, pointer) in [
+        (json!({ "points": 0 }), "/points"),
+        (json!({ "value": "0.00" }), "/value"),
+        (json!({ "value": 1 }), "/value"),
+        (json!({ "step": 0 }), "/step"),
+        (json!({ "min": 75 }), "/min"),
+        (json!({ "max": 50 }), "/max"),
+        (json!({ "most": 1 }), "/most"),
+        (json!({ "points": 1_000_000, "min": 50 }), ""),
+        (json!({ "points": 1, "value": "9999999999.99" }), ""),
+    ] {
+        refused(&paid("amount_off", changes), &format!("/rewards/0/cost_per{pointer}"));
+    }
+    let mut both = paid("amount_off", json!({}));
+    both["rewards"][0]["cost"] = json!(100);
+    refused(&both, "/rewards/0");
+    let mut valued = paid("amount_off", json!({}));
+    valued["rewards"][0]["value"] = json!("5.00");
+    refused(&valued, "/rewards/0/value");
+    // A rule has nobody who chooses.
+    let mut given = paid("amount_off", json!({}));
+    given["rules"][0]["then"] = json!([{ "reward": "five-off" }]);
+    refused(&given, "/rules/0/then/0/reward");
+}
+
+#[test]
+fn what_a_reward_says_of_its_coupons() {
+    let reward = |name: &str, value: Value| with(&format!("/rewards/0/{name}"), value);
+    accepted(&reward("max_discount", json!("20.00")));
+    refused(&reward("max_discount", json!("0.00")), "/rewards/0/max_discount");
+    accepted(&reward("combines_with", json!({ "order": true })));
+    accepted(&reward("combines_with", json!({})));
+    refused(&reward("combines_with", json!({ "order": "yes" })), "/rewards/0/combines_with/order");
+    refused(&reward("combines_with", json!({ "orders": true })), "/rewards/0/combines_with/orders");
+    refused(&reward("low_stock", json!(5)), "/rewards/0/low_stock");
+    let mut stocked = reward("low_stock", json!(5));
+    stocked["rewards"][0]["stock"] = json!(100);
+    accepted(&stocked);
+    accepted(&with("/coupons", json!({ "warn_days": [] })));
+    for (bad, pointer) in [(json!([0]), "/0"), (json!([366]), "/0"), (json!([7, 7]), ""), (json!(7), "")] {
+        refused(&with("/coupons", json!({ "warn_days": bad })), &format!("/coupons/warn_days{pointer}"));
+    }
+}
+
+#[test]
 fn addresses_and_styles() {
     let storefront = |name: &str, value: Value| with("/storefront", json!({ name: value }));
     for bad in ["shop.example", "ftp://shop.example", "https://", "javascript:alert(1)", "https://a b"] {

@@ -151,7 +151,12 @@ pub(super) fn rewards() -> Value {
             "image_url": "https://shop.example/5.png", "type": "amount_off", "value": "5.00", "skus": ["A"],
             "minimum_spend": "20.00", "cost": 250, "tiers": ["silver"], "starts_at": "2026-01-01T00:00:00",
             "ends_at": "2026-12-31T00:00:00", "stock": 100, "per_member_limit": 1, "code": pattern, "valid_days": 90,
-            "rank": 1,
+            "rank": 1, "low_stock": 5, "max_discount": "4.00", "bind": "member",
+            "combines_with": { "order": true, "product": false, "shipping": true },
+        },
+        {
+            "id": "pay", "name": "Pay with points", "type": "amount_off", "code": pattern,
+            "cost_per": { "points": 100, "value": "1.00", "min": 100, "max": 5000, "step": 100 },
         },
         reward("percent", "percent_off", Some("12.5"), &pattern),
         reward("shipping", "free_shipping", None, &pattern),
@@ -185,7 +190,7 @@ pub(super) fn whole() -> Value {
         "rewards": rewards(),
         "rules": rules(),
         "identity": { "verified": ["card", "email"] },
-        "coupons": { "apply_minutes": 60 },
+        "coupons": { "apply_minutes": 60, "warn_days": [30, 7] },
         "storefront": {
             "shop_url": "https://shop.example", "allowed_origins": ["https://shop.example", "http://localhost:8080"],
             "logo_url": "https://shop.example/l.svg", "banner_url": "https://shop.example/b.jpg?w=1",

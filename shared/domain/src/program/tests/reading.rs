@@ -33,9 +33,12 @@ fn what_is_absent_gets_its_default_and_keeps_it() {
     assert_eq!(again["locale"], "en");
     assert_eq!(again["points"]["rounding"], "floor");
     assert_eq!(again["points"]["expiry"], Value::Null);
-    assert_eq!(again["coupons"], json!({ "apply_minutes": 60 }));
+    assert_eq!(again["coupons"], json!({ "apply_minutes": 60, "warn_days": [7] }));
     assert_eq!(again.get("tiers"), None);
     assert_eq!(accepted(&again), program);
+    let mut without_code = base();
+    without_code["rewards"][0].as_object_mut().unwrap().remove("code");
+    assert_eq!(written(&without_code)["rewards"][0]["code"], json!({ "pattern": "############" }));
     let program = written(&base());
     assert_eq!(program["tiers"]["window"], "calendar_year");
     assert_eq!(program["tiers"]["downgrade"], "one_down");
@@ -137,8 +140,7 @@ fn every_fault_is_named_in_one_answer() {
         "/tiers/windows",
         "/rewards/0/name",
         "/rewards/0/type",
-        "/rewards/0/cost",
-        "/rewards/0/code",
+        "/rewards/0",
         "/rules/0/starts_at",
         "/rules/0/on",
         "/rules/0/on/recept",
