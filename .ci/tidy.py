@@ -90,6 +90,35 @@ def check_files(faults: list[str], notes: list[str]) -> int:
     return len(paths)
 
 
+# Public types that may share a name: the same idea in two layers. Every other name has one meaning.
+SAME_IDEA = {
+    # The function's clients, and those of the local stack on its engines.
+    "Clients",
+    # The clock that functions get, and the local stack's, which can be fixed.
+    "Clock",
+    # The problem document of the functions, and that of the local gateway.
+    "Problem",
+    # A route as its function declares it, and as the template does.
+    "Route",
+}
+
+TYPE = re.compile(r"^pub (?:struct|enum|trait|union|type) (\w+)", re.MULTILINE)
+
+
+def check_names(faults: list[str]) -> None:
+    """Checks that every name of a public type has one definition."""
+    homes: dict[str, list[Path]] = {}
+    for path in files():
+        is_ours = path.suffix == ".rs" and "tests" not in path.parts and path.parts[:2] != ("benches", "peers")
+        text = text_of(path) if is_ours else None
+        # Two definitions in one file are variants of one type under features.
+        for name in set(TYPE.findall(text or "")):
+            homes.setdefault(name, []).append(path)
+    for name, paths in sorted(homes.items()):
+        if len(paths) > 1 and name not in SAME_IDEA:
+            faults.append(f"the public type {name} has {len(paths)} definitions: {', '.join(map(str, paths))}")
+
+
 def check_manifests(faults: list[str]) -> None:
     """Checks that every package has the workspace's lints."""
     for path in files():
@@ -229,6 +258,7 @@ def main() -> int:
     notes: list[str] = []
     count = check_files(faults, notes)
     check_manifests(faults)
+    check_names(faults)
     functions = check_functions(faults)
     for note in notes:
         print(f"note: {note}")

@@ -14,7 +14,7 @@ use tessera_domain::member::MemberRef;
 use tessera_domain::money::Currency;
 use tessera_domain::pack::pack;
 
-use crate::replay::Operation;
+use crate::replay::ReplayRequest;
 
 /// Facts by member, with counts over all of them.
 #[derive(Debug)]
@@ -63,12 +63,12 @@ impl FileFacts {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn orders(operations: Vec<Operation>, currency: Currency, folder: &Path) -> anyhow::Result<Self> {
+    pub fn orders(operations: Vec<ReplayRequest>, currency: Currency, folder: &Path) -> anyhow::Result<Self> {
         let mut taking = Collector::new(currency, folder)?;
         for operation in operations {
             match operation {
-                Operation::Receipt { body } => taking.receipt(&body)?,
-                Operation::Refund { receipt, body } => taking.refund(&receipt, &body)?,
+                ReplayRequest::Receipt { body } => taking.receipt(&body)?,
+                ReplayRequest::Refund { receipt, body } => taking.refund(&receipt, &body)?,
             }
         }
         taking.finish()

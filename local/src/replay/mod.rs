@@ -5,5 +5,5 @@ mod orders;
 mod send;
 
 pub use columns::Columns;
-pub use orders::{Operation, Orders, ReadOptions, read_orders};
+pub use orders::{Orders, ReadOptions, ReplayRequest, read_orders};
 pub use send::{SendOptions, Summary, send};

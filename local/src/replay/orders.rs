@@ -38,7 +38,7 @@ pub struct ReadOptions {
 #[derive(Debug, Default)]
 pub struct Orders {
     /// The requests, in the order of the file.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<ReplayRequest>,
     /// The number of rows.
     pub rows: usize,
     /// Rows without a customer.
@@ -53,7 +53,7 @@ pub struct Orders {
 
 /// A request to send.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Operation {
+pub enum ReplayRequest {
     /// `POST /v1/receipts`.
     Receipt {
         /// The body.
@@ -198,7 +198,7 @@ impl Reading<'_> {
             self.sold.entry((row.customer.clone(), row.sku.clone())).or_default().push(sold);
         }
         *self.orders.spent.entry(first.customer.clone()).or_default() += total;
-        self.orders.operations.push(Operation::Receipt {
+        self.orders.operations.push(ReplayRequest::Receipt {
             body: json!({
                 "id": first.receipt, "occurred_at": first.at.to_string(), "member": { "id": first.customer },
                 "store": first.store, "channel": "web", "currency": self.options.currency.code(),
@@ -238,7 +238,7 @@ impl Reading<'_> {
                 })
                 .collect();
             let body = json!({ "id": first.receipt, "occurred_at": first.at.to_string(), "lines": lines });
-            self.orders.operations.push(Operation::Refund { receipt, body });
+            self.orders.operations.push(ReplayRequest::Refund { receipt, body });
         }
     }
 }
@@ -278,7 +278,7 @@ mod tests {
              1,71053,LANTERN,1,2010-12-01 08:27:00,1.00,17850.0,United Kingdom\n",
         );
         assert_eq!((orders.rows, orders.without_customer, orders.operations.len()), (5, 1, 2));
-        let Operation::Receipt { body } = &orders.operations[0] else { panic!("no receipt") };
+        let ReplayRequest::Receipt { body } = &orders.operations[0] else { panic!("no receipt") };
         assert_eq!(body["total"], "23.08");
         assert_eq!(body["member"]["id"], "17850");
         assert_eq!(body["lines"][0]["category"], "range-85");
@@ -296,8 +296,8 @@ mod tests {
         let refunds: Vec<(&str, &Value)> = orders.operations[2..]
             .iter()
             .map(|operation| match operation {
-                Operation::Refund { receipt, body } => (receipt.as_str(), &body["lines"][0]),
-                Operation::Receipt { .. } => panic!("no refund"),
+                ReplayRequest::Refund { receipt, body } => (receipt.as_str(), &body["lines"][0]),
+                ReplayRequest::Receipt { .. } => panic!("no refund"),
             })
             .collect();
         assert_eq!(refunds[0], ("1", &json!({ "line": "1", "quantity": "1", "amount": "3.00" })));

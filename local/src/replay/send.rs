@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::orders::Operation;
+use super::orders::ReplayRequest;
 
 /// Options for sending.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ const REFUSALS_SHOWN: usize = 5;
 ///
 /// # Errors
 /// When the API cannot be reached, or refuses the key.
-pub async fn send(operations: &[Operation], options: &SendOptions) -> anyhow::Result<Summary> {
+pub async fn send(operations: &[ReplayRequest], options: &SendOptions) -> anyhow::Result<Summary> {
     let client = reqwest::Client::new();
     let bar = if options.progress { ProgressBar::new(operations.len() as u64) } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?);
@@ -69,7 +69,7 @@ pub async fn send(operations: &[Operation], options: &SendOptions) -> anyhow::Re
         .buffer_unordered(options.concurrency.max(1));
     while let Some((operation, response)) = responses.next().await {
         match response? {
-            Sent::Accepted if matches!(operation, Operation::Receipt { .. }) => summary.receipts += 1,
+            Sent::Accepted if matches!(operation, ReplayRequest::Receipt { .. }) => summary.receipts += 1,
             Sent::Accepted => summary.refunds += 1,
             Sent::Repeated => summary.repeated += 1,
             Sent::Refused(why) => {
@@ -86,10 +86,10 @@ pub async fn send(operations: &[Operation], options: &SendOptions) -> anyhow::Re
     Ok(summary)
 }
 
-async fn call(client: &reqwest::Client, operation: &Operation, options: &SendOptions) -> anyhow::Result<Sent> {
+async fn call(client: &reqwest::Client, operation: &ReplayRequest, options: &SendOptions) -> anyhow::Result<Sent> {
     let (path, body) = match operation {
-        Operation::Receipt { body } => ("/v1/receipts".to_owned(), body),
-        Operation::Refund { receipt, body } => (format!("/v1/receipts/{}/refunds", escape(receipt)), body),
+        ReplayRequest::Receipt { body } => ("/v1/receipts".to_owned(), body),
+        ReplayRequest::Refund { receipt, body } => (format!("/v1/receipts/{}/refunds", escape(receipt)), body),
     };
     let mut pause = Duration::from_millis(100);
     for attempt in 1.. {

@@ -34,7 +34,7 @@ pub use clock::Clock;
 pub use config::{Config, Variable};
 pub use operation::{Content, Parameter, ValueKind};
 pub use problem::Problem;
-pub use route::{Access, Handler, Handling, Route, Routes};
+pub use route::{Access, Handling, Route, RouteHandler, Routes};
 pub use secrets::Secrets;
 pub use services::{Clients, Services};
 pub use source::{Source, TrustedProxies};

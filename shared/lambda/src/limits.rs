@@ -11,7 +11,7 @@ mod state;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tessera_store::{Counter, Minute, Store};
+use tessera_store::{Minute, RateCounter, Store};
 
 use crate::auth::Caller;
 use crate::problem::Problem;
@@ -32,13 +32,13 @@ const LARGEST_CHUNK: u32 = 50;
 
 /// How many requests a minute allows, and how they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RequestRate {
     per_minute: u32,
     chunk: u32,
     unmetered: u32,
 }
 
-impl Rate {
+impl RequestRate {
     /// The rate of an API key with `per_minute`.
     pub fn of_key(per_minute: u32) -> Self {
         let per_minute = per_minute.max(1);
@@ -53,12 +53,12 @@ impl Rate {
 
 /// The limits that a function instance enforces.
 #[derive(Debug, Default)]
-pub struct Limits {
+pub struct RateLimiter {
     state: Mutex<State>,
     credentials: Mutex<Recent>,
 }
 
-impl Limits {
+impl RateLimiter {
     /// Admits a request of a caller.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Limits {
     }
 
     /// Takes one request; false when the budget of this minute is spent.
-    async fn take(&self, store: &Store, counter: &Counter, rate: Rate, now: Timestamp) -> bool {
+    async fn take(&self, store: &Store, counter: &RateCounter, rate: RequestRate, now: Timestamp) -> bool {
         let minute = Minute::of(now);
         let (owed, wanted) = match self.state().draw(minute, counter, rate) {
             Draw::Admitted => return true,
@@ -91,7 +91,7 @@ impl Limits {
     ///
     /// # Errors
     /// 429 when its misses in this minute are too many. Nothing is read.
-    pub fn begin<'a>(&'a self, store: &'a Store, counter: Counter, now: Timestamp) -> Result<LookUp<'a>, Problem> {
+    pub fn begin<'a>(&'a self, store: &'a Store, counter: RateCounter, now: Timestamp) -> Result<LookUp<'a>, Problem> {
         let look_up = LookUp { limits: self, store, counter, now };
         if self.state().is_blocked(Minute::of(now), &look_up.counter) {
             return Err(look_up.refusal());
@@ -111,7 +111,7 @@ impl Limits {
         credential: &str,
         now: Timestamp,
     ) -> Result<LookUp<'a>, Problem> {
-        let counter = Counter::new(None, &["misses", "credential", source.as_str()]);
+        let counter = RateCounter::new(None, &["misses", "credential", source.as_str()]);
         if self.credentials().contains(&Recent::hash(credential)) {
             return Ok(LookUp { limits: self, store, counter, now });
         }
@@ -135,9 +135,9 @@ impl Limits {
 /// A look-up under way.
 #[derive(Debug)]
 pub struct LookUp<'a> {
-    limits: &'a Limits,
+    limits: &'a RateLimiter,
     store: &'a Store,
-    counter: Counter,
+    counter: RateCounter,
     now: Timestamp,
 }
 
@@ -168,18 +168,18 @@ impl LookUp<'_> {
 }
 
 /// The budget of a caller, if it has one.
-fn budget(caller: &Caller) -> Option<(Counter, Rate)> {
-    let counter = |kind, id| Counter::new(Some(&caller.program), &["requests", kind, id]);
+fn budget(caller: &Caller) -> Option<(RateCounter, RequestRate)> {
+    let counter = |kind, id| RateCounter::new(Some(&caller.program), &["requests", kind, id]);
     if let Some(member) = &caller.member {
-        return Some((counter("member", member.as_str()), Rate::of_member()));
+        return Some((counter("member", member.as_str()), RequestRate::of_member()));
     }
     let key = caller.key.as_deref()?;
-    caller.per_minute.map(|per_minute| (counter("key", key), Rate::of_key(per_minute)))
+    caller.per_minute.map(|per_minute| (counter("key", key), RequestRate::of_key(per_minute)))
 }
 
 /// The counter of misses of a caller. `named` is the member that the request names, or its client.
-pub fn misses_of(caller: &Caller, named: Option<&str>, source: &Source) -> Counter {
-    let counter = |parts: &[&str]| Counter::new(Some(&caller.program), parts);
+pub fn misses_of(caller: &Caller, named: Option<&str>, source: &Source) -> RateCounter {
+    let counter = |parts: &[&str]| RateCounter::new(Some(&caller.program), parts);
     match (&caller.key, named) {
         (Some(key), Some(named)) => counter(&["misses", "key and client", key, named]),
         (Some(key), None) => counter(&["misses", "key and source", key, source.as_str()]),
@@ -188,8 +188,8 @@ pub fn misses_of(caller: &Caller, named: Option<&str>, source: &Source) -> Count
 }
 
 /// The counter of misses of a source that names programs without credentials.
-pub fn misses_of_programs(source: &Source) -> Counter {
-    Counter::new(None, &["misses", "program", source.as_str()])
+pub fn misses_of_programs(source: &Source) -> RateCounter {
+    RateCounter::new(None, &["misses", "program", source.as_str()])
 }
 
 #[cfg(test)]
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_chunk_is_a_tenth_of_the_minute_and_at_most_fifty() {
-        let chunk = |per_minute| Rate::of_key(per_minute).chunk;
+        let chunk = |per_minute| RequestRate::of_key(per_minute).chunk;
         assert_eq!([1, 9, 25, 100, 500, 501, 60_000].map(chunk), [1, 1, 2, 10, 50, 50, 50]);
-        assert_eq!((Rate::of_member().chunk, Rate::of_member().unmetered), (12, 5));
+        assert_eq!((RequestRate::of_member().chunk, RequestRate::of_member().unmetered), (12, 5));
     }
 }

@@ -18,12 +18,12 @@ use crate::services::Services;
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>;
 
 /// A handler: it gets the authorized request and returns a response or a problem.
-pub type Handler = for<'a> fn(&'a Services, &'a ApiRequest) -> Handling<'a>;
+pub type RouteHandler = for<'a> fn(&'a Services, &'a ApiRequest) -> Handling<'a>;
 
 /// The routes of a function: one table for each module of handlers.
 pub type Routes = &'static [&'static [Route]];
 
-/// Turns an async function into a [`Handler`]; further arguments follow the request.
+/// Turns an async function into a [`RouteHandler`]; further arguments follow the request.
 #[macro_export]
 macro_rules! handler {
     ($function:path $(, $argument:expr)* $(,)?) => {
@@ -60,44 +60,44 @@ pub struct Route {
     /// The response field that holds a secret. A replay omits it.
     pub secret_field: Option<&'static str>,
     /// What runs an authorized request.
-    pub handler: Handler,
+    pub handler: RouteHandler,
     /// How the API description shows it.
     pub operation: Operation,
 }
 
 impl Route {
-    const fn new(method: &'static str, path: &'static str, access: Access, handler: Handler) -> Self {
+    const fn new(method: &'static str, path: &'static str, access: Access, handler: RouteHandler) -> Self {
         let operation = Operation::EMPTY;
         Self { method, path, access, takes_idempotency_key: false, secret_field: None, handler, operation }
     }
 
     /// A route that reads.
-    pub const fn get(path: &'static str, access: Access, handler: Handler) -> Self {
+    pub const fn get(path: &'static str, access: Access, handler: RouteHandler) -> Self {
         Self::new("GET", path, access, handler)
     }
 
     /// A route that acts; a repeated request with the same `Idempotency-Key` gets the first response again.
-    pub const fn post(path: &'static str, access: Access, handler: Handler) -> Self {
+    pub const fn post(path: &'static str, access: Access, handler: RouteHandler) -> Self {
         Self { takes_idempotency_key: true, ..Self::new("POST", path, access, handler) }
     }
 
     /// A route that replaces something.
-    pub const fn put(path: &'static str, access: Access, handler: Handler) -> Self {
+    pub const fn put(path: &'static str, access: Access, handler: RouteHandler) -> Self {
         Self::new("PUT", path, access, handler)
     }
 
     /// A route that changes fields of something.
-    pub const fn patch(path: &'static str, access: Access, handler: Handler) -> Self {
+    pub const fn patch(path: &'static str, access: Access, handler: RouteHandler) -> Self {
         Self::new("PATCH", path, access, handler)
     }
 
     /// A route that deletes something.
-    pub const fn delete(path: &'static str, access: Access, handler: Handler) -> Self {
+    pub const fn delete(path: &'static str, access: Access, handler: RouteHandler) -> Self {
         Self::new("DELETE", path, access, handler)
     }
 
     /// A route for the preflight requests of browsers. The API description leaves it out.
-    pub const fn options(path: &'static str, handler: Handler) -> Self {
+    pub const fn options(path: &'static str, handler: RouteHandler) -> Self {
         Self::new("OPTIONS", path, Access::Public, handler)
     }
 

@@ -7,7 +7,7 @@ use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::limits::Limits;
+use crate::limits::RateLimiter;
 use crate::problem::Problem;
 use crate::secrets::Secrets;
 
@@ -34,7 +34,7 @@ pub struct Services {
     /// The configuration.
     pub config: Arc<Config>,
     /// The rate limits, as this instance of a function remembers them.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimiter>,
     secrets: Secrets,
 }
 

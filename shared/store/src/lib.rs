@@ -36,7 +36,7 @@ pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefu
 pub use idempotency::{Begin, StoredResponse};
 pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};
-pub use limits::{Counter, Minute};
+pub use limits::{Minute, RateCounter};
 pub use members::{Identified, IdentityError, Known};
 pub use open::OpenedMember;
 pub use programs::{

@@ -51,12 +51,12 @@ impl Minute {
 
 /// Identifies a counter. It holds a hash of what is counted: no address or name is stored.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Counter {
+pub struct RateCounter {
     program: Option<ProgramId>,
     hash: String,
 }
 
-impl Counter {
+impl RateCounter {
     /// The counter of these parts; `program` is `None` where the program is not known yet.
     pub fn new(program: Option<&ProgramId>, parts: &[&str]) -> Self {
         let mut bytes = Vec::new();
@@ -72,9 +72,9 @@ impl Counter {
     }
 }
 
-impl fmt::Debug for Counter {
+impl fmt::Debug for RateCounter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counter").field("program", &self.program).finish_non_exhaustive()
+        f.debug_struct("RateCounter").field("program", &self.program).finish_non_exhaustive()
     }
 }
 
@@ -87,7 +87,7 @@ impl Store {
     /// When DynamoDB fails. Some requests may then be taken and lost.
     pub async fn take_requests(
         &self,
-        counter: &Counter,
+        counter: &RateCounter,
         minute: Minute,
         budget: u32,
         wanted: u32,
@@ -118,13 +118,13 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails. The miss may be counted all the same.
-    pub async fn count_miss(&self, counter: &Counter, minute: Minute) -> Result<u32, StoreError> {
+    pub async fn count_miss(&self, counter: &RateCounter, minute: Minute) -> Result<u32, StoreError> {
         let request = self.count(counter, minute, 1).return_values(ReturnValue::UpdatedNew);
         let output = request.send().await.map_err(|error| StoreError::call(MISS, error))?;
         read(MISS, output.attributes.as_ref())
     }
 
-    fn count(&self, counter: &Counter, minute: Minute, by: u32) -> UpdateItemFluentBuilder {
+    fn count(&self, counter: &RateCounter, minute: Minute, by: u32) -> UpdateItemFluentBuilder {
         let expires = minute.end_second().saturating_add(KEPT_SECONDS);
         self.dynamodb
             .update_item()

@@ -17,7 +17,7 @@ use crate::rule::EffectKind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
     /// The change of points.
-    pub change: Option<Change>,
+    pub change: Option<PointsChange>,
     /// The kind of the points.
     pub kind: EffectKind,
     /// The reward to give.
@@ -32,7 +32,7 @@ pub struct Adjustment {
 
 /// A change of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum PointsChange {
     /// Gives points.
     Award(Points),
     /// Takes points.
@@ -115,8 +115,8 @@ pub fn read_adjustment(body: &Value) -> Result<Adjustment, Vec<Fault>> {
         let vip = object.field("vip").map(|n| if n.value.is_null() { Some(None) } else { n.id::<TierId>().map(Some) });
         object.finish();
 
-        let changes: Vec<Change> =
-            [award?.map(Change::Award), deduct?.map(Change::Deduct), set?.map(Change::SetBalance)]
+        let changes: Vec<PointsChange> =
+            [award?.map(PointsChange::Award), deduct?.map(PointsChange::Deduct), set?.map(PointsChange::SetBalance)]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -127,7 +127,7 @@ pub fn read_adjustment(body: &Value) -> Result<Adjustment, Vec<Fault>> {
         if changes.is_empty() && reward.is_none() && vip.is_none() {
             node.fault("must have one of award, deduct, set_balance, reward, vip");
         }
-        if matches!(changes.first(), Some(Change::SetBalance(_))) && version.is_none() {
+        if matches!(changes.first(), Some(PointsChange::SetBalance(_))) && version.is_none() {
             node.fault("set_balance needs expected_version, the version of the member that was seen");
         }
         Some(Adjustment {
@@ -191,17 +191,17 @@ pub fn decide_adjustment(
     Ok(draft.finish())
 }
 
-fn redeemable(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFault> {
+fn redeemable(draft: &mut Draft<'_>, change: PointsChange) -> Result<(), AdjustmentFault> {
     let has = draft.account.available().minus(draft.account.debt);
     let delta = match change {
-        Change::Award(points) => points,
-        Change::Deduct(points) => points.negated(),
-        Change::SetBalance(points) => points.minus(has),
+        PointsChange::Award(points) => points,
+        PointsChange::Deduct(points) => points.negated(),
+        PointsChange::SetBalance(points) => points.minus(has),
     };
     let movement = Movement::new(MovementType::Adjust);
     let movement = if delta.is_positive() {
         let key = LotKey::new(draft.today(), draft.context.program.program.points.expiry);
-        if matches!(change, Change::Award(_)) {
+        if matches!(change, PointsChange::Award(_)) {
             draft.account.lifetime_earned = draft.account.lifetime_earned.plus(delta);
         }
         draft.account.deposit(movement, Bucket::Issued, key, delta)
@@ -217,14 +217,14 @@ fn redeemable(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFau
     Ok(())
 }
 
-fn qualifying(draft: &mut Draft<'_>, change: Change) -> Result<(), AdjustmentFault> {
+fn qualifying(draft: &mut Draft<'_>, change: PointsChange) -> Result<(), AdjustmentFault> {
     let today = draft.today();
     let window = draft.context.program.program.tiers.as_ref().map_or(TierWindow::CalendarYear, |tiers| tiers.window);
     let has = window_sum(window, &draft.account.qualifying, today);
     let delta = match change {
-        Change::Award(points) => points,
-        Change::Deduct(points) => points.negated(),
-        Change::SetBalance(points) => points.minus(has),
+        PointsChange::Award(points) => points,
+        PointsChange::Deduct(points) => points.negated(),
+        PointsChange::SetBalance(points) => points.minus(has),
     };
     let movement = Movement::new(MovementType::Adjust);
     if delta.is_positive() {

@@ -24,7 +24,7 @@ mod rejection;
 mod settlement;
 mod supply;
 
-pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, Change, decide_adjustment, read_adjustment};
+pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, decide_adjustment, read_adjustment};
 pub use calendar::{decide_birthday, decide_due};
 pub use coupon::{
     Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption, may_redeem,

@@ -15,6 +15,6 @@ pub use contact::{Card, ContactError, Email, MemberPath, MemberRef, Phone, read_
 pub use details::{Attribute, Consent, Locale, MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, MAX_CONSENT_BYTES, MAX_LABELS};
 pub use holding::{HeldIdentifier, Holding, MAX_CARDS, MAX_FORMER_IDS, TooMany};
 pub use identifier::{Identifier, IdentifierKind};
-pub use patch::{Change, ProfilePatch, ProfilePatchBody, read_patch};
+pub use patch::{FieldChange, ProfilePatch, ProfilePatchBody, read_patch};
 pub use profile::Profile;
 pub use read::{EnrollmentBody, EnrollmentInput, EnrollmentStatus, Standing, read_enrollment};

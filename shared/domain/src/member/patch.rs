@@ -17,7 +17,7 @@ use crate::input::{self, Fault, Node, Object};
 
 /// The change of one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Change<T> {
+pub enum FieldChange<T> {
     /// Not named: unchanged.
     #[default]
     Keep,
@@ -27,7 +27,7 @@ pub enum Change<T> {
     Set(T),
 }
 
-impl<T> Change<T> {
+impl<T> FieldChange<T> {
     fn apply(self, field: &mut Option<T>) {
         match self {
             Self::Keep => {}
@@ -55,29 +55,29 @@ pub struct ProfilePatch {
     /// The shop's id. It can be set and changed, not removed.
     pub id: Option<CustomerId>,
     /// The number of the loyalty card.
-    pub card: Change<Card>,
+    pub card: FieldChange<Card>,
     /// The e-mail address.
-    pub email: Change<Email>,
+    pub email: FieldChange<Email>,
     /// The phone number.
-    pub phone: Change<Phone>,
+    pub phone: FieldChange<Phone>,
     /// The kinds that the sender has verified; absent: the program's default.
     pub verified: Option<BTreeSet<IdentifierKind>>,
     /// The first name.
-    pub first_name: Change<String>,
+    pub first_name: FieldChange<String>,
     /// The last name.
-    pub last_name: Change<String>,
+    pub last_name: FieldChange<String>,
     /// The day of birth.
-    pub birth_date: Change<BirthDate>,
+    pub birth_date: FieldChange<BirthDate>,
     /// The language.
-    pub locale: Change<Locale>,
+    pub locale: FieldChange<Locale>,
     /// Attributes by name. `None` deletes one; others are unchanged.
-    pub attributes: Change<BTreeMap<String, Option<Attribute>>>,
+    pub attributes: FieldChange<BTreeMap<String, Option<Attribute>>>,
     /// The lists, replaced.
-    pub lists: Change<BTreeSet<String>>,
+    pub lists: FieldChange<BTreeSet<String>>,
     /// The tags, replaced.
-    pub tags: Change<BTreeSet<String>>,
+    pub tags: FieldChange<BTreeSet<String>>,
     /// Consents by name. `None` deletes one; others are unchanged.
-    pub consent: Change<BTreeMap<String, Option<Consent>>>,
+    pub consent: FieldChange<BTreeMap<String, Option<Consent>>>,
 }
 
 /// Changes of a profile: absent fields stay, null empties them.
@@ -181,11 +181,11 @@ fn change<'a, T>(
     object: &Object<'a>,
     name: &'static str,
     reader: impl FnOnce(&Node<'a>) -> Option<T>,
-) -> Option<Change<T>> {
+) -> Option<FieldChange<T>> {
     match object.field(name) {
-        None => Some(Change::Keep),
-        Some(node) if node.value.is_null() => Some(Change::Clear),
-        Some(node) => reader(&node).map(Change::Set),
+        None => Some(FieldChange::Keep),
+        Some(node) if node.value.is_null() => Some(FieldChange::Clear),
+        Some(node) => reader(&node).map(FieldChange::Set),
     }
 }
 
@@ -204,10 +204,10 @@ fn within(node: &Node<'_>, bytes: usize, most: usize) -> Option<()> {
 impl ProfilePatch {
     /// The identifiers that it sets, as a reference to its member.
     pub fn reference(&self) -> MemberRef {
-        fn set<T: Clone>(change: &Change<T>) -> Option<T> {
+        fn set<T: Clone>(change: &FieldChange<T>) -> Option<T> {
             match change {
-                Change::Set(value) => Some(value.clone()),
-                Change::Keep | Change::Clear => None,
+                FieldChange::Set(value) => Some(value.clone()),
+                FieldChange::Keep | FieldChange::Clear => None,
             }
         }
         MemberRef {
@@ -228,9 +228,9 @@ impl ProfilePatch {
             profile.set_id(id)?;
         }
         let cleared = [
-            (IdentifierKind::Card, self.card == Change::Clear),
-            (IdentifierKind::Email, self.email == Change::Clear),
-            (IdentifierKind::Phone, self.phone == Change::Clear),
+            (IdentifierKind::Card, self.card == FieldChange::Clear),
+            (IdentifierKind::Email, self.email == FieldChange::Clear),
+            (IdentifierKind::Phone, self.phone == FieldChange::Clear),
         ];
         for (kind, _) in cleared.into_iter().filter(|(_, is_cleared)| *is_cleared) {
             profile.identifiers.retain(|held| held.identifier.kind != kind);
@@ -247,7 +247,7 @@ impl ProfilePatch {
     /// # Errors
     /// One fault, when the day of birth is after `today`.
     pub fn check_birth_date(&self, today: Date) -> Result<(), Vec<Fault>> {
-        let Change::Set(born) = self.birth_date else { return Ok(()) };
+        let FieldChange::Set(born) = self.birth_date else { return Ok(()) };
         if born.year().is_none_or(|year| born.in_year(year) <= today) {
             return Ok(());
         }
@@ -286,11 +286,11 @@ impl ProfilePatch {
 }
 
 /// Sets and deletes by name; clearing deletes all.
-fn merge<T>(change: Change<BTreeMap<String, Option<T>>>, field: &mut BTreeMap<String, T>) {
+fn merge<T>(change: FieldChange<BTreeMap<String, Option<T>>>, field: &mut BTreeMap<String, T>) {
     match change {
-        Change::Keep => {}
-        Change::Clear => field.clear(),
-        Change::Set(values) => {
+        FieldChange::Keep => {}
+        FieldChange::Clear => field.clear(),
+        FieldChange::Set(values) => {
             for (name, value) in values {
                 match value {
                     Some(value) => field.insert(name, value),

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use tessera_store::{Counter, Minute};
+use tessera_store::{Minute, RateCounter};
 
-use super::Rate;
+use super::RequestRate;
 
 /// The most counters remembered of one minute. Beyond it all are dropped: a budget then takes a chunk early, and a
 /// blocked guesser is blocked again at the next miss.
@@ -19,8 +19,8 @@ const PERIOD_MINUTES: i64 = 60;
 #[derive(Debug, Default)]
 pub(super) struct State {
     minute: Option<Minute>,
-    leases: HashMap<Counter, Lease>,
-    blocked: HashSet<Counter>,
+    leases: HashMap<RateCounter, Lease>,
+    blocked: HashSet<RateCounter>,
 }
 
 /// What an instance holds of a budget.
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Draws one request.
-    pub fn draw(&mut self, minute: Minute, counter: &Counter, rate: Rate) -> Draw {
+    pub fn draw(&mut self, minute: Minute, counter: &RateCounter, rate: RequestRate) -> Draw {
         self.turn(minute);
         let lease = self.leases.entry(counter.clone()).or_default();
         if lease.left > 0 {
@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Adds what was taken, uses one of it, and returns whether there was one.
-    pub fn refill(&mut self, minute: Minute, counter: &Counter, granted: u32) -> bool {
+    pub fn refill(&mut self, minute: Minute, counter: &RateCounter, granted: u32) -> bool {
         self.turn(minute);
         // What was taken from a minute that is over is lost.
         if self.minute == Some(minute) {
@@ -100,14 +100,14 @@ impl State {
     }
 
     /// Blocks a counter for the rest of its minute.
-    pub fn block(&mut self, minute: Minute, counter: &Counter) {
+    pub fn block(&mut self, minute: Minute, counter: &RateCounter) {
         self.turn(minute);
         if self.minute == Some(minute) {
             self.blocked.insert(counter.clone());
         }
     }
 
-    pub fn is_blocked(&mut self, minute: Minute, counter: &Counter) -> bool {
+    pub fn is_blocked(&mut self, minute: Minute, counter: &RateCounter) -> bool {
         self.turn(minute);
         self.blocked.contains(counter)
     }

@@ -16,7 +16,7 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
 use tessera_lambda::{
-    Access, Clock, Config, Handler, Route, Routes, Scope, Secrets, Services, Source, TrustedProxies, aws,
+    Access, Clock, Config, Route, RouteHandler, Routes, Scope, Secrets, Services, Source, TrustedProxies, aws,
 };
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
@@ -166,7 +166,7 @@ pub const ROUTES: Routes = &[&[
 ]];
 
 /// A handler that no test runs.
-pub const UNUSED: Handler = |_, _| Box::pin(async { panic!("a test replaces the handlers") });
+pub const UNUSED: RouteHandler = |_, _| Box::pin(async { panic!("a test replaces the handlers") });
 
 /// A request as the gateway sends it.
 pub fn request(method: &str, headers: &[(&str, &str)], auth: Option<&AuthContext>, body: &str) -> Request {

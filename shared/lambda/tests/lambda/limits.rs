@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use jiff::{Timestamp, ToSpan};
 use tessera_lambda::limits::{
-    Limits, LookUp, MEMBER_PER_MINUTE, MEMBER_UNMETERED, MISSES_PER_MINUTE, misses_of, misses_of_programs,
+    LookUp, MEMBER_PER_MINUTE, MEMBER_UNMETERED, MISSES_PER_MINUTE, RateLimiter, misses_of, misses_of_programs,
 };
 use tessera_lambda::{Caller, Problem};
 use tessera_store::{Store, Tables};
@@ -31,7 +31,7 @@ fn broken(bench: &Bench) -> Store {
 }
 
 /// How many of some requests are admitted, sent to the instances in turn, `at_once` at a time.
-async fn admitted(store: &Store, instances: &[Limits], caller: &Caller, requests: usize, at_once: usize) -> usize {
+async fn admitted(store: &Store, instances: &[RateLimiter], caller: &Caller, requests: usize, at_once: usize) -> usize {
     let mut admitted = 0;
     let numbers: Vec<usize> = (0..requests).collect();
     for batch in numbers.chunks(at_once) {
@@ -41,8 +41,8 @@ async fn admitted(store: &Store, instances: &[Limits], caller: &Caller, requests
     admitted
 }
 
-fn instances(count: usize) -> Vec<Limits> {
-    (0..count).map(|_| Limits::default()).collect()
+fn instances(count: usize) -> Vec<RateLimiter> {
+    (0..count).map(|_| RateLimiter::default()).collect()
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn all_instances_together_never_admit_more() {
 async fn a_minute_later_the_key_is_let_in_again() {
     let bench = Bench::start().await;
     let (store, caller) = (&bench.services.store, key(&bench, "key_1", Some(2)).await);
-    let limits = Limits::default();
+    let limits = RateLimiter::default();
     let at = |seconds: i64| noon() + seconds.seconds();
     assert!(limits.admit(store, &caller, at(0)).await.is_ok());
     assert!(limits.admit(store, &caller, at(18)).await.is_ok());
@@ -107,7 +107,7 @@ async fn when_the_table_fails_requests_are_admitted_and_misses_are_not_told() {
     let bench = Bench::start().await;
     let (broken, caller) = (broken(&bench), key(&bench, "key_1", Some(10)).await);
     assert_eq!(admitted(&broken, &instances(1), &caller, 50, 5).await, 50);
-    let limits = Limits::default();
+    let limits = RateLimiter::default();
     let counter = misses_of(&caller, None, &source("203.0.113.7"));
     let look_up = limits.begin(&broken, counter, noon()).unwrap();
     let problem = look_up.missed(Problem::not_found("nothing")).await;
@@ -130,10 +130,10 @@ async fn miss(begin: impl Fn() -> Result<LookUp<'static>, Problem>, count: u32) 
 async fn after_thirty_misses_the_rest_of_the_minute_is_refused() {
     let bench = Bench::start().await;
     let store: &'static Store = Box::leak(Box::new(bench.services.store.clone()));
-    let [first, second]: [&'static Limits; 2] = [0, 1].map(|_| &*Box::leak(Box::new(Limits::default())));
+    let [first, second]: [&'static RateLimiter; 2] = [0, 1].map(|_| &*Box::leak(Box::new(RateLimiter::default())));
     let caller = member(&bench).await;
     let counter = |address: &str| misses_of(&caller, None, &source(address));
-    let guess = |limits: &'static Limits, address: &str, seconds: i64| {
+    let guess = |limits: &'static RateLimiter, address: &str, seconds: i64| {
         limits.begin(store, counter(address), noon() + seconds.seconds())
     };
 
@@ -178,7 +178,7 @@ async fn misses_of_a_key_count_by_client_and_of_others_by_source() {
 async fn a_credential_that_was_accepted_is_looked_up_while_its_source_is_blocked() {
     let bench = Bench::start().await;
     let store: &'static Store = Box::leak(Box::new(bench.services.store.clone()));
-    let limits: &'static Limits = Box::leak(Box::new(Limits::default()));
+    let limits: &'static RateLimiter = Box::leak(Box::new(RateLimiter::default()));
     let here = source("203.0.113.7");
     limits.accept_credential("tsk_good", noon() - 70.minutes());
     let statuses = miss(|| limits.begin_credential(store, &here, "tsk_bad", noon()), 32).await;

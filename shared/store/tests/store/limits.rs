@@ -3,14 +3,14 @@
 use futures::future::join_all;
 use jiff::ToSpan;
 use tessera_domain::ids::ProgramId;
-use tessera_store::{Counter, Minute};
+use tessera_store::{Minute, RateCounter};
 
 use crate::bench::Bench;
 use crate::interference::{Fault, Used};
 use crate::shop::{noon, program};
 
-fn counter(name: &str) -> Counter {
-    Counter::new(Some(&program()), &["test", name])
+fn counter(name: &str) -> RateCounter {
+    RateCounter::new(Some(&program()), &["test", name])
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_budget_is_taken_to_the_last_request_and_no_further() {
     let next = Minute::of(noon() + 1.minute());
     assert_eq!(bench.store.take_requests(&key, next, 25, 8).await.unwrap(), 8);
     assert_eq!(bench.store.take_requests(&counter("other"), minute, 25, 8).await.unwrap(), 8);
-    let elsewhere = Counter::new(Some(&other), &["test", "key"]);
+    let elsewhere = RateCounter::new(Some(&other), &["test", "key"]);
     assert_eq!(bench.store.take_requests(&elsewhere, minute, 25, 8).await.unwrap(), 8);
     // More than the budget is never given at once either.
     assert_eq!(bench.store.take_requests(&counter("small"), minute, 3, 50).await.unwrap(), 3);
@@ -63,7 +63,7 @@ async fn a_chunk_and_a_miss_are_one_write_each() {
         [("UpdateItem".to_owned(), Used { calls: 3, halves: 6 })]
     );
     assert_eq!(bench.store.count_miss(&counter("miss"), Minute::of(noon() + 1.minute())).await.unwrap(), 1);
-    assert_eq!(bench.store.count_miss(&Counter::new(None, &["test", "miss"]), minute).await.unwrap(), 1);
+    assert_eq!(bench.store.count_miss(&RateCounter::new(None, &["test", "miss"]), minute).await.unwrap(), 1);
 }
 
 #[tokio::test]
