@@ -1,7 +1,7 @@
 //! `POST /v1/receipts/{id}/refunds`.
 
 use serde_json::Value;
-use tessera_domain::fact::{read_early_refund, read_refund};
+use tessera_domain::fact::{read_early_refund, read_refund_of};
 use tessera_domain::ids::ReceiptId;
 use tessera_intake::{IdentityNotes, RefundError, TimeLimit};
 use tessera_lambda::http::Response;
@@ -21,7 +21,7 @@ pub(crate) async fn accept(
     let intake = intake(services, program, now);
     let stored = intake.refunded_receipt(receipt).await?;
     let read = match &stored {
-        Some(stored) => read_refund(body, stored.receipt.currency),
+        Some(stored) => read_refund_of(body, &stored.receipt),
         None => read_early_refund(body),
     };
     let refund = TimeLimit::live(now).check_body(read, body).map_err(Problem::malformed)?;

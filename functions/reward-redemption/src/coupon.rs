@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
 use tessera_domain::coupon::{
-    BasketBody, BasketCheck, Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon, check_basket,
-    read_basket,
+    BasketBody, BasketCheck, BasketContext, Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon,
+    check_basket, read_basket,
 };
 use tessera_domain::decide::{Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
 use tessera_domain::ids::{MemberId, ReceiptId};
-use tessera_domain::member::Profile;
+use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
@@ -82,7 +82,12 @@ async fn owner(services: &Services, program: &ActiveProgram, member: &MemberId) 
 
 /// Finds a coupon by a typed code. A member token gets the same 404, after the same reads, for a code that is unknown,
 /// another member's or used.
-async fn find(services: &Services, program: &ActiveProgram, caller: &Caller, given: &str) -> Result<Coupon, Problem> {
+pub(crate) async fn find(
+    services: &Services,
+    program: &ActiveProgram,
+    caller: &Caller,
+    given: &str,
+) -> Result<Coupon, Problem> {
     let code = FoldedCode::parse(given).ok_or_else(unknown)?;
     let found = if caller.member.is_some() {
         let own = services.own_member(program, caller).await?;
@@ -96,7 +101,7 @@ async fn find(services: &Services, program: &ActiveProgram, caller: &Caller, giv
     found.ok_or_else(unknown)
 }
 
-fn unknown() -> Problem {
+pub(crate) fn unknown() -> Problem {
     Problem::no_match("there is no such coupon")
 }
 
@@ -117,7 +122,7 @@ async fn post(services: &Services, request: &ApiRequest, action: Action) -> Resu
 
     let now = services.clock.now();
     let coupon = match action {
-        Action::Check => return check(&coupon, &body, now),
+        Action::Check => return check(services, caller, &program, &coupon, &body).await,
         Action::Apply => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let minutes = program.compiled.program.coupons.apply_minutes;
@@ -144,10 +149,45 @@ async fn post(services: &Services, request: &ApiRequest, action: Action) -> Resu
     respond_with(services, &program, 200, &coupon, now).await
 }
 
-fn check(coupon: &Coupon, body: &Value, now: Timestamp) -> Result<Response, Problem> {
+/// Tries a coupon on a basket. Other codes and the buyer cost reads only when the body names them.
+async fn check(
+    services: &Services,
+    caller: &Caller,
+    program: &ActiveProgram,
+    coupon: &Coupon,
+    body: &Value,
+) -> Result<Response, Problem> {
     let currency = Currency::from_code(&coupon.discount.currency).ok_or_else(unknown)?;
-    let basket = read_basket(body, currency).map_err(Problem::malformed)?;
-    Ok(http::json(200, &check_basket(coupon, &basket, now)))
+    let input = read_basket(body, currency).map_err(Problem::malformed)?;
+    let own = FoldedCode::from(&coupon.code);
+    let codes: Vec<FoldedCode> = input.with.iter().map(FoldedCode::from).filter(|code| *code != own).collect();
+    let known = services.store.get_coupons(&program.id, codes.iter().cloned()).await?;
+    let discount_of = |code: &FoldedCode| {
+        let found = known.iter().find(|other| FoldedCode::from(&other.code) == *code);
+        found.map(|other| other.discount.clone())
+    };
+    let is_of_another = match input.member.filter(|_| coupon.is_bound()) {
+        Some(buyer) => !is_owner(services, caller, program, coupon, buyer).await?,
+        None => false,
+    };
+    let context = BasketContext { is_of_another, with: codes.iter().map(discount_of).collect() };
+    Ok(http::json(200, &check_basket(coupon, &input.basket, &context, services.clock.now())))
+}
+
+/// True if a reference names the coupon's owner.
+async fn is_owner(
+    services: &Services,
+    caller: &Caller,
+    program: &ActiveProgram,
+    coupon: &Coupon,
+    buyer: MemberRef,
+) -> Result<bool, Problem> {
+    let buyer = caller.verified(program, buyer)?;
+    let key = &program.head.identity_key;
+    match services.store.resolve(&program.id, key, &buyer, false).await?.member {
+        Some(buyer) => Ok(services.store.is_one_member(&program.id, &buyer, &coupon.member).await?),
+        None => Ok(false),
+    }
 }
 
 /// Makes a change that moves no points: one write of the coupon.
@@ -254,7 +294,16 @@ async fn decide(
 }
 
 fn refused(fault: CouponFault) -> Problem {
-    let status = match fault.status {
+    let problem = Problem::conflict("coupon_state", format!("the coupon is {}", state_of(fault)));
+    match fault.used_at {
+        Some(at) => problem.with("used_at", json!(at.to_string())),
+        None => problem,
+    }
+}
+
+/// The status that stands in the way, and what would change it.
+pub(crate) const fn state_of(fault: CouponFault) -> &'static str {
+    match fault.status {
         CouponStatus::Reserved => "reserved: it must be committed first",
         CouponStatus::Available => "available",
         CouponStatus::Applied => "applied to a cart: it must be released first",
@@ -262,10 +311,5 @@ fn refused(fault: CouponFault) -> Problem {
         CouponStatus::Expired => "expired",
         CouponStatus::Cancelled => "cancelled",
         CouponStatus::Lapsed => "lapsed: it was not committed in time",
-    };
-    let problem = Problem::conflict("coupon_state", format!("the coupon is {status}"));
-    match fault.used_at {
-        Some(at) => problem.with("used_at", json!(at.to_string())),
-        None => problem,
     }
 }

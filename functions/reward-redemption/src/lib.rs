@@ -2,6 +2,7 @@
 
 mod body;
 mod coupon;
+mod moving;
 mod redemption;
 
 use tessera_lambda::{Access, Routes, Scope, Variable};
@@ -13,4 +14,4 @@ const REDEEM: Access = Access::Scope(Scope::RewardsRedeem);
 const REDEEM_OWN: Access = Access::ScopeOrMember(Scope::RewardsRedeem);
 
 /// Its routes.
-pub const ROUTES: Routes = &[redemption::ROUTES, coupon::ROUTES];
+pub const ROUTES: Routes = &[redemption::ROUTES, coupon::ROUTES, moving::ROUTES];

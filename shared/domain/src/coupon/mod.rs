@@ -2,11 +2,13 @@
 
 mod basket;
 mod change;
+mod check;
 mod code;
 mod generate;
 
-pub use basket::{BasketBody, BasketCheck, BasketLine, BasketLineBody, CouponBasket, check_basket, read_basket};
+pub use basket::{BasketBody, BasketInput, BasketLine, BasketLineBody, CouponBasket, read_basket};
 pub use change::{CouponChange, CouponFault, change_coupon};
+pub use check::{BasketCheck, BasketContext, LineOff, check_basket};
 pub use code::FoldedCode;
 pub use generate::Seed;
 
@@ -151,7 +153,40 @@ pub struct Discount {
     pub value: Option<String>,
 }
 
+/// What kind of thing a discount is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiscountClass {
+    /// The whole order, also a gift card and any other benefit.
+    Order,
+    /// Some products.
+    Product,
+    /// Shipping.
+    Shipping,
+}
+
 impl Discount {
+    /// What it is on.
+    pub const fn class(&self) -> DiscountClass {
+        match self.kind {
+            RewardType::FreeShipping => DiscountClass::Shipping,
+            RewardType::FreeProduct => DiscountClass::Product,
+            _ if self.skus.is_some() => DiscountClass::Product,
+            RewardType::AmountOff | RewardType::PercentOff | RewardType::GiftCard | RewardType::Custom => {
+                DiscountClass::Order
+            }
+        }
+    }
+
+    /// True if it combines with discounts of a class. One that says nothing combines with none.
+    pub fn allows(&self, other: DiscountClass) -> bool {
+        let with = self.combines_with.unwrap_or_default();
+        match other {
+            DiscountClass::Order => with.order,
+            DiscountClass::Product => with.product,
+            DiscountClass::Shipping => with.shipping,
+        }
+    }
+
     /// The advantage of a reward that was bought with `points`, on which the value may depend.
     pub fn of(reward: &Reward, points: Points, currency: Currency) -> Self {
         let mut discount = Self {

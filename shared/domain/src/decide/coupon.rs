@@ -216,6 +216,7 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
         return Err(CouponFault::new(coupon, status));
     }
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Commit));
+    draft.require_own(coupon, status)?;
     draft.close_reservation(coupon)?;
     draft.account.lifetime_redeemed = draft.account.lifetime_redeemed.plus(coupon.cost);
     draft.push(Movement::new(MovementType::Redeem).post(
@@ -242,6 +243,7 @@ pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) 
         other => return Err(CouponFault::new(coupon, other)),
     };
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Cancel));
+    draft.require_own(coupon, status)?;
     let mut cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
     if from == Bucket::Reserved {
         draft.close_reservation(coupon)?;
@@ -274,6 +276,11 @@ pub fn decide_cancel_by_member(
 }
 
 impl Draft<'_> {
+    /// Refuses a coupon that was moved to another member after its owner was looked up.
+    fn require_own(&self, coupon: &Coupon, status: CouponStatus) -> Result<(), CouponFault> {
+        if self.owns(coupon) { Ok(()) } else { Err(CouponFault::new(coupon, status)) }
+    }
+
     /// Removes a reservation from the account. It is missing if a process with a faster clock saw it lapse.
     fn close_reservation(&mut self, coupon: &Coupon) -> Result<(), CouponFault> {
         let open = &mut self.account.reservations;

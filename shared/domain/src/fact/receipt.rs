@@ -124,7 +124,7 @@ impl Line {
 }
 
 /// The number of items in a quantity: the quantity if it is whole, otherwise one (weighed).
-pub(super) fn whole_items(quantity: Decimal) -> i64 {
+pub(crate) fn whole_items(quantity: Decimal) -> i64 {
     use rust_decimal::prelude::ToPrimitive;
     if quantity.is_integer() { quantity.to_i64().unwrap_or(0) } else { 1 }
 }

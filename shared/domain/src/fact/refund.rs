@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::receipt::MAX_LINES;
+use super::receipt::{MAX_LINES, Receipt};
 use crate::ids::{LineId, RefundId};
 use crate::input::{self, Fault, Node};
 use crate::money::{Currency, MOST_DECIMALS, Money};
@@ -122,7 +122,17 @@ pub struct RefundLineBody {
 /// # Errors
 /// Every fault of the body, with its pointer.
 pub fn read_refund(body: &Value, currency: Currency) -> Result<Refund, Vec<Fault>> {
-    read(body, false, |node| node.money(currency).map(Money::minor))
+    read(body, false, false, |node| node.money(currency).map(Money::minor))
+}
+
+/// As [`read_refund`], for a known receipt. The whole of a receipt without lines on which nothing was paid is an amount
+/// of 0; of any other receipt, 0 returns nothing and is a fault.
+///
+/// # Errors
+/// As [`read_refund`].
+pub fn read_refund_of(body: &Value, receipt: &Receipt) -> Result<Refund, Vec<Fault>> {
+    let is_free = receipt.lines.is_empty() && receipt.total == 0;
+    read(body, false, is_free, |node| node.money(receipt.currency).map(Money::minor))
 }
 
 /// Reads a refund that arrives before its receipt. Its amounts are converted when the receipt's currency is known.
@@ -130,21 +140,26 @@ pub fn read_refund(body: &Value, currency: Currency) -> Result<Refund, Vec<Fault
 /// # Errors
 /// As [`read_refund`].
 pub fn read_early_refund(body: &Value) -> Result<Refund, Vec<Fault>> {
-    read(body, true, read_raw)
+    read(body, true, false, read_raw)
 }
 
 fn read_raw(node: &Node<'_>) -> Option<i64> {
     node.money_of_any_currency()
 }
 
-fn read(body: &Value, is_raw: bool, money: impl Fn(&Node<'_>) -> Option<i64>) -> Result<Refund, Vec<Fault>> {
+fn read(
+    body: &Value,
+    is_raw: bool,
+    may_be_zero: bool,
+    money: impl Fn(&Node<'_>) -> Option<i64>,
+) -> Result<Refund, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
         let id = object.required("id", Node::id);
         let occurred_at = object.required("occurred_at", Node::timestamp);
         let amount = match object.exactly_one(&["lines", "amount"]) {
             Some(("amount", amount)) => match money(&amount) {
-                Some(0) => amount.refuse("must be above 0"),
+                Some(0) if !may_be_zero => amount.refuse("must be above 0"),
                 minor => minor.map(RefundAmount::Net),
             },
             Some((_, lines)) => read_lines(&lines, &money).map(RefundAmount::Lines),

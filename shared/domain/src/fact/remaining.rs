@@ -28,6 +28,8 @@ pub enum RefundFault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remaining {
     parts: Vec<Part>,
+    /// True when a receipt without lines on which nothing was paid is back: no amount says so.
+    is_free_back: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Remaining {
             let lines = receipt.lines.iter().zip(nets);
             lines.map(|(line, net)| part(Some(line.id.clone()), line.amount, net, line.quantity)).collect()
         };
-        Self { parts }
+        Self { parts, is_free_back: false }
     }
 
     /// What remains of a receipt after refunds that were accepted, in the order in which they were.
@@ -93,6 +95,7 @@ impl Remaining {
         if amount > self.net_total() {
             return Err(RefundFault::MoreThanRemains);
         }
+        self.is_free_back |= self.parts.iter().all(|part| part.id.is_none() && part.net == 0);
         let weights: Vec<i64> = self.parts.iter().map(|part| part.net_left).collect();
         for (part, share) in self.parts.iter_mut().zip(spread(amount, &weights)) {
             if share > 0 {
@@ -150,9 +153,11 @@ impl Remaining {
         self.parts.get(place).is_some_and(Part::is_back)
     }
 
-    /// True when all the money is back, or, where nothing was paid, all the items.
+    /// True when all the money is back, or, where nothing was paid, all the items; without items, when it was returned.
     pub fn is_empty(&self) -> bool {
-        if self.parts.iter().any(|part| part.net > 0) {
+        if self.is_free_back {
+            true
+        } else if self.parts.iter().any(|part| part.net > 0) {
             self.parts.iter().all(|part| part.net_left == 0)
         } else {
             self.parts.iter().all(Part::is_back)

@@ -7,13 +7,14 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponFault, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, Decision, InteractionContext, MOST_COUPONS, MergeFault, ReceiptContext, Redemption,
-    RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday,
-    decide_cancel, decide_commit, decide_due, decide_enrollment, decide_interaction, decide_merge, decide_profile,
-    decide_receipt, decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
+    AdjustmentFault, Context, CouponMove, CouponMoveFault, Decision, InteractionContext, MOST_COUPONS, MergeFault,
+    ReceiptContext, Redemption, RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply,
+    decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_coupon_move, decide_due,
+    decide_enrollment, decide_interaction, decide_merge, decide_profile, decide_receipt, decide_redemption,
+    decide_refund, decide_settlement, explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{
-    Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund,
+    Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund_of,
 };
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use tessera_domain::input::Fault;
@@ -123,6 +124,23 @@ impl Book {
 
     /// Merges a member into another one.
     pub fn merge(&mut self, source: &str, target: &str) -> Result<(), MergeFault> {
+        self.decide_both(source, target, decide_merge)
+    }
+
+    /// Moves a coupon to another member.
+    pub fn move_coupon(&mut self, code: &CouponCode, target: &str) -> Result<(), CouponMoveFault> {
+        let coupon = self.coupons[code].clone();
+        let source = self.current(coupon.member.as_str());
+        let by = CouponMove { actor: "tests", reason: "booked on the wrong person" };
+        self.decide_both(&source, target, |source, target| decide_coupon_move(source, target, &coupon, by))
+    }
+
+    fn decide_both<E>(
+        &mut self,
+        source: &str,
+        target: &str,
+        decide: impl FnOnce((&Context<'_>, &Account), (&Context<'_>, &Account)) -> Result<[Decision; 2], E>,
+    ) -> Result<(), E> {
         let accounts = [self.account(source), self.account(target)];
         let ids = [source, target].map(|id| MemberId::new(id).unwrap());
         let supply = Supply::default();
@@ -135,7 +153,7 @@ impl Book {
             supply: &supply,
         };
         let (from, into) = (context(0, self.profiles.get(source)), context(1, self.profiles.get(target)));
-        let [left, arrived] = decide_merge((&from, &accounts[0]), (&into, &accounts[1]))?;
+        let [left, arrived] = decide((&from, &accounts[0]), (&into, &accounts[1]))?;
         self.commit(source, &accounts[0], left);
         self.commit(target, &accounts[1], arrived);
         Ok(())
@@ -201,7 +219,7 @@ impl Book {
     pub fn refund(&mut self, receipt: &str, body: &Value) -> Result<Option<Entry>, Vec<Fault>> {
         let id = ReceiptId::new(receipt).unwrap();
         if let Some((_, receipt, _)) = self.receipts.get(&id) {
-            let refund = read_refund(body, receipt.currency)?;
+            let refund = read_refund_of(body, receipt)?;
             self.take_refund(&id, refund)
         } else {
             self.waiting.entry(id).or_default().push(read_early_refund(body)?);

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tessera_domain::coupon::CouponStatus;
-use tessera_domain::decide::RedemptionFault;
+use tessera_domain::decide::{CouponMoveFault, RedemptionFault};
 use tessera_domain::ids::CouponCode;
+use tessera_domain::ledger::{Cause, MovementType};
 
 use crate::book::Book;
 
@@ -312,4 +313,73 @@ fn the_shopper_chooses_how_many_points_to_pay_with() {
     let missing = tessera_domain::points::Points::new(50);
     book.adjust("c-1", &json!({ "deduct": 350, "reason": "less" })).unwrap();
     assert_eq!(book.pay("c-1", "pay", Some(600)), Err(RedemptionFault::InsufficientPoints { missing }));
+}
+
+#[test]
+fn the_return_of_a_free_order_without_lines_restores_everything() {
+    let mut book = open();
+    member(&mut book, "c-1", 100);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    buy(&mut book, "r-1", "c-1", START, "0.00", &[code.as_str()]);
+    assert_eq!(points(&mut book, "c-1"), (0, 0), "the order is not returned yet");
+    give_back(&mut book, "r-1", "f-1", "0.00");
+    assert_eq!(points(&mut book, "c-1"), (100, 0));
+    // Of an order that was paid for, an amount of 0 is no return.
+    let code = book.redeem("c-1", "five", None).unwrap();
+    buy(&mut book, "r-2", "c-1", START, "1.00", &[code.as_str()]);
+    let body = json!({ "id": "f-2", "occurred_at": START, "amount": "0.00" });
+    assert!(book.refund("r-2", &body).is_err());
+    assert_eq!(points(&mut book, "c-1"), (0, 0));
+}
+
+#[test]
+fn a_moved_coupon_takes_its_cost_along() {
+    let mut book = open();
+    member(&mut book, "c-1", 250);
+    member(&mut book, "c-2", 120);
+    let code = book.redeem("c-1", "once", None).unwrap();
+    book.move_coupon(&code, "c-2").unwrap();
+    assert_eq!((points(&mut book, "c-1"), points(&mut book, "c-2")), ((250, 0), (20, 0)));
+    assert_eq!(book.coupons[&code].member.as_str(), "c-2");
+    // It counts for its new owner.
+    book.redeem("c-1", "once", None).unwrap();
+    book.adjust("c-2", &json!({ "award": 200, "reason": "more" })).unwrap();
+    assert_eq!(book.redeem("c-2", "once", None), Err(RedemptionFault::LimitReached));
+    let sources = |book: &Book, member: &str| {
+        let entry = book.entries[member].iter().rev().find(|entry| matches!(entry.cause, Cause::Move { .. })).unwrap();
+        entry.movements.iter().map(|movement| movement.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(sources(&book, "c-1"), [MovementType::Restore]);
+    assert_eq!(sources(&book, "c-2"), [MovementType::Redeem]);
+    // What a return restores goes to whoever owns the coupon.
+    buy(&mut book, "r-1", "c-1", START, "80.00", &[code.as_str()]);
+    give_back(&mut book, "r-1", "f-1", "80.00");
+    book.settle_coupon(&code);
+    assert_eq!(points(&mut book, "c-2"), (320, 0));
+}
+
+#[test]
+fn only_a_coupon_that_can_be_used_is_moved_and_only_to_who_can_pay() {
+    let mut book = open();
+    member(&mut book, "c-1", 1_000);
+    member(&mut book, "c-2", 99);
+    let code = book.redeem("c-1", "five", None).unwrap();
+    let missing = tessera_domain::points::Points::new(1);
+    assert_eq!(book.move_coupon(&code, "c-2"), Err(CouponMoveFault::InsufficientPoints { missing }));
+    book.adjust("c-2", &json!({ "award": 1, "reason": "one more" })).unwrap();
+    let state = |result: Result<(), CouponMoveFault>| match result {
+        Err(CouponMoveFault::State(fault)) => fault.status,
+        other => panic!("{other:?}"),
+    };
+    let reserved = book.redeem("c-1", "five", Some(30)).unwrap();
+    assert_eq!(state(book.move_coupon(&reserved, "c-2")), CouponStatus::Reserved);
+    let used = book.redeem("c-1", "five", None).unwrap();
+    book.coupon(&used, "use", None).unwrap();
+    assert_eq!(state(book.move_coupon(&used, "c-2")), CouponStatus::Used);
+    let short = book.redeem("c-1", "short", None).unwrap();
+    book.coupon(&code, "apply", None).unwrap();
+    book.move_coupon(&code, "c-2").unwrap();
+    at(&mut book, "2026-03-31T12:00:00+02:00");
+    assert_eq!(state(book.move_coupon(&short, "c-2")), CouponStatus::Expired);
+    assert_eq!((points(&mut book, "c-1"), points(&mut book, "c-2")), ((800, 0), (0, 0)));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tessera_domain::coupon::FoldedCode;
+use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::ledger::Entry;
@@ -220,16 +220,45 @@ impl Store {
             let mark = item(&mark_key(program, member, once), [(name::LEADS_TO, text(key.as_str()))]);
             transaction.push(Part::Loaded, Write::put(table, mark).when(ABSENT), 0);
         }
-        for (before, after) in &decision.changed {
+        for (stored, after) in &decision.changed {
             // The bytes that were read: another version of this code may pack the same coupon differently.
-            let before = match loaded.packed.get(&before.code) {
+            let before = match loaded.packed.get(&stored.code) {
                 Some(bytes) => bytes.clone(),
-                None => packed(WRITE, before)?,
+                None => packed(WRITE, stored)?,
             };
             let size = before.len();
             transaction.coupons.push(size);
-            transaction.push(Part::Loaded, self.coupon_write(WRITE, program, before, after)?, size);
+            if stored.member == after.member {
+                transaction.push(Part::Loaded, self.coupon_write(WRITE, program, before, after)?, size);
+            } else {
+                self.push_moved(transaction, program, stored, before, after)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Adds the writes that give a coupon to another member: its item leaves one partition for the other, and its code leads
+    /// there.
+    fn push_moved(
+        &self,
+        transaction: &mut Transaction,
+        program: &ProgramId,
+        stored: &Coupon,
+        before: Vec<u8>,
+        after: &Coupon,
+    ) -> Result<(), StoreError> {
+        let table = &*self.tables.members;
+        let from = keys::coupon(program, &stored.member, stored.issued_at, &stored.code);
+        let into = keys::coupon(program, &after.member, after.issued_at, &after.code);
+        let body = body(after)?;
+        let size = body.len();
+        let delete = Write::delete(table, &from).when("b = :before").value(":before", bytes(before));
+        transaction.push(Part::Loaded, delete, size);
+        transaction.push(Part::Loaded, Write::put(table, item(&into, [(name::BODY, bytes(body))])).when(ABSENT), size);
+        let lead = [(name::MEMBER, text(after.member.as_str())), (name::LEADS_TO, text(&*into.sk))];
+        let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(&after.code)), lead));
+        let guard = guard.when("m = :m").value(":m", text(stored.member.as_str()));
+        transaction.push(Part::Loaded, guard, 0);
         Ok(())
     }
 
