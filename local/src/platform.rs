@@ -19,6 +19,7 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 /// The routes of each HTTP function.
 pub const ROUTES: &[(&str, Routes)] = &[
     ("access", tessera_access::ROUTES),
+    ("console", tessera_console::ROUTES),
     ("customer-hub", tessera_customer_hub::ROUTES),
     ("enrollment", tessera_enrollment::ROUTES),
     ("members", tessera_members::ROUTES),
@@ -131,6 +132,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
         "authorizer" => handler!(Authorizer, tessera_authorizer),
         "birthdays" => handler!(Job, tessera_birthdays),
         "backtest-run" => handler!(Queue, tessera_backtest_run),
+        "console" => http(tessera_console::NEEDS, tessera_console::ROUTES)?,
         "customer-hub" => http(tessera_customer_hub::NEEDS, tessera_customer_hub::ROUTES)?,
         "enrollment" => http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES)?,
         "event-relay" => handler!(Stream, tessera_event_relay),

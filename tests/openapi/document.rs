@@ -25,9 +25,9 @@ const TAGS: &[(&str, &str)] = &[
     ("Coupons", "Redeemed rewards."),
 ];
 
-/// The routes that the document has: all but those of preflight requests.
+/// The routes that the document has: those of the API, without preflight requests and pages.
 pub fn described() -> impl Iterator<Item = Route> {
-    routes().map(|(_, route)| route).filter(|route| route.method != "OPTIONS")
+    routes().map(|(_, route)| route).filter(|route| route.method != "OPTIONS" && route.path.starts_with("/v1/"))
 }
 
 /// The routes of every function, with the function's name.

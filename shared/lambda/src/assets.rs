@@ -3,12 +3,19 @@
 //! Each file has two paths: its name, which browsers check again after a few minutes, and `{version}/{name}`, which they keep
 //! for a year. The version is a hash over all files, so that files that import each other by relative paths match.
 
+use std::io::Write as _;
 use std::sync::OnceLock;
 
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use lambda_http::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use sha2::{Digest as _, Sha256};
+
+use crate::http::ApiRequest;
 
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -38,6 +45,8 @@ struct Hashes {
     version: String,
     /// The entity tag of each file, in the order of the files.
     etags: Vec<String>,
+    /// Each file compressed, once it was asked for; `None` where compression gains nothing.
+    compressed: Vec<OnceLock<Option<Vec<u8>>>>,
 }
 
 impl Assets {
@@ -52,13 +61,53 @@ impl Assets {
         is_known.then(|| format!("{}/{name}", self.hashes().version))
     }
 
+    /// Responds to a request for a path relative to where the files are mounted; `None` for an unknown path.
+    ///
+    /// The file is compressed where the request accepts gzip: an HTTP API compresses nothing itself.
+    pub fn respond(&self, request: &ApiRequest, path: &str) -> Option<Response<Body>> {
+        let mut response = self.get(path, request.header(IF_NONE_MATCH.as_str()))?;
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if !request.header(ACCEPT_ENCODING.as_str()).is_some_and(accepts_gzip) {
+            return Some(response);
+        }
+        if response.status() == StatusCode::OK
+            && let Some(compressed) = self.compressed(path)
+        {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            *response.body_mut() = Body::from(compressed);
+        }
+        // Weak: the same content in two encodings has one tag.
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(|tag| format!("W/{tag}"));
+        if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        Some(response)
+    }
+
+    /// The compressed content of a file, when that is smaller.
+    fn compressed(&self, path: &str) -> Option<&[u8]> {
+        let hashes = self.hashes();
+        let place = self.files.iter().position(|file| file.name == self.name(path))?;
+        let file = self.files[place];
+        hashes
+            .compressed
+            .get(place)?
+            .get_or_init(|| gzip(file.body).filter(|small| small.len() < file.body.len()))
+            .as_deref()
+    }
+
+    /// The name of the file that a path asks for.
+    fn name<'p>(&self, path: &'p str) -> &'p str {
+        let versioned = path.strip_prefix(&*self.hashes().version).and_then(|rest| rest.strip_prefix('/'));
+        versioned.unwrap_or(path)
+    }
+
     /// The response for a path relative to where the files are mounted; `None` for an unknown path.
     ///
     /// `if_none_match` is the request's header. A match is a 304 without a body.
     pub fn get(&self, path: &str, if_none_match: Option<&str>) -> Option<Response<Body>> {
         let hashes = self.hashes();
-        let versioned = path.strip_prefix(&*hashes.version).and_then(|rest| rest.strip_prefix('/'));
-        let name = versioned.unwrap_or(path);
+        let name = self.name(path);
         let (file, etag) = self.files.iter().zip(&hashes.etags).find(|(file, _)| file.name == name)?;
         let is_current = if_none_match.is_some_and(|header| matches(header, etag));
         let (status, body) =
@@ -67,7 +116,7 @@ impl Assets {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(ETAG, HeaderValue::from_str(etag).ok()?);
-        headers.insert(CACHE_CONTROL, if versioned.is_some() { IMMUTABLE } else { SHORT });
+        headers.insert(CACHE_CONTROL, if name.len() < path.len() { IMMUTABLE } else { SHORT });
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(file.name)));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Some(response)
@@ -84,7 +133,8 @@ impl Assets {
                 format!("\"{}\"", hash(&digest))
             });
             let etags = etags.collect();
-            Hashes { version: hash(&version.finalize()), etags }
+            let compressed = self.files.iter().map(|_| OnceLock::new()).collect();
+            Hashes { version: hash(&version.finalize()), etags, compressed }
         })
     }
 }
@@ -97,6 +147,22 @@ impl Asset {
             Err(_) => Body::from(self.body),
         }
     }
+}
+
+/// Whether an `Accept-Encoding` header allows gzip.
+fn accepts_gzip(header: &str) -> bool {
+    header.split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        name.trim().eq_ignore_ascii_case("gzip") && weight.chars().any(|digit| ('1'..='9').contains(&digit))
+    })
+}
+
+/// The content compressed; `None` when memory for it cannot be written, which a `Vec` never reports.
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
 }
 
 /// The beginning of a digest in hexadecimal.
@@ -170,6 +236,27 @@ mod tests {
         for other in ["", "\"other\"", etag.trim_matches('"')] {
             assert_eq!(FILES.get("hub.js", Some(other)).unwrap().status(), 200, "{other}");
         }
+    }
+
+    #[test]
+    fn encodings_are_read_with_their_weights() {
+        for header in ["gzip", "br, gzip", "deflate, GZIP;q=0.5", "gzip; q=1.0"] {
+            assert!(accepts_gzip(header), "{header}");
+        }
+        for header in ["", "br", "gzip;q=0", "gzip;q=0.0", "x-gzip"] {
+            assert!(!accepts_gzip(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_compressed_where_that_is_smaller() {
+        static LONG: Assets =
+            Assets::new(&[Asset { name: "a.js", body: &[b'a'; 4000] }, Asset { name: "b.js", body: b"b" }]);
+        let versioned = LONG.immutable_path("a.js").unwrap();
+        assert_eq!(LONG.compressed("a.js"), LONG.compressed(&versioned));
+        assert!(LONG.compressed("a.js").unwrap().len() < 100);
+        assert_eq!(LONG.compressed("b.js"), None);
+        assert_eq!(LONG.compressed("c.js"), None);
     }
 
     #[test]

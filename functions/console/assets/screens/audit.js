@@ -1,0 +1,47 @@
+// The audit: who changed what, and why.
+
+import { html, useState } from '../vendor/preact.js';
+import { useList, usePaused } from '../core.js';
+import { Empty, Failed, Paged, TextField } from '../ui.js';
+import { dateTime, t } from '../words.js';
+
+const shown = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
+
+export default () => {
+  const [filters, setFilters] = useState({ actor: '', action: '', object: '', from: '', to: '' });
+  const wanted = usePaused(filters);
+  const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value)).toString();
+  const list = useList(`/v1/audit${query && `?${query}`}`);
+  const field = (key, label, more) => html`<${TextField} key=${key} id=${`audit-${key}`} label=${label} value=${filters[key]} onInput=${(value) => setFilters({ ...filters, [key]: value })} ...${more} />`;
+  if (list.error?.isMissingRoute)
+    return html`
+      <h1>${t('Audit')}</h1>
+      <p class="notice">${t('This stack does not keep an audit yet. Corrections of members stand in their ledgers, with actor and reason.')}</p>
+    `;
+  if (list.error && !list.items.length) return html`<h1>${t('Audit')}</h1><${Failed} error=${list.error} retry=${list.reload} />`;
+  return html`
+    <h1>${t('Audit')}</h1>
+    <div class="fields">
+      ${field('actor', t('Who'), { help: t('Name of a key') })} ${field('action', t('What'))} ${field('object', t('On what'))}
+      ${field('from', t('From'), { type: 'date' })} ${field('to', t('Until'), { type: 'date' })}
+    </div>
+    <${Paged} list=${list} empty=${html`<${Empty} title=${t('Nothing found')}>${t('Changes of the programme, of keys and of members by hand will stand here.')}<//>`}>
+      <ol class="ledger card">
+        ${list.items.map(
+          (entry) => html`
+            <li>
+              <span class="muted when">${dateTime(entry.at)}</span>
+              <div>
+                <b>${entry.action}</b> <span class="code">${entry.object}</span>
+                ${entry.reason && html`<p class="why">${entry.reason}</p>`}
+                ${entry.changes?.length > 0 &&
+                html`<details class="why"><summary>${t('{n} fields', { n: entry.changes.length })}</summary>${entry.changes.map(({ field: name, before, after }) => html`<p><code>${name}</code> ${shown(before)} → ${shown(after)}</p>`)}</details>`}
+              </div>
+              <span class="sum">${entry.actor}</span>
+            </li>
+          `,
+        )}
+      </ol>
+    <//>
+  `;
+};

@@ -1,0 +1,196 @@
+// What the editors of rules, rewards, tiers and the programme share: a document, its form, its JSON, and saving it.
+
+import { html, useEffect, useRef, useState } from '../vendor/preact.js';
+import { guardLeaving, loadProgramme, send, useAction, usePaused } from '../core.js';
+import { uncovered } from '../form.js';
+import { Button, Dialog, Faults, Table } from '../ui.js';
+import { t } from '../words.js';
+
+/** A document that is edited: `text` is its JSON as typed, `broken` why that cannot be read. */
+export const useDocument = (start) => {
+  const [value, setValue] = useState(start);
+  const [broken, setBroken] = useState(null);
+  const first = useRef(JSON.stringify(start));
+  const dirty = JSON.stringify(value) !== first.current;
+  useEffect(() => {
+    guardLeaving(dirty || broken !== null);
+    return () => guardLeaving(false);
+  }, [dirty, broken]);
+  return {
+    value,
+    setValue: (next) => (setBroken(null), setValue(next)),
+    broken,
+    setBroken,
+    dirty,
+    /** The document is stored as it is now. */
+    settle: (stored = value) => {
+      first.current = JSON.stringify(stored);
+      setValue(stored);
+      setBroken(null);
+      guardLeaving(false);
+    },
+  };
+};
+
+/** The JSON side. It says what the form cannot show. */
+export const JsonPane = ({ document, fields, faults }) => {
+  const { value, setValue, broken, setBroken } = document;
+  const written = JSON.stringify(value, null, 2);
+  const [typed, setTyped] = useState(written);
+  const own = useRef(written);
+  useEffect(() => {
+    if (written !== own.current) {
+      own.current = written;
+      setTyped(written);
+    }
+  }, [written]);
+  const type = (text) => {
+    setTyped(text);
+    try {
+      const next = JSON.parse(text);
+      own.current = JSON.stringify(next, null, 2);
+      setValue(next);
+    } catch (error) {
+      setBroken(error.message);
+    }
+  };
+  const hidden = uncovered({ kind: 'group', fields }, value);
+  return html`
+    <div class="stack tight">
+      <div class="field ${broken ? 'faulty' : ''}">
+        <label for="json">JSON</label>
+        <textarea id="json" class="code" spellcheck="false" value=${typed} onInput=${(event) => type(event.target.value)} aria-describedby="json-said"></textarea>
+      </div>
+      <div id="json-said" role="status">
+        ${broken && html`<p class="fault">${t('This is no JSON: {why}', { why: broken })}</p>`}
+        ${hidden.length > 0 && html`<p class="notice warn">${t('The form cannot show everything. Change this here: {places}', { places: hidden.join(', ') })}</p>`}
+        ${faults.length > 0 && html`<ul class="fault">${faults.map(({ pointer, detail }) => html`<li><code>${pointer || '/'}</code> ${detail}</li>`)}</ul>`}
+      </div>
+    </div>
+  `;
+};
+
+/** The changes that a `diff` of the API lists. */
+export const Diff = ({ changes, caption }) => html`
+  <${Table}
+    caption=${caption}
+    rows=${changes}
+    columns=${[
+      { title: t('Where'), cell: ({ pointer, change }) => html`<code>${pointer || '/'}</code> <span class="why">${changeWords()[change] ?? change}</span>` },
+      { title: t('Before'), cell: ({ before }) => html`<code>${before === undefined ? '' : JSON.stringify(before)}</code>` },
+      { title: t('After'), cell: ({ after }) => html`<code>${after === undefined ? '' : JSON.stringify(after)}</code>` },
+    ]}
+  />
+`;
+const changeWords = () => ({ added: t('added'), removed: t('removed'), changed: t('changed'), reordered: t('reordered') });
+
+/** Two people changed the programme: what the other one did, and what to do with one's own changes. */
+export const StaleDialog = ({ error, mine, onClose, onAgain, onReload }) => html`
+  <${Dialog}
+    wide
+    title=${t('The programme changed meanwhile')}
+    onClose=${onClose}
+    actions=${html`<${Button} onClick=${onReload}>${t('Discard mine, show theirs')}<//><${Button} primary onClick=${onAgain}>${t('Save mine on top')}<//>`}
+  >
+    <h3>${t('What the other one changed')}</h3>
+    ${error.body.diff?.length ? html`<${Diff} caption=${t('What the other one changed')} changes=${error.body.diff} />` : html`<p>${t('Nothing that the document shows.')}</p>`}
+    <h3>${t('What you want to save')}</h3>
+    <textarea class="code" readonly rows="8" aria-label=${t('What you want to save')}>${JSON.stringify(mine, null, 2)}</textarea>
+  <//>
+`;
+
+/** Saves through the API, on the version of the programme that the user saw. */
+export const useSave = (write, onSaved) => {
+  const [stale, setStale] = useState(null);
+  const action = useAction(async (idempotencyKey, etag) => {
+    try {
+      const saved = await write(idempotencyKey, etag);
+      await loadProgramme();
+      onSaved(saved);
+    } catch (error) {
+      if (error.slug !== 'stale_version') throw error;
+      setStale(error);
+    }
+  });
+  return { ...action, stale, forget: () => setStale(null) };
+};
+
+/** What the stack says about a document while it is being written: the last request cancels the one before. */
+export const useChecked = (request, wanted) => {
+  const paused = usePaused(wanted);
+  const [state, setState] = useState({ faults: [], checking: false });
+  useEffect(() => {
+    if (paused === null) return undefined;
+    const life = new AbortController();
+    setState((before) => ({ ...before, checking: true }));
+    request(life.signal).then(
+      (data) => !life.signal.aborted && setState({ data, faults: [], checking: false }),
+      (error) => !life.signal.aborted && setState({ error, faults: error.faults ?? [], checking: false }),
+    );
+    return () => life.abort();
+  }, [JSON.stringify(paused)]);
+  return state;
+};
+
+/** The programme's document with one part replaced or added, for a dry run. */
+export const withPart = (programme, kind, part, id) => {
+  const { etag: _, ...document } = programme;
+  const replace = (list = []) => (list.some((one) => one.id === id) ? list.map((one) => (one.id === id ? part : one)) : [...list, part]);
+  if (kind !== 'tiers') return { ...document, [kind]: replace(document[kind]) };
+  const branch = document.tiers?.vip?.some((one) => one.id === id) || part.threshold === undefined ? 'vip' : 'ladder';
+  const ladder = (list) => (branch === 'ladder' ? [...list].sort((a, b) => a.threshold - b.threshold) : list);
+  return { ...document, tiers: { ladder: [], ...document.tiers, [branch]: ladder(replace(document.tiers?.[branch])) } };
+};
+
+/** Faults of the whole document as faults of the part: those elsewhere stay at its root, with their place in words. */
+export const faultsOf = (document, kind, part, faults) => {
+  const lists = kind === 'tiers' ? ['tiers/ladder', 'tiers/vip'] : [kind];
+  const place = lists
+    .map((list) => [list, list.split('/').reduce((at, key) => at?.[key], document)?.indexOf(part) ?? -1])
+    .find(([, index]) => index >= 0);
+  if (!place) return faults;
+  const prefix = `/${place[0]}/${place[1]}`;
+  return faults.map(({ pointer, detail }) =>
+    pointer === prefix || pointer.startsWith(`${prefix}/`) ? { pointer: pointer.slice(prefix.length), detail } : { pointer: '', detail: `${pointer}: ${detail}` },
+  );
+};
+
+/** Checks a part of the programme without storing anything. */
+export const usePartCheck = (programme, kind, part, id) => {
+  const document = programme && part && typeof part === 'object' ? withPart(programme, kind, part, id) : null;
+  const checked = useChecked(
+    async (signal) => (await send('PUT', '/v1/program?dry_run=true', { body: document, signal })).data,
+    document && { kind, part, id },
+  );
+  return { ...checked, faults: document ? faultsOf(document, kind, part, checked.faults) : [] };
+};
+
+/** The ids that forms offer. */
+export const contextOf = (programme, nameOf) => ({
+  tiers: (programme?.tiers?.ladder ?? []).map((tier) => [tier.id, nameOf(tier)]),
+  vip: (programme?.tiers?.vip ?? []).map((tier) => [tier.id, nameOf(tier)]),
+  allTiers: [...(programme?.tiers?.ladder ?? []), ...(programme?.tiers?.vip ?? [])].map((tier) => [tier.id, nameOf(tier)]),
+  rewards: (programme?.rewards ?? []).map((reward) => [reward.id, nameOf(reward)]),
+  rules: (programme?.rules ?? []).map((rule) => [rule.id, nameOf(rule)]),
+});
+
+export const SaveBar = ({ document, save, isNew, faults, children }) => html`
+  <div class="sticky between">
+    <div class="row">
+      <${Button} primary busy=${save.busy} disabled=${document.broken !== null || (!isNew && !document.dirty)} onClick=${() => save.run()}>${isNew ? t('Add') : t('Save')}<//>
+      ${children}
+    </div>
+    <p class="small ${faults.length ? 'bad' : 'muted'}" role="status">
+      ${document.broken !== null
+        ? t('The JSON cannot be read.')
+        : faults.length
+          ? t('{n} things to correct', { n: faults.length })
+          : document.dirty
+            ? t('Not saved yet')
+            : isNew
+              ? ''
+              : t('Saved')}
+    </p>
+  </div>
+  ${save.error && html`<${Faults} error=${save.error} />`}
+`;

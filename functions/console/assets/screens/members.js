@@ -1,0 +1,115 @@
+// Members: the list where the stack serves one, else a look-up; and one member.
+
+import { html, useState } from '../vendor/preact.js';
+import { address, get, may, navigate, send, useAction, useList } from '../core.js';
+import { Button, Chip, Dialog, Empty, Faults, Link, Paged, SelectField, Status, Table, TextField } from '../ui.js';
+import { date, number, t } from '../words.js';
+import { Member } from './member.js';
+
+export const statusWords = () => ({ member: t('member'), visitor: t('visitor'), pending: t('pending'), excluded: t('excluded') });
+export const nameOf = (member) => [member.first_name, member.last_name].filter(Boolean).join(' ') || member.email || member.phone || member.id;
+
+/** How a member is named in a path, by what was typed. */
+export const pathOf = (typed) => {
+  const text = typed.trim();
+  if (/^(m_|card:|email:|phone:)/.test(text)) return text;
+  if (/^\S+@\S+$/.test(text)) return `email:${text}`;
+  if (/^\+[\d\s().-]{6,}$/.test(text)) return `phone:${text.replace(/[^\d+]/g, '')}`;
+  return text;
+};
+
+export const EnrolDialog = ({ onClose }) => {
+  const [profile, setProfile] = useState({});
+  const field = (key, label, more) => html`
+    <${TextField} id=${`enrol-${key}`} label=${label} value=${profile[key] ?? ''} onInput=${(value) => setProfile({ ...profile, [key]: value })} ...${more} />
+  `;
+  const { run, busy, error } = useAction(async (idempotencyKey) => {
+    const body = Object.fromEntries(Object.entries(profile).map(([key, value]) => [key, value.trim()]).filter(([, value]) => value));
+    const { data } = await send('POST', '/v1/members', { body, idempotencyKey });
+    navigate(address('members', data.inner_id));
+  });
+  return html`
+    <${Dialog}
+      title=${t('Enrol a member')}
+      onClose=${onClose}
+      onSubmit=${() => run()}
+      actions=${html`<${Button} onClick=${onClose}>${t('Cancel')}<//><${Button} type="submit" primary busy=${busy}>${t('Enrol')}<//>`}
+    >
+      <div class="fields">
+        ${field('id', t('Customer id'), { help: t('As the shop knows them') })} ${field('email', t('E-mail'), { type: 'email' })}
+        ${field('first_name', t('First name'))} ${field('last_name', t('Last name'))} ${field('phone', t('Phone'), { type: 'tel', placeholder: '+39…' })}
+        ${field('card', t('Card'))}
+      </div>
+      <${Faults} error=${error} />
+    <//>
+  `;
+};
+
+const LookUp = () => {
+  const [typed, setTyped] = useState('');
+  const { run, busy, error } = useAction(async (_, text) => {
+    const member = await get(`/v1/members/${encodeURIComponent(pathOf(text))}`);
+    navigate(address('members', member.inner_id));
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (typed.trim()) run(typed);
+  };
+  return html`
+    <form class="card stack" onSubmit=${submit} novalidate>
+      <${TextField}
+        id="look-up"
+        label=${t('Customer id, e-mail, phone or card')}
+        help=${t('A phone with its country code; a card as card:1234')}
+        fault=${error && (error.status === 404 ? t('Nobody is known by that. An e-mail or a phone finds a member only once it was verified.') : error.words)}
+        value=${typed}
+        onInput=${setTyped}
+        autocomplete="off"
+      />
+      <div><${Button} type="submit" primary busy=${busy}>${t('Find')}<//></div>
+    </form>
+  `;
+};
+
+const List = ({ list, filters, setFilters }) => {
+  const words = statusWords();
+  const columns = [
+    { title: t('Member'), cell: (member) => html`<${Link} to=${address('members', member.inner_id)}>${nameOf(member)}<//><div class="why">${member.id}${member.matched === 'contact_data' && ` · ${t('found by contact data')}`}</div>` },
+    { title: t('Status'), low: 2, cell: (member) => html`<${Chip} tone=${member.status === 'member' ? '' : 'off'}>${words[member.status] ?? member.status}<//>` },
+    { title: t('Tier'), low: 1, cell: (member) => member.tier?.name ?? '' },
+    { title: t('Points'), num: true, cell: (member) => (member.points ? number(member.points.available) : '') },
+    { title: t('Last active'), low: 2, num: true, cell: (member) => (member.last_activity_at ? date(member.last_activity_at) : '') },
+  ];
+  return html`
+    <div class="card stack">
+      <div class="fields">
+        <${TextField} id="query" type="search" label=${t('Search')} help=${t('Name, e-mail, phone, card or id')} value=${filters.query} onInput=${(query) => setFilters({ ...filters, query })} />
+        <${SelectField} id="status" label=${t('Status')} value=${filters.status} onInput=${(status) => setFilters({ ...filters, status })} options=${[['', t('all')], ...Object.entries(words)]} />
+      </div>
+      <${Paged}
+        list=${list}
+        empty=${html`<${Empty} title=${t('Nobody yet')}>${t('Members appear here when the shop enrols them, or sends a receipt of theirs.')}<//>`}
+      >
+        <${Table} caption=${t('Members')} columns=${columns} rows=${list.items} rowKey=${(member) => member.inner_id} />
+      <//>
+    </div>
+  `;
+};
+
+const Members = () => {
+  const [filters, setFilters] = useState({ query: '', status: '' });
+  const [enrolling, setEnrolling] = useState(false);
+  const query = new URLSearchParams(Object.entries({ ...filters, sort: 'last_activity' }).filter(([, value]) => value));
+  const list = useList(`/v1/members?${query}`);
+  return html`
+    <div class="between">
+      <h1>${t('Members')}</h1>
+      ${may('members:write') && html`<${Button} onClick=${() => setEnrolling(true)}>${t('Enrol a member')}<//>`}
+    </div>
+    ${list.error?.isMissingRoute ? html`<${LookUp} />` : html`<${List} ...${{ list, filters, setFilters }} />`}
+    ${enrolling && html`<${EnrolDialog} onClose=${() => setEnrolling(false)} />`}
+    <${Status} />
+  `;
+};
+
+export default ({ path: [member, tab] }) => (member ? html`<${Member} key=${member} member=${member} tab=${tab} />` : html`<${Members} />`);

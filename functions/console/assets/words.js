@@ -1,0 +1,76 @@
+// Texts, numbers, money and dates in the language of the user. English texts are their own keys.
+
+export const LANGUAGES = { en: 'English', it: 'Italiano', ro: 'Română', ru: 'Русский' };
+
+let texts = {};
+let plurals = new Intl.PluralRules('en');
+let zone;
+/** The language of the texts, and its regional form for numbers and dates. */
+export let language = 'en';
+let region = 'en';
+
+/** The languages of the browser, nearest first; else English. */
+export const preferredLanguage = () =>
+  [...navigator.languages].map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES) ?? 'en';
+
+export const setLanguage = async (name) => {
+  texts = (await import(`./locales/${name}.js`)).default;
+  language = name;
+  region = navigator.languages.find((tag) => tag.startsWith(`${name}-`)) ?? name;
+  plurals = new Intl.PluralRules(name);
+  document.documentElement.lang = name;
+};
+
+/** Times are shown in the programme's time zone, once it is known. */
+export const setTimeZone = (name) => {
+  zone = name;
+};
+
+/** A text with `{name}` filled in. `n` chooses the plural form. */
+export const t = (text, values = {}) => {
+  const form = texts[text] ?? text;
+  const chosen = typeof form === 'string' ? form : (form[plurals.select(Math.abs(values.n))] ?? form.other);
+  return chosen.replace(/\{(\w+)\}/g, (_, name) => (name === 'n' ? number(values.n) : (values[name] ?? '')));
+};
+
+export const number = (value) => new Intl.NumberFormat(region).format(value);
+export const signed = (value) => new Intl.NumberFormat(region, { signDisplay: 'exceptZero' }).format(value);
+export const points = (n) => t('{n} points', { n });
+export const percent = (value, digits = 1) =>
+  new Intl.NumberFormat(region, { style: 'percent', maximumFractionDigits: digits }).format(value);
+
+export const money = (amount, currency) => {
+  if (amount == null) return '';
+  try {
+    return new Intl.NumberFormat(region, { style: 'currency', currency }).format(amount);
+  } catch {
+    return `${amount} ${currency ?? ''}`.trim();
+  }
+};
+
+/** Money as people write it in sentences: without cents where there are none. */
+export const amount = (value, currency) => {
+  try {
+    const style = { style: 'currency', currency, minimumFractionDigits: Number.isInteger(Number(value)) ? 0 : undefined };
+    return new Intl.NumberFormat(region, style).format(value);
+  } catch {
+    return `${value} ${currency ?? ''}`.trim();
+  }
+};
+
+const format = (value, options) => {
+  const time = new Date(value);
+  return Number.isNaN(time.getTime()) ? String(value) : new Intl.DateTimeFormat(region, options).format(time);
+};
+export const dateTime = (value) => format(value, { dateStyle: 'medium', timeStyle: 'short', timeZone: zone });
+export const date = (value) => format(value, { dateStyle: 'medium', timeZone: zone });
+/** A calendar day such as `2026-12-31`, which has no time zone. */
+export const day = (value) => format(`${String(value).slice(0, 10)}T12:00:00Z`, { dateStyle: 'medium', timeZone: 'UTC' });
+export const shortDay = (value) =>
+  format(`${String(value).slice(0, 10)}T12:00:00Z`, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** A text of the programme, which is one string or one for each language. */
+export const textOf = (text, fallback = '') =>
+  typeof text === 'string' ? text : (text?.[language] ?? text?.en ?? Object.values(text ?? {})[0] ?? fallback);
+
+export const list = (values) => new Intl.ListFormat(language, { type: 'conjunction' }).format(values);
