@@ -149,6 +149,8 @@ const Shell = () => {
   useEffect(() => {
     document.title = [heading, programme?.name ?? 'Tessera'].filter(Boolean).join(' · ');
   }, [heading, programme?.name, language]);
+  // On a narrow screen the navigation scrolls sideways.
+  useEffect(() => document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [name]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${t('Skip to the contents')}</a>
     <div class="shell">

@@ -2,82 +2,17 @@
 //
 // A field has a `kind` and, in an object, the `key` that it edits. Kinds: text, number, money, list, choice, toggle, time,
 // words (a text in one or more languages), wordlist, pairs (names with lists of values), pick and picks (ids of the
-// programme), group (an object), variant (one key of several), shapes (an object of one of several forms), many (a list of objects), limits
-// (one object, or a list).
+// programme), group (an object), variant (one key of several), shapes (an object of one of several forms), many (a list
+// of objects), limits (one object, or a list).
 
 import { html, useEffect, useState } from './vendor/preact.js';
+import { chosenShape, keysOf } from './cover.js';
 import { Button, SelectField, TextField } from './ui.js';
 import { LANGUAGES, language, t } from './words.js';
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
-const isStrings = (value) => Array.isArray(value) && value.every((one) => typeof one === 'string');
-
 export const without = (object, ...keys) => Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 const put = (object, key, value) => (value === undefined ? without(object ?? {}, key) : { ...object, [key]: value });
-
-const keysOf = (field) => {
-  if (field.kind === 'variant') return Object.keys(field.options);
-  if (field.kind === 'shapes') return field.options.flatMap((option) => option.fields.flatMap(keysOf));
-  return [field.key];
-};
-const chosenShape = (field, value) => field.options.find(({ needs }) => needs.some((key) => key in value));
-
-/** The pointers of what a form cannot show; empty when it shows everything. */
-export const uncovered = (field, value, at = '') => {
-  if (value === null || value === undefined) return field.nullable || value === undefined ? [] : [at];
-  const no = (fits) => (fits ? [] : [at]);
-  switch (field.kind) {
-    case 'text':
-    case 'money':
-    case 'time':
-    case 'pick':
-      return no(typeof value === 'string');
-    case 'number':
-      return no(Number.isInteger(value));
-    case 'anything':
-      return [];
-    case 'toggle':
-      return no(typeof value === 'boolean');
-    case 'choice':
-      return no(field.options.some(([name]) => name === value));
-    case 'list':
-    case 'picks':
-      return no(isStrings(value));
-    case 'words':
-      return no(typeof value === 'string' || (isObject(value) && Object.values(value).every((one) => typeof one === 'string')));
-    case 'pairs':
-      return no(isObject(value) && Object.values(value).every(isStrings));
-    case 'wordlist':
-      return no(Array.isArray(value) && value.every((one) => uncovered({ kind: 'words' }, one).length === 0));
-    case 'group':
-      return isObject(value) ? inObject(field.fields, value, at) : [at];
-    case 'many':
-      return Array.isArray(value) ? value.flatMap((one, index) => uncovered(field.of, one, `${at}/${index}`)) : [at];
-    case 'limits':
-      return Array.isArray(value)
-        ? value.flatMap((one, index) => uncovered(field.of, one, `${at}/${index}`))
-        : uncovered(field.of, value, at);
-    default:
-      throw new Error(`no kind ${field.kind}`);
-  }
-};
-
-const inObject = (fields, value, at) =>
-  Object.entries(value).flatMap(([key, own]) => {
-    const place = `${at}/${key}`;
-    const field = fields.find((one) => keysOf(one).includes(key));
-    if (!field) return [place];
-    if (field.kind === 'variant') {
-      const present = keysOf(field).filter((one) => one in value);
-      return present.length > 1 ? [place] : uncovered(field.options[key].field, own, place);
-    }
-    if (field.kind === 'shapes') {
-      const shape = chosenShape(field, value);
-      const within = shape?.fields.filter((one) => keysOf(one).includes(key)) ?? [];
-      return within.length ? uncovered(within[0], own, place) : [place];
-    }
-    return uncovered(field, own, place);
-  });
 
 /** The faults at a pointer, joined; `deep` also takes those below it. */
 const faultAt = (faults, at, deep) =>
@@ -271,6 +206,7 @@ const Variant = ({ field, value, onChange, at, faults, context }) => {
   const chosen = Object.keys(field.options).find((key) => key in value) ?? '';
   const options = Object.entries(field.options).map(([key, option]) => [key, option.label]);
   const choose = (key) => {
+    if (key === chosen) return;
     const rest = without(value, ...Object.keys(field.options));
     onChange(key ? { ...rest, [key]: field.options[key].initial } : rest);
   };
@@ -295,6 +231,7 @@ const Variant = ({ field, value, onChange, at, faults, context }) => {
 const Shapes = ({ field, value, onChange, ...rest }) => {
   const chosen = chosenShape(field, value);
   const choose = (id) => {
+    if (id === chosen?.id) return;
     const kept = without(value, ...keysOf(field));
     onChange({ ...kept, ...field.options.find((option) => option.id === id)?.initial });
   };

@@ -1,4 +1,4 @@
-// Texts, numbers, money and dates in the language of the user. English texts are their own keys.
+// Texts, numbers, money and dates in the language of the user. English texts are their own keys; `en.json` has the plurals.
 
 export const LANGUAGES = { en: 'English', it: 'Italiano', ro: 'Română', ru: 'Русский' };
 
@@ -14,7 +14,7 @@ export const preferredLanguage = () =>
   [...navigator.languages].map((tag) => tag.slice(0, 2)).find((tag) => tag in LANGUAGES) ?? 'en';
 
 export const setLanguage = async (name) => {
-  texts = (await import(`./locales/${name}.js`)).default;
+  texts = await (await fetch(new URL(`./locales/${name}.json`, import.meta.url))).json();
   language = name;
   region = navigator.languages.find((tag) => tag.startsWith(`${name}-`)) ?? name;
   plurals = new Intl.PluralRules(name);

@@ -27,7 +27,6 @@ pub fn page(description: &Value) -> String {
                 meta name="viewport" content="width=device-width,initial-scale=1";
                 title { (title) }
                 link rel="stylesheet" href="/console/assets/documentation.css";
-                link rel="icon" href="/console/assets/icon.svg";
             }
             body {
                 a.skip href="#start" { "Skip to the contents" }

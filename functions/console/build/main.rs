@@ -22,16 +22,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut code = String::from(
         "/// The files that the application consists of, besides its page.\nconst CONSOLE_FILES: &[Asset] = &[\n",
     );
+    let out = PathBuf::from(env::var("OUT_DIR")?);
     for file in files {
         let name = file.strip_prefix(&assets)?.to_str().ok_or("a name that is no UTF-8")?.replace('\\', "/");
-        if name != "index.html" {
-            writeln!(code, "    Asset {{ name: {name:?}, body: include_bytes!({:?}) }},", file.display().to_string())?;
+        if name == "index.html" {
+            continue;
         }
+        let served = out.join("assets").join(&name);
+        fs::create_dir_all(served.parent().ok_or("a file without a folder")?)?;
+        fs::write(&served, compact(&name, &fs::read_to_string(&file)?))?;
+        writeln!(code, "    Asset {{ name: {name:?}, body: include_bytes!({:?}) }},", served.display().to_string())?;
     }
     code.push_str("];\n");
 
     let description = serde_json::from_str(&fs::read_to_string(DESCRIPTION)?)?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("documentation.html"), documentation::page(&description))?;
     code.push_str("/// The API's documentation, rendered from its description.\n");
     code.push_str(
@@ -39,6 +43,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     fs::write(out.join("files.rs"), code)?;
     Ok(())
+}
+
+/// The file as it is sent: our own scripts and styles without comments on lines of their own and without indentation.
+fn compact(name: &str, text: &str) -> String {
+    if name.starts_with("vendor/") || !(name.ends_with(".js") || name.ends_with(".css")) {
+        return text.to_owned();
+    }
+    let mut is_comment = false;
+    let mut lines = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.starts_with("//") {
+            lines.push_str(line);
+            lines.push('\n');
+        }
+        is_comment &= !line.ends_with("*/");
+    }
+    lines
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { guardLeaving, loadProgramme, send, useAction, usePaused } from '../core.js';
-import { uncovered } from '../form.js';
+import { uncovered } from '../cover.js';
 import { Button, Dialog, Faults, Table } from '../ui.js';
 import { t } from '../words.js';
 

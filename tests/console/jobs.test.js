@@ -1,0 +1,283 @@
+// What people do in the console, against the real stack: each screen's main job.
+
+import assert from 'node:assert/strict';
+import { browserTest, setUp, settled } from './harness.js';
+import { KEY } from './stack.js';
+
+const shared = setUp('--demo');
+
+const available = async (stack) => (await stack.call('GET', '/v1/members/15061')).body.points.available;
+const numberOf = (text) => Number(text.replace(/\D/g, ''));
+
+browserTest(shared, 'the figures of a member are those of the API, and the ledger explains itself', { at: '/members/15061' }, async ({ page, stack }) => {
+  assert.equal(numberOf(await page.locator('.tile dd').first().innerText()), await available(stack));
+  const entry = page.locator('.ledger > li', { hasText: '537618' });
+  await entry.getByText('1 point for every £1: applied once').waitFor();
+  await entry.getByText('3 rules gave nothing').click();
+  await entry.getByText('nothing, because it is for the tiers Silver').waitFor();
+});
+
+browserTest(shared, 'an award says before what it does, does it once, and can be undone', { at: '/members/15061' }, async ({ page, stack }) => {
+  const before = await available(stack);
+  await page.getByRole('button', { name: 'Award points' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Award points' }).click();
+  await dialog.getByText('A whole number of points').waitFor();
+  await dialog.getByLabel('Points', { exact: true }).fill('1,250');
+  await dialog.getByLabel('Reason').fill('a late parcel');
+  const said = (await dialog.locator('.forecast').innerText()).split('→').map(numberOf);
+  assert.deepEqual(said, [before, before + 1250]);
+  await dialog.getByRole('button', { name: 'Award points' }).click();
+  await page.getByText('1,250 points added.').waitFor();
+  assert.equal(await available(stack), before + 1250);
+  const { items } = (await stack.call('GET', '/v1/members/15061/entries?limit=1')).body;
+  assert.equal(items[0].source.actor, 'admin');
+  assert.match(items[0].explanation[0].text, /a late parcel/);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Undone.').waitFor();
+  assert.equal(await available(stack), before);
+});
+
+browserTest(shared, 'a balance that changed meanwhile is not overwritten', { at: '/members/15061' }, async ({ page, stack }) => {
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('button', { name: 'Set the balance' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('New balance').fill('5');
+  await dialog.getByLabel('Reason').fill('test');
+  await stack.call('POST', '/v1/members/15061/adjustments', { award: 1, reason: 'meanwhile' });
+  const before = await available(stack);
+  await dialog.getByRole('button', { name: 'Set the balance' }).click();
+  await dialog.getByText('The balance changed meanwhile.').waitFor();
+  assert.equal(await available(stack), before);
+});
+
+browserTest(shared, 'a reward is redeemed, its coupon cancelled, and the points are back', { at: '/members/15061' }, async ({ page, stack }) => {
+  const before = await available(stack);
+  await page.getByRole('button', { name: 'Redeem', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Reward').selectOption({ label: '£5 off · 250 points' });
+  await dialog.getByRole('button', { name: 'Redeem', exact: true }).click();
+  await page.getByText('£5 off redeemed:').waitFor();
+  assert.equal(await available(stack), before - 250);
+  await page.getByRole('link', { name: 'Coupons' }).click();
+  await page.getByRole('button', { name: 'Cancel' }).first().click();
+  await page.getByRole('dialog').getByText('the member gets 250 points back').waitFor();
+  await page.getByRole('button', { name: 'Cancel the coupon' }).click();
+  await page.getByText('Cancelled. 250 points are back.').waitFor();
+  assert.equal(await available(stack), before);
+});
+
+browserTest(shared, 'an order number is explained rule by rule, and corrected from there', { at: '/why' }, async ({ page, stack }) => {
+  await page.getByLabel('Order number, e-mail or customer id').fill('no-such-order');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByText('There is no such receipt and no such member.').waitFor();
+  await page.getByLabel('Order number, e-mail or customer id').fill('537618');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByRole('heading', { name: 'It gave 5,663 points.' }).waitFor();
+  const explained = (await stack.call('GET', '/v1/receipts/537618/explanation')).body.rules;
+  assert.equal(await page.locator('.outcome > li').count(), explained.length);
+  await page.getByText('nothing, because 2 receipts more would have been needed').waitFor();
+  await page.getByRole('button', { name: 'Correct it: award points' }).click();
+  await page.getByLabel('Customer id, e-mail, phone or card').fill('ada@example.com');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  assert.equal(await page.getByLabel('Reason').inputValue(), 'Receipt 537618');
+});
+
+browserTest(shared, 'an e-mail leads to the latest receipts', { at: '/why' }, async ({ page }) => {
+  await page.getByLabel('Order number, e-mail or customer id').fill('ada@example.com');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByRole('link', { name: '537618' }).click();
+  await page.getByRole('heading', { name: 'It gave 5,663 points.' }).waitFor();
+  assert.match(page.url(), /\/why\/receipt\/537618\//);
+});
+
+browserTest(shared, 'the search opens a single find, and personal data is not in the address', { at: '/rules' }, async ({ page }) => {
+  await page.keyboard.press('/');
+  await page.keyboard.type('ada@example.com');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: /Ada Lane/ }).waitFor();
+  assert.doesNotMatch(page.url(), /ada|%40/);
+});
+
+browserTest(shared, 'a rule is tried as it is typed, saved, and undone', { at: '/rules/every-250' }, async ({ page, stack }) => {
+  const read = async () => (await stack.call('GET', '/v1/rules/every-250')).body;
+  const before = await read();
+  await page.getByText('25 points for every £250', { exact: true }).waitFor();
+  await page.getByLabel('Total').fill('600.00');
+  await page.getByText('600.00 GBP counted, applied 2 times, giving 50 points').waitFor();
+  await page.getByRole('region', { name: 'What happens' }).getByLabel('Points', { exact: true }).fill('40');
+  await page.getByText('40 points for every £250', { exact: true }).waitFor();
+  await page.getByText('600.00 GBP counted, applied 2 times, giving 80 points').waitFor();
+  assert.deepEqual(await read(), before, 'trying stores nothing');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved. It counts from now on.').waitFor();
+  assert.equal((await read()).then[0].credit.points, 40);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Undone.').waitFor();
+  assert.deepEqual(await read(), before);
+});
+
+browserTest(shared, 'a fault stands at its field, and leaving with changes asks', { at: '/rules/every-250' }, async ({ page }) => {
+  const amount = page.getByRole('region', { name: 'When' }).getByLabel('Amount');
+  await amount.fill('12,5');
+  await page.locator('.field.faulty', { has: amount }).locator('.fault').waitFor();
+  await page.getByText('thing to correct').waitFor();
+  await page.getByRole('link', { name: 'Members' }).click();
+  await page.getByRole('dialog').getByText('Your changes on this screen are not saved.').waitFor();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  assert.match(page.url(), /every-250$/);
+  await page.goBack();
+  await page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click();
+  await page.waitForURL((url) => !url.pathname.endsWith('every-250'));
+});
+
+browserTest(shared, 'what the form cannot express stays in the JSON, and it says so', { at: '/rules/every-250' }, async ({ page }) => {
+  const rule = JSON.parse(await page.getByLabel('JSON').last().inputValue());
+  await page.locator('#json').fill(JSON.stringify({ ...rule, mystery: true }));
+  await page.getByText('The form cannot show everything. Change this here: /mystery').waitFor();
+  await page.locator('#json').fill('{');
+  await page.getByText('This is no JSON').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), true);
+});
+
+browserTest(shared, 'two managers edit one programme: both changes are shown, none is lost by accident', { at: '/rules/big-basket' }, async ({ page, stack }) => {
+  const points = page.getByRole('region', { name: 'What happens' }).getByLabel('Points', { exact: true });
+  await points.fill('60');
+  const other = (await stack.call('GET', '/v1/rules/dozens')).body;
+  await stack.call('PUT', '/v1/rules/dozens', { ...other, name: 'By a colleague' });
+  await page.getByRole('button', { name: 'Save' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('By a colleague').waitFor();
+  assert.match(await dialog.getByLabel('What you want to save').inputValue(), /"points": 60/);
+  await dialog.getByRole('button', { name: 'Save mine on top' }).click();
+  await page.getByText('Saved. It counts from now on.').waitFor();
+  assert.equal((await stack.call('GET', '/v1/rules/big-basket')).body.then[0].credit.points, 60);
+  assert.equal((await stack.call('GET', '/v1/rules/dozens')).body.name, 'By a colleague');
+});
+
+browserTest(shared, 'a backtest compares the draft with today', { at: '/rules/point-per-pound' }, async ({ page }) => {
+  await page.getByRole('region', { name: 'What happens' }).getByLabel('Points for each unit of currency').fill('2');
+  await page.getByRole('button', { name: 'Backtest' }).click();
+  await page.getByText(/It would have cost £.*, instead of £/).waitFor();
+  await page.getByText('329 receipts from').waitFor();
+});
+
+browserTest(shared, 'a template becomes a rule together with the reward that it needs', { at: '/rules/new' }, async ({ page, stack }) => {
+  await page.getByRole('link', { name: /A birthday gift/ }).click();
+  await page.getByText('Adding this rule also adds').waitFor();
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.waitForURL(/\/rules\/birthday-gift$/);
+  const rule = (await stack.call('GET', '/v1/rules/birthday-gift')).body;
+  assert.equal((await stack.call('GET', `/v1/rewards/${rule.then[0].reward}`)).status, 200);
+});
+
+browserTest(shared, 'a reward and a tier are added and deleted', { at: '/rewards/new' }, async ({ page, stack }) => {
+  await page.getByLabel('Name', { exact: true }).fill('<b>Tea</b>');
+  await page.getByLabel('Id', { exact: true }).fill('tea');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.waitForURL(/\/rewards\/tea$/);
+  // Markup is text.
+  await page.getByRole('heading', { name: '<b>Tea</b>' }).waitFor();
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('heading', { name: 'Rewards' }).waitFor();
+  assert.equal((await stack.call('GET', '/v1/rewards/tea')).status, 404);
+  await page.getByRole('link', { name: 'Tiers' }).click();
+  await page.getByRole('link', { name: 'New tier' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Platinum');
+  await page.getByLabel('Id', { exact: true }).fill('platinum');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.waitForURL(/\/tiers\/platinum$/);
+  assert.equal((await stack.call('GET', '/v1/tiers/platinum')).body.threshold, 4000);
+});
+
+browserTest(shared, 'the programme shows what would change before it is saved', { at: '/programme' }, async ({ page, stack }) => {
+  await page.getByLabel('Name', { exact: true }).fill('Gift Club');
+  await page.getByRole('button', { name: 'Save' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('cell', { name: '"Gift Club"' }).waitFor();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved. It is version').waitFor();
+  assert.equal((await stack.call('GET', '/v1/program')).body.name, 'Gift Club');
+});
+
+browserTest(shared, 'a key is shown once, may what it may, and is deleted', { at: '/keys' }, async ({ page, stack, context, url }) => {
+  await page.getByRole('button', { name: 'New API key' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Support desk');
+  await dialog.getByLabel(/correct points/).check();
+  await dialog.getByRole('button', { name: 'Make the key' }).click();
+  const key = await dialog.locator('.copied code').innerText();
+  await dialog.getByRole('button', { name: 'I have copied it' }).click();
+  await page.getByRole('cell', { name: /Support desk/ }).waitFor();
+  assert.doesNotMatch(await page.content(), new RegExp(key));
+
+  const other = await context.newPage();
+  await other.goto(url(''));
+  await other.getByLabel('API key', { exact: true }).fill(`  ${key.slice(0, 9)} ${key.slice(9)}\n`);
+  await other.getByRole('button', { name: 'Sign in' }).click();
+  await other.locator('.shell').waitFor();
+  assert.deepEqual(await other.locator('nav.side > a').allInnerTexts(), ['Members', 'Why no points?']);
+  await other.goto(url('/rules'));
+  await other.getByText('This key may not see this screen. It needs the scope admin.').waitFor();
+
+  const row = page.getByRole('row', { name: /Support desk/ });
+  await row.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Support desk is deleted.').waitFor();
+  assert.equal((await stack.call('GET', '/v1/api-keys/self', undefined, key)).status, 401);
+});
+
+browserTest(shared, 'wrong keys are refused in words, and signing out leaves nothing', { key: null }, async ({ page }) => {
+  const field = page.getByLabel('API key', { exact: true });
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Paste your key here.').waitFor();
+  await field.fill('tsk_of_nobody');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('This key is unknown or was deleted.').waitFor();
+  await field.fill(KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.locator('.shell').waitFor();
+  assert.doesNotMatch(page.url(), /tsk_/);
+  await page.reload();
+  await page.locator('.shell').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await field.waitFor();
+  assert.equal(await field.inputValue(), '');
+  assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
+  await page.goBack();
+  await field.waitFor();
+});
+
+browserTest(shared, 'offline in the middle of a save: nothing is lost, and the second try counts once', { at: '/members/15061' }, async ({ page, stack, context }) => {
+  const before = await available(stack);
+  await page.getByRole('button', { name: 'Award points' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Points', { exact: true }).fill('7');
+  await dialog.getByLabel('Reason').fill('a train ride');
+  // The request arrives; its answer does not.
+  await page.route('**/adjustments', async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await dialog.getByRole('button', { name: 'Award points' }).click();
+  await dialog.getByText('No answer came. Nothing is lost: try again.').waitFor();
+  await context.setOffline(true);
+  await dialog.getByRole('button', { name: 'Award points' }).click();
+  await dialog.getByText('You are offline.').waitFor();
+  await page.unroute('**/adjustments');
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Award points' }).click();
+  await page.getByText('7 points added.').waitFor();
+  assert.equal(await available(stack), before + 7);
+});
+
+browserTest(shared, 'the console speaks four languages', { at: '/members/15061' }, async ({ page }) => {
+  for (const [name, words] of [['it', 'Movimenti'], ['ro', 'Mișcări'], ['ru', 'Движения'], ['en', 'Ledger']]) {
+    await page.locator('.side select').selectOption(name);
+    await page.getByRole('link', { name: words }).waitFor();
+    await settled(page);
+    assert.equal(await page.locator('html').getAttribute('lang'), name);
+  }
+});
