@@ -62,7 +62,7 @@ export const openPage = async ({ stack, browser }, { at = '', key = KEY, width =
 
 /** A test on a page of its own. */
 export const browserTest = (shared, name, options, work) =>
-  test(name, { timeout: 90_000 }, async () => {
+  test(name, { timeout: 300_000 }, async () => {
     const opened = await openPage(shared, options);
     try {
       await work({ ...opened, ...shared, url: (at) => `${shared.stack.url}/console${at}` });

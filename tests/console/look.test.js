@@ -86,6 +86,8 @@ browserTest(shared, 'the documentation is readable, and its own', { bypassCSP: t
 });
 
 browserTest(shared, 'the keyboard alone reaches the main job', { at: '/members/15061' }, async ({ page }) => {
+  await page.reload();
+  await settled(page);
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the contents');
   await page.keyboard.press('Enter');

@@ -149,8 +149,19 @@ const Shell = () => {
   useEffect(() => {
     document.title = [heading, programme?.name ?? 'Tessera'].filter(Boolean).join(' · ');
   }, [heading, programme?.name, language]);
+  // Whoever follows a link of the navigation goes on in the screen.
+  const arrived = useRef(false);
+  useEffect(() => {
+    const isFirst = !arrived.current;
+    arrived.current = true;
+    if (isFirst) return;
+    if (document.activeElement === document.body || document.activeElement?.closest('.side, .search')) main.current.focus({ preventScroll: true });
+  }, [location.pathname]);
   // On a narrow screen the navigation scrolls sideways.
-  useEffect(() => document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [name]);
+  useEffect(() => {
+    const current = document.querySelector('.side [aria-current]');
+    if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2;
+  }, [name]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${t('Skip to the contents')}</a>
     <div class="shell">

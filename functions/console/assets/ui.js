@@ -61,8 +61,13 @@ export const Dialog = ({ title, onClose, children, actions, onSubmit, wide }) =>
   const dialog = useRef(null);
   useLayoutEffect(() => {
     const opener = document.activeElement;
-    dialog.current.showModal();
-    return () => opener?.isConnected && opener.focus();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => {
+      // While a modal dialog is open, nothing outside of it takes the focus.
+      shown.close();
+      if (opener?.isConnected) opener.focus();
+    };
   }, []);
   const submit = (event) => {
     event.preventDefault();
@@ -232,6 +237,6 @@ export const Confirm = ({ title, children, action, danger, busy, error, onClose,
     `}
   >
     ${children}
-    <${Status} error=${error} />
+    <${Faults} error=${error} />
   <//>
 `;

@@ -97,7 +97,7 @@ export default ({ path: [id] }) => {
       fields=${rewardFields(isNew)}
       title=${t('New reward')}
       back=${t('All rewards')}
-      removal=${t('Nobody can redeem it any more. Coupons that members have stay valid.')}
+      removal=${t('Only a reward of a programme without receipts can be deleted, because members may hold its coupons. To stop offering it, set Until.')}
     >
       ${(value) => value.code?.pool && html`<${Codes} id=${id} />`}
     <//>

@@ -1,0 +1,73 @@
+// Sizes, requests and times of the console in Chromium. `node sizes.js` prints the table.
+
+import { gzipSync } from 'node:zlib';
+import { launch } from './browser.js';
+import { signIn, settled } from './harness.js';
+import { SCREENS } from './screens.js';
+import { KEY, startStack } from './stack.js';
+
+const KB = 1000;
+const LANGUAGES = ['en', 'it', 'ro', 'ru'];
+
+/** The sizes of the console's files as the stack sends them, by name. */
+const sizesOf = async (url) => {
+  const page = await (await fetch(`${url}/console`)).text();
+  const base = /(\/console\/assets\/\w+\/)app\.js/.exec(page)[1];
+  const sizes = new Map();
+  const wanted = ['app.js', 'console.css', ...LANGUAGES.map((name) => `locales/${name}.json`)];
+  while (wanted.length) {
+    const name = wanted.shift();
+    if (sizes.has(name)) continue;
+    const response = await fetch(url + base + name, { headers: { 'accept-encoding': 'gzip' } });
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    const text = await response.text();
+    sizes.set(name, gzipSync(text, { level: 9 }).length);
+    const folder = name.includes('/') ? name.slice(0, name.lastIndexOf('/') + 1) : '';
+    const found = [...text.matchAll(/(?:from|import\(|new URL\()\s*['"](\.{1,2}\/[^'"$]+)['"]/g)].map(([, path]) => new URL(path, `http://x/${folder}`).pathname.slice(1));
+    wanted.push(...found);
+  }
+  return sizes;
+};
+
+/** Each figure with its bound; without one it is printed only. */
+export const measure = async () => {
+  const stack = await startStack('--demo');
+  const browser = await launch();
+  try {
+    const sizes = await sizesOf(stack.url);
+    const sum = (names) => names.reduce((all, name) => all + sizes.get(name), 0);
+    const code = [...sizes.keys()].filter((name) => !name.startsWith('locales/'));
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB' });
+    const page = await context.newPage();
+    const asked = [];
+    page.on('response', async (response) => {
+      const { responseBodySize, responseHeadersSize } = await response.request().sizes().catch(() => ({ responseBodySize: 0, responseHeadersSize: 0 }));
+      asked.push({ url: response.url(), bytes: responseBodySize, headers: responseHeadersSize });
+    });
+    await page.goto(`${stack.url}/console`, { waitUntil: 'networkidle' });
+    const first = [...asked];
+    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+    await signIn(page, KEY);
+    for (const [, at] of SCREENS) {
+      await page.goto(`${stack.url}/console${at}`);
+      await settled(page);
+    }
+    const own = [...new Map(asked.filter(({ url }) => url.includes('/console')).map((one) => [one.url, one])).values()];
+    return [
+      ['first view, gzip', first.reduce((all, one) => all + one.bytes, 0), 45 * KB, 'bytes'],
+      ['first view, requests', first.length, 8, ''],
+      ['first contentful paint', Math.round(paint), null, 'ms'],
+      ['every file of every screen in English, gzip', sum(code) + sizes.get('locales/en.json'), 90 * KB, 'bytes'],
+      ['  of them our own', sum(code.filter((name) => !name.startsWith('vendor/'))), null, 'bytes'],
+      ['  of them libraries', sum(code.filter((name) => name.startsWith('vendor/'))), null, 'bytes'],
+      ...LANGUAGES.map((name) => [`texts in ${name}, gzip`, sizes.get(`locales/${name}.json`), null, 'bytes']),
+      ['files that all screens loaded', own.length, null, ''],
+    ];
+  } finally {
+    await browser.close();
+    stack.close();
+  }
+};
+
+if (process.argv[1] === new URL(import.meta.url).pathname)
+  for (const [name, value, bound, unit] of await measure()) console.log(`${name.padEnd(48)} ${String(value).padStart(8)} ${unit.padEnd(6)} ${bound ? `goal ${bound}${value > bound ? ', NOT met' : ''}` : ''}`);
