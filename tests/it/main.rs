@@ -22,6 +22,7 @@ mod redrive;
 mod restart;
 mod security;
 mod shop;
+mod storefront;
 mod templates;
 mod vectors;
 mod versions;

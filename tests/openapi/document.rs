@@ -217,6 +217,10 @@ fn response(success: SuccessResponse, route: &Route, schemas: &mut Schemas) -> R
     }
     let schema: RefOr<Schema> = match success.content {
         Content::Nothing => return response,
+        Content::Svg => {
+            let picture: Schema = ObjectBuilder::new().schema_type(Type::String).build().into();
+            return response.content("image/svg+xml", ContentBuilder::new().schema(Some(picture)).build());
+        }
         Content::Any => ObjectBuilder::new().schema_type(Type::Object).build().into(),
         Content::One(schema) => {
             schema.collect(schemas);

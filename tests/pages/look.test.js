@@ -146,6 +146,8 @@ for (const mode of ['drawer', 'page', 'inline']) {
           () => document.querySelector('#hub').shadowRoot.querySelector('.root').getBoundingClientRect().width <= 320,
         ),
       );
+      // The coupon's picture arrives and draws everything anew.
+      await hub.locator('.qr svg').first().waitFor();
       for (const button of await hub.locator('.content button').all()) {
         await button.focus();
         const box = await button.boundingBox();

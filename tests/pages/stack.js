@@ -1,9 +1,7 @@
 // A stand-in of the stack and of a shop on two origins: serves the files, scripted hubs, and remembers what was asked.
 
 import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { assets } from './build.js';
+import { releasedFile } from './release.js';
 import { couponOf, entriesOf, hubOf } from './states.js';
 
 const TYPES = {
@@ -21,13 +19,6 @@ const bodyOf = async (request) => {
   let text = '';
   for await (const part of request) text += part;
   return text;
-};
-
-/** A file that shoppers load; `panel.it.js` is two files joined, as the stack serves it. */
-export const served = async (name) => {
-  const read = (path) => readFile(join(assets, 'dist', path), 'utf8');
-  const joined = /^panel\.(\w\w)\.js$/.exec(name);
-  return joined ? `${await read('panel.js')}\n${await read(`locales/${joined[1]}.js`)}` : read(name);
 };
 
 const problem = (status, slug, headers = {}, more = {}) => ({
@@ -169,16 +160,18 @@ export const createStack = async () => {
       'Access-Control-Max-Age': '600',
       'Timing-Allow-Origin': '*',
     };
-    if (incoming.method === 'OPTIONS') return outgoing.writeHead(204, cors).end();
+    // A preflight request has no credentials: without a program, the stack allows nothing.
+    if (incoming.method === 'OPTIONS') return outgoing.writeHead(204, url.searchParams.has('program') ? cors : {}).end();
     if (!url.pathname.startsWith('/v1/')) {
+      const path = url.pathname.replace(/^\/storefront\/([0-9a-f]{24}\/)?/, '/');
       stack.requests.push({
         method: 'GET',
-        path: url.pathname,
+        path,
         query: url.searchParams,
         cookie: incoming.headers.cookie,
       });
-      if (stack.broken?.(url.pathname)) return incoming.socket.destroy();
-      const text = await served(url.pathname.slice(1)).catch(() => null);
+      if (stack.broken?.(path)) return incoming.socket.destroy();
+      const text = await releasedFile(url.pathname.replace(/^\/storefront\//, ''));
       return text == null
         ? outgoing.writeHead(404, cors).end()
         : outgoing.writeHead(200, { ...cors, 'Content-Type': TYPES.js, 'Cache-Control': 'max-age=60' }).end(text);
@@ -242,7 +235,7 @@ export const createStack = async () => {
     stack.pages.set(
       path,
       `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Shop</title>` +
-        `<link rel="stylesheet" href="/shop.css"><script type="module" src="${stack.origin}/tessera-hub.js"></script>${head}</head>` +
+        `<link rel="stylesheet" href="/shop.css"><script type="module" src="${stack.origin}/storefront/tessera-hub.js"></script>${head}</head>` +
         `<body><main><h1>Shop</h1><p>A page of a shop with some text in it.</p><button id="other" type="button">Buy</button></main>${elements}<footer><p>Imprint</p></footer></body></html>`,
     );
     return stack.shopOrigin + path;

@@ -6,11 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { assets, LANGUAGES, make } from './build.js';
+import { assets, LANGUAGES, make, stale } from './build.js';
+import { newest, releasedFile } from './release.js';
 import { contrast, parse, shades } from '../../functions/customer-hub/assets/src/panel/accent.js';
 import { createWords, grouped, spendable, worth } from '../../functions/customer-hub/assets/src/panel/words.js';
 import { createClient, subject, TesseraError } from '../../functions/customer-hub/assets/src/client.js';
-import { served } from './stack.js';
 import { hubOf, tokenOf } from './states.js';
 
 const texts = Object.fromEntries(
@@ -26,19 +26,21 @@ const wordsOf = (language, own = {}) =>
 /** Thin and no-break spaces are the browser's business. */
 const spaced = (text) => text.replace(/[\u00a0\u202f]/g, ' ');
 
-test('the served files are those that the sources make', async () => {
-  for (const [name, text] of await make())
-    assert.equal(
-      await readFile(join(assets, 'dist', name), 'utf8').catch(() => null),
-      text,
-      `${name}: run tests/pages/run --build`,
-    );
+test('the committed files are those that the sources make', async () => {
+  assert.deepEqual(await stale(), [], 'run tests/pages/run --build');
+});
+
+test('the loader at the address without a hash names the folder of its release', async () => {
+  const version = await newest();
+  const loader = await releasedFile('tessera-hub.js');
+  assert.ok(loader.includes(`${version}/panel.`));
+  assert.equal(loader.replaceAll(`${version}/`, ''), await releasedFile(`${version}/tessera-hub.js`));
 });
 
 test('a panel joined with its language is one module with both', async () => {
   for (const language of LANGUAGES) {
     const module = await import(
-      `data:text/javascript;base64,${Buffer.from(await served(`panel.${language}.js`)).toString('base64')}`
+      `data:text/javascript;base64,${Buffer.from(await releasedFile(`panel.${language}.js`)).toString('base64')}`
     );
     assert.equal(typeof module.mount, 'function');
     assert.deepEqual(module.default, texts[language]);
@@ -46,7 +48,7 @@ test('a panel joined with its language is one module with both', async () => {
 });
 
 test('no file evaluates text, writes markup or touches storage and cookies', async () => {
-  for (const [name, text] of await make()) {
+  for (const [name, text] of (await make()).files) {
     assert.doesNotMatch(
       text,
       /\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|localStorage|sessionStorage|indexedDB|document\.cookie|createElement\(["']style/,
@@ -246,16 +248,17 @@ test('the client asks for what the contract names', async () => {
   const member = '/v1/members/c%2F42%20%C3%A4';
   assert.deepEqual(
     asked.map(({ method, url }) => `${method} ${url.replace('https://loyalty.example', '')}`),
+    // A browser's preflight request carries no token: every address names the program.
     [
-      'GET /v1/hub?locale=it',
-      `GET ${member}/entries?cursor=a+b&limit=5&locale=it`,
-      `POST ${member}/redemptions`,
-      'POST /v1/coupons/A%20B%2F1/apply',
-      'POST /v1/coupons/A/release',
-      'POST /v1/coupons/A/cancel',
-      'POST /v1/members',
-      `POST ${member}/referral-shares`,
-      'GET /v1/coupons/A.svg?format=qr',
+      'GET /v1/hub?locale=it&program=demo',
+      `GET ${member}/entries?cursor=a+b&limit=5&locale=it&program=demo`,
+      `POST ${member}/redemptions?program=demo`,
+      'POST /v1/coupons/A%20B%2F1/apply?program=demo',
+      'POST /v1/coupons/A/release?program=demo',
+      'POST /v1/coupons/A/cancel?program=demo',
+      'POST /v1/members?program=demo',
+      `POST ${member}/referral-shares?program=demo`,
+      'GET /v1/coupons/A.svg?format=qr&program=demo',
     ],
   );
   assert.deepEqual(JSON.parse(asked[2].body), { reward: 'five-off', points: 200 });

@@ -1,5 +1,6 @@
-//! What the storefront shows: the hub, and what a basket would earn. Nothing here writes to a member.
+//! What the storefront shows: its files, the hub, and what a basket would earn. Nothing here writes to a member.
 
+mod files;
 mod hub;
 mod preflight;
 mod preview;
@@ -10,4 +11,4 @@ use tessera_lambda::{Routes, Variable};
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 /// Its routes.
-pub const ROUTES: Routes = &[hub::ROUTES, preview::ROUTES, preflight::ROUTES];
+pub const ROUTES: Routes = &[files::ROUTES, hub::ROUTES, preview::ROUTES, preflight::ROUTES];

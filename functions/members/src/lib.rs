@@ -1,6 +1,7 @@
 //! Members as shops see them: profile and points, ledger, receipts, coupons, explanations, adjustments by hand.
 
 mod adjustment;
+mod card;
 mod entries;
 mod interaction;
 mod list;
@@ -16,5 +17,12 @@ const READ: Access = Access::Scope(Scope::MembersRead);
 const READ_OWN: Access = Access::ScopeOrMember(Scope::MembersRead);
 
 /// Its routes.
-pub const ROUTES: Routes =
-    &[member::ROUTES, entries::ROUTES, list::ROUTES, receipt::ROUTES, interaction::ROUTES, adjustment::ROUTES];
+pub const ROUTES: Routes = &[
+    member::ROUTES,
+    card::ROUTES,
+    entries::ROUTES,
+    list::ROUTES,
+    receipt::ROUTES,
+    interaction::ROUTES,
+    adjustment::ROUTES,
+];

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tessera_codes::Format;
 use tessera_domain::account::Account;
 use tessera_domain::coupon::{
     BasketBody, BasketCheck, BasketContext, Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon,
@@ -14,7 +15,7 @@ use tessera_domain::money::Currency;
 use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Access, Caller, Problem, Route, Scope, Services, handler};
+use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party};
 
 use crate::body::{CouponUseBody, read_nothing, read_use};
@@ -24,6 +25,8 @@ use crate::{REDEEM, REDEEM_OWN};
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/coupons/{code}", Access::ScopeOrMember(Scope::MembersRead), handler!(get))
         .named("getCoupon", "Coupons", "Reads a coupon")
+        .details("A code that ends in `.svg` returns a picture of it: `?format=qr` (default) or `code128`.")
+        .query(Parameter::text("format", "The format of a picture: `qr` or `code128`."))
         .gives::<CouponView>(200, "The coupon."),
     Route::post("/v1/coupons/{code}/check", REDEEM, handler!(post, Action::Check))
         .named("checkCoupon", "Coupons", "Tries a coupon on a basket")
@@ -105,12 +108,29 @@ pub(crate) fn unknown() -> Problem {
     Problem::no_match("there is no such coupon")
 }
 
-/// `GET /v1/coupons/{code}`
+/// What the path of a picture ends in. A gateway's route cannot have text after a parameter.
+const PICTURE: &str = ".svg";
+
+/// `GET /v1/coupons/{code}` and `GET /v1/coupons/{code}.svg`
 async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
+    let path = request.path("code")?;
+    if let Some(code) = path.strip_suffix(PICTURE) {
+        return picture(services, request, caller, code).await;
+    }
     let program = services.program(&caller.program).await?;
-    let coupon = find(services, &program, caller, request.path("code")?).await?;
+    let coupon = find(services, &program, caller, path).await?;
     respond_with(services, &program, 200, &coupon, services.clock.now()).await
+}
+
+/// The picture of a coupon's code, for a till's scanner.
+async fn picture(services: &Services, request: &ApiRequest, caller: &Caller, code: &str) -> Result<Response, Problem> {
+    let format = Format::from_name(request.query("format").unwrap_or("qr")).filter(|format| *format != Format::Ean13);
+    let format = format.ok_or_else(|| Problem::malformed_at("", "?format is qr or code128"))?;
+    let program = services.program(&caller.program).await?;
+    let coupon = find(services, &program, caller, code).await?;
+    let drawn = format.draw(coupon.code.as_str());
+    drawn.map(http::svg).map_err(|error| Problem::not_allowed("not_drawable", error.to_string()))
 }
 
 /// `POST /v1/coupons/{code}/` and an action.

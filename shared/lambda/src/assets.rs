@@ -3,6 +3,10 @@
 //! Each file has two paths: its name, which browsers check again after a few minutes, and `{version}/{name}`, which they keep
 //! for a year. The version is a hash over all files, so that files that import each other by relative paths match.
 
+mod releases;
+
+pub use releases::{Manifest, Release, ReleasedFile, Releases};
+
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -110,16 +114,8 @@ impl Assets {
         let name = self.name(path);
         let (file, etag) = self.files.iter().zip(&hashes.etags).find(|(file, _)| file.name == name)?;
         let is_current = if_none_match.is_some_and(|header| matches(header, etag));
-        let (status, body) =
-            if is_current { (StatusCode::NOT_MODIFIED, Body::Empty) } else { (StatusCode::OK, file.body()) };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(ETAG, HeaderValue::from_str(etag).ok()?);
-        headers.insert(CACHE_CONTROL, if name.len() < path.len() { IMMUTABLE } else { SHORT });
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(file.name)));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Some(response)
+        let body = (!is_current).then(|| file.body());
+        response(body, file.name, etag, if name.len() < path.len() { IMMUTABLE } else { SHORT })
     }
 
     fn hashes(&self) -> &Hashes {
@@ -165,6 +161,19 @@ fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
+/// The response with a file; without a body, it has not changed.
+fn response(body: Option<Body>, name: &str, etag: &str, cache: HeaderValue) -> Option<Response<Body>> {
+    let status = if body.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
+    let mut response = Response::new(body.unwrap_or(Body::Empty));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(ETAG, HeaderValue::from_str(etag).ok()?);
+    headers.insert(CACHE_CONTROL, cache);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(name)));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
+
 /// The beginning of a digest in hexadecimal.
 fn hash(digest: &[u8]) -> String {
     hex::encode(&digest[..HASH_BYTES])
@@ -186,7 +195,8 @@ fn media_type(name: &str) -> &'static str {
         "png" => "image/png",
         "ico" => "image/x-icon",
         "woff2" => "font/woff2",
-        "txt" => "text/plain; charset=utf-8",
+        // TypeScript: a type of text, because `video/mp2t` is what the extension means elsewhere.
+        "txt" | "ts" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

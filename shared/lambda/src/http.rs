@@ -47,6 +47,13 @@ pub fn json(status: u16, body: &impl Serialize) -> Response {
     response
 }
 
+/// A response with a picture. Opened by itself it is a document, which may load and run nothing.
+pub fn svg(picture: String) -> Response {
+    let mut response = Response::new(Body::from(picture));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
+    with_header(response, "content-security-policy", "default-src 'none'")
+}
+
 /// A response without a body.
 pub fn empty(status: u16) -> Response {
     let mut response = Response::new(Body::Empty);

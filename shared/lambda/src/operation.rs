@@ -153,6 +153,8 @@ pub enum Content {
     List(TypeSchema),
     /// Any JSON object.
     Any,
+    /// A picture.
+    Svg,
 }
 
 /// A successful response.

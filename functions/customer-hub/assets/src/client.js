@@ -12,15 +12,18 @@ export class TesseraError extends Error {
   }
 }
 
-/** Whom a member token names. The stack verifies the token; this only reads it. */
-export const subject = (token) => {
+/** What a member token says. The stack verifies the token; this only reads it. */
+const claims = (token) => {
   try {
     const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)))).sub ?? null;
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)))) ?? {};
   } catch {
-    return null;
+    return {};
   }
 };
+
+/** Whom a member token names. */
+export const subject = (token) => claims(token).sub ?? null;
 
 /** A key for `Idempotency-Key`. `crypto.randomUUID` exists on secure origins only. */
 export const newKey = () =>
@@ -107,6 +110,12 @@ export const createClient = ({
     }
   };
 
+  /** With the program: the preflight request of a browser carries no token that would name it. */
+  const named = (path, credential) => {
+    const id = program ?? claims(credential).iss;
+    return id ? `${path}${path.includes('?') ? '&' : '?'}program=${encodeURIComponent(id)}` : path;
+  };
+
   /**
    * A request with its repetitions: once with a new token after a 401, and a few times where a moment later helps. A
    * repeated POST has the key of the first one, so it counts once.
@@ -116,7 +125,8 @@ export const createClient = ({
     let refreshed = false;
     for (let tries = 0; ; tries += 1) {
       try {
-        return await attempt(typeof path === 'function' ? path(credential) : path, options, credential);
+        const plain = typeof path === 'function' ? path(credential) : path;
+        return await attempt(named(plain, credential), options, credential);
       } catch (error) {
         if (!(error instanceof TesseraError)) throw error;
         if (error.status === 401 && !refreshed && credential && typeof token === 'function') {
@@ -150,8 +160,7 @@ export const createClient = ({
     post(`/v1/coupons/${encodeURIComponent(code)}/${action}`, undefined, options);
 
   return {
-    /** With a token the program is the token's; a differing `program` would be refused. */
-    hub: (options) => get((credential) => `/v1/hub${query({ program: credential ? null : program, locale })}`, options),
+    hub: (options) => get(`/v1/hub${query({ locale })}`, options),
     entries: ({ cursor, limit, ...options } = {}) =>
       get((credential) => `${own(credential)}/entries${query({ cursor, limit, locale })}`, options),
     image: (code, { format = 'qr', ...options } = {}) =>

@@ -2,6 +2,7 @@
 
 import frameCss from './frame.css';
 
+/* global FOLDER -- the folder of this release's files, from where this file is served; the build fills it in */
 const LANGUAGES = ['it', 'en', 'ro', 'ru'];
 
 /** The few texts that are needed before the shopper's language is loaded. */
@@ -281,7 +282,7 @@ class TesseraHub extends HTMLElement {
     try {
       // A browser may remember that a module could not be loaded, so each further attempt has an address of its own.
       const again = this.#attempts ? `?${this.#attempts}` : '';
-      const { mount, default: texts } = await import(new URL(`panel.${this.language}.js${again}`, import.meta.url));
+      const { mount, default: texts } = await import(new URL(`${FOLDER}panel.${this.language}.js${again}`, import.meta.url));
       if (signal.aborted) return null;
       this.#panel = mount(context, { [context.language]: texts });
       await this.#panel.ready;
@@ -332,10 +333,12 @@ class TesseraHub extends HTMLElement {
   /** The hub is requested while the panel is still loading; the panel's client takes the response over. */
   #firstRequest(signal) {
     const token = this.#memory.token ?? this.token;
-    if (!token) return null; // The panel asks the page for one first.
+    const program = this.getAttribute('program');
+    // Without a token, the panel asks the page for one first; without a program, it reads the token's.
+    if (!token || !program) return null;
     const stop = new AbortController();
     signal.addEventListener('abort', () => stop.abort(signal.reason), { signal: stop.signal });
-    const url = `${this.#api}/v1/hub?${new URLSearchParams({ locale: this.wantedLocale })}`;
+    const url = `${this.#api}/v1/hub?${new URLSearchParams({ locale: this.wantedLocale, program })}`;
     const authorization = `Bearer ${token}`;
     const response = fetch(url, {
       signal: stop.signal,
