@@ -8,7 +8,7 @@ use tessera_lambda::limits::misses_of_programs;
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, OpenedMember};
 
-/// How many coupons are looked at; who has more finds them in the list of coupons.
+/// How many of the latest coupons are read; whoever has more finds them in the list of coupons.
 const MOST_COUPONS: u32 = 100;
 
 /// The routes of the storefront view.
@@ -87,8 +87,8 @@ async fn known(
     let store = &services.store;
     let own = std::slice::from_ref(member);
     let (found, coupons, sold_out) = tokio::join!(
-        store.open_member(&program.id, member),
-        store.coupons(&program.id, own, MOST_COUPONS, None),
+        store.view_member(&program.id, member),
+        store.coupons_for_view(&program.id, own, MOST_COUPONS),
         store.sold_out(&program.id, &program.compiled),
     );
     let Some(opened) = found? else {
@@ -101,10 +101,10 @@ async fn known(
     };
     let (owners, mut coupons) = (opened.owners(), coupons?);
     if owners != own {
-        coupons = store.coupons(&program.id, &owners, MOST_COUPONS, None).await?;
+        coupons = store.coupons_for_view(&program.id, &owners, MOST_COUPONS).await?;
     }
     let OpenedMember { profile, account, .. } = &opened;
-    let visitor = Visitor { profile: Some(profile), account, coupons: &coupons.items };
+    let visitor = Visitor { profile: Some(profile), account, coupons: &coupons };
     let language = request.language(program, Some(profile));
     let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
     Ok(http::json(200, &view))

@@ -135,6 +135,31 @@ impl Store {
         Ok(Page { items: items.collect::<Result<_, _>>()?, next })
     }
 
+    /// The latest issued coupons of some owners for a page that shows them, eventually consistent: half the price of
+    /// [`Store::coupons`], and a coupon of this very moment may be missing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn coupons_for_view(
+        &self,
+        program: &ProgramId,
+        owners: &[MemberId],
+        limit: u32,
+    ) -> Result<Vec<Coupon>, StoreError> {
+        let mut all = Vec::new();
+        for owner in owners {
+            let range = Range::all(keys::member_partition(program, owner), COUPONS);
+            let range = Range { backwards: true, consistent: false, limit: Some(limit), ..range };
+            let (items, _) = self.page(READ, &self.tables.members, &range).await?;
+            for item in &items {
+                all.push(StoredCoupon::read(item)?.coupon);
+            }
+        }
+        all.sort_by_key(|coupon| std::cmp::Reverse(coupon.issued_at));
+        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(all)
+    }
+
     /// Changes a coupon without moving points (apply, release, use): `change` sees it as it is and says what it becomes;
     /// when that is the same, nothing is written. Someone else's change in between makes it see the coupon anew.
     ///

@@ -84,6 +84,24 @@ impl Store {
         Ok(profile.map(|profile| (profile, account.unwrap_or_default())))
     }
 
+    /// A member's account, strongly consistent, and profile, eventually consistent, read at once. A profile that was created a
+    /// moment ago is read again. `None` when there is no such member. Aliases are not followed.
+    pub(crate) async fn get_member_for_view(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+    ) -> Result<Option<(Profile, Account)>, StoreError> {
+        let key = keys::profile(program, member);
+        let profile = self.get(READ, &self.tables.members, &key, false);
+        let (profile, account) = tokio::join!(profile, self.get_account(program, member));
+        let profile = match profile? {
+            Some(item) => Some(Reader::new(READ, &item).body()?),
+            None => self.get_profile(program, member).await?,
+        };
+        let account = account?.unwrap_or_default();
+        Ok(profile.map(|profile| (profile, account)))
+    }
+
     /// The entries of a member, by the time of their facts, newest first. `owners`: whose entries count, as
     /// [`Store::owners`] says. `cursor` is the previous page's `next`.
     ///

@@ -203,13 +203,21 @@ pub struct Storefront {
     /// The address of the banner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub banner_url: Option<String>,
-    /// CSS colours by role.
+    /// Colours by role, as `#rrggbb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub colours: Option<Value>,
-    /// The font family.
+    /// The kind of font: `system`, `serif`, `rounded` or `mono`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub font: Option<String>,
+}
+
+impl Storefront {
+    /// The colour for primary actions. Documents of before colours were checked may have another notation, which counts as none.
+    pub fn accent(&self) -> Option<&str> {
+        let accent = self.colours.as_ref()?.get("accent")?.as_str()?;
+        words::is_colour(accent).then_some(accent)
+    }
 }
 
 /// A program compiled for decisions: its time zone is resolved and its rules are indexed.

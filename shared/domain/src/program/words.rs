@@ -44,13 +44,25 @@ pub(crate) fn name(node: &Node<'_>) -> Option<Text> {
     Some(text)
 }
 
-/// Reads an absolute `http` or `https` URL.
+/// Reads an absolute `https` URL without user info. Loopback addresses may be `http`: that is a shop in development.
 pub(crate) fn url(node: &Node<'_>) -> Option<String> {
     let text = node.text(MOST_URL_BYTES)?;
     if host(&text).is_none() || text.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c)) {
-        return node.refuse("must be an http or https address");
+        return node.refuse("must be an https address without user info");
     }
     Some(text)
+}
+
+/// Reads a colour.
+pub(crate) fn colour(node: &Node<'_>) -> Option<String> {
+    let text = node.text(MOST_VALUE_BYTES)?;
+    if is_colour(&text) { Some(text) } else { node.refuse("must be a colour such as \"#aa3300\"") }
+}
+
+/// True for `#rrggbb`.
+pub(crate) fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Reads an origin as browsers send it: scheme and host, optionally a port, and no path.
@@ -63,11 +75,17 @@ pub(crate) fn origin(node: &Node<'_>) -> Option<String> {
     }
 }
 
-/// The part after the scheme; `None` without a host.
+/// The part after the scheme; `None` without a host, with user info, and for `http` beyond this machine.
 fn host(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
-    (!host.is_empty() || rest.starts_with('[')).then_some(rest)
+    let (rest, is_plain) = match text.strip_prefix("https://") {
+        Some(rest) => (rest, false),
+        None => (text.strip_prefix("http://")?, true),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    let has_host = !host.is_empty() || authority.starts_with('[');
+    let is_loopback = matches!(host, "localhost" | "127.0.0.1");
+    (has_host && !authority.contains('@') && (is_loopback || !is_plain)).then_some(rest)
 }
 
 /// Reads a moment from year 1970 to 2199.

@@ -11,13 +11,15 @@ use super::member::{PointsView, points, today};
 use super::points_name::points_forms;
 use super::reward::{Catalogue, NextReward, Progress, RewardView, catalogue};
 use super::tier::{TierView, tier};
-use crate::account::{Account, Status, When};
+use super::way::{Missing, WayProgress};
+use crate::account::{Account, Status};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::ids::{RewardId, RuleId};
 use crate::member::Profile;
+use crate::money::Currency;
 use crate::points::Points;
-use crate::program::CompiledProgram;
-use crate::rule::{CompiledRule, Effect, EffectKind, Frame, Rate, RuleStatus};
+use crate::program::{CompiledProgram, Storefront};
+use crate::rule::{CompiledRule, Effect, EffectKind, Rate, RuleStatus};
 use crate::time::Day;
 
 /// The state of the shopper.
@@ -90,6 +92,28 @@ pub struct HubProgram {
     pub points_name: Value,
     /// The language of the response.
     pub locale: String,
+    /// The currency of its amounts (ISO 4217).
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub currency: Currency,
+    /// Its looks.
+    pub theme: Theme,
+}
+
+/// The looks of a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Theme {
+    /// Its colour for primary actions: `#rrggbb`.
+    pub accent: Option<String>,
+    /// The address of its logo.
+    pub logo_url: Option<String>,
+}
+
+impl Theme {
+    /// The looks that a program sets.
+    pub fn of(storefront: &Storefront) -> Self {
+        Self { accent: storefront.accent().map(str::to_owned), logo_url: storefront.logo_url.clone() }
+    }
 }
 
 /// The open coupons of a shopper.
@@ -98,7 +122,7 @@ pub struct HubProgram {
 pub struct Coupons {
     /// The number of coupons in the wallet.
     pub available: usize,
-    /// Coupons that are reserved, available or applied, newest first.
+    /// The newest coupons that are reserved, available or applied, at most ten.
     pub items: Vec<CouponView>,
 }
 
@@ -125,16 +149,26 @@ pub struct WayView {
     /// Its title.
     pub title: String,
     /// What the shopper has to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The address of its icon.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub icon_url: Option<String>,
     /// The address where the shopper can do it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action_url: Option<String>,
     /// The redeemable points of each firing, if they are a fixed number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<Points>,
+    /// What is missing to the next firing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
     /// True when this member cannot earn more with it now.
     pub completed: bool,
+    /// When it was completed, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub completed_at: Option<Timestamp>,
 }
 
 /// A known shopper.
@@ -174,6 +208,8 @@ fn hub(
         name: program.program.name.clone(),
         points_name: points_forms(&program.program, language).1.clone(),
         locale: language.to_owned(),
+        currency: program.program.currency,
+        theme: Theme::of(&program.program.storefront),
     };
     let Some(visitor) = visitor else {
         return anonymous(program, named, sold_out, now, language);
@@ -255,15 +291,18 @@ fn excluded(named: HubProgram, coupons: Option<Coupons>) -> HubView {
     }
 }
 
+/// The most coupons that the view lists.
+const MOST_COUPONS: usize = 10;
+
 fn wallet(program: &CompiledProgram, visitor: &Visitor<'_>, now: Timestamp, language: &str) -> Coupons {
-    let views =
-        visitor.coupons.iter().map(|coupon| CouponView::new(coupon, visitor.profile, now).named(program, language));
-    let items: Vec<CouponView> = views
-        .filter(|coupon| {
-            matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Available | CouponStatus::Applied)
-        })
-        .collect();
-    Coupons { available: items.iter().filter(|coupon| coupon.status == CouponStatus::Available).count(), items }
+    let view = |coupon: &Coupon| CouponView::new(coupon, visitor.profile, now).named(program, language);
+    let open = visitor.coupons.iter().map(view).filter(|coupon| {
+        matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Available | CouponStatus::Applied)
+    });
+    let mut items: Vec<CouponView> = open.collect();
+    let available = items.iter().filter(|coupon| coupon.status == CouponStatus::Available).count();
+    items.truncate(MOST_COUPONS);
+    Coupons { available, items }
 }
 
 /// The visible rules in force; for a known shopper, those of the tier.
@@ -276,17 +315,24 @@ fn ways(program: &CompiledProgram, known: Option<(&Account, Day)>, now: Timestam
             let tier = account.tier.current();
             rule.tiers.as_ref().is_none_or(|tiers| tier.is_some_and(|tier| tiers.contains(tier)))
         });
+        if !in_scope {
+            return None;
+        }
+        let progress = match known {
+            Some((account, day)) => WayProgress::of(program, compiled, account, day, now)?,
+            None => WayProgress::default(),
+        };
         let text = |text: &crate::text::Text| text.in_locale(language).to_owned();
-        in_scope.then(|| WayView {
+        Some(WayView {
             rule: rule.id.clone(),
             title: way.title.as_ref().map_or_else(|| rule.name.clone(), text),
             description: way.description.as_ref().map(text),
             icon_url: way.icon_url.clone(),
             action_url: way.action_url.clone(),
             points: fixed_points(&rule.then),
-            completed: known.is_some_and(|(account, day)| {
-                is_completed(compiled, account, When { at: now, day, zone: &program.zone })
-            }),
+            missing: progress.missing,
+            completed: progress.completed,
+            completed_at: progress.completed_at,
         })
     });
     shown.collect()
@@ -306,16 +352,4 @@ fn fixed_points(effects: &[Effect]) -> Option<Points> {
         }
     }
     sum.is_positive().then_some(sum)
-}
-
-/// True when a rule cannot fire for a member now: its total was reached, or a limit is used up.
-fn is_completed(rule: &CompiledRule, account: &Account, when: When<'_>) -> bool {
-    let counter = account.counters.get(&rule.rule.id).filter(|counter| counter.generation == rule.generation());
-    let Some(counter) = counter else { return false };
-    let (_, form) = rule.measure();
-    // A total fires once, unless its window moves on.
-    let moves_on = matches!(rule.frame(), Some(Frame::Rolling(_) | Frame::FirstReceipt(_)));
-    let reached = form.is_cumulative() && !moves_on && counter.due() > 0 && form.due(i64::MAX) <= counter.due();
-    let used_up = counter.uses.room(rule, when) == Some(0);
-    reached || used_up
 }

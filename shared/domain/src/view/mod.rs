@@ -15,11 +15,12 @@ mod receipt;
 mod reward;
 mod rules;
 mod tier;
+mod way;
 
 pub use coupon::CouponView;
 pub use entry::{EntrySource, EntryView};
 pub use explain::{Explainer, Explanation};
-pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Visitor, WayView};
+pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Theme, Visitor, WayView};
 pub use interaction::InteractionView;
 pub use language::choose_language;
 pub use member::{Expiring, IdentifierView, MemberView, PointsView};
@@ -30,6 +31,7 @@ pub use receipt::{
 pub use reward::{NextReward, Progress, RewardView};
 pub use rules::{ReceiptExplanation, RuleView};
 pub use tier::{KeepTier, NextTier, TierView};
+pub use way::Missing;
 
 #[cfg(test)]
 mod tests;

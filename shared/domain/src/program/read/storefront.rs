@@ -7,6 +7,10 @@ use crate::program::{Storefront, words};
 const MOST_ORIGINS: usize = 50;
 /// The most colours.
 const MOST_COLOURS: usize = 50;
+/// The names of fonts: each stands for fonts that shoppers' systems have, so that no page loads one.
+const FONTS: [&str; 4] = ["system", "serif", "rounded", "mono"];
+/// The longest name of a font that is looked at, in bytes.
+const MOST_FONT_BYTES: usize = 200;
 
 /// Reads how the program shows in the shop.
 pub(super) fn read_storefront(node: &Node<'_>) -> Option<Storefront> {
@@ -16,10 +20,13 @@ pub(super) fn read_storefront(node: &Node<'_>) -> Option<Storefront> {
     let logo_url = object.optional("logo_url", words::url);
     let banner_url = object.optional("banner_url", words::url);
     let colours = object.optional("colours", |colours| {
-        colours.entries(MOST_COLOURS, |colour| style(colour, "#%(),.-", "a CSS colour such as \"#aa3300\""))?;
+        colours.entries(MOST_COLOURS, words::colour)?;
         Some(colours.value.clone())
     });
-    let font = object.optional("font", |font| style(font, "'\",-_", "the name of a font"));
+    let font = object.optional("font", |font| {
+        let name = font.text(MOST_FONT_BYTES)?;
+        if FONTS.contains(&name.as_str()) { Some(name) } else { font.refuse("must be system, serif, rounded or mono") }
+    });
     object.finish();
     Some(Storefront {
         shop_url: shop_url?,
@@ -29,14 +36,4 @@ pub(super) fn read_storefront(node: &Node<'_>) -> Option<Storefront> {
         colours: colours?,
         font: font?,
     })
-}
-
-/// A value that goes into a style sheet: letters, digits, spaces and a few signs, so that it can never end the
-/// declaration in which it stands.
-fn style(node: &Node<'_>, signs: &str, what: &str) -> Option<String> {
-    let text = words::label(node, 200)?;
-    if text.chars().all(|c| c.is_alphanumeric() || c == ' ' || signs.contains(c)) {
-        return Some(text);
-    }
-    node.refuse(format_args!("must be {what}"))
 }

@@ -255,15 +255,32 @@ fn what_a_reward_says_of_its_coupons() {
 #[test]
 fn addresses_and_styles() {
     let storefront = |name: &str, value: Value| with("/storefront", json!({ name: value }));
-    for bad in ["shop.example", "ftp://shop.example", "https://", "javascript:alert(1)", "https://a b"] {
+    for bad in [
+        "shop.example",
+        "ftp://shop.example",
+        "https://",
+        "javascript:alert(1)",
+        "https://a b",
+        "http://shop.example",
+        "http://127.0.0.1.shop.example/",
+        "https://ada:secret@shop.example/",
+        "https://ada@shop.example",
+    ] {
         refused(&storefront("shop_url", json!(bad)), "/storefront/shop_url");
+    }
+    for good in ["https://shop.example/@ada", "http://127.0.0.1:8080/shop", "http://localhost", "https://[::1]/"] {
+        accepted(&storefront("shop_url", json!(good)));
     }
     refused(&storefront("logo_url", json!(format!("https://x/{}", "a".repeat(2_000)))), "/storefront/logo_url");
     for bad in ["https://shop.example/", "*", "https://Shop.example"] {
         refused(&storefront("allowed_origins", json!([bad])), "/storefront/allowed_origins/0");
     }
-    refused(&storefront("colours", json!({ "a": "red;}" })), "/storefront/colours/a");
-    refused(&storefront("font", json!("x</style>")), "/storefront/font");
+    for bad in ["red", "#a30", "#aa33000", "#aa330g", "rgb(1, 2, 3)", "#aa3300;}"] {
+        refused(&storefront("colours", json!({ "a": bad })), "/storefront/colours/a");
+    }
+    for bad in ["x</style>", "Inter", ""] {
+        refused(&storefront("font", json!(bad)), "/storefront/font");
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ pub(super) fn whole() -> Value {
         "storefront": {
             "shop_url": "https://shop.example", "allowed_origins": ["https://shop.example", "http://localhost:8080"],
             "logo_url": "https://shop.example/l.svg", "banner_url": "https://shop.example/b.jpg?w=1",
-            "colours": { "accent": "#aa3300", "text": "rgb(10, 10, 10)" }, "font": "Inter, 'Open Sans'",
+            "colours": { "accent": "#aa3300", "text": "#0a0A0a" }, "font": "rounded",
         },
     })
 }

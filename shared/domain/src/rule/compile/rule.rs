@@ -133,6 +133,11 @@ impl Range {
         }
     }
 
+    /// What a running total lacks to the lower bound.
+    pub fn before(self, total: i64) -> i64 {
+        self.from.saturating_sub(total).max(0)
+    }
+
     /// The part of a running total that lies inside.
     pub fn inside(self, total: i64) -> i64 {
         total.clamp(self.from, self.up_to) - self.from

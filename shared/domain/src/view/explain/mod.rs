@@ -294,10 +294,14 @@ impl<'a> Explainer<'a> {
 
     /// Points under the program's name for them.
     fn named(&self, points: Points) -> String {
+        format!("{points} {}", self.points_form(points)).trim_end().to_owned()
+    }
+
+    /// The program's name for a number of points, in the plural form of that number.
+    pub fn points_form(&self, points: Points) -> &'a str {
         let (locale, forms) = points_forms(&self.program.program, self.locale);
         let form = category(locale, points.get()).name();
-        let form = forms.get(form).or_else(|| forms.get("other")).and_then(Value::as_str);
-        format!("{points} {}", form.unwrap_or_default()).trim_end().to_owned()
+        forms.get(form).or_else(|| forms.get("other")).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn counting(&self, forms: Forms, n: i64) -> String {
