@@ -8,6 +8,7 @@ pub mod platform;
 mod private;
 pub mod redrive;
 pub mod replay;
+pub mod shop;
 pub mod stack;
 pub mod verify;
 

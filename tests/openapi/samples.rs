@@ -17,7 +17,15 @@ fn paths() -> BTreeMap<String, PathBuf> {
 
 /// A request of a route, as an HTTP API sends it.
 fn sample(route: &Route) -> Value {
-    let values = [("id", "0532-0007"), ("member", "c-42"), ("code", "ADA-7K2M9QXT"), ("path", "hub")];
+    let values = [
+        ("id", "0532-0007"),
+        ("member", "c-42"),
+        ("code", "ADA-7K2M9QXT"),
+        ("path", "hub"),
+        ("program", "prg_01jnq4w8m3k7"),
+        ("locale", "it"),
+        ("block", "product"),
+    ];
     // `{path+}` is the parameter `path`.
     let template = route.path.replace("+}", "}");
     let names: Vec<&str> = template.split(['{', '}']).skip(1).step_by(2).collect();

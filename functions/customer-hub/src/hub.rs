@@ -84,6 +84,42 @@ async fn known(
     caller: &Caller,
     member: &MemberId,
 ) -> Result<Response, Problem> {
+    match view_of(services, request, program, member).await? {
+        Some((view, _)) => Ok(http::json(200, &view)),
+        // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
+        None if caller.member.is_some() => stranger(services, request, program).await,
+        None => Err(Problem::unknown_member()),
+    }
+}
+
+/// What a member token shows, and its language; a stranger is a visitor with nothing.
+pub(crate) async fn of_token(
+    services: &Services,
+    request: &ApiRequest,
+    program: &ActiveProgram,
+    caller: &Caller,
+) -> Result<(HubView, String), Problem> {
+    let own = services.own_or_claimed(program, caller).await?;
+    let view = match own {
+        Some(own) => view_of(services, request, program, &own).await?,
+        None => None,
+    };
+    match view {
+        Some((view, language)) => Ok((view, language)),
+        None => {
+            let view = stranger_view(services, request, program).await?;
+            Ok((view, request.language(program, None).to_owned()))
+        }
+    }
+}
+
+/// The view of a member, and its language; `None` when there is no such member.
+async fn view_of(
+    services: &Services,
+    request: &ApiRequest,
+    program: &ActiveProgram,
+    member: &MemberId,
+) -> Result<Option<(HubView, String)>, Problem> {
     let store = &services.store;
     let own = std::slice::from_ref(member);
     let (found, coupons, sold_out) = tokio::join!(
@@ -91,14 +127,7 @@ async fn known(
         store.coupons_for_view(&program.id, own, MOST_COUPONS),
         store.sold_out(&program.id, &program.compiled),
     );
-    let Some(opened) = found? else {
-        // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
-        return if caller.member.is_some() {
-            stranger(services, request, program).await
-        } else {
-            Err(Problem::unknown_member())
-        };
-    };
+    let Some(opened) = found? else { return Ok(None) };
     let (owners, mut coupons) = (opened.owners(), coupons?);
     if owners != own {
         coupons = store.coupons_for_view(&program.id, &owners, MOST_COUPONS).await?;
@@ -107,17 +136,22 @@ async fn known(
     let visitor = Visitor { profile: Some(profile), account, coupons: &coupons };
     let language = request.language(program, Some(profile));
     let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
-    Ok(http::json(200, &view))
+    Ok(Some((view, language.to_owned())))
 }
 
 /// The view of someone who is signed in to the shop, and of whom nothing is stored: a visitor with nothing.
 async fn stranger(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
+    Ok(http::json(200, &stranger_view(services, request, program).await?))
+}
+
+async fn stranger_view(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<HubView, Problem> {
     let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
     in_general(services, request, program, Some(&visitor)).await
 }
 
 async fn anonymous(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
-    in_general(services, request, program, None).await.map(http::public)
+    let view = in_general(services, request, program, None).await?;
+    Ok(http::public(http::json(200, &view)))
 }
 
 async fn in_general(
@@ -125,9 +159,8 @@ async fn in_general(
     request: &ApiRequest,
     program: &ActiveProgram,
     visitor: Option<&Visitor<'_>>,
-) -> Result<Response, Problem> {
+) -> Result<HubView, Problem> {
     let language = request.language(program, None);
     let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
-    let view = HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language);
-    Ok(http::json(200, &view))
+    Ok(HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language))
 }

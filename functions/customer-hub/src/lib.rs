@@ -1,7 +1,8 @@
-//! What the storefront shows: its files, the hub, and what a basket would earn. Nothing here writes to a member.
+//! What the storefront shows: its files, pages without script, the hub, and what a basket would earn. Nothing here writes to a member.
 
 mod files;
 mod hub;
+mod page;
 mod preflight;
 mod preview;
 
@@ -11,4 +12,4 @@ use tessera_lambda::{Routes, Variable};
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 /// Its routes.
-pub const ROUTES: Routes = &[files::ROUTES, hub::ROUTES, preview::ROUTES, preflight::ROUTES];
+pub const ROUTES: Routes = &[files::ROUTES, page::ROUTES, hub::ROUTES, preview::ROUTES, preflight::ROUTES];

@@ -1,11 +1,14 @@
 //! What a basket would earn now.
 
+use jiff::Timestamp;
+use serde_json::Value;
 use tessera_domain::account::Account;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::{ReceiptBody, ReceiptLineBody, read_receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberRef, Profile};
+use tessera_domain::points::Points;
 use tessera_domain::program::Asked;
 use tessera_domain::view::{Explainer, PreviewView};
 use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
@@ -84,6 +87,24 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     Ok(http::json(200, &PreviewView::of(&decision.entry, &explainer)))
 }
 
+/// The redeemable points that a basket would earn somebody with no history now. Reads nothing.
+pub(crate) fn points_for_newcomer(program: &ActiveProgram, basket: &Value, now: Timestamp) -> Result<Points, Problem> {
+    let basket = read_receipt(basket, program.compiled.program.currency).map_err(Problem::malformed)?;
+    // Coupons that rules give change no points.
+    let (member, supply) = (nobody()?, Supply::default());
+    let seed = tessera_store::seed()?;
+    let context = Context { program: &program.compiled, member: &member, profile: None, now, seed, supply: &supply };
+    let fact = ReceiptContext { receipt: &basket.receipt, coupons: &[] };
+    let decision = decide_receipt(&context, &Account::default(), &fact);
+    let explainer = Explainer::new(&program.compiled, &program.compiled.program.locale);
+    Ok(PreviewView::of(&decision.entry, &explainer).points.redeemable)
+}
+
+/// A placeholder for somebody who is not known.
+fn nobody() -> Result<MemberId, Problem> {
+    MemberId::new("m_nobody").map_err(|_| Problem::unavailable())
+}
+
 /// Whose basket it is, their profile where a rule asks for it, and their account; someone unknown has nothing yet.
 async fn look_up(
     services: &Services,
@@ -105,6 +126,5 @@ async fn look_up(
         let (member, account) = services.store.open_account(&program.id, &member).await?;
         return Ok((member, None, account));
     }
-    let nobody = MemberId::new("m_nobody").map_err(|_| Problem::unavailable())?;
-    Ok((nobody, None, Account::default()))
+    Ok((nobody()?, None, Account::default()))
 }

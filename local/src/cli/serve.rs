@@ -11,6 +11,7 @@ use super::{StorageArgs, programs, time};
 use crate::Platform;
 use crate::demo;
 use crate::private;
+use crate::shop::Shop;
 use crate::stack::StackOptions;
 
 /// Options of the local stack.
@@ -49,6 +50,9 @@ impl ServeArgs {
         } else {
             let key = self.open(&stack, &demo::program()?).await?;
             demo::present(&stack, key.as_deref()).await?;
+            if key.is_some() {
+                println!("The demo shop is at {}/_local/shop/\n", stack.url());
+            }
         }
         println!("ready {}", stack.url());
         tokio::signal::ctrl_c().await?;
@@ -73,10 +77,14 @@ impl ServeArgs {
                     private::write(&file, made.id.as_str().as_bytes())?;
                 }
                 programs::show(&made);
+                Shop::open(stack, &made.id, &made.admin_key).await?;
                 Ok(Some(made.admin_key))
             }
             Err(CreateProgramError::KeyTaken(id)) => {
                 println!("program           {id} (found in the folder)");
+                if let Some(key) = &self.admin_key {
+                    Shop::open(stack, &id, key).await?;
+                }
                 Ok(self.admin_key.clone())
             }
             Err(error) => Err(error.into()),

@@ -1,6 +1,6 @@
 //! `/_local/*`: endpoints of the local stack alone. They need no credentials; the gateway refuses pages of other sites.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::schedules::Schedules;
 use super::settle::Settler;
 use super::wire::Exchange;
+use crate::shop::Shop;
 use crate::verify::verify;
 
 /// Time limit for settling.
@@ -31,11 +32,18 @@ pub(super) struct Local {
     pub endpoints: Value,
     /// The store with an operator's permissions; `None` when the template is not Tessera's.
     pub store: Option<Store>,
+    /// The demo shop, once there is a program for it.
+    pub shop: Arc<OnceLock<Shop>>,
 }
 
 impl Local {
     /// Handles a request whose path begins with `/_local/`.
     pub async fn handle(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
+        if let Some(path) = path.strip_prefix("shop/") {
+            let shop =
+                self.shop.get().ok_or_else(|| Problem::not_found("the demo shop needs the admin key: --admin-key"))?;
+            return Ok(shop.handle(method, path, body).await.map(Body::from));
+        }
         match (method.as_str(), path) {
             ("GET", "clock") => Ok(json_response(&json!({ "now": self.clock.now() }))),
             ("POST", "clock") => self.set_clock(body).await.map(|value| json_response(&value)),

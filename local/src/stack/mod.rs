@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -62,6 +62,7 @@ use template::Template;
 use wire::{Exchange, Wire};
 
 use crate::private;
+use crate::shop::Shop;
 
 /// The minimum timeout of a function: a debug build on a busy laptop is slower than Lambda.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
@@ -108,6 +109,7 @@ pub struct Stack {
     engines: Engines,
     exchange: Arc<Exchange>,
     settler: Arc<Settler>,
+    shop: Arc<OnceLock<Shop>>,
     stop: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
     /// Locked while the stack runs.
@@ -158,6 +160,7 @@ impl Stack {
             exchange: Arc::clone(&exchange),
         });
         let schedules = Arc::new(Schedules::new(&template.schedules, &functions, clock.clone()));
+        let shop = Arc::default();
         let local = local_api::Local {
             clock: clock.clone(),
             settler: Arc::clone(&settler),
@@ -169,6 +172,7 @@ impl Stack {
                 "access_key_id": engines.access_key.id(),
             }),
             store: store(&template, &Wire::new("operator", None, &exchange), &engines),
+            shop: Arc::clone(&shop),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local, Hosts::of(front.local_addr()?))?;
 
@@ -190,6 +194,7 @@ impl Stack {
             engines,
             exchange,
             settler,
+            shop,
             stop,
             tasks: tokio::sync::Mutex::new(tasks),
             _lock: lock,
@@ -251,6 +256,11 @@ impl Stack {
     /// The gateway's URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Opens the demo shop at `/_local/shop/`. Only the first one counts.
+    pub fn open_shop(&self, shop: Shop) {
+        let _ = self.shop.set(shop);
     }
 
     /// The parsed template.

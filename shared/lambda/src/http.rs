@@ -47,6 +47,13 @@ pub fn json(status: u16, body: &impl Serialize) -> Response {
     response
 }
 
+/// A response with a page.
+pub fn html(page: String) -> Response {
+    let mut response = Response::new(Body::from(page));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
 /// A response with a picture. Opened by itself it is a document, which may load and run nothing.
 pub fn svg(picture: String) -> Response {
     let mut response = Response::new(Body::from(picture));

@@ -1,6 +1,8 @@
 //! What shoppers see: the component's files and pictures of codes.
 
 mod files;
+mod hub;
+mod pages;
 mod pictures;
 
 use reqwest::Method;

@@ -14,6 +14,8 @@ mod tiers;
 mod unsupported;
 pub(crate) mod words;
 
+#[cfg(feature = "openapi")]
+pub(crate) use cost::CostFields;
 pub use cost::{CostPer, RewardCost};
 pub use read::{read_reward, read_tier};
 pub use reward::{Bind, CodeSource, CombinesWith, Reward, RewardType, RewardValue};

@@ -105,7 +105,7 @@ pub enum RewardType {
 }
 
 /// The value of a reward.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum RewardValue {
     /// Of `amount_off` and `gift_card`.

@@ -10,7 +10,9 @@ use crate::account::Account;
 use crate::decide::{RedemptionFault, may_redeem};
 use crate::ids::RewardId;
 use crate::points::Points;
-use crate::program::{CompiledProgram, Reward, RewardType};
+#[cfg(feature = "openapi")]
+use crate::program::CostFields;
+use crate::program::{CompiledProgram, Reward, RewardCost, RewardType, RewardValue};
 
 /// A reward of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,12 +23,19 @@ pub struct RewardView {
     /// Its name.
     pub name: String,
     /// Its description.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The kind of benefit.
     #[serde(rename = "type")]
     pub kind: RewardType,
-    /// Its cost in points; where the shopper chooses the points, the fewest.
-    pub cost: Points,
+    /// Its value: money, a percentage, an SKU or a text, by type; absent where the shopper chooses the points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub value: Option<RewardValue>,
+    /// What it costs: `cost`, or `cost_per` where the shopper chooses the points.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(value_type = CostFields))]
+    pub cost: RewardCost,
     /// The address of its picture.
     pub image_url: Option<String>,
     /// True when this member can redeem it now.
@@ -116,7 +125,8 @@ pub(super) fn catalogue(
             name: reward.name.in_locale(language).to_owned(),
             description: reward.description.as_ref().map(|text| text.in_locale(language).to_owned()),
             kind: reward.kind,
-            cost: reward.cost.lowest(),
+            value: reward.value.clone(),
+            cost: reward.cost,
             image_url: reward.image_url.clone(),
             redeemable: account.is_some() && reason.is_none(),
             reason,

@@ -1,0 +1,104 @@
+// The demo shop and the programme page on the real local stack.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { launch } from './browser.js';
+import { binary, hasStack, pictures, startStack } from './real.js';
+import { camera, walk } from './walk.js';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const WIDTHS = [
+  [375, 812],
+  [1280, 900],
+];
+
+let browser;
+let stack;
+before(async () => {
+  // In a checkout without a build these tests have nothing to test; ./test builds first.
+  if (!hasStack) throw new Error(`${binary} is missing: cargo build`);
+  [browser, stack] = await Promise.all([launch(), startStack()]);
+  await mkdir(pictures, { recursive: true });
+});
+after(async () => {
+  stack?.stop();
+  await browser?.close();
+});
+
+/** A page whose complaints, Content Security Policy included, are collected. */
+const newPage = async (options) => {
+  const context = await browser.newContext({ reducedMotion: 'reduce', locale: 'en-GB', ...options });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  return { page, complaints, context };
+};
+
+test('the walk through the demo shop: visit, points, coupon, use, return', { timeout: 120_000 }, async () => {
+  const { page, complaints, context } = await newPage({ viewport: { width: 1280, height: 900 } });
+  const picture = await camera(page, pictures, 'light');
+  await walk({ page, url: stack.url, picture, check: (actual, expected, what) => assert.equal(actual, expected, what) });
+  // The refused code is a 422 that the browser reports by itself.
+  assert.deepEqual(complaints.filter((text) => !/status of 422/.test(text)), []);
+  await context.close();
+});
+
+test('the programme page: four languages, phone and desk, light and dark', { timeout: 120_000 }, async () => {
+  for (const [width, height] of WIDTHS) {
+    for (const colorScheme of ['light', 'dark']) {
+      const { page, complaints, context } = await newPage({ viewport: { width, height }, colorScheme });
+      for (const language of ['en', 'it', 'ro', 'ru']) {
+        const response = await page.goto(`${stack.url}/p/${stack.program}/${language}`);
+        assert.equal(response.status(), 200);
+        // A data block is not executed, so `default-src 'none'` has nothing to refuse.
+        assert.equal(await page.evaluate(() => JSON.parse(document.querySelector('script').textContent)['@type']), 'MemberProgram');
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${language} ${width}`);
+        await page.screenshot({ path: join(pictures, `page-${language}-${width}-${colorScheme}.png`), fullPage: true });
+        // axe runs in the page's own world: the policy is lifted for it alone, in a copy of the page.
+        const copy = await context.newPage();
+        await copy.setContent(await page.content());
+        await copy.addScriptTag({ path: AXE });
+        const found = await copy.evaluate(() => globalThis.axe.run());
+        assert.deepEqual(found.violations.map(({ id, nodes }) => `${language} ${colorScheme} ${id}: ${nodes[0].html}`), []);
+        await copy.close();
+      }
+      assert.deepEqual(complaints, []);
+      await context.close();
+    }
+  }
+});
+
+test('the programme page at 320 px with 400 % text, and printed', { timeout: 60_000 }, async () => {
+  const { page, context } = await newPage({ viewport: { width: 320, height: 640 } });
+  await page.goto(`${stack.url}/p/${stack.program}/en`);
+  const session = await context.newCDPSession(page);
+  await session.send('Page.setFontSizes', { fontSizes: { standard: 64, fixed: 52 } });
+  await page.reload();
+  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), '64px');
+  const wide = await page.evaluate(() =>
+    [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 80)),
+  );
+  assert.deepEqual(wide, []);
+  await page.emulateMedia({ media: 'print' });
+  assert.equal(await page.locator('.languages').isVisible(), false);
+  assert.ok(await page.locator('#questions').isVisible());
+  await context.close();
+});
+
+test('blocks show points before any script runs', { timeout: 60_000 }, async () => {
+  const { page, complaints, context } = await newPage({ viewport: { width: 375, height: 400 } });
+  for (const [block, text] of [
+    ['product?amount=64.00&locale=en', 'Earn 64 points with this'],
+    ['cart?total=128.00&locale=it', 'Con questo carrello guadagni 128 punti'],
+  ]) {
+    await page.goto(`${stack.url}/p/${stack.program}/blocks/${block}`);
+    await page.getByText(text).waitFor();
+    await page.screenshot({ path: join(pictures, `block-${block.split('?')[0]}.png`) });
+  }
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
