@@ -11,7 +11,7 @@ use super::{StorageArgs, programs, time};
 use crate::Platform;
 use crate::demo;
 use crate::private;
-use crate::shop::Shop;
+use crate::shop::DemoShop;
 use crate::stack::StackOptions;
 
 /// Options of the local stack.
@@ -77,13 +77,13 @@ impl ServeArgs {
                     private::write(&file, made.id.as_str().as_bytes())?;
                 }
                 programs::show(&made);
-                Shop::open(stack, &made.id, &made.admin_key).await?;
+                DemoShop::open(stack, &made.id, &made.admin_key).await?;
                 Ok(Some(made.admin_key))
             }
             Err(CreateProgramError::KeyTaken(id)) => {
                 println!("program           {id} (found in the folder)");
                 if let Some(key) = &self.admin_key {
-                    Shop::open(stack, &id, key).await?;
+                    DemoShop::open(stack, &id, key).await?;
                 }
                 Ok(self.admin_key.clone())
             }

@@ -31,7 +31,7 @@ const MOST_ORDERS: usize = 200;
 const PEOPLE: [(&str, &str); 3] = [("ada", "Ada"), ("bruno", "Bruno"), ("chiara", "Chiara")];
 
 /// The demo shop of one program.
-pub struct Shop {
+pub struct DemoShop {
     program: ProgramId,
     secret: String,
     key: String,
@@ -99,7 +99,7 @@ impl From<reqwest::Error> for Refusal {
     }
 }
 
-impl Shop {
+impl DemoShop {
     /// Opens the shop of a program with its admin key. It writes nothing.
     ///
     /// # Errors

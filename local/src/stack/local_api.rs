@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::schedules::Schedules;
 use super::settle::Settler;
 use super::wire::Exchange;
-use crate::shop::Shop;
+use crate::shop::DemoShop;
 use crate::verify::verify;
 
 /// Time limit for settling.
@@ -33,7 +33,7 @@ pub(super) struct Local {
     /// The store with an operator's permissions; `None` when the template is not Tessera's.
     pub store: Option<Store>,
     /// The demo shop, once there is a program for it.
-    pub shop: Arc<OnceLock<Shop>>,
+    pub shop: Arc<OnceLock<DemoShop>>,
 }
 
 impl Local {

@@ -62,7 +62,7 @@ use template::Template;
 use wire::{Exchange, Wire};
 
 use crate::private;
-use crate::shop::Shop;
+use crate::shop::DemoShop;
 
 /// The minimum timeout of a function: a debug build on a busy laptop is slower than Lambda.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
@@ -109,7 +109,7 @@ pub struct Stack {
     engines: Engines,
     exchange: Arc<Exchange>,
     settler: Arc<Settler>,
-    shop: Arc<OnceLock<Shop>>,
+    shop: Arc<OnceLock<DemoShop>>,
     stop: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
     /// Locked while the stack runs.
@@ -259,7 +259,7 @@ impl Stack {
     }
 
     /// Opens the demo shop at `/_local/shop/`. Only the first one counts.
-    pub fn open_shop(&self, shop: Shop) {
+    pub fn open_shop(&self, shop: DemoShop) {
         let _ = self.shop.set(shop);
     }
 
