@@ -106,7 +106,7 @@ const sees = {
     hides: ['Get it'],
     primary: 'See how to earn',
   },
-  today: {
+  sparse: {
     shows: ['320 points', 'Rewards', 'Newsletter'],
     hides: ['Bring a friend', 'Pay with points'],
     primary: 'Get 5 € off · 250 points',
@@ -126,7 +126,7 @@ for (const [state, { shows, hides, primary }] of Object.entries(sees)) {
       await until('ready');
       assert.equal(
         (await said('ready'))[0].state,
-        { zero: 'member', top: 'member', debt: 'member', today: 'member' }[state] ?? state,
+        { zero: 'member', top: 'member', debt: 'member', sparse: 'member' }[state] ?? state,
       );
     },
   );

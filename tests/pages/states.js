@@ -290,8 +290,8 @@ export const hubOf = (name, locale = 'en') => {
       rewards: [{ ...rewards[0], name: 'خصم 5 يورو' }, ...rewards.slice(1)],
       coupons: { available: 1, items: [couponOf('ADA7K2M9QXT', { name: 'خصم 5 يورو' })] },
     }),
-    /** What the stack serves today: no currency, no theme, no cost_per, no missing. */
-    today: () => ({
+    /** What a program with little to show has, and what an older stack leaves out. */
+    sparse: () => ({
       ...member,
       program: { name: 'Club Ada', points_name: POINTS_NAMES[locale], locale },
       rewards: rewards.slice(0, 4),
@@ -302,7 +302,7 @@ export const hubOf = (name, locale = 'en') => {
   return states[name]();
 };
 
-export const STATES = ['anonymous', 'excluded', 'visitor', 'zero', 'member', 'top', 'debt', 'long', 'rtl', 'today'];
+export const STATES = ['anonymous', 'excluded', 'visitor', 'zero', 'member', 'top', 'debt', 'long', 'rtl', 'sparse'];
 
 export const entriesOf = (locale = 'en') => {
   const text = TEXTS[locale];
