@@ -1,7 +1,9 @@
 //! The storefront view, in two round trips: who it is, then all that is theirs at once.
 
+use std::collections::BTreeSet;
+
 use tessera_domain::account::Account;
-use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::view::{HubView, Visitor};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::limits::misses_of_programs;
@@ -30,14 +32,22 @@ async fn of_member(services: &Services, request: &ApiRequest) -> Result<Response
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let path = request.path("member")?;
-    let named = match &caller.member {
-        // The token's own name needs no second look at who it is.
-        Some(own) if own.as_str() == path => services.own_or_claimed(&program, caller).await?,
-        _ => services.member_for(&program, caller, path).await?,
+    // The token's own name needs no second look at who it is.
+    if caller.member.as_ref().is_some_and(|own| own.as_str() == path) {
+        return own(services, request, &program, caller).await;
+    }
+    let (named, sold_out) = tokio::join!(
+        services.member_for(&program, caller, path),
+        services.store.sold_out(&program.id, &program.compiled)
+    );
+    let view = match named? {
+        Some(named) => view_of(services, request, &program, &named, &sold_out?).await?,
+        None => None,
     };
-    match named {
-        Some(named) => known(services, request, &program, caller, &named).await,
-        None if caller.member.is_some() => stranger(services, request, &program).await,
+    match view {
+        Some((view, _)) => Ok(http::json(200, &view)),
+        // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
+        None if caller.member.is_some() => own(services, request, &program, caller).await,
         None => Err(Problem::unknown_member()),
     }
 }
@@ -57,10 +67,7 @@ async fn of_whoever_calls(services: &Services, request: &ApiRequest) -> Result<R
     if caller.member.is_none() {
         return anonymous(services, request, &program).await;
     }
-    match services.own_or_claimed(&program, &caller).await? {
-        Some(own) => known(services, request, &program, &caller, &own).await,
-        None => stranger(services, request, &program).await,
-    }
+    own(services, request, &program, &caller).await
 }
 
 /// The program that a request without credentials names.
@@ -76,41 +83,39 @@ fn unknown_program() -> Problem {
     Problem::not_found("there is no such program")
 }
 
-/// The view of someone of whom something is stored.
-async fn known(
+/// The response to a member's token.
+async fn own(
     services: &Services,
     request: &ApiRequest,
     program: &ActiveProgram,
     caller: &Caller,
-    member: &MemberId,
 ) -> Result<Response, Problem> {
-    match view_of(services, request, program, member).await? {
-        Some((view, _)) => Ok(http::json(200, &view)),
-        // A name that leads nowhere: for its own token that is a stranger's, for a shop it is a mistake.
-        None if caller.member.is_some() => stranger(services, request, program).await,
-        None => Err(Problem::unknown_member()),
-    }
+    let (view, _) = of_token(services, request, program, caller).await?;
+    Ok(http::json(200, &view))
 }
 
-/// What a member token shows, and its language; a stranger is a visitor with nothing.
+/// What a member token shows, and its language. Someone who is signed in to the shop, and of whom nothing is stored, is a
+/// visitor with nothing.
+///
+/// Two round trips: who it is, and meanwhile what is sold out; then everything that is theirs.
 pub(crate) async fn of_token(
     services: &Services,
     request: &ApiRequest,
     program: &ActiveProgram,
     caller: &Caller,
 ) -> Result<(HubView, String), Problem> {
-    let own = services.own_or_claimed(program, caller).await?;
-    let view = match own {
-        Some(own) => view_of(services, request, program, &own).await?,
-        None => None,
-    };
-    match view {
-        Some((view, language)) => Ok((view, language)),
-        None => {
-            let view = stranger_view(services, request, program).await?;
-            Ok((view, request.language(program, None).to_owned()))
-        }
+    let (own, sold_out) =
+        tokio::join!(services.own_or_claimed(program, caller), services.store.sold_out(&program.id, &program.compiled));
+    let sold_out = sold_out?;
+    if let Some(own) = own?
+        && let Some(known) = view_of(services, request, program, &own, &sold_out).await?
+    {
+        return Ok(known);
     }
+    let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
+    let language = request.language(program, None);
+    let view = HubView::new(&program.compiled, Some(&visitor), &sold_out, services.clock.now(), language);
+    Ok((view, language.to_owned()))
 }
 
 /// The view of a member, and its language; `None` when there is no such member.
@@ -119,14 +124,12 @@ async fn view_of(
     request: &ApiRequest,
     program: &ActiveProgram,
     member: &MemberId,
+    sold_out: &BTreeSet<RewardId>,
 ) -> Result<Option<(HubView, String)>, Problem> {
     let store = &services.store;
     let own = std::slice::from_ref(member);
-    let (found, coupons, sold_out) = tokio::join!(
-        store.view_member(&program.id, member),
-        store.coupons_for_view(&program.id, own, MOST_COUPONS),
-        store.sold_out(&program.id, &program.compiled),
-    );
+    let (found, coupons) =
+        tokio::join!(store.view_member(&program.id, member), store.coupons_for_view(&program.id, own, MOST_COUPONS),);
     let Some(opened) = found? else { return Ok(None) };
     let (owners, mut coupons) = (opened.owners(), coupons?);
     if owners != own {
@@ -135,32 +138,14 @@ async fn view_of(
     let OpenedMember { profile, account, .. } = &opened;
     let visitor = Visitor { profile: Some(profile), account, coupons: &coupons };
     let language = request.language(program, Some(profile));
-    let view = HubView::new(&program.compiled, Some(&visitor), &sold_out?, services.clock.now(), language);
+    let view = HubView::new(&program.compiled, Some(&visitor), sold_out, services.clock.now(), language);
     Ok(Some((view, language.to_owned())))
 }
 
-/// The view of someone who is signed in to the shop, and of whom nothing is stored: a visitor with nothing.
-async fn stranger(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
-    Ok(http::json(200, &stranger_view(services, request, program).await?))
-}
-
-async fn stranger_view(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<HubView, Problem> {
-    let visitor = Visitor { profile: None, account: &Account::default(), coupons: &[] };
-    in_general(services, request, program, Some(&visitor)).await
-}
-
+/// What everybody sees.
 async fn anonymous(services: &Services, request: &ApiRequest, program: &ActiveProgram) -> Result<Response, Problem> {
-    let view = in_general(services, request, program, None).await?;
-    Ok(http::public(http::json(200, &view)))
-}
-
-async fn in_general(
-    services: &Services,
-    request: &ApiRequest,
-    program: &ActiveProgram,
-    visitor: Option<&Visitor<'_>>,
-) -> Result<HubView, Problem> {
     let language = request.language(program, None);
     let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
-    Ok(HubView::new(&program.compiled, visitor, &sold_out, services.clock.now(), language))
+    let view = HubView::new(&program.compiled, None, &sold_out, services.clock.now(), language);
+    Ok(http::public(http::json(200, &view)))
 }

@@ -200,6 +200,11 @@ impl Caller {
         })
     }
 
+    /// True when the member token has ended.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+
     /// Whether the API key has this scope; `admin` covers every scope.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|own| *own == scope || *own == Scope::Admin)

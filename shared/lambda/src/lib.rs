@@ -4,6 +4,7 @@ pub mod assets;
 pub mod auth;
 pub mod aws;
 pub mod batch;
+mod callers;
 pub mod clock;
 pub mod config;
 pub mod cursor;

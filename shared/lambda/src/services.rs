@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tessera_domain::ids::ProgramId;
 use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
+use crate::callers::CallerCache;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::limits::RateLimiter;
@@ -36,6 +37,7 @@ pub struct Services {
     /// The rate limits, as this instance of a function remembers them.
     pub limits: Arc<RateLimiter>,
     secrets: Secrets,
+    pub(crate) callers: Arc<CallerCache>,
 }
 
 impl Services {
@@ -43,7 +45,16 @@ impl Services {
     pub fn new(config: Config, clients: Clients, clock: Clock, secrets: Secrets) -> Self {
         let store = Store::new(clients.dynamodb, config.tables.clone()).with_secrets(secrets.clone());
         let programs = ProgramCache::new(store.clone(), config.program_recheck);
-        Self { store, programs, sqs: clients.sqs, clock, config: Arc::new(config), limits: Arc::default(), secrets }
+        Self {
+            store,
+            programs,
+            sqs: clients.sqs,
+            clock,
+            config: Arc::new(config),
+            limits: Arc::default(),
+            secrets,
+            callers: Arc::default(),
+        }
     }
 
     /// The same, with what another function's cache of programs holds: on the local stack one function's change is at

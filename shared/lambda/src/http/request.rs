@@ -176,7 +176,15 @@ impl ApiRequest {
     /// 401 for invalid credentials; 403 for another program; 503 when they cannot be looked up.
     pub async fn authenticate(&self, services: &Services) -> Result<Option<Caller>, Problem> {
         let Some(header) = self.header(AUTHORIZATION.as_str()) else { return Ok(None) };
-        let caller = authenticate(services, header, &self.source(services)).await?;
+        let known = services.callers.get(header, services.clock.now());
+        let caller = match known {
+            Some(caller) => caller,
+            None => {
+                let caller = authenticate(services, header, &self.source(services)).await?;
+                services.callers.insert(header, &caller);
+                caller
+            }
+        };
         caller.check_program(self.query("program"))?;
         services.limits.admit(&services.store, &caller, services.clock.now()).await?;
         Ok(Some(caller))
