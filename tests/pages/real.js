@@ -127,7 +127,7 @@ export const program = {
       [{ credit: { points: 20 } }],
     ),
   ],
-  storefront: { colours: { accent: '#7a3b2e' }, font: 'serif' },
+  storefront: { shop_url: 'https://shop.example/', colours: { accent: '#7a3b2e' }, font: 'serif' },
 };
 
 /** Starts a stack with the program; `call` sends a request with its admin key. */

@@ -122,7 +122,7 @@ impl DemoShop {
     /// Handles a request below `/_local/shop/`.
     pub(crate) async fn handle(&self, method: &Method, path: &str, body: &Bytes) -> Response<Bytes> {
         let outcome = match (method.as_str(), path.strip_prefix("api/")) {
-            ("GET", None) => return files::response(path),
+            ("GET", None) => return files::response(path, &self.program),
             ("GET", Some("shop")) => self.described().await,
             ("GET", Some("orders")) => Ok(json!({ "items": self.orders().clone() })),
             ("POST", Some("token")) => self.token(body).await,
@@ -178,7 +178,9 @@ impl DemoShop {
         let basket: Basket = parse(body)?;
         let currency = self.document().await?.currency;
         let (lines, total) = lines(&basket, currency)?;
-        let mut request = json!({ "currency": currency, "total": total, "lines": lines });
+        let off = self.taken_off(&basket, total).await?;
+        let paid = Money::new(total.minor() - off.minor(), currency);
+        let mut request = json!({ "currency": currency, "total": paid, "discount": off, "lines": lines });
         if let Some(person) = &basket.person {
             request["member"] = json!({ "id": person });
         }

@@ -67,6 +67,7 @@ impl Fixture {
     async fn send(&self, route: &Route, credential: &Credential, key: &str) -> Response {
         let (method, path) = (route.method, route.path);
         let mut path = path.replace("{member}", "c-1").replace("{id}", "none-such").replace("{code}", "NONE-SUCH");
+        path = path.replace("{program}", &self.shop.program).replace("{block}", "account").replace("{locale}", "it");
         let bearer = match credential {
             Credential::Nothing => None,
             Credential::Unknown => Some("tsk_unknown"),

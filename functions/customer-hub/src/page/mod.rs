@@ -51,11 +51,13 @@ async fn block(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     let program = find(services, request).await?;
     let sheet = looks::sheet(&program.compiled.program.storefront, ".tessera-block", "tessera-", BLOCK_CSS);
     if block == Block::Account {
-        let caller = request.authenticate(services).await?;
-        let caller = caller.filter(|caller| caller.member.is_some());
-        let caller = caller.ok_or_else(|| Problem::unauthorized("the account block needs a member token"))?;
+        let unauthorized = || Problem::unauthorized("the account block needs a member token");
+        let caller = request.authenticate(services).await?.ok_or_else(unauthorized)?;
         if caller.program != program.id {
-            return Err(Problem::forbidden("the token belongs to another program"));
+            return Err(Problem::forbidden("the credential belongs to another program"));
+        }
+        if caller.member.is_none() {
+            return Err(Problem::malformed_at("", "the account block shows one member: send that member's token"));
         }
         let (hub, language) = hub::of_token(services, request, &program, &caller).await?;
         let content = blocks::account(&hub, &program.compiled, &language);

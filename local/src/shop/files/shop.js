@@ -192,7 +192,6 @@ const showProducts = async () => {
   $('products').replaceChildren(...(await Promise.all(cards)));
 };
 
-hub.setAttribute('program', shop.program);
 $('pay')?.addEventListener('click', pay);
 await Promise.all([showProducts(), signIn(state.person)]);
 document.documentElement.dataset.ready = '';

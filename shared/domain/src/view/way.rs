@@ -181,10 +181,11 @@ mod tests {
     fn decided(
         program: &CompiledProgram,
         account: &Account,
+        lists: &[&str],
         now: &str,
         decide: impl Fn(&Context<'_>, &Account) -> Account,
     ) -> Account {
-        let (member, supply, profile) = (MemberId::new("m_1").unwrap(), Supply::default(), profile(&["news"]));
+        let (member, supply, profile) = (MemberId::new("m_1").unwrap(), Supply::default(), profile(lists));
         let seed = Seed([1; 32]);
         let context =
             Context { program, member: &member, profile: Some(&profile), now: at(now), seed, supply: &supply };
@@ -196,7 +197,7 @@ mod tests {
                            "currency": "EUR", "total": total });
         let receipt = read_receipt(&body, program.program.currency).unwrap().receipt;
         let fact = ReceiptContext { receipt: &receipt, coupons: &[] };
-        decided(program, account, &format!("{day}T10:00:01+01:00"), |context, account| {
+        decided(program, account, &[], &format!("{day}T10:00:01+01:00"), |context, account| {
             decide_receipt(context, account, &fact).account
         })
     }
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn the_ways_say_what_purchases_lack() {
         let program = program();
-        let enrolled = decided(&program, &Account::default(), "2026-03-01T09:00:00Z", |context, account| {
+        let enrolled = decided(&program, &Account::default(), &[], "2026-03-01T09:00:00Z", |context, account| {
             decide_enrollment(context, account).unwrap().account
         });
         let fresh = ways(&program, Some(&enrolled), "2026-03-01T10:00:00Z");
@@ -242,9 +243,10 @@ mod tests {
     #[test]
     fn what_happens_once_is_completed_with_its_time() {
         let program = program();
-        let subscribed = decided(&program, &Account::default(), "2026-03-01T09:00:00Z", |context, account| {
-            decide_profile(context, account).unwrap().account
-        });
+        let subscribed =
+            decided(&program, &Account::default(), &["news"], "2026-03-01T09:00:00Z", |context, account| {
+                decide_profile(context, account).unwrap().account
+            });
         assert_eq!(ways(&program, Some(&subscribed), "2026-03-02T09:00:00Z")["letter"], "2026-03-01T09:00:00Z");
     }
 
