@@ -47,6 +47,24 @@ test('the walk through the demo shop: visit, points, coupon, use, return', { tim
   await context.close();
 });
 
+test('axe finds nothing in the demo shop, and nothing is wider than a phone', { timeout: 60_000 }, async () => {
+  for (const [width, colorScheme] of [
+    [375, 'light'],
+    [1280, 'dark'],
+  ]) {
+    // axe is not a file of the shop: its policy is lifted here alone.
+    const { page, context } = await newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+    await page.goto(`${stack.url}/_local/shop/`);
+    await page.locator('html[data-ready]').waitFor();
+    await page.getByRole('button', { name: 'Add to basket: Three-tier cake stand' }).click();
+    await page.addScriptTag({ path: AXE });
+    const found = await page.evaluate(() => globalThis.axe.run());
+    assert.deepEqual(found.violations.map(({ id, nodes }) => `${colorScheme} ${id}: ${nodes[0].html}`), []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await context.close();
+  }
+});
+
 test('the programme page: four languages, phone and desk, light and dark', { timeout: 120_000 }, async () => {
   for (const [width, height] of WIDTHS) {
     for (const colorScheme of ['light', 'dark']) {

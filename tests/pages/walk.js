@@ -18,7 +18,7 @@ export const walk = async ({ page, url, picture, check }) => {
     await hub.locator('.balance').filter({ hasText: new RegExp(`^\\s*${points}\\b`) }).waitFor();
   };
   const said = (text) => page.locator('#said').filter({ hasText: text }).waitFor();
-  const add = (name) => page.getByRole('button', { name: `Add ${name} to the basket` }).click();
+  const add = (name) => page.getByRole('button', { name: `Add to basket: ${name}` }).click();
 
   await page.goto(`${url}/_local/shop/`);
   await page.locator('html[data-ready]').waitFor();

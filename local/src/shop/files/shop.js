@@ -70,14 +70,14 @@ const showBasket = async () => {
   const products = shop.products.filter(({ sku }) => state.lines[sku]);
   $('lines').replaceChildren(
     ...products.map(({ sku, name, price }) => {
-      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Remove ${name}` }, 'Remove');
+      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Remove: ${name}` }, 'Remove');
       remove.addEventListener('click', () => change(sku, -state.lines[sku]));
       return make('li', {}, make('span', {}, `${state.lines[sku]} × ${name}`), money(price * state.lines[sku]), remove);
     }),
   );
   $('codes').replaceChildren(
     ...state.codes.map((code) => {
-      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Remove code ${code}` }, 'Remove');
+      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Remove: ${code}` }, 'Remove');
       remove.addEventListener('click', async () => {
         dropCode(code);
         // The component takes the coupon back to the wallet.
@@ -135,7 +135,7 @@ const showOrders = async () => {
   $('no-orders').hidden = own.length > 0;
   $('orders').replaceChildren(
     ...own.map(({ id, total, refunded }) => {
-      const back = make('button', { type: 'button', class: 'quiet', 'aria-label': `Return order ${id}` }, 'Return');
+      const back = make('button', { type: 'button', class: 'quiet', 'aria-label': `Return: ${id}` }, 'Return');
       back.addEventListener('click', () => giveBack(id, back));
       return make('li', {}, make('span', { class: 'code' }, id), money(total), refunded ? make('span', { class: 'muted' }, 'returned') : back);
     }),
@@ -183,11 +183,11 @@ const showProducts = async () => {
   if (!$('products')) return;
   const cards = shop.products.map(async ({ sku, name, price }) => {
     const points = make('p', { class: 'points' });
-    const add = make('button', { type: 'button', 'aria-label': `Add ${name} to the basket` }, 'Add to basket');
+    const add = make('button', { type: 'button', 'aria-label': `Add to basket: ${name}` }, 'Add to basket');
     add.addEventListener('click', () => change(sku, 1));
     const promised = await ask('promise', { person: null, lines: [{ sku, quantity: 1 }] }).catch(() => null);
     points.textContent = promised?.points ? `Earn ${promised.points} points` : '\u00a0';
-    return make('li', { class: 'product' }, picture(sku), make('h3', {}, name), make('p', { class: 'price' }, money(price)), points, add);
+    return make('li', { class: 'product' }, picture(sku), make('h2', {}, name), make('p', { class: 'price' }, money(price)), points, add);
   });
   $('products').replaceChildren(...(await Promise.all(cards)));
 };
