@@ -157,5 +157,11 @@ export const startStack = async (document = program) => {
     return text ? JSON.parse(text) : null;
   };
   await call('PUT', '/v1/program', document);
-  return { url, program: said.program, call, stop: () => child.kill('SIGINT') };
+  /** A member token for a customer of the demo shop. */
+  const tokenOf = async (person) => {
+    const body = JSON.stringify({ person });
+    const response = await fetch(`${url}/_local/shop/api/token`, { method: 'POST', body });
+    return (await response.json()).token;
+  };
+  return { url, program: said.program, call, tokenOf, stop: () => child.kill('SIGINT') };
 };

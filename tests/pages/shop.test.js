@@ -1,12 +1,13 @@
 // The demo shop and the programme page on the real local stack.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launch } from './browser.js';
-import { binary, hasStack, pictures, startStack } from './real.js';
+import { binary, hasStack, pictures, program, startStack } from './real.js';
 import { camera, walk } from './walk.js';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -45,6 +46,36 @@ test('the walk through the demo shop: visit, points, coupon, use, return', { tim
   // The refused code is a 422 that the browser reports by itself.
   assert.deepEqual(complaints.filter((text) => !/status of 422/.test(text)), []);
   await context.close();
+});
+
+test('a shop of another origin: the component works where the program allows it, and nowhere else', { timeout: 60_000 }, async () => {
+  const token = await stack.tokenOf('bruno');
+  const shop = createServer((_, response) =>
+    response
+      .writeHead(200, { 'Content-Type': 'text/html' })
+      .end(
+        `<!doctype html><html lang="en"><title>Shop</title><script type="module" src="${stack.url}/storefront/tessera-hub.js"></script>` +
+          `<tessera-hub mode="page" program="${stack.program}" token="${token}"></tessera-hub></html>`,
+      ),
+  );
+  await new Promise((resolve) => shop.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${shop.address().port}`;
+  const { page, context } = await newPage({ viewport: { width: 375, height: 812 } });
+  try {
+    await page.goto(origin);
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+    const storefront = { ...program.storefront, allowed_origins: [origin] };
+    await stack.call('PUT', '/v1/program', { ...program, storefront });
+    await page.goto(origin);
+    // Joining is a POST with a token and a key: its preflight request names the program.
+    await page.getByRole('button', { name: 'Join Club Ada' }).click();
+    await page.locator('.balance').filter({ hasText: /^\s*20\b/ }).waitFor();
+  } finally {
+    await stack.call('PUT', '/v1/program', program);
+    await context.close();
+    shop.closeAllConnections();
+    shop.close();
+  }
 });
 
 test('axe finds nothing in the demo shop, and nothing is wider than a phone', { timeout: 60_000 }, async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { launch } from './browser.js';
 import { assets, LANGUAGES } from './build.js';
+import { hasStack, startStack } from './real.js';
 import { createStack } from './stack.js';
 import { hubOf, tokenOf } from './states.js';
 
@@ -25,6 +26,23 @@ const crowded = () => {
   };
 };
 
+/** What the real stack sends; without a build there is none. */
+const ofRealStack = async () => {
+  if (!hasStack) return [];
+  const stack = await startStack();
+  try {
+    const bytes = async (path) => (await (await fetch(stack.url + path)).arrayBuffer()).byteLength;
+    const pages = await Promise.all(LANGUAGES.map((one) => bytes(`/p/${stack.program}/${one}`)));
+    return [
+      ['programme page, the largest of four languages', Math.max(...pages), 30 * KB, 'bytes'],
+      ['block of a product', await bytes(`/p/${stack.program}/blocks/product?amount=64.00`), null, 'bytes'],
+      ['anonymous hub', await bytes(`/v1/hub?program=${stack.program}`), 8 * KB, 'bytes'],
+    ];
+  } finally {
+    stack.stop();
+  }
+};
+
 /** Each figure with its bound; without one it is printed only. */
 export const measure = async () => {
   const loader = await sizeOf('tessera-hub.js');
@@ -41,6 +59,8 @@ export const measure = async () => {
     ['cart adapter for WooCommerce, gzip', await sizeOf('cart/woocommerce.js'), null, 'bytes'],
     ['scripted hub: 20 rewards, 15 ways, 10 coupons', Buffer.byteLength(JSON.stringify(crowded())), null, 'bytes'],
   ];
+
+  rows.push(...(await ofRealStack()));
 
   const stack = await createStack();
   stack.hub = crowded();

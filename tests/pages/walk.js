@@ -50,6 +50,7 @@ export const walk = async ({ page, url, picture, check }) => {
 
   await hub.locator('.hero button').click();
   await balance(48);
+  await hub.getByText(/^48 points expire/).waitFor();
   await hub.locator('.coupon').first().waitFor();
   await picture('7-redeemed');
 
