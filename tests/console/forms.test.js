@@ -5,7 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { uncovered } from '../../functions/console/assets/cover.js';
-import { programmeFields, rewardFields, ruleFields, tierFields } from '../../functions/console/assets/shapes.js';
+import { programmeFields, rewardFields, tierFields } from '../../functions/console/assets/offers.js';
+import { ruleFields } from '../../functions/console/assets/shapes.js';
 import { browserTest, setUp } from './harness.js';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -78,7 +79,7 @@ for (const [name, fields] of [
   ['Reward', rewardFields(true)],
   ['Tier', tierFields(true)],
   ['VipTier', tierFields(true, true)],
-  ['Program', programmeFields()],
+  ['Program', programmeFields(true)],
 ])
   test(`the form of ${name} offers nothing that the API does not know`, () => {
     assert.deepEqual(unknown({ kind: 'group', fields }, schemas[name], ''), []);

@@ -231,6 +231,30 @@ browserTest(shared, 'a key is shown once, may what it may, and is deleted', { at
   assert.deepEqual((await stack.call('GET', '/v1/api-keys')).body.items.map(({ name }) => name), ['admin']);
 });
 
+browserTest(shared, 'a receipt without a customer is assigned, and then explained', { at: '/why' }, async ({ page, stack }) => {
+  const receipt = { id: 'nobody-1', occurred_at: new Date().toISOString(), member: null, currency: 'GBP', total: '12.00' };
+  assert.equal((await stack.call('POST', '/v1/receipts', receipt)).status, 202);
+  await page.getByLabel('Order number, e-mail or customer id').fill('nobody-1');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByRole('heading', { name: 'This receipt waits to be decided.' }).waitFor();
+  await page.getByLabel('Customer id, e-mail, phone or card').fill('ada@example.com');
+  await page.getByRole('button', { name: 'Assign it' }).click();
+  await stack.call('POST', '/_local/settle');
+  const again = page.getByRole('button', { name: 'Look again' });
+  if (await again.isVisible()) await again.click();
+  await page.getByRole('heading', { name: /^It gave \d+ points\.$/ }).waitFor();
+});
+
+browserTest(shared, 'the storefront secret is replaced and shown once', { at: '/keys' }, async ({ page }) => {
+  await page.getByRole('button', { name: 'Storefront secret' }).click();
+  await page.getByRole('dialog').getByText('The old one works for 24 hours more').waitFor();
+  await page.getByRole('button', { name: 'Replace it' }).click();
+  await page.getByRole('dialog').getByText('The old one works until').waitFor();
+  const secret = await page.locator('.copied code').innerText();
+  await page.getByRole('button', { name: 'I have copied it' }).click();
+  assert.ok(secret.length > 20 && !(await page.content()).includes(secret));
+});
+
 browserTest(shared, 'wrong keys are refused in words, and signing out leaves nothing', { key: null }, async ({ page }) => {
   const field = page.getByLabel('API key', { exact: true });
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -275,6 +299,32 @@ browserTest(shared, 'offline in the middle of a save: nothing is lost, and the s
   await dialog.getByRole('button', { name: 'Award points' }).click();
   await page.getByText('7 points added.').waitFor();
   assert.equal(await available(stack), before + 7);
+});
+
+browserTest(shared, 'the overview shows the figures of the API, or says that there are none', { at: '/rules' }, async ({ page, stack }) => {
+  const asked = page.waitForRequest((request) => request.url().includes('/v1/overview?') && request.url().includes('bucket=day'));
+  await page.getByRole('link', { name: 'Overview' }).click();
+  const path = (await asked).url().slice(new URL((await asked).url()).origin.length);
+  const { status, body } = await stack.call('GET', path);
+  if (status === 404) return page.getByText('This stack does not serve figures yet.').waitFor();
+  assert.equal(status, 200);
+  const { totals, series } = body;
+  const tile = (label) => page.locator('.tile', { has: page.getByText(label, { exact: true }) }).locator('dd').first();
+  assert.equal(numberOf(await tile('Points earned').innerText()), totals.points_earned);
+  assert.equal(numberOf(await tile('Active members').innerText()), totals.active_members);
+  assert.equal(await tile('Redemption rate').innerText(), totals.redemption_rate === null ? '–' : new Intl.NumberFormat('en-GB', { style: 'percent', maximumFractionDigits: 1 }).format(totals.redemption_rate));
+  await page.getByRole('button', { name: 'Show as table' }).click();
+  const rows = page.getByRole('region', { name: 'Earned and redeemed' }).locator('tbody tr');
+  const past = series.filter(({ from }) => from <= new Date().toISOString().slice(0, 10));
+  assert.equal(await rows.count(), past.length);
+  for (const [index, row] of past.entries()) {
+    const cells = await rows.nth(index).locator('td').allInnerTexts();
+    assert.deepEqual(cells.slice(1).map(numberOf), [row.points_earned, row.points_redeemed]);
+  }
+  const liability = (await stack.call('GET', path.replace('overview', 'liability').replace(/&bucket=\w+/, ''))).body;
+  const closing = page.getByRole('region', { name: 'Liability' }).getByRole('row', { name: /Open at the end/ });
+  assert.equal(numberOf(await closing.locator('td').nth(1).innerText()), liability.roll_forward.closing.points);
+  return undefined;
 });
 
 browserTest(shared, 'the console speaks four languages', { at: '/members/15061' }, async ({ page }) => {

@@ -297,6 +297,8 @@ const AnyField = (props) => {
           options=${withChosen(context[field.of] ?? [], value)}
         />
       `;
+    case 'anything':
+      return null;
     case 'group':
       return html`<${Group} ...${props} />`;
     case 'many':

@@ -38,7 +38,7 @@ const Report = ({ report }) => {
       caption=${t('Today’s rules and the draft')}
       rows=${rows}
       columns=${[
-        { title: '', cell: ([name]) => name },
+        { title: html`<span class="hidden">${t('Line')}</span>`, cell: ([name]) => name },
         { title: t('Today'), num: true, cell: ([, before]) => before },
         { title: t('Draft'), num: true, cell: ([, , after]) => html`<b>${after}</b>` },
         { title: t('Difference'), num: true, low: 2, cell: ([, , , change]) => change },

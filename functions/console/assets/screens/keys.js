@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/preact.js';
 import { get, send, session, signOut, useAction, useLoad } from '../core.js';
 import { Button, Chip, Confirm, Copied, Dialog, Failed, Faults, Loading, Status, Table, TextField } from '../ui.js';
-import { date, number, t } from '../words.js';
+import { date, dateTime, number, t } from '../words.js';
 
 const scopeWords = () => ({
   admin: t('everything'),
@@ -68,10 +68,32 @@ const NewKey = ({ onClose }) => {
   `;
 };
 
+/** Replaces the secret with which the shop signs the tokens of its members. */
+const SecretDialog = ({ onClose }) => {
+  const [revokes, setRevokes] = useState(false);
+  const { run, busy, error, done } = useAction(
+    async (idempotencyKey) => (await send('POST', '/v1/storefront-secret/rotate', { body: { revoke_previous: revokes }, idempotencyKey })).data,
+  );
+  if (done)
+    return html`
+      <${Dialog} title=${t('Copy the secret now')} onClose=${onClose} actions=${html`<${Button} primary onClick=${onClose}>${t('I have copied it')}<//>`}>
+        <p>${done.previous_valid_until ? t('The old one works until {time}.', { time: dateTime(done.previous_valid_until) }) : t('The old one works no more.')}</p>
+        ${done.secret && html`<${Copied} text=${done.secret} label=${t('Copy the secret')} />`}
+      <//>
+    `;
+  return html`
+    <${Confirm} title=${t('Replace the storefront secret?')} action=${t('Replace it')} danger=${revokes} ...${{ busy, error, onClose }} onConfirm=${() => run()}>
+      <p>${t('The shop signs the tokens of its members with it. The old one works for 24 hours more, so that the shop can change over.')}</p>
+      <label class="check"><input type="checkbox" checked=${revokes} onChange=${() => setRevokes(!revokes)} />${t('End the old ones at once: every token signed with them is refused')}</label>
+    <//>
+  `;
+};
+
 export default () => {
   const { data, error, reload } = useLoad((signal) => get('/v1/api-keys', signal), []);
   const [making, setMaking] = useState(false);
   const [deleting, setDeleting] = useState(null);
+  const [rotating, setRotating] = useState(false);
   const [said, setSaid] = useState('');
   const remove = useAction(async () => {
     await send('DELETE', `/v1/api-keys/${encodeURIComponent(deleting.id)}`);
@@ -84,7 +106,10 @@ export default () => {
   return html`
     <div class="between">
       <h1>${t('API keys')}</h1>
-      <${Button} primary onClick=${() => setMaking(true)}>${t('New API key')}<//>
+      <div class="row">
+        <${Button} onClick=${() => setRotating(true)}>${t('Storefront secret')}<//>
+        <${Button} primary onClick=${() => setMaking(true)}>${t('New API key')}<//>
+      </div>
     </div>
     <${Status} done=${said} />
     ${error && html`<${Failed} error=${error} retry=${reload} />`} ${!data && !error && html`<${Loading} />`}
@@ -105,6 +130,7 @@ export default () => {
         />
       </div>
     `}
+    ${rotating && html`<${SecretDialog} onClose=${() => setRotating(false)} />`}
     ${making && html`<${NewKey} onClose=${() => (setMaking(false), reload())} />`}
     ${deleting &&
     html`<${Confirm} title=${t('Delete {name}?', { name: deleting.name })} action=${t('Delete')} danger busy=${remove.busy} error=${remove.error} onClose=${() => setDeleting(null)} onConfirm=${() => remove.run()}>

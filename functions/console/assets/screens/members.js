@@ -1,9 +1,9 @@
 // Members: the list where the stack serves one, else a look-up; and one member.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, send, useAction, useList } from '../core.js';
+import { address, get, may, navigate, send, useAction, useList, usePaused, useProgramme } from '../core.js';
 import { Button, Chip, Dialog, Empty, Faults, Link, Paged, SelectField, Status, Table, TextField } from '../ui.js';
-import { date, number, t } from '../words.js';
+import { date, number, t, textOf } from '../words.js';
 import { Member } from './member.js';
 
 export const statusWords = () => ({ member: t('member'), visitor: t('visitor'), pending: t('pending'), excluded: t('excluded') });
@@ -72,6 +72,8 @@ const LookUp = () => {
 };
 
 const List = ({ list, filters, setFilters }) => {
+  const programme = useProgramme();
+  const tiers = [...(programme?.tiers?.ladder ?? []), ...(programme?.tiers?.vip ?? [])].map((tier) => [tier.id, textOf(tier.name, tier.id)]);
   const words = statusWords();
   const columns = [
     { title: t('Member'), cell: (member) => html`<${Link} to=${address('members', member.inner_id)}>${nameOf(member)}<//><div class="why">${member.id}${member.matched === 'contact_data' && ` · ${t('found by contact data')}`}</div>` },
@@ -85,6 +87,7 @@ const List = ({ list, filters, setFilters }) => {
       <div class="fields">
         <${TextField} id="query" type="search" label=${t('Search')} help=${t('Name, e-mail, phone, card or id')} value=${filters.query} onInput=${(query) => setFilters({ ...filters, query })} />
         <${SelectField} id="status" label=${t('Status')} value=${filters.status} onInput=${(status) => setFilters({ ...filters, status })} options=${[['', t('all')], ...Object.entries(words)]} />
+        ${tiers.length > 0 && html`<${SelectField} id="tier" label=${t('Tier')} value=${filters.tier} onInput=${(tier) => setFilters({ ...filters, tier })} options=${[['', t('all')], ...tiers]} />`}
       </div>
       <${Paged}
         list=${list}
@@ -97,9 +100,10 @@ const List = ({ list, filters, setFilters }) => {
 };
 
 const Members = () => {
-  const [filters, setFilters] = useState({ query: '', status: '' });
+  const [filters, setFilters] = useState({ query: '', status: '', tier: '' });
   const [enrolling, setEnrolling] = useState(false);
-  const query = new URLSearchParams(Object.entries({ ...filters, sort: 'last_activity' }).filter(([, value]) => value));
+  const wanted = usePaused(filters);
+  const query = new URLSearchParams(Object.entries({ ...wanted, sort: 'last_activity' }).filter(([, value]) => value));
   const list = useList(`/v1/members?${query}`);
   return html`
     <div class="between">

@@ -52,8 +52,10 @@ const charts = (currency) => ({
   lost: { title: t('Expired and taken back'), series: [[t('Expired'), 'points_expired', '--warn'], [t('Taken back'), 'points_reversed', '--bad', true]] },
 });
 
-const Figures = ({ figures, currency }) => {
+const Figures = ({ figures, currency, today }) => {
   const [chosen, setChosen] = useState('points');
+  // Days that are still to come have no figures.
+  const rows = figures.series.filter(({ from }) => from <= today);
   const all = charts(currency);
   const { title, series, write } = all[chosen];
   return html`
@@ -62,9 +64,9 @@ const Figures = ({ figures, currency }) => {
       <${Chart}
         key=${chosen}
         title=${title}
-        days=${figures.series.map(({ from }) => from)}
+        days=${rows.map(({ from }) => from)}
         ...${write && { write }}
-        series=${series.map(([label, key, colour, dashed]) => ({ label, colour, dashed, values: figures.series.map((one) => (one[key] == null ? null : Number(one[key]))) }))}
+        series=${series.map(([label, key, colour, dashed]) => ({ label, colour, dashed, values: rows.map((one) => (one[key] == null ? null : Number(one[key]))) }))}
       />
     </section>
   `;
@@ -110,6 +112,37 @@ const Tops = ({ figures, programme }) => {
   `;
 };
 
+/** What somebody should look at: stock that runs low, budgets that are used up. */
+const Notices = ({ notices, programme }) => {
+  const shown = (notices?.items ?? []).filter(({ type }) => ['low_stock', 'budget'].includes(type)).slice(0, 5);
+  if (!shown.length) return null;
+  const nameIn = (list, id) => textOf(list?.find((one) => one.id === id)?.name, id);
+  const words = ({ type, reward, left, rule, points }) =>
+    type === 'low_stock'
+      ? t('{name}: {n} left', { name: nameIn(programme?.rewards, reward), n: left })
+      : t('{name}: the budget of {n} points is used up', { name: rule ? nameIn(programme?.rules, rule) : t('Whole programme'), n: points });
+  return html`
+    <section class="card stack tight">
+      <h2>${t('To look at')}</h2>
+      ${shown.map((notice) => html`<p key=${notice.id}>${words(notice)} <span class="muted small">${day(notice.at)}</span></p>`)}
+    </section>
+  `;
+};
+
+/** Who takes part, and what they hold. */
+const Stocks = ({ totals, programme }) => {
+  const tierName = (id) => textOf([...(programme?.tiers?.ladder ?? []), ...(programme?.tiers?.vip ?? [])].find((one) => one.id === id)?.name, id);
+  const rows = [
+    [t('Members'), totals.members],
+    [t('New'), totals.new_members],
+    [t('Visitors'), totals.visitors],
+    [t('Open points'), totals.points_unredeemed],
+    [t('Pending'), totals.points_pending],
+    ...Object.entries(totals.tiers ?? {}).map(([id, n]) => [tierName(id), n]),
+  ].filter(([, n]) => n != null);
+  return html`<section class="card"><dl class="facts even">${rows.map(([name, n]) => html`<dt>${name}</dt><dd>${number(n)}</dd>`)}</dl></section>`;
+};
+
 const lineWords = () => ({
   opening: t('Open at the beginning'),
   issued: t('Issued'),
@@ -127,13 +160,13 @@ const Liability = ({ liability, currency }) => {
   const inMoney = (one) => (one.money == null ? '' : money(one.money, currency));
   const { roll_forward: lines, forecast = [], breakage = [] } = liability;
   return html`
-    <section class="card stack" aria-label=${t('Liability')}>
+    <section class="card stack">
       <h2>${t('Liability')}</h2>
       <${Table}
         caption=${t('Liability')}
         rows=${Object.keys(words).filter((name) => lines[name])}
         columns=${[
-          { title: '', cell: (name) => (name === 'closing' || name === 'opening' ? html`<b>${words[name]}</b>` : words[name]) },
+          { title: html`<span class="hidden">${t('Line')}</span>`, cell: (name) => (name === 'closing' || name === 'opening' ? html`<b>${words[name]}</b>` : words[name]) },
           { title: t('Points'), num: true, cell: (name) => number(lines[name].points) },
           { title: t('Money'), num: true, cell: (name) => inMoney(lines[name]) },
         ]}
@@ -165,12 +198,14 @@ const Report = ({ kind, on, programme }) => {
   const previous = before(kind, period);
   const { data, error, reload } = useLoad(
     async (signal) => {
-      const [now, then, liability] = await Promise.all([
+      const optional = (request) => request.catch((failure) => (failure.isMissingRoute ? null : Promise.reject(failure)));
+      const [now, then, liability, notices] = await Promise.all([
         get(`/v1/overview?${queryOf(period)}`, signal),
         get(`/v1/overview?${queryOf(previous)}`, signal),
-        get(`/v1/liability?from=${period.from}&to=${period.to}`, signal).catch((failure) => (failure.isMissingRoute ? null : Promise.reject(failure))),
+        optional(get(`/v1/liability?from=${period.from}&to=${period.to}`, signal)),
+        optional(get('/v1/notices?limit=50', signal)),
       ]);
-      return { now, then: then.totals, liability };
+      return { now, then: then.totals, liability, notices };
     },
     [kind, on],
   );
@@ -199,9 +234,9 @@ const Report = ({ kind, on, programme }) => {
     `;
   if (error) return html`${heading}<${Failed} error=${error} retry=${reload} />`;
   if (!data) return html`${heading}<${Loading} lines="1" height="tall" />`;
-  const { now, then, liability } = data;
+  const { now, then, liability, notices } = data;
   const { totals } = now;
-  const currency = programme?.currency;
+  const currency = now.currency ?? programme?.currency;
   const closing = liability?.roll_forward?.closing;
   const soon = liability?.forecast?.slice(0, 2).reduce((all, one) => all + one.points, 0);
   return html`
@@ -218,8 +253,8 @@ const Report = ({ kind, on, programme }) => {
       />`}
     </dl>
     <div class="cols">
-      <${Figures} figures=${now} currency=${currency} />
-      <div class="stack"><${Budgets} budgets=${now.budgets} programme=${programme} /></div>
+      <${Figures} figures=${now} currency=${currency} today=${todayIn(programme?.timezone)} />
+      <div class="stack"><${Budgets} budgets=${now.budgets} programme=${programme} /><${Notices} ...${{ notices, programme }} /><${Stocks} ...${{ totals, programme }} /></div>
     </div>
     <${Tops} figures=${now} programme=${programme} />
     ${liability && html`<${Liability} liability=${liability} currency=${currency} />`}

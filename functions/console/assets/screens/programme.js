@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/preact.js';
 import { get, loadProgramme, programmeError, send, useAction, useLoad, useProgramme } from '../core.js';
 import { Fields } from '../form.js';
-import { programmeFields } from '../shapes.js';
+import { programmeFields } from '../offers.js';
 import { Button, Dialog, Failed, Loading, Status } from '../ui.js';
 import { dateTime, t } from '../words.js';
 import { Diff, JsonPane, SaveBar, StaleDialog, useChecked, useDocument, useSave } from './editor.js';
@@ -12,7 +12,7 @@ const READ_ONLY = ['etag', 'id', 'version', 'updated_at'];
 const documentOf = (programme) => Object.fromEntries(Object.entries(programme).filter(([key]) => !READ_ONLY.includes(key)));
 
 /** The parts that other screens edit: the form leaves them alone, and the JSON has them. */
-const parts = () => ['rules', 'rewards', 'tiers', 'coupons', 'storefront', 'identity', 'referral', 'members', 'publishing', 'budget'].map((key) => ({ kind: 'anything', key }));
+const parts = () => ['rules', 'rewards', 'coupons', 'storefront', 'identity', 'referral', 'members', 'publishing'].map((key) => ({ kind: 'anything', key }));
 
 const Versions = () => {
   const { data, error, reload } = useLoad((signal) => get('/v1/program/versions?limit=25', signal), []);
@@ -56,7 +56,7 @@ const Editor = ({ programme }) => {
       setSaid({ done: t('Saved. It is version {version}.', { version: saved.version }) });
     },
   );
-  const fields = programmeFields();
+  const fields = programmeFields(Boolean(value.tiers));
   const asked = { ...save, run: () => setAsking(true), error: null };
   return html`
     <div>

@@ -2,7 +2,7 @@
 
 import { html, useState } from '../vendor/preact.js';
 import { address, programmeError, send, useAction, useProgramme } from '../core.js';
-import { rewardFields } from '../shapes.js';
+import { rewardFields } from '../offers.js';
 import { Button, Chip, Empty, Failed, Faults, Field, Link, Loading, Table } from '../ui.js';
 import { money, number, t, textOf } from '../words.js';
 import { PartEditor } from './part.js';

@@ -2,7 +2,7 @@
 
 import { html } from '../vendor/preact.js';
 import { address, programmeError, useProgramme } from '../core.js';
-import { tierFields } from '../shapes.js';
+import { tierFields } from '../offers.js';
 import { Empty, Failed, Link, Loading } from '../ui.js';
 import { t, textOf } from '../words.js';
 import { PartEditor } from './part.js';

@@ -1,7 +1,7 @@
 // "Why no points?": a receipt, rule by rule, and one button to correct it.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, useAction, useLoad, useList } from '../core.js';
+import { address, get, may, navigate, send, useAction, useLoad, useList } from '../core.js';
 import { Button, Chip, Dialog, Empty, Failed, Link, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, points, signed, t } from '../words.js';
 import { AdjustDialog, receiptTotal } from './actions.js';
@@ -97,6 +97,28 @@ const Correct = ({ receipt, named, onDone, onClose }) => {
   `;
 };
 
+/** A receipt without a member waits until somebody says whose it is. */
+const Assign = ({ receipt, onDone }) => {
+  const [typed, setTyped] = useState('');
+  const { run, busy, error } = useAction(async (idempotencyKey) => {
+    const member = await get(`/v1/members/${encodeURIComponent(pathOf(typed))}`);
+    await send('POST', `/v1/receipts/${encodeURIComponent(receipt)}/claim`, { body: { member: { id: member.id } }, idempotencyKey });
+    onDone();
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (typed.trim()) run();
+  };
+  return html`
+    <form class="card stack" onSubmit=${submit} novalidate>
+      <h2>${t('Has it no customer?')}</h2>
+      <p class="muted">${t('A receipt without a customer waits. Say whose it is, and it is decided.')}</p>
+      <${TextField} id="assign" label=${t('Customer id, e-mail, phone or card')} fault=${error?.words} value=${typed} onInput=${setTyped} />
+      <div><${Button} type="submit" busy=${busy}>${t('Assign it')}<//></div>
+    </form>
+  `;
+};
+
 const Receipt = ({ id, member }) => {
   const [correcting, setCorrecting] = useState(false);
   const [said, setSaid] = useState({});
@@ -143,6 +165,7 @@ const Receipt = ({ id, member }) => {
     </div>
     <${Status} error=${undoing.error} done=${said.done} undo=${said.undo && (() => undoing.run(said.undo))} />
     ${receipt.status === 'accepted' && html`<div><${Button} onClick=${reload}>${t('Look again')}<//></div>`}
+    ${receipt.status === 'accepted' && may('receipts:write') && may('members:read') && html`<${Assign} receipt=${id} onDone=${reload} />`}
     ${gave.length > 0 && html`<section class="card stack"><h2>${t('What gave something')}</h2><ul class="outcome">${gave.map(row)}</ul></section>`}
     ${concerned.length > 0 && html`<section class="card stack"><h2>${t('What gave nothing, and why')}</h2><ul class="outcome">${concerned.map(row)}</ul></section>`}
     ${others.length > 0 &&
