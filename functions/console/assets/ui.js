@@ -74,7 +74,7 @@ export const Dialog = ({ title, onClose, children, actions, onSubmit, wide }) =>
     onSubmit?.();
   };
   return html`
-    <dialog ref=${dialog} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title" onCancel=${(event) => (event.preventDefault(), onClose())}>
+    <dialog ref=${dialog} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title" onCancel=${(event) => (event.preventDefault(), onClose())} onClose=${() => dialog.current?.isConnected && onClose()}>
       <form onSubmit=${submit} novalidate>
         <header>
           <h2 id="dialog-title">${title}</h2>
