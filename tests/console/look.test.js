@@ -74,7 +74,7 @@ browserTest(shared, 'the documentation is readable, and its own', { bypassCSP: t
   for (const [width, height] of [[375, 812], [1280, 900]]) {
     await page.setViewportSize({ width, height });
     await page.goto(`${stack.url}/docs`);
-    await page.getByRole('heading', { name: 'Sends a receipt' }).waitFor();
+    await page.getByRole('heading', { name: 'Reports a receipt' }).waitFor();
     assert.deepEqual(await wide(page), []);
     await page.evaluate(AXE);
     for (const colorScheme of ['light', 'dark']) {

@@ -48,6 +48,8 @@ export const measure = async () => {
     const first = [...asked];
     const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
     await signIn(page, KEY);
+    await settled(page);
+    const overview = asked.filter(({ url }) => url.includes('/console'));
     for (const [, at] of SCREENS) {
       await page.goto(`${stack.url}/console${at}`);
       await settled(page);
@@ -56,6 +58,7 @@ export const measure = async () => {
     return [
       ['first view, gzip', first.reduce((all, one) => all + one.bytes, 0), 45 * KB, 'bytes'],
       ['first view, requests', first.length, 8, ''],
+      ['overview after signing in, files, gzip', overview.reduce((all, one) => all + one.bytes, 0), 45 * KB, 'bytes'],
       ['first contentful paint', Math.round(paint), null, 'ms'],
       ['every file of every screen in English, gzip', sum(code) + sizes.get('locales/en.json'), 90 * KB, 'bytes'],
       ['  of them our own', sum(code.filter((name) => !name.startsWith('vendor/'))), null, 'bytes'],
