@@ -278,6 +278,38 @@ browserTest(shared, 'wrong keys are refused in words, and signing out leaves not
   await field.waitFor();
 });
 
+browserTest(shared, 'a key that is deleted while it is used leads back to signing in, at the same address', { at: '/members/15061' }, async ({ page }) => {
+  // The stack remembers a key for up to a minute, so the refusal is scripted.
+  await page.route('**/v1/**', (route) =>
+    route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"type":"urn:tessera:problem:unauthorized","status":401,"detail":"unknown key"}' }),
+  );
+  await page.getByRole('link', { name: 'Coupons' }).click();
+  await page.getByText('This key is no longer valid. Sign in with another one.').waitFor();
+  await page.unroute('**/v1/**');
+  await page.getByLabel('API key', { exact: true }).fill(KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: /Ada Lane/ }).waitFor();
+});
+
+browserTest(shared, 'a slow API: places are kept, words say that it goes on, and a busy stack is asked again', { at: '/why' }, async ({ page }) => {
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  let asked = 0;
+  await page.route('**/v1/members/15061', async (route) => {
+    asked += 1;
+    await held;
+    if (asked === 1) return route.fulfill({ status: 503, headers: { 'retry-after': '1' }, contentType: 'application/problem+json', body: '{"type":"urn:tessera:problem:unavailable","status":503,"detail":"busy"}' });
+    return route.continue();
+  });
+  await page.evaluate(() => history.pushState(null, '', '/console/members/15061'));
+  await page.reload();
+  await page.locator('.bone').first().waitFor();
+  await page.getByText('Still loading…').waitFor();
+  go();
+  await page.getByRole('heading', { name: /Ada Lane/ }).waitFor();
+  assert.equal(asked, 2);
+});
+
 browserTest(shared, 'offline in the middle of a save: nothing is lost, and the second try counts once', { at: '/members/15061' }, async ({ page, stack, context }) => {
   const before = await available(stack);
   await page.getByRole('button', { name: 'Award points' }).click();
