@@ -107,7 +107,8 @@ impl DemoShop {
     pub async fn open(platform: &Platform, program: &ProgramId, key: &str) -> Result<()> {
         let secrets = platform.store().storefront_secrets(program, platform.secrets_key()).await?;
         let secrets = secrets.context("the program has no storefront secret")?;
-        let secret = secrets.valid_at(platform.now()).first().context("no storefront secret is valid")?.to_string();
+        let secret =
+            secrets.valid_at(platform.now()).into_iter().next().context("no storefront secret is valid")?.to_owned();
         platform.stack().open_shop(Self {
             program: program.clone(),
             secret,

@@ -104,7 +104,7 @@ pub fn code128(text: &str, title: &str) -> Result<String, DrawError> {
         return Err(DrawError::Unfit("it is too long"));
     }
     // Set C packs two digits into one symbol; set B has every printable character.
-    let packs = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let packs = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_digit());
     let set = if packs { '\u{0106}' } else { '\u{0181}' };
     let code = Code128::new(format!("{set}{text}")).map_err(|_| DrawError::Unfit("Code 128 has no such characters"))?;
     Ok(bars(title, &code.encode()))

@@ -293,7 +293,7 @@ impl Words {
         let least = if matches!(self.tag, "it" | "ru") { 5 } else { 4 };
         let mut text = String::new();
         for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place) % 3 == 0 && digits.len() >= least {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) && digits.len() >= least {
                 text.push(separator);
             }
             text.push(digit);

@@ -43,8 +43,10 @@ impl WayProgress {
         let own = account.counters.get(&rule.rule.id);
         let blank = Counter::new(rule.generation());
         let counter = own.filter(|counter| counter.generation == rule.generation()).unwrap_or(&blank);
-        if let Some(once) = once(rule, account, counter) {
-            return once;
+        match once(rule, account, counter) {
+            Once::Done(at) => return Some(Self { missing: None, completed: true, completed_at: Some(at) }),
+            Once::Never => return None,
+            Once::Open => {}
         }
         let when = When { at: now, day, zone: &program.zone };
         if is_reached(rule, counter) || counter.uses.room(rule, when) == Some(0) {
@@ -60,20 +62,37 @@ impl WayProgress {
     }
 }
 
-/// The progress of a rule that fires once for a member; `None` for any other rule, or while a limit says how often.
-fn once(rule: &CompiledRule, account: &Account, counter: &Counter) -> Option<Option<WayProgress>> {
-    let completed = |at: Timestamp| WayProgress { completed: true, completed_at: Some(at), ..WayProgress::default() };
+/// Whether a rule that fires once for a member did.
+enum Once {
+    /// It fired at this moment.
+    Done(Timestamp),
+    /// It can never fire for this member.
+    Never,
+    /// It may still fire, or fires more than once.
+    Open,
+}
+
+fn once(rule: &CompiledRule, account: &Account, counter: &Counter) -> Once {
     match &rule.rule.on {
+        // Whoever enrolled before the rule began does not enrol again.
         Trigger::Enrollment {} if account.status == Status::Member => {
-            // Whoever enrolled before the rule began does not enrol again.
-            Some(account.enrolled_at.filter(|at| rule.covers(*at)).map(completed))
+            account.enrolled_at.filter(|at| rule.covers(*at)).map_or(Once::Never, Once::Done)
         }
         Trigger::ListSubscription { .. } | Trigger::Profile(_) if rule.rule.limit.is_empty() => {
             let fired = counter.marks.iter().map(|(_, at)| *at).max();
-            let fired = fired.and_then(|second| Timestamp::from_second(second).ok());
-            fired.map(|at| Some(completed(at)))
+            fired.and_then(|second| Timestamp::from_second(second).ok()).map_or(Once::Open, Once::Done)
         }
-        _ => None,
+        Trigger::Receipt(_)
+        | Trigger::Interaction(_)
+        | Trigger::EmailOpened(_)
+        | Trigger::EmailClicked(_)
+        | Trigger::Birthday(_)
+        | Trigger::Enrollment {}
+        | Trigger::Inactivity { .. }
+        | Trigger::TierChange(_)
+        | Trigger::ListSubscription { .. }
+        | Trigger::Profile(_)
+        | Trigger::Referral { .. } => Once::Open,
     }
 }
 
