@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod cli;
+pub mod codes;
 pub mod demo;
 pub mod deployment;
 pub mod platform;

@@ -107,6 +107,7 @@ async fn every_permission_is_used() {
         recorded(journeys::receipts).await,
         recorded(journeys::refunds).await,
         recorded(journeys::coupons).await,
+        recorded(journeys::pools).await,
         recorded(journeys::interactions).await,
         recorded(journeys::days).await,
         recorded(journeys::admin).await,

@@ -18,6 +18,8 @@ mod interactions;
 mod joining;
 mod journey;
 mod least_privilege;
+mod pools;
+mod reach;
 mod redrive;
 mod restart;
 mod security;

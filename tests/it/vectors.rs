@@ -86,6 +86,9 @@ impl Run<'_> {
         if let Some(error) = expect["error"].as_str() {
             assert_eq!(response.problem(), error, "{context}");
         }
+        for (field, value) in expect["check"].as_object().into_iter().flatten() {
+            assert_eq!(&response.body[field], value, "{context}: {field}");
+        }
         // A refused redemption has no code to name.
         if let (Some(name), Some(code)) = (body.get("as").and_then(Value::as_str), response.body["code"].as_str()) {
             self.codes.insert(name.to_owned(), code.to_owned());
@@ -122,7 +125,11 @@ impl Run<'_> {
         let text = |name: &str| body[name].as_str().unwrap();
         match what {
             "enroll" => self.shop.post("/v1/members", &without(&[])).await,
-            "receipt" => self.shop.post("/v1/receipts", &without(&[])).await,
+            "receipt" => {
+                let mut receipt = without(&[]);
+                self.name_coupons(&mut receipt);
+                self.shop.post("/v1/receipts", &receipt).await
+            }
             "refund" => {
                 self.shop.post(&format!("/v1/receipts/{}/refunds", text("receipt")), &without(&["receipt"])).await
             }
@@ -146,6 +153,15 @@ impl Run<'_> {
                 self.shop.post(&path, &without(&["ref", "action"])).await
             }
             other => panic!("what is {other}?"),
+        }
+    }
+
+    /// A receipt names a coupon by the name that the vector gave it.
+    fn name_coupons(&self, receipt: &mut Value) {
+        for code in receipt["coupons"].as_array_mut().into_iter().flatten() {
+            if let Some(known) = code.as_str().and_then(|name| self.codes.get(name.trim_start_matches('$'))) {
+                *code = known.as_str().into();
+            }
         }
     }
 

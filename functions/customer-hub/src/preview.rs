@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::account::Account;
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
+use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt, next_steps};
 use tessera_domain::fact::{ReceiptBody, ReceiptLineBody, read_receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::points::Points;
 use tessera_domain::program::Asked;
-use tessera_domain::view::{Explainer, PreviewView};
+use tessera_domain::view::{Explainer, PreviewView, rewards_within_reach};
 use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::ActiveProgram;
@@ -69,10 +69,16 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let basket = read_receipt(&body, currency).map_err(Problem::malformed)?;
 
     let reference = basket.member.map(|member| caller.verified(&program, member)).transpose()?;
-    let (member, profile, account) = look_up(services, &program, reference.as_ref()).await?;
+    let looked_up = look_up(services, &program, reference.as_ref()).await?;
+    let is_known = looked_up.is_some();
+    let (member, profile, account) = match looked_up {
+        Some(known) => known,
+        None => (nobody()?, None, Account::default()),
+    };
     let codes = basket.receipt.coupons.iter().map(FoldedCode::from);
     let coupons = services.store.get_coupons(&program.id, codes).await?;
-    let supply = Supply::without(services.store.sold_out(&program.id, &program.compiled).await?);
+    let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
+    let supply = Supply::without(sold_out.iter().cloned());
     let context = Context {
         program: &program.compiled,
         member: &member,
@@ -83,8 +89,16 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     };
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &coupons };
     let decision = decide_receipt(&context, &account, &fact);
-    let explainer = Explainer::new(&program.compiled, request.language(&program, profile.as_ref()));
-    Ok(http::json(200, &PreviewView::of(&decision.entry, &explainer)))
+    let language = request.language(&program, profile.as_ref());
+    let mut view = PreviewView::of(&decision.entry, &Explainer::new(&program.compiled, language));
+    if is_known {
+        let before = account.settled_at(&program.compiled, now);
+        let after = &decision.account;
+        let reached = rewards_within_reach(&program.compiled, &before, after, &sold_out, now, language);
+        view.rewards_within_reach = Some(reached);
+        view.next = Some(next_steps(&context, &account, &basket.receipt));
+    }
+    Ok(http::json(200, &view))
 }
 
 /// The redeemable points that a basket would earn somebody with no history now. Reads nothing.
@@ -105,26 +119,25 @@ fn nobody() -> Result<MemberId, Problem> {
     MemberId::new("m_nobody").map_err(|_| Problem::unavailable())
 }
 
-/// Whose basket it is, their profile where a rule asks for it, and their account; someone unknown has nothing yet.
+/// Whose basket it is, their profile where a rule asks for it, and their account; `None` for someone unknown.
 async fn look_up(
     services: &Services,
     program: &ActiveProgram,
     reference: Option<&MemberRef>,
-) -> Result<(MemberId, Option<Profile>, Account), Problem> {
+) -> Result<Option<(MemberId, Option<Profile>, Account)>, Problem> {
     let key = &program.head.identity_key;
     let known = match reference {
         Some(reference) => services.store.resolve(&program.id, key, reference, false).await?.member,
         None => None,
     };
-    if let Some(member) = known {
-        if program.compiled.asks_profile(Asked::Receipt) {
-            let Some(found) = services.store.open_member(&program.id, &member).await? else {
-                return Ok((member, None, Account::default()));
-            };
-            return Ok((found.member, Some(found.profile), found.account));
-        }
-        let (member, account) = services.store.open_account(&program.id, &member).await?;
-        return Ok((member, None, account));
+    let Some(member) = known else { return Ok(None) };
+    if program.compiled.asks_profile(Asked::Receipt) {
+        let found = services.store.open_member(&program.id, &member).await?;
+        return Ok(Some(match found {
+            Some(found) => (found.member, Some(found.profile), found.account),
+            None => (member, None, Account::default()),
+        }));
     }
-    Ok((nobody()?, None, Account::default()))
+    let (member, account) = services.store.open_account(&program.id, &member).await?;
+    Ok(Some((member, None, account)))
 }

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod change;
+mod codes;
 mod description;
 mod diff;
 mod examine;
@@ -26,6 +27,7 @@ pub const ROUTES: Routes = &[
     backtest::ROUTES,
     template::ROUTES,
     parts::REWARDS,
+    codes::ROUTES,
     parts::TIERS,
     examine::ROUTES,
 ];

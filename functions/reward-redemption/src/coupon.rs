@@ -8,7 +8,7 @@ use tessera_domain::coupon::{
     BasketBody, BasketCheck, BasketContext, Coupon, CouponChange, CouponFault, CouponStatus, FoldedCode, change_coupon,
     check_basket, read_basket,
 };
-use tessera_domain::decide::{Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
+use tessera_domain::decide::{CommitFault, Context, Decision, decide_cancel, decide_cancel_by_member, decide_commit};
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::money::Currency;
@@ -16,7 +16,7 @@ use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party};
+use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party, Taking};
 
 use crate::body::{CouponUseBody, read_nothing, read_use};
 use crate::{REDEEM, REDEEM_OWN};
@@ -265,14 +265,22 @@ fn not_changed(error: CouponError<CouponFault>) -> Problem {
 /// A change that moves points: its decision, and the status that it reaches.
 struct PointMove {
     name: &'static str,
-    decide: fn(&Context<'_>, &Account, &Coupon) -> Result<Decision, CouponFault>,
+    decide: fn(&Context<'_>, &Account, &Coupon) -> Result<Decision, CommitFault>,
     reached: CouponStatus,
+    /// True when a code may be drawn from a pool.
+    with_code: bool,
 }
 
-const COMMIT: PointMove = PointMove { name: "commit", decide: decide_commit, reached: CouponStatus::Available };
-const CANCEL: PointMove = PointMove { name: "cancel", decide: decide_cancel, reached: CouponStatus::Cancelled };
-
-const CANCEL_BY_MEMBER: PointMove = PointMove { decide: decide_cancel_by_member, ..CANCEL };
+const COMMIT: PointMove =
+    PointMove { name: "commit", decide: decide_commit, reached: CouponStatus::Available, with_code: true };
+const CANCEL: PointMove = PointMove {
+    name: "cancel",
+    decide: |context, account, coupon| Ok(decide_cancel(context, account, coupon)?),
+    reached: CouponStatus::Cancelled,
+    with_code: false,
+};
+const CANCEL_BY_MEMBER: PointMove =
+    PointMove { decide: |context, account, coupon| Ok(decide_cancel_by_member(context, account, coupon)?), ..CANCEL };
 
 /// How a member token cancels a coupon: only available ones, and only codes that no shop accepts by itself.
 fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static PointMove, Problem> {
@@ -296,21 +304,32 @@ async fn decide(
     let natural = format!("{}#{}", coupon.code, wanted.name);
     let key = EntryKey::coupon(request.natural_key().started_at, &natural);
     let profile = config.asks_profile(Asked::Tier);
-    let commit =
-        Commit::for_one(&program.id, config, Party { coupons: &codes, profile, ..Party::new(&coupon.member, &key) });
+    let takes = wanted.with_code.then_some(Taking { reward: &coupon.reward, with_code: true });
+    let party = Party { coupons: &codes, profile, takes, ..Party::new(&coupon.member, &key) };
+    let commit = Commit::for_one(&program.id, config, party);
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(config, now);
-        let current = seen.coupons.iter().find(|seen| seen.code == coupon.code).unwrap_or(&coupon);
+        // Its code may have been drawn meanwhile.
+        let current = seen.coupons.iter().find(|seen| seen.issued_code() == coupon.issued_code()).unwrap_or(&coupon);
         (wanted.decide)(&context, seen.account, current)
     });
     match committed.await {
         Ok(_) => {}
-        Err(CommitError::Refused(fault)) if fault.status == wanted.reached => {}
-        Err(CommitError::Refused(fault)) => return Err(refused(fault)),
+        Err(CommitError::Refused(CommitFault::State(fault))) if fault.status == wanted.reached => {}
+        Err(CommitError::Refused(CommitFault::State(fault))) => return Err(refused(fault)),
+        Err(CommitError::Refused(CommitFault::CodesUnavailable)) => return Err(codes_unavailable()),
         Err(CommitError::Store(error)) => return Err(error.into()),
     }
     let code = FoldedCode::from(&coupon.code);
     services.store.get_coupon(&program.id, &code).await?.ok_or_else(unknown)
+}
+
+/// The pool of a reward's codes is empty until somebody loads more.
+pub(crate) fn codes_unavailable() -> Problem {
+    Problem::unavailable_because(
+        "codes_unavailable",
+        "there is no code for this reward at the moment; nothing was taken",
+    )
 }
 
 fn refused(fault: CouponFault) -> Problem {

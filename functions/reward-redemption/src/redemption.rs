@@ -9,7 +9,7 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Party};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking};
 
 use crate::body::{RedemptionBody, read_redemption};
 use crate::{REDEEM_OWN, coupon};
@@ -36,7 +36,9 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::coupon(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
-    let commit = Commit::for_one(&program.id, config, Party { profile, ..Party::new(&member, &key) });
+    // A reservation gets a code from a pool only when it is committed.
+    let takes = Some(Taking { reward: &redemption.reward, with_code: redemption.reserve_minutes.is_none() });
+    let commit = Commit::for_one(&program.id, config, Party { profile, takes, ..Party::new(&member, &key) });
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(config, now);
         decide_redemption(&context, seen.account, &redemption)
@@ -47,7 +49,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         Err(CommitError::Store(error)) => return Err(error.into()),
     };
     let issued = match committed {
-        Committed::Now(decision) => decision.issued.into_iter().next(),
+        // What fell due before may have issued coupons too.
+        Committed::Now(decision) => {
+            let code = code_of(&decision.entry.cause).cloned();
+            decision.issued.into_iter().find(|issued| Some(&issued.code) == code.as_ref())
+        }
         Committed::Already(entry) => match code_of(&entry.cause) {
             Some(code) => services.store.get_coupon(&program.id, &FoldedCode::from(code)).await?,
             None => None,
@@ -70,6 +76,7 @@ fn refused(fault: &RedemptionFault) -> Problem {
         RedemptionFault::PointsMissing => {
             Problem::malformed(vec![Fault { pointer: "/points".to_owned(), detail: fault.to_string() }])
         }
+        RedemptionFault::CodesUnavailable => coupon::codes_unavailable(),
         other => Problem::not_allowed(other.slug(), other.to_string()),
     }
 }

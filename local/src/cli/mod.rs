@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod backtest;
+mod codes;
 mod programs;
 mod redrive;
 mod replay;
@@ -34,6 +35,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Show what draft rules would have cost.
     Backtest(Box<backtest::BacktestArgs>),
+    /// Load a file of codes into the pool of a reward.
+    Codes(codes::CodesArgs),
     /// Create programs on a deployed stack.
     Programs {
         #[command(subcommand)]
@@ -80,6 +83,7 @@ impl Cli {
             None => self.serve.run().await,
             Some(Command::Replay(args)) => args.run().await,
             Some(Command::Backtest(args)) => args.run().await,
+            Some(Command::Codes(args)) => args.run().await,
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Verify(args)) => args.run().await,

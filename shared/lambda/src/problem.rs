@@ -118,6 +118,11 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(503, "unavailable", "try again in a moment") }
     }
 
+    /// 503 for something that people have to provide first: come again in a minute.
+    pub fn unavailable_because(slug: &str, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(60), ..Self::new(503, slug, detail) }
+    }
+
     /// 503 for something that cannot happen: logged, and nothing of it told.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "this cannot happen");

@@ -2,7 +2,7 @@
 //! the client sees all of it.
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, Select};
 
 use crate::items::{self, Item, name, text};
 use crate::keys::Key;
@@ -129,6 +129,37 @@ impl Store {
             _ => None,
         });
         Ok((output.items.unwrap_or_default(), next))
+    }
+
+    /// The number of items of a partition whose sort keys begin with a prefix, strongly consistent. It costs as much as reading
+    /// them.
+    pub(crate) async fn count_items(
+        &self,
+        operation: &'static str,
+        table: &str,
+        partition: String,
+        prefix: &str,
+    ) -> Result<u64, StoreError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let request = self
+                .dynamodb
+                .query()
+                .table_name(table)
+                .select(Select::Count)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":pk", text(&*partition))
+                .expression_attribute_values(":prefix", text(prefix))
+                .consistent_read(true)
+                .set_exclusive_start_key(after)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let output = request.send().await.map_err(|error| StoreError::call(operation, error))?;
+            count += u64::try_from(output.count).unwrap_or(0);
+            after = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
     }
 
     /// All of a range.

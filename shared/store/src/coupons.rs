@@ -79,11 +79,12 @@ impl Store {
     ) -> Result<Option<Coupon>, StoreError> {
         let guard = self.get(READ, &self.tables.members, &keys::coupon_guard(program, code), true).await?;
         let (owner, sort) = match &guard {
-            Some(guard) => {
+            Some(guard) if !Reader::new(READ, guard).has(name::POOL) => {
                 let reader = Reader::new(READ, guard);
                 (reader.parsed(name::MEMBER)?, reader.text(name::LEADS_TO)?.to_owned())
             }
-            None => (member.clone(), format!("{COUPONS}{code}")),
+            // Unknown, or still free in a pool.
+            _ => (member.clone(), format!("{COUPONS}{code}")),
         };
         let place = |owner| Key { pk: keys::member_partition(program, owner), sk: sort.clone() };
         let found = if owner == *member {
@@ -246,7 +247,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let guards = self.get_many(READ, &self.tables.members, &guards, true).await?;
-        let places = guards.iter().map(|guard| {
+        // The guard of a code that is still free in a pool leads nowhere yet.
+        let leading = guards.iter().filter(|guard| !Reader::new(READ, guard).has(name::POOL));
+        let places = leading.map(|guard| {
             let reader = Reader::new(READ, guard);
             let member: MemberId = reader.parsed(name::MEMBER)?;
             Ok(Key { pk: keys::member_partition(program, &member), sk: reader.text(name::LEADS_TO)?.to_owned() })
@@ -280,7 +283,7 @@ impl Store {
         before: Vec<u8>,
         after: &Coupon,
     ) -> Result<Write, StoreError> {
-        let place = keys::coupon(program, &after.member, after.issued_at, &after.code);
+        let place = keys::coupon(program, &after.member, after.issued_at, after.issued_code());
         let after = item(&place, [(name::BODY, bytes(packed(operation, after)?))]);
         Ok(Write::put(&self.tables.members, after).when("b = :before").value(":before", bytes(before)))
     }

@@ -38,6 +38,10 @@ pub(crate) mod name {
     pub const EARLY: &str = "f";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
+    /// On a guard of a code that is still free: the reward whose pool has it.
+    pub const POOL: &str = "q";
+    /// On a place in a pool: the code.
+    pub const CODE: &str = "cc";
     /// On a guard of an identifier: it is verified.
     pub const VERIFIED: &str = "vf";
     /// On a guard of an identifier: its member has an id.

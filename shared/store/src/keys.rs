@@ -34,6 +34,10 @@ pub(crate) const ENTRIES: &str = "e#";
 pub(crate) const COUPONS: &str = "c#";
 /// What all API keys' sort keys under a program begin with.
 pub(crate) const API_KEYS: &str = "key#";
+/// What the sort keys of all codes of a pool begin with, in the partition of its shard. The count of loaded codes sorts before.
+pub(crate) const POOL_CODES: &str = "n#";
+/// What the sort keys of all notes of low stocks begin with.
+pub(crate) const LOW_STOCK: &str = "low#";
 /// The partition of the list of all programs: no program's, because it is what leads to them.
 pub(crate) const PROGRAMS: &str = "#programs";
 /// Over how many partitions of the index `due` the members of a program are spread.
@@ -168,6 +172,31 @@ pub(crate) fn stock(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
 /// The list of a program's rewards that are sold out.
 pub(crate) fn sold_out(program: &ProgramId) -> Key {
     Key::new(format!("{}#s", escape(program.as_str())), "sold_out")
+}
+
+/// The partition of a shard of a pool of codes.
+pub(crate) fn pool(program: &ProgramId, reward: &RewardId, shard: u32) -> String {
+    format!("{}#p#{}#{shard}", escape(program.as_str()), escape(reward.as_str()))
+}
+
+/// The count of the codes that a shard of a pool was ever loaded with.
+pub(crate) fn pool_count(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
+    Key::new(pool(program, reward, shard), "loaded")
+}
+
+/// The place of a free code in a shard of a pool.
+pub(crate) fn pool_code(program: &ProgramId, reward: &RewardId, shard: u32, number: u64) -> Key {
+    Key::new(pool(program, reward, shard), format!("{POOL_CODES}{number:012}"))
+}
+
+/// What the sort keys of the notes of one reward's low stocks (`s`) or pools (`p`) begin with.
+pub(crate) fn low_stock_of(reward: &RewardId, kind: char) -> String {
+    format!("{LOW_STOCK}{}#{kind}#", escape(reward.as_str()))
+}
+
+/// The note that a reward's stock, or its pool, of this size ran low.
+pub(crate) fn low_stock(program: &ProgramId, reward: &RewardId, kind: char, of: u64) -> Key {
+    Key::new(sold_out(program).pk, format!("{}{of:012}", low_stock_of(reward, kind)))
 }
 
 /// A partition of the index `due`: the open reservations of a reward with a stock.
@@ -392,6 +421,10 @@ mod tests {
             ("sold out".to_owned(), sold_out(&p)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
+            (format!("pool count {a:?}"), pool_count(&p, &reward, 3)),
+            (format!("pool code {a:?}"), pool_code(&p, &reward, 3, 7)),
+            (format!("low stock {a:?}"), low_stock(&p, &reward, 's', 7)),
+            (format!("low pool {a:?}"), low_stock(&p, &reward, 'p', 7)),
             (format!("receipt {a:?}"), fact(&p, &named(FactKind::Receipt, &[a]))),
             (format!("refund {a:?} {b:?}"), fact(&p, &named(FactKind::Refund, &[a, b]))),
             (format!("interaction {a:?}"), fact(&p, &named(FactKind::Interaction, &[a]))),

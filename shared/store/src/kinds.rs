@@ -2,7 +2,9 @@
 
 use tessera_domain::ids::{MemberId, ProgramId};
 
-use crate::keys::{ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, MARKS, PROFILE, parse_member_partition};
+use crate::keys::{
+    ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, LOW_STOCK, MARKS, POOL_CODES, PROFILE, parse_member_partition,
+};
 
 /// What an item of the members table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,12 @@ pub(crate) enum MembersItem {
     Stock,
     /// The list of rewards that are sold out.
     SoldOut,
+    /// The note that a stock or a pool ran low.
+    LowStock,
+    /// The count of the codes that a shard of a pool was loaded with.
+    PoolCount,
+    /// A free code of a pool.
+    PoolCode,
 }
 
 /// What an item in a member's partition is.
@@ -50,6 +58,9 @@ impl MembersItem {
             (["u", _], link) if link.starts_with(COUPONS) => Some(Self::CouponUse),
             (["s", _, _], "stock") => Some(Self::Stock),
             (["s"], "sold_out") => Some(Self::SoldOut),
+            (["s"], low) if low.starts_with(LOW_STOCK) => Some(Self::LowStock),
+            (["p", _, _], "loaded") => Some(Self::PoolCount),
+            (["p", _, _], code) if code.starts_with(POOL_CODES) => Some(Self::PoolCode),
             _ => None,
         }
     }
@@ -97,6 +108,9 @@ mod tests {
             (keys::use_link(&program, &ReceiptId::new("r").unwrap(), &folded), MembersItem::CouponUse),
             (keys::stock(&program, &reward, 3), MembersItem::Stock),
             (keys::sold_out(&program), MembersItem::SoldOut),
+            (keys::low_stock(&program, &reward, 's', 7), MembersItem::LowStock),
+            (keys::pool_count(&program, &reward, 3), MembersItem::PoolCount),
+            (keys::pool_code(&program, &reward, 3, 7), MembersItem::PoolCode),
         ];
         for (key, kind) in cases {
             assert_eq!(MembersItem::parse(&key.pk, &key.sk), Some(kind), "{key:?}");

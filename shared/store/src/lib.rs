@@ -19,6 +19,7 @@ mod kinds;
 mod limits;
 mod members;
 mod open;
+mod pools;
 mod programs;
 mod random;
 mod read;
@@ -29,7 +30,7 @@ mod secrets;
 mod tasks;
 mod writes;
 
-pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot};
+pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taking};
 pub use coupons::CouponError;
 pub use error::StoreError;
 pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
@@ -39,6 +40,7 @@ pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Minute, RateCounter};
 pub use members::{Identified, IdentityError, Known};
 pub use open::OpenedMember;
+pub use pools::{CodesAdded, LowKind, LowStock};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyCreation, KeyDeletion, KeyGrant,
     NewApiKey, NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,

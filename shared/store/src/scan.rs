@@ -82,7 +82,10 @@ impl Store {
                 | MembersItem::CouponGuard
                 | MembersItem::CouponUse
                 | MembersItem::Stock
-                | MembersItem::SoldOut => continue,
+                | MembersItem::SoldOut
+                | MembersItem::LowStock
+                | MembersItem::PoolCount
+                | MembersItem::PoolCode => continue,
             };
             // The items of a partition are consecutive.
             if members.last().is_none_or(|last| last.program != program || last.member != member) {

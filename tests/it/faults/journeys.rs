@@ -24,7 +24,8 @@ pub fn full_program() -> Value {
     let mut capped = rule("capped", &json!({ "receipt": { "spend": { "every": "50.00" } } }), &points(5));
     capped["limit"] = json!({ "times": 3, "per": "day" });
     let outlet = json!({ "receipt": { "where": { "stores": ["outlet"] }, "spend": { "every": "10.00" } } });
-    program(&json!([
+    let pop_up = json!({ "receipt": { "where": { "stores": ["pop-up"] }, "spend": { "every_per_receipt": "10.00" } } });
+    let mut full = program(&json!([
         rule("per-euro", &json!({ "receipt": {} }), &json!({ "credit": { "per_unit": "1", "kind": "both" } })),
         rule(
             "risen",
@@ -39,7 +40,12 @@ pub fn full_program() -> Value {
         tagged,
         capped,
         rule("coupons", &outlet, &json!({ "reward": "five-off" })),
-    ]))
+        rule("codes", &pop_up, &json!({ "reward": "pooled" })),
+    ]));
+    let pooled = json!({ "id": "pooled", "name": "From a pool", "type": "amount_off", "value": "5.00", "cost": 10,
+                         "code": { "pool": true } });
+    full["rewards"].as_array_mut().unwrap().push(pooled);
+    full
 }
 
 async fn enrol(sender: &mut Sender, id: &str) {
@@ -183,6 +189,33 @@ pub async fn coupons(sender: &mut Sender) -> Vec<&'static str> {
     paid["coupons"] = json!([used]);
     sender.post("/v1/receipts", &paid, None).await;
     vec!["c-1"]
+}
+
+/// Codes are loaded and drawn: by a redemption, a reservation, a rule and by hand. A coupon is moved with its cost.
+pub async fn pools(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    enrol(sender, "c-2").await;
+    buy(sender, "r-1", "c-1", "80.00").await;
+    sender.begin();
+    let codes: Vec<String> = (0..6).map(|n| format!("SALE-{n}")).collect();
+    sender.post("/v1/rewards/pooled/codes", &json!({ "codes": codes }), Some("k-0")).await;
+    let redeem = async |sender: &mut Sender, redemption: Value, key: &str| -> String {
+        let created = sender.post("/v1/members/c-1/redemptions", &redemption, Some(key)).await;
+        created["code"].as_str().unwrap().to_owned()
+    };
+    let moved = redeem(sender, json!({ "reward": "pooled" }), "k-1").await;
+    let handle = redeem(sender, json!({ "reward": "pooled", "reserve": true }), "k-2").await;
+    sender.post(&format!("/v1/coupons/{handle}/commit"), &json!({}), None).await;
+    let given = json!({ "reward": "pooled", "reason": "sorry" });
+    sender.post("/v1/members/c-2/adjustments", &given, Some("k-3")).await;
+    let to = json!({ "member": { "id": "c-2" }, "reason": "booked on the wrong card" });
+    sender.post(&format!("/v1/coupons/{moved}/move"), &to, Some("k-4")).await;
+    let mut bought = receipt("r-2", "c-2", "20.00");
+    bought["store"] = json!("pop-up");
+    sender.post("/v1/receipts", &bought, None).await;
+    sender.settle().await;
+    sender.post("/v1/receipts/r-2/refunds", &refund("f-1", "10.00"), None).await;
+    vec!["c-1", "c-2"]
 }
 
 /// Opened messages and adjustments.

@@ -99,6 +99,7 @@ pub(crate) mod tests {
     pub(crate) fn coupon(status: CouponStatus) -> Coupon {
         Coupon {
             code: CouponCode::new("ADA-7K2M9QXT").unwrap(),
+            handle: None,
             member: MemberId::new("m_1").unwrap(),
             reward: RewardId::new("five-off").unwrap(),
             status,

@@ -28,6 +28,10 @@ pub struct Coupon {
     /// Its code.
     #[serde(rename = "c")]
     pub code: CouponCode,
+    /// The code that it had while it was reserved, if its code was drawn from a pool when it was committed. It leads to the
+    /// coupon, but no checkout accepts it.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<CouponCode>,
     /// Whose it is.
     #[serde(rename = "m")]
     pub member: MemberId,
@@ -218,6 +222,11 @@ impl Discount {
 }
 
 impl Coupon {
+    /// The code under which it was issued; it never changes.
+    pub fn issued_code(&self) -> &CouponCode {
+        self.handle.as_ref().unwrap_or(&self.code)
+    }
+
     /// Where it stands at a moment: reservations lapse, carts are left, coupons expire without anyone writing it.
     pub fn status_at(&self, now: Timestamp) -> CouponStatus {
         let over = self.until.is_some_and(|until| until <= now);

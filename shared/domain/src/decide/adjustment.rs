@@ -171,7 +171,7 @@ pub fn decide_adjustment(
         let unknown = || AdjustmentFault::UnknownReward(id.clone());
         // A reward with `cost_per` has no value: nobody chose its points.
         let reward = context.program.reward(id).filter(|reward| reward.cost.chosen().is_none()).ok_or_else(unknown)?;
-        if !context.supply.has_unit(id, 0) {
+        if !draft.has_unit(reward) {
             return Err(AdjustmentFault::OutOfStock);
         }
         draft.issue(reward, CouponStatus::Available, Points::ZERO, Vec::new(), None).ok_or_else(unknown)?;

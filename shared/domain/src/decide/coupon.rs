@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::codes::HANDLE;
 use super::draft::Draft;
 use super::{Context, Decision};
 use crate::account::{Account, Reservation, Status};
@@ -52,6 +53,9 @@ pub enum RedemptionFault {
     /// The reward is out of stock.
     #[error("the reward is out of stock")]
     OutOfStock,
+    /// The pool of the reward's codes is empty. No point is taken.
+    #[error("there is no code for this reward at the moment")]
+    CodesUnavailable,
     /// The member would have too many reservations, or too long a one.
     #[error("{0}")]
     ReservationLimit(&'static str),
@@ -79,6 +83,7 @@ impl RedemptionFault {
             Self::TierNotEligible => "tier_not_eligible",
             Self::LimitReached => "limit_reached",
             Self::OutOfStock => "out_of_stock",
+            Self::CodesUnavailable => "codes_unavailable",
             Self::ReservationLimit(_) => "reservation_limit",
             Self::PointsMissing => "points_missing",
             Self::InvalidPoints(_) => "invalid_points",
@@ -159,15 +164,16 @@ pub fn decide_redemption(
 ) -> Result<Decision, RedemptionFault> {
     let reward = context.program.reward(&wish.reward).ok_or(RedemptionFault::NotAvailable)?;
     let action = if wish.reserve_minutes.is_some() { CouponAction::Reserve } else { CouponAction::Redeem };
-    let code = Draft::first_code(context, reward).ok_or(RedemptionFault::NotAvailable)?;
-    let cause = Cause::Coupon { code, reward: reward.id.clone(), action };
-    let mut draft = Draft::new(context, account, context.now, cause);
+    let cause = |code| Cause::Coupon { code, reward: reward.id.clone(), action };
+    // What fell due before may issue coupons too, so the code is known only when this one is issued.
+    let stand_in = context.seed.code(HANDLE, 0).ok_or(RedemptionFault::NotAvailable)?;
+    let mut draft = Draft::new(context, account, context.now, cause(stand_in));
     may_redeem(context.program, &draft.account, reward, context.now)?;
     let cost = cost_of(reward, wish.points)?;
     if let Some(minutes) = wish.reserve_minutes {
         may_reserve(&draft.account, reward, minutes, wish.by_member)?;
     }
-    if !context.supply.has_unit(&reward.id, 0) {
+    if !draft.has_stock(reward) {
         return Err(RedemptionFault::OutOfStock);
     }
     let missing = draft.account.missing_for(cost);
@@ -182,7 +188,9 @@ pub fn decide_redemption(
         None if wish.apply => (CouponStatus::Applied, after(context.program.program.coupons.apply_minutes).ok()),
         None => (CouponStatus::Available, None),
     };
-    let code = draft.issue(reward, status, cost, taken.clone(), until).ok_or(RedemptionFault::NotAvailable)?;
+    let issued = draft.issue(reward, status, cost, taken.clone(), until);
+    let code = issued.ok_or(RedemptionFault::CodesUnavailable)?;
+    draft.entry.cause = cause(code.clone());
     if status == CouponStatus::Reserved {
         let until = until.unwrap_or(context.now);
         let counted = reward.per_member_limit.is_some();
@@ -206,14 +214,26 @@ pub fn decide_redemption(
     Ok(draft.finish())
 }
 
-/// Decides to commit a reservation: its points are spent, even if their lot has expired meanwhile.
+/// Why a coupon is not committed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitFault {
+    /// Its status does not allow it.
+    #[error(transparent)]
+    State(#[from] CouponFault),
+    /// The pool of the reward's codes is empty. The reservation stays.
+    #[error("there is no code for this reward at the moment")]
+    CodesUnavailable,
+}
+
+/// Decides to commit a reservation: its points are spent, even if their lot has expired meanwhile. A code from a pool is
+/// drawn now, in place of the reservation's handle.
 ///
 /// # Errors
-/// When the coupon is no longer reserved.
-pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
+/// When the coupon is no longer reserved, or the pool of its codes is empty.
+pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CommitFault> {
     let status = coupon.status_at(context.now);
     if status != CouponStatus::Reserved {
-        return Err(CouponFault::new(coupon, status));
+        return Err(CouponFault::new(coupon, status).into());
     }
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Commit));
     draft.require_own(coupon, status)?;
@@ -225,7 +245,12 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
         Kind::Redeemable,
         coupon.paid(),
     ));
-    let committed = Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() };
+    let mut committed = Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() };
+    if let Some(reward) = context.program.reward(&coupon.reward).filter(|reward| reward.code.is_drawn()) {
+        let drawn = draft.next_code(reward, CouponStatus::Available).ok_or(CommitFault::CodesUnavailable)?;
+        committed.handle = Some(std::mem::replace(&mut committed.code, drawn));
+        draft.entry.cause = cause_of(&committed, CouponAction::Commit);
+    }
     draft.changed.push((coupon.clone(), committed));
     draft.account.touch(context.program, context.now);
     Ok(draft.finish())

@@ -10,7 +10,7 @@ use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Cause, Entry, Movement, NamedCoupon, Outcome, SkipReason, Skipped, TierMove};
 use crate::points::Points;
-use crate::program::{CodeSource, Reward, TierWindow};
+use crate::program::{Reward, TierWindow};
 use crate::rule::{CompiledRule, Frame, RuleSet, TierDirection, Trigger, Waiting};
 use crate::time::Day;
 
@@ -47,6 +47,8 @@ pub(super) struct Draft<'a> {
     /// Set when the rules for the current entry's change of tier have run.
     pub is_concluded: bool,
     stock: Vec<RewardId>,
+    /// The reward of each code that is drawn from a pool.
+    pub drawn: Vec<RewardId>,
     /// The entries before the current one.
     sealed: Vec<Entry>,
     /// The number of entries of what fell due before the fact.
@@ -108,6 +110,7 @@ impl<'a> Draft<'a> {
             is_open: false,
             is_concluded: false,
             stock: Vec::new(),
+            drawn: Vec::new(),
             sealed: Vec::new(),
             due: 0,
             reviewed: None,
@@ -191,12 +194,6 @@ impl<'a> Draft<'a> {
         self.account.tier.rise(self.context.program, &self.account.qualifying, day, today);
     }
 
-    /// The code of the decision's first coupon.
-    pub fn first_code(context: &Context<'_>, reward: &Reward) -> Option<CouponCode> {
-        let CodeSource::Pattern(pattern) = &reward.code else { return None };
-        context.seed.code(pattern, 0)
-    }
-
     /// The number of coupons that the transaction still has room for.
     pub fn coupons_left(&self) -> usize {
         let cancelled = self.changed.iter().filter(|(_, after)| after.status == CouponStatus::Cancelled).count();
@@ -212,12 +209,17 @@ impl<'a> Draft<'a> {
     }
 
     /// True if the stock of a reward has a unit that this decision has not taken yet.
-    pub fn has_unit(&self, reward: &Reward) -> bool {
+    pub fn has_stock(&self, reward: &Reward) -> bool {
         let taken = self.stock.iter().filter(|taken| **taken == reward.id).count();
         self.context.supply.has_unit(&reward.id, taken)
     }
 
-    /// Issues a coupon of a reward; `None` if its codes cannot be drawn here.
+    /// True if a reward has a unit of stock, and a code, that this decision has not taken yet.
+    pub fn has_unit(&self, reward: &Reward) -> bool {
+        self.has_stock(reward) && self.has_code(reward)
+    }
+
+    /// Issues a coupon of a reward; `None` if there is no code for it.
     pub fn issue(
         &mut self,
         reward: &Reward,
@@ -226,15 +228,14 @@ impl<'a> Draft<'a> {
         taken: Vec<Taken>,
         until: Option<Timestamp>,
     ) -> Option<CouponCode> {
-        let CodeSource::Pattern(pattern) = &reward.code else { return None };
-        let ordinal = u32::try_from(self.issued.len()).unwrap_or(u32::MAX);
-        let code = self.context.seed.code(pattern, ordinal)?;
+        let code = self.next_code(reward, status)?;
         let zone = &self.context.program.zone;
         // Rewards given by rules cost nothing and do not count against the limit per member.
         let counted = cost.is_positive() && reward.per_member_limit.is_some();
         let last = reward.valid_days.map(|days| self.today().plus_days(days));
         self.issued.push(Coupon {
             code: code.clone(),
+            handle: None,
             member: self.context.member.clone(),
             reward: reward.id.clone(),
             status,
@@ -307,6 +308,7 @@ impl<'a> Draft<'a> {
             issued: self.issued,
             changed: self.changed,
             stock: self.stock,
+            drawn: self.drawn,
         }
     }
 

@@ -43,7 +43,7 @@ impl<'a> Draft<'a> {
     }
 
     /// True if the rule counts facts of this member now.
-    fn may_count(&self, rule: &CompiledRule, occasion: &Occasion<'_>) -> Result<(), SkipReason> {
+    pub(super) fn may_count(&self, rule: &CompiledRule, occasion: &Occasion<'_>) -> Result<(), SkipReason> {
         if self.account.status == Status::Excluded {
             return Err(SkipReason::MemberExcluded);
         }

@@ -2,6 +2,7 @@
 
 mod adjustment;
 mod calendar;
+mod codes;
 mod coupon;
 mod draft;
 mod due;
@@ -15,6 +16,7 @@ mod measure;
 mod merge;
 mod moving;
 mod multiply;
+mod next;
 mod occasion;
 mod profile;
 mod receipt;
@@ -28,13 +30,15 @@ mod supply;
 pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, decide_adjustment, read_adjustment};
 pub use calendar::{decide_birthday, decide_due};
 pub use coupon::{
-    Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption, may_redeem,
+    CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption,
+    may_redeem,
 };
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use explain::{RuleExplanation, explain_receipt};
 pub use interaction::{InteractionContext, decide_interaction};
 pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
+pub use next::{NextStep, next_steps};
 pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
 pub use referral::decide_referral;
@@ -135,6 +139,8 @@ pub struct Decision {
     pub changed: Vec<(Coupon, Coupon)>,
     /// The reward of each unit that is taken from a stock.
     pub stock: Vec<RewardId>,
+    /// The reward of each code that is drawn from a pool. A pool that the supply does not know has to be looked at first.
+    pub drawn: Vec<RewardId>,
 }
 
 impl Decision {

@@ -31,5 +31,6 @@ pub fn decide_rejection(
         issued: Vec::new(),
         changed: Vec::new(),
         stock: Vec::new(),
+        drawn: Vec::new(),
     }
 }

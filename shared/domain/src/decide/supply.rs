@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::RewardId;
+use crate::ids::{CouponCode, RewardId};
+use crate::program::Reward;
 
 /// The most coupons that one decision writes. A transaction holds 100 writes; the others are for the entry, the account and
 /// whatever else a fact changes.
@@ -13,13 +14,16 @@ pub const MOST_COUPONS: usize = 90;
 pub struct Supply {
     /// The units left of rewards whose stock is short; an absent reward has enough.
     pub left: BTreeMap<RewardId, u32>,
+    /// Free codes of pools, by reward, in the order in which the decision takes them. The pool of an absent reward was not
+    /// looked at: a decision that takes codes of it has to be made again.
+    pub codes: BTreeMap<RewardId, Vec<CouponCode>>,
     /// The most coupons that the decision may issue or cancel.
     pub coupons: usize,
 }
 
 impl Default for Supply {
     fn default() -> Self {
-        Self { left: BTreeMap::new(), coupons: MOST_COUPONS }
+        Self { left: BTreeMap::new(), codes: BTreeMap::new(), coupons: MOST_COUPONS }
     }
 }
 
@@ -27,6 +31,11 @@ impl Supply {
     /// A full transaction, and no unit of these rewards.
     pub fn without(sold_out: impl IntoIterator<Item = RewardId>) -> Self {
         Self { left: sold_out.into_iter().map(|reward| (reward, 0)).collect(), ..Self::default() }
+    }
+
+    /// True if another code of a reward is left after `drawn`; always, where codes are generated or the pool was not looked at.
+    pub fn has_code(&self, reward: &Reward, drawn: usize) -> bool {
+        !reward.code.is_drawn() || self.codes.get(&reward.id).is_none_or(|codes| drawn < codes.len())
     }
 
     /// True if another unit of a reward is left after `taken`.

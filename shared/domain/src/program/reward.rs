@@ -165,6 +165,13 @@ impl Default for CodeSource {
     }
 }
 
+impl CodeSource {
+    /// True when codes are drawn from a pool: they were loaded, or created in the shop, ahead of need.
+    pub const fn is_drawn(&self) -> bool {
+        matches!(self, Self::Pool(_) | Self::Provider(_))
+    }
+}
+
 impl Reward {
     /// The units left at which its stock is low; `None` for a reward without a stock.
     pub fn low_stock(&self) -> Option<u32> {
@@ -173,9 +180,6 @@ impl Reward {
 
     /// The codes left at which its pool is low; `None` for a reward whose codes are generated.
     pub fn low_pool(&self) -> Option<u32> {
-        match self.code {
-            CodeSource::Pattern(_) => None,
-            CodeSource::Pool(_) | CodeSource::Provider(_) => Some(self.low_stock.unwrap_or(LOW_POOL)),
-        }
+        self.code.is_drawn().then(|| self.low_stock.unwrap_or(LOW_POOL))
     }
 }

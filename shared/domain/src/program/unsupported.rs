@@ -17,11 +17,10 @@ fn refuse(faults: &Faults, pointer: String, what: &str) {
 pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
     for (place, reward) in parts.rewards.iter().enumerate() {
         match reward.as_ref().map(|reward| &reward.code) {
-            Some(CodeSource::Pool(_)) => refuse(faults, format!("/rewards/{place}/code/pool"), "codes from a pool"),
             Some(CodeSource::Provider(_)) => {
                 refuse(faults, format!("/rewards/{place}/code/provider"), "codes created in a shop");
             }
-            Some(CodeSource::Pattern(_)) | None => {}
+            Some(CodeSource::Pattern(_) | CodeSource::Pool(_)) | None => {}
         }
     }
     for (place, rule) in parts.rules.iter().enumerate() {

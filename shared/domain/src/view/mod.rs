@@ -11,6 +11,7 @@ mod interaction;
 mod language;
 mod member;
 mod points_name;
+mod reach;
 mod receipt;
 mod reward;
 mod rules;
@@ -24,6 +25,7 @@ pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Them
 pub use interaction::InteractionView;
 pub use language::choose_language;
 pub use member::{Expiring, IdentifierView, MemberView, PointsView};
+pub use reach::{RewardInReach, rewards_within_reach};
 pub use receipt::{
     DecisionView, ExaminedView, FactStatus, IgnoredCoupon, OutcomeView, PreviewView, ReceiptView, RefundView,
     SkippedView,

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::explain::Explainer;
-use crate::decide::Decision;
+use super::reach::RewardInReach;
+use crate::decide::{Decision, NextStep};
 use crate::fact::{FactId, Receipt};
 use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId, TierId};
 use crate::ledger::{Cause, Entry, MovementType, NamedCoupon, Outcome, Rejection, SkipReason, Skipped, TierMove};
@@ -168,6 +169,14 @@ pub struct PreviewView {
     pub points: Both,
     /// The decision; codes of coupons are unknown before they are issued.
     pub decision: DecisionView,
+    /// For a member: the rewards that could be redeemed after the purchase, the most expensive first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub rewards_within_reach: Option<Vec<RewardInReach>>,
+    /// For a member: the smallest steps to more points, the smallest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub next: Option<Vec<NextStep>>,
 }
 
 /// The effect that a fact would have.
@@ -215,7 +224,7 @@ impl PreviewView {
         for outcome in &mut decision.outcomes {
             outcome.rewards.clear();
         }
-        Self { points: decision.points, decision }
+        Self { points: decision.points, decision, rewards_within_reach: None, next: None }
     }
 }
 

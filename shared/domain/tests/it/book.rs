@@ -7,8 +7,8 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponFault, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
-    AdjustmentFault, Context, CouponMove, CouponMoveFault, Decision, InteractionContext, MOST_COUPONS, MergeFault,
-    ReceiptContext, Redemption, RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply,
+    AdjustmentFault, CommitFault, Context, CouponMove, CouponMoveFault, Decision, InteractionContext, MOST_COUPONS,
+    MergeFault, ReceiptContext, Redemption, RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply,
     decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_coupon_move, decide_due,
     decide_enrollment, decide_interaction, decide_merge, decide_profile, decide_receipt, decide_redemption,
     decide_refund, decide_settlement, explain_receipt, read_adjustment,
@@ -372,7 +372,13 @@ impl Book {
         let member = coupon.member.as_str().to_owned();
         match action {
             "commit" if coupon.status_at(self.now) == CouponStatus::Available => Ok(()),
-            "commit" => self.decide(&member, |context, account| decide_commit(context, account, &coupon)).map(drop),
+            "commit" => {
+                let done = self.decide(&member, |context, account| decide_commit(context, account, &coupon));
+                done.map(drop).map_err(|fault| match fault {
+                    CommitFault::State(state) => state,
+                    CommitFault::CodesUnavailable => panic!("no code"),
+                })
+            }
             "cancel" => self.decide(&member, |context, account| decide_cancel(context, account, &coupon)).map(drop),
             "apply" | "use" => {
                 let status = if action == "use" { CouponStatus::Used } else { CouponStatus::Applied };

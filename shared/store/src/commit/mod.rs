@@ -1,5 +1,6 @@
 //! The only ledger write: one transaction with every party's entry and account, and whatever the decisions grant.
 
+mod foresee;
 mod key;
 mod lapse;
 mod load;
@@ -9,6 +10,9 @@ mod transaction;
 
 pub use key::EntryKey;
 pub use load::Snapshot;
+pub(crate) use stock::{Take, shards, share};
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tessera_domain::decide::{Decision, Seed, Supply};
@@ -16,9 +20,11 @@ use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::program::CompiledProgram;
 
+use self::foresee::Foreseen;
 use self::load::Loaded;
 use self::stock::Stocks;
 use self::transaction::{Attempt, Transaction};
+use crate::pools::{PoolCodes, Taken};
 use crate::writes::Write;
 use crate::{Store, StoreError, random, retry};
 
@@ -61,6 +67,9 @@ pub struct Party<'a> {
     pub mark: Option<&'a str>,
     /// Loads the profile too. The account, the profile and the marker are read in one call.
     pub profile: bool,
+    /// A reward that the decision will take a unit or a code of: both are looked up together with the account. Without it, a
+    /// decision that takes a code costs one more round trip. `None` costs no read.
+    pub takes: Option<Taking<'a>>,
     /// A receipt, with its time, whose entries and refund entries are loaded, and with them all coupons of the member.
     /// `None` costs no read.
     pub history: Option<(Timestamp, &'a ReceiptId)>,
@@ -69,8 +78,17 @@ pub struct Party<'a> {
 impl<'a> Party<'a> {
     /// A party of whom only the account is loaded.
     pub const fn new(member: &'a MemberId, key: &'a EntryKey) -> Self {
-        Self { member, key, coupons: &[], mark: None, profile: false, history: None }
+        Self { member, key, coupons: &[], mark: None, profile: false, takes: None, history: None }
     }
+}
+
+/// What a decision is about to take of a reward.
+#[derive(Debug, Clone, Copy)]
+pub struct Taking<'a> {
+    /// The reward.
+    pub reward: &'a RewardId,
+    /// True when a coupon gets its code now; a reservation gets it later.
+    pub with_code: bool,
 }
 
 /// How a commit ended for one party.
@@ -150,21 +168,30 @@ impl Store {
     {
         let mut stocks = Stocks::default();
         let mut seeds = random_seeds(N)?;
+        stocks.supplies.resize_with(N, Supply::default);
         for attempt in 0..retry::TRIES {
             if attempt > 0 {
                 retry::pause(attempt).await;
             }
-            let loaded = self.load_parties(commit).await?;
+            let (loaded, mut foreseen) = tokio::try_join!(self.load_parties(commit), self.foresee(commit, &seeds))?;
             if loaded.iter().any(|party| party.decided.is_some()) {
                 let known = loaded.iter().map(|party| party.decided.clone()).collect();
                 let standing = self.standing_entries(commit.program, keys_of(commit, &loaded), known).await?;
                 return Ok(standing.map(already));
             }
-            let planned = self.plan(commit, &loaded, &seeds, &mut stocks, &decide);
+            let planned = loop {
+                foreseen.supply(&mut stocks.supplies);
+                match self.plan(commit, &loaded, &seeds, &mut stocks, &foreseen.codes, &decide) {
+                    Ok(Planned::Lacks(codes)) => self.find_lacking(commit, &codes, &seeds, &mut foreseen).await?,
+                    Ok(Planned::Ready(decisions, transaction)) => break Ok((decisions, transaction)),
+                    Err(refused) => break Err(refused),
+                }
+            };
             let (decisions, mut transaction) = match planned {
                 Ok(planned) => planned,
                 // A repeated request may be refused just because its first attempt was committed.
                 Err(CommitError::Refused(refused)) => {
+                    self.note_empty_pools(commit, &foreseen).await;
                     let keys = keys_of(commit, &loaded);
                     let standing = self.standing_entries(commit.program, keys, Vec::new()).await?;
                     return standing.map(already).map(Some).ok_or(CommitError::Refused(refused));
@@ -181,16 +208,20 @@ impl Store {
             }
             transaction.add_further(further)?;
             let last_units = transaction.last_units().clone();
+            let (takes, drawn) = transaction.taken();
+            let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);
             match self.write_transaction(commit.program, transaction).await? {
                 Attempt::Written => {
                     self.note_last_units(commit.program, commit.config, last_units).await;
+                    let Foreseen { codes, counters } = &foreseen;
+                    let taken = Taken { takes: &takes, drawn, glimpsed: counters, codes, at: now };
+                    self.note_low(commit.program, commit.config, &taken).await;
                     return Ok(Some(decisions.map(|decision| Committed::Now(Box::new(decision)))));
                 }
                 Attempt::EntryExists(entries) => return Ok(Some(already(entries))),
                 Attempt::Outdated => return Ok(None),
                 Attempt::Conflict => {}
                 Attempt::OutOfStock(rewards) => {
-                    let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);
                     for reward in rewards {
                         let stock = commit.config.reward(&reward).and_then(|reward| reward.stock).unwrap_or_default();
                         self.refresh_stock(commit.program, &reward, stock, now, &mut stocks).await?;
@@ -209,20 +240,24 @@ impl Store {
         loaded: &[Loaded; N],
         seeds: &[Seed],
         stocks: &mut Stocks,
+        codes: &PoolCodes,
         decide: &impl Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
-    ) -> Result<([Decision; N], Transaction), CommitError<E>> {
+    ) -> Result<Planned<N>, CommitError<E>> {
         let stock_of = |reward: &RewardId| commit.config.reward(reward).and_then(|reward| reward.stock);
-        stocks.supplies.resize_with(N, Supply::default);
         for _ in 0..MAX_DECISIONS {
             let snapshots = std::array::from_fn(|n| loaded[n].snapshot(seeds[n], &stocks.supplies[n]));
             let decisions = decide(&snapshots).map_err(CommitError::Refused)?;
-            let start = seeds.first().map_or(0, |seed| u32::from(seed.0[0]));
+            let lacking = lacking_codes(&decisions, codes);
+            if !lacking.is_empty() {
+                return Ok(Planned::Lacks(lacking));
+            }
+            let start = foresee::start_of(seeds);
             let wanted: Vec<&[RewardId]> = decisions.iter().map(|decision| &*decision.stock).collect();
             let Some(takes) = stocks.choose_all(&wanted, stock_of, start) else { continue };
-            let transaction = self.transaction(commit, loaded, &decisions, &takes)?;
+            let transaction = self.transaction(commit, loaded, &decisions, &takes, codes)?;
             let excess = transaction.excess_coupons();
             if excess == 0 {
-                return Ok((decisions, transaction));
+                return Ok(Planned::Ready(decisions, transaction));
             }
             let deferrable: Vec<usize> = decisions.iter().map(Decision::deferrable_coupons).collect();
             stocks.give_room_back(excess, &deferrable).ok_or_else(|| StoreError::AccountFull {
@@ -256,6 +291,25 @@ impl Store {
         let incomplete = |_| StoreError::Item { operation: COMMIT, attribute: "the entry of each party" };
         <[Entry; N]>::try_from(entries).map(Some).map_err(incomplete)
     }
+}
+
+/// The result of making decisions.
+#[allow(clippy::large_enum_variant, reason = "it is unpacked at once")]
+enum Planned<const N: usize> {
+    /// They can be written.
+    Ready([Decision; N], Transaction),
+    /// They take this many codes of pools that were not looked up.
+    Lacks(BTreeMap<RewardId, usize>),
+}
+
+/// The codes that decisions take of pools of which too few were looked up.
+fn lacking_codes(decisions: &[Decision], codes: &PoolCodes) -> BTreeMap<RewardId, usize> {
+    let mut wanted: BTreeMap<RewardId, usize> = BTreeMap::new();
+    for reward in decisions.iter().flat_map(|decision| &decision.drawn) {
+        *wanted.entry(reward.clone()).or_default() += 1;
+    }
+    wanted.retain(|reward, units| !codes.knows(reward, *units));
+    wanted
 }
 
 /// The place of each party's entry.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tessera_domain::ids::{ProgramId, RewardId};
-use tessera_domain::program::CompiledProgram;
+use tessera_domain::program::{CompiledProgram, Reward};
 
 use super::stock::is_used_up;
 use crate::items::{Reader, bytes, item, name, number, packed};
@@ -16,6 +16,9 @@ use crate::{Store, StoreError, keys, retry};
 
 const READ: &str = "reading the rewards that are sold out";
 const NOTE: &str = "noting that a reward is sold out";
+
+/// Stands in the list, in place of a stock, for a reward whose pool of codes is empty. No stock is so large.
+const EMPTY_POOL: u32 = u32::MAX;
 
 /// The rewards that are sold out, each with its stock at that time: a raised stock has units again.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,13 +43,18 @@ impl Store {
         program: &ProgramId,
         config: &CompiledProgram,
     ) -> Result<BTreeSet<RewardId>, StoreError> {
-        let stocked = || config.program.rewards.iter().filter_map(|reward| Some((&reward.id, reward.stock?)));
-        if stocked().next().is_none() {
+        let may_run_out = |reward: &&Reward| reward.stock.is_some() || reward.code.is_drawn();
+        let limited = || config.program.rewards.iter().filter(may_run_out);
+        if limited().next().is_none() {
             return Ok(BTreeSet::new());
         }
         let SoldOut(listed) = self.stored_sold_out(program, false).await?.list;
-        let none_left = |(id, stock): &(&RewardId, u32)| *stock == 0 || listed.get(*id).is_some_and(|at| stock <= at);
-        Ok(stocked().filter(none_left).map(|(id, _)| id.clone()).collect())
+        let none_left = |reward: &&Reward| match (reward.stock, listed.get(&reward.id)) {
+            (Some(0), _) | (_, Some(&EMPTY_POOL)) => true,
+            (Some(stock), Some(at)) => stock <= *at,
+            (_, None) | (None, Some(_)) => false,
+        };
+        Ok(limited().filter(none_left).map(|reward| reward.id.clone()).collect())
     }
 
     /// Adds rewards whose last unit a commit may have taken. A failure is only logged: the commit stands, and the next
@@ -75,11 +83,51 @@ impl Store {
         for attempt in 1..=retry::TRIES {
             // The list before the counters: a unit that is freed in between changes the version.
             let mut stored = self.stored_sold_out(program, true).await?;
-            let listed = stored.list.0.get(reward) == Some(&stock);
+            let listed = stored.list.0.get(reward).is_some_and(|at| *at == stock || *at == EMPTY_POOL);
             if listed || !is_used_up(&self.stock_counters(program, reward, stock).await?, stock) {
                 return Ok(());
             }
             stored.list.0.insert(reward.clone(), stock);
+            if self.write(NOTE, &self.sold_out_write(program, &stored)?).await? == Written::Done {
+                return Ok(());
+            }
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: NOTE, tries: retry::TRIES })
+    }
+
+    /// Adds a reward whose pool was found empty. A failure is only logged: the next draw that finds it empty adds it.
+    pub(super) async fn note_empty_pool(&self, program: &ProgramId, reward: &RewardId) {
+        if let Err(error) = self.add_empty_pool(program, reward).await {
+            tracing::warn!(%program, %reward, %error, "an empty pool was not noted");
+        }
+    }
+
+    async fn add_empty_pool(&self, program: &ProgramId, reward: &RewardId) -> Result<(), StoreError> {
+        for attempt in 1..=retry::TRIES {
+            // The list before the pool: loading codes changes the version afterwards.
+            let mut stored = self.stored_sold_out(program, true).await?;
+            let is_listed = stored.list.0.get(reward) == Some(&EMPTY_POOL);
+            if is_listed || !self.is_pool_empty(program, reward).await? {
+                return Ok(());
+            }
+            stored.list.0.insert(reward.clone(), EMPTY_POOL);
+            if self.write(NOTE, &self.sold_out_write(program, &stored)?).await? == Written::Done {
+                return Ok(());
+            }
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: NOTE, tries: retry::TRIES })
+    }
+
+    /// Removes a reward whose pool got codes from the list. It raises the version in any case: whoever saw the pool empty before
+    /// does not add the reward.
+    pub(crate) async fn note_refilled(&self, program: &ProgramId, reward: &RewardId) -> Result<(), StoreError> {
+        for attempt in 1..=retry::TRIES {
+            let mut stored = self.stored_sold_out(program, true).await?;
+            if stored.list.0.get(reward) == Some(&EMPTY_POOL) {
+                stored.list.0.remove(reward);
+            }
             if self.write(NOTE, &self.sold_out_write(program, &stored)?).await? == Written::Done {
                 return Ok(());
             }

@@ -20,7 +20,7 @@ const MAX_SHARDS: u32 = 16;
 
 /// Units of a reward that one counter gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Take {
+pub(crate) struct Take {
     pub reward: RewardId,
     pub shard: u32,
     pub units: u32,
@@ -39,12 +39,12 @@ pub(super) struct Stocks {
     pub supplies: Vec<Supply>,
 }
 
-const fn shards(stock: u32) -> u32 {
+pub(crate) const fn shards(stock: u32) -> u32 {
     if stock < MAX_SHARDS { stock } else { MAX_SHARDS }
 }
 
 /// The share of a counter; zero for one that a stock does not have.
-const fn share(stock: u32, shard: u32) -> u32 {
+pub(crate) const fn share(stock: u32, shard: u32) -> u32 {
     let shards = shards(stock);
     if shard >= shards { 0 } else { stock / shards + (shard < stock % shards) as u32 }
 }
@@ -150,8 +150,19 @@ impl Store {
         Ok(())
     }
 
+    /// One counter of a stock, strongly consistent.
+    pub(crate) async fn stock_counter(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        shard: u32,
+    ) -> Result<u32, StoreError> {
+        let counter = self.get(READ, &self.tables.members, &keys::stock(program, reward, shard), true).await?;
+        counter.map_or(Ok(0), |counter| Reader::new(READ, &counter).number(name::ISSUED))
+    }
+
     /// The counters of a stock, strongly consistent.
-    pub(super) async fn stock_counters(
+    pub(crate) async fn stock_counters(
         &self,
         program: &ProgramId,
         reward: &RewardId,

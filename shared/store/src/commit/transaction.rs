@@ -1,6 +1,6 @@
 //! The transaction of one or more decisions, and what it means when it is cancelled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::Decision;
@@ -11,6 +11,7 @@ use super::load::{Loaded, mark_key};
 use super::stock::Take;
 use super::{Commit, EntryKey, Party, lapse};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
+use crate::pools::PoolCodes;
 use crate::writes::{ABSENT, MAX_WRITES, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
 
@@ -52,6 +53,13 @@ pub(super) enum Attempt<const N: usize> {
     OutOfStock(Vec<RewardId>),
 }
 
+/// What a coupon takes of a transaction.
+#[derive(Debug, Clone, Copy)]
+struct CouponSize {
+    bytes: usize,
+    writes: usize,
+}
+
 /// The writes of one or more decisions.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
@@ -61,11 +69,14 @@ pub(super) struct Transaction {
     /// Guards of new codes that the transaction has no room for: they are written before it. A guard whose coupon is
     /// never written leads nowhere, and only keeps its code from being drawn again.
     claims: Vec<Write>,
-    /// The bytes of all items, and of each new or changed coupon among them.
+    /// The bytes of all items, and what each new or changed coupon among them takes.
     bytes: usize,
-    coupons: Vec<usize>,
+    coupons: Vec<CouponSize>,
     /// The rewards of which it takes the last unit of a counter.
     last_units: BTreeSet<RewardId>,
+    /// The units that it takes of stocks, and the codes that it draws from pools, by reward.
+    takes: Vec<Take>,
+    drawn: BTreeMap<RewardId, u64>,
 }
 
 impl Transaction {
@@ -79,20 +90,26 @@ impl Transaction {
         &self.last_units
     }
 
+    /// The units that it takes, and the codes that it draws.
+    pub(super) fn taken(&self) -> (Vec<Take>, BTreeMap<RewardId, u64>) {
+        (self.takes.clone(), self.drawn.clone())
+    }
+
     /// How many coupons too many it has; 0 when everything fits.
     pub(super) fn excess_coupons(&self) -> usize {
-        let by_count = self.writes.len().saturating_sub(MAX_WRITES);
-        let mut over = self.bytes.saturating_sub(MAX_BYTES);
-        let mut by_bytes = 0;
-        for bytes in self.coupons.iter().rev() {
-            if over == 0 {
+        let mut writes = self.writes.len().saturating_sub(MAX_WRITES);
+        let mut bytes = self.bytes.saturating_sub(MAX_BYTES);
+        let mut excess = 0;
+        for coupon in self.coupons.iter().rev() {
+            if writes == 0 && bytes == 0 {
                 break;
             }
-            over = over.saturating_sub(*bytes);
-            by_bytes += 1;
+            writes = writes.saturating_sub(coupon.writes);
+            bytes = bytes.saturating_sub(coupon.bytes);
+            excess += 1;
         }
         // Without any coupon it would still be too large.
-        if over > 0 { usize::MAX } else { by_count.max(by_bytes) }
+        if writes > 0 || bytes > 0 { usize::MAX } else { excess }
     }
 
     /// Adds writes that the caller made.
@@ -160,12 +177,13 @@ impl Store {
         loaded: &[Loaded; N],
         decisions: &[Decision; N],
         takes: &[Take],
+        codes: &PoolCodes,
     ) -> Result<Transaction, StoreError> {
         let mut transaction = Transaction::default();
         let mut guards = Vec::new();
         for ((party, loaded), decision) in commit.parties.iter().zip(loaded).zip(decisions) {
-            self.push_party(&mut transaction, commit.program, party, loaded, decision)?;
-            guards.extend(self.push_issued(&mut transaction, commit.program, decision, takes)?);
+            self.push_party(&mut transaction, commit.program, party, loaded, decision, codes)?;
+            guards.extend(self.push_issued(&mut transaction, commit.program, decision, takes, codes)?);
         }
         for take in takes {
             let counter = keys::stock(commit.program, &take.reward, take.shard);
@@ -178,6 +196,7 @@ impl Store {
                 transaction.last_units.insert(take.reward.clone());
             }
         }
+        transaction.takes = takes.to_vec();
         if transaction.writes.len() + guards.len() <= MAX_WRITES {
             for guard in guards {
                 transaction.push(Part::Loaded, guard, 0);
@@ -196,6 +215,7 @@ impl Store {
         party: &Party<'_>,
         loaded: &Loaded,
         decision: &Decision,
+        codes: &PoolCodes,
     ) -> Result<(), StoreError> {
         let (member, table) = (&loaded.member, &*self.tables.members);
         let key = decision.entry.step.map_or_else(|| party.key.clone(), |step| party.key.step(step));
@@ -227,14 +247,35 @@ impl Store {
                 None => packed(WRITE, stored)?,
             };
             let size = before.len();
-            transaction.coupons.push(size);
+            let earlier = transaction.writes.len();
             if stored.member == after.member {
                 transaction.push(Part::Loaded, self.coupon_write(WRITE, program, before, after)?, size);
             } else {
                 self.push_moved(transaction, program, stored, before, after)?;
             }
+            if stored.code != after.code {
+                self.push_drawn(transaction, program, after, codes);
+            }
+            transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });
         }
         Ok(())
+    }
+
+    /// Adds the writes that draw a coupon's code from a pool; false when its code is not from a pool.
+    fn push_drawn(
+        &self,
+        transaction: &mut Transaction,
+        program: &ProgramId,
+        coupon: &Coupon,
+        codes: &PoolCodes,
+    ) -> bool {
+        let Some(free) = codes.find(&coupon.reward, &coupon.code) else { return false };
+        let place = keys::coupon(program, &coupon.member, coupon.issued_at, coupon.issued_code());
+        for write in self.draw_writes(program, &coupon.reward, free, &coupon.member, &place) {
+            transaction.push(Part::Loaded, write, 0);
+        }
+        *transaction.drawn.entry(coupon.reward.clone()).or_default() += 1;
+        true
     }
 
     /// Adds the writes that give a coupon to another member: its item leaves one partition for the other, and its code leads
@@ -248,17 +289,20 @@ impl Store {
         after: &Coupon,
     ) -> Result<(), StoreError> {
         let table = &*self.tables.members;
-        let from = keys::coupon(program, &stored.member, stored.issued_at, &stored.code);
-        let into = keys::coupon(program, &after.member, after.issued_at, &after.code);
+        let from = keys::coupon(program, &stored.member, stored.issued_at, stored.issued_code());
+        let into = keys::coupon(program, &after.member, after.issued_at, after.issued_code());
         let body = body(after)?;
         let size = body.len();
         let delete = Write::delete(table, &from).when("b = :before").value(":before", bytes(before));
         transaction.push(Part::Loaded, delete, size);
         transaction.push(Part::Loaded, Write::put(table, item(&into, [(name::BODY, bytes(body))])).when(ABSENT), size);
-        let lead = [(name::MEMBER, text(after.member.as_str())), (name::LEADS_TO, text(&*into.sk))];
-        let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(&after.code)), lead));
-        let guard = guard.when("m = :m").value(":m", text(stored.member.as_str()));
-        transaction.push(Part::Loaded, guard, 0);
+        // The handle of its reservation leads to it as well.
+        for code in [Some(&after.code), after.handle.as_ref()].into_iter().flatten() {
+            let lead = [(name::MEMBER, text(after.member.as_str())), (name::LEADS_TO, text(&*into.sk))];
+            let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(code)), lead));
+            let guard = guard.when("m = :m").value(":m", text(stored.member.as_str()));
+            transaction.push(Part::Loaded, guard, 0);
+        }
         Ok(())
     }
 
@@ -305,22 +349,27 @@ impl Store {
         program: &ProgramId,
         decision: &Decision,
         takes: &[Take],
+        codes: &PoolCodes,
     ) -> Result<Vec<Write>, StoreError> {
         let table = &*self.tables.members;
         let mut guards = Vec::new();
         for coupon in &decision.issued {
-            let place = keys::coupon(program, &coupon.member, coupon.issued_at, &coupon.code);
-            let lead = [(name::MEMBER, text(coupon.member.as_str())), (name::LEADS_TO, text(&*place.sk))];
-            let [(_, member), (_, sk)] = lead.clone();
-            let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(&coupon.code)), lead));
-            guards.push(guard.when(FREE_OR_OWN).value(":m", member).value(":k", sk));
+            let earlier = transaction.writes.len();
+            let place = keys::coupon(program, &coupon.member, coupon.issued_at, coupon.issued_code());
+            if !self.push_drawn(transaction, program, coupon, codes) {
+                let lead = [(name::MEMBER, text(coupon.member.as_str())), (name::LEADS_TO, text(&*place.sk))];
+                let [(_, member), (_, sk)] = lead.clone();
+                let guard = keys::coupon_guard(program, &FoldedCode::from(&coupon.code));
+                let guard = Write::put(table, item(&guard, lead));
+                guards.push(guard.when(FREE_OR_OWN).value(":m", member).value(":k", sk));
+            }
             let body = packed(WRITE, coupon)?;
             let size = body.len();
-            transaction.coupons.push(size);
             let mut new = item(&place, [(name::BODY, bytes(body))]);
             let held = takes.iter().find(|take| take.reward == coupon.reward);
             new.extend(held.into_iter().flat_map(|take| lapse::held(program, coupon, take.shard)));
             transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
+            transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });
         }
         Ok(guards)
     }

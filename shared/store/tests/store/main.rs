@@ -14,6 +14,7 @@ mod jobs;
 mod ledger;
 mod limits;
 mod members;
+mod pools;
 mod programs;
 mod shop;
 mod stock;

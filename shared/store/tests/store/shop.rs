@@ -126,6 +126,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         issued: Vec::new(),
         changed: Vec::new(),
         stock: Vec::new(),
+        drawn: Vec::new(),
     }
 }
 
@@ -136,6 +137,7 @@ pub fn for_receipt(id: &str) -> Cause {
 pub fn coupon(code: &str, member: &MemberId) -> Coupon {
     Coupon {
         code: CouponCode::new(code).unwrap(),
+        handle: None,
         member: member.clone(),
         reward: reward(),
         status: CouponStatus::Available,

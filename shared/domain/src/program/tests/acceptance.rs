@@ -91,7 +91,6 @@ fn other_parts_are_refused_where_they_are_not_supported() {
     let window = json!({ "receipt": { "spend": { "every": "1.00", "from": "50.00" }, "within": { "days": 30 } } });
     for (program, pointer) in [
         (with_rule(&json!({ "on": window, "then": credit() })), "/rules/0/on/receipt/spend/from"),
-        (with("/rewards/0/code", json!({ "pool": true })), "/rewards/0/code/pool"),
         (with("/rewards/0/code", json!({ "provider": "shopify" })), "/rewards/0/code/provider"),
         (with("/referral", json!({ "enabled": true })), "/referral"),
     ] {

@@ -158,6 +158,10 @@ pub(super) fn rewards() -> Value {
             "id": "pay", "name": "Pay with points", "type": "amount_off", "code": pattern,
             "cost_per": { "points": 100, "value": "1.00", "min": 100, "max": 5000, "step": 100 },
         },
+        {
+            "id": "drawn", "name": "From a pool", "type": "amount_off", "value": "5.00", "cost": 100,
+            "code": { "pool": true }, "low_stock": 50,
+        },
         reward("percent", "percent_off", Some("12.5"), &pattern),
         reward("shipping", "free_shipping", None, &pattern),
         reward("product", "free_product", Some("SKU-1"), &pattern),

@@ -1,0 +1,109 @@
+//! Loads a file of codes into the pool of a reward.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+/// The codes of one request.
+const PER_REQUEST: usize = 10_000;
+/// Attempts for a request without a response or with a 5xx. Repeating one adds nothing twice.
+const TRIES: u32 = 5;
+
+/// Where codes are loaded.
+#[derive(Debug, Clone)]
+pub struct Loading {
+    /// The API's address, without `/v1`.
+    pub url: String,
+    /// An API key with `admin`.
+    pub key: String,
+    /// The reward.
+    pub reward: String,
+}
+
+/// What became of the codes of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The codes that are new.
+    pub added: u64,
+    /// The codes that the program had before, or that the file has twice.
+    pub duplicates: u64,
+    /// The codes that are left in the pool.
+    pub remaining: u64,
+}
+
+/// Loads the codes of a file: one a line, in the first column of a CSV file; a header `code` and blank lines are left out.
+///
+/// # Errors
+/// When the file cannot be read, or the API refuses the codes. What was loaded before stays; loading the file again continues.
+pub async fn load(file: &Path, loading: &Loading) -> anyhow::Result<Loaded> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let codes = read_codes(&text);
+    anyhow::ensure!(!codes.is_empty(), "{} has no code", file.display());
+    let client = reqwest::Client::new();
+    let mut loaded = Loaded::default();
+    for codes in codes.chunks(PER_REQUEST) {
+        let response = send(&client, loading, codes).await?;
+        let number = |name: &str| response[name].as_u64().with_context(|| format!("the response has no {name}"));
+        loaded.added += number("added")?;
+        loaded.duplicates += number("duplicates")?;
+        loaded.remaining = number("remaining")?;
+    }
+    Ok(loaded)
+}
+
+/// The codes of a text, each with the number of its line.
+fn read_codes(text: &str) -> Vec<(usize, &str)> {
+    let first_column = |line| str::split(line, [',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"');
+    let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines().map(first_column));
+    let codes = lines.filter(|(_, code): &(usize, &str)| !code.is_empty());
+    codes
+        .enumerate()
+        .filter(|(place, (_, code))| *place > 0 || !code.eq_ignore_ascii_case("code"))
+        .map(|(_, c)| c)
+        .collect()
+}
+
+async fn send(client: &reqwest::Client, loading: &Loading, codes: &[(usize, &str)]) -> anyhow::Result<Value> {
+    let url = format!("{}/v1/rewards/{}/codes", loading.url.trim_end_matches('/'), loading.reward);
+    let body = json!({ "codes": codes.iter().map(|(_, code)| code).collect::<Vec<_>>() });
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        match client.post(&url).bearer_auth(&loading.key).json(&body).send().await {
+            Ok(response) if response.status().is_success() => return Ok(response.json().await?),
+            Ok(response) if response.status().is_server_error() => last = response.status().to_string(),
+            Ok(response) => bail!("{}", refusal(&response.text().await?, codes)),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    bail!("the API does not respond: {last}")
+}
+
+/// What the API says of codes that it refuses, with the lines of the file.
+fn refusal(text: &str, codes: &[(usize, &str)]) -> String {
+    let problem: Value = serde_json::from_str(text).unwrap_or_default();
+    let faults = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named: Vec<String> = faults
+        .iter()
+        .filter_map(|fault| {
+            let place: usize = fault["pointer"].as_str()?.strip_prefix("/codes/")?.parse().ok()?;
+            let (line, _) = codes.get(place)?;
+            Some(format!("line {line}: {}", fault["detail"].as_str()?))
+        })
+        .collect();
+    let detail = problem["detail"].as_str().unwrap_or(text);
+    if named.is_empty() { detail.to_owned() } else { format!("{detail}: {}", named.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_one_code_a_line_with_or_without_a_header() {
+        let expected = vec![(2, "A-1"), (4, "code"), (5, "B 2")];
+        assert_eq!(read_codes("\u{feff}Code;value\nA-1;5\n\ncode\n\"B 2\"\t\n"), expected);
+        assert_eq!(read_codes("A-1\r\nB-2"), [(1, "A-1"), (2, "B-2")]);
+        assert_eq!(read_codes("\n \n"), []);
+    }
+}

@@ -1,0 +1,86 @@
+//! What a decision is about to take, looked up together with the accounts: free codes of pools, and counters of stocks.
+
+use std::collections::BTreeMap;
+
+use tessera_domain::decide::{Seed, Supply};
+use tessera_domain::ids::{CouponCode, RewardId};
+
+use super::{Commit, shards};
+use crate::pools::{Glimpsed, PoolCodes};
+use crate::{Store, StoreError};
+
+/// What one attempt knows of pools and stocks before its transaction.
+#[derive(Debug, Default)]
+pub(super) struct Foreseen {
+    /// Free codes.
+    pub codes: PoolCodes,
+    /// The counter that units will be taken from, and what it had issued.
+    pub counters: Glimpsed,
+}
+
+impl Foreseen {
+    /// Gives each party codes of its own of every pool that was looked up.
+    pub fn supply(&self, supplies: &mut [Supply]) {
+        let parties = supplies.len();
+        for (party, supply) in supplies.iter_mut().enumerate() {
+            let own =
+                |codes: Vec<&CouponCode>| codes.into_iter().skip(party).step_by(parties.max(1)).cloned().collect();
+            supply.codes = self.codes.all().map(|(reward, codes)| (reward.clone(), own(codes.collect()))).collect();
+        }
+    }
+}
+
+impl Store {
+    /// Looks up what the parties say that they will take.
+    pub(super) async fn foresee<const N: usize>(
+        &self,
+        commit: &Commit<'_, N>,
+        seeds: &[Seed],
+    ) -> Result<Foreseen, StoreError> {
+        let mut foreseen = Foreseen::default();
+        let takings = commit.parties.iter().zip(seeds).filter_map(|(party, seed)| Some((party.takes?, seed)));
+        for (taking, seed) in takings {
+            let Some(reward) = commit.config.reward(taking.reward) else { continue };
+            let start = start_of(seeds);
+            if let Some(stock) = reward.stock.filter(|stock| *stock > 0) {
+                let shard = start % shards(stock);
+                let issued = self.stock_counter(commit.program, &reward.id, shard).await?;
+                foreseen.counters.insert(reward.id.clone(), (shard, issued));
+            }
+            if taking.with_code && reward.code.is_drawn() {
+                let place = [seed.0[1], seed.0[2]];
+                self.find_codes(commit.program, &reward.id, 1, place, &mut foreseen.codes).await?;
+            }
+        }
+        Ok(foreseen)
+    }
+
+    /// Notes the pools that were found empty.
+    pub(super) async fn note_empty_pools<const N: usize>(&self, commit: &Commit<'_, N>, foreseen: &Foreseen) {
+        let takings = commit.parties.iter().filter_map(|party| party.takes);
+        for taking in takings.filter(|taking| foreseen.codes.is_empty(taking.reward)) {
+            self.note_empty_pool(commit.program, taking.reward).await;
+        }
+    }
+
+    /// Looks up codes that decisions turned out to take.
+    pub(super) async fn find_lacking<const N: usize>(
+        &self,
+        commit: &Commit<'_, N>,
+        lacking: &BTreeMap<RewardId, usize>,
+        seeds: &[Seed],
+        foreseen: &mut Foreseen,
+    ) -> Result<(), StoreError> {
+        let place = seeds.first().map_or([0, 0], |seed| [seed.0[1], seed.0[2]]);
+        for (reward, units) in lacking {
+            // Parties share the codes, so each may see fewer than it takes.
+            self.find_codes(commit.program, reward, units.saturating_mul(N), place, &mut foreseen.codes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the search for units of a stock begins.
+pub(super) fn start_of(seeds: &[Seed]) -> u32 {
+    seeds.first().map_or(0, |seed| u32::from(seed.0[0]))
+}

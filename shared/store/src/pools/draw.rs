@@ -1,0 +1,130 @@
+//! Drawing codes: a decision learns which codes it may use, and its transaction takes those that it used.
+
+use std::collections::BTreeMap;
+
+use tessera_domain::coupon::FoldedCode;
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId, RewardId};
+
+use super::{SHARDS, Shard, WINDOW};
+use crate::items::{item, name, text};
+use crate::keys::{self, Key};
+use crate::writes::Write;
+use crate::{Store, StoreError};
+
+/// The condition that a code is free in the pool of its reward.
+const FREE_IN_POOL: &str = "q = :reward";
+
+/// A free code, and its place in the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PoolCode {
+    pub code: CouponCode,
+    /// Its number within the shard.
+    pub number: u64,
+    pub place: Key,
+}
+
+/// The free codes that one attempt at a commit may use.
+#[derive(Debug, Default)]
+pub(crate) struct PoolCodes {
+    found: BTreeMap<RewardId, Found>,
+}
+
+/// What was found of one pool.
+#[derive(Debug, Default)]
+struct Found {
+    codes: Vec<PoolCode>,
+    /// The shards that were read.
+    shards: Vec<Shard>,
+}
+
+impl Found {
+    /// True when all shards were read.
+    fn is_whole(&self) -> bool {
+        self.shards.len() >= SHARDS as usize
+    }
+}
+
+impl PoolCodes {
+    /// True when so many codes of a pool were found, or all that it has.
+    pub fn knows(&self, reward: &RewardId, wanted: usize) -> bool {
+        self.found.get(reward).is_some_and(|found| found.codes.len() >= wanted || found.is_whole())
+    }
+
+    /// The codes of all pools that were looked at.
+    pub fn all(&self) -> impl Iterator<Item = (&RewardId, impl Iterator<Item = &CouponCode>)> {
+        self.found.iter().map(|(reward, found)| (reward, found.codes.iter().map(|free| &free.code)))
+    }
+
+    /// True when a pool has no code at all.
+    pub fn is_empty(&self, reward: &RewardId) -> bool {
+        self.found.get(reward).is_some_and(|found| found.codes.is_empty() && found.is_whole())
+    }
+
+    /// The free code that a coupon uses.
+    pub fn find(&self, reward: &RewardId, code: &CouponCode) -> Option<&PoolCode> {
+        self.found.get(reward)?.codes.iter().find(|free| free.code == *code)
+    }
+
+    /// The codes left in the shards that were read, and whether these are all shards.
+    pub(super) fn left(&self, reward: &RewardId, drawn: u64) -> Option<(u64, bool)> {
+        let found = self.found.get(reward)?;
+        let left: u64 = found.shards.iter().map(Shard::left).sum();
+        Some((left.saturating_sub(drawn), found.is_whole()))
+    }
+
+    /// The shard at which the draw began, and how many codes it was ever loaded with.
+    pub(super) fn first_shard(&self, reward: &RewardId) -> Option<(u32, u64)> {
+        self.found.get(reward)?.shards.first().map(|shard| (shard.number, shard.loaded))
+    }
+}
+
+impl Store {
+    /// Finds at least `wanted` free codes of a pool, if it has so many. Reads one shard, and the others only when that one has
+    /// too few. `seed` chooses the shard and the codes.
+    pub(crate) async fn find_codes(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        wanted: usize,
+        seed: [u8; 2],
+        into: &mut PoolCodes,
+    ) -> Result<(), StoreError> {
+        let [shard, place] = seed.map(u32::from);
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(WINDOW);
+        let first = self.read_shard(program, reward, shard % SHARDS, limit).await?;
+        let mut codes = first.codes.clone();
+        if !codes.is_empty() {
+            // Draws at one moment take different codes.
+            let turn = place as usize % codes.len();
+            codes.rotate_left(turn);
+        }
+        let mut shards = vec![first];
+        if codes.len() < wanted {
+            let others = self.read_shards(program, reward, Some(shard % SHARDS), limit).await?;
+            let mut more: Vec<PoolCode> = others.iter().flat_map(|shard| shard.codes.iter().cloned()).collect();
+            let turn = if more.is_empty() { 0 } else { (place as usize).wrapping_mul(WINDOW as usize) % more.len() };
+            more.rotate_left(turn);
+            codes.extend(more);
+            shards.extend(others);
+        }
+        into.found.insert(reward.clone(), Found { codes, shards });
+        Ok(())
+    }
+
+    /// The two writes that draw a code for a coupon: its place in the pool is deleted, and its guard leads to the coupon.
+    pub(crate) fn draw_writes(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        free: &PoolCode,
+        owner: &MemberId,
+        coupon: &Key,
+    ) -> [Write; 2] {
+        let table = &*self.tables.members;
+        let guard = keys::coupon_guard(program, &FoldedCode::from(&free.code));
+        let lead = [(name::MEMBER, text(owner.as_str())), (name::LEADS_TO, text(&*coupon.sk))];
+        let take = Write::delete(table, &free.place).when("attribute_exists(pk)");
+        let lead = Write::put(table, item(&guard, lead)).when(FREE_IN_POOL).value(":reward", text(reward.as_str()));
+        [take, lead]
+    }
+}
