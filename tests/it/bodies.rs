@@ -213,6 +213,9 @@ impl Operation {
             if operation["operationId"] == "claimReceipt" {
                 path = path.replace("{id}", "anonymous-1");
             }
+            if operation["operationId"] == "loadCodes" {
+                path = path.replace("{id}", "pooled");
+            }
             // What is put has the id of its path.
             path = path.replace("{id}", example["id"].as_str().filter(|_| method == "put").unwrap_or("0532-0007"));
             Some(Self {
@@ -259,6 +262,14 @@ async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, String) {
     (anonymous["id"], anonymous["member"]) = (json!("anonymous-1"), Value::Null);
     done(Method::POST, "/v1/receipts", &anonymous).await;
     let coupon = done(Method::POST, "/v1/members/c-42/redemptions", &json!({ "reward": "five-off" })).await;
+    if operation.id == "loadCodes" {
+        let pooled = json!({ "id": "pooled", "name": "Pooled", "type": "custom", "cost": 1, "code": { "pool": true } });
+        done(Method::POST, "/v1/rewards", &pooled).await;
+    }
+    if operation.id == "moveCoupon" {
+        done(Method::POST, "/v1/members", &json!({ "id": "c-43" })).await;
+        done(Method::POST, "/v1/members/c-43/adjustments", &json!({ "award": 1000, "reason": "a test" })).await;
+    }
     if operation.id == "putTier" {
         done(Method::POST, "/v1/tiers", &operation.example).await;
     }

@@ -75,3 +75,55 @@ async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
     assert_eq!(calls(&before), calls(&after));
     assert_eq!(shop.verify().await.facts, u64::from(RECEIPTS) + 3);
 }
+
+/// What a function's requests cost on average, by the difference of two readings of the meter.
+fn costs(before: &Value, after: &Value, function: &str) -> (f64, f64) {
+    let of = |field: &str| {
+        let read = |capacity: &Value| capacity["functions"][function][field].as_f64().unwrap_or(0.0);
+        (read(after) - read(before)) / f64::from(RECEIPTS)
+    };
+    (of("write_units"), of("read_units"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redemption_is_at_most_ten_write_units_and_a_used_coupon_two() {
+    let mut stocked = program(&ten_counters());
+    stocked["rewards"][1]["stock"] = json!(10_000);
+    let shop = Shop::open(&stocked, "2026-03-01T12:00:00+01:00").await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    shop.post("/v1/members/c-1/adjustments", &json!({ "award": 100_000, "reason": "opening" })).await;
+    let redeem = async || {
+        let created = shop.post("/v1/members/c-1/redemptions", &json!({ "reward": "last-one" })).await;
+        assert_eq!(created.status, 201, "{}", created.body);
+        created.body["code"].as_str().unwrap().to_owned()
+    };
+    for n in 0..3 {
+        redeem().await;
+        shop.post("/v1/receipts", &five_lines(&format!("warm-{n}"))).await;
+    }
+    shop.settle().await;
+    let before = shop.get("/_local/capacity").await;
+    let mut codes = Vec::new();
+    for _ in 0..RECEIPTS {
+        codes.push(redeem().await);
+    }
+    let after = shop.get("/_local/capacity").await;
+    let (writes, reads) = costs(&before, &after, "reward-redemption");
+    println!("write units per redemption from a stock {writes}, read units {reads}");
+    // Now and then the rate limiter takes a chunk of tokens.
+    assert!(writes <= 10.0 + 3.0 / f64::from(RECEIPTS), "{after}");
+    assert!(reads <= 6.0, "{after}");
+
+    let before = shop.get("/_local/capacity").await;
+    for (n, code) in codes.iter().enumerate() {
+        let mut paid = five_lines(&format!("r-{n}"));
+        paid["coupons"] = json!([code]);
+        assert_eq!(shop.post("/v1/receipts", &paid).await.status, 202);
+    }
+    shop.settle().await;
+    let after = shop.get("/_local/capacity").await;
+    let (writes, reads) = costs(&before, &after, "rule-evaluation");
+    println!("write units per decision that uses a coupon {writes}, read units {reads}");
+    assert!(writes <= 6.0, "the entry, the account and the coupon: {after}");
+    shop.verify().await;
+}

@@ -69,13 +69,30 @@ pub(crate) async fn respond_with(
     coupon: &Coupon,
     now: Timestamp,
 ) -> Result<Response, Problem> {
-    let profile = owner(services, program, &coupon.member).await?;
+    let profile = services.store.get_profile(&program.id, &coupon.member).await?;
+    respond_knowing(services, program, status, coupon, profile, now).await
+}
+
+/// As [`respond_with`], with the profile of the coupon's member.
+pub(crate) async fn respond_knowing(
+    services: &Services,
+    program: &ActiveProgram,
+    status: u16,
+    coupon: &Coupon,
+    profile: Option<Profile>,
+    now: Timestamp,
+) -> Result<Response, Problem> {
+    let profile = owner(services, program, &coupon.member, profile).await?;
     Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
 }
 
 /// The profile of a coupon's owner. A contact without an id may have become part of a member since.
-async fn owner(services: &Services, program: &ActiveProgram, member: &MemberId) -> Result<Option<Profile>, Problem> {
-    let profile = services.store.get_profile(&program.id, member).await?;
+async fn owner(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+    profile: Option<Profile>,
+) -> Result<Option<Profile>, Problem> {
     if profile.as_ref().is_some_and(|profile| profile.id.is_some()) {
         return Ok(profile);
     }

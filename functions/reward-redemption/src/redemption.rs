@@ -43,7 +43,9 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let context = seen.context(config, now);
         decide_redemption(&context, seen.account, &redemption)
     });
-    let committed = match committed.await {
+    // The owner's profile names the owner in the response; it is read meanwhile.
+    let (committed, profile) = tokio::join!(committed, services.store.get_profile(&program.id, &member));
+    let committed = match committed {
         Ok(committed) => committed,
         Err(CommitError::Refused(fault)) => return Err(refused(&fault)),
         Err(CommitError::Store(error)) => return Err(error.into()),
@@ -60,7 +62,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         },
     };
     let issued = issued.ok_or_else(|| Problem::not_found("the coupon of this redemption is gone"))?;
-    coupon::respond_with(services, &program, 201, &issued, now).await
+    coupon::respond_knowing(services, &program, 201, &issued, profile?, now).await
 }
 
 /// The coupon that an entry is about.

@@ -361,6 +361,18 @@ impl Book {
         self.redeem_by(member, &wish)
     }
 
+    /// Pays with points at once, or reserves them.
+    pub fn pay_or_reserve(
+        &mut self,
+        member: &str,
+        reward: &str,
+        points: i64,
+        reserve_minutes: Option<u32>,
+    ) -> Result<CouponCode, RedemptionFault> {
+        let (reward, points) = (RewardId::new(reward).unwrap(), Some(Points::new(points)));
+        self.redeem_by(member, &Redemption { reward, points, reserve_minutes, apply: false, by_member: false })
+    }
+
     fn redeem_by(&mut self, member: &str, wish: &Redemption) -> Result<CouponCode, RedemptionFault> {
         let known: BTreeSet<CouponCode> = self.coupons.keys().cloned().collect();
         self.decide(member, |context, account| decide_redemption(context, account, wish))?;

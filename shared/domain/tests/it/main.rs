@@ -13,6 +13,7 @@ mod merging;
 mod multipliers;
 mod others;
 mod rules;
+mod spent_once;
 mod templates;
 mod tiers;
 mod vectors;
