@@ -72,9 +72,10 @@ impl PoolCodes {
         Some((left.saturating_sub(drawn), found.is_whole()))
     }
 
-    /// The shard at which the draw began, and how many codes it was ever loaded with.
-    pub(super) fn first_shard(&self, reward: &RewardId) -> Option<(u32, u64)> {
-        self.found.get(reward)?.shards.first().map(|shard| (shard.number, shard.loaded))
+    /// The codes that a pool was ever loaded with, if all its shards were read.
+    pub(super) fn loaded(&self, reward: &RewardId) -> Option<u64> {
+        let found = self.found.get(reward).filter(|found| found.is_whole())?;
+        Some(found.shards.iter().map(|shard| shard.loaded).sum())
     }
 }
 

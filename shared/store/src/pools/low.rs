@@ -15,7 +15,7 @@ use super::{PoolCodes, SHARDS, Shard, WINDOW};
 use crate::calls::Range;
 use crate::commit::{Take, shards, share};
 use crate::items::{Reader, bytes, item, name, packed};
-use crate::keys::{self, LOW_STOCK};
+use crate::keys::{self, Key, LOW_STOCK};
 use crate::writes::{ABSENT, Write};
 use crate::{Store, StoreError};
 
@@ -43,9 +43,6 @@ pub struct LowStock {
     /// When it was noted.
     #[serde(rename = "t", with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
-    /// The codes that each shard of the pool was ever loaded with.
-    #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
-    loaded: Vec<u64>,
 }
 
 /// What a reward runs out of.
@@ -134,15 +131,7 @@ impl Store {
         let issued: u64 = counters.iter().map(|issued| u64::from(*issued)).sum();
         let (left, of) = (u64::from(stock).saturating_sub(issued), u64::from(stock));
         if left <= u64::from(low) {
-            let note = LowStock {
-                reward: reward.id.clone(),
-                kind: LowKind::Stock,
-                left,
-                low,
-                of,
-                at: taken.at,
-                loaded: Vec::new(),
-            };
+            let note = LowStock { reward: reward.id.clone(), kind: LowKind::Stock, left, low, of, at: taken.at };
             self.put_low_stock(program, &note).await?;
         }
         Ok(())
@@ -161,34 +150,28 @@ impl Store {
         if left > enough {
             return Ok(());
         }
-        let Some((shard, loaded)) = taken.codes.first_shard(&reward.id) else { return Ok(()) };
-        if let Some(last) = self.last_low_pool(program, &reward.id).await?
-            && last.loaded.get(shard as usize) == Some(&loaded)
-        {
+        let of = match taken.codes.loaded(&reward.id) {
+            Some(of) => of,
+            None => self.codes_loaded(program, &reward.id).await?,
+        };
+        let note = keys::low_stock(program, &reward.id, LowKind::Pool.letter(), of);
+        if self.get(READ, &self.tables.members, &note, false).await?.is_some() {
             return Ok(());
         }
         let shards = self.read_shards(program, &reward.id, None, WINDOW).await?;
         let left: u64 = shards.iter().map(Shard::left).sum();
         if left <= u64::from(low) {
-            let loaded: Vec<u64> = shards.iter().map(|shard| shard.loaded).collect();
-            let of = loaded.iter().sum();
-            let note = LowStock { reward: reward.id.clone(), kind: LowKind::Pool, left, low, of, at: taken.at, loaded };
+            let note = LowStock { reward: reward.id.clone(), kind: LowKind::Pool, left, low, of, at: taken.at };
             self.put_low_stock(program, &note).await?;
         }
         Ok(())
     }
 
-    /// The note of a pool's last filling that ran low.
-    async fn last_low_pool(&self, program: &ProgramId, reward: &RewardId) -> Result<Option<LowStock>, StoreError> {
-        let prefix = keys::low_stock_of(reward, LowKind::Pool.letter());
-        let range = Range {
-            backwards: true,
-            consistent: false,
-            limit: Some(1),
-            ..Range::all(keys::sold_out(program).pk, &prefix)
-        };
-        let (notes, _) = self.page(READ, &self.tables.members, &range).await?;
-        notes.first().map(|note| Reader::new(READ, note).body()).transpose()
+    /// The codes that a pool was ever loaded with. One read of a count for each shard.
+    async fn codes_loaded(&self, program: &ProgramId, reward: &RewardId) -> Result<u64, StoreError> {
+        let counts: Vec<Key> = (0..SHARDS).map(|shard| keys::pool_count(program, reward, shard)).collect();
+        let counts = self.get_many(READ, &self.tables.members, &counts, false).await?;
+        counts.iter().map(|count| Reader::new(READ, count).number::<u64>(name::VERSION)).sum()
     }
 
     async fn put_low_stock(&self, program: &ProgramId, note: &LowStock) -> Result<(), StoreError> {

@@ -35,7 +35,6 @@ const WINDOW: u32 = 25;
 /// The beginning of one shard of a pool.
 #[derive(Debug, Clone, Default)]
 struct Shard {
-    number: u32,
     /// Its first codes.
     codes: Vec<PoolCode>,
     /// The codes that it was ever loaded with.
@@ -67,7 +66,7 @@ impl Store {
         // The count of loaded codes stands before the codes.
         let range = Range { limit: Some(limit.saturating_add(1)), ..Range::all(partition, "") };
         let (items, next) = self.page(READ, &self.tables.members, &range).await?;
-        let mut shard = Shard { number, has_more: next.is_some(), ..Shard::default() };
+        let mut shard = Shard { has_more: next.is_some(), ..Shard::default() };
         for item in &items {
             let reader = Reader::new(READ, item);
             let sort = reader.text(name::SK)?;
