@@ -33,9 +33,9 @@ export const signIn = async (page, key = KEY) => {
   await page.locator('.shell').waitFor();
 };
 
-/** Waits until the screen has its heading and nothing loads any more. */
+/** Waits until the screen has its heading, nothing loads any more, and charts are drawn. */
 export const settled = (page) =>
-  page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('[aria-busy="true"]'));
+  page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('[aria-busy="true"], .chart:not(:has(.uplot))'));
 
 /** Opens a page of the console, signed in; `at` is the address below /console. */
 export const openPage = async ({ stack, browser }, { at = '', key = KEY, width = 1280, height = 900, ...options } = {}) => {

@@ -67,6 +67,23 @@ browserTest(shared, 'a reward is redeemed, its coupon cancelled, and the points 
   assert.equal(await available(stack), before);
 });
 
+browserTest(shared, 'where the shopper chooses the points, the agent types them', { at: '/members/15061' }, async ({ page, stack }) => {
+  const reward = { id: 'any-amount', name: 'Any amount', type: 'amount_off', cost_per: { points: 100, value: '1.00', min: 200, max: 5000, step: 100 }, code: { pattern: 'ANY-########' } };
+  assert.equal((await stack.call('POST', '/v1/rewards', reward)).status, 201);
+  const before = await available(stack);
+  await page.getByRole('button', { name: 'Redeem', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Reward').selectOption({ label: 'Any amount · from 200' });
+  await dialog.getByText('100 points are worth').waitFor();
+  await dialog.getByLabel('Points').fill('350');
+  await dialog.getByRole('button', { name: 'Redeem', exact: true }).click();
+  await dialog.getByRole('alert').waitFor();
+  await dialog.getByLabel('Points').fill('300');
+  await dialog.getByRole('button', { name: 'Redeem', exact: true }).click();
+  await page.getByText('Any amount redeemed:').waitFor();
+  assert.equal(await available(stack), before - 300);
+});
+
 browserTest(shared, 'an order number is explained rule by rule, and corrected from there', { at: '/why' }, async ({ page, stack }) => {
   await page.getByLabel('Order number, e-mail or customer id').fill('no-such-order');
   await page.getByRole('button', { name: 'Explain' }).click();

@@ -52,7 +52,7 @@ export const Chart = ({ title, days, series, write = number }) => {
         legend: { show: false },
         scales: { x: { time: false } },
         axes: [
-          { ...axis, grid: { show: false }, space: 64, splits: (_plot, _axis, min, max) => days.map((_, index) => index).filter((index) => index >= min && index <= max && index % Math.max(1, Math.ceil(days.length / (box.current.clientWidth / 80))) === 0), values: (_, splits) => splits.map((index) => shortDay(days[index])) },
+          { ...axis, grid: { show: false }, space: 64, splits: (drawn, _axis, min, max) => days.map((_, index) => index).filter((index) => index >= min && index <= max && index % Math.max(1, Math.ceil(days.length / (drawn.width / 80))) === 0), values: (_, splits) => splits.map((index) => shortDay(days[index])) },
           { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null ? '' : write(value))) },
         ],
         series: [{}, ...series.map((one) => ({ label: one.label, stroke: colour(one.colour), width: 2, dash: one.dashed ? [6, 4] : undefined, points: { show: days.length < 3 } }))],
@@ -61,7 +61,7 @@ export const Chart = ({ title, days, series, write = number }) => {
     };
     const redraw = () => load().then(draw);
     redraw();
-    const watcher = new ResizeObserver(() => plot && plot.setSize({ width: box.current.clientWidth, height: HEIGHT }));
+    const watcher = new ResizeObserver(([{ contentRect }]) => box.current && plot?.setSize({ width: contentRect.width, height: HEIGHT }));
     watcher.observe(box.current);
     scheme.addEventListener('change', redraw);
     return () => {

@@ -30,7 +30,7 @@ export const rewardFields = (isNew) => [
         id: 'chosen',
         label: t('as many points as the shopper chooses'),
         needs: ['cost_per'],
-        initial: { cost_per: { points: 100, value: '1.00', min: 100, step: 100 } },
+        initial: { cost_per: { points: 100, value: '1.00', min: 100, max: 5000, step: 100 } },
         fields: [
           {
             kind: 'group',
@@ -40,9 +40,9 @@ export const rewardFields = (isNew) => [
             fields: [
               number('points', t('Points')),
               money('value', t('are worth')),
-              number('min', t('At least'), nullable),
-              number('max', t('At most'), nullable),
-              number('step', t('In steps of'), nullable),
+              number('min', t('At least')),
+              number('max', t('At most')),
+              number('step', t('In steps of')),
             ],
           },
         ],

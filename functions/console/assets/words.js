@@ -48,6 +48,9 @@ export const money = (amount, currency) => {
   }
 };
 
+/** Money without cents, for a large figure whose exact value stands elsewhere. */
+export const wholeMoney = (amount, currency) => new Intl.NumberFormat(region, { style: 'currency', currency, maximumFractionDigits: 0 }).format(amount);
+
 /** Money as people write it in sentences: without cents where there are none. */
 export const amount = (value, currency) => {
   try {

@@ -105,11 +105,16 @@ export const GiveDialog = ({ what, member, programme, onClose, onDone }) => {
 export const RedeemDialog = ({ member, onClose, onDone }) => {
   const { data: hub, error: failed, reload } = useLoad((signal) => get(pathTo(member.inner_id, 'hub'), signal), [member.inner_id]);
   const [chosen, setChosen] = useState(null);
-  const rewards = (hub?.rewards ?? []).filter((reward) => reward.redeemable && reward.cost !== undefined);
+  const [typed, setTyped] = useState('');
+  const rewards = (hub?.rewards ?? []).filter((reward) => reward.redeemable);
   const reward = rewards.find(({ id }) => id === chosen) ?? rewards[0];
-  const left = reward && member.points.available - reward.cost;
+  const per = reward?.cost_per;
+  const least = per && (per.min ?? per.points);
+  const cost = per ? (readPoints(typed || String(least)) ?? 0) : reward?.cost;
+  const left = reward && member.points.available - cost;
   const { run, busy, error } = useAction(async (idempotencyKey) => {
-    const { data: coupon } = await send('POST', pathTo(member.inner_id, 'redemptions'), { body: { reward: reward.id }, idempotencyKey });
+    const body = { reward: reward.id, ...(per && { points: cost }) };
+    const { data: coupon } = await send('POST', pathTo(member.inner_id, 'redemptions'), { body, idempotencyKey });
     const undo = async (key) => send('POST', `/v1/coupons/${encodeURIComponent(coupon.code)}/cancel`, { idempotencyKey: key });
     onDone(t('{name} redeemed: {code}. {points} left.', { name: reward.name, code: coupon.code, points: points(left) }), undo);
   });
@@ -119,8 +124,17 @@ export const RedeemDialog = ({ member, onClose, onDone }) => {
       ${hub && !reward && html`<p>${t('No reward can be had with {points}.', { points: points(member.points.available) })}</p>`}
       ${reward &&
       html`
-        <${SelectField} id="reward" label=${t('Reward')} value=${reward.id} onInput=${setChosen} options=${rewards.map((one) => [one.id, `${one.name} · ${points(one.cost)}`])} />
-        <p class="forecast" aria-live="polite">${number(member.points.available)} − ${number(reward.cost)} = <b>${number(left)}</b></p>
+        <${SelectField} id="reward" label=${t('Reward')} value=${reward.id} onInput=${setChosen} options=${rewards.map((one) => [one.id, `${one.name} · ${one.cost_per ? t('from {n}', { n: one.cost_per.min ?? one.cost_per.points }) : points(one.cost)}`])} />
+        ${per &&
+        html`<${TextField}
+          id="redeemed"
+          label=${t('Points')}
+          help=${t('{points} are worth {money}', { points: points(per.points), money: money(per.value, hub.program?.currency) })}
+          inputmode="numeric"
+          value=${typed || String(least)}
+          onInput=${setTyped}
+        />`}
+        <p class="forecast" aria-live="polite">${number(member.points.available)} − ${number(cost)} = <b>${number(left)}</b></p>
       `}
       <${Faults} error=${error} />
     <//>

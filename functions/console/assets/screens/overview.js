@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/preact.js';
 import { address, get, may, navigate, useLoad, useProgramme } from '../core.js';
 import { Chart } from '../chart.js';
 import { Button, Failed, Link, Loading, SelectField, Table } from '../ui.js';
-import { day, money, number, percent, t, textOf } from '../words.js';
+import { day, money, number, percent, t, textOf, wholeMoney } from '../words.js';
 import { Checklist, isOpen } from './checklist.js';
 
 const DAY = 86_400_000;
@@ -238,7 +238,9 @@ const Report = ({ kind, on, programme }) => {
   const { totals } = now;
   const currency = now.currency ?? programme?.currency;
   const closing = liability?.roll_forward?.closing;
-  const soon = liability?.forecast?.slice(0, 2).reduce((all, one) => all + one.points, 0);
+  const today = todayIn(programme?.timezone);
+  const nextMonth = periodOf('month', periodOf('month', today).to).from.slice(0, 7);
+  const soon = liability?.forecast?.filter(({ month }) => month <= nextMonth).reduce((all, one) => all + one.points, 0);
   return html`
     ${heading}
     <dl class="tiles">
@@ -248,12 +250,12 @@ const Report = ({ kind, on, programme }) => {
       ${closing &&
       html`<${Tile}
         label=${t('Liability')}
-        value=${closing.money == null || !currency ? number(closing.points) : money(closing.money, currency)}
+        value=${closing.money == null || !currency ? number(closing.points) : wholeMoney(closing.money, currency)}
         note=${[closing.money != null && t('{n} points', { n: closing.points }), soon > 0 && t('{n} expire soon', { n: soon })].filter(Boolean).join(' · ')}
       />`}
     </dl>
     <div class="cols">
-      <${Figures} figures=${now} currency=${currency} today=${todayIn(programme?.timezone)} />
+      <${Figures} figures=${now} currency=${currency} today=${today} />
       <div class="stack"><${Budgets} budgets=${now.budgets} programme=${programme} /><${Notices} ...${{ notices, programme }} /><${Stocks} ...${{ totals, programme }} /></div>
     </div>
     <${Tops} figures=${now} programme=${programme} />
