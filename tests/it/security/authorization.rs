@@ -221,6 +221,7 @@ fn scopes_grant_the_routes_of_the_specification() {
                 "GET /v1/coupons/{code}",
                 "GET /v1/interactions/{id}",
                 "GET /v1/members/{member}",
+                "GET /v1/members/{member}/card.svg",
                 "GET /v1/members/{member}/coupons",
                 "GET /v1/members/{member}/entries",
                 "GET /v1/members/{member}/hub",

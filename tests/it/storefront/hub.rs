@@ -68,9 +68,11 @@ async fn a_crowded_hub_costs_three_units_and_has_eight_kilobytes() {
         (of(&after) - of(&before)) / f64::from(REQUESTS)
     };
     println!("a crowded hub has {bytes} bytes, {} read units, {} calls", cost("read_units"), cost("dynamodb_calls"));
-    assert!(cost("read_units") <= 3.0 + 0.5, "{after}");
+    // A re-check of the configuration may fall into the run once.
+    let slack = 1.0 / f64::from(REQUESTS);
+    assert!(cost("read_units") <= 3.0 + slack, "{after}");
     // The guard of the id first; then profile, account, coupons and sold-out rewards at once.
-    assert!(cost("dynamodb_calls") <= 5.0 + 1.0, "{after}");
+    assert!(cost("dynamodb_calls") <= 5.0 + 2.0 * slack, "{after}");
     assert!(bytes <= 8 * 1024, "{bytes} bytes");
 }
 
