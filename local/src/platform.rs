@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use jiff::Timestamp;
-use tessera_lambda::{Clients, Clock, Config, Routes, Secrets, Services, Variable, http};
+use tessera_lambda::{Clients, Clock, Config, Routes, Secrets, Services, TargetCache, Variable, http};
+use tessera_notifications::Notifier;
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
 use crate::private;
@@ -20,6 +21,7 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 pub const ROUTES: &[(&str, Routes)] = &[
     ("access", tessera_access::ROUTES),
     ("console", tessera_console::ROUTES),
+    ("connections", tessera_connections::ROUTES),
     ("customer-hub", tessera_customer_hub::ROUTES),
     ("enrollment", tessera_enrollment::ROUTES),
     ("members", tessera_members::ROUTES),
@@ -98,17 +100,17 @@ impl Platform {
     }
 }
 
-/// The handler of a function with its own services. All functions share one program cache, so that a changed program takes
-/// effect at once.
-fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache>) -> Result<Handler> {
+/// The handler of a function with its own services. All functions share one cache of programs and one of targets, so that
+/// a change takes effect at once.
+fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCache, TargetCache)>) -> Result<Handler> {
     let services = |needs: &[Variable]| -> Result<Arc<Services>> {
         let config = Config::from_vars(&setting.variables, needs)?;
         let clients = Clients { dynamodb: setting.clients.dynamodb.clone(), sqs: setting.clients.sqs.clone() };
         let time = setting.clock.clone();
         let clock = Clock::new(move || time.now());
         let services = Services::new(config, clients, clock, Secrets::known(secrets.clone()));
-        let shared = shared.get_or_init(|| services.programs.clone());
-        Ok(Arc::new(services.sharing(shared)))
+        let (programs, targets) = shared.get_or_init(|| (services.programs.clone(), services.targets.clone()));
+        Ok(Arc::new(services.sharing(programs, targets)))
     };
 
     let http = |needs: &[Variable], routes: Routes| -> Result<Handler> {
@@ -133,13 +135,22 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<ProgramCache
         "birthdays" => handler!(Job, tessera_birthdays),
         "backtest-run" => handler!(Queue, tessera_backtest_run),
         "console" => http(tessera_console::NEEDS, tessera_console::ROUTES)?,
+        "connections" => http(tessera_connections::NEEDS, tessera_connections::ROUTES)?,
         "customer-hub" => http(tessera_customer_hub::NEEDS, tessera_customer_hub::ROUTES)?,
         "enrollment" => http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES)?,
         "event-relay" => handler!(Stream, tessera_event_relay),
         "inactivity" => handler!(Job, tessera_inactivity),
         "members" => http(tessera_members::NEEDS, tessera_members::ROUTES)?,
+        "notifications" => {
+            let (services, notifier) = (services(tessera_notifications::NEEDS)?, Arc::new(Notifier::default()));
+            Handler::Queue(Arc::new(move |event| {
+                let (services, notifier) = (Arc::clone(&services), Arc::clone(&notifier));
+                async move { tessera_notifications::handle(&services, &notifier, event).await }.boxed()
+            }))
+        }
         "program-admin" => http(tessera_program_admin::NEEDS, tessera_program_admin::ROUTES)?,
         "receipt-ingestion" => http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES)?,
+        "redeliveries" => handler!(Job, tessera_redeliveries),
         "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         other => bail!("there is no function {other}"),

@@ -36,5 +36,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     key = headers.get("Idempotency-Key")
     if key and key.isascii() and key.isprintable() and len(key) <= 255 and number % 8:
         headers["Idempotency-Key"] = f"request-{number}"
+    if case.method == "PUT" and case.path == "/v1/integrations/klaviyo" and isinstance(case.body, dict):
+        # Nothing is sent to the vendor from here.
+        case.body = {**case.body, "enabled": False}
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     case.headers = {**headers, "X-Forwarded-For": address, "Tessera-Client": address}

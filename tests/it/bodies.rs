@@ -216,6 +216,9 @@ impl Operation {
             if operation["operationId"] == "loadCodes" {
                 path = path.replace("{id}", "pooled");
             }
+            if path.starts_with("/v1/webhook-endpoints/") {
+                path = path.replace("{id}", "{endpoint}");
+            }
             // What is put has the id of its path.
             path = path.replace("{id}", example["id"].as_str().filter(|_| method == "put").unwrap_or("0532-0007"));
             Some(Self {
@@ -229,8 +232,10 @@ impl Operation {
         with_body.collect()
     }
 
-    async fn send(&self, shop: &Shop, code: &str, body: &Value) -> Response {
-        shop.request(self.method.clone(), &self.path.replace("{code}", code), Some(body)).await
+    async fn send(&self, shop: &Shop, made: &Made, body: &Value) -> Response {
+        let names = [("{code}", &made.code), ("{endpoint}", &made.endpoint), ("{entry}", &made.entry)];
+        let path = names.iter().fold(self.path.clone(), |path, (name, value)| path.replace(name, value));
+        shop.request(self.method.clone(), &path, Some(body)).await
     }
 
     /// The body with an identifier that is not taken, for routes that add something.
@@ -246,8 +251,15 @@ impl Operation {
     }
 }
 
-/// A shop in which every example finds what it refers to; with the code of a coupon.
-async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, String) {
+/// What a shop has that paths name: a coupon, a webhook endpoint, an entry.
+struct Made {
+    code: String,
+    endpoint: String,
+    entry: String,
+}
+
+/// A shop in which every example finds what it refers to.
+async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, Made) {
     let example = |id: &str| all.iter().find(|operation| operation.id == id).unwrap().example.clone();
     let shop = Shop::open(&example("putProgram"), CLOCK).await;
     let done = async |method: Method, path: &str, body: &Value| {
@@ -273,7 +285,11 @@ async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, String) {
     if operation.id == "putTier" {
         done(Method::POST, "/v1/tiers", &operation.example).await;
     }
-    (shop, coupon["code"].as_str().unwrap().to_owned())
+    done(Method::PUT, "/v1/integrations/klaviyo", &example("putKlaviyo")).await;
+    let endpoint = done(Method::POST, "/v1/webhook-endpoints", &example("addWebhookEndpoint")).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let entry = text(&shop.entries("c-42").await[0]["id"]);
+    (shop, Made { code: text(&coupon["code"]), endpoint: text(&endpoint["id"]), entry })
 }
 
 /// True when a response names a fault at a field or below it. The fault of a choice ("must have exactly one of …") stands at
@@ -299,7 +315,7 @@ async fn every_example_is_accepted_and_every_variation_that_its_schema_refuses_i
     assert!(all.len() >= 20, "{}", all.len());
     let (mut wrong, mut sent) = (Vec::new(), 0);
     for operation in &all {
-        let (shop, code) = shop_for(operation, &all).await;
+        let (shop, made) = shop_for(operation, &all).await;
         let mut variations = Vec::new();
         description.vary(&operation.example, &operation.schema, "", &mut variations);
         // Refused ones first: they change nothing.
@@ -311,13 +327,13 @@ async fn every_example_is_accepted_and_every_variation_that_its_schema_refuses_i
             if is_missing && OPTIONAL_HERE.contains(&(operation.id.as_str(), pointer.as_str())) {
                 continue;
             }
-            let response = operation.send(&shop, &code, &operation.fresh(body, sent)).await;
+            let response = operation.send(&shop, &made, &operation.fresh(body, sent)).await;
             if response.status != 400 || !has_fault_at(&response, pointer) {
                 wrong.push(format!("{} {pointer} in {body}: {} {}", operation.id, response.status, response.body));
             }
             sent += 1;
         }
-        let response = operation.send(&shop, &code, &operation.fresh(&operation.example, sent)).await;
+        let response = operation.send(&shop, &made, &operation.fresh(&operation.example, sent)).await;
         if response.status >= 300 {
             wrong.push(format!("{}: the example: {} {}", operation.id, response.status, response.body));
         }
@@ -325,7 +341,7 @@ async fn every_example_is_accepted_and_every_variation_that_its_schema_refuses_i
         for Variation { body, expected } in &variations {
             let Expected::Accepted(pointer) = expected else { continue };
             let is_needed = NEEDED_BY_OTHERS.contains(&(operation.id.as_str(), pointer.as_str()));
-            let response = operation.send(&shop, &code, &operation.fresh(body, sent)).await;
+            let response = operation.send(&shop, &made, &operation.fresh(body, sent)).await;
             let is_choice = response.body["errors"]
                 .as_array()
                 .is_some_and(|faults| faults.iter().any(|fault| is_of_choice_around(fault, pointer)));

@@ -21,10 +21,14 @@ fn every_sample_parses_as_its_functions_event() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
             "event-relay" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
             // Jobs ignore the payload of their schedule.
-            "birthdays" | "inactivity" => serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
-                .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
-                .err(),
-            "rule-evaluation" | "backtest-run" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
+            "birthdays" | "inactivity" | "redeliveries" => {
+                serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
+                    .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
+                    .err()
+            }
+            "rule-evaluation" | "backtest-run" | "notifications" => {
+                serde_json::from_slice::<sqs::SqsEvent>(&bytes).err()
+            }
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {
                 Ok(event) => {
                     assert!(event.request_context.route_key.is_some(), "{}", path.display());
@@ -49,6 +53,17 @@ fn the_messages_and_facts_in_the_samples_are_current() {
         if let Some(packed) = message.packed().unwrap() {
             tessera_domain::pack::unpack::<tessera_domain::fact::Receipt>(&packed).unwrap();
         }
+    }
+    let queue = std::fs::read(folder.join("notifications/notifications.json")).unwrap();
+    let queue: sqs::SqsEvent = serde_json::from_slice(&queue).unwrap();
+    for record in queue.records {
+        let message = tessera_lambda::notification::Notification::parse(record.body.as_deref().unwrap()).unwrap();
+        message.content.carried_entry().unwrap();
+    }
+    let stream = std::fs::read(folder.join("event-relay/members.json")).unwrap();
+    let stream: dynamodb::Event = serde_json::from_slice(&stream).unwrap();
+    for record in stream.records {
+        assert!(tessera_store::MemberImage::read(record.change.new_image).unwrap().is_some());
     }
     let stream = std::fs::read(folder.join("event-relay/facts.json")).unwrap();
     let stream: dynamodb::Event = serde_json::from_slice(&stream).unwrap();

@@ -114,6 +114,7 @@ async fn every_permission_is_used() {
         recorded(journeys::access).await,
         recorded(journeys::views).await,
         recorded(other_requests).await,
+        recorded(crate::outgoing::faults::every_permission).await,
         recorded_with(&generous, sold_out).await,
     ];
     for (in_journey, by_policy) in runs {

@@ -18,6 +18,7 @@ mod interactions;
 mod joining;
 mod journey;
 mod least_privilege;
+mod outgoing;
 mod pools;
 mod reach;
 mod redrive;

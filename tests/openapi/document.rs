@@ -23,6 +23,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Members", "Who takes part, and what they have."),
     ("Facts", "What shops report: receipts, refunds and interactions."),
     ("Coupons", "Redeemed rewards."),
+    ("Events", "Where events go: webhook endpoints and connections."),
 ];
 
 /// The routes that the document has: those of the API, without preflight requests and pages.

@@ -25,6 +25,8 @@ fn sample(route: &Route) -> Value {
         ("program", "prg_01jnq4w8m3k7"),
         ("locale", "it"),
         ("block", "product"),
+        ("entry", "bV8wMWpucTUyZjljOHQjZSM~0"),
+        ("delivery", "dlv_17723565081230011223344556677"),
     ];
     // `{path+}` is the parameter `path`.
     let template = route.path.replace("+}", "}");

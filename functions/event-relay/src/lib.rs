@@ -1,39 +1,59 @@
-//! Relays the stream of the facts table to the queue of facts: each fact with a member becomes a message.
+//! Relays the streams of two tables: facts with a member to the queue of facts, entries and coupons to the queue of
+//! notifications.
+
+mod facts;
+mod members;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use tessera_lambda::message::FactMessage;
 use tessera_lambda::sender::{OutgoingMessage, send_all};
 use tessera_lambda::{Services, Variable, batch};
-use tessera_store::FactImage;
 
-/// A message and the sequence number of its record, from which the stream resumes when the message is not sent.
+/// A message, its queue, and the sequence number of its record, from which the stream resumes when it is not sent.
 struct Relayed {
     sequence: String,
+    queue: Queue,
     message: OutgoingMessage,
 }
 
-/// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Facts,
+    Notifications,
+}
 
-/// Relays a batch of records in order. The response names the first that failed; the stream resumes there.
+impl Queue {
+    fn url(self, services: &Services) -> Option<&str> {
+        match self {
+            Self::Facts => services.config.facts_queue_url.as_deref(),
+            Self::Notifications => services.config.notifications_queue_url.as_deref(),
+        }
+    }
+}
+
+/// Environment variables that this function needs besides the common ones.
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::NotificationsQueueUrl];
+
+/// Relays a batch of records in order. The response names the first of a queue that failed; the stream resumes there.
 pub async fn handle(services: &Services, event: Event) -> DynamoDbEventResponse {
     let mut relayed = Vec::new();
-    let mut failed = None;
+    let mut failed = Vec::new();
     for record in event.records {
         let sequence = record.change.sequence_number.clone().unwrap_or_default();
-        match batch::caught(async { messages(record) }).await {
+        match batch::caught(messages(services, record)).await {
             Ok(messages) => relayed.extend(messages),
             Err(error) => {
                 tracing::error!(sequence, error, "a record cannot be relayed");
-                failed = Some(sequence);
+                failed.push(sequence);
                 break;
             }
         }
     }
     // The records before the bad one are sent nevertheless.
-    if let Err(sequence) = send(services, relayed).await {
-        failed = Some(sequence);
+    let (facts, notifications) = relayed.into_iter().partition(|relayed| relayed.queue == Queue::Facts);
+    for (queue, relayed) in [(Queue::Facts, facts), (Queue::Notifications, notifications)] {
+        failed.extend(send(services, queue, relayed).await.err());
     }
     let mut response = DynamoDbEventResponse::default();
     response.batch_item_failures = failed.into_iter().map(failure).collect();
@@ -46,37 +66,35 @@ fn failure(sequence: String) -> DynamoDbBatchItemFailure {
     failure
 }
 
-/// The messages of a record: none, one fact, or a receipt and the refunds that waited for it.
-fn messages(record: EventRecord) -> Result<Vec<Relayed>, String> {
+/// The messages of a record, of whichever table.
+async fn messages(services: &Services, record: EventRecord) -> Result<Vec<Relayed>, String> {
     if record.event_name == "REMOVE" {
         return Ok(Vec::new());
     }
-    let (event, sequence) = (record.event_id, record.change.sequence_number.unwrap_or_default());
-    let image = FactImage::read(record.change.new_image).map_err(|error| error.to_string())?;
-    let facts = image.as_ref().map(FactMessage::all_of).unwrap_or_default();
-    let relayed = facts.into_iter().enumerate().map(|(place, fact)| {
-        // The same whenever the stream repeats the record, so that SQS takes it once.
-        let deduplication = format!("{event}-{place}");
-        Relayed {
-            sequence: sequence.clone(),
-            message: OutgoingMessage::fifo(fact.to_text(), fact.group(), deduplication),
-        }
-    });
+    let sequence = record.change.sequence_number.clone().unwrap_or_default();
+    // `arn:…:table/NAME/stream/…`
+    let table = record.event_source_arn.as_deref().and_then(|arn| arn.split('/').nth(1));
+    let (queue, messages) = if table == Some(services.config.tables.members.as_str()) {
+        (Queue::Notifications, members::messages(services, record).await?)
+    } else {
+        (Queue::Facts, facts::messages(record)?)
+    };
+    let relayed = messages.into_iter().map(|message| Relayed { sequence: sequence.clone(), queue, message });
     Ok(relayed.collect())
 }
 
 /// Sends messages in their order. The error is the sequence number of the first that was not sent.
-async fn send(services: &Services, relayed: Vec<Relayed>) -> Result<(), String> {
+async fn send(services: &Services, queue: Queue, relayed: Vec<Relayed>) -> Result<(), String> {
     let Some(first) = relayed.first() else { return Ok(()) };
-    let queue = services.config.facts_queue_url.as_deref().ok_or_else(|| {
-        tracing::error!("FACTS_QUEUE_URL is not set");
+    let url = queue.url(services).ok_or_else(|| {
+        tracing::error!(?queue, "the queue's URL is not set");
         first.sequence.clone()
     })?;
     let (sequences, messages): (Vec<String>, Vec<OutgoingMessage>) =
         relayed.into_iter().map(|relayed| (relayed.sequence, relayed.message)).unzip();
-    send_all(&services.sqs, queue, &messages).await.map_err(|error| {
+    send_all(&services.sqs, url, &messages).await.map_err(|error| {
         let sequence = sequences.get(error.first_unsent).cloned().unwrap_or_default();
-        tracing::error!(%error, sequence, "facts were not relayed");
+        tracing::error!(%error, sequence, ?queue, "messages were not relayed");
         sequence
     })
 }

@@ -56,6 +56,7 @@ impl Queue {
             ("PROGRAMS_TABLE", "programs"),
             ("CREDENTIALS_TABLE", "credentials"),
             ("FACTS_QUEUE_URL", "http://sqs.test/1/facts.fifo"),
+            ("NOTIFICATIONS_QUEUE_URL", "http://sqs.test/1/notifications.fifo"),
         ];
         let vars: BTreeMap<_, _> = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         Services::new(

@@ -1,7 +1,5 @@
 //! The ledger of a member.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera_domain::view::{EntryView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
@@ -78,10 +76,7 @@ impl Taken {
     /// The lines, the latest written first.
     fn lines(mut self, explainer: &Explainer<'_>) -> Vec<EntryView> {
         self.entries.sort_by_key(|stored| std::cmp::Reverse(stored.entry.sequence));
-        let lines = self.entries.iter().flat_map(|stored| {
-            let key = URL_SAFE_NO_PAD.encode(stored.key.as_str());
-            EntryView::of(&key, &stored.entry, explainer)
-        });
+        let lines = self.entries.iter().flat_map(|stored| EntryView::of(&stored.id(), &stored.entry, explainer));
         lines.collect()
     }
 }
@@ -91,7 +86,7 @@ mod tests {
     use jiff::Timestamp;
     use tessera_domain::account::Status;
     use tessera_domain::fact::FactId;
-    use tessera_domain::ids::ReceiptId;
+    use tessera_domain::ids::{MemberId, ReceiptId};
     use tessera_domain::ledger::{Bucket, Entry, Movement, MovementType};
     use tessera_domain::points::{Kind, Points};
     use tessera_store::EntryKey;
@@ -134,7 +129,8 @@ mod tests {
             step: None,
             rejected: None,
         };
-        StoredEntry { key: EntryKey::receipt(Timestamp::UNIX_EPOCH, &id), entry }
+        let member = MemberId::new("m_1").unwrap();
+        StoredEntry { member, key: EntryKey::receipt(Timestamp::UNIX_EPOCH, &id), entry }
     }
 
     #[test]

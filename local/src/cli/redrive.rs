@@ -44,6 +44,8 @@ pub(super) struct DeadLettersArgs {
 enum Given {
     /// Facts.
     Facts,
+    /// Notifications.
+    Notifications,
     /// Backtests.
     Backtests,
 }
@@ -76,6 +78,7 @@ impl DeadLettersArgs {
         let deployment = Deployment::connect(&self.deployment.stack).await;
         let (dead, queue) = match self.queue {
             Given::Facts => ("facts-dead.fifo", "facts.fifo"),
+            Given::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
             Given::Backtests => ("backtests-dead", "backtests"),
         };
         let (dead, queue) = (deployment.queue_url(dead).await?, deployment.queue_url(queue).await?);

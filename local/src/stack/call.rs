@@ -44,6 +44,8 @@ struct Body<'a> {
     key: Option<KeyAttributes<'a>>,
     #[serde(borrow)]
     item: Option<KeyAttributes<'a>>,
+    #[serde(borrow)]
+    expression_attribute_values: Option<QueryValues<'a>>,
     request_items: Option<HashMap<String, IgnoredAny>>,
     #[serde(borrow)]
     transact_items: Option<Vec<HashMap<&'a str, Part<'a>>>>,
@@ -62,6 +64,13 @@ struct Part<'a> {
     key: Option<KeyAttributes<'a>>,
     #[serde(borrow)]
     item: Option<KeyAttributes<'a>>,
+}
+
+/// The partition that a query of a table asks for, as `shared/store` names it.
+#[derive(Deserialize)]
+struct QueryValues<'a> {
+    #[serde(borrow, rename = ":pk")]
+    pk: Option<Text<'a>>,
 }
 
 /// The partition key among the attributes of a key or an item.
@@ -125,6 +134,11 @@ impl Call {
             let table = body.table_name.as_deref().unwrap_or("*");
             self.touch(&operation, table, body.index_name.as_deref());
             self.partition(body.key.as_ref().or(body.item.as_ref()));
+            if operation == "Query" && body.index_name.is_none() {
+                let values = body.expression_attribute_values.as_ref();
+                let text = values.and_then(|values| values.pk.as_ref()?.s.as_deref());
+                self.partitions.extend(text.map(str::to_owned));
+            }
         }
     }
 
@@ -185,7 +199,9 @@ mod tests {
         let query = call("DynamoDB_20120810.Query", r#"{"TableName":"abc","IndexName":"due"}"#);
         let index = format!("{}/index/due", names::table_arn("abc"));
         assert_eq!(query.needs, [need("dynamodb:Query", index)]);
-        assert!(query.writes.is_empty());
+        assert!(query.writes.is_empty() && query.partitions.is_empty());
+        let values = r#"{"TableName":"abc","ExpressionAttributeValues":{":pk":{"S":"x"},":n":{"N":"1"}}}"#;
+        assert_eq!(call("DynamoDB_20120810.Query", values).partitions, ["x"]);
     }
 
     #[test]

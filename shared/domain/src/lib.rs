@@ -4,11 +4,13 @@
 //! - `program`, `rule`: the configuration by the merchant.
 //! - `fact`: what happened. `account`, `coupon`: what a member has.
 //! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
+//! - `event`: what webhooks and connections receive of it.
 //! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
 
 pub mod account;
 pub mod coupon;
 pub mod decide;
+pub mod event;
 pub mod fact;
 pub mod ids;
 pub mod input;

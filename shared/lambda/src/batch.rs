@@ -43,6 +43,35 @@ where
     response
 }
 
+/// Handles the messages of a queue, the FIFO groups of a batch at once and the messages of each group in order.
+///
+/// For messages that wait for others' servers: a slow one holds up its own group alone. Failures are those of [`queue`].
+pub async fn queue_by_group<F, Fut, E>(event: SqsEvent, take: F) -> SqsBatchResponse
+where
+    F: Fn(SqsMessage) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let mut groups: Vec<(Option<String>, SqsEvent)> = Vec::new();
+    for message in event.records {
+        let group = message.attributes.get("MessageGroupId").cloned();
+        match groups.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
+            Some((_, event)) => event.records.push(message),
+            None => {
+                let mut event = SqsEvent::default();
+                event.records.push(message);
+                groups.push((group, event));
+            }
+        }
+    }
+    let handled = groups.into_iter().map(|(_, event)| queue(event, &take));
+    let mut response = SqsBatchResponse::default();
+    for group in futures::future::join_all(handled).await {
+        response.batch_item_failures.extend(group.batch_item_failures);
+    }
+    response
+}
+
 /// Runs work that may fail or panic.
 ///
 /// # Errors
@@ -70,6 +99,30 @@ mod tests {
         message.message_id = Some(id.to_owned());
         message.attributes.insert("MessageGroupId".to_owned(), group.to_owned());
         message
+    }
+
+    #[tokio::test]
+    async fn groups_run_at_once_and_each_in_order() {
+        let mut event = SqsEvent::default();
+        event.records = vec![message("1", "a"), message("2", "a"), message("3", "b"), message("4", "b")];
+        let order = std::sync::Mutex::new(Vec::new());
+        let (open, opened) = tokio::sync::watch::channel(false);
+        let response = queue_by_group(event, async |message: SqsMessage| {
+            let id = message.message_id.unwrap();
+            if id == "1" {
+                // Waits for the other group.
+                opened.clone().wait_for(|open| *open).await.unwrap();
+            }
+            if id == "4" {
+                open.send(true).unwrap();
+                return Err("no");
+            }
+            order.lock().unwrap().push(id);
+            Ok(())
+        })
+        .await;
+        assert_eq!(*order.lock().unwrap(), ["3", "1", "2"]);
+        assert_eq!(response.batch_item_failures.len(), 1);
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ pub struct Config {
     pub tables: Tables,
     /// The queue of facts; for `event-relay` alone.
     pub facts_queue_url: Option<String>,
+    /// The queue of notifications; for the functions that send to it.
+    pub notifications_queue_url: Option<String>,
     /// The queue of backtests; for the function that takes them in.
     pub backtests_queue_url: Option<String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
@@ -33,6 +35,8 @@ pub struct Config {
 pub enum Variable {
     /// The queue of facts.
     FactsQueueUrl,
+    /// The queue of notifications.
+    NotificationsQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
     /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
@@ -46,6 +50,7 @@ impl Variable {
     pub const fn name(self) -> &'static str {
         match self {
             Self::FactsQueueUrl => "FACTS_QUEUE_URL",
+            Self::NotificationsQueueUrl => "NOTIFICATIONS_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
             #[cfg(feature = "ssm")]
             Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
@@ -100,6 +105,7 @@ impl Config {
             function: given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             tables,
             facts_queue_url: given(Variable::FactsQueueUrl.name()),
+            notifications_queue_url: given(Variable::NotificationsQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,

@@ -16,6 +16,7 @@ mod jwt;
 pub mod limits;
 mod member;
 pub mod message;
+pub mod notification;
 pub mod operation;
 pub mod problem;
 mod route;
@@ -27,6 +28,7 @@ mod settlement;
 pub mod source;
 #[cfg(feature = "ssm")]
 mod ssm;
+mod targets;
 pub mod task;
 pub mod trace;
 
@@ -39,3 +41,4 @@ pub use route::{Access, Handling, Route, RouteHandler, Routes};
 pub use secrets::Secrets;
 pub use services::{Clients, Services};
 pub use source::{Source, TrustedProxies};
+pub use targets::TargetCache;

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::limits::RateLimiter;
 use crate::problem::Problem;
 use crate::secrets::Secrets;
+use crate::targets::TargetCache;
 
 /// The SDK's clients, built once.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Services {
     pub store: Store,
     /// The programs.
     pub programs: ProgramCache,
+    /// The targets of events.
+    pub targets: TargetCache,
     /// The queues.
     pub sqs: aws_sdk_sqs::Client,
     /// The time.
@@ -45,24 +48,18 @@ impl Services {
     pub fn new(config: Config, clients: Clients, clock: Clock, secrets: Secrets) -> Self {
         let store = Store::new(clients.dynamodb, config.tables.clone()).with_secrets(secrets.clone());
         let programs = ProgramCache::new(store.clone(), config.program_recheck);
-        Self {
-            store,
-            programs,
-            sqs: clients.sqs,
-            clock,
-            config: Arc::new(config),
-            limits: Arc::default(),
-            secrets,
-            callers: Arc::default(),
-        }
+        let targets = TargetCache::new(config.program_recheck);
+        let (sqs, config, limits) = (clients.sqs, Arc::new(config), Arc::default());
+        let callers = Arc::default();
+        Self { store, programs, targets, sqs, clock, config, limits, secrets, callers }
     }
 
-    /// The same, with what another function's cache of programs holds: on the local stack one function's change is at
-    /// once every function's.
+    /// The same, with what another function's caches of programs and targets hold: on the local stack one function's change
+    /// is at once every function's.
     #[must_use]
-    pub fn sharing(self, programs: &ProgramCache) -> Self {
+    pub fn sharing(self, programs: &ProgramCache, targets: &TargetCache) -> Self {
         let programs = programs.through(self.store.clone());
-        Self { programs, ..self }
+        Self { programs, targets: targets.clone(), ..self }
     }
 
     /// The program of a caller.

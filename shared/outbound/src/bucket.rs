@@ -38,6 +38,16 @@ impl TokenBucket {
         Self { full_at: Timestamp::UNIX_EPOCH }
     }
 
+    /// The bucket that is full again at a moment.
+    pub const fn full_at(full_at: Timestamp) -> Self {
+        Self { full_at }
+    }
+
+    /// When it is full again: all of its state.
+    pub const fn is_full_at(&self) -> Timestamp {
+        self.full_at
+    }
+
     /// Takes tokens, or returns how long to wait for them and takes none.
     ///
     /// More tokens than the burst are never there at once: at most the burst is taken.

@@ -13,6 +13,9 @@ use tower_service::Service;
 
 use crate::targets::{TargetError, Targets, host, is_loopback};
 
+/// How long a check waits for DNS.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Resolves a host and connects to its first reachable address that [`Targets`] allows.
@@ -36,6 +39,24 @@ impl Service<Uri> for GuardedConnector {
     fn call(&mut self, url: Uri) -> Self::Future {
         let Self { targets, timeout } = *self;
         Box::pin(async move { tokio::time::timeout(timeout, connect(targets, &url)).await? })
+    }
+}
+
+impl Targets {
+    /// Checks a URL with DNS, for settings that a merchant submits. A host that cannot be resolved now is accepted: every
+    /// connection checks again.
+    ///
+    /// # Errors
+    /// When the URL is refused, or every address of its host is.
+    pub async fn check_host(self, url: &Uri) -> Result<(), TargetError> {
+        self.check(url)?;
+        let host = host(url).ok_or(TargetError::Host)?;
+        let Ok(Ok(found)) = tokio::time::timeout(RESOLVE_WITHIN, lookup_host((host, 443))).await else {
+            return Ok(());
+        };
+        let mut found = found.peekable();
+        let is_refused = found.peek().is_some() && !found.any(|address| self.allows(address.ip()));
+        if is_refused { Err(TargetError::Address(host.to_owned())) } else { Ok(()) }
     }
 }
 

@@ -70,6 +70,13 @@ async fn a_public_client_never_reaches_loopback() {
     assert!(!fake.was_contacted());
 }
 
+#[tokio::test]
+async fn a_name_that_resolves_to_a_private_address_is_refused_before_it_is_stored() {
+    let refused = Targets::Public.check_host(&"https://localhost/".parse().unwrap()).await;
+    assert_eq!(refused, Err(TargetError::Address("localhost".to_owned())));
+    assert_eq!(Targets::Public.check_host(&"https://nobody.invalid/".parse().unwrap()).await, Ok(()));
+}
+
 #[cfg(feature = "loopback-targets")]
 mod loopback {
     use http::StatusCode;

@@ -1,11 +1,15 @@
 //! Every key of every item. A partition key begins with the program, except where a caller is yet to be recognised by an
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
+mod outgoing;
+
 use jiff::Timestamp;
 use tessera_domain::account::Due;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::fact::{FactId, FactKind};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
+
+pub(crate) use outgoing::*;
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -440,6 +444,12 @@ mod tests {
             (format!("task {a:?}"), task(&p, "backtest", a)),
             (format!("task result {a:?}"), task_result(&p, &task_result_sort("backtest", a))),
             ("task count".to_owned(), task_count(&p, "backtest")),
+            (format!("target {a:?}"), target(&p, a)),
+            (format!("target secrets {a:?}"), target_secrets(&p, a)),
+            (format!("target health {a:?}"), target_health(&p, a)),
+            (format!("bucket {a:?}"), bucket(&p, a, "events")),
+            (format!("delivery {a:?} {b:?}"), delivery(&p, a, b)),
+            (format!("due delivery {a:?} {b:?} {minute}"), due_delivery(&p, at, a, b)),
         ];
         keys.into_iter().map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }
@@ -480,6 +490,8 @@ mod tests {
                 prop_assert_eq!(parse_member_partition(&key.pk), None);
                 prop_assert_eq!(parse_fact(&key.pk, "unknown"), None);
             }
+            let due = due_delivery(&program, at(1), &id, &id);
+            prop_assert_eq!(parse_due_delivery(&due.sk), Some((at(1), id.clone(), id)));
             prop_assert_eq!(parse_listed(&listed(&program).sk), Some(program));
         }
 

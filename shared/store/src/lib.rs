@@ -27,6 +27,8 @@ mod rearm;
 mod retry;
 mod scan;
 mod secrets;
+mod stream;
+mod targets;
 mod tasks;
 mod writes;
 
@@ -49,6 +51,11 @@ pub use random::seed;
 pub use read::{Page, StoredEntry};
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};
+pub use stream::{MemberChange, MemberImage, entry_id, parse_entry_id};
+pub use targets::{
+    Delivery, DeliveryContent, DeliveryStatus, DueDelivery, HealthChange, KlaviyoSettings, SecretChange, Target,
+    TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
+};
 pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
 
 /// The names of the tables.

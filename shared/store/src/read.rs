@@ -26,6 +26,8 @@ pub struct Page<T> {
 /// An entry with its key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEntry {
+    /// In whose partition it is.
+    pub member: MemberId,
     /// Its key among the member's.
     pub key: EntryKey,
     /// The entry.
@@ -37,7 +39,14 @@ impl StoredEntry {
         let reader = Reader::new(READ, item);
         let key = EntryKey::from_text(reader.text(name::SK)?);
         let key = key.ok_or(StoreError::Item { operation: READ, attribute: name::SK })?;
-        Ok(Self { key, entry: reader.body()? })
+        let owner = keys::parse_member_partition(reader.text(name::PK)?);
+        let (_, member) = owner.ok_or(StoreError::Item { operation: READ, attribute: name::PK })?;
+        Ok(Self { member, key, entry: reader.body()? })
+    }
+
+    /// Its id in the program.
+    pub fn id(&self) -> String {
+        crate::entry_id(&self.member, &self.key)
     }
 }
 

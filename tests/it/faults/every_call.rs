@@ -19,7 +19,7 @@ const MAX_CALLS: u64 = 3;
 const SDK_TRIES: u64 = 4;
 
 /// Every kind of fault at every call, one fault per plan.
-fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
+pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     for ((function, operation), count) in calls {
         let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, InjectedFault::Halt(_)));
@@ -93,7 +93,7 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
 }
 
 /// The functions' calls since the faults began, without those of the test itself.
-fn calls(sender: &Sender) -> Calls {
+pub fn calls(sender: &Sender) -> Calls {
     let since = |(key, count): (_, u64)| {
         let before = sender.before.get(&key).copied().unwrap_or(0);
         (count > before).then(|| (key, count - before))

@@ -1,7 +1,7 @@
 //! Faults at every AWS call of every function. Afterwards all invariants hold, and every member has what they would have
 //! without the fault.
 
-mod every_call;
+pub mod every_call;
 pub mod journeys;
 mod seeds;
 pub mod sender;

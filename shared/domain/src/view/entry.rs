@@ -13,7 +13,7 @@ use crate::points::{Both, Points};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EntryView {
-    /// Its identifier among the member's lines.
+    /// Its identifier in the program; the event of the line has the same.
     pub id: String,
     /// When its cause happened; for a release or an expiry, when it was recorded.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -73,7 +73,7 @@ pub struct EntrySource {
 }
 
 impl EntryView {
-    /// The lines of an entry, newest first. `key` identifies the entry among the member's.
+    /// The lines of an entry, newest first. `key` identifies the entry in its program.
     pub fn of(key: &str, entry: &Entry, explainer: &Explainer<'_>) -> Vec<Self> {
         let mut balance = entry.balance;
         let numbered: Vec<(usize, &Movement)> = entry.movements.iter().enumerate().collect();
@@ -83,7 +83,7 @@ impl EntryView {
             balance = balance.minus(points.redeemable);
             let by_time = matches!(movement.kind, MovementType::Release | MovementType::Expire);
             Self {
-                id: format!("{key}.{place}"),
+                id: format!("{key}~{place}"),
                 at: if by_time { entry.decided_at } else { entry.at },
                 kind: movement.kind,
                 points,
@@ -92,7 +92,7 @@ impl EntryView {
                 source: if by_time {
                     EntrySource { job: Some("points-expiry"), ..EntrySource::default() }
                 } else {
-                    source(entry)
+                    EntrySource::of(entry)
                 },
                 explanation: explanation(entry, movement.kind, explainer),
             }
@@ -112,8 +112,11 @@ fn moved(movement: &Movement) -> Both {
     })
 }
 
-fn source(entry: &Entry) -> EntrySource {
-    source_of(&entry.cause, &entry.outcomes)
+impl EntrySource {
+    /// The cause of an entry.
+    pub fn of(entry: &Entry) -> Self {
+        source_of(&entry.cause, &entry.outcomes)
+    }
 }
 
 fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {

@@ -232,7 +232,7 @@ fn each_movement_is_a_line_and_balances_run() {
         .iter()
         .map(|line| (line["id"].as_str().unwrap(), line["type"].as_str().unwrap(), line["balance"].as_i64().unwrap()))
         .collect();
-    assert_eq!(told, [("key.2", "earn", 70), ("key.1", "expire", 10), ("key.0", "release", 40)]);
+    assert_eq!(told, [("key~2", "earn", 70), ("key~1", "expire", 10), ("key~0", "release", 40)]);
     assert_eq!(lines[0]["points"], json!({ "redeemable": 60, "qualifying": 6 }));
     assert_eq!(lines[0]["moved"], json!({ "redeemable": 60, "qualifying": 6 }));
     assert_eq!(lines[1]["points"], json!({ "redeemable": -30, "qualifying": 0 }));

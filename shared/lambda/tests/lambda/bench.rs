@@ -58,6 +58,7 @@ impl Bench {
         let config = Config {
             function: "test".to_owned(),
             tables,
+            notifications_queue_url: None,
             facts_queue_url: Some("http://sqs.test/1/facts.fifo".to_owned()),
             backtests_queue_url: None,
             secrets_key_parameter: None,

@@ -1,0 +1,129 @@
+//! One attempt: which channel sends an event, and how that can end.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tessera_store::{TargetKind, TargetSecrets};
+
+use crate::events::{Addressed, Outgoing, key_of};
+use crate::{NotifyError, Run, klaviyo, lock, webhook};
+
+/// How long a target is left alone after it did not respond in time. Its deliveries wait meanwhile, without an attempt.
+const PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// The part of a response that is stored, in characters.
+const EXCERPT: usize = 300;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The target accepted the event.
+    Accepted(String),
+    /// There is nobody to send it to.
+    Skipped,
+    /// It failed, and another attempt may not.
+    Failed {
+        /// What the target said.
+        reason: String,
+        /// How long it asks to wait.
+        asked: Option<SignedDuration>,
+    },
+    /// The target did not respond in time.
+    TimedOut(String),
+    /// No attempt was made: the target is left alone, or its limit used up, until this moment.
+    Deferred(Timestamp),
+    /// Another attempt would fail too.
+    Refused(String),
+    /// The endpoint wants no more requests.
+    Gone(String),
+}
+
+/// The beginning of a response's body, as text without control characters.
+pub(crate) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..4 * EXCERPT).unwrap_or(body));
+    text.chars().filter(|c| !c.is_control() && *c != '\u{fffd}').take(EXCERPT).collect()
+}
+
+impl Run<'_> {
+    /// Sends events one after another and stores how each ended.
+    pub(crate) async fn send_all(&self, to: &Addressed<'_>, outgoing: Vec<Outgoing>) -> Result<(), NotifyError> {
+        let key = key_of(&to.program.id, to.target);
+        if !to.target.is_enabled {
+            for outgoing in outgoing {
+                let refused = Outcome::Refused("the target is disabled".to_owned());
+                self.record(to, outgoing, refused).await?;
+            }
+            return Ok(());
+        }
+        let mut profile = klaviyo::ProfileOnce::default();
+        let outgoing = match &to.target.kind {
+            TargetKind::Webhook(_) => outgoing,
+            TargetKind::Klaviyo(_) => klaviyo::without_idle_updates(outgoing),
+        };
+        for outgoing in outgoing {
+            let paused = lock(&self.notifier.paused).get(&key).copied().filter(|until| *until > self.now());
+            if let Some(until) = paused {
+                self.record(to, outgoing, Outcome::Deferred(until)).await?;
+                continue;
+            }
+            let outcome = self.attempt(to, &outgoing, &mut profile).await?;
+            if let Outcome::TimedOut(_) = outcome {
+                let until = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
+                lock(&self.notifier.paused).insert(key.clone(), until);
+            }
+            self.record(to, outgoing, outcome).await?;
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &self,
+        to: &Addressed<'_>,
+        outgoing: &Outgoing,
+        profile: &mut klaviyo::ProfileOnce,
+    ) -> Result<Outcome, NotifyError> {
+        let Some(secrets) = self.secrets(to).await? else {
+            return Ok(Outcome::Failed { reason: "the target has no credentials".to_owned(), asked: None });
+        };
+        let client = self.notifier.client().map_err(|error| NotifyError::Unavailable(error.to_string()))?;
+        let (event, is_test) = (&outgoing.event, outgoing.delivery.is_test);
+        match &to.target.kind {
+            TargetKind::Webhook(endpoint) => {
+                let program = &to.program.id;
+                Ok(webhook::send(client, endpoint, &secrets, program, event, is_test, self.now()).await)
+            }
+            TargetKind::Klaviyo(settings) => {
+                let sender = klaviyo::Sender { run: self, to, settings, secrets: &secrets, client };
+                sender.send(event, is_test, profile).await
+            }
+        }
+    }
+
+    /// The secrets of a target, read once for each batch.
+    async fn secrets(&self, to: &Addressed<'_>) -> Result<Option<Arc<TargetSecrets>>, NotifyError> {
+        let key = key_of(&to.program.id, to.target);
+        if let Some(known) = lock(&self.secrets).get(&key) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let opener = self.services.secrets().await;
+        let opener = opener.map_err(|problem| NotifyError::Unavailable(problem.detail().to_owned()))?;
+        let read = self.services.store.target_secrets(&to.program.id, &to.target.id, &opener).await?;
+        let read = read.map(Arc::new);
+        if let Some(secrets) = &read {
+            lock(&self.secrets).insert(key, Arc::clone(secrets));
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_short_and_plain() {
+        assert_eq!(excerpt(b"no\r\n\x1b[31mroom \xff"), "no[31mroom ");
+        assert_eq!(excerpt(&[b'x'; 10_000]).len(), EXCERPT);
+        let wide = "я".repeat(10_000);
+        assert_eq!(excerpt(wide.as_bytes()).chars().count(), EXCERPT);
+    }
+}

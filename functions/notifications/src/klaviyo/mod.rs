@@ -1,0 +1,209 @@
+//! The channel of Klaviyo: each event as a metric that carries the profile's new properties.
+//!
+//! Properties are read when an event is sent, so that a late attempt never brings an older balance. What Klaviyo's API asks
+//! for stands here and in the two modules below, and nowhere else.
+
+mod metrics;
+mod profile;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tessera_domain::event::Event;
+use tessera_outbound::{Client, OutboundResponse};
+use tessera_store::{KlaviyoSettings, TargetSecrets};
+
+use crate::attempt::{Outcome, excerpt};
+use crate::events::{Addressed, Outgoing};
+use crate::limits::Limit;
+use crate::{NotifyError, Run, webhook};
+
+pub(crate) use profile::ProfileOnce;
+
+const HOST: &str = "https://a.klaviyo.com";
+/// The version of Klaviyo's API.
+const REVISION: &str = "2026-07-15";
+const MEDIA_TYPE: &str = "application/vnd.api+json";
+
+/// 350 per second and 3,500 per minute.
+const EVENTS: Limit = Limit { name: "events", per_minute: 3_500, burst: 175 };
+/// 75 per second and 750 per minute.
+const PROFILES: Limit = Limit { name: "profiles", per_minute: 750, burst: 37 };
+/// The wait after a 429 without `Retry-After`.
+const USUAL_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// Sends events to a program's account.
+pub(crate) struct Sender<'a> {
+    pub run: &'a Run<'a>,
+    pub to: &'a Addressed<'a>,
+    pub settings: &'a KlaviyoSettings,
+    pub secrets: &'a TargetSecrets,
+    pub client: &'a Client,
+}
+
+/// The credentials, as they are stored.
+#[derive(Deserialize)]
+struct Credentials {
+    api_key: String,
+}
+
+/// Leaves out events that no metric shows, except one that brings the new properties when no other event does.
+pub(crate) fn without_idle_updates(mut outgoing: Vec<Outgoing>) -> Vec<Outgoing> {
+    if outgoing.iter().any(|outgoing| metrics::has_metric(&outgoing.event)) {
+        outgoing.retain(|outgoing| metrics::has_metric(&outgoing.event));
+    } else {
+        outgoing.truncate(1);
+    }
+    outgoing
+}
+
+impl Sender<'_> {
+    /// Sends one event: a request for each metric, or an update of the profile.
+    pub async fn send(&self, event: &Event, is_test: bool, profile: &mut ProfileOnce) -> Result<Outcome, NotifyError> {
+        let Ok(Credentials { api_key }) = serde_json::from_str(&self.secrets.current) else {
+            return Ok(Outcome::Failed { reason: "the credentials cannot be read".to_owned(), asked: None });
+        };
+        let Some(attributes) = profile.attributes(self).await? else { return Ok(Outcome::Skipped) };
+        let metrics = metrics::of(event, &self.to.program.compiled);
+        if metrics.is_empty() {
+            let body = json!({ "data": { "type": "profile", "attributes": attributes } });
+            return self.post("/api/profile-import", PROFILES, &api_key, &body).await;
+        }
+        let mut outcome = Outcome::Skipped;
+        for metric in metrics {
+            let name = self.settings.metrics.get(metric).map_or(metric, String::as_str);
+            let mut properties = metrics::properties(event, metric, profile.coupons());
+            if is_test {
+                properties["Test"] = json!(true);
+            }
+            let body = event_body(event, name, &properties, &attributes, self.settings.backfill);
+            outcome = self.post("/api/events", EVENTS, &api_key, &body).await?;
+            if !matches!(outcome, Outcome::Accepted(_)) {
+                // Klaviyo keeps the first event of a `unique_id`, so that all can be sent again.
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn post(&self, path: &str, limit: Limit, api_key: &str, body: &Value) -> Result<Outcome, NotifyError> {
+        if let Err(wait) = self.run.take_token(self.to, limit).await? {
+            return Ok(Outcome::Deferred(self.run.now().saturating_add(wait).unwrap_or(Timestamp::MAX)));
+        }
+        let host = self.settings.base_url.as_deref().unwrap_or(HOST).trim_end_matches('/');
+        let request = Request::post(format!("{host}{path}"))
+            .header("authorization", format!("Klaviyo-API-Key {api_key}"))
+            .header("revision", REVISION)
+            .header("accept", MEDIA_TYPE)
+            .header("content-type", MEDIA_TYPE)
+            .body(Bytes::from(body.to_string()));
+        let request = match request {
+            Ok(request) => request,
+            // The key is in the request: the error is not shown.
+            Err(_) => return Ok(Outcome::Refused("the API key or the URL cannot be used".to_owned())),
+        };
+        let response = match self.client.send(request).await {
+            Ok(response) => response,
+            Err(error) => return Ok(webhook::failed(&error)),
+        };
+        if response.status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = response.retry_after(self.run.now()).unwrap_or(USUAL_WAIT);
+            self.run.block(self.to, limit, wait).await?;
+        }
+        Ok(classify(&response, self.run.now()))
+    }
+}
+
+/// The body of `POST /api/events`.
+fn event_body(event: &Event, metric: &str, properties: &Value, profile: &Value, backfill: bool) -> Value {
+    // Whole seconds.
+    let time = Timestamp::from_second(event.at.as_second()).unwrap_or(event.at);
+    let mut attributes = json!({
+        "properties": properties,
+        "time": time.to_string(),
+        "unique_id": event.id,
+        "metric": { "data": { "type": "metric", "attributes": { "name": metric } } },
+        "profile": { "data": { "type": "profile", "attributes": profile } },
+    });
+    if backfill {
+        attributes["backfill"] = json!(true);
+    }
+    json!({ "data": { "type": "event", "attributes": attributes } })
+}
+
+/// What a response means. Revoked credentials may be replaced, so that nothing is lost meanwhile.
+fn classify(response: &OutboundResponse, now: Timestamp) -> Outcome {
+    let status = response.status;
+    let reason = || format!("{} {}", status.as_u16(), vendor_text(&response.body)).trim().to_owned();
+    let may_pass = status.is_server_error()
+        || status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+        );
+    if status.is_success() {
+        Outcome::Accepted(status.as_u16().to_string())
+    } else if may_pass {
+        Outcome::Failed { reason: reason(), asked: response.retry_after(now) }
+    } else {
+        Outcome::Refused(reason())
+    }
+}
+
+/// Klaviyo's own words: the details of its errors, or the beginning of the body.
+fn vendor_text(body: &[u8]) -> String {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let errors = parsed.as_ref().and_then(|parsed| parsed["errors"].as_array());
+    let details: Vec<String> = errors
+        .into_iter()
+        .flatten()
+        .filter_map(|error| {
+            let detail = error["detail"].as_str().or_else(|| error["title"].as_str())?;
+            let pointer = error.pointer("/source/pointer").and_then(Value::as_str);
+            Some(pointer.map_or_else(|| detail.to_owned(), |pointer| format!("{detail} ({pointer})")))
+        })
+        .collect();
+    if details.is_empty() { excerpt(body) } else { excerpt(details.join("; ").as_bytes()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, body: &str) -> OutboundResponse {
+        OutboundResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: http::HeaderMap::new(),
+            body: Bytes::from(body.to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_is_wrong_is_a_dead_letter() {
+        let of = |status| classify(&response(status, ""), Timestamp::UNIX_EPOCH);
+        for status in [200, 201, 202] {
+            assert!(matches!(of(status), Outcome::Accepted(_)), "{status}");
+        }
+        for status in [301, 401, 403, 408, 429, 500, 502, 503] {
+            assert!(matches!(of(status), Outcome::Failed { .. }), "{status}");
+        }
+        for status in [400, 404, 409, 413, 422] {
+            assert!(matches!(of(status), Outcome::Refused(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_in_the_vendors_words() {
+        let body = r#"{"errors":[{"id":"1","code":"invalid","title":"Invalid input.","detail":"Invalid email address",
+            "source":{"pointer":"/data/attributes/email"}}]}"#;
+        let refused = classify(&response(400, body), Timestamp::UNIX_EPOCH);
+        assert_eq!(refused, Outcome::Refused("400 Invalid email address (/data/attributes/email)".to_owned()));
+        let odd = classify(&response(400, "<html>no"), Timestamp::UNIX_EPOCH);
+        assert_eq!(odd, Outcome::Refused("400 <html>no".to_owned()));
+    }
+}

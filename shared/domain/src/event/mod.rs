@@ -1,0 +1,58 @@
+//! Events: what webhooks and connections receive, as CloudEvents 1.0.
+//!
+//! An entry of the ledger is the event: [`events_of_entry`] derives everything from it. Changes of a coupon that write no
+//! entry are events of the coupon ([`event_of_coupon`]). [`EVENT_TYPES`] lists every type.
+
+mod coupon;
+mod entry;
+mod kind;
+mod schema;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ids::ProgramId;
+
+pub use coupon::event_of_coupon;
+pub use entry::{event_types_of_entry, events_of_entry};
+pub use kind::{EVENT_TYPES, EventType};
+
+/// An event, before it is addressed to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its id: the same in every delivery.
+    pub id: String,
+    /// The name of its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its content.
+    pub data: Value,
+}
+
+impl Event {
+    /// The CloudEvents 1.0 envelope. Tests and replays carry the extension attribute `test`.
+    pub fn envelope(&self, program: &ProgramId, is_test: bool) -> Value {
+        let mut envelope = json!({
+            "specversion": "1.0",
+            "id": self.id,
+            "source": format!("urn:tessera:program:{program}"),
+            "type": self.kind,
+            "time": self.at.to_string(),
+            "datacontenttype": "application/json",
+            "data": self.data,
+        });
+        if let Some(member) = self.data.get("member").filter(|member| member.is_string()) {
+            envelope["subject"] = member.clone();
+        }
+        if is_test {
+            envelope["test"] = json!(true);
+        }
+        envelope
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The keys of what events are sent to.
+
+use jiff::Timestamp;
+use tessera_domain::ids::ProgramId;
+
+use super::{Key, escape, unescape};
+
+/// What all targets' sort keys begin with.
+pub(crate) const TARGETS: &str = "target#";
+/// What the sort keys of all deliveries that wait for their time begin with.
+pub(crate) const DUE_DELIVERIES: &str = "due#";
+/// What the sort keys of a target's deliveries begin with.
+pub(crate) const DELIVERIES: &str = "d#";
+
+/// The partition of a program's targets, and of what is to be sent to them again. Policies name its last part.
+pub(crate) fn targets(program: &ProgramId) -> String {
+    format!("{}#x", escape(program.as_str()))
+}
+
+/// The partition of what belongs to one target.
+pub(crate) fn of_target(program: &ProgramId, target: &str) -> String {
+    format!("{}#x#{}", escape(program.as_str()), escape(target))
+}
+
+/// A target.
+pub(crate) fn target(program: &ProgramId, target: &str) -> Key {
+    Key::new(targets(program), format!("{TARGETS}{}", escape(target)))
+}
+
+/// The encrypted secrets of a target, in the table of credentials.
+pub(crate) fn target_secrets(program: &ProgramId, target: &str) -> Key {
+    Key::new(of_target(program, target), "secrets")
+}
+
+/// The counters of a target.
+pub(crate) fn target_health(program: &ProgramId, target: &str) -> Key {
+    Key::new(of_target(program, target), "health")
+}
+
+/// A token bucket of a target: `bucket` is a fixed name without separators.
+pub(crate) fn bucket(program: &ProgramId, target: &str, bucket: &str) -> Key {
+    Key::new(of_target(program, target), format!("bucket#{bucket}"))
+}
+
+/// A delivery to a target.
+pub(crate) fn delivery(program: &ProgramId, target: &str, id: &str) -> Key {
+    Key::new(of_target(program, target), format!("{DELIVERIES}{}", escape(id)))
+}
+
+/// The record of when a delivery is to be tried again.
+pub(crate) fn due_delivery(program: &ProgramId, due: Timestamp, target: &str, id: &str) -> Key {
+    let due = due.as_millisecond();
+    Key::new(targets(program), format!("{DUE_DELIVERIES}{due:013}#{}#{}", escape(target), escape(id)))
+}
+
+/// The moment, target and delivery of a sort key that [`due_delivery`] made.
+pub(crate) fn parse_due_delivery(sk: &str) -> Option<(Timestamp, String, String)> {
+    let mut parts = sk.strip_prefix(DUE_DELIVERIES)?.split('#');
+    let (due, target, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let due = Timestamp::from_millisecond(due.parse().ok()?).ok()?;
+    parts.next().is_none().then(|| (due, unescape(target), unescape(id)))
+}

@@ -1,0 +1,105 @@
+//! Items of the members table as its stream shows them, and the ids of events that derive from them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tessera_domain::coupon::Coupon;
+use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ledger::Entry;
+
+use crate::items::{Reader, name};
+use crate::kinds::{MemberItem, MembersItem};
+use crate::{EntryKey, StoreError};
+
+const READ: &str = "reading a record of the members";
+
+/// A change of the members table that may be an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberImage {
+    /// The tenant.
+    pub program: ProgramId,
+    /// In whose partition it is.
+    pub member: MemberId,
+    /// What changed.
+    pub change: MemberChange,
+}
+
+/// What changed of a member.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MemberChange {
+    /// An entry was written.
+    Entry {
+        /// Its key.
+        key: EntryKey,
+        /// The entry.
+        entry: Box<Entry>,
+        /// Its packed bytes.
+        packed: Vec<u8>,
+    },
+    /// A coupon was changed.
+    Coupon {
+        /// Identifies the coupon in its program.
+        id: String,
+        /// The coupon.
+        coupon: Box<Coupon>,
+    },
+}
+
+impl MemberImage {
+    /// Reads the new image of a record (`record.change.new_image`). `None`: an item that no event is made of.
+    ///
+    /// # Errors
+    /// When the item is not of a kind that this version knows.
+    pub fn read(image: impl Into<HashMap<String, AttributeValue>>) -> Result<Option<Self>, StoreError> {
+        let image = image.into();
+        let reader = Reader::new(READ, &image);
+        let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
+        let kind = MembersItem::parse(pk, sk)
+            .ok_or_else(|| StoreError::UnknownKind { operation: READ, key: format!("{pk} {sk}") })?;
+        let MembersItem::Of(program, member, kind) = kind else { return Ok(None) };
+        let change = match kind {
+            MemberItem::Entry => {
+                let key = EntryKey::from_text(sk);
+                let key = key.ok_or(StoreError::Item { operation: READ, attribute: name::SK })?;
+                let packed = reader.bytes(name::BODY)?.to_vec();
+                MemberChange::Entry { key, entry: Box::new(reader.body()?), packed }
+            }
+            MemberItem::Coupon => MemberChange::Coupon { id: encode(&member, sk), coupon: Box::new(reader.body()?) },
+            MemberItem::Account | MemberItem::Profile | MemberItem::Alias | MemberItem::Mark => return Ok(None),
+        };
+        Ok(Some(Self { program, member, change }))
+    }
+}
+
+/// The id of an entry in its program: it leads back to the entry, whoever asks.
+pub fn entry_id(member: &MemberId, key: &EntryKey) -> String {
+    encode(member, key.as_str())
+}
+
+/// The member and the key of an id that [`entry_id`] made.
+pub fn parse_entry_id(id: &str) -> Option<(MemberId, EntryKey)> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
+    let (member, key) = text.split_once('#')?;
+    Some((MemberId::new(member).ok()?, EntryKey::from_text(key)?))
+}
+
+fn encode(member: &MemberId, sort: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{member}#{sort}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrys_id_leads_back_to_it() {
+        let member = MemberId::new("m_1").unwrap();
+        let key = EntryKey::adjustment(jiff::Timestamp::UNIX_EPOCH, "x#1");
+        assert_eq!(parse_entry_id(&entry_id(&member, &key)), Some((member, key)));
+        for other in ["", "no base64!", &URL_SAFE_NO_PAD.encode("m_1"), &URL_SAFE_NO_PAD.encode("m_1#account")] {
+            assert_eq!(parse_entry_id(other), None);
+        }
+    }
+}
