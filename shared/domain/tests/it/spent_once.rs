@@ -96,7 +96,9 @@ fn run(book: &mut Book, steps: &[Step]) {
             Step::Cancel(coupon) => drop(chosen(*coupon).map(|code| book.coupon(&code, "cancel", None))),
             Step::Move { coupon, target } => {
                 let code = chosen(*coupon).filter(|code| book.coupons[code].member.as_str() != MEMBERS[*target]);
-                drop(code.map(|code| book.move_coupon(&code, MEMBERS[*target])));
+                if let Some(code) = code {
+                    book.move_coupon(&code, MEMBERS[*target]).ok();
+                }
             }
             Step::Receipt { coupon, member, hours } => {
                 let Some(code) = chosen(*coupon) else { continue };

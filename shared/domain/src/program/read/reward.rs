@@ -58,7 +58,7 @@ pub fn read_reward(node: &Node<'_>, currency: Currency) -> Option<Reward> {
     let stock = object.optional("stock", |stock| stock.count(0, MOST_COUPONS));
     let per_member_limit = object.optional("per_member_limit", |limit| limit.count(1, MOST_COUPONS));
     let code = object.or("code", CodeSource::default(), read_code);
-    let low_stock = object.optional("low_stock", |units| read_low_stock(units, &stock, code.as_ref()));
+    let low_stock = object.optional("low_stock", |units| read_low_stock(units, stock, code.as_ref()));
     let valid_days = object.optional("valid_days", |days| days.count(0, MOST_VALID_DAYS));
     let rank = object.optional("rank", |rank| rank.count(0, MOST_COUPONS));
     object.finish();
@@ -142,7 +142,7 @@ fn read_combines_with(node: &Node<'_>) -> Option<CombinesWith> {
 
 /// The units left at which the stock is low. Something must run out: a stock, or a pool of codes.
 #[allow(clippy::option_option, reason = "as Object::optional gives it: wrong, not there, or there")]
-fn read_low_stock(node: &Node<'_>, stock: &Option<Option<u32>>, code: Option<&CodeSource>) -> Option<u32> {
+fn read_low_stock(node: &Node<'_>, stock: Option<Option<u32>>, code: Option<&CodeSource>) -> Option<u32> {
     let units = node.count(0, MOST_COUPONS)?;
     if matches!((stock, code), (Some(None), Some(CodeSource::Pattern(_)))) {
         return node.refuse("only a reward with a stock or a pool of codes can run low");
