@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
+#[expect(clippy::disallowed_methods, reason = "Cargo hands a build script its folders in the environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("assets/releases");
     println!("cargo::rerun-if-changed={}", folder.display());

@@ -109,7 +109,7 @@ fn missing(rule: &CompiledRule, counter: &Counter, day: Day) -> Option<i64> {
     if !matches!(form, Form::TotalAtLeast(_) | Form::Every(_)) {
         return None;
     }
-    let counted = match rule.frame() {
+    let so_far = match rule.frame() {
         None => counter.sum,
         Some(Frame::Fixed(first, last)) => {
             if day < first || last < day {
@@ -127,10 +127,10 @@ fn missing(rule: &CompiledRule, counter: &Counter, day: Day) -> Option<i64> {
         }
     };
     let missing = match rule.range() {
-        None => form.missing(counted),
+        None => form.missing(so_far),
         // A gate looks at the total after each receipt: what a receipt must be depends on the receipt.
         Some(range) if range.meant == SpendRange::Gate => return None,
-        Some(range) => form.missing(counted).saturating_add(range.before(counter.total)),
+        Some(range) => form.missing(so_far).saturating_add(range.before(counter.total)),
     };
     (missing > 0).then_some(missing)
 }
