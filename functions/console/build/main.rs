@@ -3,6 +3,7 @@
 mod documentation;
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -11,7 +12,7 @@ use std::{env, fs};
 const DESCRIPTION: &str = "../program-admin/openapi.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let assets = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("assets");
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed={DESCRIPTION}");
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut code = String::from(
         "/// The files that the application consists of, besides its page.\nconst CONSOLE_FILES: &[Asset] = &[\n",
     );
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("run by Cargo only")?);
     for file in files {
         let name = file.strip_prefix(&assets)?.to_str().ok_or("a name that is no UTF-8")?.replace('\\', "/");
         if name == "index.html" {
@@ -47,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The file as it is sent: our own scripts and styles without comments on lines of their own and without indentation.
 fn compact(name: &str, text: &str) -> String {
-    if name.starts_with("vendor/") || !(name.ends_with(".js") || name.ends_with(".css")) {
+    let kind = Path::new(name).extension().and_then(OsStr::to_str);
+    if name.starts_with("vendor/") || !matches!(kind, Some("js" | "css")) {
         return text.to_owned();
     }
     let mut is_comment = false;

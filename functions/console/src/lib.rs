@@ -2,9 +2,11 @@
 //!
 //! All of it is static: the application reads and changes the program through the API, with the key of its user.
 
+use std::future::ready;
+
 use tessera_lambda::assets::{Asset, Assets};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Access, Problem, Route, Routes, Services, Variable, handler};
+use tessera_lambda::{Access, Problem, Route, Routes, Variable};
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
@@ -15,9 +17,9 @@ pub const NEEDS: &[Variable] = &[];
 pub const ROUTES: Routes = &[PAGES];
 
 const PAGES: &[Route] = &[
-    Route::get("/console", Access::Public, handler!(page)),
-    Route::get("/console/{path+}", Access::Public, handler!(page_or_file)),
-    Route::get("/docs", Access::Public, handler!(documentation)),
+    Route::get("/console", Access::Public, |_, _| Box::pin(ready(Ok(application())))),
+    Route::get("/console/{path+}", Access::Public, |_, request| Box::pin(ready(page_or_file(request)))),
+    Route::get("/docs", Access::Public, |_, request| Box::pin(ready(documentation(request)))),
 ];
 
 /// Where the application's files are, below the console's address.
@@ -34,19 +36,14 @@ const DOCUMENTATION_POLICY: &str = include_str!("documentation.policy");
 static ASSETS: Assets = Assets::new(CONSOLE_FILES);
 static DOCUMENTATION: Assets = Assets::new(&[Asset { name: "index.html", body: DOCUMENTATION_PAGE.as_bytes() }]);
 
-/// `GET /console`: the application, at whichever of its addresses.
-async fn page(_: &Services, _: &ApiRequest) -> Result<Response, Problem> {
-    Ok(application())
-}
-
 /// `GET /console/…`: a file of the application, or the application itself.
-async fn page_or_file(_: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+fn page_or_file(request: &ApiRequest) -> Result<Response, Problem> {
     let Some(file) = request.path("path")?.strip_prefix(FILES) else { return Ok(application()) };
     ASSETS.respond(request, file).ok_or_else(|| Problem::not_found("there is no such file"))
 }
 
 /// `GET /docs`: the API's documentation.
-async fn documentation(_: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+fn documentation(request: &ApiRequest) -> Result<Response, Problem> {
     let page = DOCUMENTATION.respond(request, "index.html");
     let page = page.ok_or_else(|| Problem::not_found("there is no documentation"))?;
     Ok(protected(page, DOCUMENTATION_POLICY))
