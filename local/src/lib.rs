@@ -5,6 +5,7 @@ pub mod cli;
 pub mod codes;
 pub mod demo;
 pub mod deployment;
+pub mod figures;
 pub mod platform;
 mod private;
 pub mod redrive;

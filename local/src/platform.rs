@@ -27,6 +27,7 @@ pub const ROUTES: &[(&str, Routes)] = &[
     ("members", tessera_members::ROUTES),
     ("program-admin", tessera_program_admin::ROUTES),
     ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
+    ("reports", tessera_reports::ROUTES),
     ("reward-redemption", tessera_reward_redemption::ROUTES),
 ];
 
@@ -140,6 +141,13 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "enrollment" => http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES)?,
         "event-relay" => handler!(Stream, tessera_event_relay),
         "inactivity" => handler!(Job, tessera_inactivity),
+        "kpi" => {
+            let services = services(tessera_kpi::NEEDS)?;
+            Handler::Stream(Arc::new(move |event| {
+                let services = Arc::clone(&services);
+                async move { tessera_kpi::handle(&services, event.into()).await }.boxed()
+            }))
+        }
         "members" => http(tessera_members::NEEDS, tessera_members::ROUTES)?,
         "notifications" => {
             let (services, notifier) = (services(tessera_notifications::NEEDS)?, Arc::new(Notifier::default()));
@@ -151,6 +159,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "program-admin" => http(tessera_program_admin::NEEDS, tessera_program_admin::ROUTES)?,
         "receipt-ingestion" => http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES)?,
         "redeliveries" => handler!(Job, tessera_redeliveries),
+        "reports" => http(tessera_reports::NEEDS, tessera_reports::ROUTES)?,
         "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         other => bail!("there is no function {other}"),

@@ -19,7 +19,7 @@ fn every_sample_parses_as_its_functions_event() {
         let function = path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         let fault = match function.as_str() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
-            "event-relay" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
+            "event-relay" | "kpi" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
             // Jobs ignore the payload of their schedule.
             "birthdays" | "inactivity" | "redeliveries" => {
                 serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)

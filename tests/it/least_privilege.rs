@@ -78,6 +78,15 @@ async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// Reports of a program with a budget, and the notices about a member.
+async fn reports(sender: &mut Sender) -> Vec<&'static str> {
+    sender.post("/v1/members", &json!({ "id": "c-1" }), None).await;
+    for report in ["overview", "liability", "notices?member=c-1"] {
+        sender.get(&format!("/v1/{report}")).await;
+    }
+    vec![]
+}
+
 async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
     recorded_with(&journeys::full_program(), journey).await
 }
@@ -100,6 +109,8 @@ async fn every_permission_is_used() {
     generous["rules"].as_array_mut().unwrap().push(json!({
         "id": "gift-at-enrolment", "name": "Gift", "status": "active", "starts_at": "2026-01-01T00:00:00",
         "on": { "enrollment": {} }, "then": [{ "reward": { "reward": "last-one" } }] }));
+    let mut budgeted = journeys::full_program();
+    budgeted["budget"] = json!({ "points": 1_000, "per": "month" });
     let runs = [
         recorded(journeys::members).await,
         recorded(journeys::identities).await,
@@ -116,6 +127,7 @@ async fn every_permission_is_used() {
         recorded(other_requests).await,
         recorded(crate::outgoing::faults::every_permission).await,
         recorded_with(&generous, sold_out).await,
+        recorded_with(&budgeted, reports).await,
     ];
     for (in_journey, by_policy) in runs {
         for (function, permissions) in in_journey {

@@ -1,12 +1,15 @@
 //! Job: the one worker for everything that falls due by the passing of time.
 //!
-//! It makes two passes, by where a kind (`DueKind`) is indexed:
+//! It makes three passes, by where a kind (`DueKind`) is indexed:
 //! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
 //!   decided.
 //! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
 //!
+//! - Coupons: those that expire soon are warned of.
+//!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
+mod coupons;
 mod reservations;
 
 use serde_json::{Value, json};
@@ -20,14 +23,15 @@ use tessera_store::{ActiveProgram, DUE_SHARDS, FoundMembers, JobPosition, StoreE
 /// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 
-/// Makes both passes.
+/// Makes all passes.
 ///
 /// # Errors
 /// When a program could not be served; the next run resumes there.
 pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
     let freed = reservations::free_lapsed(services, &invocation.deadline).await;
+    let warned = coupons::warn(services, &invocation.deadline).await;
     let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
-    freed.map(|()| json!(report))
+    freed.and(warned).map(|()| json!(report))
 }
 
 /// The pass over accounts.

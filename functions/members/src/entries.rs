@@ -84,7 +84,7 @@ impl Taken {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use tessera_domain::account::Status;
+    use tessera_domain::account::{Firsts, Status};
     use tessera_domain::fact::FactId;
     use tessera_domain::ids::{MemberId, ReceiptId};
     use tessera_domain::ledger::{Bucket, Entry, Movement, MovementType};
@@ -128,6 +128,8 @@ mod tests {
             ignored: Vec::new(),
             step: None,
             rejected: None,
+            firsts: Firsts::default(),
+            standing: None,
         };
         let member = MemberId::new("m_1").unwrap();
         StoredEntry { member, key: EntryKey::receipt(Timestamp::UNIX_EPOCH, &id), entry }

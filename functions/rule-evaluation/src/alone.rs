@@ -33,9 +33,9 @@ pub(crate) async fn evaluate(
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(&program.compiled, now);
         let fact = FactContext { fact, coupons: &[], counted_before: seen.marked };
-        decide_fact(&context, seen.account, fact).map_err(|NothingDecided { due }| {
+        decide_fact(&context, seen.account, fact).map_err(|NothingDecided { due, warned }| {
             (due != seen.account.due).then(|| {
-                let account = Account { due, ..seen.account.clone() };
+                let account = Account { due, warned, ..seen.account.clone() };
                 Box::new(Rearm { member: context.member.clone(), account })
             })
         })

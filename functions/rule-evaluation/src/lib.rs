@@ -8,6 +8,7 @@ mod error;
 mod receipt;
 mod refund;
 mod rejection;
+mod warnings;
 
 pub use error::EvaluationError;
 
@@ -74,6 +75,7 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
         }
         FactId::Birthday { day } => alone::evaluate(services, &active, member, &Fact::Birthday(*day), true).await?,
         FactId::Due { day } => {
+            warnings::give(services, &active, member).await?;
             alone::evaluate(services, &active, member, &Fact::Due(*day), asks_profile(Asked::Due)).await?
         }
     };

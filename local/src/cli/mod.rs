@@ -2,13 +2,15 @@
 
 mod backtest;
 mod codes;
+mod figures;
 mod programs;
 mod redrive;
 mod replay;
+mod report;
 mod serve;
 mod verify;
 
-pub(crate) use replay::report;
+pub(crate) use replay::report as replay_report;
 
 use std::path::PathBuf;
 
@@ -46,6 +48,13 @@ enum Command {
     Redrive {
         #[command(subcommand)]
         command: redrive::RedriveCommand,
+    },
+    /// Print the statement of a period: how the liability came about, and the figures beside it.
+    Report(report::ReportArgs),
+    /// Rebuild the figures of the reports.
+    Figures {
+        #[command(subcommand)]
+        command: figures::FiguresCommand,
     },
     /// Verify that every balance follows from the ledger and that every fact was decided exactly once.
     Verify(verify::VerifyArgs),
@@ -86,6 +95,8 @@ impl Cli {
             Some(Command::Codes(args)) => args.run().await,
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Redrive { command }) => command.run().await,
+            Some(Command::Report(args)) => args.run().await,
+            Some(Command::Figures { command }) => command.run().await,
             Some(Command::Verify(args)) => args.run().await,
         }
     }

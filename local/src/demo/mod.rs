@@ -8,7 +8,7 @@ use serde_json::Value;
 use tessera_domain::money::Currency;
 
 use crate::Platform;
-use crate::cli::report;
+use crate::cli::replay_report;
 use crate::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
 
 /// The end of the week in the file.
@@ -42,7 +42,7 @@ pub async fn present(stack: &Platform, key: Option<&str>) -> anyhow::Result<()> 
     let sending = SendOptions { url: stack.url().to_owned(), key: key.to_owned(), concurrency: 16, progress: true };
     let summary = send(&orders.operations, &sending).await?;
     stack.settle().await?;
-    print!("{}", report(&orders, &summary));
+    print!("{}", replay_report(&orders, &summary));
     let best = orders.spent.iter().max_by_key(|(_, spent)| **spent).map_or("17850", |(customer, _)| customer);
     let (url, authorization) = (stack.url(), format!("Authorization: Bearer {key}"));
     println!(

@@ -5,6 +5,8 @@
 //! - `fact`: what happened. `account`, `coupon`: what a member has.
 //! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
 //! - `event`: what webhooks and connections receive of it.
+//! - `figures`: what the entries add up to, and the reports made of it.
+//! - `notice`: what callers are told that has no entry.
 //! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
 
 pub mod account;
@@ -12,12 +14,14 @@ pub mod coupon;
 pub mod decide;
 pub mod event;
 pub mod fact;
+pub mod figures;
 pub mod ids;
 pub mod input;
 pub mod ledger;
 pub mod locale;
 pub mod member;
 pub mod money;
+pub mod notice;
 pub mod pack;
 pub mod points;
 pub mod program;

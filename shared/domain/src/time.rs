@@ -42,6 +42,18 @@ impl Day {
         Self(self.0.saturating_add(i32::try_from(days).unwrap_or(i32::MAX)).min(MAX_DAY.0))
     }
 
+    /// The day this many days earlier.
+    #[must_use]
+    pub fn minus_days(self, days: u32) -> Self {
+        self.offset(i32::try_from(days).map_or(i32::MIN, |days| -days))
+    }
+
+    /// The day before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        self.offset(-1)
+    }
+
     /// The day this many calendar months later; one month after 31 January is the last of February.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
@@ -128,6 +140,47 @@ impl fmt::Display for Day {
     }
 }
 
+/// A calendar period of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarPeriod {
+    /// A day.
+    Day,
+    /// An ISO week.
+    Week,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
+}
+
+impl CalendarPeriod {
+    /// All periods, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+
+    /// The first day of the period of a day.
+    #[must_use]
+    pub fn start(self, day: Day) -> Day {
+        match self {
+            Self::Day => day,
+            Self::Week => day.monday(),
+            Self::Month => day.first_of_month(),
+            Self::Year => day.first_of_year(),
+        }
+    }
+
+    /// The first day of the period after that of a day.
+    #[must_use]
+    pub fn next(self, day: Day) -> Day {
+        let start = self.start(day);
+        match self {
+            Self::Day => start.plus_days(1),
+            Self::Week => start.plus_days(7),
+            Self::Month => start.plus_months(1),
+            Self::Year => start.plus_months(12),
+        }
+    }
+}
+
 /// A calendar month, counted from year zero. Qualifying points are summed by month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -149,6 +202,12 @@ impl Month {
     #[must_use]
     pub fn minus(self, months: u32) -> Self {
         Self(self.0.saturating_sub(i32::try_from(months).unwrap_or(i32::MAX)))
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
     }
 }
 

@@ -28,6 +28,7 @@ mod settlement;
 pub mod source;
 #[cfg(feature = "ssm")]
 mod ssm;
+pub mod stream;
 mod targets;
 pub mod task;
 pub mod trace;

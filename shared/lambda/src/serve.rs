@@ -29,6 +29,7 @@ use crate::job::{Deadline, Invocation};
 use crate::route::Routes;
 use crate::secrets::Secrets;
 use crate::services::Services;
+use crate::stream::{self, StreamBatch};
 use crate::trace;
 
 #[expect(clippy::disallowed_methods, reason = "this is where the environment comes in")]
@@ -114,6 +115,27 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<dynamodb::Event>| {
         let taken = Box::pin(handle(Arc::clone(&services), event.payload));
         async move { Ok::<_, Error>(trace::within(event.context.xray_trace_id, taken).await) }
+    }))
+    .await
+}
+
+/// Serves a table's stream in windows, which name the shard of each batch, with a function that needs these variables.
+///
+/// # Errors
+/// When a variable is missing, or the runtime ends.
+pub async fn windowed_stream<F, Fut>(needs: &[Variable], handle: F) -> Result<(), Error>
+where
+    F: Fn(Arc<Services>, StreamBatch) -> Fut,
+    Fut: Future<Output = DynamoDbEventResponse> + Send,
+{
+    let services = services(needs)?;
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<StreamBatch>| {
+        let taken = Box::pin(handle(Arc::clone(&services), event.payload));
+        async move {
+            let response = trace::within(event.context.xray_trace_id, taken).await;
+            Ok::<_, Error>(stream::window_response(&response))
+        }
     }))
     .await
 }

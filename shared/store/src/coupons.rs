@@ -1,5 +1,10 @@
 //! Coupons: by code, and changes of state that move no points.
 
+mod expiring;
+
+pub use expiring::ExpiringCoupons;
+pub(crate) use expiring::expiring;
+
 use std::collections::BTreeSet;
 
 use tessera_domain::coupon::{Coupon, FoldedCode};
@@ -284,7 +289,8 @@ impl Store {
         after: &Coupon,
     ) -> Result<Write, StoreError> {
         let place = keys::coupon(program, &after.member, after.issued_at, after.issued_code());
-        let after = item(&place, [(name::BODY, bytes(packed(operation, after)?))]);
-        Ok(Write::put(&self.tables.members, after).when("b = :before").value(":before", bytes(before)))
+        let mut new = item(&place, [(name::BODY, bytes(packed(operation, after)?))]);
+        new.extend(expiring(program, after));
+        Ok(Write::put(&self.tables.members, new).when("b = :before").value(":before", bytes(before)))
     }
 }

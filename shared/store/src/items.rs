@@ -42,6 +42,8 @@ pub(crate) mod name {
     pub const POOL: &str = "q";
     /// On a place in a pool: the code.
     pub const CODE: &str = "cc";
+    /// On a counter of a budget: the points that were drawn.
+    pub const DRAWN: &str = "drawn";
     /// On a guard of an identifier: it is verified.
     pub const VERIFIED: &str = "vf";
     /// On a guard of an identifier: its member has an id.

@@ -8,6 +8,8 @@ use tessera_domain::account::Due;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::fact::{FactId, FactKind};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
+use tessera_domain::rule::BudgetPeriod;
+use tessera_domain::time::Day;
 
 pub(crate) use outgoing::*;
 
@@ -36,6 +38,8 @@ pub(crate) const MARKS: &str = "o#";
 pub(crate) const ENTRIES: &str = "e#";
 /// What all coupons' sort keys under a member begin with.
 pub(crate) const COUPONS: &str = "c#";
+/// What all notices' sort keys begin with.
+pub(crate) const NOTICES: &str = "n#";
 /// What all API keys' sort keys under a program begin with.
 pub(crate) const API_KEYS: &str = "key#";
 /// What the sort keys of all codes of a pool begin with, in the partition of its shard. The count of loaded codes sorts before.
@@ -173,6 +177,13 @@ pub(crate) fn stock(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
     Key::new(format!("{}#s#{}#{shard}", escape(program.as_str()), escape(reward.as_str())), "stock")
 }
 
+/// One of the counters that a budget's period is spread over.
+pub(crate) fn budget(program: &ProgramId, period: &BudgetPeriod, shard: u32) -> Key {
+    let rule = period.rule.as_ref().map(|rule| escape(rule.as_str())).unwrap_or_default();
+    let start = period.start.map(|day| day.to_string()).unwrap_or_default();
+    Key::new(format!("{}#q#{rule}#{start}#{shard}", escape(program.as_str())), "budget")
+}
+
 /// The list of a program's rewards that are sold out.
 pub(crate) fn sold_out(program: &ProgramId) -> Key {
     Key::new(format!("{}#s", escape(program.as_str())), "sold_out")
@@ -201,6 +212,21 @@ pub(crate) fn low_stock_of(reward: &RewardId, kind: char) -> String {
 /// The note that a reward's stock, or its pool, of this size ran low.
 pub(crate) fn low_stock(program: &ProgramId, reward: &RewardId, kind: char, of: u64) -> Key {
     Key::new(sold_out(program).pk, format!("{}{of:012}", low_stock_of(reward, kind)))
+}
+
+/// The partition of a program's notices.
+pub(crate) fn notices(program: &ProgramId) -> String {
+    format!("{}#n", escape(program.as_str()))
+}
+
+/// A notice; notices sort by time.
+pub(crate) fn notice(program: &ProgramId, at: Timestamp, id: &str) -> Key {
+    Key::new(notices(program), format!("{NOTICES}{}#{}", time(at), escape(id)))
+}
+
+/// A partition of the index `due`: the usable coupons that have an end.
+pub(crate) fn expiring(program: &ProgramId, shard: u32) -> String {
+    format!("{}#w#{shard}", escape(program.as_str()))
 }
 
 /// A partition of the index `due`: the open reservations of a reward with a stock.
@@ -274,6 +300,31 @@ pub(crate) fn listed(program: &ProgramId) -> Key {
 /// The program of a sort key that [`listed`] made.
 pub(crate) fn parse_listed(sk: &str) -> Option<ProgramId> {
     ProgramId::new(unescape(sk)).ok()
+}
+
+/// The partition of a program's figures.
+pub(crate) fn figures_partition(program: &ProgramId) -> String {
+    format!("{}#k", escape(program.as_str()))
+}
+
+/// The figures of a day.
+pub(crate) fn figures_of(program: &ProgramId, day: Day) -> Key {
+    Key::new(figures_partition(program), day.to_string())
+}
+
+/// What the figures of all days add up to; sorts behind every day.
+pub(crate) fn position(program: &ProgramId) -> Key {
+    Key::new(figures_partition(program), "position")
+}
+
+/// The day of a sort key that [`figures_of`] made; `None` for that of [`position`].
+pub(crate) fn parse_figures_day(sk: &str) -> Option<Day> {
+    sk.parse().ok().map(Day::from_date)
+}
+
+/// The program of a partition of any kind.
+pub(crate) fn parse_program(pk: &str) -> Option<ProgramId> {
+    ProgramId::new(unescape(pk.split('#').next()?)).ok()
 }
 
 /// How far a job has come with a program.
@@ -354,10 +405,8 @@ pub(crate) fn task_result(program: &ProgramId, sort: &str) -> Key {
 mod tests {
     use std::collections::HashMap;
 
-    use proptest::prelude::*;
-    use tessera_domain::time::Day;
-
     use super::*;
+    use proptest::prelude::*;
 
     /// Texts that try to be taken for keys of another kind.
     fn hostile() -> impl Strategy<Value = String> {
@@ -423,6 +472,12 @@ mod tests {
             (format!("card {a:?}"), identity_guard(&p, "card", a)),
             (format!("contact data {a:?} {b:?}"), contact_data(&identity_guard(&p, "card", b), &member)),
             ("sold out".to_owned(), sold_out(&p)),
+            (format!("budget {a:?} {day}"), {
+                let rule = Some(tessera_domain::ids::RuleId::new(a).unwrap());
+                budget(&p, &BudgetPeriod { rule, start: Some(day) }, 3)
+            }),
+            ("budget of the programme".to_owned(), budget(&p, &BudgetPeriod { rule: None, start: None }, 3)),
+            (format!("notice {a:?} {minute}"), notice(&p, at, a)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
             (format!("pool count {a:?}"), pool_count(&p, &reward, 3)),
@@ -435,6 +490,8 @@ mod tests {
             ("listed".to_owned(), listed(&p)),
             (format!("job {a:?}"), job(&p, a)),
             ("head".to_owned(), head(&p)),
+            (format!("figures {day}"), figures_of(&p, day)),
+            ("position".to_owned(), position(&p)),
             ("storefront".to_owned(), storefront(&p)),
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
@@ -492,6 +549,7 @@ mod tests {
             }
             let due = due_delivery(&program, at(1), &id, &id);
             prop_assert_eq!(parse_due_delivery(&due.sk), Some((at(1), id.clone(), id)));
+            prop_assert_eq!(parse_program(&partition), Some(program.clone()));
             prop_assert_eq!(parse_listed(&listed(&program).sk), Some(program));
         }
 

@@ -3,7 +3,8 @@
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::keys::{
-    ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, LOW_STOCK, MARKS, POOL_CODES, PROFILE, parse_member_partition,
+    ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, LOW_STOCK, MARKS, NOTICES, POOL_CODES, PROFILE,
+    parse_member_partition,
 };
 
 /// What an item of the members table is.
@@ -29,6 +30,10 @@ pub(crate) enum MembersItem {
     PoolCount,
     /// A free code of a pool.
     PoolCode,
+    /// A notice.
+    Notice,
+    /// A counter of a budget.
+    Budget,
 }
 
 /// What an item in a member's partition is.
@@ -61,6 +66,8 @@ impl MembersItem {
             (["s"], low) if low.starts_with(LOW_STOCK) => Some(Self::LowStock),
             (["p", _, _], "loaded") => Some(Self::PoolCount),
             (["p", _, _], code) if code.starts_with(POOL_CODES) => Some(Self::PoolCode),
+            (["q", _, _, _], "budget") => Some(Self::Budget),
+            (["n"], notice) if notice.starts_with(NOTICES) => Some(Self::Notice),
             _ => None,
         }
     }
@@ -111,6 +118,11 @@ mod tests {
             (keys::low_stock(&program, &reward, 's', 7), MembersItem::LowStock),
             (keys::pool_count(&program, &reward, 3), MembersItem::PoolCount),
             (keys::pool_code(&program, &reward, 3, 7), MembersItem::PoolCode),
+            (
+                keys::budget(&program, &tessera_domain::rule::BudgetPeriod { rule: None, start: None }, 2),
+                MembersItem::Budget,
+            ),
+            (keys::notice(&program, jiff::Timestamp::UNIX_EPOCH, "ntc_1"), MembersItem::Notice),
         ];
         for (key, kind) in cases {
             assert_eq!(MembersItem::parse(&key.pk, &key.sk), Some(kind), "{key:?}");

@@ -85,7 +85,9 @@ impl Store {
                 | MembersItem::SoldOut
                 | MembersItem::LowStock
                 | MembersItem::PoolCount
-                | MembersItem::PoolCode => continue,
+                | MembersItem::PoolCode
+                | MembersItem::Notice
+                | MembersItem::Budget => continue,
             };
             // The items of a partition are consecutive.
             if members.last().is_none_or(|last| last.program != program || last.member != member) {

@@ -8,7 +8,7 @@ use tessera_local::stack::{CallSide, Calls, Injected, InjectedFault};
 
 use super::journeys;
 use super::sender::{Planned, Sender};
-use super::state::end;
+use super::state::{end, figures};
 use super::table::table;
 
 /// Stacks that run in parallel. They mostly wait for the SDK's backoff.
@@ -71,7 +71,7 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
         let members = journey(&mut sender).await;
         sender.settle().await;
         let calls = calls(&sender);
-        let end = end(&mut sender, &members).await;
+        let end = (end(&mut sender, &members).await, figures(&mut sender).await);
         (end, calls, sender.faults.log())
     };
     let (expected, calls, _) = run(None).await;

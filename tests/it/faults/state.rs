@@ -1,6 +1,7 @@
 //! The final state of members, without what differs between runs: codes, internal ids, times.
 
 use serde_json::{Value, json};
+use tessera_local::figures::{RebuildScope, rebuild};
 use tessera_local::verify::Verification;
 
 use super::sender::Sender;
@@ -50,6 +51,15 @@ async fn member_state(sender: &mut Sender, member: &str) -> Value {
     entries.sort_by_key(Value::to_string);
     json!({ "status": seen["status"], "tier": seen["tier"]["id"], "points": seen["points"], "lists": seen["lists"],
             "email": seen["email"], "card": seen["card"], "coupons": coupons, "entries": entries })
+}
+
+/// The figures of the whole time, which a rebuild from the ledger must find right.
+pub async fn figures(sender: &mut Sender) -> Value {
+    let stack = &sender.shop().stack;
+    let changed = rebuild(stack.store(), stack.now(), RebuildScope::AllDays).await.unwrap();
+    assert!(changed.values().all(|items| *items == 0), "{changed:?}");
+    let overview = sender.get("/v1/overview?from=2025-01-01&to=2030-01-01&bucket=month").await;
+    overview["totals"].clone()
 }
 
 /// The issued units by the counters of the stock.

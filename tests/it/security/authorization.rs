@@ -246,6 +246,7 @@ fn scopes_grant_the_routes_of_the_specification() {
                 "POST /v1/members/{member}/redemptions",
             ],
         ),
+        (Scope::ReportsRead, &["GET /v1/liability", "GET /v1/notices", "GET /v1/overview"]),
         (Scope::Support, &["POST /v1/members/{member}/adjustments"]),
     ] {
         assert_eq!(

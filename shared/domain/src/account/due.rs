@@ -24,10 +24,10 @@ pub enum DueKind {
     /// The time of a tier is over, or a month leaves its rolling window.
     #[serde(rename = "T")]
     TierReview,
-    /// Points expire. Nothing waits for it yet: reads compute expired points, and the next entry moves them.
+    /// Points expire: an entry books them on that day, so that a liability never contains them.
     #[serde(rename = "E")]
     Expiry,
-    /// Points or a coupon expire soon and the member is to be warned. No program can ask for it yet.
+    /// Points expire soon and the member is to be warned.
     #[serde(rename = "W")]
     Warning,
     /// A reservation lapses. It is indexed on its coupon, by reward, because its stock is freed without its owner.
@@ -118,8 +118,13 @@ impl Account {
                 program.rules.waiting(&Waiting::TierChange).next()?;
                 self.tier.next_review(program, self.settled)
             }
-            // Nothing in a program waits for the first two (see `DueKind`); the others are indexed on items of their own.
-            DueKind::Expiry | DueKind::Warning | DueKind::Reservation | DueKind::Hold => None,
+            DueKind::Expiry => {
+                let ends = self.lots.iter().filter_map(|lot| lot.key.last_day());
+                ends.min().map(|last| last.plus_days(1))
+            }
+            DueKind::Warning => self.next_warning(program),
+            // These are indexed on items of their own.
+            DueKind::Reservation | DueKind::Hold => None,
         }
     }
 

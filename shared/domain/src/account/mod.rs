@@ -9,10 +9,12 @@ mod firings;
 mod lots;
 mod packed;
 mod retired;
+mod seen;
 mod settle;
 mod tier;
 mod unite;
 mod uses;
+mod warnings;
 
 pub use counter::Counter;
 pub use due::{Due, DueKind};
@@ -20,9 +22,11 @@ pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
 pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
 pub use retired::Retired;
+pub use seen::{Firsts, Seen};
 pub use tier::{Gift, Held, TierState, window_sum};
 pub use unite::MAX_SOURCES;
 pub use uses::{Used, Uses, When};
+pub use warnings::ExpiryWarning;
 
 use std::collections::BTreeMap;
 
@@ -125,6 +129,12 @@ pub struct Account {
     /// The members whose accounts this one took over: their entries, coupons and once-only markers count here.
     #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<MemberId>,
+    /// When the member was last seen, for reports.
+    #[serde(rename = "f", default, skip_serializing_if = "Seen::is_blank")]
+    pub seen: Seen,
+    /// The day up to which, inclusive, warnings of points that expire were given.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub warned: Option<Day>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

@@ -64,6 +64,9 @@ impl Account {
         self.enrolled_at = [self.enrolled_at, source.enrolled_at].into_iter().flatten().min();
         self.last_purchase = self.last_purchase.max(source.last_purchase);
         self.last_activity = self.last_activity.max(source.last_activity);
+        self.seen.unite(source.seen);
+        // What only one of the two was warned of is warned of again.
+        self.warned = self.warned.min(source.warned);
         self.due = [self.due, source.due].into_iter().flatten().min();
         self.sources.push(member.clone());
         self.sources.extend(source.sources);

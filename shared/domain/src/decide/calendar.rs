@@ -42,7 +42,7 @@ pub fn decide_birthday(context: &Context<'_>, account: &Account, day: Day) -> Op
 pub fn decide_due(context: &Context<'_>, account: &Account) -> Result<Decision, NothingDecided> {
     let today = Day::of(context.now, &context.program.zone);
     if account.due.is_none_or(|due| due.day > today) {
-        return Err(NothingDecided { due: account.due });
+        return Err(NothingDecided { due: account.due, warned: account.warned });
     }
     Draft::of_due(context, account, Cause::Fact(FactId::Due { day: today })).map(Draft::finish)
 }

@@ -211,6 +211,7 @@ pub fn decide_redemption(
         ));
     }
     draft.account.touch(context.program, context.now);
+    draft.note_activity();
     Ok(draft.finish())
 }
 
@@ -253,6 +254,7 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     }
     draft.changed.push((coupon.clone(), committed));
     draft.account.touch(context.program, context.now);
+    draft.note_activity();
     Ok(draft.finish())
 }
 

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::occasion::Occasion;
-use super::{Context, Decision, NothingDecided};
-use crate::account::{Account, Counter, Gift, Taken};
+use super::{BudgetDraws, Context, Decision, NothingDecided};
+use crate::account::{Account, Counter, Gift, Status, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
-use crate::ledger::{Cause, Entry, Movement, NamedCoupon, Outcome, SkipReason, Skipped, TierMove};
+use crate::ledger::{
+    Cause, Entry, MemberStanding, Movement, NamedCoupon, Outcome, SkipReason, Skipped, StandingMove, TierMove,
+};
 use crate::points::Points;
 use crate::program::{Reward, TierWindow};
 use crate::rule::{CompiledRule, Frame, RuleSet, TierDirection, Trigger, Waiting};
@@ -49,12 +51,16 @@ pub(super) struct Draft<'a> {
     stock: Vec<RewardId>,
     /// The reward of each code that is drawn from a pool.
     pub drawn: Vec<RewardId>,
+    /// What was drawn from budgets.
+    pub(super) draws: BudgetDraws,
     /// The entries before the current one.
     sealed: Vec<Entry>,
     /// The number of entries of what fell due before the fact.
     due: usize,
     /// The change of tier that an edited ladder caused.
     reviewed: Option<TierMove>,
+    /// The standing after the last complete entry.
+    standing: Option<MemberStanding>,
 }
 
 impl<'a> Draft<'a> {
@@ -75,6 +81,8 @@ impl<'a> Draft<'a> {
     pub fn of_due(context: &'a Context<'a>, account: &Account, cause: Cause) -> Result<Self, NothingDecided> {
         let mut draft = Self::blank(context, account, context.now, cause.clone());
         draft.triggered_by_due = true;
+        // Who asks for what is due has given the warnings up to today.
+        draft.account.warned = draft.account.warned.max(Some(Day::of(context.now, &context.program.zone)));
         draft.place();
         draft.catch_up();
         let mut settled = draft.account.clone();
@@ -82,7 +90,7 @@ impl<'a> Draft<'a> {
         if !draft.is_open && draft.reviewed.is_none() && movements.is_empty() {
             // A review that leaves the tier as it is needs no entry either: the next decision repeats it.
             settled.arm(context.program, true);
-            return Err(NothingDecided { due: settled.due });
+            return Err(NothingDecided { due: settled.due, warned: settled.warned });
         }
         // Points that moved after the last event have an entry of their own.
         if draft.reviewed.is_some() || !movements.is_empty() {
@@ -94,10 +102,12 @@ impl<'a> Draft<'a> {
     }
 
     fn blank(context: &'a Context<'a>, account: &Account, at: Timestamp, cause: Cause) -> Self {
+        let standing = MemberStanding::of(account);
         let mut account = account.clone();
         account.lots.drain_changes();
         Self {
             context,
+            standing,
             entry: Entry::new(at, context.now, account.version + 1, context.program.version, cause),
             account,
             issued: Vec::new(),
@@ -111,6 +121,7 @@ impl<'a> Draft<'a> {
             is_concluded: false,
             stock: Vec::new(),
             drawn: Vec::new(),
+            draws: BudgetDraws::new(),
             sealed: Vec::new(),
             due: 0,
             reviewed: None,
@@ -261,6 +272,26 @@ impl<'a> Draft<'a> {
         Some(code)
     }
 
+    /// Records an activity; a member is active only as a member, so that visitors do not count.
+    pub(super) fn note_activity(&mut self) {
+        if self.account.status == Status::Member {
+            let firsts = self.account.seen.note_activity(self.booked_on());
+            self.entry.firsts = self.entry.firsts.with(firsts);
+        }
+    }
+
+    /// Records a purchase, which is an activity too.
+    pub(super) fn note_purchase(&mut self) {
+        self.note_activity();
+        let firsts = self.account.seen.note_purchase(self.booked_on());
+        self.entry.firsts = self.entry.firsts.with(firsts);
+    }
+
+    /// The local day on which the decision is booked.
+    fn booked_on(&self) -> Day {
+        Day::of(self.context.now, &self.context.program.zone)
+    }
+
     /// Runs the rules for changes of tier, then returns the whole decision.
     pub fn finish(mut self) -> Decision {
         self.conclude();
@@ -292,7 +323,6 @@ impl<'a> Draft<'a> {
         let today = self.today();
         self.account.retire_counters(&self.context.program.rules, today);
         self.forget_old_months();
-        self.account.version = self.entry.sequence;
         self.complete();
         let mut entries = self.sealed;
         entries.push(self.entry);
@@ -309,6 +339,7 @@ impl<'a> Draft<'a> {
             changed: self.changed,
             stock: self.stock,
             drawn: self.drawn,
+            budgets: self.draws,
         }
     }
 
@@ -363,7 +394,9 @@ impl<'a> Draft<'a> {
 
     /// Seals the current entry, if any, and opens the next.
     pub(super) fn start_entry(&mut self, at: Timestamp, cause: Cause) {
-        self.complete();
+        if self.is_open {
+            self.complete();
+        }
         let sequence = if self.is_open { self.entry.sequence + 1 } else { self.entry.sequence };
         let next = Entry::new(at, self.context.now, sequence, self.context.program.version, cause);
         let before = std::mem::replace(&mut self.entry, next);
@@ -381,6 +414,12 @@ impl<'a> Draft<'a> {
         self.entry.extended.extend(self.account.lots.drain_changes());
         if self.entry.tier.is_none() {
             self.entry.tier = self.account.tier.current().cloned().map(TierMove::unchanged);
+        }
+        self.account.version = self.entry.sequence;
+        let standing = MemberStanding::of(&self.account);
+        if standing != self.standing {
+            let before = std::mem::replace(&mut self.standing, standing.clone());
+            self.entry.standing = Some(StandingMove { before, after: standing });
         }
         shorten(&mut self.entry, &self.context.program.rules);
     }
@@ -509,6 +548,6 @@ const fn is_shut_out(skipped: &Skipped) -> bool {
 /// people ask why a rule that fired gave no coupon.
 pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
     let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
-    matches!(skipped.reason, SkipReason::RewardLimit | SkipReason::OutOfStock)
+    matches!(skipped.reason, SkipReason::RewardLimit | SkipReason::OutOfStock | SkipReason::BudgetExhausted)
         || ((is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative())
 }

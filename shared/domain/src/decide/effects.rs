@@ -51,7 +51,10 @@ impl Draft<'_> {
                 Fired { rule, firings, fixed, per_unit }
             })
             .collect();
-        let extras = extras(&fired, self.context.program, occasion.basket.as_ref());
+        let mut extras = extras(&fired, self.context.program, occasion.basket.as_ref());
+        for (place, rule) in rules.iter().enumerate() {
+            self.entry.outcomes[place].cut = self.draw_extra(rule, place, occasion.day, &mut extras).get();
+        }
         for (outcome, extra) in self.entry.outcomes.iter_mut().zip(extras.by_rule) {
             outcome.extra = extra;
         }

@@ -69,7 +69,8 @@ impl<'a> Draft<'a> {
         } else {
             Both::ZERO
         };
-        let (fixed, by_amount, capped) = cap(rule, counter, each.times(granted), by_amount, occasion, zone);
+        let (mut fixed, mut by_amount, capped) = cap(rule, counter, each.times(granted), by_amount, occasion, zone);
+        self.draw_budget(rule, occasion.day, &mut fixed, &mut by_amount);
         let issued_before = self.issued.len();
         let rewards = self.give_rewards(rule, granted);
         let firings = i64::try_from(granted).unwrap_or(i64::MAX);

@@ -41,6 +41,7 @@ pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &Inter
     draft.apply(&occasion);
     if counts {
         draft.account.touch(context.program, interaction.occurred_at);
+        draft.note_activity();
     }
     draft.finish()
 }

@@ -1,6 +1,7 @@
 //! Decisions: the effect of a fact or command on a member's account. Pure: all inputs are arguments.
 
 mod adjustment;
+mod budget;
 mod calendar;
 mod codes;
 mod coupon;
@@ -28,6 +29,7 @@ mod settlement;
 mod supply;
 
 pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, decide_adjustment, read_adjustment};
+pub use budget::BudgetDraws;
 pub use calendar::{decide_birthday, decide_due};
 pub use coupon::{
     CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption,
@@ -58,6 +60,7 @@ use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
 use crate::member::Profile;
 use crate::program::CompiledProgram;
+use crate::time::Day;
 
 /// The inputs of a decision besides the account and the fact.
 #[derive(Debug, Clone)]
@@ -92,6 +95,8 @@ pub struct FactContext<'a> {
 pub struct NothingDecided {
     /// When something may fall due next. If it differs from the account's, the account is re-armed.
     pub due: Option<Due>,
+    /// The day up to which warnings were given.
+    pub warned: Option<Day>,
 }
 
 /// Decides on a fact.
@@ -105,7 +110,7 @@ pub fn decide_fact(
     account: &Account,
     fact: FactContext<'_>,
 ) -> Result<Decision, NothingDecided> {
-    let nothing = NothingDecided { due: account.due };
+    let nothing = NothingDecided { due: account.due, warned: account.warned };
     let FactContext { fact, coupons, counted_before } = fact;
     match fact {
         Fact::Receipt(receipt) => Ok(decide_receipt(context, account, &ReceiptContext { receipt, coupons })),
@@ -141,6 +146,8 @@ pub struct Decision {
     pub stock: Vec<RewardId>,
     /// The reward of each code that is drawn from a pool. A pool that the supply does not know has to be looked at first.
     pub drawn: Vec<RewardId>,
+    /// The points that it draws from budgets.
+    pub budgets: BudgetDraws,
 }
 
 impl Decision {

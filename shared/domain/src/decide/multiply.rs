@@ -94,6 +94,23 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
 }
 
 impl Extras {
+    /// Takes redeemable points from the extra of the multiplier at a place: first from what belongs to no cumulative rule.
+    pub fn cut(&mut self, place: usize, cut: Points) {
+        let extra = &mut self.by_rule[place].redeemable;
+        let own = self.shares.values().filter(|share| share.multiplier == place);
+        let shared: Points = own.map(|share| share.firings.redeemable.plus(share.per_unit.redeemable)).sum();
+        let mut left = cut.minus(extra.minus(shared).max(Points::ZERO)).max(Points::ZERO);
+        *extra = extra.minus(cut);
+        for share in self.shares.values_mut().rev().filter(|share| share.multiplier == place) {
+            for part in [&mut share.per_unit.redeemable, &mut share.firings.redeemable] {
+                let less = left.min(*part).max(Points::ZERO);
+                *part = part.minus(less);
+                left = left.minus(less);
+            }
+            share.exact[0] = share.exact[0].min(Decimal::from(share.firings.redeemable.get()));
+        }
+    }
+
     fn note(
         &mut self,
         (base, is_by_amount): (usize, bool),

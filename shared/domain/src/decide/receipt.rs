@@ -37,6 +37,7 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     draft.apply(&occasion);
     use_coupons(&mut draft, fact);
     draft.account.touch(context.program, receipt.occurred_at);
+    draft.note_purchase();
     draft.account.last_purchase = draft.account.last_purchase.max(Some(receipt.occurred_at));
     draft.finish()
 }

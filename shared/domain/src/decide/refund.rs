@@ -100,6 +100,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     take_back_extras(&mut draft, fact, &basket);
     take_back(&mut draft, fact, occasion.day);
     return_debits(&mut draft, fact, occasion.day);
+    draft.return_to_budgets(occasion.day);
     restore(&mut draft, fact, &basket.remaining);
     draft.entry.step = u32::try_from(steps).ok().filter(|_| draft.is_unfinished);
     draft.finish()
@@ -114,6 +115,11 @@ fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Ba
     // A refund never raises an extra, nor moves a negative one further from zero. So each refund is replayed in turn.
     let mut remaining = Remaining::whole(fact.receipt);
     let mut given = extras_per_receipt(fact, &[], &Basket { remaining: remaining.clone(), ..basket.clone() });
+    for (given, outcome) in given.iter_mut().zip(&fact.decision.outcomes) {
+        // What a budget cut was never given.
+        let cut = Points::new(outcome.cut).min(given.redeemable).max(Points::ZERO);
+        given.redeemable = given.redeemable.minus(cut);
+    }
     for (place, (refund, entry)) in fact.earlier.iter().enumerate() {
         if entry.rejected.is_none() {
             if fact.lowers_receipt(place) {

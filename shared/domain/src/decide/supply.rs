@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::{CouponCode, RewardId};
 use crate::program::Reward;
+use crate::rule::BudgetPeriod;
 
 /// The most coupons that one decision writes. A transaction holds 100 writes; the others are for the entry, the account and
 /// whatever else a fact changes.
@@ -17,13 +18,15 @@ pub struct Supply {
     /// Free codes of pools, by reward, in the order in which the decision takes them. The pool of an absent reward was not
     /// looked at: a decision that takes codes of it has to be made again.
     pub codes: BTreeMap<RewardId, Vec<CouponCode>>,
+    /// The points left of budgets that are short; an absent budget has enough.
+    pub budgets: BTreeMap<BudgetPeriod, i64>,
     /// The most coupons that the decision may issue or cancel.
     pub coupons: usize,
 }
 
 impl Default for Supply {
     fn default() -> Self {
-        Self { left: BTreeMap::new(), codes: BTreeMap::new(), coupons: MOST_COUPONS }
+        Self { left: BTreeMap::new(), codes: BTreeMap::new(), budgets: BTreeMap::new(), coupons: MOST_COUPONS }
     }
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::posting::{LotChange, Movement};
-use crate::account::{LotKey, Status, Taken};
+use super::standing::StandingMove;
+use crate::account::{Firsts, LotKey, Status, Taken};
 use crate::coupon::Coupon;
 use crate::fact::{FactId, Receipt};
 use crate::ids::{CouponCode, ReceiptId, RewardId, RuleId, TierId};
@@ -77,6 +78,12 @@ pub struct Entry {
     /// Why an accepted fact could not be applied.
     #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejection>,
+    /// The periods in which it is the member's first activity or purchase, for reports.
+    #[serde(rename = "f", default, skip_serializing_if = "Firsts::is_empty")]
+    pub firsts: Firsts,
+    /// The change of status and tier, for reports.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingMove>,
 }
 
 /// The money of a purchase, or of a return of goods.
@@ -208,6 +215,9 @@ pub struct Outcome {
     /// The running total of a cumulative measure before the fact.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub before: Option<i64>,
+    /// The redeemable points of a multiplier that a budget cut.
+    #[serde(rename = "q", default, skip_serializing_if = "is_zero")]
+    pub cut: i64,
     /// The coupons that were given; on a refund, those that were cancelled.
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<NamedCoupon>,
@@ -260,6 +270,7 @@ impl Outcome {
             amount: 0,
             counted: 0,
             before: None,
+            cut: 0,
             coupons: Vec::new(),
         }
     }
@@ -307,6 +318,8 @@ pub enum SkipReason {
     OutsideWindow,
     /// A limit of the rule is used up.
     LimitReached,
+    /// A budget of the rule or of the programme is used up, or has less than was due.
+    BudgetExhausted,
     /// The transaction holds no more coupons. The points of the firings are credited.
     RewardLimit,
     /// The reward is out of stock. The points of the firings are credited.
@@ -392,6 +405,8 @@ impl Entry {
             ignored: Vec::new(),
             step: None,
             rejected: None,
+            firsts: Firsts::NONE,
+            standing: None,
         }
     }
 

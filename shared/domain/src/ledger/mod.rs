@@ -3,10 +3,12 @@
 mod cause;
 mod entry;
 mod posting;
+mod standing;
 mod verify;
 
 pub use cause::{Cause, CouponAction, Moved};
 pub use entry::{Entry, NamedCoupon, Outcome, Purchase, Rejection, SkipReason, Skipped, TierMove};
 pub(crate) use posting::sum_by_months;
 pub use posting::{Bucket, LotChange, Movement, MovementType, Posting};
+pub use standing::{MemberStanding, StandingMove};
 pub use verify::{Discrepancy, MemberAudit, Totals};

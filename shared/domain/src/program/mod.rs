@@ -33,7 +33,7 @@ use serde_json::Value;
 use crate::ids::{RewardId, TierId};
 use crate::member::IdentifierKind;
 use crate::money::Currency;
-use crate::rule::{Rule, RuleSet, Trigger};
+use crate::rule::{Budget, Rule, RuleSet, Trigger};
 
 /// A loyalty program: all of its configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,6 +64,9 @@ pub struct Program {
     pub storefront: Storefront,
     /// The identifiers that count as verified.
     pub identity: IdentityPolicy,
+    /// The redeemable points that all rules may give all members together in a period, after each rule's own budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// The identifiers that count as verified.
@@ -102,6 +105,16 @@ pub struct PointsPolicy {
     pub negative_balance: NegativeBalance,
     /// The points that are restored when an order paid with points is returned.
     pub returned_redemption: ReturnedRedemption,
+    /// How many days before points expire their owners are warned.
+    #[serde(default = "PointsPolicy::usual_warn_days")]
+    pub warn_days: Vec<u32>,
+}
+
+impl PointsPolicy {
+    /// Thirty and seven days.
+    pub(crate) fn usual_warn_days() -> Vec<u32> {
+        vec![30, 7]
+    }
 }
 
 /// How fractions of a point are rounded.

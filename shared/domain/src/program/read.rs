@@ -19,7 +19,7 @@ use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
 use crate::member::IdentifierKind;
 use crate::money::Currency;
-use crate::rule::read_each_rule;
+use crate::rule::{read_budget, read_each_rule};
 
 /// The most rewards of one program.
 const MOST_REWARDS: usize = 1_000;
@@ -57,6 +57,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let coupons = object.or("coupons", CouponPolicy::default(), read_coupons);
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
     let identity = object.or("identity", IdentityPolicy::default(), read_identity);
+    let budget = object.optional("budget", read_budget);
     let referral = object.optional("referral", unsupported::referral);
     object.finish();
 
@@ -83,6 +84,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         coupons: coupons?,
         storefront: storefront?,
         identity: identity?,
+        budget: budget?,
     })
 }
 

@@ -18,7 +18,7 @@ use crate::ids::{RewardId, TierId};
 use crate::money::{Currency, Money};
 use crate::pack::{PackError, pack, unpack_strict};
 use crate::points::Points;
-use crate::rule::StoredRule;
+use crate::rule::{Budget, StoredRule};
 use crate::text::Text;
 use crate::time::Moment;
 
@@ -92,6 +92,8 @@ struct Document {
     coupons: CouponPolicy,
     storefront: Storefront,
     identity: IdentityPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
 }
 
 /// A reward of the catalogue as it is stored.
@@ -177,6 +179,7 @@ impl Document {
             coupons: program.coupons.clone(),
             storefront: program.storefront.clone(),
             identity: program.identity.clone(),
+            budget: program.budget,
         }
     }
 
@@ -195,6 +198,7 @@ impl Document {
             coupons: self.coupons,
             storefront: self.storefront,
             identity: self.identity,
+            budget: self.budget,
         };
         StoredProgram { program, version: self.version, rules_since }
     }

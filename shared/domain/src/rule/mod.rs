@@ -1,5 +1,6 @@
 //! An earning rule, as a merchant writes it (`api.md`, Rule).
 
+mod budget;
 mod check;
 mod compile;
 mod condition;
@@ -13,13 +14,14 @@ mod stored;
 mod templates;
 mod trigger;
 
+pub use budget::{Budget, BudgetPeriod};
 pub(crate) use check::{Known, check_period, check_rules};
 pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range, RuleSet, Sums, Unit, Words};
 pub(crate) use compile::{Waiting, in_program, round};
 pub use condition::{EnrolledSpan, Nearness, Predicate};
 pub use effect::{Amount, Effect, EffectKind, Multiply, MultiplyScope, Rate};
 pub use limit::{Bound, Limit, Limits, Period};
-pub(crate) use read::read_each_rule;
+pub(crate) use read::{read_budget, read_each_rule};
 pub use read::{read_rule, read_rules};
 pub use receipt::{
     Counting, Filter, LineFilter, Measure, ReceiptTrigger, Spend, SpendHow, SpendRange, Window, WindowStart,
@@ -60,6 +62,9 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "limit::one_or_several")]
     #[cfg_attr(feature = "openapi", schema(value_type = Limits))]
     pub limit: Vec<Limit>,
+    /// The redeemable points that it may give all members together in a period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// How it is shown as a way to earn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storefront: Option<WayToEarn>,

@@ -8,7 +8,7 @@ use crate::money::Currency;
 use crate::program::words;
 use crate::text::Text;
 
-use super::{Bound, Limit, Period, Rule, RuleStatus, WayToEarn};
+use super::{Bound, Budget, Limit, Period, Rule, RuleStatus, WayToEarn};
 
 /// The most rules of one program.
 const MOST_RULES: usize = 10_000;
@@ -48,6 +48,7 @@ pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
     let starts_at = object.required("starts_at", words::moment);
     let ends_at = object.optional("ends_at", words::moment);
     let limit = object.or("limit", Vec::new(), read_limits);
+    let budget = object.optional("budget", read_budget);
     let storefront = object.optional("storefront", read_way_to_earn);
     let on = object.required("on", |on| trigger::read_trigger(on, currency));
     let conditions = object.or("if", Vec::new(), |list| list.list(MOST_PARTS, trigger::read_predicate));
@@ -68,6 +69,7 @@ pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
         starts_at: starts_at?,
         ends_at: ends_at?,
         limit: limit?,
+        budget: budget?,
         storefront: storefront?,
         on: on?,
         conditions: conditions?,
@@ -91,6 +93,15 @@ fn read_limits(node: &Node<'_>) -> Option<Vec<Limit>> {
         return node.list(MOST_PARTS, read_limit);
     }
     read_limit(node).map(|limit| vec![limit])
+}
+
+/// Reads a budget of a rule or a program.
+pub(crate) fn read_budget(node: &Node<'_>) -> Option<Budget> {
+    let object = node.object()?;
+    let points = object.required("points", Node::points);
+    let per = object.required("per", |per| per.choice(&PERIODS));
+    object.finish();
+    Some(Budget { points: points?, per: per? })
 }
 
 fn read_limit(node: &Node<'_>) -> Option<Limit> {

@@ -9,9 +9,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Amount, BirthdayTrigger, Bound, Counting, Effect, EffectKind, EmailTrigger, Filter, InteractionTrigger, Limit,
-    Measure, Multiply, Period, Predicate, ProfileTest, Rate, ReceiptTrigger, ReferralRole, Rule, RuleStatus, Spend,
-    SpendHow, SpendRange, TierChangeTrigger, Trigger, WayToEarn, Window, WindowStart,
+    Amount, BirthdayTrigger, Bound, Budget, Counting, Effect, EffectKind, EmailTrigger, Filter, InteractionTrigger,
+    Limit, Measure, Multiply, Period, Predicate, ProfileTest, Rate, ReceiptTrigger, ReferralRole, Rule, RuleStatus,
+    Spend, SpendHow, SpendRange, TierChangeTrigger, Trigger, WayToEarn, Window, WindowStart,
 };
 use crate::ids::{RewardId, RuleId, TierId};
 use crate::money::{Currency, Money};
@@ -32,6 +32,8 @@ pub(crate) struct StoredRule {
     ends_at: Option<Moment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     limit: Vec<StoredLimit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
     #[serde(skip_serializing_if = "Option::is_none")]
     storefront: Option<WayToEarn>,
     on: StoredTrigger,
@@ -147,6 +149,7 @@ impl StoredRule {
             starts_at: rule.starts_at,
             ends_at: rule.ends_at,
             limit: rule.limit.iter().map(StoredLimit::new).collect(),
+            budget: rule.budget,
             storefront: rule.storefront.clone(),
             on: StoredTrigger::new(&rule.on),
             conditions: rule.conditions.clone(),
@@ -164,6 +167,7 @@ impl StoredRule {
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             limit: self.limit.into_iter().map(StoredLimit::into_limit).collect(),
+            budget: self.budget,
             storefront: self.storefront,
             on: self.on.into_trigger(currency),
             conditions: self.conditions,

@@ -16,13 +16,15 @@ use tessera_domain::decide::{
 use tessera_domain::fact::{
     Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund_of,
 };
-use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId};
+use tessera_domain::figures::ProgramBudget;
+use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RewardId, RuleId};
 use tessera_domain::input::Fault;
 use tessera_domain::ledger::{Entry, MemberAudit, MovementType};
 use tessera_domain::member::{Profile, read_enrollment, read_patch};
 use tessera_domain::pack::{pack, unpack};
 use tessera_domain::points::{Both, Points};
 use tessera_domain::program::{CompiledProgram, SubmittedProgram};
+use tessera_domain::rule::BudgetPeriod;
 use tessera_domain::time::Day;
 
 pub struct Book {
@@ -45,6 +47,8 @@ pub struct Book {
     seeds: u32,
     /// The units issued of each reward.
     issued: BTreeMap<RewardId, u32>,
+    /// The points drawn from each budget.
+    pub drawn: BTreeMap<BudgetPeriod, i64>,
 }
 
 impl Book {
@@ -66,6 +70,7 @@ impl Book {
             waiting: BTreeMap::new(),
             seeds: 0,
             issued: BTreeMap::new(),
+            drawn: BTreeMap::new(),
         })
     }
 
@@ -103,7 +108,7 @@ impl Book {
         let mut seed = [0; 32];
         seed[..4].copy_from_slice(&self.seeds.to_be_bytes());
         let id = MemberId::new(member).unwrap();
-        let supply = Supply { left: self.left(), ..Supply::default() };
+        let supply = Supply { left: self.left(), budgets: self.budgets(), ..Supply::default() };
         let context = Context {
             program: &self.program,
             member: &id,
@@ -169,6 +174,23 @@ impl Book {
         left.collect()
     }
 
+    /// The points left of every budget that was drawn from, and of those of today.
+    fn budgets(&self) -> BTreeMap<BudgetPeriod, i64> {
+        let today = Day::of(self.now, &self.program.zone);
+        let all = ProgramBudget::all(&self.program.program, &self.program.zone, today);
+        let points = |rule: Option<&RuleId>| match rule {
+            None => self.program.program.budget,
+            Some(rule) => self.program.rules.get(rule).and_then(|rule| rule.rule.budget),
+        };
+        let periods = all.into_iter().map(|budget| budget.period).chain(self.drawn.keys().cloned());
+        let left = periods.filter_map(|period| {
+            let total = points(period.rule.as_ref())?.points.get();
+            let drawn = self.drawn.get(&period).copied().unwrap_or(0);
+            Some((period, total - drawn))
+        });
+        left.collect()
+    }
+
     fn commit(&mut self, member: &str, before: &Account, decision: Decision) -> Entry {
         assert_eq!(decision.account.version, before.version + decision.entries().count() as u64);
         // What is stored must come back as it was.
@@ -182,6 +204,9 @@ impl Book {
         assert!(decision.issued.len() + decision.changed.len() <= MOST_COUPONS);
         for reward in decision.stock {
             *self.issued.entry(reward).or_default() += 1;
+        }
+        for (period, points) in decision.budgets {
+            *self.drawn.entry(period).or_default() += points;
         }
         for coupon in decision.issued {
             assert!(self.coupons.insert(coupon.code.clone(), coupon).is_none(), "a code was issued twice");
@@ -324,10 +349,10 @@ impl Book {
         for member in due.map(|(member, _)| member.clone()).collect::<Vec<_>>() {
             let mut next = None;
             let decided = self.decide(&member, |context, account| {
-                decide_due(context, account).map_err(|nothing| next = Some(nothing.due))
+                decide_due(context, account).map_err(|nothing| next = Some(nothing))
             });
             if let (Err(()), Some(next), Some(account)) = (decided, next, self.accounts.get_mut(&member)) {
-                account.due = next;
+                (account.due, account.warned) = (next.due, next.warned);
             }
         }
     }
@@ -435,6 +460,8 @@ impl Book {
             let deciding = self.entries.values().flatten().filter(|entry| entry.is_decision_on(receipt));
             assert_eq!(deciding.count(), 1, "receipt {receipt}");
         }
+        crate::figures::compare(self);
+        crate::figures::reconcile(self);
     }
 
     /// What a member's entries moved since there were `known` of them, releases and expiries left out.

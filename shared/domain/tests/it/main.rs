@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod book;
+mod budgets;
 mod changes;
 mod coupons;
 mod entries;
+mod figures;
 mod given_rewards;
 mod index;
 mod invariants;

@@ -1,5 +1,6 @@
 //! The only ledger write: one transaction with every party's entry and account, and whatever the decisions grant.
 
+mod budget;
 mod foresee;
 mod key;
 mod lapse;
@@ -15,7 +16,7 @@ pub(crate) use stock::{Take, shards, share};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use tessera_domain::decide::{Decision, Seed, Supply};
+use tessera_domain::decide::{BudgetDraws, Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::program::CompiledProgram;
@@ -221,6 +222,11 @@ impl Store {
                 Attempt::EntryExists(entries) => return Ok(Some(already(entries))),
                 Attempt::Outdated => return Ok(None),
                 Attempt::Conflict => {}
+                Attempt::OverBudget(periods) => {
+                    for period in periods {
+                        self.refresh_budget(commit.program, commit.config, &period, now, &mut stocks.budgets).await?;
+                    }
+                }
                 Attempt::OutOfStock(rewards) => {
                     for reward in rewards {
                         let stock = commit.config.reward(&reward).and_then(|reward| reward.stock).unwrap_or_default();
@@ -254,7 +260,11 @@ impl Store {
             let start = foresee::start_of(seeds);
             let wanted: Vec<&[RewardId]> = decisions.iter().map(|decision| &*decision.stock).collect();
             let Some(takes) = stocks.choose_all(&wanted, stock_of, start) else { continue };
-            let transaction = self.transaction(commit, loaded, &decisions, &takes, codes)?;
+            let draws: Vec<&BudgetDraws> = decisions.iter().map(|decision| &decision.budgets).collect();
+            let Some(drawn) = stocks.budgets.choose(&draws, commit.config, start, &mut stocks.supplies) else {
+                continue;
+            };
+            let transaction = self.transaction(commit, loaded, &decisions, &takes, codes, &drawn)?;
             let excess = transaction.excess_coupons();
             if excess == 0 {
                 return Ok(Planned::Ready(decisions, transaction));

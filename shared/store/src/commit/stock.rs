@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tessera_domain::decide::Supply;
 use tessera_domain::ids::{ProgramId, RewardId};
 
+use super::budget::Budgets;
 use crate::items::{Reader, name};
 use crate::{Store, StoreError, keys};
 
@@ -37,6 +38,8 @@ pub(super) struct Stocks {
     issued: BTreeMap<RewardId, Vec<u32>>,
     /// What each party's decision may give away; `left` holds the rewards whose stock turned out to be short.
     pub supplies: Vec<Supply>,
+    /// What is known of budgets.
+    pub budgets: Budgets,
 }
 
 pub(crate) const fn shards(stock: u32) -> u32 {

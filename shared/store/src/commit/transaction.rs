@@ -6,10 +6,13 @@ use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::ledger::Entry;
+use tessera_domain::rule::BudgetPeriod;
 
+use super::budget::BudgetTake;
 use super::load::{Loaded, mark_key};
 use super::stock::Take;
 use super::{Commit, EntryKey, Party, lapse};
+use crate::coupons::expiring;
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::pools::PoolCodes;
 use crate::writes::{ABSENT, MAX_WRITES, Obstacle, Transacted, Write};
@@ -34,6 +37,8 @@ enum Part {
     Loaded,
     /// Units of a reward: the counter has too few.
     Stock(RewardId),
+    /// Points of a budget: the counter has too few.
+    Budget(BudgetPeriod),
     /// A write that the caller added: what it was made from has changed.
     Further,
 }
@@ -51,6 +56,8 @@ pub(super) enum Attempt<const N: usize> {
     Outdated,
     /// Counters of these rewards have too few units.
     OutOfStock(Vec<RewardId>),
+    /// Counters of these budgets have too few points.
+    OverBudget(Vec<BudgetPeriod>),
 }
 
 /// What a coupon takes of a transaction.
@@ -178,6 +185,7 @@ impl Store {
         decisions: &[Decision; N],
         takes: &[Take],
         codes: &PoolCodes,
+        drawn: &[BudgetTake],
     ) -> Result<Transaction, StoreError> {
         let mut transaction = Transaction::default();
         let mut guards = Vec::new();
@@ -197,6 +205,10 @@ impl Store {
             }
         }
         transaction.takes = takes.to_vec();
+        for take in drawn {
+            let update = take.write(&self.tables.members, commit.program);
+            transaction.push(Part::Budget(take.period.clone()), update, 0);
+        }
         if transaction.writes.len() + guards.len() <= MAX_WRITES {
             for guard in guards {
                 transaction.push(Part::Loaded, guard, 0);
@@ -295,7 +307,9 @@ impl Store {
         let size = body.len();
         let delete = Write::delete(table, &from).when("b = :before").value(":before", bytes(before));
         transaction.push(Part::Loaded, delete, size);
-        transaction.push(Part::Loaded, Write::put(table, item(&into, [(name::BODY, bytes(body))])).when(ABSENT), size);
+        let mut moved = item(&into, [(name::BODY, bytes(body))]);
+        moved.extend(expiring(program, after));
+        transaction.push(Part::Loaded, Write::put(table, moved).when(ABSENT), size);
         // The handle of its reservation leads to it as well.
         for code in [Some(&after.code), after.handle.as_ref()].into_iter().flatten() {
             let lead = [(name::MEMBER, text(after.member.as_str())), (name::LEADS_TO, text(&*into.sk))];
@@ -368,6 +382,7 @@ impl Store {
             let mut new = item(&place, [(name::BODY, bytes(body))]);
             let held = takes.iter().find(|take| take.reward == coupon.reward);
             new.extend(held.into_iter().flat_map(|take| lapse::held(program, coupon, take.shard)));
+            new.extend(expiring(program, coupon));
             transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
             transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });
         }
@@ -390,18 +405,24 @@ fn body<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
 
 /// Why a transaction was cancelled, when no entry exists under its keys.
 fn cause_of_cancellation<const N: usize>(parts: Vec<Part>, obstacles: &[Obstacle]) -> Attempt<N> {
-    let mut out_of_stock = Vec::new();
+    let (mut out_of_stock, mut over_budget) = (Vec::new(), Vec::new());
     let mut conflict = false;
     for (part, obstacle) in parts.into_iter().zip(obstacles) {
         match (part, obstacle) {
             (_, Obstacle::None) => {}
             (Part::Further, Obstacle::Condition(_)) => return Attempt::Outdated,
             (Part::Stock(reward), Obstacle::Condition(_)) => out_of_stock.push(reward),
+            (Part::Budget(period), Obstacle::Condition(_)) => over_budget.push(period),
             (_, Obstacle::Condition(_) | Obstacle::Passing) => conflict = true,
         }
     }
     // When an account has changed as well, the stock is looked at after the next attempt.
-    if out_of_stock.is_empty() || conflict { Attempt::Conflict } else { Attempt::OutOfStock(out_of_stock) }
+    match (conflict, out_of_stock.is_empty(), over_budget.is_empty()) {
+        (true, _, _) | (false, true, true) => Attempt::Conflict,
+        (false, false, _) => Attempt::OutOfStock(out_of_stock),
+        // A short stock is looked at first.
+        (false, true, false) => Attempt::OverBudget(over_budget),
+    }
 }
 
 fn read_entry(item: &Item) -> Result<Entry, StoreError> {

@@ -1,10 +1,11 @@
 //! A small shop: a program, its members, its receipts.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tessera_domain::account::{Account, Status};
+use tessera_domain::account::{Account, Firsts, Status};
 use tessera_domain::coupon::{Coupon, CouponStatus, Discount};
 use tessera_domain::decide::Decision;
 use tessera_domain::fact::{FactId, Receipt, Refund, read_receipt, read_refund};
@@ -116,6 +117,8 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         ignored: Vec::new(),
         step: None,
         rejected: None,
+        firsts: Firsts::default(),
+        standing: None,
     };
     Decision {
         account,
@@ -127,6 +130,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         changed: Vec::new(),
         stock: Vec::new(),
         drawn: Vec::new(),
+        budgets: BTreeMap::new(),
     }
 }
 

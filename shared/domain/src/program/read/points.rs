@@ -11,6 +11,9 @@ use crate::text::MAX_LOCALES;
 const MOST_HOLD_DAYS: u32 = 365;
 /// The longest life of points in months, for a member who buys every day has a lot for each day of it.
 const MOST_MONTHS: u32 = 24;
+/// The most warnings before points expire, and the earliest.
+const MOST_WARNINGS: usize = 5;
+const MOST_WARN_DAYS: u32 = 365;
 /// The longest form of a points name, in bytes.
 const MOST_FORM_BYTES: usize = 100;
 /// One point is worth less than this many units of the currency.
@@ -30,6 +33,7 @@ pub(super) fn default() -> PointsPolicy {
         multiplier_stacking: Stacking::Max,
         negative_balance: NegativeBalance::Allow,
         returned_redemption: ReturnedRedemption::Prorata,
+        warn_days: PointsPolicy::usual_warn_days(),
     }
 }
 
@@ -64,6 +68,7 @@ pub(super) fn read_points(node: &Node<'_>) -> Option<PointsPolicy> {
             ("prorata", ReturnedRedemption::Prorata),
         ])
     });
+    let warn_days = object.or("warn_days", standard.warn_days, read_warn_days);
     object.finish();
     Some(PointsPolicy {
         name: name?,
@@ -74,7 +79,15 @@ pub(super) fn read_points(node: &Node<'_>) -> Option<PointsPolicy> {
         multiplier_stacking: multiplier_stacking?,
         negative_balance: negative_balance?,
         returned_redemption: returned_redemption?,
+        warn_days: warn_days?,
     })
+}
+
+/// Days before an end, each once; none for no warning.
+fn read_warn_days(node: &Node<'_>) -> Option<Vec<u32>> {
+    let days = node.list(MOST_WARNINGS, |day| day.count(1, MOST_WARN_DAYS))?;
+    let is_repeated = (1..days.len()).any(|place| days[..place].contains(&days[place]));
+    if is_repeated { node.refuse("must not name a day twice") } else { Some(days) }
 }
 
 /// Plural forms, or plural forms by language. The document's own value is stored: it is only ever shown.

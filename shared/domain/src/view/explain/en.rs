@@ -41,6 +41,7 @@ pub(super) const WORDS: Words = Words {
     outside_window: "it lies outside the period of the offer",
     limit_reached: "the limit is reached: {limit}",
     total_reached: "it has been given already",
+    budget_exhausted: "the budget for these points is used up",
     reward_limit: "the maximum number of coupons for one event is reached",
     out_of_stock: "the reward is out of stock",
     duplicate: "it has been counted already",

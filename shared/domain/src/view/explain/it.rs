@@ -41,6 +41,7 @@ pub(super) const WORDS: Words = Words {
     outside_window: "è fuori dal periodo dell'offerta",
     limit_reached: "il limite è raggiunto: {limit}",
     total_reached: "è già stata assegnata",
+    budget_exhausted: "il budget per questi punti è esaurito",
     reward_limit: "è raggiunto il numero massimo di coupon per un singolo evento",
     out_of_stock: "il premio è esaurito",
     duplicate: "è già stato contato",

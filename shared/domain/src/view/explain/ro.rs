@@ -41,6 +41,7 @@ pub(super) const WORDS: Words = Words {
     outside_window: "este în afara perioadei ofertei",
     limit_reached: "limita este atinsă: {limit}",
     total_reached: "s-a acordat deja",
+    budget_exhausted: "bugetul pentru aceste puncte este epuizat",
     reward_limit: "numărul maxim de cupoane pentru un singur eveniment este atins",
     out_of_stock: "recompensa nu mai este în stoc",
     duplicate: "s-a socotit deja",

@@ -41,6 +41,7 @@ pub(super) const WORDS: Words = Words {
     outside_window: "покупка вне срока предложения",
     limit_reached: "достигнут предел: {limit}",
     total_reached: "это уже начислено",
+    budget_exhausted: "бюджет на эти баллы исчерпан",
     reward_limit: "достигнуто максимальное число купонов за одно событие",
     out_of_stock: "награда закончилась",
     duplicate: "это уже учтено",

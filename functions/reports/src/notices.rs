@@ -1,0 +1,61 @@
+//! Notices.
+
+use serde::Serialize;
+use tessera_domain::notice::{NoticeContent, NoticeView};
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::{Parameter, Problem, Route, Services, cursor, handler};
+use tessera_store::NoticeFilter;
+
+use crate::READ;
+
+const MEMBER: Parameter = Parameter::text("member", "Only the notices about this member, named as in paths.");
+const TYPE: Parameter =
+    Parameter::text("type", "Only the notices of this type: points_expiring, coupon_expiring, low_stock or budget.");
+/// The name of the list in its cursors.
+const LIST: &str = "notices";
+/// The items of a page unless the request says otherwise, and the most.
+const USUAL: u32 = 50;
+const MOST: u32 = 250;
+
+/// The route of notices.
+pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/notices", READ, handler!(notices))
+    .named("listNotices", "Reports", "Lists the notices of the last 90 days, newest first")
+    .query(MEMBER)
+    .query(TYPE)
+    .paged()
+    .lists::<NoticeView>("A page of notices.")];
+
+#[derive(Serialize)]
+struct Listed {
+    items: Vec<NoticeView>,
+    next_cursor: Option<String>,
+}
+
+/// `GET /v1/notices`
+async fn notices(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let caller = request.caller()?;
+    let limit = match request.query("limit") {
+        None => USUAL,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MOST).contains(limit))
+            .ok_or_else(|| Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}")))?,
+    };
+    let kind = request.query("type");
+    if kind.is_some_and(|kind| !NoticeContent::TYPES.contains(&kind)) {
+        return Err(Problem::malformed_at("/type", format!("must be one of {}", NoticeContent::TYPES.join(", "))));
+    }
+    let program = services.program(&caller.program).await?;
+    let member = match request.query("member") {
+        None => None,
+        Some(named) => Some(services.member_at(&program, named).await?.ok_or_else(Problem::unknown_member)?),
+    };
+    let key = program.head.identity_key.open().await?;
+    let name = member.as_ref().map_or_else(|| LIST.to_owned(), |member| format!("{LIST}/{member}"));
+    let after = request.query("cursor").map(|sealed| cursor::open(key.as_bytes(), &name, sealed)).transpose()?;
+    let filter = NoticeFilter { member, kind: kind.map(str::to_owned) };
+    let page = services.store.notices(&program.id, &filter, services.clock.now(), limit, after.as_deref()).await?;
+    let next_cursor = page.next.map(|next| cursor::seal(key.as_bytes(), &name, &next));
+    Ok(http::json(200, &Listed { items: page.items, next_cursor }))
+}

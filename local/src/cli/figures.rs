@@ -1,0 +1,50 @@
+//! `tessera figures`.
+
+use clap::{Args, Subcommand};
+use tessera_lambda::Clock;
+
+use super::StorageArgs;
+use crate::Platform;
+use crate::deployment::Deployment;
+use crate::figures::{RebuildScope, rebuild};
+use crate::stack::StackOptions;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FiguresCommand {
+    /// Add the figures of the reports up from the ledger again. Reads the whole table of members.
+    Rebuild(RebuildArgs),
+}
+
+/// The figures to rebuild.
+#[derive(Debug, Args)]
+pub(super) struct RebuildArgs {
+    #[command(flatten)]
+    storage: StorageArgs,
+    /// The name of a deployed stack. Its tables are read and written with your AWS credentials.
+    #[arg(long, value_name = "NAME", default_value = "tessera", conflicts_with_all = ["data", "memory"])]
+    stack: String,
+    /// Replace today and the two days before too: only while nothing is written and the stream is read to its end.
+    #[arg(long)]
+    all_days: bool,
+}
+
+impl FiguresCommand {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let Self::Rebuild(args) = self;
+        let scope = if args.all_days { RebuildScope::AllDays } else { RebuildScope::ClosedDays };
+        let changed = if args.storage.data.is_some() {
+            let options = StackOptions { storage: args.storage.storage(), ..StackOptions::default() };
+            let stack = Platform::start(options).await?;
+            stack.settle().await?;
+            let changed = rebuild(stack.store(), stack.now(), scope).await?;
+            stack.shutdown().await;
+            changed
+        } else {
+            rebuild(&Deployment::connect(&args.stack).await.store, Clock::system().now(), scope).await?
+        };
+        for (program, items) in changed {
+            println!("{program}: {items} items changed");
+        }
+        Ok(())
+    }
+}

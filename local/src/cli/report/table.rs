@@ -1,0 +1,68 @@
+//! A statement as aligned text.
+
+use std::fmt::Write as _;
+
+use super::statement::{Amount, RollForward, Row, Statement, grouped, per_cent};
+
+/// Renders a statement for a terminal.
+pub(super) fn render(statement: &Statement) -> String {
+    let liability = &statement.liability;
+    let mut text = format!("{}: points outstanding, {}\n", liability.program, statement.period());
+    let _ = writeln!(text, "{}", statement.valuation());
+    if let Some(warning) = statement.warning() {
+        let _ = writeln!(text, "WARNING: {warning}");
+    }
+    text.push('\n');
+    let money = format!("{} {}", "", if liability.point_value.is_some() { &liability.currency } else { "" });
+    let _ = writeln!(text, "{:<22}{:>16}{:>18}", "", "points", money.trim());
+    for (name, amount) in liability.roll_forward.lines() {
+        let _ = writeln!(text, "{name:<22}{:>16}{:>18}", amount.points(), amount.money());
+    }
+    rows(&mut text, "By tier", "no tier", &liability.by_tier);
+    rows(&mut text, "By month of issue", "reserved, owed", &liability.by_month_of_issue);
+    let _ = writeln!(text, "\n{:<22}{:>16}{:>18}", "Expiring in", "points", money.trim());
+    for month in &liability.forecast {
+        let amount = Amount { points: month.points, money: month.money.clone() };
+        let _ = writeln!(text, "{:<22}{:>16}{:>18}", month.month, amount.points(), amount.money());
+    }
+    let never = &liability.never_expiring;
+    let _ = writeln!(text, "{:<22}{:>16}{:>18}", "never", never.points(), never.money());
+    let _ = writeln!(
+        text,
+        "\n{:<22}{:>14}{:>14}{:>14}{:>14}{:>14}{:>10}",
+        "Breakage, issued in", "issued", "redeemed", "expired", "taken back", "open", "expired"
+    );
+    for month in &liability.breakage {
+        let numbers = [month.issued, month.redeemed, month.expired, month.taken_back, month.open];
+        let _ = write!(text, "{:<22}", month.issued_in);
+        for number in numbers {
+            let _ = write!(text, "{:>14}", grouped(&number.to_string()));
+        }
+        let _ = writeln!(text, "{:>10}", per_cent(month.rate.as_deref()));
+    }
+    text
+}
+
+fn rows(text: &mut String, title: &str, unnamed: &str, rows: &[Row]) {
+    const HEADS: [&str; 10] =
+        ["opening", "issued", "forgiven", "redeemed", "restored", "expired", "reversed", "removed", "moved", "closing"];
+    let _ = write!(text, "\n{title:<22}");
+    for head in HEADS {
+        let _ = write!(text, "{head:>13}");
+    }
+    text.push('\n');
+    for row in rows {
+        let _ = write!(text, "{:<22}", row.name.as_deref().unwrap_or(unnamed));
+        for amount in columns(row) {
+            let _ = write!(text, "{:>13}", amount.points());
+        }
+        text.push('\n');
+    }
+}
+
+/// The amounts of a row, in the order of the statement's columns.
+pub(super) fn columns(row: &Row) -> [&Amount; 10] {
+    let RollForward { opening, issued, forgiven, redeemed, restored, expired, reversed, removed, closing } =
+        &row.columns;
+    [opening, issued, forgiven, redeemed, restored, expired, reversed, removed, &row.moved, closing]
+}
