@@ -108,6 +108,7 @@ fn the_repositorys_template_is_supported() {
             || template.streams.iter().any(|stream| &stream.function == name)
             || template.schedules.iter().any(|schedule| &schedule.function == name);
         assert!(called, "nothing calls {name}");
-        assert!(!function.statements.is_empty(), "{name} may do nothing");
+        // The console serves files that are part of its binary.
+        assert_eq!(function.statements.is_empty(), name == "console", "the rights of {name}");
     }
 }
