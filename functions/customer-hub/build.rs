@@ -22,8 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     files,
                     "ReleasedFile {{ name: {name:?}, content: {content:?}, bytes: {bytes}, integrity: {integrity:?}, \
                      gzip: include_bytes!({:?}), brotli: include_bytes!({:?}) }},",
-                    path("gz"),
-                    path("br")
+                    path("gz").to_string_lossy(),
+                    path("br").to_string_lossy()
                 )?;
             }
             _ => return Err(format!("assets/releases/index: {line}").into()),

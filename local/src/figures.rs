@@ -30,7 +30,7 @@ pub enum RebuildScope {
 /// # Errors
 /// When the store cannot be read, or a program of entries is missing.
 pub async fn add_up(store: &Store) -> anyhow::Result<RebuiltFigures> {
-    let programs = ProgramCache::new(store.clone(), Duration::from_secs(60));
+    let programs = ProgramCache::new(store.clone(), Duration::from_mins(1));
     let mut rebuilt = RebuiltFigures::new();
     let mut next = Some(ScanCursor::default());
     while let Some(cursor) = next {
@@ -53,7 +53,7 @@ pub async fn add_up(store: &Store) -> anyhow::Result<RebuiltFigures> {
 /// # Errors
 /// As [`add_up`], and when entries are being counted at the same time.
 pub async fn rebuild(store: &Store, now: Timestamp, scope: RebuildScope) -> anyhow::Result<BTreeMap<ProgramId, u32>> {
-    let programs = ProgramCache::new(store.clone(), Duration::from_secs(60));
+    let programs = ProgramCache::new(store.clone(), Duration::from_mins(1));
     let mut changed = BTreeMap::new();
     for (program, days) in add_up(store).await? {
         let active = programs.get(&program).await?.with_context(|| format!("there is no program {program}"))?;

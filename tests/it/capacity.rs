@@ -76,6 +76,7 @@ async fn a_warm_receipt_is_three_reads_and_writes_and_five_units() {
     assert_eq!(shop.verify().await.facts, u64::from(RECEIPTS) + 3);
 }
 
+#[allow(clippy::float_arithmetic, reason = "capacity units are fractions")]
 /// What a function's requests cost on average, by the difference of two readings of the meter.
 fn costs(before: &Value, after: &Value, function: &str) -> (f64, f64) {
     let of = |field: &str| {

@@ -272,6 +272,7 @@ async fn a_week_of_real_orders_is_counted_as_its_entries_say() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: set ONLINE_RETAIL_CSV to the half-year of real orders"]
+#[allow(clippy::disallowed_methods, reason = "the file is not part of the repository")]
 async fn half_a_year_of_real_orders_is_counted_as_its_entries_say() {
     let file = std::env::var("ONLINE_RETAIL_CSV").unwrap();
     let rows = std::fs::read(file).unwrap();

@@ -6,18 +6,18 @@ use crate::shop::{Shop, program};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
-fn rule(id: &str, spend: Value, points: i64) -> Value {
+fn rule(id: &str, spend: &Value, points: i64) -> Value {
     json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00",
             "on": { "receipt": { "spend": spend } }, "then": [{ "credit": { "points": points } }] })
 }
 
 /// Points for every 50 €, for a receipt of 100 €, and once a day for 30 €.
 fn stepped() -> Value {
-    let mut once = rule("once-a-day", json!({ "every_per_receipt": "30.00" }), 5);
+    let mut once = rule("once-a-day", &json!({ "every_per_receipt": "30.00" }), 5);
     once["limit"] = json!({ "times": 1, "per": "day" });
     let mut stepped = program(&json!([
-        rule("every-50", json!({ "every": "50.00" }), 50),
-        rule("hundred", json!({ "per_receipt_at_least": "100.00" }), 20),
+        rule("every-50", &json!({ "every": "50.00" }), 50),
+        rule("hundred", &json!({ "per_receipt_at_least": "100.00" }), 20),
         once,
     ]));
     stepped["rewards"].as_array_mut().unwrap().extend([

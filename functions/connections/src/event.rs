@@ -71,6 +71,7 @@ pub(crate) struct SentEvent {
 }
 
 /// `GET /v1/event-types`
+#[allow(clippy::unnecessary_wraps, reason = "the signature of every handler")]
 fn types() -> Result<Response, Problem> {
     let items: Vec<EventTypeView> = EVENT_TYPES
         .iter()

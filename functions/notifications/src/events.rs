@@ -46,10 +46,9 @@ impl Run<'_> {
     pub(crate) async fn notify(&self, message: Notification) -> Result<(), NotifyError> {
         let Notification { program, target: target_id, member, content, .. } = message;
         let targets = self.services.targets.get(&self.services.store, &program).await?;
-        let target = match targets.iter().find(|target| target.id == target_id) {
-            Some(target) => target,
+        let Some(target) = targets.iter().find(|target| target.id == target_id) else {
             // It was deleted.
-            None => return Ok(()),
+            return Ok(());
         };
         let known = self.services.programs.get(&program).await?;
         let known = known.ok_or_else(|| NotifyError::NoProgram(program.clone()))?;

@@ -37,13 +37,16 @@ impl Limit {
     }
 }
 
-/// Tokens that were taken and not used yet, by program, target and bucket.
+/// Identifies a bucket: program, target and name of the limit.
+type BucketKey = (String, TargetId, &'static str);
+
+/// Tokens that were taken and not used yet, and when they were taken.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(Mutex<HashMap<(String, TargetId, &'static str), (u32, Timestamp)>>);
+pub(crate) struct Tokens(Mutex<HashMap<BucketKey, (u32, Timestamp)>>);
 
 impl Tokens {
     /// Uses one token that was taken a moment ago.
-    fn take_one(&self, key: &(String, TargetId, &'static str), now: Timestamp) -> bool {
+    fn take_one(&self, key: &BucketKey, now: Timestamp) -> bool {
         let mut all = lock(&self.0);
         match all.get_mut(key) {
             Some((left, taken_at)) if *left > 0 && now.duration_since(*taken_at) < USABLE => {

@@ -160,7 +160,7 @@ impl Stack {
             exchange: Arc::clone(&exchange),
         });
         let schedules = Arc::new(Schedules::new(&template.schedules, &functions, clock.clone()));
-        let shop = Arc::default();
+        let demo_shop = Arc::default();
         let local = local_api::Local {
             clock: clock.clone(),
             settler: Arc::clone(&settler),
@@ -172,7 +172,7 @@ impl Stack {
                 "access_key_id": engines.access_key.id(),
             }),
             store: store(&template, &Wire::new("operator", None, &exchange), &engines),
-            shop: Arc::clone(&shop),
+            shop: Arc::clone(&demo_shop),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local, Hosts::of(front.local_addr()?))?;
 
@@ -194,7 +194,7 @@ impl Stack {
             engines,
             exchange,
             settler,
-            shop,
+            shop: demo_shop,
             stop,
             tasks: tokio::sync::Mutex::new(tasks),
             _lock: lock,

@@ -55,13 +55,12 @@ where
     let mut groups: Vec<(Option<String>, SqsEvent)> = Vec::new();
     for message in event.records {
         let group = message.attributes.get("MessageGroupId").cloned();
-        match groups.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
-            Some((_, event)) => event.records.push(message),
-            None => {
-                let mut event = SqsEvent::default();
-                event.records.push(message);
-                groups.push((group, event));
-            }
+        if let Some((_, event)) = groups.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
+            event.records.push(message);
+        } else {
+            let mut event = SqsEvent::default();
+            event.records.push(message);
+            groups.push((group, event));
         }
     }
     let handled = groups.into_iter().map(|(_, event)| queue(event, &take));

@@ -225,9 +225,10 @@ impl Store {
         let mut figures = StoredFigures::default();
         for item in self.range(READ, &self.tables.programs, range).await? {
             let counted = Counted::read(&item)?.sums;
-            match keys::parse_figures_day(Reader::new(READ, &item).text(name::SK)?) {
-                Some(day) => drop(figures.history.days.insert(day, counted.figures)),
-                None => (figures.history.position, figures.unreadable) = (counted.figures, counted.unreadable),
+            if let Some(day) = keys::parse_figures_day(Reader::new(READ, &item).text(name::SK)?) {
+                figures.history.days.insert(day, counted.figures);
+            } else {
+                (figures.history.position, figures.unreadable) = (counted.figures, counted.unreadable);
             }
         }
         Ok(figures)

@@ -121,6 +121,8 @@ async fn events_bring_the_new_properties_under_the_chosen_names() {
     gift["store"] = json!("outlet");
     shop.post("/v1/receipts", &gift).await;
     shop.settle().await;
+    let entry = shop.entries("c-1").await.remove(0);
+    let unique = entry["id"].as_str().unwrap().to_owned();
     {
         let account = account.lock().unwrap();
         assert_eq!(account.faults, Vec::<String>::new());
@@ -138,8 +140,6 @@ async fn events_bring_the_new_properties_under_the_chosen_names() {
             (&json!(1), &json!(380))
         );
         assert!(properties.get("referral_klaviyo").is_some());
-        let entry = shop.entries("c-1").await.remove(0);
-        let unique = entry["id"].as_str().unwrap().to_owned();
         let earned = &account.events[&("c-1".to_owned(), "Smile Points Earned".to_owned(), unique)];
         assert_eq!(
             (&earned["Points"], &earned["Balance"], &earned["Receipt"]),
@@ -284,7 +284,7 @@ async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
         let mut account = taking.lock().unwrap();
         let now = Instant::now();
         account.moments.push_back(now);
-        while account.moments.front().is_some_and(|first| now - *first > Duration::from_secs(60)) {
+        while account.moments.front().is_some_and(|first| now - *first > Duration::from_mins(1)) {
             account.moments.pop_front();
         }
         let last_second = account.moments.iter().rev().take_while(|at| now - **at < Duration::from_secs(1)).count();
@@ -322,7 +322,7 @@ async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
     while account.lock().unwrap().events.len() < EVENTS {
         shop.settle().await;
         shop.post("/_local/jobs/redeliveries", &json!({})).await;
-        assert!(started.elapsed() < Duration::from_secs(300), "{}", account.lock().unwrap().events.len());
+        assert!(started.elapsed() < Duration::from_mins(5), "{}", account.lock().unwrap().events.len());
     }
     let elapsed = started.elapsed();
     shop.settle().await;

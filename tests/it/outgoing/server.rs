@@ -108,7 +108,7 @@ async fn serve(mut stream: TcpStream, all: &Mutex<Vec<Received>>, react: &Mutex<
             Reaction::Respond(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+                    head.extend([name, ": ", &value, "\r\n"].map(str::to_owned));
                 }
                 stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
             }

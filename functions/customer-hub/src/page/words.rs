@@ -271,11 +271,10 @@ impl Words {
     pub fn counted(&self, forms: &Forms, n: u32) -> String {
         let (tens, ones) = (n % 100, n % 10);
         let place = match self.tag {
-            "ro" if n == 1 => 0,
+            "en" | "it" | "ro" if n == 1 => 0,
             "ro" if n == 0 || (1..=19).contains(&tens) => 1,
             "ru" if ones == 1 && tens != 11 => 0,
             "ru" if (2..=4).contains(&ones) && !(12..=14).contains(&tens) => 1,
-            "en" | "it" if n == 1 => 0,
             _ => 2,
         };
         fill(forms[place], &[("n", &n.to_string())])

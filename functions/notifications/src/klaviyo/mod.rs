@@ -99,10 +99,9 @@ impl Sender<'_> {
             .header("accept", MEDIA_TYPE)
             .header("content-type", MEDIA_TYPE)
             .body(Bytes::from(body.to_string()));
-        let request = match request {
-            Ok(request) => request,
+        let Ok(request) = request else {
             // The key is in the request: the error is not shown.
-            Err(_) => return Ok(Outcome::Refused("the API key or the URL cannot be used".to_owned())),
+            return Ok(Outcome::Refused("the API key or the URL cannot be used".to_owned()));
         };
         let response = match self.client.send(request).await {
             Ok(response) => response,

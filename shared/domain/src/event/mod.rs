@@ -1,4 +1,4 @@
-//! Events: what webhooks and connections receive, as CloudEvents 1.0.
+//! Events: what webhooks and connections receive, as `CloudEvents` 1.0.
 //!
 //! An entry of the ledger is the event: [`events_of_entry`] derives everything from it. Changes of a coupon that write no
 //! entry are events of the coupon ([`event_of_coupon`]). [`EVENT_TYPES`] lists every type.
@@ -33,7 +33,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The CloudEvents 1.0 envelope. Tests and replays carry the extension attribute `test`.
+    /// The `CloudEvents` 1.0 envelope. Tests and replays carry the extension attribute `test`.
     pub fn envelope(&self, program: &ProgramId, is_test: bool) -> Value {
         let mut envelope = json!({
             "specversion": "1.0",

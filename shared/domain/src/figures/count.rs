@@ -51,9 +51,9 @@ impl Figures {
             let bucket = counterpart.filter(|_| is_own).unwrap_or(Bucket::Moved);
             let mut lot = Flows::default();
             if points > 0 {
-                lot.enter(bucket, points)
+                lot.enter(bucket, points);
             } else {
-                lot.leave(bucket, -points)
+                lot.leave(bucket, -points);
             }
             self.by_issue.entry(Some(change.issued)).or_default().add(&lot);
             elsewhere = elsewhere.minus(&lot);

@@ -40,7 +40,9 @@ pub fn compare(book: &Book) {
         match account.status {
             Status::Member => {
                 members += 1;
-                tier.into_iter().for_each(|tier| *tiers.entry(tier).or_insert(0) += 1);
+                if let Some(tier) = tier {
+                    *tiers.entry(tier).or_insert(0) += 1;
+                }
             }
             Status::Visitor | Status::Pending => visitors += 1,
             Status::Excluded => {}
@@ -66,8 +68,12 @@ pub fn compare(book: &Book) {
     assert_eq!(totals.moved, 0);
     let open = |month: Month| position.by_issue.get(&Some(month)).map_or(0, Flows::net);
     let mut by_issue: BTreeMap<Month, i64> = BTreeMap::new();
-    lots.iter().for_each(|((issued, _), points)| *by_issue.entry(*issued).or_default() += points);
-    by_issue.iter().for_each(|(month, points)| assert_eq!(open(*month), *points, "{month}"));
+    for ((issued, _), points) in &lots {
+        *by_issue.entry(*issued).or_default() += points;
+    }
+    for (month, points) in &by_issue {
+        assert_eq!(open(*month), *points, "{month}");
+    }
 }
 
 /// Cuts a book's history anywhere: the roll-forwards of the parts follow on each other, and the totals of an overview are

@@ -177,13 +177,12 @@ impl ApiRequest {
     pub async fn authenticate(&self, services: &Services) -> Result<Option<Caller>, Problem> {
         let Some(header) = self.header(AUTHORIZATION.as_str()) else { return Ok(None) };
         let known = services.callers.get(header, services.clock.now());
-        let caller = match known {
-            Some(caller) => caller,
-            None => {
-                let caller = authenticate(services, header, &self.source(services)).await?;
-                services.callers.insert(header, &caller);
-                caller
-            }
+        let caller = if let Some(caller) = known {
+            caller
+        } else {
+            let caller = authenticate(services, header, &self.source(services)).await?;
+            services.callers.insert(header, &caller);
+            caller
         };
         caller.check_program(self.query("program"))?;
         services.limits.admit(&services.store, &caller, services.clock.now()).await?;

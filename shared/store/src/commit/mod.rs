@@ -209,13 +209,13 @@ impl Store {
             }
             transaction.add_further(further)?;
             let last_units = transaction.last_units().clone();
-            let (takes, drawn) = transaction.taken();
+            let (stock_takes, places) = transaction.taken();
             let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);
             match self.write_transaction(commit.program, transaction).await? {
                 Attempt::Written => {
                     self.note_last_units(commit.program, commit.config, last_units).await;
                     let Foreseen { codes, counters } = &foreseen;
-                    let taken = Taken { takes: &takes, drawn, glimpsed: counters, codes, at: now };
+                    let taken = Taken { takes: &stock_takes, drawn: places, glimpsed: counters, codes, at: now };
                     self.note_low(commit.program, commit.config, &taken).await;
                     return Ok(Some(decisions.map(|decision| Committed::Now(Box::new(decision)))));
                 }
@@ -261,10 +261,10 @@ impl Store {
             let wanted: Vec<&[RewardId]> = decisions.iter().map(|decision| &*decision.stock).collect();
             let Some(takes) = stocks.choose_all(&wanted, stock_of, start) else { continue };
             let draws: Vec<&BudgetDraws> = decisions.iter().map(|decision| &decision.budgets).collect();
-            let Some(drawn) = stocks.budgets.choose(&draws, commit.config, start, &mut stocks.supplies) else {
+            let Some(budgets) = stocks.budgets.choose(&draws, commit.config, start, &mut stocks.supplies) else {
                 continue;
             };
-            let transaction = self.transaction(commit, loaded, &decisions, &takes, codes, &drawn)?;
+            let transaction = self.transaction(commit, loaded, &decisions, &takes, codes, &budgets)?;
             let excess = transaction.excess_coupons();
             if excess == 0 {
                 return Ok(Planned::Ready(decisions, transaction));

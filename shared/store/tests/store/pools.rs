@@ -89,7 +89,7 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
         let more = codes(&format!("SALE{round}"), size - loaded);
         bench.wire.forget();
         let added = bench.store.load_codes(&program, &reward("pooled"), &more).await.unwrap();
-        let used = bench.wire.used()["TransactWriteItems"].clone();
+        let used = bench.wire.used()["TransactWriteItems"];
         println!("{} codes loaded: {:?}", added.added, used);
         // A guard and a place for each code, two units each; and the counts of the shards.
         let transactions = used.calls;
@@ -122,10 +122,10 @@ async fn members_at_one_moment_draw_different_codes_until_there_is_none() {
     for n in 0..48 {
         members.push(member(&bench, &config, &format!("c-{n}")).await);
     }
-    let draws = members.iter().map(|member| redeem(&bench, &config, member, "pooled", "k-1"));
+    let redemptions = members.iter().map(|member| redeem(&bench, &config, member, "pooled", "k-1"));
     let mut drawn = BTreeSet::new();
-    for drawn_now in futures::future::join_all(draws).await {
-        match drawn_now {
+    for result in futures::future::join_all(redemptions).await {
+        match result {
             Ok(coupon) => assert!(drawn.insert(coupon.code.to_string()), "{} twice", coupon.code),
             Err(CommitError::Refused(RedemptionFault::CodesUnavailable)) => {}
             Err(other) => panic!("{other}"),
