@@ -149,7 +149,8 @@ async fn a_reservation_gets_its_code_when_it_is_committed() {
     bought["coupons"] = json!([handle, "sale 00000"]);
     shop.post("/v1/receipts", &bought).await;
     shop.settle().await;
-    assert_eq!(shop.get("/v1/coupons/SALE-00000").await["receipt"], "r-1");
+    let stored = shop.get("/v1/receipts/r-1").await;
+    assert_eq!(shop.get("/v1/coupons/SALE-00000").await["receipt"], "r-1", "{stored}");
     // Nobody's token cancels a code that a checkout accepts.
     load(&shop, &["SALE-9".to_owned()]).await;
     let code = taken(&coupon(&shop, 1, &json!({ "reward": "pooled" })).await);

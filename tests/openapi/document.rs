@@ -24,6 +24,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Facts", "What shops report: receipts, refunds and interactions."),
     ("Coupons", "Redeemed rewards."),
     ("Events", "Where events go: webhook endpoints and connections."),
+    ("Reports", "Figures, liability and notices."),
 ];
 
 /// The routes that the document has: those of the API, without preflight requests and pages.

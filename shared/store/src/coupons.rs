@@ -259,7 +259,9 @@ impl Store {
             let member: MemberId = reader.parsed(name::MEMBER)?;
             Ok(Key { pk: keys::member_partition(program, &member), sk: reader.text(name::LEADS_TO)?.to_owned() })
         });
-        let places = places.collect::<Result<Vec<_>, StoreError>>()?;
+        // A reservation's handle and its drawn code lead to the same coupon.
+        let places = places.collect::<Result<BTreeSet<_>, StoreError>>()?;
+        let places: Vec<Key> = places.into_iter().collect();
         let items = self.get_many(READ, &self.tables.members, &places, true).await?;
         items.iter().map(StoredCoupon::read).collect()
     }

@@ -18,6 +18,9 @@ const MAX_CALLS: u64 = 3;
 /// The SDK's number of attempts. A fault that often in a row reaches the function.
 const SDK_TRIES: u64 = 4;
 
+/// The journey that tests the calls of `kpi`, which counts the entries of every journey in the same way.
+const COUNTED_JOURNEY: &str = "refunds";
+
 /// Every kind of fault at every call, one fault per plan.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
@@ -75,7 +78,8 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
         (end, calls, sender.faults.log())
     };
     let (expected, calls, _) = run(None).await;
-    let plans = plans(&calls, halts);
+    let mut plans = plans(&calls, halts);
+    plans.retain(|planned| planned.function != "kpi" || name == COUNTED_JOURNEY);
     let injected = RefCell::new(Injected::new());
     stream::iter(&plans)
         .for_each_concurrent(PARALLEL, async |planned| {

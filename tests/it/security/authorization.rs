@@ -247,7 +247,7 @@ fn scopes_grant_the_routes_of_the_specification() {
             ],
         ),
         (Scope::ReportsRead, &["GET /v1/liability", "GET /v1/notices", "GET /v1/overview"]),
-        (Scope::Support, &["POST /v1/members/{member}/adjustments"]),
+        (Scope::Support, &["POST /v1/coupons/{code}/move", "POST /v1/members/{member}/adjustments"]),
     ] {
         assert_eq!(
             opened(scope),

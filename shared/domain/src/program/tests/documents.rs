@@ -179,6 +179,7 @@ pub(super) fn whole() -> Value {
             "name": { "it": { "one": "punto", "other": "punti" }, "ru": { "one": "балл", "few": "балла", "other": "баллов" } },
             "rounding": "floor", "hold_days": 14, "expiry": { "after_months": 12 }, "point_value": "0.01",
             "multiplier_stacking": "max", "negative_balance": "allow", "returned_redemption": "prorata",
+            "warn_days": [30, 7],
         },
         "tiers": {
             "ladder": [
