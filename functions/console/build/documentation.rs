@@ -75,14 +75,14 @@ fn start(description: &Value) -> Markup {
         p { "Start the local stack with " code { "tessera" } ", set " code { "TESSERA_KEY" } " to the admin key that it prints, and send:" }
         pre { code { (example) } }
         p { "The machine-readable description is at " a href="/v1/openapi.json" { code { "/v1/openapi.json" } } "." }
-        h3 { "Credentials" }
+        h2 { "Credentials" }
         dl {
             @for (name, scheme) in fields(description, "/components/securitySchemes") {
                 dt { code { (name) } }
                 dd { (prose(text(scheme, "/description"))) }
             }
         }
-        h3 { "Problems" }
+        h2 { "Problems" }
         p { "A request that fails gets a problem document (RFC 9457). Every operation lists the statuses that it can return." }
         dl {
             @for (name, response) in fields(description, "/components/responses") {

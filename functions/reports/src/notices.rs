@@ -23,7 +23,9 @@ pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/notices", READ, handler!(n
     .query(MEMBER)
     .query(TYPE)
     .paged()
-    .lists::<NoticeView>("A page of notices.")];
+    .lists::<NoticeView>("A page of notices.")
+    // The member in the query is unknown.
+    .fails(404)];
 
 #[derive(Serialize)]
 struct Listed {

@@ -98,7 +98,7 @@ fn run(document: &Value, steps: &[Step], often: bool) -> Book {
                 }
             }
         }
-        book.check();
+        book.check_ledger();
     }
     look(&mut book, 1_000_000);
     book.check();
