@@ -6,7 +6,7 @@
 //! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
 //! - `event`: what webhooks and connections receive of it.
 //! - `figures`: what the entries add up to, and the reports made of it.
-//! - `notice`: what callers are told that has no entry.
+//! - `notice`: warnings and notices that no ledger entry carries.
 //! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
 
 pub mod account;

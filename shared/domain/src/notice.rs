@@ -1,4 +1,4 @@
-//! Notices: what a program or a member is told that has no entry in the ledger.
+//! Notices: messages to a program or a member that no ledger entry carries.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -61,8 +61,8 @@ fn share(points: i64, shard: u32) -> i64 {
 }
 
 impl Budgets {
-    /// Chooses the counters for what the parties' decisions draw. `None` when a budget is short: the parties are told what
-    /// is left, in their order, and have to decide again.
+    /// Chooses the counters for what the parties' decisions draw. `None` when a budget is short: the supplies
+    /// then say what is left, and the parties decide again in their order.
     pub(super) fn choose(
         &self,
         draws: &[&BudgetDraws],
