@@ -96,13 +96,25 @@ fn read_name(node: &Node<'_>) -> Option<Value> {
     let is_by_locale = node.value.as_object().is_some_and(|map| map.values().any(Value::is_object));
     if !is_by_locale {
         read_forms(node)?;
-        return Some(node.value.clone());
+        return Some(without_nulls(node.value));
     }
     let forms = node.entries(MAX_LOCALES, read_forms)?;
     if forms.iter().any(|(locale, ())| !is_language_tag(locale)) {
         return node.refuse("must be plural forms, or plural forms by language tag, such as \"it\" or \"pt-BR\"");
     }
-    Some(node.value.clone())
+    Some(without_nulls(node.value))
+}
+
+/// A value without the fields that are null: like everywhere, null is the same as absent.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, field)| !field.is_null())
+            .map(|(name, field)| (name.clone(), without_nulls(field)))
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 fn read_forms(node: &Node<'_>) -> Option<()> {

@@ -105,6 +105,14 @@ fn an_optional_field_may_be_absent() {
 }
 
 #[test]
+fn a_plural_form_that_is_null_is_absent_in_the_stored_program_too() {
+    let mut document = whole();
+    document["points"]["name"]["it"]["one"] = Value::Null;
+    let version = submitted(&document).first_version();
+    assert_eq!(StoredProgram::unpack(&version.pack().unwrap()).unwrap(), version);
+}
+
+#[test]
 fn a_field_that_is_not_known_is_refused_wherever_it_stands() {
     // Maps whose names are data: a further one is no field.
     let data = ["/points/name", "/storefront/colours", "/attributes", "/properties"];
