@@ -28,6 +28,8 @@ pub const ROUTES: &[(&str, Routes)] = &[
     ("program-admin", tessera_program_admin::ROUTES),
     ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
     ("reports", tessera_reports::ROUTES),
+    ("referral-link", tessera_referral_link::ROUTES),
+    ("referrals", tessera_referrals::ROUTES),
     ("reward-redemption", tessera_reward_redemption::ROUTES),
 ];
 
@@ -160,6 +162,9 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "receipt-ingestion" => http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES)?,
         "redeliveries" => handler!(Job, tessera_redeliveries),
         "reports" => http(tessera_reports::NEEDS, tessera_reports::ROUTES)?,
+        "referral-conversion" => handler!(Queue, tessera_referral_conversion),
+        "referral-link" => http(tessera_referral_link::NEEDS, tessera_referral_link::ROUTES)?,
+        "referrals" => http(tessera_referrals::NEEDS, tessera_referrals::ROUTES)?,
         "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         other => bail!("there is no function {other}"),

@@ -26,7 +26,7 @@ fn every_sample_parses_as_its_functions_event() {
                     .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                     .err()
             }
-            "rule-evaluation" | "backtest-run" | "notifications" => {
+            "rule-evaluation" | "backtest-run" | "notifications" | "referral-conversion" => {
                 serde_json::from_slice::<sqs::SqsEvent>(&bytes).err()
             }
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {

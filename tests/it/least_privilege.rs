@@ -12,7 +12,15 @@ use crate::faults::sender::Sender;
 use crate::shop::receipt;
 
 /// Permissions that no journey uses, each with its reason.
-const UNUSED: [(&str, &str, &str); 3] = [
+const UNUSED: [(&str, &str, &str); 8] = [
+    // For a reward of limited stock that is sold out while a referral gives it.
+    ("referrals", "dynamodb:Query", "tessera-members/index/due"),
+    ("referral-conversion", "dynamodb:Query", "tessera-members/index/due"),
+    // For a suspicious referral that a late order or a merge decides.
+    ("referral-conversion", "dynamodb:DeleteItem", "tessera-members"),
+    // For programs in which an interaction converts a friend.
+    ("referrals", "dynamodb:GetItem", "tessera-facts"),
+    ("referral-conversion", "dynamodb:GetItem", "tessera-facts"),
     // For an interaction that does not fit into its message: larger than the API accepts today.
     ("rule-evaluation", "dynamodb:GetItem", "tessera-facts"),
     // For a contact that joins: something fell due for it, or for its member, that gives a coupon of limited stock.
@@ -87,6 +95,40 @@ async fn reports(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// Links, codes, shares, suspicious referrals, and the end of a hold.
+async fn referring(sender: &mut Sender) -> Vec<&'static str> {
+    sender.post("/v1/members", &json!({ "id": "c-1" }), None).await;
+    let code = sender.get("/v1/members/c-1").await["referral_code"].as_str().unwrap().to_owned();
+    sender.post("/v1/members/c-1/referral-shares", &json!({ "channel": "whatsapp" }), Some("k-1")).await;
+    sender.get(&format!("/v1/referral-codes/{code}")).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for code in [code.as_str(), "NOBODY"] {
+        let link = format!("{}/r/{}/{code}", sender.shop().stack.url(), sender.shop().program);
+        let followed = client.get(link).header("user-agent", "Mozilla/5.0 Chrome/140.0").send().await.unwrap();
+        assert_eq!(followed.status(), 302);
+    }
+    for n in 0..7 {
+        let context = json!({ "ip": "203.0.113.7", "device": format!("d-{n}") });
+        let named = json!({ "code": code, "friend": { "id": format!("c-1{n}") }, "context": context });
+        sender.post("/v1/referrals", &named, None).await;
+    }
+    let flagged = sender.get("/v1/referrals?status=flagged").await;
+    let id = flagged["items"][0]["id"].as_str().unwrap();
+    sender.post(&format!("/v1/referrals/{id}/approve"), &json!({ "reason": "an office" }), None).await;
+    let mut bought = receipt("r-1", "c-10", "70.00");
+    bought["occurred_at"] = json!("2026-03-01T12:05:00+01:00");
+    sender.clock("2026-03-01T12:10:00+01:00").await;
+    sender.post("/v1/receipts", &bought, None).await;
+    sender.settle().await;
+    sender.post("/v1/referrals", &json!({ "code": code, "friend": { "id": "c-10" } }), None).await;
+    sender.post("/v1/members", &json!({ "id": "c-2", "referral_code": code }), None).await;
+    sender.get("/v1/members/c-1/referrals").await;
+    sender.clock("2026-03-05T12:00:00+01:00").await;
+    sender.job("inactivity").await;
+    sender.get("/v1/referral-program").await;
+    vec![]
+}
+
 async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
     recorded_with(&journeys::full_program(), journey).await
 }
@@ -111,6 +153,9 @@ async fn every_permission_is_used() {
         "on": { "enrollment": {} }, "then": [{ "reward": { "reward": "last-one" } }] }));
     let mut budgeted = journeys::full_program();
     budgeted["budget"] = json!({ "points": 1_000, "per": "month" });
+    let mut waiting = journeys::full_program();
+    waiting["referral"]["hold_days"] = json!(2);
+    waiting["referral"]["review_at_score"] = json!(20);
     let runs = [
         recorded(journeys::members).await,
         recorded(journeys::identities).await,
@@ -121,6 +166,7 @@ async fn every_permission_is_used() {
         recorded(journeys::pools).await,
         recorded(journeys::interactions).await,
         recorded(journeys::days).await,
+        recorded(journeys::referrals).await,
         recorded(journeys::admin).await,
         recorded(journeys::access).await,
         recorded(journeys::views).await,
@@ -128,6 +174,7 @@ async fn every_permission_is_used() {
         recorded(crate::outgoing::faults::every_permission).await,
         recorded_with(&generous, sold_out).await,
         recorded_with(&budgeted, reports).await,
+        recorded_with(&waiting, referring).await,
     ];
     for (in_journey, by_policy) in runs {
         for (function, permissions) in in_journey {

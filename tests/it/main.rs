@@ -25,6 +25,7 @@ mod outgoing;
 mod pools;
 mod reach;
 mod redrive;
+mod referrals;
 mod restart;
 mod security;
 mod shop;

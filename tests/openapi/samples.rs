@@ -20,6 +20,7 @@ fn sample(route: &Route) -> Value {
     let values = [
         ("id", "0532-0007"),
         ("member", "c-42"),
+        ("source", "c-42"),
         ("code", "ADA-7K2M9QXT"),
         ("path", "hub"),
         ("program", "prg_01jnq4w8m3k7"),

@@ -10,6 +10,7 @@ use tessera_domain::rule::{CompiledRule, RuleStatus, Trigger};
 use tessera_domain::time::Day;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
+use tessera_lambda::referrals::ReferralMessage;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Party, Snapshot};
 
@@ -82,6 +83,28 @@ impl EnrollmentContext<'_> {
             return Ok(false);
         }
         self.commit(&EntryKey::profile(natural.started_at, &natural.key), decide_profile).await
+    }
+
+    /// Asks for the attribution of the member to the owner of a code.
+    pub async fn ask_referral(&self, code: &str, click: Option<&str>, at: Timestamp) -> Result<(), Problem> {
+        if self.program.compiled.referral.is_none() {
+            return Ok(());
+        }
+        let mut message = ReferralMessage::new(self.program.id.clone(), self.member.clone());
+        (message.code, message.click, message.at) = (Some(code.to_owned()), click.map(ToOwned::to_owned), Some(at));
+        let asked = self.services.ask_referral(&message, "enrollment").await;
+        asked.map_err(|error| Problem::internal(&error))
+    }
+
+    /// Gives the member a referral code, unless there is one.
+    pub async fn assign_code(&self) -> Result<(), Problem> {
+        if self.program.compiled.referral.is_none() {
+            return Ok(());
+        }
+        let found = self.services.store.open_member(&self.program.id, self.member).await?;
+        let opened = found.ok_or_else(Problem::unknown_member)?;
+        self.services.referral_code_of(self.program, &opened.member, &opened.account).await?;
+        Ok(())
     }
 
     /// Notes that a visitor was invited; false when there is nothing to note.

@@ -26,6 +26,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let (_, account) = context.read().await?;
     refuse_excluded(account.status)?;
     if account.status == Status::Member {
+        context.assign_code().await?;
         return context.respond(request, 200, Notes::default()).await;
     }
     let natural = request.natural_key();
@@ -36,6 +37,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         })
         .await?;
     let status = if context.enrol(natural).await? { 201 } else { 200 };
+    context.assign_code().await?;
     context.respond(request, status, Notes::default()).await
 }
 

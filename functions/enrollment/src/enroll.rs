@@ -57,6 +57,10 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
             if who.created { 201 } else { 200 }
         }
     };
+    if let Some(code) = &input.referral_code {
+        context.ask_referral(code, input.click.as_deref(), natural.started_at).await?;
+    }
+    context.assign_code().await?;
     let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
     context.respond(request, status, Notes { claimable, conflict: who.conflict }).await
 }

@@ -9,7 +9,7 @@ mod patch;
 use tessera_lambda::{Routes, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::ReferralsQueueUrl];
 
 /// Its routes.
 pub const ROUTES: Routes = &[enroll::ROUTES, patch::ROUTES, activate::ROUTES];

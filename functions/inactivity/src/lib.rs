@@ -4,12 +4,14 @@
 //! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
 //!   decided.
 //! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
+//! - Referrals: friends whose hold ends, or who are to be reminded, go to the queue of referrals.
 //!
 //! - Coupons: those that expire soon are warned of.
 //!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
 mod coupons;
+mod referrals;
 mod reservations;
 
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ use tessera_lambda::{Services, Variable};
 use tessera_store::{ActiveProgram, DUE_SHARDS, FoundMembers, JobPosition, StoreError};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::ReferralsQueueUrl];
 
 /// Makes all passes.
 ///
@@ -30,8 +32,9 @@ pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
 pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
     let freed = reservations::free_lapsed(services, &invocation.deadline).await;
     let warned = coupons::warn(services, &invocation.deadline).await;
+    let asked = referrals::ask_due(services, &invocation.deadline).await;
     let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
-    freed.and(warned).map(|()| json!(report))
+    freed.and(warned).and(asked).map(|()| json!(report))
 }
 
 /// The pass over accounts.

@@ -6,12 +6,13 @@ mod entries;
 mod interaction;
 mod list;
 mod member;
+mod merge;
 mod receipt;
 
 use tessera_lambda::{Access, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::ReferralsQueueUrl];
 
 const READ: Access = Access::Scope(Scope::MembersRead);
 const READ_OWN: Access = Access::ScopeOrMember(Scope::MembersRead);
@@ -25,4 +26,5 @@ pub const ROUTES: Routes = &[
     receipt::ROUTES,
     interaction::ROUTES,
     adjustment::ROUTES,
+    merge::ROUTES,
 ];

@@ -20,7 +20,11 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let program = services.program(&caller.program).await?;
     let member = named(services, &program, request).await?;
     let found = services.store.open_member(&program.id, &member).await?;
-    let OpenedMember { member, profile, account } = found.ok_or_else(Problem::unknown_member)?;
+    let OpenedMember { member, mut profile, account } = found.ok_or_else(Problem::unknown_member)?;
+    if profile.referral_code.is_none() {
+        // A member who enrolled before the program had referrals gets the code now.
+        profile.referral_code = services.referral_code_of(&program, &member, &account).await?;
+    }
     let language = request.language(&program, Some(&profile));
     let now = services.clock.now();
     let view = MemberView::in_language(&program.compiled, &member, &profile, &account, now, language);

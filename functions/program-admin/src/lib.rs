@@ -9,6 +9,7 @@ mod examine;
 mod part;
 mod parts;
 mod program;
+mod referral;
 mod template;
 mod version;
 
@@ -29,5 +30,6 @@ pub const ROUTES: Routes = &[
     parts::REWARDS,
     codes::ROUTES,
     parts::TIERS,
+    referral::ROUTES,
     examine::ROUTES,
 ];

@@ -6,6 +6,7 @@
 mod alone;
 mod error;
 mod receipt;
+mod referral;
 mod refund;
 mod rejection;
 mod warnings;
@@ -17,12 +18,13 @@ use std::error::Error as _;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use tessera_domain::fact::{Fact, FactError, FactId};
 use tessera_domain::program::Asked;
+use tessera_domain::time::Day;
 use tessera_lambda::message::FactMessage;
 use tessera_lambda::{Services, Variable, batch};
 use tessera_store::Committed;
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[];
+pub const NEEDS: &[Variable] = &[Variable::ReferralsQueueUrl];
 
 /// Decides on every fact of a batch, those of one member in their order. The response names the messages to retry.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
@@ -36,8 +38,8 @@ pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
 /// The result of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DispatchOutcome {
-    /// The fact was decided now.
-    Decided,
+    /// The fact was decided now. The day until which the member's purchases may concern a referral.
+    Decided(Option<Day>),
     /// The fact had been decided before. Nothing was written.
     DecidedBefore,
     /// The fact changes nothing. Nothing was written.
@@ -49,7 +51,7 @@ enum DispatchOutcome {
 impl DispatchOutcome {
     fn of(committed: &Committed) -> Self {
         match committed {
-            Committed::Now(_) => Self::Decided,
+            Committed::Now(decision) => Self::Decided(decision.account.referred_until),
             Committed::Already(_) => Self::DecidedBefore,
         }
     }
@@ -79,6 +81,7 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
             alone::evaluate(services, &active, member, &Fact::Due(*day), asks_profile(Asked::Due)).await?
         }
     };
+    referral::ask(services, &active, &message, outcome).await?;
     tracing::info!(%program, %member, fact = id.kind().name(), ?outcome, "a fact was taken");
     Ok(())
 }

@@ -121,6 +121,8 @@ ids! {
     TierId,
     /// The code of a coupon, as it is printed.
     CouponCode,
+    /// A referral (`ref_…`).
+    ReferralId,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! - `ids`, `points`, `money`, `time`, `locale`, `text`: basic types.
 //! - `program`, `rule`: the configuration by the merchant.
 //! - `fact`: what happened. `account`, `coupon`: what a member has.
+//! - `referral`: friends who came by a code.
 //! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
 //! - `event`: what webhooks and connections receive of it.
 //! - `figures`: what the entries add up to, and the reports made of it.
@@ -25,6 +26,7 @@ pub mod notice;
 pub mod pack;
 pub mod points;
 pub mod program;
+pub mod referral;
 pub mod rule;
 pub mod text;
 pub mod time;

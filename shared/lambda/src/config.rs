@@ -20,6 +20,8 @@ pub struct Config {
     pub facts_queue_url: Option<String>,
     /// The queue of notifications; for the functions that send to it.
     pub notifications_queue_url: Option<String>,
+    /// The queue of referrals; for the functions that ask for evaluations.
+    pub referrals_queue_url: Option<String>,
     /// The queue of backtests; for the function that takes them in.
     pub backtests_queue_url: Option<String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
@@ -37,6 +39,8 @@ pub enum Variable {
     FactsQueueUrl,
     /// The queue of notifications.
     NotificationsQueueUrl,
+    /// The queue of referrals.
+    ReferralsQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
     /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
@@ -51,6 +55,7 @@ impl Variable {
         match self {
             Self::FactsQueueUrl => "FACTS_QUEUE_URL",
             Self::NotificationsQueueUrl => "NOTIFICATIONS_QUEUE_URL",
+            Self::ReferralsQueueUrl => "REFERRALS_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
             #[cfg(feature = "ssm")]
             Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
@@ -106,6 +111,7 @@ impl Config {
             tables,
             facts_queue_url: given(Variable::FactsQueueUrl.name()),
             notifications_queue_url: given(Variable::NotificationsQueueUrl.name()),
+            referrals_queue_url: given(Variable::ReferralsQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,

@@ -19,6 +19,7 @@ pub mod message;
 pub mod notification;
 pub mod operation;
 pub mod problem;
+pub mod referrals;
 mod route;
 pub mod secrets;
 pub mod sender;

@@ -112,10 +112,12 @@ impl Parameter {
         "Names the shopper on whose behalf an API key looks something up: misses count per key and shopper.",
     );
     /// The parameters that stand in paths.
-    pub const OF_PATHS: [Self; 5] = [
+    pub const OF_PATHS: [Self; 7] = [
         Self::text("id", "The identifier."),
         Self::text("entry", "The event's id: an entry's, or `{entry}:{n}`."),
         Self::text("delivery", "The delivery's identifier."),
+        Self::text("source", "The member who becomes part of another, named like `member`."),
+        Self::text("program", "The program."),
         Self::text(
             "member",
             "The shop's own id of the member, or `card:…`, `email:…`, `phone:+39…`, or our own `m_…`.",

@@ -60,6 +60,16 @@ pub(crate) mod name {
     pub const SERVED: &str = "served";
     /// On a job's marker: where its shard goes on.
     pub const CURSOR: &str = "cu";
+    /// On a referral code: how it is written. On a click: the code of the link, folded.
+    pub const REFERRAL_CODE: &str = "c";
+    /// On a click: the hash of the network that it came from.
+    pub const NETWORK: &str = "nw";
+    /// On a click: when the same visitor clicked last; milliseconds.
+    pub const AGAIN: &str = "a";
+    /// On a counter: its number.
+    pub const NUMBER: &str = "n";
+    /// On a sign: the members who share it.
+    pub const MEMBERS: &str = "ms";
     /// When DynamoDB may delete the item; seconds.
     pub const TTL: &str = "ttl";
 }

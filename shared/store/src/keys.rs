@@ -2,6 +2,7 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 mod outgoing;
+mod referrals;
 
 use jiff::Timestamp;
 use tessera_domain::account::Due;
@@ -12,6 +13,7 @@ use tessera_domain::rule::BudgetPeriod;
 use tessera_domain::time::Day;
 
 pub(crate) use outgoing::*;
+pub(crate) use referrals::*;
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -405,8 +407,9 @@ pub(crate) fn task_result(program: &ProgramId, sort: &str) -> Key {
 mod tests {
     use std::collections::HashMap;
 
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// Texts that try to be taken for keys of another kind.
     fn hostile() -> impl Strategy<Value = String> {
@@ -508,7 +511,8 @@ mod tests {
             (format!("delivery {a:?} {b:?}"), delivery(&p, a, b)),
             (format!("due delivery {a:?} {b:?} {minute}"), due_delivery(&p, at, a, b)),
         ];
-        keys.into_iter().map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
+        let keys = keys.into_iter().chain(referrals::samples(&p, a, b, at, day));
+        keys.map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }
 
     proptest! {

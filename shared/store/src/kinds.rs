@@ -3,7 +3,7 @@
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::keys::{
-    ACCOUNT, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, LOW_STOCK, MARKS, NOTICES, POOL_CODES, PROFILE,
+    ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, LOW_STOCK, MARKS, NOTICES, POOL_CODES, PROFILE,
     parse_member_partition,
 };
 
@@ -34,6 +34,20 @@ pub(crate) enum MembersItem {
     Notice,
     /// A counter of a budget.
     Budget,
+    /// The guard of a referral.
+    ReferralGuard,
+    /// A referral that a person has to look at.
+    FlaggedReferral,
+    /// The guard of a referral code.
+    ReferralCode,
+    /// The counter of the clicks on a referral link.
+    Clicks,
+    /// A click on a referral link.
+    Click,
+    /// The people who share a sign, such as a device.
+    ReferralSign,
+    /// The counter of the referrals of one network or advocate on a day.
+    ReferralVelocity,
 }
 
 /// What an item in a member's partition is.
@@ -47,6 +61,10 @@ pub(crate) enum MemberItem {
     Coupon,
     /// The marker of something that counts only once.
     Mark,
+    /// Everything known of a friend's referrals.
+    Friend,
+    /// A link from an advocate to a referral.
+    Advocated,
 }
 
 impl MembersItem {
@@ -68,6 +86,13 @@ impl MembersItem {
             (["p", _, _], code) if code.starts_with(POOL_CODES) => Some(Self::PoolCode),
             (["q", _, _, _], "budget") => Some(Self::Budget),
             (["n"], notice) if notice.starts_with(NOTICES) => Some(Self::Notice),
+            (["r", _], "guard") => Some(Self::ReferralGuard),
+            (["f"], link) if link.starts_with(ADVOCATED) => Some(Self::FlaggedReferral),
+            (["k", _], "guard") => Some(Self::ReferralCode),
+            (["k", _], "clicks") => Some(Self::Clicks),
+            (["j", _], "click") => Some(Self::Click),
+            (["y", _, _], "sign") => Some(Self::ReferralSign),
+            (["v", _, _], day) if day.starts_with("v#") => Some(Self::ReferralVelocity),
             _ => None,
         }
     }
@@ -79,9 +104,11 @@ impl MemberItem {
             ACCOUNT => Some(Self::Account),
             PROFILE => Some(Self::Profile),
             ALIAS => Some(Self::Alias),
+            FRIEND => Some(Self::Friend),
             entry if entry.starts_with(ENTRIES) => Some(Self::Entry),
             coupon if coupon.starts_with(COUPONS) => Some(Self::Coupon),
             mark if mark.starts_with(MARKS) => Some(Self::Mark),
+            link if link.starts_with(ADVOCATED) => Some(Self::Advocated),
             _ => None,
         }
     }
@@ -90,7 +117,8 @@ impl MemberItem {
 #[cfg(test)]
 mod tests {
     use tessera_domain::coupon::FoldedCode;
-    use tessera_domain::ids::{CouponCode, ReceiptId, RewardId};
+    use tessera_domain::ids::{CouponCode, ReceiptId, ReferralId, RewardId};
+    use tessera_domain::time::Day;
 
     use super::*;
     use crate::keys;
@@ -100,6 +128,8 @@ mod tests {
         let (program, member) = (ProgramId::new("prg_1").unwrap(), MemberId::new("m#1").unwrap());
         let code = CouponCode::new("A-1").unwrap();
         let (folded, reward) = (FoldedCode::from(&code), RewardId::new("tea").unwrap());
+        let (at, referral) = (jiff::Timestamp::UNIX_EPOCH, ReferralId::new("ref_#1").unwrap());
+        let day = Day::from_date(jiff::civil::date(2026, 3, 10));
         let guard = keys::identity_guard(&program, "card", "c#1");
         let of_member = |item| MembersItem::Of(program.clone(), member.clone(), item);
         let cases = [
@@ -123,6 +153,15 @@ mod tests {
                 MembersItem::Budget,
             ),
             (keys::notice(&program, jiff::Timestamp::UNIX_EPOCH, "ntc_1"), MembersItem::Notice),
+            (keys::friend(&program, &member), of_member(MemberItem::Friend)),
+            (keys::advocated(&program, &member, at, &referral), of_member(MemberItem::Advocated)),
+            (keys::referral(&program, &referral), MembersItem::ReferralGuard),
+            (keys::flagged(&program, at, &referral), MembersItem::FlaggedReferral),
+            (keys::referral_code(&program, &folded), MembersItem::ReferralCode),
+            (keys::clicks(&program, &folded), MembersItem::Clicks),
+            (keys::click(&program, "a#1"), MembersItem::Click),
+            (keys::referral_sign(&program, "device", "a#1"), MembersItem::ReferralSign),
+            (keys::velocity(&program, "network", "a#1", day), MembersItem::ReferralVelocity),
         ];
         for (key, kind) in cases {
             assert_eq!(MembersItem::parse(&key.pk, &key.sk), Some(kind), "{key:?}");

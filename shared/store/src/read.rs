@@ -13,6 +13,9 @@ use crate::keys::{self, ENTRIES, Key};
 use crate::{EntryKey, Store, StoreError};
 
 const READ: &str = "reading a member";
+/// The entries that one read of a history returns, and the most reads for one owner.
+const HISTORY_PAGE: u32 = 100;
+const MAX_HISTORY_PAGES: u32 = 20;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +129,43 @@ impl Store {
         let (items, next) = self.newest(READ, program, owners, ENTRIES, limit, cursor).await?;
         let items = items.iter().map(StoredEntry::read).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
+    }
+
+    /// The entries of some owners whose facts happened before a time, by that time, strongly consistent. Long histories are
+    /// cut: the first pages hold what a friend's referrals depend on.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn history_until(
+        &self,
+        program: &ProgramId,
+        owners: &[MemberId],
+        until: Timestamp,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let end = format!("{ENTRIES}{}", keys::time(until));
+        let mut found: Vec<StoredEntry> = Vec::new();
+        for owner in owners {
+            let (partition, mut after) = (keys::member_partition(program, owner), None::<String>);
+            for _ in 0..MAX_HISTORY_PAGES {
+                let range = Range {
+                    limit: Some(HISTORY_PAGE),
+                    after: after.as_deref(),
+                    ..Range::all(partition.clone(), ENTRIES)
+                };
+                let (items, next) = self.page(READ, &self.tables.members, &range).await?;
+                for item in &items {
+                    found.push(StoredEntry::read(item)?);
+                }
+                let is_over = found.last().is_some_and(|stored| stored.key.as_str() >= end.as_str());
+                after = next;
+                if is_over || after.is_none() {
+                    break;
+                }
+            }
+        }
+        found.retain(|stored| stored.key.as_str() < end.as_str());
+        found.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(found.into_iter().map(|stored| stored.entry).collect())
     }
 
     /// A receipt's decision and those of its refunds, in the order in which they were made; strongly consistent, one Query

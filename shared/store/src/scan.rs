@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use tessera_domain::account::Account;
 use tessera_domain::coupon::Coupon;
 use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::referral::FriendReferrals;
 
 use crate::items::{Item, Reader, name};
 use crate::kinds::{MemberItem, MembersItem};
@@ -28,6 +29,8 @@ pub struct ScannedMember {
     pub entries: Vec<StoredEntry>,
     /// Coupons.
     pub coupons: Vec<Coupon>,
+    /// The referrals that brought the member.
+    pub friend: Option<FriendReferrals>,
 }
 
 /// A page of the members table.
@@ -87,7 +90,14 @@ impl Store {
                 | MembersItem::PoolCount
                 | MembersItem::PoolCode
                 | MembersItem::Notice
-                | MembersItem::Budget => continue,
+                | MembersItem::Budget
+                | MembersItem::ReferralGuard
+                | MembersItem::FlaggedReferral
+                | MembersItem::ReferralCode
+                | MembersItem::Clicks
+                | MembersItem::Click
+                | MembersItem::ReferralSign
+                | MembersItem::ReferralVelocity => continue,
             };
             // The items of a partition are consecutive.
             if members.last().is_none_or(|last| last.program != program || last.member != member) {
@@ -97,6 +107,7 @@ impl Store {
                     account: None,
                     entries: Vec::new(),
                     coupons: Vec::new(),
+                    friend: None,
                 });
             }
             let Some(last) = members.last_mut() else { continue };
@@ -104,7 +115,8 @@ impl Store {
                 MemberItem::Account => last.account = Some(reader.body()?),
                 MemberItem::Entry => last.entries.push(StoredEntry::read(item)?),
                 MemberItem::Coupon => last.coupons.push(reader.body()?),
-                MemberItem::Profile | MemberItem::Alias | MemberItem::Mark => {}
+                MemberItem::Friend => last.friend = Some(reader.body()?),
+                MemberItem::Profile | MemberItem::Alias | MemberItem::Mark | MemberItem::Advocated => {}
             }
         }
         Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })

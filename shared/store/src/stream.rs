@@ -67,7 +67,12 @@ impl MemberImage {
                 MemberChange::Entry { key, entry: Box::new(reader.body()?), packed }
             }
             MemberItem::Coupon => MemberChange::Coupon { id: encode(&member, sk), coupon: Box::new(reader.body()?) },
-            MemberItem::Account | MemberItem::Profile | MemberItem::Alias | MemberItem::Mark => return Ok(None),
+            MemberItem::Account
+            | MemberItem::Profile
+            | MemberItem::Alias
+            | MemberItem::Mark
+            | MemberItem::Friend
+            | MemberItem::Advocated => return Ok(None),
         };
         Ok(Some(Self { program, member, change }))
     }

@@ -1,5 +1,7 @@
 //! Conditional writes, alone or several in one transaction.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -27,6 +29,7 @@ pub(crate) struct Write {
     action: Action,
     condition: Option<&'static str>,
     values: Option<Item>,
+    names: Option<HashMap<String, String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +70,7 @@ pub(crate) enum Obstacle {
 
 impl Write {
     const fn new(table: String, action: Action) -> Self {
-        Self { table, action, condition: None, values: None }
+        Self { table, action, condition: None, values: None, names: None }
     }
 
     /// Puts an item.
@@ -97,6 +100,12 @@ impl Write {
         self
     }
 
+    /// When DynamoDB may delete the item, in seconds: `:ttl`, for the attribute `#ttl`, whose name is a reserved word.
+    pub fn expires(mut self, second: i64) -> Self {
+        self.names.get_or_insert_default().insert("#ttl".to_owned(), items::name::TTL.to_owned());
+        self.value(":ttl", items::number(second))
+    }
+
     fn in_transaction(self, operation: &'static str) -> Result<TransactWriteItem, StoreError> {
         let old = Some(ReturnValuesOnConditionCheckFailure::AllOld);
         let condition = self.condition.map(str::to_owned);
@@ -108,6 +117,7 @@ impl Write {
                     .set_item(Some(item))
                     .set_condition_expression(condition)
                     .set_expression_attribute_values(self.values)
+                    .set_expression_attribute_names(self.names)
                     .set_return_values_on_condition_check_failure(old)
                     .build()
                     .map_err(construction(operation))?,
@@ -119,6 +129,7 @@ impl Write {
                     .update_expression(expression)
                     .set_condition_expression(condition)
                     .set_expression_attribute_values(self.values)
+                    .set_expression_attribute_names(self.names)
                     .set_return_values_on_condition_check_failure(old)
                     .build()
                     .map_err(construction(operation))?,
@@ -129,6 +140,7 @@ impl Write {
                     .set_key(Some(key))
                     .set_condition_expression(condition)
                     .set_expression_attribute_values(self.values)
+                    .set_expression_attribute_names(self.names)
                     .set_return_values_on_condition_check_failure(old)
                     .build()
                     .map_err(construction(operation))?,
@@ -151,6 +163,7 @@ macro_rules! attempt {
         let request = $request
             .set_condition_expression($write.condition.map(str::to_owned))
             .set_expression_attribute_values($write.values.clone())
+            .set_expression_attribute_names($write.names.clone())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {

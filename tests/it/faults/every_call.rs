@@ -124,6 +124,7 @@ every_fault! {
     many_coupons_are_cancelled_once: many_coupons, halts true;
     coupons_are_made_once: coupons, halts true;
     codes_of_a_pool_are_drawn_once: pools, halts true;
+    referrals_reward_once: referrals, halts false;
     interactions_count_once: interactions, halts true;
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;

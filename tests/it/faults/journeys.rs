@@ -45,6 +45,12 @@ pub fn full_program() -> Value {
     let pooled = json!({ "id": "pooled", "name": "From a pool", "type": "amount_off", "value": "5.00", "cost": 10,
                          "code": { "pool": true } });
     full["rewards"].as_array_mut().unwrap().push(pooled);
+    full["storefront"] = json!({ "shop_url": "https://shop.example" });
+    full["referral"] = json!({
+        "conversion": { "receipt": { "spend_over": "60.00", "first_only": true } }, "attribution_days": 30, "hold_days": 0,
+        "friend": { "on": "qualified", "then": [{ "credit": { "points": 50 } }] },
+        "advocate": { "mode": "additive", "milestones": [{ "at": 1, "then": [{ "credit": { "points": 10 } }] }] },
+    });
     full
 }
 
@@ -286,6 +292,31 @@ pub async fn access(sender: &mut Sender) -> Vec<&'static str> {
     let names = keys["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
     assert_eq!(names.collect::<BTreeSet<_>>(), ["admin", "second"].into(), "{keys}");
     vec!["c-1"]
+}
+
+/// A friend names a code, buys, and both sides are rewarded; then the order is returned, and the two turn out to be one.
+pub async fn referrals(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    let seen = sender.get("/v1/members/c-1").await;
+    let code = seen["referral_code"].as_str().unwrap().to_owned();
+    sender.begin();
+    let named = json!({ "code": code, "friend": { "id": "c-2" }, "context": { "device": "d-1" } });
+    sender.post("/v1/referrals", &named, Some("k-1")).await;
+    sender.clock("2026-03-01T12:10:00+01:00").await;
+    for (id, member) in [("r-1", "c-2"), ("r-2", "c-3")] {
+        let mut bought = receipt(id, member, "70.00");
+        bought["occurred_at"] = json!("2026-03-01T12:05:00+01:00");
+        if member == "c-3" {
+            bought["referral_code"] = json!(code);
+        }
+        sender.post("/v1/receipts", &bought, None).await;
+        sender.settle().await;
+    }
+    let back = json!({ "id": "f-1", "occurred_at": "2026-03-01T12:08:00+01:00", "amount": "70.00" });
+    sender.post("/v1/receipts/r-1/refunds", &back, None).await;
+    sender.settle().await;
+    sender.post("/v1/members/c-3/merge", &json!({ "into": "c-1" }), None).await;
+    vec!["c-1", "c-2"]
 }
 
 /// Every read route. Reads change nothing.

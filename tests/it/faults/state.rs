@@ -42,6 +42,7 @@ async fn member_state(sender: &mut Sender, member: &str) -> Value {
         .map(|mut entry| {
             let source = entry["source"].as_object_mut().unwrap();
             source.remove("coupon");
+            source.entry("referral").and_modify(|id| *id = json!("ref_…"));
             for inner in ["merged", "merged_into"] {
                 source.entry(inner).and_modify(|id| *id = json!("m_…"));
             }

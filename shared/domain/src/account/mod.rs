@@ -3,6 +3,7 @@
 //! A stored account changes only with a decision. What a member has *now* follows from lots and time: [`Account::settle`]
 //! advances a copy to a moment, to show it or to decide on it.
 
+mod advocacy;
 mod counter;
 mod due;
 mod firings;
@@ -16,6 +17,7 @@ mod unite;
 mod uses;
 mod warnings;
 
+pub use advocacy::{Advocacy, MilestoneGift};
 pub use counter::Counter;
 pub use due::{Due, DueKind};
 pub(crate) use firings::mark_of;
@@ -135,6 +137,12 @@ pub struct Account {
     /// The day up to which, inclusive, warnings of points that expire were given.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub warned: Option<Day>,
+    /// The member as an advocate.
+    #[serde(rename = "y", default, skip_serializing_if = "Advocacy::is_empty")]
+    pub advocacy: Advocacy,
+    /// The last local day on which a purchase may concern a referral that brought the member.
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub referred_until: Option<Day>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

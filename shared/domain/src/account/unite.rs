@@ -68,6 +68,8 @@ impl Account {
         // What only one of the two was warned of is warned of again.
         self.warned = self.warned.min(source.warned);
         self.due = [self.due, source.due].into_iter().flatten().min();
+        self.advocacy.unite(source.advocacy);
+        self.referred_until = self.referred_until.max(source.referred_until);
         self.sources.push(member.clone());
         self.sources.extend(source.sources);
     }

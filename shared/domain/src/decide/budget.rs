@@ -6,6 +6,7 @@ use super::draft::Draft;
 use super::multiply::Extras;
 use crate::ledger::SkipReason;
 use crate::points::{Both, Points};
+use crate::program::CompiledReferral;
 use crate::rule::{Budget, BudgetPeriod, CompiledRule};
 use crate::time::Day;
 
@@ -67,10 +68,11 @@ impl Draft<'_> {
         self.budgets_of(rule, day).map(|(_, period)| period).collect()
     }
 
-    /// The budgets of a rule, its own first, each with its period of a day.
+    /// The budgets of a rule, its own first, each with its period of a day. The rewards of the referral program use none.
     fn budgets_of(&self, rule: &CompiledRule, day: Day) -> impl Iterator<Item = (Budget, BudgetPeriod)> + use<> {
         let own = rule.rule.budget.map(|budget| (budget, budget.period(Some(&rule.rule.id), day)));
         let programmes = self.context.program.program.budget.map(|budget| (budget, budget.period(None, day)));
+        let programmes = programmes.filter(|_| !CompiledReferral::owns(&rule.rule.id));
         own.into_iter().chain(programmes)
     }
 

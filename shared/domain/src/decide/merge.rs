@@ -30,15 +30,21 @@ pub enum MergeFault {
     MergedMeanwhile,
 }
 
-/// Decides on a merge: moves everything of the `source` to the `target`. Returns their decisions, in this order.
+/// Decides on a merge: moves everything of the `source` to the `target`. Returns their decisions, in this order. `actor`: who
+/// asked for it; `None` when a contact joins whoever verified its identifier.
 ///
 /// # Errors
 /// Why the accounts stay apart; nothing changes then.
 pub fn decide_merge(
     (source, source_account): (&Context<'_>, &Account),
     (target, target_account): (&Context<'_>, &Account),
+    actor: Option<&str>,
 ) -> Result<[Decision; 2], MergeFault> {
-    let cause = Cause::Merge { source: source.member.clone(), target: target.member.clone(), actor: None };
+    let cause = Cause::Merge {
+        source: source.member.clone(),
+        target: target.member.clone(),
+        actor: actor.map(ToOwned::to_owned),
+    };
     let mut from = Draft::new(source, source_account, source.now, cause.clone());
     let mut into = Draft::new(target, target_account, target.now, cause);
     if from.account.merged_into.is_some() || into.account.merged_into.is_some() {

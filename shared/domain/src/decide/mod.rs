@@ -43,7 +43,9 @@ pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
 pub use next::{NextStep, next_steps};
 pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
-pub use referral::decide_referral;
+pub use referral::{
+    AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, milestone_coupons, referral_gifts,
+};
 pub use refund::{RefundContext, decide_refund};
 pub use rejection::decide_rejection;
 pub use settlement::{Returned, decide_settlement, is_unsettled};

@@ -79,7 +79,10 @@ fn holds(predicate: &Predicate, context: &Context<'_>, account: &Account, day: D
         Predicate::Profile(test) => profile.is_some_and(|profile| taken(test, profile).next().is_some()),
         Predicate::List(list) => profile.is_some_and(|profile| profile.lists.contains(list)),
         Predicate::Tag(tag) => profile.is_some_and(|profile| profile.tags.contains(tag)),
-        Predicate::Referred(wanted) => profile.is_some_and(|profile| profile.referred_with.is_some() == *wanted),
+        Predicate::Referred(wanted) => profile.is_some_and(|profile| {
+            let is_referred = profile.referred_with.is_some() || account.referred_until.is_some();
+            is_referred == *wanted
+        }),
     }
 }
 

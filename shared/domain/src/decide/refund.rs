@@ -202,7 +202,7 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
                 draft.account.tier.lost.push(gift);
                 return;
             }
-            take_gift(draft, fact, &gift);
+            take_gift(draft, fact.coupons, &gift);
         }
         let mut gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
         if gifts.is_empty() {
@@ -247,10 +247,10 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
 }
 
 /// Takes back what a rule gave for reaching a lost tier. If its coupon was used, only that stays (R3).
-fn take_gift(draft: &mut Draft<'_>, fact: &RefundContext<'_>, gift: &Gift) {
+pub(super) fn take_gift(draft: &mut Draft<'_>, coupons: &BTreeMap<CouponCode, Coupon>, gift: &Gift) {
     let day = Day::of(gift.at, &draft.context.program.zone);
     let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
-    if draft.cancel(fact.coupons, &gift.coupons, &mut change) {
+    if draft.cancel(coupons, &gift.coupons, &mut change) {
         change.unrecoverable = gift.firings;
     } else {
         change.firings = -gift.firings;

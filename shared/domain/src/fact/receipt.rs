@@ -55,6 +55,9 @@ pub struct Receipt {
     /// The referral code that the customer named.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub referral_code: Option<String>,
+    /// The click on a referral link that led to the purchase.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub click: Option<String>,
 }
 
 /// A line of a receipt.
@@ -172,6 +175,8 @@ pub struct ReceiptBody {
     coupons: Option<Vec<String>>,
     /// The referral code that was used.
     referral_code: Option<String>,
+    /// The id of the click on a referral link that led to the purchase.
+    click: Option<String>,
 }
 
 impl ReceiptBody {
@@ -244,6 +249,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
         let lines = object.or("lines", Vec::new(), |n| read_lines(n, money));
         let coupons = object.or("coupons", Vec::new(), read_coupons);
         let referral_code = object.optional("referral_code", |n| n.text(64));
+        let click = object.optional("click", |n| n.text(128));
         object.finish();
 
         let (currency, rate, total, discount, lines) = (currency?, rate?, total?, discount?, lines?);
@@ -262,6 +268,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
             lines,
             coupons: coupons?,
             referral_code: referral_code?,
+            click: click?,
         };
         Some(ReceiptInput { receipt, member: member? })
     })

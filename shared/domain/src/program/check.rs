@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{PointsPolicy, Reward, size};
+use super::read::referral;
+use super::{PointsPolicy, ReferralProgram, Reward, size};
 use crate::input::Faults;
 use crate::rule::{Known, Rule, check_period, check_rules};
 
@@ -21,6 +22,8 @@ pub(super) struct Parts<'a> {
     pub rewards: &'a [Option<Reward>],
     /// The rules by position; `None` where one could not be read.
     pub rules: &'a [Option<Rule>],
+    /// The referral program.
+    pub referral: Option<&'a ReferralProgram>,
 }
 
 /// Adds a fault for every check that fails.
@@ -50,6 +53,9 @@ pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
     }
     let stacking = parts.points.map(|points| points.multiplier_stacking);
     check_rules(parts.rules, &known, stacking, parts.zone, faults);
+    if let Some(referral) = parts.referral {
+        referral::check(referral, &known, faults);
+    }
     size::check(parts, faults);
 }
 

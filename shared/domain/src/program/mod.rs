@@ -4,6 +4,7 @@ mod check;
 mod cost;
 mod locales;
 mod read;
+mod referral;
 mod reward;
 mod size;
 mod stored;
@@ -18,6 +19,11 @@ pub(crate) mod words;
 pub(crate) use cost::CostFields;
 pub use cost::{CostPer, RewardCost};
 pub use read::{read_reward, read_tier};
+pub use referral::{
+    AdvocateKind, AdvocateReward, Advocates, CodePolicy, CompiledReferral, Conversion, ConversionAmount,
+    ConversionReceipt, FriendReward, FriendRewardTime, MILESTONE_RULE, Milestone, MilestoneMode, ReferralChecks,
+    ReferralProgram,
+};
 pub use reward::{Bind, CodeSource, CombinesWith, Reward, RewardType, RewardValue};
 pub use stored::StoredProgram;
 pub use submitted::SubmittedProgram;
@@ -58,6 +64,9 @@ pub struct Program {
     /// Its earning rules.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Rule>))]
     pub rules: Vec<Arc<Rule>>,
+    /// The referral program; absent: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralProgram>,
     /// The policy for coupons.
     pub coupons: CouponPolicy,
     /// Its appearance in the shop.
@@ -246,6 +255,8 @@ pub struct CompiledProgram {
     pub zone: TimeZone,
     /// Its compiled rules.
     pub rules: RuleSet,
+    /// Its referral program, ready for decisions.
+    pub referral: Option<CompiledReferral>,
     locales: Vec<String>,
     asks_profile: Vec<Asked>,
 }
@@ -298,7 +309,8 @@ impl CompiledProgram {
         let rules = RuleSet::new(&program, &zone, since);
         let asks_profile = Asked::ALL.into_iter().filter(|asked| rules.asks_profile(|on| asked.meets(on))).collect();
         let locales = locales::of(&program);
-        Self { program, version, zone, rules, locales, asks_profile }
+        let referral = CompiledReferral::new(&program, &zone, version);
+        Self { program, version, zone, rules, referral, locales, asks_profile }
     }
 
     /// The language tags of its responses: those of its texts, its own, and those of the built-in sentences.

@@ -1,6 +1,7 @@
 //! Reads a program: first its parts, then the checks across them. One response lists the faults of both.
 
 mod points;
+pub(super) mod referral;
 mod reward;
 mod storefront;
 mod tiers;
@@ -58,7 +59,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
     let identity = object.or("identity", IdentityPolicy::default(), read_identity);
     let budget = object.optional("budget", read_budget);
-    let referral = object.optional("referral", unsupported::referral);
+    let referral = object.optional("referral", |referral| referral::read_referral(referral, counting));
     object.finish();
 
     let parts = Parts {
@@ -67,11 +68,11 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         points: points.as_ref(),
         rewards: rewards.as_deref().unwrap_or_default(),
         rules: rules.as_deref().unwrap_or_default(),
+        referral: referral.as_ref().and_then(Option::as_ref),
     };
     check_program(&parts, between);
     unsupported::check(&parts, between);
 
-    referral?;
     Some(Program {
         name: name?,
         currency: currency?,
@@ -81,6 +82,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         tiers: tiers?,
         rewards: rewards?.into_iter().collect::<Option<_>>()?,
         rules: rules?.into_iter().map(|rule| rule.map(Arc::new)).collect::<Option<_>>()?,
+        referral: referral?,
         coupons: coupons?,
         storefront: storefront?,
         identity: identity?,

@@ -10,6 +10,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::referral::StoredReferral;
 use super::{
     Bind, CodeSource, CombinesWith, CompiledProgram, CostPer, CouponPolicy, IdentityPolicy, PointsPolicy, Program,
     Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
@@ -89,6 +90,8 @@ struct Document {
     tiers: Option<Tiers>,
     rewards: Vec<StoredReward>,
     rules: Vec<StoredRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    referral: Option<StoredReferral>,
     coupons: CouponPolicy,
     storefront: Storefront,
     identity: IdentityPolicy,
@@ -176,6 +179,7 @@ impl Document {
             tiers: program.tiers.clone(),
             rewards: program.rewards.iter().map(StoredReward::new).collect(),
             rules: program.rules.iter().zip(&stored.rules_since).map(|(r, since)| StoredRule::new(r, *since)).collect(),
+            referral: program.referral.as_ref().map(StoredReferral::new),
             coupons: program.coupons.clone(),
             storefront: program.storefront.clone(),
             identity: program.identity.clone(),
@@ -195,6 +199,7 @@ impl Document {
             tiers: self.tiers,
             rewards: self.rewards.into_iter().map(|reward| reward.into_reward(currency)).collect(),
             rules,
+            referral: self.referral.map(|referral| referral.into_referral(currency)),
             coupons: self.coupons,
             storefront: self.storefront,
             identity: self.identity,

@@ -6,7 +6,7 @@
 
 use super::CodeSource;
 use super::check::Parts;
-use crate::input::{Faults, Node};
+use crate::input::Faults;
 use crate::rule::{Measure, ReceiptTrigger, Rule, RuleStatus, Trigger, Window};
 
 fn refuse(faults: &Faults, pointer: String, what: &str) {
@@ -28,11 +28,6 @@ pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
             check_rule(rule, &format!("/rules/{place}"), faults);
         }
     }
-}
-
-/// Refuses a referral program.
-pub(super) fn referral(node: &Node<'_>) -> Option<()> {
-    node.refuse("is not supported by this version: a referral program")
 }
 
 fn check_rule(rule: &Rule, pointer: &str, faults: &Faults) {

@@ -41,6 +41,34 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Adds a fault for a reward, or a tier outside the ladder, that is given and does not exist.
+    pub(crate) fn check_gift(&self, effect: &Effect, pointer: &str, faults: &Faults) {
+        match effect {
+            Effect::Reward { reward } if !self.rewards.contains(reward.as_str()) => {
+                faults.add(format!("{pointer}/reward"), format_args!("there is no reward {reward}"));
+            }
+            Effect::Reward { reward } if self.chosen.contains(reward.as_str()) => {
+                let detail = format_args!("{reward} has cost_per: without points that somebody chose, it has no value");
+                faults.add(format!("{pointer}/reward"), detail);
+            }
+            Effect::Vip { vip } if self.ladder.contains(vip.as_str()) => {
+                let detail = format_args!("{vip} is a step of the ladder, which qualifying points reach");
+                faults.add(format!("{pointer}/vip"), detail);
+            }
+            Effect::Vip { vip } if !self.vip.contains(vip.as_str()) => {
+                faults.add(format!("{pointer}/vip"), format_args!("there is no tier {vip}"));
+            }
+            Effect::Reward { .. }
+            | Effect::Vip { .. }
+            | Effect::Credit(_)
+            | Effect::Debit(_)
+            | Effect::Reset { .. }
+            | Effect::Multiply(_) => {}
+        }
+    }
+}
+
 /// Adds a fault when a period ends before it starts. Comparing local time with an instant needs the zone.
 pub(crate) fn check_period(
     starts_at: Option<Moment>,
@@ -110,22 +138,7 @@ fn check_effect(rule: &Rule, effect: &Effect, pointer: &str, known: &Known, faul
                 check_base(&rule.id, other, &format!("{pointer}/multiply/rules/{place}"), known, faults);
             }
         }
-        Effect::Reward { reward } => {
-            if !known.rewards.contains(reward.as_str()) {
-                faults.add(format!("{pointer}/reward"), format_args!("there is no reward {reward}"));
-            } else if known.chosen.contains(reward.as_str()) {
-                let detail = format_args!("{reward} has cost_per: without points that somebody chose, it has no value");
-                faults.add(format!("{pointer}/reward"), detail);
-            }
-        }
-        Effect::Vip { vip } => {
-            if known.ladder.contains(vip.as_str()) {
-                let detail = format_args!("{vip} is a step of the ladder, which qualifying points reach");
-                faults.add(format!("{pointer}/vip"), detail);
-            } else if !known.vip.contains(vip.as_str()) {
-                faults.add(format!("{pointer}/vip"), format_args!("there is no tier {vip}"));
-            }
-        }
+        Effect::Reward { .. } | Effect::Vip { .. } => known.check_gift(effect, pointer, faults),
     }
 }
 

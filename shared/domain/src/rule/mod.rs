@@ -21,12 +21,12 @@ pub(crate) use compile::{Waiting, in_program, round};
 pub use condition::{EnrolledSpan, Nearness, Predicate};
 pub use effect::{Amount, Effect, EffectKind, Multiply, MultiplyScope, Rate};
 pub use limit::{Bound, Limit, Limits, Period};
-pub(crate) use read::{read_budget, read_each_rule};
+pub(crate) use read::{read_budget, read_each_rule, read_effect, read_filter};
 pub use read::{read_rule, read_rules};
 pub use receipt::{
     Counting, Filter, LineFilter, Measure, ReceiptTrigger, Spend, SpendHow, SpendRange, Window, WindowStart,
 };
-pub(crate) use stored::StoredRule;
+pub(crate) use stored::{StoredEffect, StoredRule};
 pub use templates::{RuleTemplate, TemplateNeed, TemplatePart, rule_templates};
 pub use trigger::{
     BirthdaySpan, BirthdayTrigger, EmailTrigger, InteractionFilter, InteractionTrigger, ProfileTest, ReferralRole,

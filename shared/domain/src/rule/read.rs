@@ -8,6 +8,9 @@ use crate::money::Currency;
 use crate::program::words;
 use crate::text::Text;
 
+pub(crate) use effect::read_effect;
+pub(crate) use trigger::read_filter;
+
 use super::{Bound, Budget, Limit, Period, Rule, RuleStatus, WayToEarn};
 
 /// The most rules of one program.

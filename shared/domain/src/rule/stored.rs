@@ -120,9 +120,10 @@ enum StoredWindow {
     },
 }
 
+/// An effect as it is stored.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum StoredEffect {
+pub(crate) enum StoredEffect {
     Credit(StoredAmount),
     Debit(StoredAmount),
     Reset(EffectKind),
@@ -132,7 +133,7 @@ enum StoredEffect {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredAmount {
+pub(crate) struct StoredAmount {
     rate: Rate,
     kind: EffectKind,
 }
@@ -287,7 +288,8 @@ impl StoredWindow {
 }
 
 impl StoredEffect {
-    fn new(effect: &Effect) -> Self {
+    /// The stored form of an effect.
+    pub(crate) fn new(effect: &Effect) -> Self {
         match effect.clone() {
             Effect::Credit(Amount { rate, kind }) => Self::Credit(StoredAmount { rate, kind }),
             Effect::Debit(Amount { rate, kind }) => Self::Debit(StoredAmount { rate, kind }),
@@ -298,7 +300,8 @@ impl StoredEffect {
         }
     }
 
-    fn into_effect(self) -> Effect {
+    /// The effect.
+    pub(crate) fn into_effect(self) -> Effect {
         match self {
             Self::Credit(StoredAmount { rate, kind }) => Effect::Credit(Amount { rate, kind }),
             Self::Debit(StoredAmount { rate, kind }) => Effect::Debit(Amount { rate, kind }),

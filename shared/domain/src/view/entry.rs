@@ -8,6 +8,7 @@ use crate::fact::FactId;
 use crate::ids::{CouponCode, InteractionId, MemberId, ReceiptId, RefundId, RewardId, RuleId};
 use crate::ledger::{Bucket, Cause, CouponAction, Entry, Moved, Movement, MovementType, Outcome};
 use crate::points::{Both, Points};
+use crate::program::CompiledReferral;
 
 /// A line of a member's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -128,7 +129,10 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
     match cause {
         Cause::Fact(fact) => EntrySource { rule, ..source_of_fact(fact) },
         Cause::Enrollment | Cause::Profile => EntrySource { rule, ..none },
-        Cause::Referral(referral) => EntrySource { referral: Some(referral.clone()), rule, ..none },
+        Cause::Referral(referral) => {
+            let rule = rule.filter(|rule| !CompiledReferral::owns(rule));
+            EntrySource { referral: Some(referral.clone()), rule, ..none }
+        }
         Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
         Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },
         Cause::TierChange(cause) => EntrySource { rule, ..source_of(cause, outcomes) },

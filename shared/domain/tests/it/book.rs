@@ -7,11 +7,11 @@ use serde_json::Value;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::{Coupon, CouponFault, CouponStatus, FoldedCode};
 use tessera_domain::decide::{
-    AdjustmentFault, CommitFault, Context, CouponMove, CouponMoveFault, Decision, InteractionContext, MOST_COUPONS,
-    MergeFault, ReceiptContext, Redemption, RedemptionFault, RefundContext, Returned, RuleExplanation, Seed, Supply,
-    decide_adjustment, decide_birthday, decide_cancel, decide_commit, decide_coupon_move, decide_due,
-    decide_enrollment, decide_interaction, decide_merge, decide_profile, decide_receipt, decide_redemption,
-    decide_refund, decide_settlement, explain_receipt, read_adjustment,
+    AdjustmentFault, AdvocateChange, CommitFault, Context, CouponMove, CouponMoveFault, Decision, FriendChange,
+    InteractionContext, MOST_COUPONS, MergeFault, ReceiptContext, Redemption, RedemptionFault, ReferralChange,
+    RefundContext, Returned, RuleExplanation, Seed, Supply, decide_adjustment, decide_birthday, decide_cancel,
+    decide_commit, decide_coupon_move, decide_due, decide_enrollment, decide_interaction, decide_merge, decide_profile,
+    decide_receipt, decide_redemption, decide_refund, decide_settlement, explain_receipt, read_adjustment,
 };
 use tessera_domain::fact::{
     Receipt, Refund, Remaining, read_early_refund, read_interaction, read_receipt, read_refund_of,
@@ -129,7 +129,7 @@ impl Book {
 
     /// Merges a member into another one.
     pub fn merge(&mut self, source: &str, target: &str) -> Result<(), MergeFault> {
-        self.decide_both(source, target, decide_merge)
+        self.decide_both(source, target, |source, target| decide_merge(source, target, None))
     }
 
     /// Moves a coupon to another member.
@@ -359,9 +359,29 @@ impl Book {
 
     pub fn referral(&mut self, member: &str, role: tessera_domain::rule::ReferralRole, referral: &str) {
         let done = self.decide(member, |context, account| {
-            Ok::<_, ()>(tessera_domain::decide::decide_referral(context, account, role, referral))
+            let change = match role {
+                tessera_domain::rule::ReferralRole::Friend => ReferralChange {
+                    friend: Some(FriendChange { fires_rules: true, ..FriendChange::default() }),
+                    advocate: None,
+                },
+                tessera_domain::rule::ReferralRole::Advocate => {
+                    ReferralChange { friend: None, advocate: Some(AdvocateChange::Counts) }
+                }
+            };
+            let referral = referral.parse().unwrap();
+            tessera_domain::decide::decide_referral(context, account, &referral, &change, &[])
         });
         done.unwrap();
+    }
+
+    /// Changes a member's side of a referral, with all coupons at hand.
+    pub fn change_referral(&mut self, member: &str, referral: &str, change: &ReferralChange<'_>) -> Entry {
+        let coupons: Vec<Coupon> = self.coupons.values().cloned().collect();
+        let referral = referral.parse().unwrap();
+        let done = self.decide(member, |context, account| {
+            tessera_domain::decide::decide_referral(context, account, &referral, change, &coupons)
+        });
+        done.unwrap()
     }
 
     pub fn redeem(&mut self, member: &str, reward: &str, reserve: Option<u32>) -> Result<CouponCode, RedemptionFault> {

@@ -14,6 +14,7 @@ mod looks;
 mod merging;
 mod multipliers;
 mod others;
+mod referrals;
 mod rules;
 mod spent_once;
 mod templates;

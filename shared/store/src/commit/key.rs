@@ -13,6 +13,7 @@ const ENROLLMENT: char = 'N';
 const PROFILE: char = 'P';
 const MERGE: char = 'M';
 const EVENT: char = 'E';
+const REFERRAL: char = 'L';
 
 /// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
 ///
@@ -64,6 +65,11 @@ impl EntryKey {
         Self(keys::other_entry(at, MERGE, other.as_str()))
     }
 
+    /// A change of a referral. `natural` names the referral and the version of the friend's referrals.
+    pub fn referral(at: Timestamp, natural: &str) -> Self {
+        Self(keys::other_entry(at, REFERRAL, natural))
+    }
+
     /// An event that fell due before the decision that noticed it, at its own time. `sequence`: its entry's, unique within
     /// the member.
     pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT];
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 

@@ -152,16 +152,16 @@ impl Store {
     where
         F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
     {
-        let committed = self.commit_with(commit, &[], decide).await?;
+        let committed = self.commit_with(commit, |_, _| Ok(Vec::new()), decide).await?;
         committed.ok_or_else(|| StoreError::Contended { operation: COMMIT, tries: 1 }.into())
     }
 
-    /// As [`Store::commit_all`], with further writes in the same transaction. `None`, and nothing written, when the
-    /// condition of one of them does not hold.
+    /// As [`Store::commit_all`], with further writes in the same transaction, made from what was decided. `None`, and nothing
+    /// written, when the condition of one of them does not hold.
     pub(crate) async fn commit_with<const N: usize, E, F>(
         &self,
         commit: &Commit<'_, N>,
-        further: &[Write],
+        further: impl Fn(&[Snapshot<'_>; N], &[Decision; N]) -> Result<Vec<Write>, StoreError>,
         decide: F,
     ) -> Result<Option<[Committed; N]>, CommitError<E>>
     where
@@ -207,7 +207,8 @@ impl Store {
             if !transaction.claims_codes() {
                 seeds = random_seeds(N)?;
             }
-            transaction.add_further(further)?;
+            let seen = std::array::from_fn(|n| loaded[n].snapshot(seeds[n], &stocks.supplies[n]));
+            transaction.add_further(&further(&seen, &decisions)?)?;
             let last_units = transaction.last_units().clone();
             let (stock_takes, places) = transaction.taken();
             let now = decisions.first().map_or(Timestamp::UNIX_EPOCH, |decision| decision.entry.decided_at);

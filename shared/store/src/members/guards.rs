@@ -216,7 +216,7 @@ impl Store {
     }
 
     /// A profile, and the version that its change is conditional on.
-    pub(super) async fn stored_profile(
+    pub(crate) async fn stored_profile(
         &self,
         program: &ProgramId,
         member: &MemberId,

@@ -70,15 +70,19 @@ impl Store {
         let parties = [(contact, &keys[0]), (member, &keys[1])];
         let parties = parties.map(|(member, key)| Party { profile: true, ..Party::new(member, key) });
         let commit = Commit { program: &program.id, config: &program.compiled, parties };
-        let committed = self.commit_with(&commit, &writes, |[source, target]| {
-            // Somebody else may have joined one of them meanwhile.
-            if (source.member, target.member) != (contact, member) {
-                return Err(MergeFault::MergedMeanwhile);
-            }
-            let config = &*program.compiled;
-            let (source_context, target_context) = (source.context(config, now), target.context(config, now));
-            decide_merge((&source_context, source.account), (&target_context, target.account))
-        });
+        let committed = self.commit_with(
+            &commit,
+            |_, _| Ok(writes.clone()),
+            |[source, target]| {
+                // Somebody else may have joined one of them meanwhile.
+                if (source.member, target.member) != (contact, member) {
+                    return Err(MergeFault::MergedMeanwhile);
+                }
+                let config = &*program.compiled;
+                let (source_context, target_context) = (source.context(config, now), target.context(config, now));
+                decide_merge((&source_context, source.account), (&target_context, target.account), None)
+            },
+        );
         match committed.await {
             Ok(Some(_)) => Ok(Joined::Now),
             Ok(None)

@@ -328,7 +328,7 @@ impl Store {
         Ok(before.turned_into(&after, &self.tables.members, member))
     }
 
-    fn profile_write(
+    pub(crate) fn profile_write(
         &self,
         program: &ProgramId,
         member: &MemberId,

@@ -92,7 +92,6 @@ fn other_parts_are_refused_where_they_are_not_supported() {
     for (program, pointer) in [
         (with_rule(&json!({ "on": window, "then": credit() })), "/rules/0/on/receipt/spend/from"),
         (with("/rewards/0/code", json!({ "provider": "shopify" })), "/rewards/0/code/provider"),
-        (with("/referral", json!({ "enabled": true })), "/referral"),
     ] {
         assert_eq!(unsupported(&program), [pointer]);
     }

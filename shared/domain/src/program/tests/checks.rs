@@ -333,3 +333,88 @@ fn many_faults_are_cut_off() {
     let program = with("/rules", json!(vec![json!({}); 200]));
     assert_eq!(SubmittedProgram::read(&program).unwrap_err().len(), 100);
 }
+
+/// A referral program with some fields replaced.
+fn with_referral(changes: &Value) -> Value {
+    let mut referral = json!({
+        "enabled": true, "advocates": { "who": "members", "tiers": ["silver"] },
+        "conversion": { "receipt": { "spend_over": "60.00", "first_only": true, "where": { "channels": ["web"] } } },
+        "code": { "length": 8, "prefix": "ADA", "valid_days": 90, "starts_after_days": 0 },
+        "attribution_days": 30, "hold_days": 14, "remind_after_days": 7,
+        "friend": { "on": "attributed", "then": [{ "credit": { "points": 50 } }] },
+        "advocate": { "mode": "additive", "milestones": [
+            { "at": 1, "then": [{ "credit": { "points": 10 } }] }, { "at": 3, "then": [{ "reward": "five-off" }, { "vip": "vip" }] },
+        ] },
+        "review_at_score": 50, "checks": { "same_ip": 30, "ip_velocity": 20, "advocate_velocity": 20 },
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        referral[name] = value.clone();
+    }
+    with("/referral", referral)
+}
+
+#[test]
+fn a_referral_program_is_read_and_written_back() {
+    let program = accepted(&with_referral(&json!({})));
+    let written = serde_json::to_value(&program).unwrap();
+    assert_eq!(
+        written["referral"],
+        with_referral(&json!({}))["referral"]
+            .as_object()
+            .map(|r| {
+                let mut r = r.clone();
+                r["friend"]["then"][0]["credit"]["kind"] = json!("redeemable");
+                r["advocate"]["milestones"][0]["then"][0]["credit"]["kind"] = json!("redeemable");
+                Value::Object(r)
+            })
+            .unwrap()
+    );
+    assert_eq!(accepted(&written), program);
+    let stored = SubmittedProgram::read(&written).unwrap().first_version().pack().unwrap();
+    assert_eq!(*crate::program::StoredProgram::unpack(&stored).unwrap().program(), program);
+}
+
+#[test]
+fn each_fault_of_a_referral_program_is_named() {
+    let points = json!([{ "credit": { "points": 1 } }]);
+    for (changes, pointer) in [
+        (json!({ "conversion": {} }), "/referral/conversion"),
+        (
+            json!({ "conversion": { "receipt": { "spend_over": "1.00", "spend_at_least": "1.00" } } }),
+            "/referral/conversion/receipt",
+        ),
+        (json!({ "conversion": { "receipt": { "spend_over": 60 } } }), "/referral/conversion/receipt/spend_over"),
+        (json!({ "conversion": { "interaction": "" } }), "/referral/conversion/interaction"),
+        (json!({ "advocates": { "who": "all" } }), "/referral/advocates/who"),
+        (json!({ "advocates": { "who": "members", "tiers": ["no"] } }), "/referral/advocates/tiers/0"),
+        (json!({ "code": { "length": 3 } }), "/referral/code/length"),
+        (json!({ "code": { "prefix": "ada" } }), "/referral/code/prefix"),
+        (json!({ "attribution_days": 0 }), "/referral/attribution_days"),
+        (json!({ "hold_days": -1 }), "/referral/hold_days"),
+        (json!({ "friend": { "on": "later", "then": points } }), "/referral/friend/on"),
+        (json!({ "friend": { "on": "qualified", "then": [] } }), "/referral/friend/then"),
+        (json!({ "friend": { "on": "qualified", "then": [{ "reward": "no" }] } }), "/referral/friend/then/0/reward"),
+        (
+            json!({ "friend": { "on": "qualified", "then": [{ "credit": { "per_unit": "1" } }] } }),
+            "/referral/friend/then/0",
+        ),
+        (
+            json!({ "friend": { "on": "qualified", "then": [{ "multiply": { "factor": "2" } }] } }),
+            "/referral/friend/then/0",
+        ),
+        (json!({ "advocate": { "mode": "additive", "milestones": [] } }), "/referral/advocate/milestones"),
+        (
+            json!({ "advocate": { "mode": "additive", "milestones": [{ "at": 3, "then": points }, { "at": 3, "then": points }] } }),
+            "/referral/advocate/milestones",
+        ),
+        (
+            json!({ "advocate": { "mode": "additive", "milestones": [{ "at": 1, "then": [{ "vip": "gold" }] }] } }),
+            "/referral/advocate/milestones/0/then/0/vip",
+        ),
+        (json!({ "checks": { "same_ip": 1, "other": 2 } }), "/referral/checks/other"),
+        (json!({ "review_at_score": 0 }), "/referral/review_at_score"),
+        (json!({ "reward": 1 }), "/referral/reward"),
+    ] {
+        assert_eq!(pointers(&with_referral(&changes)), [pointer], "{changes}");
+    }
+}

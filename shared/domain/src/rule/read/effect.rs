@@ -17,7 +17,7 @@ const KINDS: [(&str, EffectKind); 3] =
 ///
 /// `reward` and `vip` take a bare identifier, `{"reward": "five-off"}`, which is also how they are written. The long form
 /// `{"reward": {"reward": "five-off"}}`, like that of the other effects, is accepted too.
-pub(super) fn read_effect(node: &Node<'_>) -> Option<Effect> {
+pub(crate) fn read_effect(node: &Node<'_>) -> Option<Effect> {
     let object = node.object()?;
     let found = object.exactly_one(&["credit", "debit", "reset", "multiply", "reward", "vip"]);
     object.finish();

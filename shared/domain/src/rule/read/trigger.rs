@@ -96,7 +96,8 @@ fn has(node: &Node<'_>, name: &str) -> bool {
     node.value.get(name).is_some_and(|value| !value.is_null())
 }
 
-fn read_filter(node: &Node<'_>) -> Option<Filter> {
+/// Reads a filter of receipts and lines.
+pub(crate) fn read_filter(node: &Node<'_>) -> Option<Filter> {
     let object = node.object()?;
     let stores = object.optional("stores", words::values);
     let stores_not = object.optional("stores_not", words::values);

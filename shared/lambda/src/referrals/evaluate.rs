@@ -1,0 +1,320 @@
+//! Evaluation: brings the statuses and the rewards of a friend's referrals in line with everything known.
+
+use jiff::Timestamp;
+use tessera_domain::decide::{
+    AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, milestone_coupons, referral_gifts,
+};
+use tessera_domain::ids::{CouponCode, MemberId};
+use tessera_domain::member::Holding;
+use tessera_domain::program::{CompiledProgram, CompiledReferral, FriendRewardTime};
+use tessera_domain::referral::{
+    Conversions, FriendReferrals, Judgement, Referral, ReferralReason, ReferralStatus, judge,
+};
+use tessera_domain::rule::ReferralRole;
+use tessera_domain::time::Day;
+use tessera_store::{
+    ActiveProgram, Commit, CommitError, EntryKey, FriendUpdate, OpenedMember, Party, Snapshot, StoreError, StoredFriend,
+};
+
+use crate::services::Services;
+
+const EVALUATE: &str = "evaluating referrals";
+/// How often an evaluation starts anew: after each change that it makes, and when others interfere.
+const TRIES: u32 = 40;
+
+/// A referral and where it is stored.
+#[derive(Clone, Copy)]
+struct Place {
+    friend: usize,
+    referral: usize,
+}
+
+/// A change of the ledger that a referral asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Both sides lose what the referral gave.
+    TakeBack,
+    /// Both sides get their rewards.
+    Reward,
+    /// The friend gets the reward for having come.
+    Welcome,
+}
+
+/// Everything that an evaluation works with.
+struct Evaluation<'a> {
+    program: &'a ActiveProgram,
+    referral: &'a CompiledReferral,
+    friend: OpenedMember,
+    stored: Vec<StoredFriend>,
+    places: Vec<Place>,
+    /// The members who the advocates are now.
+    advocates: Vec<MemberId>,
+    judged: Vec<Judgement>,
+    now: Timestamp,
+}
+
+impl Services {
+    /// Evaluates all referrals of a friend. It may run any number of times.
+    ///
+    /// # Errors
+    /// When the store fails; evaluating again completes it.
+    pub async fn evaluate_friend(&self, program: &ActiveProgram, friend: &MemberId) -> Result<(), StoreError> {
+        let Some(referral) = &program.compiled.referral else { return Ok(()) };
+        for _ in 0..TRIES {
+            let Some(evaluation) = self.prepare(program, referral, friend).await? else { return Ok(()) };
+            if let Some((place, step)) = evaluation.next_step() {
+                self.take_step(&evaluation, place, step).await?;
+                continue;
+            }
+            let mut is_done = true;
+            for place in 0..evaluation.stored.len() {
+                is_done &= self.write_statuses(&evaluation, place).await?;
+            }
+            if is_done {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended { operation: EVALUATE, tries: TRIES })
+    }
+
+    async fn prepare<'a>(
+        &self,
+        program: &'a ActiveProgram,
+        referral: &'a CompiledReferral,
+        friend: &MemberId,
+    ) -> Result<Option<Evaluation<'a>>, StoreError> {
+        let Some(friend) = self.store.open_member(&program.id, friend).await? else { return Ok(None) };
+        let owners = friend.owners();
+        let stored = self.store.friend_referrals(&program.id, &owners).await?;
+        let places: Vec<Place> = stored
+            .iter()
+            .enumerate()
+            .flat_map(|(friend, stored)| {
+                (0..stored.known.referrals.len()).map(move |referral| Place { friend, referral })
+            })
+            .collect();
+        let all: Vec<Referral> =
+            places.iter().map(|place| stored[place.friend].known.referrals[place.referral].clone()).collect();
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let zone = &program.compiled.zone;
+        let days = referral.program.attribution_days;
+        let until = all.iter().map(|one| one.until(days, zone)).max();
+        let until = until.map_or(Timestamp::UNIX_EPOCH, |day| day.plus_days(1).start(zone));
+        let history = self.friend_history(program, referral, &owners, until).await?;
+        let now = self.clock.now();
+        let enrolled_at = friend.account.enrolled_at;
+        let known = Conversions { enrolled_at, orders: &history.orders, events: &history.events };
+        let mut judged = judge(&all, &known, &program.compiled, referral, now);
+        let mut advocates = Vec::new();
+        for (one, judgement) in all.iter().zip(&mut judged) {
+            let advocate = self.store.current_member(&program.id, &one.advocate).await?;
+            // The two became one person.
+            if advocate == friend.member {
+                let counts = matches!(judgement.status, ReferralStatus::Qualified | ReferralStatus::Rewarded);
+                let status = if counts || one.counted { ReferralStatus::Reversed } else { ReferralStatus::Rejected };
+                let reason = Some(ReferralReason::SelfReferral);
+                *judgement = Judgement { status, reason, conversion: None };
+            }
+            advocates.push(advocate);
+        }
+        Ok(Some(Evaluation { program, referral, friend, stored, places, advocates, judged, now }))
+    }
+
+    /// Writes the statuses of one of the friend's items. False when it has changed meanwhile.
+    async fn write_statuses(&self, evaluation: &Evaluation<'_>, place: usize) -> Result<bool, StoreError> {
+        let before = &evaluation.stored[place];
+        let update = evaluation.update(place);
+        if update.after == before.known {
+            return Ok(true);
+        }
+        self.store.update_friend(&evaluation.program.id, before, &update).await
+    }
+
+    /// Commits one change of the ledger, with the statuses. Whether it was written is seen when the friend is read again.
+    async fn take_step(&self, evaluation: &Evaluation<'_>, place: usize, step: Step) -> Result<(), StoreError> {
+        let (friend, advocate) = (&evaluation.friend.member, &evaluation.advocates[place]);
+        let one = evaluation.referral(place);
+        let before = &evaluation.stored[evaluation.places[place].friend];
+        let gives_reward = step == Step::Welcome || (step == Step::Reward && !evaluation.friend_was_rewarded());
+        let for_friend = || match step {
+            Step::TakeBack => FriendChange { takes_back: &one.friend_gifts, ..FriendChange::default() },
+            Step::Reward => FriendChange { gives_reward, fires_rules: true, ..FriendChange::default() },
+            Step::Welcome => FriendChange { gives_reward, ..FriendChange::default() },
+        };
+        let for_advocate = || match step {
+            Step::TakeBack => Some(AdvocateChange::CountsNoMore(&one.advocate_gifts)),
+            Step::Reward => Some(AdvocateChange::Counts),
+            Step::Welcome => None,
+        };
+        let natural = format!("{}#{}", one.id, before.version);
+        let (friend_key, advocate_key) = (
+            EntryKey::referral(evaluation.now, &format!("{natural}#friend")),
+            EntryKey::referral(evaluation.now, &format!("{natural}#advocate")),
+        );
+        let friend_coupons: Vec<CouponCode> = one.friend_gifts.iter().flat_map(|gift| gift.coupons.clone()).collect();
+        let advocate_coupons = match step {
+            Step::Welcome => Vec::new(),
+            Step::TakeBack | Step::Reward => {
+                let (_, account) = self.store.open_account(&evaluation.program.id, advocate).await?;
+                let of_rules = one.advocate_gifts.iter().flat_map(|gift| gift.coupons.clone());
+                of_rules.chain(milestone_coupons(&account)).collect()
+            }
+        };
+        let step_of = PlannedStep { evaluation, place, step };
+        if for_advocate().is_none() || friend == advocate {
+            let codes: Vec<CouponCode> = friend_coupons.into_iter().chain(advocate_coupons).collect();
+            let party = Party { profile: true, coupons: &codes, ..Party::new(friend, &friend_key) };
+            let change = ReferralChange { friend: Some(for_friend()), advocate: for_advocate() };
+            return self.commit_step(&step_of, [party], &[change]).await;
+        }
+        let parties = [
+            Party { profile: true, coupons: &friend_coupons, ..Party::new(friend, &friend_key) },
+            Party { profile: true, coupons: &advocate_coupons, ..Party::new(advocate, &advocate_key) },
+        ];
+        let changes = [
+            ReferralChange { friend: Some(for_friend()), advocate: None },
+            ReferralChange { friend: None, advocate: for_advocate() },
+        ];
+        self.commit_step(&step_of, parties, &changes).await
+    }
+
+    async fn commit_step<const N: usize>(
+        &self,
+        step: &PlannedStep<'_>,
+        parties: [Party<'_>; N],
+        changes: &[ReferralChange<'_>; N],
+    ) -> Result<(), StoreError> {
+        let evaluation = step.evaluation;
+        let config = &evaluation.program.compiled;
+        let before = &evaluation.stored[evaluation.places[step.place].friend];
+        let id = &evaluation.referral(step.place).id;
+        let commit = Commit { program: &evaluation.program.id, config, parties };
+        let decide = |seen: &[Snapshot<'_>; N]| {
+            let mut decisions = Vec::with_capacity(N);
+            for (seen, change) in seen.iter().zip(changes) {
+                let context = seen.context(config, evaluation.now);
+                decisions.push(decide_referral(&context, seen.account, id, change, seen.coupons)?);
+            }
+            decisions.try_into().map_err(|_| CouponMissing)
+        };
+        let update = |decisions: &[tessera_domain::decide::Decision; N]| step.update(decisions);
+        match self.store.commit_referral(&commit, before, update, decide).await {
+            Ok(_) | Err(CommitError::Refused(CouponMissing) | CommitError::Store(StoreError::OneMember { .. })) => {
+                Ok(())
+            }
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// A step of an evaluation.
+struct PlannedStep<'a> {
+    evaluation: &'a Evaluation<'a>,
+    place: usize,
+    step: Step,
+}
+
+impl PlannedStep<'_> {
+    /// The friend's referrals after the step.
+    fn update<const N: usize>(&self, decisions: &[tessera_domain::decide::Decision; N]) -> FriendUpdate {
+        let evaluation = self.evaluation;
+        let Place { friend, referral } = evaluation.places[self.place];
+        let mut update = evaluation.update(friend);
+        let config = &evaluation.program.compiled;
+        let one = &mut update.after.referrals[referral];
+        let gifts =
+            |role| -> Vec<_> { decisions.iter().flat_map(|decision| referral_gifts(decision, role, config)).collect() };
+        match self.step {
+            Step::TakeBack => {
+                one.counted = false;
+                one.friend_rewarded = false;
+                one.friend_gifts.clear();
+                one.advocate_gifts.clear();
+            }
+            Step::Reward => {
+                one.counted = true;
+                one.friend_rewarded |= !evaluation.friend_was_rewarded();
+                one.friend_gifts.extend(gifts(ReferralRole::Friend));
+                one.advocate_gifts.extend(gifts(ReferralRole::Advocate));
+            }
+            Step::Welcome => {
+                one.friend_rewarded = true;
+                one.friend_gifts.extend(gifts(ReferralRole::Friend));
+            }
+        }
+        update
+    }
+}
+
+impl Evaluation<'_> {
+    fn referral(&self, place: usize) -> &Referral {
+        let Place { friend, referral } = self.places[place];
+        &self.stored[friend].known.referrals[referral]
+    }
+
+    /// True if the friend got the reward of the program for any of the referrals.
+    fn friend_was_rewarded(&self) -> bool {
+        self.stored.iter().flat_map(|stored| &stored.known.referrals).any(|one| one.friend_rewarded)
+    }
+
+    /// The first change of the ledger that is due. What is undone comes first.
+    fn next_step(&self) -> Option<(usize, Step)> {
+        let all = || (0..self.places.len()).map(|place| (place, self.referral(place), self.judged[place]));
+        let undone = all().find(|(_, one, judged)| {
+            let is_void = matches!(judged.reason, Some(ReferralReason::SelfReferral | ReferralReason::Review));
+            let has_gifts = one.counted || (is_void && one.friend_rewarded);
+            has_gifts && judged.status != ReferralStatus::Rewarded
+        });
+        if let Some((place, ..)) = undone {
+            return Some((place, Step::TakeBack));
+        }
+        let due = all().find(|(_, one, judged)| judged.status == ReferralStatus::Rewarded && !one.counted);
+        if let Some((place, ..)) = due {
+            return Some((place, Step::Reward));
+        }
+        let on = self.referral.program.friend.as_ref().map(|friend| friend.on);
+        let is_verified = self.friend.profile.id.is_some()
+            || self.friend.profile.identifiers.iter().any(|held| held.holding == Holding::Verified);
+        if on != Some(FriendRewardTime::Attributed) || !is_verified || self.friend_was_rewarded() {
+            return None;
+        }
+        let came = |status| matches!(status, ReferralStatus::Pending | ReferralStatus::Qualified);
+        all().find(|(_, _, judged)| came(judged.status)).map(|(place, ..)| (place, Step::Welcome))
+    }
+
+    /// One of the friend's items with the statuses as they were judged.
+    fn update(&self, friend: usize) -> FriendUpdate {
+        let mut after = self.stored[friend].known.clone();
+        for (place, judged) in self.places.iter().zip(&self.judged).filter(|(place, _)| place.friend == friend) {
+            let one = &mut after.referrals[place.referral];
+            (one.status, one.reason, one.conversion) = (judged.status, judged.reason, judged.conversion);
+            let today = Day::of(self.now, &self.program.compiled.zone);
+            one.reminded |= reminder(one, self.referral, &self.program.compiled).is_some_and(|day| day <= today);
+        }
+        let due = next_due(&after, self.referral, &self.program.compiled, self.now);
+        FriendUpdate { after, due }
+    }
+}
+
+/// The local day on which a friend who has not converted is reminded.
+fn reminder(one: &Referral, referral: &CompiledReferral, program: &CompiledProgram) -> Option<Day> {
+    let days = referral.program.remind_after_days?;
+    let waits = one.status == ReferralStatus::Pending && !one.reminded;
+    waits.then(|| Day::of(one.first_at, &program.zone).plus_days(days))
+}
+
+/// The next local day on which something falls due for a friend: the end of a hold, or a reminder.
+pub(super) fn next_due(
+    known: &FriendReferrals,
+    referral: &CompiledReferral,
+    program: &CompiledProgram,
+    now: Timestamp,
+) -> Option<Day> {
+    let today = Day::of(now, &program.zone);
+    let holds = known.referrals.iter().filter(|one| one.status == ReferralStatus::Qualified);
+    let holds = holds.filter_map(|one| one.conversion.map(|conversion| conversion.due));
+    let reminders = known.referrals.iter().filter_map(|one| reminder(one, referral, program));
+    holds.chain(reminders).map(|day| day.max(today)).min()
+}
