@@ -23,6 +23,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Members", "Who takes part, and what they have."),
     ("Facts", "What shops report: receipts, refunds and interactions."),
     ("Coupons", "Redeemed rewards."),
+    ("Referrals", "Friends whom members bring: codes, conversions, and their review."),
     ("Events", "Where events go: webhook endpoints and connections."),
     ("Reports", "Figures, liability and notices."),
 ];

@@ -6,7 +6,7 @@ use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, cursor,
 use tessera_store::{ActiveProgram, FoundReferral, Page};
 
 use crate::referral::find;
-use crate::view::ReferralView;
+use crate::view::ReferralRecord;
 
 const STATUS: Parameter = Parameter::text("status", "The status; only `flagged` can be listed for all members.");
 
@@ -15,12 +15,12 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/members/{member}/referrals", Access::ScopeOrMember(Scope::MembersRead), handler!(of_member))
         .named("listReferrals", "Referrals", "Lists the friends whom a member brought, newest first")
         .paged()
-        .lists::<ReferralView>("A page of referrals."),
+        .lists::<ReferralRecord>("A page of referrals."),
     Route::get("/v1/referrals", Access::Scope(Scope::Support), handler!(flagged))
         .named("listFlaggedReferrals", "Referrals", "Lists the referrals that a person has to look at, oldest first")
         .query(STATUS)
         .paged()
-        .lists::<ReferralView>("A page of referrals."),
+        .lists::<ReferralRecord>("A page of referrals."),
 ];
 
 /// The items of a page unless the request says otherwise, and the most.
@@ -30,7 +30,7 @@ const MOST: u32 = 250;
 /// A page of a list.
 #[derive(Serialize)]
 struct Listed {
-    items: Vec<ReferralView>,
+    items: Vec<ReferralRecord>,
     next_cursor: Option<String>,
 }
 
@@ -78,7 +78,7 @@ async fn respond(
     let mut items = Vec::with_capacity(page.items.len());
     for FoundReferral { id, friend } in &page.items {
         if let Some((_, one)) = find(services, program, friend, id).await? {
-            items.push(ReferralView::new(&one, is_support.then_some(friend.as_str())));
+            items.push(ReferralRecord::new(&one, is_support.then_some(friend.as_str())));
         }
     }
     let next_cursor = match &page.next {

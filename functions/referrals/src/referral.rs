@@ -11,15 +11,15 @@ use tessera_lambda::referrals::{AttributionError, NamedCode, ReferralContext};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::ActiveProgram;
 
-use crate::view::ReferralView;
+use crate::view::ReferralRecord;
 
 /// The route of new referrals.
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/referrals", Access::Scope(Scope::ReferralsWrite), handler!(post))
         .named("addReferral", "Referrals", "Reports that a friend named a code")
         .takes::<ReferralBody>(ReferralBody::example)
-        .gives::<ReferralView>(201, "The referral.")
-        .gives::<ReferralView>(200, "The friend had named a code of this advocate before.")];
+        .gives::<ReferralRecord>(201, "The referral.")
+        .gives::<ReferralRecord>(200, "The friend had named a code of this advocate before.")];
 
 /// A friend who named a code.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewReferral), serde(deny_unknown_fields))]
@@ -127,7 +127,7 @@ pub(crate) async fn respond(
 ) -> Result<Response, Problem> {
     let (_, one) = find(services, program, friend, id).await?.ok_or_else(unknown_referral)?;
     let is_support = request.caller()?.has(Scope::Support);
-    Ok(http::json(status, &ReferralView::new(&one, is_support.then_some(friend.as_str()))))
+    Ok(http::json(status, &ReferralRecord::new(&one, is_support.then_some(friend.as_str()))))
 }
 
 /// A referral of a friend, with the owner in whose partition it is.

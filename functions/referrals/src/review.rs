@@ -9,7 +9,7 @@ use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::FriendUpdate;
 
 use crate::referral::{find, respond, unknown_referral};
-use crate::view::ReferralView;
+use crate::view::ReferralRecord;
 
 const SUPPORT: Access = Access::Scope(Scope::Support);
 /// How often a review is tried when the referral changes meanwhile.
@@ -20,14 +20,14 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::post("/v1/referrals/{id}/approve", SUPPORT, handler!(post, true))
         .named("approveReferral", "Referrals", "Lets a suspicious referral count")
         .takes::<ReviewBody>(ReviewBody::example)
-        .gives::<ReferralView>(200, "The referral.")
+        .gives::<ReferralRecord>(200, "The referral.")
         .fails(404)
         .fails(409),
     Route::post("/v1/referrals/{id}/reject", SUPPORT, handler!(post, false))
         .named("rejectReferral", "Referrals", "Rejects a referral")
         .details("What it gave is taken back.")
         .takes::<ReviewBody>(ReviewBody::example)
-        .gives::<ReferralView>(200, "The referral.")
+        .gives::<ReferralRecord>(200, "The referral.")
         .fails(404)
         .fails(409),
 ];

@@ -6,8 +6,8 @@ use tessera_domain::referral::{Referral, ReferralReason, ReferralStatus};
 
 /// A referral, as every endpoint returns it. It says nothing of who the friend is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(crate) struct ReferralView {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Referral))]
+pub(crate) struct ReferralRecord {
     /// Its identifier.
     id: String,
     /// Where it stands.
@@ -41,7 +41,7 @@ pub(crate) struct ReferralView {
     advocate: Option<String>,
 }
 
-impl ReferralView {
+impl ReferralRecord {
     /// The view of a referral. `friend`: for support, who is to judge it.
     pub fn new(one: &Referral, friend: Option<&str>) -> Self {
         Self {

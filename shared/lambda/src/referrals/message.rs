@@ -15,8 +15,10 @@ const VERSION: u32 = 1;
 
 /// A friend whose referrals are to be evaluated, after a code was attributed that the friend named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "referral", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct ReferralMessage {
+    #[serde(rename = "type")]
+    kind: MessageKind,
     /// The version of the format.
     pub version: u32,
     /// The tenant.
@@ -34,10 +36,17 @@ pub struct ReferralMessage {
     pub at: Option<Timestamp>,
 }
 
+/// The type of the message, the only one of its queue so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MessageKind {
+    Referral,
+}
+
 impl ReferralMessage {
     /// A message without a code.
     pub const fn new(program: ProgramId, friend: MemberId) -> Self {
-        Self { version: VERSION, program, friend, code: None, click: None, at: None }
+        Self { kind: MessageKind::Referral, version: VERSION, program, friend, code: None, click: None, at: None }
     }
 
     /// Reads a message.
