@@ -5,7 +5,7 @@ use reqwest::Method;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::shop::{Response, Shop, program, receipt};
+use crate::shop::{KEY, Response, Shop, program, receipt, token};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36";
@@ -343,6 +343,75 @@ async fn a_click_costs_one_read_unit_and_two_write_units() {
     println!("a click: {} read and {} write units", first.0 - before.0, first.1 - before.1);
     assert!(first.0 - before.0 <= 2.0 && first.1 - before.1 <= 2.0, "{before:?} {first:?}");
     assert!(again.1 - first.1 == 0.0, "{first:?} {again:?}");
+}
+
+/// What a page shows of an advocate's referrals.
+async fn hub_of(shop: &Shop, member: &str) -> Value {
+    let claims = json!({ "iss": shop.program, "sub": member, "exp": shop.stack.now().as_second() + 600 });
+    let bearer = format!("Bearer {}", token(&claims, &shop.secret));
+    let seen = shop.request_with(Method::GET, "/v1/hub", None, &[("authorization", &bearer)]).await;
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    seen.body["referral"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hub_shows_the_link_and_what_came_of_it() {
+    let (shop, code) = shop(&json!({})).await;
+    let url = format!("{}/r/{}/{code}", shop.stack.url(), shop.program);
+    assert_eq!(hub_of(&shop, "c-ada").await, json!({ "code": code, "url": url, "clicks": 0, "qualified": 0 }));
+    follow(&shop, &code, &[("user-agent", BROWSER)]).await;
+    refer(&shop, &code, "c-grace").await;
+    assert_eq!(hub_of(&shop, "c-ada").await, json!({ "code": code, "url": url, "clicks": 1, "qualified": 0 }));
+    buy(&shop, "r-1", "c-grace", "70.00").await;
+    assert_eq!(hub_of(&shop, "c-ada").await["qualified"], 1, "during the hold too");
+    after_the_hold(&shop).await;
+    assert_eq!(hub_of(&shop, "c-ada").await["qualified"], 1);
+    refund(&shop, "r-1", "f-1", "70.00").await;
+    assert_eq!(hub_of(&shop, "c-ada").await["qualified"], 0);
+    // Visitors and strangers have no link.
+    assert_eq!(hub_of(&shop, "c-grace").await, Value::Null);
+    assert_eq!(hub_of(&shop, "c-nobody").await, Value::Null);
+    // A member of a time before the referrals gets a code when the page is opened.
+    let mut without = shop.get("/v1/program").await;
+    let referral = without.as_object_mut().unwrap().remove("referral").unwrap();
+    assert_eq!(shop.request(Method::PUT, "/v1/program", Some(&without)).await.status, 200);
+    shop.post("/v1/members", &json!({ "id": "c-old" })).await;
+    assert_eq!(hub_of(&shop, "c-old").await, Value::Null);
+    without["referral"] = referral;
+    assert_eq!(shop.request(Method::PUT, "/v1/program", Some(&without)).await.status, 200);
+    let late = hub_of(&shop, "c-old").await;
+    assert!(late["code"].is_string(), "{late}");
+    assert_eq!(hub_of(&shop, "c-old").await, late);
+    // Both counts go with a merge.
+    follow(&shop, late["code"].as_str().unwrap(), &[("user-agent", BROWSER), ("x-forwarded-for", "203.0.113.1")]).await;
+    assert_eq!(shop.post("/v1/members/c-old/merge", &json!({ "into": "c-ada" })).await.status, 200);
+    assert_eq!(hub_of(&shop, "c-ada").await["clicks"], 2);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_drawn_as_its_link_and_for_a_till() {
+    let (shop, code) = shop(&json!({})).await;
+    let url = format!("{}/r/{}/{code}", shop.stack.url(), shop.program);
+    let bearer = format!("Bearer {KEY}");
+    let drawn = async |path: &str| {
+        let client = reqwest::Client::new();
+        let address = format!("{}/v1/referral-codes/{path}", shop.stack.url());
+        let response = client.get(address).header("authorization", &bearer).send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, response.text().await.unwrap())
+    };
+    // `tessera-codes` proves that another implementation reads these pictures.
+    let picture = |text: Result<String, tessera_codes::DrawError>| (200, "image/svg+xml".to_owned(), text.unwrap());
+    assert_eq!(drawn(&format!("{code}.svg")).await, picture(tessera_codes::qr(&url, &code)));
+    let typed = code.to_lowercase();
+    let till = picture(tessera_codes::code128(&code, &code));
+    assert_eq!(drawn(&format!("{typed}.svg?format=code128")).await, till);
+    for (path, status) in
+        [(format!("{code}.svg?format=ean13"), 400), ("NOBODY.svg".to_owned(), 404), (".svg".to_owned(), 404)]
+    {
+        assert_eq!(drawn(&path).await.0, status, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use tessera_domain::account::Account;
 use tessera_domain::ids::{MemberId, ProgramId, RewardId};
-use tessera_domain::view::{HubView, Visitor};
+use tessera_domain::view::{HubView, ReferralView, Visitor};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::limits::misses_of_programs;
+use tessera_lambda::referrals::{may_recommend, referral_url};
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, OpenedMember};
+use tessera_store::{ActiveProgram, AdvocateCounts, OpenedMember, StoreError};
 
 /// How many of the latest coupons are read; whoever has more finds them in the list of coupons.
 const MOST_COUPONS: u32 = 100;
@@ -128,18 +129,63 @@ async fn view_of(
 ) -> Result<Option<(HubView, String)>, Problem> {
     let store = &services.store;
     let own = std::slice::from_ref(member);
-    let (found, coupons) =
-        tokio::join!(store.view_member(&program.id, member), store.coupons_for_view(&program.id, own, MOST_COUPONS),);
+    let (found, coupons, counts) = tokio::join!(
+        store.view_member(&program.id, member),
+        store.coupons_for_view(&program.id, own, MOST_COUPONS),
+        counts_of(services, program, own)
+    );
     let Some(opened) = found? else { return Ok(None) };
-    let (owners, mut coupons) = (opened.owners(), coupons?);
+    let (owners, mut coupons, mut counts) = (opened.owners(), coupons?, counts?);
     if owners != own {
         coupons = store.coupons_for_view(&program.id, &owners, MOST_COUPONS).await?;
+        counts = counts_of(services, program, &owners).await?;
     }
     let OpenedMember { profile, account, .. } = &opened;
     let visitor = Visitor { profile: Some(profile), account, coupons: &coupons };
     let language = request.language(program, Some(profile));
-    let view = HubView::new(&program.compiled, Some(&visitor), sold_out, services.clock.now(), language);
+    let mut view = HubView::new(&program.compiled, Some(&visitor), sold_out, services.clock.now(), language);
+    view.referral = referral_of(services, request, program, &opened, counts).await?;
     Ok(Some((view, language.to_owned())))
+}
+
+/// The counts of an advocate; a program without referrals costs no read.
+async fn counts_of(
+    services: &Services,
+    program: &ActiveProgram,
+    owners: &[MemberId],
+) -> Result<AdvocateCounts, StoreError> {
+    if program.compiled.referral.is_none() {
+        return Ok(AdvocateCounts::default());
+    }
+    services.store.advocate_counts(&program.id, owners).await
+}
+
+/// What a member may share; `None` for whoever may not recommend the program. Whoever enrolled before the program had
+/// referrals gets a code now.
+async fn referral_of(
+    services: &Services,
+    request: &ApiRequest,
+    program: &ActiveProgram,
+    opened: &OpenedMember,
+    counts: AdvocateCounts,
+) -> Result<Option<ReferralView>, Problem> {
+    let Some(referral) = program.compiled.referral.as_ref().filter(|referral| referral.program.enabled) else {
+        return Ok(None);
+    };
+    let OpenedMember { member, profile, account } = opened;
+    if !may_recommend(referral, account) {
+        return Ok(None);
+    }
+    let code = match &profile.referral_code {
+        Some(code) => Some(code.clone()),
+        None => services.referral_code_of(program, member, account).await?,
+    };
+    Ok(code.map(|code| ReferralView {
+        url: referral_url(request, &program.id, &code),
+        code,
+        clicks: counts.clicks,
+        qualified: counts.qualified,
+    }))
 }
 
 /// What everybody sees.

@@ -62,7 +62,7 @@ async fn follow(services: &Services, request: &ApiRequest) -> Result<Response, P
         return Ok(redirect(&shop));
     }
     if !repeats && is_counted(request, &agent) {
-        services.store.count_click(&program.id, &code, &click, &network, now).await?;
+        services.store.count_click(&program.id, &code, &found.member, &click, &network, now).await?;
     }
     Ok(redirect(&shop_address(&shop, &found.code, &click)))
 }

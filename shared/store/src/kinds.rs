@@ -40,8 +40,10 @@ pub(crate) enum MembersItem {
     FlaggedReferral,
     /// The guard of a referral code.
     ReferralCode,
-    /// The counter of the clicks on a referral link.
+    /// The counter of the clicks on an advocate's link.
     Clicks,
+    /// The counter of the friends of an advocate who have qualified.
+    QualifiedFriends,
     /// A click on a referral link.
     Click,
     /// The people who share a sign, such as a device.
@@ -90,6 +92,7 @@ impl MembersItem {
             (["f"], link) if link.starts_with(ADVOCATED) => Some(Self::FlaggedReferral),
             (["k", _], "guard") => Some(Self::ReferralCode),
             (["k", _], "clicks") => Some(Self::Clicks),
+            (["k", _], "qualified") => Some(Self::QualifiedFriends),
             (["j", _], "click") => Some(Self::Click),
             (["y", _, _], "sign") => Some(Self::ReferralSign),
             (["v", _, _], day) if day.starts_with("v#") => Some(Self::ReferralVelocity),
@@ -158,7 +161,8 @@ mod tests {
             (keys::referral(&program, &referral), MembersItem::ReferralGuard),
             (keys::flagged(&program, at, &referral), MembersItem::FlaggedReferral),
             (keys::referral_code(&program, &folded), MembersItem::ReferralCode),
-            (keys::clicks(&program, &folded), MembersItem::Clicks),
+            (keys::clicks(&program, &member), MembersItem::Clicks),
+            (keys::qualified(&program, &member), MembersItem::QualifiedFriends),
             (keys::click(&program, "a#1"), MembersItem::Click),
             (keys::referral_sign(&program, "device", "a#1"), MembersItem::ReferralSign),
             (keys::velocity(&program, "network", "a#1", day), MembersItem::ReferralVelocity),

@@ -95,6 +95,7 @@ impl Store {
                 | MembersItem::FlaggedReferral
                 | MembersItem::ReferralCode
                 | MembersItem::Clicks
+                | MembersItem::QualifiedFriends
                 | MembersItem::Click
                 | MembersItem::ReferralSign
                 | MembersItem::ReferralVelocity => continue,

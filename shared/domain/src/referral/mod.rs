@@ -273,6 +273,11 @@ impl Referral {
         self.clicked_at.map_or(self.first_at, |clicked| clicked.min(self.first_at))
     }
 
+    /// True while the conversion stands, whether or not the hold is over.
+    pub const fn has_qualified(&self) -> bool {
+        matches!(self.status, ReferralStatus::Qualified | ReferralStatus::Rewarded)
+    }
+
     /// The last local day on which the friend can convert.
     pub fn until(&self, attribution_days: u32, zone: &TimeZone) -> Day {
         Day::of(self.at, zone).plus_days(attribution_days)

@@ -126,7 +126,7 @@ pub struct Coupons {
     pub items: Vec<CouponView>,
 }
 
-/// A member's referral code and its results.
+/// A member's referral code and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReferralView {
@@ -136,7 +136,7 @@ pub struct ReferralView {
     pub url: String,
     /// The number of clicks.
     pub clicks: u64,
-    /// The number of friends who qualified.
+    /// The number of friends who qualified, whether or not the hold is over.
     pub qualified: u64,
 }
 

@@ -30,6 +30,7 @@ pub struct ApiRequest {
     request_id: String,
     auth: Option<AuthContext>,
     peer: Option<String>,
+    domain: Option<String>,
     caller: Option<Caller>,
     natural: NaturalKey,
 }
@@ -54,11 +55,12 @@ pub struct NaturalKey {
 
 impl ApiRequest {
     pub(super) fn new(request: Request, now: Timestamp) -> Self {
-        let (mut route, mut request_id, mut auth, mut peer) = (None, None, None, None);
+        let (mut route, mut request_id, mut auth, mut peer, mut domain) = (None, None, None, None, None);
         if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
             route.clone_from(&context.route_key);
             request_id.clone_from(&context.request_id);
             peer.clone_from(&context.http.source_ip);
+            domain.clone_from(&context.domain_name);
             // A Lambda authorizer's context; empty on a route without one.
             let fields = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
             let given = fields.filter(|fields| !fields.is_empty());
@@ -68,7 +70,7 @@ impl ApiRequest {
         let request_id =
             request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = NaturalKey { key: request_id.clone(), started_at: now };
-        Self { request, route: route.unwrap_or_default(), request_id, auth, peer, caller: None, natural }
+        Self { request, route: route.unwrap_or_default(), request_id, auth, peer, domain, caller: None, natural }
     }
 
     pub(super) fn set_natural_key(&mut self, natural: NaturalKey) {
@@ -130,6 +132,12 @@ impl ApiRequest {
 
     fn headers(&self) -> &HeaderMap {
         self.request.headers()
+    }
+
+    /// The address of the stack, such as `https://loyalty.example`, by the domain that the request was sent to.
+    pub fn origin(&self) -> String {
+        let scheme = self.header("x-forwarded-proto").filter(|scheme| *scheme == "http").unwrap_or("https");
+        format!("{scheme}://{}", self.domain.as_deref().unwrap_or("localhost"))
     }
 
     /// The language of the response: `?locale`, else the member's own, else `Accept-Language`, else the program's.

@@ -12,10 +12,11 @@ pub use attribute::{Attributed, NamedCode, ReferralContext};
 pub use message::{ReferralMessage, referral_group};
 
 use tessera_domain::account::{Account, Status};
-use tessera_domain::ids::MemberId;
+use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::program::{AdvocateKind, CompiledReferral};
 use tessera_store::{ActiveProgram, StoreError};
 
+use crate::http::ApiRequest;
 use crate::services::Services;
 
 /// Why a code was not taken. The names are the slugs of the problem documents.
@@ -74,6 +75,12 @@ pub fn may_recommend(referral: &CompiledReferral, account: &Account) -> bool {
     };
     let tiers = referral.program.advocates.tiers.as_ref();
     is_known && tiers.is_none_or(|tiers| account.tier.current().is_some_and(|tier| tiers.contains(tier)))
+}
+
+/// The link of a code, on the stack that a request was sent to.
+pub fn referral_url(request: &ApiRequest, program: &ProgramId, code: &str) -> String {
+    // Both consist of letters, digits, `-` and `_`.
+    format!("{}/r/{program}/{code}", request.origin())
 }
 
 impl Services {

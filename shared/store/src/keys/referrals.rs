@@ -55,9 +55,19 @@ pub(crate) fn referral_code(program: &ProgramId, code: &FoldedCode) -> Key {
     Key::new(code_partition(program, code), "guard")
 }
 
-/// The counter of the clicks on the link of a referral code.
-pub(crate) fn clicks(program: &ProgramId, code: &FoldedCode) -> Key {
-    Key::new(code_partition(program, code), "clicks")
+fn advocate_partition(program: &ProgramId, advocate: &MemberId) -> String {
+    format!("{}#k#{}", escape(program.as_str()), escape(advocate.as_str()))
+}
+
+/// The counter of the clicks on an advocate's link. It leads from the member, so that a page reads it together with the rest;
+/// it is not in the member's partition, so that many clicks never delay the account.
+pub(crate) fn clicks(program: &ProgramId, advocate: &MemberId) -> Key {
+    Key::new(advocate_partition(program, advocate), "clicks")
+}
+
+/// The counter of the friends of an advocate who have qualified.
+pub(crate) fn qualified(program: &ProgramId, advocate: &MemberId) -> Key {
+    Key::new(advocate_partition(program, advocate), "qualified")
 }
 
 /// A click on a referral link.
@@ -91,7 +101,8 @@ pub(super) fn samples(p: &ProgramId, a: &str, b: &str, at: Timestamp, day: Day) 
         (format!("referral {a:?}"), referral(p, &ReferralId::new(a).unwrap())),
         (format!("flagged {a:?} {minute}"), flagged(p, at, &ReferralId::new(a).unwrap())),
         (format!("referral code {folded:?}"), referral_code(p, &folded)),
-        (format!("clicks {folded:?}"), clicks(p, &folded)),
+        (format!("clicks {a:?}"), clicks(p, &member)),
+        (format!("qualified {a:?}"), qualified(p, &member)),
         (format!("click {a:?}"), click(p, a)),
         (format!("sign {a:?}"), referral_sign(p, "device", a)),
         (format!("velocity {a:?} {day}"), velocity(p, "network", a, day)),

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::ids::ProgramId;
+use tessera_domain::ids::{MemberId, ProgramId};
 
 use super::ReferralCode;
 use crate::items::{Reader, moment, name, number, text};
+use crate::keys::Key;
 use crate::writes::{Write, Written};
 use crate::{Store, StoreError, keys};
 
@@ -25,6 +26,15 @@ pub struct ReferralClick {
     pub at: Timestamp,
     /// The hash of the network that it came from.
     pub network: String,
+}
+
+/// What came of an advocate's link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AdvocateCounts {
+    /// The clicks.
+    pub clicks: u64,
+    /// The friends who have qualified, whether or not the hold is over.
+    pub qualified: u64,
 }
 
 impl Store {
@@ -59,7 +69,8 @@ impl Store {
         Ok(found.map(|code| (code, repeats)))
     }
 
-    /// Counts a click: two writes of one unit each. A click that another request counts at this moment is not counted twice.
+    /// Counts a click on an advocate's link: two writes of one unit each. A click that another request counts at this moment is
+    /// not counted twice.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -67,6 +78,7 @@ impl Store {
         &self,
         program: &ProgramId,
         code: &FoldedCode,
+        advocate: &MemberId,
         click: &str,
         network: &str,
         now: Timestamp,
@@ -86,7 +98,7 @@ impl Store {
         if self.write(COUNT, &note).await? != Written::Done {
             return Ok(false);
         }
-        let counter = Write::update(&self.tables.members, &keys::clicks(program, code), "ADD n :one");
+        let counter = Write::update(&self.tables.members, &keys::clicks(program, advocate), "ADD n :one");
         self.write(COUNT, &counter.value(":one", number(1))).await?;
         Ok(true)
     }
@@ -112,12 +124,25 @@ impl Store {
         Ok(Some(click).filter(|click| click.code == code.as_str()))
     }
 
-    /// The clicks that were counted for a code, eventually consistent.
+    /// The counts of an advocate, eventually consistent: half a read unit each. `owners`: as [`Store::owners`] says.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn clicks(&self, program: &ProgramId, code: &FoldedCode) -> Result<u64, StoreError> {
-        let found = self.get(READ, &self.tables.members, &keys::clicks(program, code), false).await?;
-        found.map_or(Ok(0), |item| Reader::new(READ, &item).number(name::NUMBER))
+    pub async fn advocate_counts(
+        &self,
+        program: &ProgramId,
+        owners: &[MemberId],
+    ) -> Result<AdvocateCounts, StoreError> {
+        let clicks: Vec<Key> = owners.iter().map(|owner| keys::clicks(program, owner)).collect();
+        let qualified: Vec<Key> = owners.iter().map(|owner| keys::qualified(program, owner)).collect();
+        let all: Vec<Key> = clicks.iter().chain(&qualified).cloned().collect();
+        let mut counts = AdvocateCounts::default();
+        for item in self.get_many(READ, &self.tables.members, &all, false).await? {
+            let reader = Reader::new(READ, &item);
+            let is_clicks = clicks.first().is_some_and(|key| reader.text(name::SK).is_ok_and(|sk| sk == key.sk));
+            let counter = if is_clicks { &mut counts.clicks } else { &mut counts.qualified };
+            *counter += reader.number::<u64>(name::NUMBER)?;
+        }
+        Ok(counts)
     }
 }

@@ -7,14 +7,16 @@ mod clicks;
 mod codes;
 mod signs;
 
-pub use clicks::ReferralClick;
+pub use clicks::{AdvocateCounts, ReferralClick};
 pub use codes::ReferralCode;
+
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use tessera_domain::account::DueKind;
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, ReferralId};
-use tessera_domain::referral::{FriendReferrals, ReferralStatus};
+use tessera_domain::referral::{FriendReferrals, Referral, ReferralStatus};
 use tessera_domain::time::Day;
 
 use crate::calls::Range;
@@ -246,6 +248,16 @@ impl Store {
                 }
                 (true, true) | (false, false) => {}
             }
+        }
+        let mut counts: BTreeMap<&MemberId, i64> = BTreeMap::new();
+        for one in &after.referrals {
+            let known = before.known.referrals.iter().find(|other| other.id == one.id);
+            let change = i64::from(one.has_qualified()) - i64::from(known.is_some_and(Referral::has_qualified));
+            *counts.entry(&one.advocate).or_default() += change;
+        }
+        for (advocate, change) in counts.into_iter().filter(|(_, change)| *change != 0) {
+            let counter = Write::update(table, &keys::qualified(program, advocate), "ADD n :change");
+            writes.push(counter.value(":change", number(change)));
         }
         Ok(writes)
     }
