@@ -1,9 +1,12 @@
-//! The stream of members: an entry, or a change of a coupon that wrote none, becomes one message for each target that wants
-//! one of its events. A program without targets costs no message.
+//! The stream of members: an entry, and each change of a coupon or a referral that wrote none, becomes one message for each target
+//! that wants one of its events. A program without targets costs no message.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
-use tessera_domain::event::{event_of_coupon, event_types_of_entry};
+use tessera_domain::event::{
+    Event, EventType, event_of_click, event_of_coupon, event_of_share, event_types_of_entry, events_of_referrals,
+};
+use tessera_domain::ids::MemberId;
 use tessera_lambda::Services;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
@@ -16,29 +19,63 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
         .map_err(|error| error.to_string())?;
     let image = MemberImage::read(record.change.new_image).map_err(|error| error.to_string())?;
     let Some(MemberImage { program, member, change }) = image else { return Ok(Vec::new()) };
-    let (types, content) = match change {
+    let announcements = match change {
         MemberChange::Entry { key, entry, packed } if inserted => {
-            (event_types_of_entry(&entry), Notification::entry(key.as_str(), &packed))
+            let types = event_types_of_entry(&entry);
+            vec![Announcement { member, types, content: Notification::entry(key.as_str(), &packed), natural }]
         }
         // An entry is written once; a migration that rewrites it is no event.
         MemberChange::Entry { .. } => return Ok(Vec::new()),
         MemberChange::Coupon { id, coupon } => {
-            let Some(event) = event_of_coupon(&id, member.as_str(), &coupon, made_at) else { return Ok(Vec::new()) };
-            let made_at = event.at;
-            let types = tessera_domain::event::EventType::named(&event.kind).map(|kind| kind.name);
-            (types.into_iter().collect(), NotificationContent::Event { event: Box::new(event), made_at, test: false })
+            let event = event_of_coupon(&id, member.as_str(), &coupon, made_at);
+            event
+                .into_iter()
+                .map(|event| Announcement { natural: natural.clone(), ..Announcement::of(&member, event) })
+                .collect()
+        }
+        MemberChange::Friend { id, known } => {
+            let events = events_of_referrals(&id, member.as_str(), &known);
+            events.into_iter().map(|(advocate, event)| Announcement::of(&advocate, event)).collect()
+        }
+        MemberChange::Click { id, code, at } => {
+            vec![Announcement::of(&member, event_of_click(&id, &member, &code, at))]
+        }
+        MemberChange::Share { id, code, channel, at, .. } => {
+            vec![Announcement::of(&member, event_of_share(&id, &member, &code, &channel, at))]
         }
     };
-    if types.is_empty() {
+    let announcements: Vec<_> = announcements.into_iter().filter(|new| !new.types.is_empty()).collect();
+    if announcements.is_empty() {
         return Ok(Vec::new());
     }
     let targets = services.targets.get(&services.store, &program).await.map_err(|error| error.to_string())?;
-    let wanting = targets.iter().filter(|target| target.is_enabled && types.iter().any(|kind| target.wants(kind)));
-    let messages = wanting.map(|target| {
-        let member = Some(member.clone());
-        let message = Notification::new(program.clone(), target.id.clone(), member, content.clone());
-        // The same whenever the stream repeats the record, so that SQS takes it once.
-        message.outgoing(&natural)
-    });
-    Ok(messages.collect())
+    let mut messages = Vec::new();
+    for Announcement { member, types, content, natural } in announcements {
+        let wanting = targets.iter().filter(|target| target.is_enabled && types.iter().any(|kind| target.wants(kind)));
+        messages.extend(wanting.map(|target| {
+            let message = Notification::new(program.clone(), target.id.clone(), Some(member.clone()), content.clone());
+            message.outgoing(&natural)
+        }));
+    }
+    Ok(messages)
+}
+
+/// What a record announces of a member.
+struct Announcement {
+    member: MemberId,
+    /// The types of its events.
+    types: Vec<&'static str>,
+    content: NotificationContent,
+    /// The same whenever the stream repeats the record, so that SQS takes it once.
+    natural: String,
+}
+
+impl Announcement {
+    /// One event that no entry has.
+    fn of(member: &MemberId, event: Event) -> Self {
+        let types = EventType::named(&event.kind).map(|kind| kind.name).into_iter().collect();
+        let (made_at, natural) = (event.at, event.id.clone());
+        let content = NotificationContent::Event { event: Box::new(event), made_at, test: false };
+        Self { member: member.clone(), types, content, natural }
+    }
 }

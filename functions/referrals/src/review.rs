@@ -82,7 +82,7 @@ async fn post(services: &Services, request: &ApiRequest, approved: bool) -> Resu
                 other.review = Some(Review { approved, actor, reason, at });
             }
             // The evaluation that follows sets the status and what is due.
-            if !services.store.update_friend(&program.id, &before, &FriendUpdate { after, due: None }).await? {
+            if !services.store.update_friend(&program.id, &before, &FriendUpdate { after, due: None, at }).await? {
                 continue;
             }
         }

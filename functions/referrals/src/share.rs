@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tessera_domain::input;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
+use tessera_store::ReferralShare;
 
 /// The route of shares.
 pub(crate) const ROUTES: &[Route] = &[Route::post(
@@ -65,7 +66,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         // The advocate's own network: friends who come from it are suspicious.
         let source = request.source(services);
         let network = services.store.hash_sign(&program.head.identity_key, "network", source.as_str()).await?;
-        services.store.note_share(&program.id, &opened.member, &network).await?;
+        services.store.note_shared_from(&program.id, &opened.member, &network).await?;
     }
+    let natural = request.natural_key();
+    let (advocate, at) = (&opened.member, natural.started_at);
+    let share = ReferralShare { advocate, code: &code, channel: &channel, natural: &natural.key, at };
+    services.store.note_share(&program.id, &share).await?;
     Ok(http::json(201, &SharedView { code, channel }))
 }

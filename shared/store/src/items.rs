@@ -68,6 +68,8 @@ pub(crate) mod name {
     pub const AGAIN: &str = "a";
     /// On a counter: its number.
     pub const NUMBER: &str = "n";
+    /// On a share of a referral link: where it was shared.
+    pub const CHANNEL: &str = "ch";
     /// On a sign: the members who share it.
     pub const MEMBERS: &str = "ms";
     /// When DynamoDB may delete the item; seconds.

@@ -44,6 +44,8 @@ pub(crate) enum MembersItem {
     Clicks,
     /// The counter of the friends of an advocate who have qualified.
     QualifiedFriends,
+    /// The last share of an advocate's link.
+    Share,
     /// A click on a referral link.
     Click,
     /// The people who share a sign, such as a device.
@@ -92,6 +94,7 @@ impl MembersItem {
             (["f"], link) if link.starts_with(ADVOCATED) => Some(Self::FlaggedReferral),
             (["k", _], "guard") => Some(Self::ReferralCode),
             (["k", _], "clicks") => Some(Self::Clicks),
+            (["k", _], "share") => Some(Self::Share),
             (["k", _], "qualified") => Some(Self::QualifiedFriends),
             (["j", _], "click") => Some(Self::Click),
             (["y", _, _], "sign") => Some(Self::ReferralSign),
@@ -162,6 +165,7 @@ mod tests {
             (keys::flagged(&program, at, &referral), MembersItem::FlaggedReferral),
             (keys::referral_code(&program, &folded), MembersItem::ReferralCode),
             (keys::clicks(&program, &member), MembersItem::Clicks),
+            (keys::share(&program, &member), MembersItem::Share),
             (keys::qualified(&program, &member), MembersItem::QualifiedFriends),
             (keys::click(&program, "a#1"), MembersItem::Click),
             (keys::referral_sign(&program, "device", "a#1"), MembersItem::ReferralSign),

@@ -54,7 +54,9 @@ pub use programs::{
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};
-pub use referrals::{AdvocateCounts, FoundReferral, FriendUpdate, ReferralClick, ReferralCode, StoredFriend};
+pub use referrals::{
+    AdvocateCounts, FoundReferral, FriendUpdate, ReferralClick, ReferralCode, ReferralShare, StoredFriend,
+};
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};
 pub use stream::{MemberChange, MemberImage, entry_id, parse_entry_id};

@@ -96,6 +96,7 @@ impl Store {
                 | MembersItem::ReferralCode
                 | MembersItem::Clicks
                 | MembersItem::QualifiedFriends
+                | MembersItem::Share
                 | MembersItem::Click
                 | MembersItem::ReferralSign
                 | MembersItem::ReferralVelocity => continue,

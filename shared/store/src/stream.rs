@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use tessera_domain::coupon::Coupon;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Entry;
+use tessera_domain::referral::FriendReferrals;
 
 use crate::items::{Reader, name};
 use crate::kinds::{MemberItem, MembersItem};
-use crate::{EntryKey, StoreError};
+use crate::{EntryKey, StoreError, keys};
 
 const READ: &str = "reading a record of the members";
 
@@ -38,6 +40,35 @@ pub enum MemberChange {
         /// Its packed bytes.
         packed: Vec<u8>,
     },
+    /// The referrals of a friend were changed.
+    Friend {
+        /// Identifies the change in its program.
+        id: String,
+        /// The referrals.
+        known: Box<FriendReferrals>,
+    },
+    /// A member's referral link was clicked.
+    Click {
+        /// Identifies the visitor in the program.
+        id: String,
+        /// The code.
+        code: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A member shared the referral link.
+    Share {
+        /// Identifies the share in its program.
+        id: String,
+        /// The code.
+        code: String,
+        /// Where.
+        channel: String,
+        /// When.
+        at: Timestamp,
+        /// How often the member has shared it.
+        number: u64,
+    },
     /// A coupon was changed.
     Coupon {
         /// Identifies the coupon in its program.
@@ -58,6 +89,9 @@ impl MemberImage {
         let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
         let kind = MembersItem::parse(pk, sk)
             .ok_or_else(|| StoreError::UnknownKind { operation: READ, key: format!("{pk} {sk}") })?;
+        if matches!(kind, MembersItem::Click | MembersItem::Share) {
+            return Self::of_link(&kind, reader).map(Some);
+        }
         let MembersItem::Of(program, member, kind) = kind else { return Ok(None) };
         let change = match kind {
             MemberItem::Entry => {
@@ -67,14 +101,34 @@ impl MemberImage {
                 MemberChange::Entry { key, entry: Box::new(reader.body()?), packed }
             }
             MemberItem::Coupon => MemberChange::Coupon { id: encode(&member, sk), coupon: Box::new(reader.body()?) },
+            MemberItem::Friend => {
+                let id = format!("{}:{}", encode(&member, sk), reader.number::<u64>(name::VERSION)?);
+                MemberChange::Friend { id, known: Box::new(reader.body()?) }
+            }
             MemberItem::Account
             | MemberItem::Profile
             | MemberItem::Alias
             | MemberItem::Mark
-            | MemberItem::Friend
             | MemberItem::Advocated => return Ok(None),
         };
         Ok(Some(Self { program, member, change }))
+    }
+
+    /// A click on an advocate's link, or a share of it.
+    fn of_link(kind: &MembersItem, reader: Reader<'_>) -> Result<Self, StoreError> {
+        let pk = reader.text(name::PK)?;
+        let program = keys::parse_program(pk).ok_or(StoreError::Item { operation: READ, attribute: name::PK })?;
+        let member: MemberId = reader.parsed(name::MEMBER)?;
+        let code = reader.text(name::REFERRAL_CODE)?.to_owned();
+        let at = reader.moment(name::AGAIN)?;
+        let change = if *kind == MembersItem::Click {
+            MemberChange::Click { id: URL_SAFE_NO_PAD.encode(pk), code, at }
+        } else {
+            let number = reader.number(name::NUMBER)?;
+            let id = encode(&member, &format!("share:{number}"));
+            MemberChange::Share { id, code, channel: reader.text(name::CHANNEL)?.to_owned(), at, number }
+        };
+        Ok(Self { program, member, change })
     }
 }
 

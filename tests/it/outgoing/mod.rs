@@ -3,6 +3,7 @@
 pub mod faults;
 mod klaviyo;
 mod log;
+mod referrals;
 mod server;
 mod settings;
 mod types;

@@ -69,6 +69,11 @@ impl Content {
                 json!({
                     "at": time, "event": { "type": "string" },
                     "member": { "type": "string", "description": "The advocate." },
+                    "id": { "type": "string", "description": "The referral, of progress and reminders." },
+                    "friend": { "type": "string", "description": "Of progress and reminders." },
+                    "friends": { "type": "integer", "description": "Of progress: the friends who count." },
+                    "code": { "type": "string", "description": "Of shares and clicks." },
+                    "channel": { "type": "string", "description": "Of shares." },
                 }),
             ),
         }

@@ -5,9 +5,11 @@
 
 mod context;
 mod judge;
+mod news;
 
 pub use context::{ContextKind, same_mailbox};
 pub use judge::{Conversions, Judgement, Order, judge};
+pub use news::{ReferralNews, ReferralStep};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,9 @@ pub struct FriendReferrals {
     /// One for each advocate whose code the friend named.
     #[serde(rename = "r", default)]
     pub referrals: Vec<Referral>,
+    /// What the last change announces.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<ReferralNews>,
 }
 
 /// A friend who named an advocate's code.
@@ -81,6 +86,9 @@ pub struct Referral {
     /// True while the friend counts for the advocate's milestones.
     #[serde(rename = "n", default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
+    /// The number of the advocate's friends who counted when this one did, this one included.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub friends: Option<u32>,
     /// True once the friend got the program's reward for this referral.
     #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
     pub friend_rewarded: bool,
@@ -254,6 +262,7 @@ impl Referral {
             review: None,
             conversion: None,
             counted: false,
+            friends: None,
             friend_rewarded: false,
             friend_gifts: Vec::new(),
             advocate_gifts: Vec::new(),

@@ -266,7 +266,7 @@ impl Services {
         let until = after.referrals.iter().map(|one| one.until(days, &config.zone)).max();
         let now = self.clock.now();
         let due = super::evaluate::next_due(&after, referral, config, now);
-        let update = FriendUpdate { after, due };
+        let update = FriendUpdate { after, due, at: now };
         if friend.account.referred_until >= until {
             return self.store.update_friend(&program.id, before, &update).await;
         }

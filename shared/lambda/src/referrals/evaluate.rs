@@ -228,13 +228,15 @@ impl PlannedStep<'_> {
             |role| -> Vec<_> { decisions.iter().flat_map(|decision| referral_gifts(decision, role, config)).collect() };
         match self.step {
             Step::TakeBack => {
-                one.counted = false;
+                (one.counted, one.friends) = (false, None);
                 one.friend_rewarded = false;
                 one.friend_gifts.clear();
                 one.advocate_gifts.clear();
             }
             Step::Reward => {
                 one.counted = true;
+                // The advocate's decision is the last one.
+                one.friends = decisions.last().map(|decision| decision.account.advocacy.friends);
                 one.friend_rewarded |= !evaluation.friend_was_rewarded();
                 one.friend_gifts.extend(gifts(ReferralRole::Friend));
                 one.advocate_gifts.extend(gifts(ReferralRole::Advocate));
@@ -294,7 +296,7 @@ impl Evaluation<'_> {
             one.reminded |= reminder(one, self.referral, &self.program.compiled).is_some_and(|day| day <= today);
         }
         let due = next_due(&after, self.referral, &self.program.compiled, self.now);
-        FriendUpdate { after, due }
+        FriendUpdate { after, due, at: self.now }
     }
 }
 

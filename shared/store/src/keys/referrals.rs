@@ -65,6 +65,11 @@ pub(crate) fn clicks(program: &ProgramId, advocate: &MemberId) -> Key {
     Key::new(advocate_partition(program, advocate), "clicks")
 }
 
+/// The last share of an advocate's link.
+pub(crate) fn share(program: &ProgramId, advocate: &MemberId) -> Key {
+    Key::new(advocate_partition(program, advocate), "share")
+}
+
 /// The counter of the friends of an advocate who have qualified.
 pub(crate) fn qualified(program: &ProgramId, advocate: &MemberId) -> Key {
     Key::new(advocate_partition(program, advocate), "qualified")
@@ -103,6 +108,7 @@ pub(super) fn samples(p: &ProgramId, a: &str, b: &str, at: Timestamp, day: Day) 
         (format!("referral code {folded:?}"), referral_code(p, &folded)),
         (format!("clicks {a:?}"), clicks(p, &member)),
         (format!("qualified {a:?}"), qualified(p, &member)),
+        (format!("share {a:?}"), share(p, &member)),
         (format!("click {a:?}"), click(p, a)),
         (format!("sign {a:?}"), referral_sign(p, "device", a)),
         (format!("velocity {a:?} {day}"), velocity(p, "network", a, day)),

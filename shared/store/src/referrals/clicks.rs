@@ -12,6 +12,7 @@ use crate::{Store, StoreError, keys};
 
 const READ: &str = "reading a click";
 const COUNT: &str = "counting a click";
+const SHARE: &str = "noting a share";
 /// A click of the same visitor within this time is a repetition.
 const REPEAT: SignedDuration = SignedDuration::from_mins(30);
 /// For how long a click is kept, in seconds: beyond the most attribution days.
@@ -26,6 +27,21 @@ pub struct ReferralClick {
     pub at: Timestamp,
     /// The hash of the network that it came from.
     pub network: String,
+}
+
+/// A share of a referral link.
+#[derive(Debug, Clone, Copy)]
+pub struct ReferralShare<'a> {
+    /// Who shared it.
+    pub advocate: &'a MemberId,
+    /// The code.
+    pub code: &'a str,
+    /// Where.
+    pub channel: &'a str,
+    /// What the same share has, however often it is reported.
+    pub natural: &'a str,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What came of an advocate's link.
@@ -86,11 +102,12 @@ impl Store {
         let note = Write::update(
             &self.tables.members,
             &keys::click(program, click),
-            "SET c = :code, nw = :network, t = if_not_exists(t, :now), a = :now, #ttl = :ttl",
+            "SET c = :code, m = :advocate, nw = :network, t = if_not_exists(t, :now), a = :now, #ttl = :ttl",
         );
         let note = note
             .when("attribute_not_exists(a) OR a <= :before")
             .value(":code", text(code.as_str()))
+            .value(":advocate", text(advocate.as_str()))
             .value(":network", text(network))
             .value(":now", moment(now))
             .value(":before", moment(now.saturating_sub(REPEAT).unwrap_or(now)))
@@ -122,6 +139,29 @@ impl Store {
             network: reader.text(name::NETWORK)?.to_owned(),
         };
         Ok(Some(click).filter(|click| click.code == code.as_str()))
+    }
+
+    /// Notes that an advocate shared the link: one write of one unit. The same share again, by its natural key, is not noted
+    /// twice.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn note_share(&self, program: &ProgramId, share: &ReferralShare<'_>) -> Result<(), StoreError> {
+        let key = keys::share(program, share.advocate);
+        let note = Write::update(
+            &self.tables.members,
+            &key,
+            "SET c = :code, m = :advocate, ch = :channel, a = :now, k = :natural ADD n :one",
+        );
+        let note = note
+            .when("attribute_not_exists(k) OR k <> :natural")
+            .value(":code", text(share.code))
+            .value(":advocate", text(share.advocate.as_str()))
+            .value(":channel", text(share.channel))
+            .value(":now", moment(share.at))
+            .value(":natural", text(share.natural))
+            .value(":one", number(1));
+        self.write(SHARE, &note).await.map(drop)
     }
 
     /// The counts of an advocate, eventually consistent: half a read unit each. `owners`: as [`Store::owners`] says.

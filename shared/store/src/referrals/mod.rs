@@ -7,12 +7,13 @@ mod clicks;
 mod codes;
 mod signs;
 
-pub use clicks::{AdvocateCounts, ReferralClick};
+pub use clicks::{AdvocateCounts, ReferralClick, ReferralShare};
 pub use codes::ReferralCode;
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use jiff::Timestamp;
 use tessera_domain::account::DueKind;
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, ReferralId};
@@ -48,6 +49,8 @@ pub struct FriendUpdate {
     pub after: FriendReferrals,
     /// The local day on which the next thing falls due.
     pub due: Option<Day>,
+    /// When they change.
+    pub at: Timestamp,
 }
 
 /// A referral in a list: it is read from its friend.
@@ -205,10 +208,11 @@ impl Store {
         &self,
         program: &ProgramId,
         before: &StoredFriend,
-        FriendUpdate { after, due }: &FriendUpdate,
+        FriendUpdate { after, due, at }: &FriendUpdate,
     ) -> Result<Vec<Write>, StoreError> {
         let table = &*self.tables.members;
         let friend = &before.member;
+        let after = &after.clone().announcing(&before.known, *at);
         let lead = || [(name::MEMBER, text(friend.as_str()))];
         let mut stored = item(
             &keys::friend(program, friend),

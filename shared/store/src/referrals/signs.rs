@@ -83,7 +83,12 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn note_share(&self, program: &ProgramId, advocate: &MemberId, network: &str) -> Result<(), StoreError> {
+    pub async fn note_shared_from(
+        &self,
+        program: &ProgramId,
+        advocate: &MemberId,
+        network: &str,
+    ) -> Result<(), StoreError> {
         let key = keys::referral_sign(program, SHARED_FROM, network);
         let note = Write::update(&self.tables.members, &key, "ADD ms :member")
             .when("attribute_not_exists(ms) OR size(ms) < :most")

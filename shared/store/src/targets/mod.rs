@@ -144,7 +144,8 @@ impl Target {
             TargetKind::Webhook(endpoint) => {
                 endpoint.events.iter().any(|wanted| wanted == kind || wanted == WebhookEndpoint::EVERY_TYPE)
             }
-            TargetKind::Klaviyo(_) => true,
+            // A link that spreads would use up the account's rate. The profile's count follows with the next event.
+            TargetKind::Klaviyo(_) => kind != tessera_domain::event::CLICKED,
         }
     }
 
