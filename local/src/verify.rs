@@ -1,4 +1,7 @@
-//! Verifies a store: every balance follows from its entries, every fact has exactly one decision.
+//! Verifies a store: every balance follows from its entries, every fact has exactly one decision, referrals and merges agree on
+//! both sides.
+
+mod referrals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -10,6 +13,7 @@ use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::{Bucket, MemberAudit, Totals};
 use tessera_domain::points::Kind;
+use tessera_domain::referral::FriendReferrals;
 use tessera_store::{ScanCursor, Store, StoreError};
 
 /// The result of a verification.
@@ -85,6 +89,7 @@ struct Member {
     account: Option<Account>,
     coupons: Vec<Coupon>,
     decided: HashSet<FactId>,
+    friend: Option<FriendReferrals>,
 }
 
 /// Reads and verifies all tables.
@@ -95,6 +100,8 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     let mut report = Verification::default();
     let mut members = read_members(store, &mut report).await?;
     read_facts(store, &mut members, &mut report).await?;
+    report.discrepancies.extend(referrals::referrals(&members));
+    report.discrepancies.extend(referrals::merges(&members));
 
     let mut totals: BTreeMap<String, (Totals, i64)> = BTreeMap::new();
     let qualifying_moved = |totals: &Totals| totals.of(Bucket::Moved, Kind::Qualifying) != 0;
@@ -140,6 +147,7 @@ async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMa
             let member = members.entry((scanned.program, scanned.member)).or_default();
             member.account = member.account.take().or(scanned.account);
             member.coupons.extend(scanned.coupons);
+            member.friend = member.friend.take().or(scanned.friend);
             for stored in scanned.entries {
                 report.entries += 1;
                 member.audit.add(&stored.entry);

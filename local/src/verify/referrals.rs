@@ -1,0 +1,82 @@
+//! Verifies referrals and merges: both change two members, each in one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tessera_domain::referral::ReferralStatus;
+
+use super::{Member, Owner, with_targets};
+
+/// The contradictions between friends' referrals and their advocates' accounts.
+///
+/// The friends whom an account counts are those whose referrals say that they count; a friend is rewarded once, and has at most
+/// one conversion. Statuses may lag behind an evaluation that is still to come.
+pub(super) fn referrals(members: &HashMap<Owner, Member>) -> Vec<String> {
+    let current = |program, member| with_targets(members, program, member).pop();
+    let mut counted: BTreeMap<String, u32> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let name = |owner: &Owner| format!("{} {}", owner.0, owner.1);
+    for ((program, friend), found) in members {
+        let Some(known) = &found.friend else { continue };
+        let friend = format!("{program} {friend}");
+        let (mut converted, mut rewarded) = (0, 0);
+        for one in &known.referrals {
+            let Some(advocate) = current(program, &one.advocate) else { continue };
+            *counted.entry(name(&advocate)).or_default() += u32::from(one.counted);
+            rewarded += u32::from(one.friend_rewarded);
+            converted += u32::from(one.has_qualified());
+            if one.has_qualified() != one.conversion.is_some() {
+                wrong.push(format!(
+                    "{friend}: referral {} is {:?}, with conversion {:?}",
+                    one.id, one.status, one.conversion
+                ));
+            }
+            if one.counted != one.friends.is_some() || (one.status == ReferralStatus::Pending && one.counted) {
+                wrong.push(format!("{friend}: referral {} is {:?}, counted: {}", one.id, one.status, one.counted));
+            }
+        }
+        if converted > 1 || rewarded > 1 {
+            wrong.push(format!("{friend}: {converted} referrals converted, {rewarded} rewarded the friend"));
+        }
+    }
+    for (owner, found) in members {
+        let friends = found.account.as_ref().map_or(0, |account| account.advocacy.friends);
+        let said = counted.remove(&name(owner)).unwrap_or_default();
+        if friends != said {
+            wrong.push(format!("{}: the account counts {friends} friends, their referrals {said}", name(owner)));
+        }
+    }
+    wrong.extend(
+        counted
+            .into_iter()
+            .filter(|(_, said)| *said > 0)
+            .map(|(owner, said)| format!("{owner}: no account counts {said} friends")),
+    );
+    wrong
+}
+
+/// The contradictions between accounts that became part of others, and those others.
+pub(super) fn merges(members: &HashMap<Owner, Member>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for ((program, member), found) in members {
+        let Some(account) = &found.account else { continue };
+        if account.merged_into.is_some() {
+            let target = with_targets(members, program, member).pop();
+            let target_account = target.as_ref().and_then(|target| members.get(target)?.account.as_ref());
+            if !target_account.is_some_and(|target| target.sources.contains(member)) {
+                wrong.push(format!("{program} {member}: the member that it is part of does not know it"));
+            }
+            let is_empty =
+                account.balance().is_zero() && account.qualifying_total().is_zero() && account.advocacy.is_empty();
+            if !is_empty {
+                wrong.push(format!("{program} {member}: its account is part of another and not empty"));
+            }
+        }
+        for source in &account.sources {
+            let leads_here = with_targets(members, program, source).last().is_some_and(|(_, last)| last == member);
+            if !leads_here && account.merged_into.is_none() {
+                wrong.push(format!("{program} {member}: {source} is part of another member"));
+            }
+        }
+    }
+    wrong
+}
