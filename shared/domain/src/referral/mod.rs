@@ -83,6 +83,9 @@ pub struct Referral {
     /// The conversion, and the day on which the hold is over.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub conversion: Option<StandingConversion>,
+    /// The version of the program by which the first conversion was judged; later ones never change the judgement.
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<u32>,
     /// True while the friend counts for the advocate's milestones.
     #[serde(rename = "n", default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
@@ -261,6 +264,7 @@ impl Referral {
             refused: None,
             review: None,
             conversion: None,
+            judged_by: None,
             counted: false,
             friends: None,
             friend_rewarded: false,

@@ -98,15 +98,23 @@ impl Services {
         if all.is_empty() {
             return Ok(None);
         }
-        let zone = &program.compiled.zone;
-        let days = referral.program.attribution_days;
+        let judged_by = all.iter().filter_map(|one| one.judged_by).min();
+        let earlier = match judged_by.filter(|version| *version != program.compiled.version) {
+            Some(version) => self.programs.at_version(&program.id, version).await?,
+            None => None,
+        };
+        // A later version of the program never undoes a conversion that an earlier one has judged.
+        let earlier = earlier.as_deref().and_then(|config| Some((config, config.referral.as_ref()?)));
+        let (config, rules) = earlier.unwrap_or((&*program.compiled, referral));
+        let zone = &config.zone;
+        let days = rules.program.attribution_days;
         let until = all.iter().map(|one| one.until(days, zone)).max();
         let until = until.map_or(Timestamp::UNIX_EPOCH, |day| day.plus_days(1).start(zone));
-        let history = self.friend_history(program, referral, &owners, until).await?;
+        let history = self.friend_history(program, rules, &owners, until).await?;
         let now = self.clock.now();
         let enrolled_at = friend.account.enrolled_at;
         let known = Conversions { enrolled_at, orders: &history.orders, events: &history.events };
-        let mut judged = judge(&all, &known, &program.compiled, referral, now);
+        let mut judged = judge(&all, &known, config, rules, now);
         let mut advocates = Vec::new();
         for (one, judgement) in all.iter().zip(&mut judged) {
             let advocate = self.store.current_member(&program.id, &one.advocate).await?;
@@ -292,6 +300,9 @@ impl Evaluation<'_> {
         for (place, judged) in self.places.iter().zip(&self.judged).filter(|(place, _)| place.friend == friend) {
             let one = &mut after.referrals[place.referral];
             (one.status, one.reason, one.conversion) = (judged.status, judged.reason, judged.conversion);
+            if one.judged_by.is_none() && one.conversion.is_some() {
+                one.judged_by = Some(self.program.compiled.version);
+            }
             let today = Day::of(self.now, &self.program.compiled.zone);
             one.reminded |= reminder(one, self.referral, &self.program.compiled).is_some_and(|day| day <= today);
         }
