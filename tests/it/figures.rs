@@ -8,7 +8,7 @@ use tessera_domain::money::Currency;
 use tessera_domain::time::Day;
 use tessera_local::figures::{RebuildScope, add_up, rebuild};
 use tessera_local::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
-use tessera_store::{ScanCursor, Sequence, SequencedEntry};
+use tessera_store::{CountedRecord, ScanCursor, Sequence, SequencedRecord};
 
 use crate::shop::{KEY, Shop, per_euro, program, receipt};
 
@@ -202,9 +202,12 @@ async fn counting_costs_at_most_a_twentieth_of_a_write_unit_per_entry() {
     let page = store.scan_members(0, 1, ScanCursor::default()).await.unwrap();
     let entries: Vec<_> = page.members.into_iter().flat_map(|member| member.entries).collect();
     assert_eq!(entries.len(), 100);
-    let records: Vec<SequencedEntry> = (1..)
+    let records: Vec<SequencedRecord> = (1..)
         .zip(entries)
-        .map(|(n, stored)| SequencedEntry { sequence: Sequence::new(&format!("{n}")), entry: Some(stored.entry) })
+        .map(|(n, stored)| SequencedRecord {
+            sequence: Sequence::new(&format!("{n}")),
+            record: Some(CountedRecord::Entry(Box::new(stored.entry))),
+        })
         .collect();
     let id = ProgramId::new(shop.program.clone()).unwrap();
     let zone = jiff::tz::TimeZone::get("Europe/Rome").unwrap();

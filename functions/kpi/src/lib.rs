@@ -1,4 +1,5 @@
-//! Counts the entries of the members table's stream: the figures of each day, and what all days add up to.
+//! Counts the entries of the members table's stream, and what becomes of referral links: the figures of each day, and what all days
+//! add up to.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::stream::StreamBatch;
 use tessera_lambda::{Services, Variable, batch};
-use tessera_store::{EntryImage, Sequence, SequencedEntry, StoreError};
+use tessera_store::{CountedImage, Sequence, SequencedRecord, StoreError};
 
 /// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[];
@@ -27,7 +28,7 @@ pub async fn handle(services: &Services, records: StreamBatch) -> DynamoDbEventR
 }
 
 async fn count(services: &Services, batch: &StreamBatch) -> Result<(), StoreError> {
-    let mut programs: BTreeMap<ProgramId, Vec<SequencedEntry>> = BTreeMap::new();
+    let mut programs: BTreeMap<ProgramId, Vec<SequencedRecord>> = BTreeMap::new();
     for record in &batch.records {
         if let Some((program, entry)) = read(record) {
             programs.entry(program).or_default().push(entry);
@@ -44,16 +45,16 @@ async fn count(services: &Services, batch: &StreamBatch) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The program of a record and its entry; `None` for an item that is no entry.
-fn read(record: &EventRecord) -> Option<(ProgramId, SequencedEntry)> {
+/// The program of a record and what is counted of it; `None` for an item that is not counted.
+fn read(record: &EventRecord) -> Option<(ProgramId, SequencedRecord)> {
     let number = record.change.sequence_number.as_deref().unwrap_or_default();
     let sequence = Sequence::new(number);
-    match EntryImage::read(record.change.new_image.clone()) {
-        Ok(image) => image.map(|image| (image.program, SequencedEntry { sequence, entry: Some(image.entry) })),
+    match CountedImage::read(record.change.new_image.clone()) {
+        Ok(image) => image.map(|image| (image.program, SequencedRecord { sequence, record: Some(image.record) })),
         Err(error) => {
             tracing::error!(sequence = number, %error, "a record cannot be read and is not counted");
-            let program = EntryImage::program_of(record.change.new_image.clone())?;
-            Some((program, SequencedEntry { sequence, entry: None }))
+            let program = CountedImage::program_of(record.change.new_image.clone())?;
+            Some((program, SequencedRecord { sequence, record: None }))
         }
     }
 }

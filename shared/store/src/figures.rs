@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tessera_domain::figures::{FigureHistory, Figures, booking_day};
-use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::figures::{FigureHistory, Figures, ReferralFunnel, booking_day};
+use tessera_domain::ids::ProgramId;
 use tessera_domain::ledger::Entry;
 use tessera_domain::time::Day;
 
 use crate::calls::Range;
 use crate::items::{Item, Reader, bytes, item, name, number, packed};
 use crate::keys::{self, Key};
-use crate::kinds::{MemberItem, MembersItem};
+use crate::stream::{MemberChange, MemberImage};
 use crate::writes::{ABSENT, Write, Written};
 use crate::{Store, StoreError, hashes, retry};
 
@@ -30,33 +30,56 @@ const SHARD_DIGITS: usize = 12;
 /// The digits of the longest sequence number of a stream.
 const SEQUENCE_DIGITS: usize = 40;
 
-/// An entry as the stream of the members table shows it.
+/// What is counted of an item, as the stream of the members table shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EntryImage {
+pub struct CountedImage {
     /// The tenant.
     pub program: ProgramId,
-    /// The member.
-    pub member: MemberId,
-    /// The entry.
-    pub entry: Entry,
+    /// What is counted.
+    pub record: CountedRecord,
 }
 
-impl EntryImage {
-    /// Reads the new image of a record (`record.change.new_image`). `None`: the item is no entry.
+/// What is counted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CountedRecord {
+    /// An entry.
+    Entry(Box<Entry>),
+    /// What became of referral links, and when.
+    Referrals(Timestamp, ReferralFunnel),
+}
+
+impl CountedRecord {
+    /// The day on which it counts.
+    fn day(&self, zone: &jiff::tz::TimeZone) -> Day {
+        match self {
+            Self::Entry(entry) => booking_day(entry, zone),
+            Self::Referrals(at, _) => Day::of(*at, zone),
+        }
+    }
+}
+
+impl CountedImage {
+    /// Reads the new image of a record (`record.change.new_image`). `None`: the item is not counted.
     ///
     /// # Errors
-    /// When the item is of an unknown kind, or an entry that cannot be read.
+    /// When the item is of an unknown kind, or cannot be read.
     pub fn read(image: impl Into<Item>) -> Result<Option<Self>, StoreError> {
-        let image = image.into();
-        let reader = Reader::new(READ_RECORD, &image);
-        let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
-        match MembersItem::parse(pk, sk) {
-            Some(MembersItem::Of(program, member, MemberItem::Entry)) => {
-                Ok(Some(Self { program, member, entry: reader.body()? }))
+        let Some(MemberImage { program, change, .. }) = MemberImage::read(image)? else { return Ok(None) };
+        let nothing = ReferralFunnel::default();
+        let record = match change {
+            MemberChange::Entry { entry, .. } => CountedRecord::Entry(entry),
+            MemberChange::Friend { known, .. } => {
+                let Some(news) = known.news else { return Ok(None) };
+                let funnel = ReferralFunnel { friends: news.started, qualified: news.qualified, ..nothing };
+                CountedRecord::Referrals(news.at, funnel)
             }
-            Some(_) => Ok(None),
-            None => Err(StoreError::UnknownKind { operation: READ_RECORD, key: format!("{pk} {sk}") }),
-        }
+            MemberChange::Click { at, .. } => CountedRecord::Referrals(at, ReferralFunnel { clicks: 1, ..nothing }),
+            MemberChange::Share { at, number: 1, .. } => {
+                CountedRecord::Referrals(at, ReferralFunnel { advocates: 1, ..nothing })
+            }
+            MemberChange::Share { .. } | MemberChange::Coupon { .. } => return Ok(None),
+        };
+        Ok(Some(Self { program, record }))
     }
 
     /// The program of an item, whether or not it can be read.
@@ -66,13 +89,13 @@ impl EntryImage {
     }
 }
 
-/// A record of a shard: its sequence number, and its entry unless it cannot be read.
+/// A record of a shard: its sequence number, and what is counted of it unless it cannot be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SequencedEntry {
+pub struct SequencedRecord {
     /// The sequence number, zero-padded, so that texts compare as numbers do.
     pub sequence: Sequence,
-    /// The entry.
-    pub entry: Option<Entry>,
+    /// What is counted.
+    pub record: Option<CountedRecord>,
 }
 
 /// A sequence number of a stream, zero-padded.
@@ -121,13 +144,14 @@ pub struct StoredFigures {
 
 impl Sums {
     /// Adds the records that were not counted yet. Returns whether there were any.
-    fn count(&mut self, shard: &str, records: &[&SequencedEntry], now: Timestamp, totals_only: bool) -> bool {
+    fn count(&mut self, shard: &str, records: &[&SequencedRecord], now: Timestamp, totals_only: bool) -> bool {
         let before = self.marks.get(shard).map(|Mark(sequence, _)| sequence.clone());
         let fresh = records.iter().filter(|record| before.as_ref().is_none_or(|before| record.sequence > *before));
         let mut last = None;
         for record in fresh {
-            match &record.entry {
-                Some(entry) => self.figures.add(entry),
+            match &record.record {
+                Some(CountedRecord::Entry(entry)) => self.figures.add(entry),
+                Some(CountedRecord::Referrals(_, funnel)) => self.figures.add_referrals(*funnel),
                 None => self.unreadable += 1,
             }
             last = last.max(Some(&record.sequence));
@@ -161,14 +185,14 @@ impl Store {
         program: &ProgramId,
         zone: &jiff::tz::TimeZone,
         shard: &str,
-        records: &[SequencedEntry],
+        records: &[SequencedRecord],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let shard: String = hashes::sha256_hex(shard.as_bytes()).chars().take(SHARD_DIGITS).collect();
-        let mut days: BTreeMap<Day, Vec<&SequencedEntry>> = BTreeMap::new();
+        let mut days: BTreeMap<Day, Vec<&SequencedRecord>> = BTreeMap::new();
         for record in records {
-            if let Some(entry) = &record.entry {
-                days.entry(booking_day(entry, zone)).or_default().push(record);
+            if let Some(counted) = &record.record {
+                days.entry(counted.day(zone)).or_default().push(record);
             }
         }
         let all = records.iter().collect();
@@ -183,7 +207,7 @@ impl Store {
         &self,
         key: &Key,
         shard: &str,
-        records: &[&SequencedEntry],
+        records: &[&SequencedRecord],
         now: Timestamp,
         totals_only: bool,
     ) -> Result<(), StoreError> {
@@ -262,7 +286,9 @@ impl Store {
         days.dedup();
         for day in days {
             let mut counted = stored.remove(&Some(day)).unwrap_or_default();
-            let figures = rebuilt.get(&day).cloned().unwrap_or_default();
+            let mut figures = rebuilt.get(&day).cloned().unwrap_or_default();
+            // No entry has them.
+            figures.events.referrals = counted.sums.figures.events.referrals;
             if day < until && counted.sums.figures != figures {
                 counted.sums.figures = figures;
                 self.put_rebuilt(&keys::figures_of(program, day), &counted).await?;
@@ -304,8 +330,8 @@ fn is_being_counted(stored: &BTreeMap<Option<Day>, Counted>) -> bool {
 mod tests {
     use super::*;
 
-    fn unread(number: &str) -> SequencedEntry {
-        SequencedEntry { sequence: Sequence::new(number), entry: None }
+    fn unread(number: &str) -> SequencedRecord {
+        SequencedRecord { sequence: Sequence::new(number), record: None }
     }
 
     #[test]

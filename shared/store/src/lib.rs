@@ -39,7 +39,7 @@ pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taki
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
 pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
-pub use figures::{EntryImage, Sequence, SequencedEntry, StoredFigures};
+pub use figures::{CountedImage, CountedRecord, Sequence, SequencedRecord, StoredFigures};
 pub use idempotency::{Begin, StoredResponse};
 pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};

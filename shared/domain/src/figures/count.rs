@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Events, Figures, Flows, MOST_NAMES};
+use super::{Events, Figures, Flows, MOST_NAMES, ReferralFunnel};
 use crate::account::Status;
 use crate::fact::FactId;
 use crate::ids::TierId;
 use crate::ledger::{Bucket, Cause, CouponAction, Entry, MemberStanding, Movement, MovementType};
 use crate::points::Kind;
+use crate::program::CompiledReferral;
 
 impl Figures {
     /// Adds an entry. The order of entries does not matter.
@@ -22,6 +23,11 @@ impl Figures {
         self.add_standing(entry, flows);
         self.events.add(entry);
         self.tidy();
+    }
+
+    /// Adds what became of referral links.
+    pub const fn add_referrals(&mut self, funnel: ReferralFunnel) {
+        self.events.referrals.add(funnel);
     }
 
     fn add_movement(&mut self, movement: &Movement, flows: &mut Flows) {
@@ -191,7 +197,7 @@ impl Events {
                 sales.minor += minor;
             }
         }
-        for outcome in &entry.outcomes {
+        for outcome in entry.outcomes.iter().filter(|outcome| !CompiledReferral::owns(&outcome.rule)) {
             let points = outcome.net().redeemable.get();
             add_named(&mut self.rules, &outcome.rule, (points, outcome.firings));
         }
@@ -227,6 +233,7 @@ impl Events {
         for (reward, counts) in &other.rewards {
             add_named(&mut self.rewards, reward, *counts);
         }
+        self.referrals.add(other.referrals);
     }
 
     /// The number of distinct people of a kind, counted once in each period.

@@ -14,7 +14,7 @@ mod valuation;
 pub use budget::{BudgetUse, ProgramBudget};
 pub use flows::Flows;
 pub use liability::{Breakage, ExpiryForecast, Liability, RollForward, RollForwardRow};
-pub use overview::{AverageOrder, FigureRow, FigureValues, Overview, TopReward, TopRule};
+pub use overview::{AverageOrder, FigureRow, FigureValues, Overview, ReferralFigures, TopReward, TopRule};
 pub use period::{FigureHistory, PeriodFault, ReportPeriod, SeriesBucket};
 pub use valuation::{PointsAmount, Valuation};
 
@@ -91,6 +91,48 @@ pub struct Events {
     /// Points and redemptions, by reward.
     #[serde(rename = "w", skip_serializing_if = "BTreeMap::is_empty")]
     pub rewards: BTreeMap<RewardId, (i64, i64)>,
+    /// The referrals. No entry has them: a rebuild from the ledger leaves them as they are.
+    #[serde(rename = "e", skip_serializing_if = "ReferralFunnel::is_empty")]
+    pub referrals: ReferralFunnel,
+}
+
+/// What became of referral links.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[i64; 4]", into = "[i64; 4]")]
+pub struct ReferralFunnel {
+    /// The members who shared their link for the first time.
+    pub advocates: i64,
+    /// The clicks.
+    pub clicks: i64,
+    /// The friends who came.
+    pub friends: i64,
+    /// The friends who qualified, less those whose order was returned.
+    pub qualified: i64,
+}
+
+impl From<[i64; 4]> for ReferralFunnel {
+    fn from([advocates, clicks, friends, qualified]: [i64; 4]) -> Self {
+        Self { advocates, clicks, friends, qualified }
+    }
+}
+
+impl From<ReferralFunnel> for [i64; 4] {
+    fn from(ReferralFunnel { advocates, clicks, friends, qualified }: ReferralFunnel) -> Self {
+        [advocates, clicks, friends, qualified]
+    }
+}
+
+impl ReferralFunnel {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) const fn add(&mut self, other: Self) {
+        self.advocates += other.advocates;
+        self.clicks += other.clicks;
+        self.friends += other.friends;
+        self.qualified += other.qualified;
+    }
 }
 
 /// The number of distinct people, by the places of [`Firsts`].

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::period::{FigureHistory, PeriodFault, ReportPeriod, SeriesBucket};
 use super::valuation::{Valuation, ratio};
-use super::{BudgetUse, Events, Figures, Sales};
+use super::{BudgetUse, Events, Figures, ReferralFunnel, Sales};
 use crate::account::Firsts;
 use crate::ids::{RewardId, RuleId, TierId};
 use crate::time::CalendarPeriod;
@@ -91,9 +91,31 @@ pub struct FigureValues {
     pub points_expired: i64,
     /// Points that refunds took back.
     pub points_reversed: i64,
+    /// What became of referral links.
+    pub referral: ReferralFigures,
     /// Members at the end, by tier.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, i64>))]
     pub tiers: BTreeMap<TierId, i64>,
+}
+
+/// What became of referral links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReferralFigures {
+    /// Members who shared their link for the first time.
+    pub advocates: i64,
+    /// Clicks.
+    pub clicks: i64,
+    /// Friends who came.
+    pub friends: i64,
+    /// Friends who qualified, less those whose order was returned.
+    pub qualified: i64,
+}
+
+impl ReferralFigures {
+    const fn of(ReferralFunnel { advocates, clicks, friends, qualified }: ReferralFunnel) -> Self {
+        Self { advocates, clicks, friends, qualified }
+    }
 }
 
 /// The average total of a receipt; null without receipts.
@@ -195,6 +217,7 @@ impl FigureValues {
             points_pending: position.pending,
             points_expired: flows.expired,
             points_reversed: flows.reversed,
+            referral: ReferralFigures::of(events.referrals),
             tiers: position.members_by_tier.clone(),
         }
     }

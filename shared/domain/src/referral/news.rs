@@ -19,6 +19,17 @@ pub struct ReferralNews {
     /// What happened, in order.
     #[serde(rename = "w")]
     pub what: Vec<(ReferralId, ReferralStep)>,
+    /// The friends who are new, those who are refused at once excepted.
+    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
+    pub started: i64,
+    /// The friends who have qualified now, less those who have no longer.
+    #[serde(rename = "q", default, skip_serializing_if = "is_zero")]
+    pub qualified: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// A step of a referral that is announced.
@@ -37,12 +48,14 @@ impl FriendReferrals {
     /// Notes what these referrals announce, compared with those before.
     #[must_use]
     pub fn announcing(mut self, before: &Self, at: Timestamp) -> Self {
-        let steps = self.referrals.iter().flat_map(|one| {
+        let mut news = ReferralNews { at, what: Vec::new(), started: 0, qualified: 0 };
+        for one in &self.referrals {
             let known = before.referrals.iter().find(|other| other.id == one.id);
-            steps(one, known).map(|step| (one.id.clone(), step))
-        });
-        let what: Vec<_> = steps.collect();
-        self.news = (!what.is_empty()).then_some(ReferralNews { at, what });
+            news.what.extend(steps(one, known).map(|step| (one.id.clone(), step)));
+            news.started += i64::from(known.is_none() && one.status != ReferralStatus::Rejected);
+            news.qualified += i64::from(one.has_qualified()) - i64::from(known.is_some_and(Referral::has_qualified));
+        }
+        self.news = Some(news).filter(|news| !news.what.is_empty());
         self
     }
 }
