@@ -126,6 +126,14 @@ async fn referring(sender: &mut Sender) -> Vec<&'static str> {
     sender.clock("2026-03-05T12:00:00+01:00").await;
     sender.job("inactivity").await;
     sender.get("/v1/referral-program").await;
+    // A member of a time without referrals gets a code from the hub.
+    let with = sender.get("/v1/program").await;
+    let mut without = with.clone();
+    without.as_object_mut().unwrap().remove("referral");
+    assert_eq!(sender.request(Method::PUT, "/v1/program", Some(&without), None).await.status, 200);
+    sender.post("/v1/members", &json!({ "id": "c-9" }), None).await;
+    assert_eq!(sender.request(Method::PUT, "/v1/program", Some(&with), None).await.status, 200);
+    assert!(sender.get("/v1/members/c-9/hub").await["referral"]["code"].is_string());
     vec![]
 }
 

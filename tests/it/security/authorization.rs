@@ -226,8 +226,10 @@ fn scopes_grant_the_routes_of_the_specification() {
                 "GET /v1/members/{member}/entries",
                 "GET /v1/members/{member}/hub",
                 "GET /v1/members/{member}/receipts",
+                "GET /v1/members/{member}/referrals",
                 "GET /v1/receipts/{id}",
                 "GET /v1/receipts/{id}/explanation",
+                "GET /v1/referral-codes/{code}",
             ],
         ),
         (
@@ -246,8 +248,19 @@ fn scopes_grant_the_routes_of_the_specification() {
                 "POST /v1/members/{member}/redemptions",
             ],
         ),
+        (Scope::ReferralsWrite, &["POST /v1/members/{member}/referral-shares", "POST /v1/referrals"]),
         (Scope::ReportsRead, &["GET /v1/liability", "GET /v1/notices", "GET /v1/overview"]),
-        (Scope::Support, &["POST /v1/coupons/{code}/move", "POST /v1/members/{member}/adjustments"]),
+        (
+            Scope::Support,
+            &[
+                "GET /v1/referrals",
+                "POST /v1/coupons/{code}/move",
+                "POST /v1/members/{member}/adjustments",
+                "POST /v1/members/{source}/merge",
+                "POST /v1/referrals/{id}/approve",
+                "POST /v1/referrals/{id}/reject",
+            ],
+        ),
     ] {
         assert_eq!(
             opened(scope),
@@ -264,12 +277,14 @@ fn scopes_grant_the_routes_of_the_specification() {
         "GET /v1/members/{member}/coupons",
         "GET /v1/members/{member}/entries",
         "GET /v1/members/{member}/hub",
+        "GET /v1/members/{member}/referrals",
         "POST /v1/coupons/{code}/apply",
         "POST /v1/coupons/{code}/cancel",
         "POST /v1/coupons/{code}/commit",
         "POST /v1/coupons/{code}/release",
         "POST /v1/members",
         "POST /v1/members/{member}/redemptions",
+        "POST /v1/members/{member}/referral-shares",
     ];
     assert_eq!(by_member, expected.map(str::to_owned).into());
 }
