@@ -52,6 +52,7 @@ browserTest(shared, 'axe finds nothing in dialogs and on the page for signing in
     ['/members/15061', 'Redeem'],
     ['/members', 'Enrol a member'],
     ['/keys', 'New API key'],
+    ['/connections', 'Add an endpoint'],
   ];
   for (const [at, button] of opens) {
     await page.goto(url(at));

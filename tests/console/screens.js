@@ -18,6 +18,8 @@ export const SCREENS = [
   ['tiers', '/tiers'],
   ['tier', '/tiers/gold'],
   ['programme', '/programme'],
+  ['connections', '/connections'],
+  ['klaviyo', '/connections/klaviyo'],
   ['keys', '/keys'],
   ['audit', '/audit'],
   ['nothing', '/nowhere'],

@@ -14,6 +14,7 @@ const SCREENS = {
   rewards: { scope: 'admin', words: () => t('Rewards'), load: () => import('./screens/rewards.js') },
   tiers: { scope: 'admin', words: () => t('Tiers'), load: () => import('./screens/tiers.js') },
   programme: { scope: 'admin', words: () => t('Programme'), load: () => import('./screens/programme.js') },
+  connections: { scope: 'admin', words: () => t('Connections'), load: () => import('./screens/connections.js') },
   keys: { scope: 'admin', words: () => t('API keys'), load: () => import('./screens/keys.js') },
   audit: { scope: 'admin', words: () => t('Audit'), load: () => import('./screens/audit.js') },
 };
