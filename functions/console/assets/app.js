@@ -1,7 +1,7 @@
 // The shell: signing in, navigation, search, and the screen that the address names.
 
 import { html, render, useEffect, useRef, useState } from './vendor/preact.js';
-import { address, ask, may, navigate, resume, segments, session, signIn, signOut, useAction, useChanges, useProgramme } from './core.js';
+import { address, ask, get, may, navigate, resume, segments, session, signIn, signOut, useAction, useChanges, useProgramme } from './core.js';
 import { Button, Confirm, Link, Loading, Status, TextField } from './ui.js';
 import { LANGUAGES, language, preferredLanguage, setLanguage, t } from './words.js';
 
@@ -13,6 +13,7 @@ const SCREENS = {
   rules: { scope: 'admin', words: () => t('Rules'), load: () => import('./screens/rules.js') },
   rewards: { scope: 'admin', words: () => t('Rewards'), load: () => import('./screens/rewards.js') },
   tiers: { scope: 'admin', words: () => t('Tiers'), load: () => import('./screens/tiers.js') },
+  referrals: { scope: 'support', words: () => t('Referrals'), load: () => import('./screens/referrals.js') },
   programme: { scope: 'admin', words: () => t('Programme'), load: () => import('./screens/programme.js') },
   connections: { scope: 'admin', words: () => t('Connections'), load: () => import('./screens/connections.js') },
   keys: { scope: 'admin', words: () => t('API keys'), load: () => import('./screens/keys.js') },
@@ -138,8 +139,23 @@ const LeaveQuestion = () => {
     <//>
   `;
 };
+
+/** How many referrals wait for a person; null where that is not known. */
+const useWaiting = () => {
+  const [count, setCount] = useState(null);
+  useEffect(() => {
+    if (!may('support')) return undefined;
+    const look = () => get('/v1/referrals?status=flagged&limit=10').then(({ items, next_cursor: more }) => setCount(more ? '10+' : items.length), () => setCount(null));
+    look();
+    addEventListener('tessera:reviewed', look);
+    return () => removeEventListener('tessera:reviewed', look);
+  }, []);
+  return count;
+};
+
 const Shell = () => {
   const programme = useProgramme();
+  const waiting = useWaiting();
   const [first] = segments();
   const allowed = Object.keys(SCREENS).filter((name) => may(SCREENS[name].scope));
   const name = first === 'search' ? 'search' : (first ?? allowed[0]);
@@ -169,7 +185,7 @@ const Shell = () => {
       <nav class="side" aria-label=${t('Console')}>
         <strong>${programme?.name ?? 'Tessera'}</strong>
         ${allowed.map(
-          (one) => html`<${Link} to=${address(one)} aria-current=${one === name ? 'page' : undefined}>${SCREENS[one].words()}<//>`,
+          (one) => html`<${Link} to=${address(one)} aria-current=${one === name ? 'page' : undefined}>${SCREENS[one].words()}${one === 'referrals' && waiting ? html`<b class="badge">${waiting}<span class="hidden"> ${t('to review')}</span></b>` : ''}<//>`,
         )}
         <div class="foot">
           <p class="small muted">${t('Signed in as {name}', { name: session.self.name })}</p>

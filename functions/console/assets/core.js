@@ -188,6 +188,13 @@ export const useLoad = (load, wanted) => {
   return { ...state, reload };
 };
 
+/** A module that only some users of a screen need; null until it is there. */
+export const useModule = (load) => {
+  const [module, setModule] = useState(null);
+  useEffect(() => void load().then(setModule, () => setModule({})), []);
+  return module;
+};
+
 /** A list that grows page by page. */
 export const useList = (path, wanted = [path]) => {
   const [state, setState] = useState({ items: [], loading: true });

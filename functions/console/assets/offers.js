@@ -1,6 +1,6 @@
 // What the forms of rewards, tiers and the programme offer. `tests/console` compares it with the API's description.
 
-import { budget, list, money, nullable, number, optional, scalar, text } from './shapes.js';
+import { budget, effect, filter, item, list, money, nullable, number, optional, scalar, text } from './shapes.js';
 import { t } from './words.js';
 
 export const rewardFields = (isNew) => [
@@ -188,4 +188,121 @@ export const programmeFields = (hasTiers) => [
       ]
     : []),
   budget(),
+];
+
+const effects = () => ({ kind: 'many', key: 'then', of: effect(), initial: { credit: { points: 100 } }, add: t('Add an effect'), keepsEmpty: true });
+
+/** The referral programme. */
+export const referralFields = () => [
+  { kind: 'toggle', key: 'enabled', label: t('Friends can be referred'), keepsFalse: true },
+  {
+    kind: 'group',
+    key: 'conversion',
+    label: t('What a friend must do'),
+    fields: [
+      {
+        kind: 'variant',
+        name: 'conversion',
+        label: t('A referral counts when the friend'),
+        options: {
+          receipt: {
+            label: t('buys'),
+            initial: { spend_at_least: '20.00', first_only: true },
+            field: {
+              kind: 'group',
+              plain: true,
+              fields: [
+                {
+                  kind: 'variant',
+                  name: 'amount',
+                  label: t('For how much'),
+                  none: t('any amount'),
+                  options: {
+                    spend_at_least: { label: t('at least an amount'), initial: '20.00', field: scalar('money', t('Amount')) },
+                    spend_over: { label: t('more than an amount'), initial: '20.00', field: scalar('money', t('Amount')) },
+                  },
+                },
+                { kind: 'toggle', key: 'first_only', label: t('Only the first order'), keepsFalse: true },
+                filter(),
+              ],
+            },
+          },
+          interaction: { label: t('does something else'), initial: 'profile_completed', field: scalar('text', t('Name of the interaction')) },
+        },
+      },
+    ],
+  },
+  {
+    kind: 'group',
+    key: 'friend',
+    label: t('The friend gets'),
+    add: t('Give the friend something'),
+    optional: true,
+    initial: { on: 'qualified', then: [{ credit: { points: 100 } }] },
+    fields: [
+      choice('on', t('When'), undefined, [
+        ['attributed', t('as soon as the code is named')],
+        ['qualified', t('when the referral counts')],
+      ]),
+      effects(),
+    ],
+  },
+  {
+    kind: 'group',
+    key: 'advocate',
+    label: t('The member who refers gets'),
+    add: t('Give the member something'),
+    optional: true,
+    initial: { mode: 'additive', milestones: [{ at: 1, then: [{ credit: { points: 100 } }] }] },
+    fields: [
+      choice('mode', t('Several milestones'), undefined, [
+        ['additive', t('each one is given')],
+        ['replace', t('the highest one is given')],
+      ]),
+      {
+        kind: 'many',
+        key: 'milestones',
+        of: item(number('at', t('With how many friends')), effects()),
+        initial: { at: 1, then: [{ credit: { points: 100 } }] },
+        add: t('Add a milestone'),
+      },
+    ],
+  },
+  number('attribution_days', t('Days in which the friend must do it')),
+  number('hold_days', t('Days until the rewards are given'), { help: t('Longer than returns take') }),
+  number('remind_after_days', t('Remind the friend after days'), optional),
+  {
+    kind: 'group',
+    key: 'advocates',
+    label: t('Who can refer'),
+    fields: [
+      choice('who', t('Who'), undefined, [
+        ['members', t('members')],
+        ['anyone', t('also visitors')],
+      ]),
+      { kind: 'picks', of: 'allTiers', key: 'tiers', label: t('Only these tiers'), help: t('Without any: everybody') },
+    ],
+  },
+  {
+    kind: 'group',
+    key: 'code',
+    label: t('Codes'),
+    fields: [
+      number('length', t('Characters')),
+      text('prefix', t('Begin with')),
+      number('valid_days', t('Valid for days'), optional),
+      number('starts_after_days', t('Valid after days')),
+    ],
+  },
+  number('review_at_score', t('A person looks at it from this score')),
+  {
+    kind: 'group',
+    key: 'checks',
+    label: t('Points of the score'),
+    fields: [
+      number('same_ip', t('Same address on the internet')),
+      number('ip_velocity', t('Many referrals from one address')),
+      number('advocate_velocity', t('Many referrals of one member')),
+    ],
+  },
 ];

@@ -3,7 +3,7 @@
 
 import { t } from './words.js';
 
-const item = (...fields) => ({ kind: 'group', plain: true, fields });
+export const item = (...fields) => ({ kind: 'group', plain: true, fields });
 export const text = (key, label, more) => ({ kind: 'text', key, label, optional: true, ...more });
 export const list = (key, label, more) => ({ kind: 'list', key, label, optional: true, ...more });
 export const money = (key, label, more) => ({ kind: 'money', key, label, ...more });
@@ -42,7 +42,7 @@ const lineFilter = () => ({
   ],
 });
 
-const filter = () => ({
+export const filter = () => ({
   kind: 'group',
   key: 'where',
   label: t('Only some receipts'),
@@ -297,7 +297,7 @@ const pointsAmount = () => ({
   ],
 });
 
-const effect = () =>
+export const effect = () =>
   item({
     kind: 'variant',
     name: 'effect',

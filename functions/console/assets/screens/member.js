@@ -1,8 +1,8 @@
 // One member: who it is, what they have, why, and what an agent can do about it.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, useAction, useLoad, useProgramme } from '../core.js';
-import { Button, Chip, Failed, Link, Loading, Menu, Status, Tabs } from '../ui.js';
+import { address, get, may, useAction, useLoad, useModule, useProgramme } from '../core.js';
+import { Button, Chip, Empty, Failed, Link, Loading, Menu, Status, Tabs } from '../ui.js';
 import { date, day, number, points, t } from '../words.js';
 import { AdjustDialog, GiveDialog, ProfileDialog, RedeemDialog } from './actions.js';
 import { nameOf, statusWords } from './members.js';
@@ -29,6 +29,13 @@ const Figures = ({ member: { points: has, tier } }) => {
       <div class="tile"><dt>${third[0]}</dt><dd>${third[1]}</dd><dd class="small muted">${third[2]}</dd></div>
     </dl>
   `;
+};
+
+const MemberReferrals = ({ member, code }) => {
+  const Referrals = useModule(() => import('./referrals.js'))?.Referrals;
+  if (!Referrals) return html`<${Loading} />`;
+  const words = code ? t('Their code is {code}. Friends who use it appear here.', { code }) : t('They have no code yet.');
+  return html`<${Referrals} path=${`/v1/members/${encodeURIComponent(member)}/referrals`} empty=${html`<${Empty} title=${t('No friends yet')}>${words}<//>`} />`;
 };
 
 const Details = ({ member }) => {
@@ -116,12 +123,14 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
         [address('members', named), t('Ledger'), 'ledger'],
         [address('members', named, 'receipts'), t('Receipts'), 'receipts'],
         [address('members', named, 'coupons'), t('Coupons'), 'coupons'],
+        [address('members', named, 'referrals'), t('Referrals'), 'referrals'],
         [address('members', named, 'details'), t('Details'), 'details'],
       ]}
     />
     ${tab === 'ledger' && html`<${Ledger} member=${inner} version=${version} />`}
     ${tab === 'receipts' && html`<${Receipts} member=${inner} version=${version} />`}
     ${tab === 'coupons' && html`<${Coupons} member=${inner} version=${version} onDone=${changed} />`}
+    ${tab === 'referrals' && html`<${MemberReferrals} member=${inner} code=${member.referral_code} />`}
     ${tab === 'details' && html`<${Details} member=${member} />`}
     ${['award', 'deduct', 'set_balance'].includes(dialog) && html`<${AdjustDialog} how=${dialog} ...${act} />`}
     ${['reward', 'vip'].includes(dialog) && html`<${GiveDialog} what=${dialog} ...${act} />`}
