@@ -237,7 +237,7 @@ browserTest(shared, 'a key is shown once, may what it may, and is deleted', { at
   await other.getByLabel('API key', { exact: true }).fill(`  ${key.slice(0, 9)} ${key.slice(9)}\n`);
   await other.getByRole('button', { name: 'Sign in' }).click();
   await other.locator('.shell').waitFor();
-  assert.deepEqual(await other.locator('nav.side > a').allInnerTexts(), ['Members', 'Why no points?']);
+  assert.deepEqual(await other.locator('nav.side > a').allInnerTexts(), ['Members', 'Why no points?', 'Referrals']);
   await other.goto(url('/rules'));
   await other.getByText('This key may not see this screen. It needs the scope admin.').waitFor();
 

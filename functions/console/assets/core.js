@@ -85,6 +85,16 @@ export const send = async (method, path, { body, signal, idempotencyKey, ifMatch
   }
 };
 
+/** One request whose response is no JSON, such as a file. */
+export const sendRaw = async (method, path, { body, type, signal } = {}) => {
+  const headers = { authorization: `Bearer ${session.key}`, 'accept-language': language, ...(type && { 'content-type': type }) };
+  const response = await fetch(path, { method, headers, body, signal }).catch((error) => {
+    throw error.name === 'AbortError' ? error : new ApiError(0);
+  });
+  if (response.ok) return response;
+  throw new ApiError(response.status, await response.json().catch(() => null));
+};
+
 export const get = async (path, signal) => (await send('GET', path, { signal })).data;
 
 export const may = (scope) => {

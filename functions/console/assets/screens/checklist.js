@@ -4,15 +4,12 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 import { address, get, loadProgramme, send, useAction } from '../core.js';
 import { Button, Copied, Link, Status, TextField } from '../ui.js';
 import { points, t } from '../words.js';
+import { CLOSED } from './overview.js';
 
 const TRIED = 'tessera.tried';
-const CLOSED = 'tessera.checklist';
 const TRIES = 30;
 /** The name that a new programme has. */
 const UNNAMED = 'Tessera';
-
-/** Shown until the programme has a rule, and after that until the steps are done or put away. */
-export const isOpen = (programme) => sessionStorage.getItem(CLOSED) !== 'closed' && (programme.rules.length === 0 || sessionStorage.getItem(CLOSED) === 'open');
 
 const Name = ({ programme, done }) => {
   const [name, setName] = useState(programme.name === UNNAMED ? '' : programme.name);

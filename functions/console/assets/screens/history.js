@@ -1,7 +1,7 @@
 // What happened to a member: the ledger with its explanations, receipts, coupons.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, may, send, useAction, useList } from '../core.js';
+import { address, may, send, useAction, useList, useModule } from '../core.js';
 import { Button, Chip, Confirm, Empty, Link, Paged, Status, Table } from '../ui.js';
 import { date, money, number, points, signed, t } from '../words.js';
 
@@ -137,11 +137,13 @@ export const Coupons = ({ member, version, onDone }) => {
   const list = useList(`/v1/members/${encodeURIComponent(member)}/coupons`, [member, version]);
   const words = couponWords();
   const mayAct = may('rewards:redeem');
+  const Move = useModule(() => import('./support.js'))?.MoveDialog;
   const open = (coupon) => ['reserved', 'available', 'applied'].includes(coupon.status);
   const actions = (coupon) => html`
     <div class="row">
-      ${['available', 'applied'].includes(coupon.status) && html`<${Button} quiet onClick=${() => setDialog({ what: 'use', coupon })}>${t('Use')}<//>`}
-      ${open(coupon) && html`<${Button} quiet danger onClick=${() => setDialog({ what: 'cancel', coupon })}>${t('Cancel')}<//>`}
+      ${['available', 'applied'].includes(coupon.status) && mayAct && html`<${Button} quiet onClick=${() => setDialog({ what: 'use', coupon })}>${t('Use')}<//>`}
+      ${open(coupon) && may('support') && html`<${Button} quiet onClick=${() => setDialog({ what: 'move', coupon })}>${t('Move')}<//>`}
+      ${open(coupon) && mayAct && html`<${Button} quiet danger onClick=${() => setDialog({ what: 'cancel', coupon })}>${t('Cancel')}<//>`}
     </div>
   `;
   return html`
@@ -156,12 +158,19 @@ export const Coupons = ({ member, version, onDone }) => {
             { title: t('Status'), cell: (coupon) => html`<${Chip} tone=${open(coupon) ? '' : 'off'}>${words[coupon.status] ?? coupon.status}<//>` },
             { title: t('Cost'), low: 2, num: true, cell: (coupon) => number(coupon.cost) },
             { title: t('Until'), low: 2, num: true, cell: (coupon) => (coupon.expires_at ? date(coupon.expires_at) : '') },
-            ...(mayAct ? [{ title: html`<span class="hidden">${t('Actions')}</span>`, cell: actions }] : []),
+            ...(mayAct || may('support') ? [{ title: html`<span class="hidden">${t('Actions')}</span>`, cell: actions }] : []),
           ]}
         />
       </div>
     <//>
-    ${dialog && html`<${UseDialog} ...${dialog} onClose=${() => setDialog(null)} onDone=${(words) => (setDialog(null), onDone(words))} />`}
+    ${['use', 'cancel'].includes(dialog?.what) && html`<${UseDialog} ...${dialog} onClose=${() => setDialog(null)} onDone=${(words) => (setDialog(null), onDone(words))} />`}
+    ${dialog?.what === 'move' && Move && html`<${Move}
+      kind="coupons"
+      id=${dialog.coupon.code}
+      says=${t('This member gets {points} back, and the other one pays them.', { points: points(dialog.coupon.cost) })}
+      onClose=${() => setDialog(null)}
+      onDone=${(words) => (setDialog(null), onDone(words))}
+    />`}
     <${Status} />
   `;
 };

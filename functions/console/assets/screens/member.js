@@ -5,7 +5,7 @@ import { address, get, may, useAction, useLoad, useModule, useProgramme } from '
 import { Button, Chip, Empty, Failed, Link, Loading, Menu, Status, Tabs } from '../ui.js';
 import { date, day, number, points, t } from '../words.js';
 import { AdjustDialog, GiveDialog, ProfileDialog, RedeemDialog } from './actions.js';
-import { nameOf, statusWords } from './members.js';
+import { nameOf, statusWords } from './people.js';
 import { Coupons, Ledger, Receipts } from './history.js';
 
 const initials = (member) =>
@@ -29,6 +29,12 @@ const Figures = ({ member: { points: has, tier } }) => {
       <div class="tile"><dt>${third[0]}</dt><dd>${third[1]}</dd><dd class="small muted">${third[2]}</dd></div>
     </dl>
   `;
+};
+
+/** A part of support.js, by its name. */
+const Support = ({ name, ...rest }) => {
+  const Part = useModule(() => import('./support.js'))?.[name];
+  return Part ? html`<${Part} ...${rest} />` : null;
 };
 
 const MemberReferrals = ({ member, code }) => {
@@ -77,6 +83,8 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
   const [said, setSaid] = useState({});
   const [fresh, setFresh] = useState(0);
   const { data: member, error, reload } = useLoad((signal) => get(`/v1/members/${encodeURIComponent(named)}`, signal), [named, fresh]);
+  // Without notes, the stack has none of the rarer actions either.
+  const { data: notes } = useLoad(async (signal) => (may('support') ? (await get(`/v1/members/${encodeURIComponent(named)}/notes`, signal)).items : null), [named, fresh]);
   const changed = (done, undo) => {
     setDialog(null);
     setSaid({ done, undo });
@@ -96,6 +104,14 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
     may('support') && may('admin') && programme?.rewards?.length > 0 && { label: t('Give a reward'), act: () => setDialog('reward') },
     may('support') && may('admin') && programme?.tiers?.vip?.length > 0 && { label: t('Change the VIP tier'), act: () => setDialog('vip') },
     may('members:write') && { label: t('Edit the profile'), act: () => setDialog('profile') },
+    may('support') && { label: t('Merge into another member'), danger: true, act: () => setDialog('MergeDialog') },
+    ...(notes
+      ? [
+          { label: t('Export everything held on them'), act: () => setDialog('ExportDialog') },
+          { label: status === 'excluded' ? t('Let them take part') : t('Exclude'), danger: true, act: () => setDialog('ExcludeDialog') },
+          { label: t('Erase'), danger: true, act: () => setDialog('EraseDialog') },
+        ]
+      : []),
   ].filter(Boolean);
   const known = [id !== inner && id, member.email, member.phone].filter(Boolean);
   return html`
@@ -124,17 +140,20 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
         [address('members', named, 'receipts'), t('Receipts'), 'receipts'],
         [address('members', named, 'coupons'), t('Coupons'), 'coupons'],
         [address('members', named, 'referrals'), t('Referrals'), 'referrals'],
+        notes && [address('members', named, 'notes'), notes.length ? t('Notes ({n})', { n: notes.length }) : t('Notes'), 'notes'],
         [address('members', named, 'details'), t('Details'), 'details'],
-      ]}
+      ].filter(Boolean)}
     />
     ${tab === 'ledger' && html`<${Ledger} member=${inner} version=${version} />`}
     ${tab === 'receipts' && html`<${Receipts} member=${inner} version=${version} />`}
     ${tab === 'coupons' && html`<${Coupons} member=${inner} version=${version} onDone=${changed} />`}
     ${tab === 'referrals' && html`<${MemberReferrals} member=${inner} code=${member.referral_code} />`}
+    ${tab === 'notes' && notes && html`<${Support} name="Notes" member=${inner} onChange=${() => setFresh((count) => count + 1)} />`}
     ${tab === 'details' && html`<${Details} member=${member} />`}
     ${['award', 'deduct', 'set_balance'].includes(dialog) && html`<${AdjustDialog} how=${dialog} ...${act} />`}
     ${['reward', 'vip'].includes(dialog) && html`<${GiveDialog} what=${dialog} ...${act} />`}
     ${dialog === 'redeem' && html`<${RedeemDialog} ...${act} />`}
+    ${dialog?.endsWith('Dialog') && html`<${Support} name=${dialog} ...${act} />`}
     ${dialog === 'profile' && html`<${ProfileDialog} ...${act} />`}
   `;
 };

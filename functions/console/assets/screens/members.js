@@ -5,18 +5,7 @@ import { address, get, may, navigate, send, useAction, useList, usePaused, usePr
 import { Button, Chip, Dialog, Empty, Faults, Link, Paged, SelectField, Status, Table, TextField } from '../ui.js';
 import { date, number, t, textOf } from '../words.js';
 import { Member } from './member.js';
-
-export const statusWords = () => ({ member: t('member'), visitor: t('visitor'), pending: t('pending'), excluded: t('excluded') });
-export const nameOf = (member) => [member.first_name, member.last_name].filter(Boolean).join(' ') || member.email || member.phone || member.id;
-
-/** How a member is named in a path, by what was typed. */
-export const pathOf = (typed) => {
-  const text = typed.trim();
-  if (/^(m_|card:|email:|phone:)/.test(text)) return text;
-  if (/^\S+@\S+$/.test(text)) return `email:${text}`;
-  if (/^\+[\d\s().-]{6,}$/.test(text)) return `phone:${text.replace(/[^\d+]/g, '')}`;
-  return text;
-};
+import { nameOf, pathOf, statusWords } from './people.js';
 
 export const EnrolDialog = ({ onClose }) => {
   const [profile, setProfile] = useState({});

@@ -1,11 +1,10 @@
 // The overview: four figures with their change, one chart at a time, the liability, budgets, and what gave most.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, useLoad, useProgramme } from '../core.js';
+import { address, get, may, navigate, useLoad, useModule, useProgramme } from '../core.js';
 import { Chart } from '../chart.js';
 import { Button, Failed, Link, Loading, SelectField, Table } from '../ui.js';
 import { day, money, number, percent, t, textOf, wholeMoney } from '../words.js';
-import { Checklist, isOpen } from './checklist.js';
 
 const DAY = 86_400_000;
 const iso = (time) => new Date(time).toISOString().slice(0, 10);
@@ -261,6 +260,17 @@ const Report = ({ kind, on, programme }) => {
     <${Tops} figures=${now} programme=${programme} />
     ${liability && html`<${Liability} liability=${liability} currency=${currency} />`}
   `;
+};
+
+/** Where the tab remembers whether the checklist was put away. */
+export const CLOSED = 'tessera.checklist';
+
+/** Shown until the programme has a rule, and after that until the steps are done or put away. */
+const isOpen = (programme) => sessionStorage.getItem(CLOSED) !== 'closed' && (programme.rules.length === 0 || sessionStorage.getItem(CLOSED) === 'open');
+
+const Checklist = ({ programme }) => {
+  const Steps = useModule(() => import('./checklist.js'))?.Checklist;
+  return Steps ? html`<${Steps} programme=${programme} />` : html`<${Loading} lines="5" />`;
 };
 
 export default ({ path: [kind = 'month', on] }) => {

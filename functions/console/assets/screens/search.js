@@ -4,7 +4,7 @@ import { html, useEffect } from '../vendor/preact.js';
 import { address, get, navigate, useLoad } from '../core.js';
 import { Chip, Empty, Failed, Link, Loading } from '../ui.js';
 import { points, t } from '../words.js';
-import { nameOf, pathOf } from './members.js';
+import { nameOf, pathOf } from './people.js';
 
 /** The result, or null where there is none. */
 const maybe = async (request) => {

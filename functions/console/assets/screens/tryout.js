@@ -5,7 +5,7 @@ import { send } from '../core.js';
 import { Button, Chip, SelectField, TextField } from '../ui.js';
 import { points, signed, t } from '../words.js';
 import { useChecked } from './editor.js';
-import { pathOf } from './members.js';
+import { pathOf } from './people.js';
 
 const clean = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== '' && value !== undefined));
 

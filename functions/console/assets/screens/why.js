@@ -5,7 +5,7 @@ import { address, get, may, navigate, send, useAction, useLoad, useList } from '
 import { Button, Chip, Dialog, Empty, Failed, Link, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, points, signed, t } from '../words.js';
 import { AdjustDialog, receiptTotal } from './actions.js';
-import { nameOf, pathOf } from './members.js';
+import { nameOf, pathOf } from './people.js';
 
 const Ask = () => {
   const [typed, setTyped] = useState('');
