@@ -175,6 +175,7 @@ async fn every_permission_is_used() {
         recorded(journeys::interactions).await,
         recorded(journeys::days).await,
         recorded(journeys::referrals).await,
+        recorded(journeys::merges).await,
         recorded(journeys::admin).await,
         recorded(journeys::access).await,
         recorded(journeys::views).await,

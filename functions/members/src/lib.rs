@@ -8,6 +8,7 @@ mod list;
 mod member;
 mod merge;
 mod receipt;
+mod unmerge;
 
 use tessera_lambda::{Access, Routes, Scope, Variable};
 
@@ -27,4 +28,5 @@ pub const ROUTES: Routes = &[
     interaction::ROUTES,
     adjustment::ROUTES,
     merge::ROUTES,
+    unmerge::ROUTES,
 ];

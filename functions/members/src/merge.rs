@@ -12,7 +12,7 @@ use tessera_lambda::referrals::ReferralMessage;
 use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, ValueKind, handler};
 use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, OpenedMember, Party, StoreError};
 
-const DRY_RUN: Parameter =
+pub(crate) const DRY_RUN: Parameter =
     Parameter { values: ValueKind::Boolean, ..Parameter::text("dry_run", "Only return what the member would have.") };
 
 /// The route of merges.
@@ -62,11 +62,7 @@ pub(crate) struct MergeView {
 /// `POST /v1/members/{source}/merge`
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let dry_run = match request.query("dry_run") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::malformed_at("", "dry_run must be true or false")),
-    };
+    let dry_run = is_dry_run(request)?;
     let into = input::read(&request.json()?, |node| {
         let object = node.object()?;
         let into = object.required("into", |node| {
@@ -104,8 +100,17 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     Ok(respond(services, &program, &merged, warnings))
 }
 
+/// Whether the request only asks what would happen.
+pub(crate) fn is_dry_run(request: &ApiRequest) -> Result<bool, Problem> {
+    match request.query("dry_run") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::malformed_at("", "dry_run must be true or false")),
+    }
+}
+
 /// The member that a path names, before any alias is followed.
-async fn named(services: &Services, program: &ActiveProgram, path: &str) -> Result<MemberId, Problem> {
+pub(crate) async fn named(services: &Services, program: &ActiveProgram, path: &str) -> Result<MemberId, Problem> {
     let member = match MemberPath::parse(path).map_err(|error| Problem::malformed_at("", error.to_string()))? {
         MemberPath::Inner(member) => Some(member),
         MemberPath::Ref(_) => services.member_at(program, path).await?,
@@ -127,7 +132,7 @@ async fn merge(
     let parties = [(source, &keys[0]), (target, &keys[1])];
     let parties = parties.map(|(member, key)| Party { profile: true, ..Party::new(member, key) });
     let commit = Commit { program: &program.id, config, parties };
-    let committed = services.store.commit_all(&commit, |[from, into]| {
+    let committed = services.store.commit_merge(&commit, now, |[from, into]| {
         if (from.member, into.member) != (source, target) {
             return Err(MergeFault::MergedMeanwhile);
         }
@@ -179,7 +184,11 @@ fn warnings(source: &Profile, target: &Profile) -> Vec<&'static str> {
 }
 
 /// Asks for the evaluation of the referrals of the one member: one between the two is reversed.
-async fn ask_referrals(services: &Services, program: &ActiveProgram, member: &MemberId) -> Result<(), Problem> {
+pub(crate) async fn ask_referrals(
+    services: &Services,
+    program: &ActiveProgram,
+    member: &MemberId,
+) -> Result<(), Problem> {
     if program.compiled.referral.is_none() {
         return Ok(());
     }

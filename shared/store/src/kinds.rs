@@ -3,8 +3,8 @@
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::keys::{
-    ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, LOW_STOCK, MARKS, NOTICES, POOL_CODES, PROFILE,
-    parse_member_partition,
+    ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, KEPT, LOW_STOCK, MARKS, NOTICES, POOL_CODES,
+    PROFILE, parse_member_partition,
 };
 
 /// What an item of the members table is.
@@ -67,6 +67,8 @@ pub(crate) enum MemberItem {
     Mark,
     /// Everything known of a friend's referrals.
     Friend,
+    /// What a merge keeps, so that it can be undone.
+    Kept,
     /// A link from an advocate to a referral.
     Advocated,
 }
@@ -111,6 +113,7 @@ impl MemberItem {
             PROFILE => Some(Self::Profile),
             ALIAS => Some(Self::Alias),
             FRIEND => Some(Self::Friend),
+            KEPT => Some(Self::Kept),
             entry if entry.starts_with(ENTRIES) => Some(Self::Entry),
             coupon if coupon.starts_with(COUPONS) => Some(Self::Coupon),
             mark if mark.starts_with(MARKS) => Some(Self::Mark),
@@ -160,6 +163,7 @@ mod tests {
             ),
             (keys::notice(&program, jiff::Timestamp::UNIX_EPOCH, "ntc_1"), MembersItem::Notice),
             (keys::friend(&program, &member), of_member(MemberItem::Friend)),
+            (keys::kept(&program, &member), of_member(MemberItem::Kept)),
             (keys::advocated(&program, &member, at, &referral), of_member(MemberItem::Advocated)),
             (keys::referral(&program, &referral), MembersItem::ReferralGuard),
             (keys::flagged(&program, at, &referral), MembersItem::FlaggedReferral),

@@ -19,6 +19,7 @@ mod keys;
 mod kinds;
 mod limits;
 mod members;
+mod merging;
 mod notices;
 mod open;
 mod pools;

@@ -118,7 +118,11 @@ impl Store {
                 MemberItem::Entry => last.entries.push(StoredEntry::read(item)?),
                 MemberItem::Coupon => last.coupons.push(reader.body()?),
                 MemberItem::Friend => last.friend = Some(reader.body()?),
-                MemberItem::Profile | MemberItem::Alias | MemberItem::Mark | MemberItem::Advocated => {}
+                MemberItem::Profile
+                | MemberItem::Alias
+                | MemberItem::Mark
+                | MemberItem::Kept
+                | MemberItem::Advocated => {}
             }
         }
         Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })

@@ -109,6 +109,7 @@ impl MemberImage {
             | MemberItem::Profile
             | MemberItem::Alias
             | MemberItem::Mark
+            | MemberItem::Kept
             | MemberItem::Advocated => return Ok(None),
         };
         Ok(Some(Self { program, member, change }))

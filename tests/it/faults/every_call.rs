@@ -125,6 +125,7 @@ every_fault! {
     coupons_are_made_once: coupons, halts true;
     codes_of_a_pool_are_drawn_once: pools, halts true;
     referrals_reward_once: referrals, halts false;
+    merges_move_once: merges, halts false;
     interactions_count_once: interactions, halts true;
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;

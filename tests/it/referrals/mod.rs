@@ -1,5 +1,6 @@
 //! Referrals over the API: from the click to both rewards, returns, review, and everything that must not count.
 
+mod costs;
 mod link;
 mod merging;
 
@@ -296,4 +297,24 @@ async fn the_referral_program_is_a_part_of_the_document() {
     without.as_object_mut().unwrap().remove("referral");
     assert_eq!(shop.request(Method::PUT, "/v1/program", Some(&without)).await.status, 200);
     assert_eq!(shop.request(Method::GET, "/v1/referral-program", None).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_are_read_as_people_type_them() {
+    let (shop, _) = shop(&json!({})).await;
+    for n in 0..6 {
+        let code = advocate(&shop, &format!("c-a{n}")).await;
+        let spoken: String = code.chars().map(|c| if c == '0' { 'O' } else { c }).collect();
+        let typed = format!("{} - {}", spoken[..3].to_lowercase(), spoken[3..].replace('1', "I"));
+        let named = refer(&shop, &typed, &format!("c-f{n}")).await;
+        assert_eq!((named.status, &named.body["code"]), (201, &json!(code)), "{typed}");
+        // The check character is another one.
+        let last = if code.ends_with('Z') { 'Y' } else { 'Z' };
+        let wrong = format!("{}{last}", &code[..code.len() - 1]);
+        assert_eq!(refer(&shop, &wrong, &format!("c-g{n}")).await.problem(), "unknown_code");
+    }
+    for status in ["?status=pending", "", "?status=flagged&limit=0"] {
+        let listed = shop.request(Method::GET, &format!("/v1/referrals{status}"), None).await;
+        assert_eq!((listed.status, listed.problem()), (400, "invalid"), "{status}");
+    }
 }

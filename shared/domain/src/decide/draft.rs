@@ -310,9 +310,9 @@ impl<'a> Draft<'a> {
             let day = self.today();
             self.follow(reviewed, &Cause::TierReview(day), false);
         }
-        if let Some(moved) =
-            moved.filter(|_| !matches!(caused, Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. }))
-        {
+        if let Some(moved) = moved.filter(|_| {
+            !matches!(caused, Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. } | Cause::Unmerge { .. })
+        }) {
             self.follow(moved, &caused, false);
         }
         self.is_concluded = true;

@@ -27,6 +27,7 @@ mod refund;
 mod rejection;
 mod settlement;
 mod supply;
+mod unmerge;
 
 pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, decide_adjustment, read_adjustment};
 pub use budget::BudgetDraws;
@@ -50,6 +51,7 @@ pub use refund::{RefundContext, decide_refund};
 pub use rejection::decide_rejection;
 pub use settlement::{Returned, decide_settlement, is_unsettled};
 pub use supply::{MOST_COUPONS, Supply};
+pub use unmerge::{KeptMerge, UNMERGE_WITHIN, UnmergeFault, decide_unmerge};
 
 pub use crate::coupon::Seed;
 

@@ -134,6 +134,7 @@ pub(super) const fn of_movement(kind: MovementType) -> &'static str {
         MovementType::Adjust => "tessera.entry.adjust",
         MovementType::Import => "tessera.entry.import",
         MovementType::Merge => "tessera.entry.merge",
+        MovementType::Unmerge => "tessera.entry.unmerge",
         MovementType::Erase => "tessera.entry.erase",
     }
 }

@@ -58,7 +58,7 @@ pub enum Cause {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         actor: Option<String>,
     },
-    /// The reversal of a merge (ruling 23). Not written yet.
+    /// The reversal of a merge (ruling 23). One entry each for the two members.
     Unmerge {
         /// The other member.
         other: MemberId,

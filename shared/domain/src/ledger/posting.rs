@@ -110,6 +110,8 @@ pub enum MovementType {
     Import,
     /// A balance that came from or went to another member.
     Merge,
+    /// A balance that came back from, or returned to, another member when a merge was undone.
+    Unmerge,
     /// A balance removed with the personal data.
     Erase,
 }

@@ -14,6 +14,7 @@ const PROFILE: char = 'P';
 const MERGE: char = 'M';
 const EVENT: char = 'E';
 const REFERRAL: char = 'L';
+const UNMERGE: char = 'U';
 
 /// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
 ///
@@ -65,6 +66,11 @@ impl EntryKey {
         Self(keys::other_entry(at, MERGE, other.as_str()))
     }
 
+    /// The end of a merge with another member. `natural`: what the request is known by.
+    pub fn unmerge(at: Timestamp, other: &MemberId, natural: &str) -> Self {
+        Self(keys::other_entry(at, UNMERGE, &format!("{other}#{natural}")))
+    }
+
     /// A change of a referral. `natural` names the referral and the version of the friend's referrals.
     pub fn referral(at: Timestamp, natural: &str) -> Self {
         Self(keys::other_entry(at, REFERRAL, natural))
@@ -112,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL];
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 

@@ -112,10 +112,10 @@ impl Store {
     async fn load_party(&self, program: &ProgramId, party: &Party<'_>) -> Result<Loaded, StoreError> {
         let mut loaded = self.load_person(program, party.member, party).await?;
         for _ in 0..MAX_ALIASES {
-            let Some(target) = loaded.account.merged_into.clone() else { break };
+            let Some(target) = loaded.account.merged_into.clone().filter(|_| !party.is_alone) else { break };
             loaded = self.load_person(program, &target, party).await?;
         }
-        if loaded.account.merged_into.is_some() {
+        if loaded.account.merged_into.is_some() && !party.is_alone {
             return Err(endless());
         }
         let owners = open::owners(&loaded.member, &loaded.account);

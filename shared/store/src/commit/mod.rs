@@ -74,12 +74,14 @@ pub struct Party<'a> {
     /// A receipt, with its time, whose entries and refund entries are loaded, and with them all coupons of the member.
     /// `None` costs no read.
     pub history: Option<(Timestamp, &'a ReceiptId)>,
+    /// Loads the member's own account, even if it is part of another one now.
+    pub is_alone: bool,
 }
 
 impl<'a> Party<'a> {
     /// A party of whom only the account is loaded.
     pub const fn new(member: &'a MemberId, key: &'a EntryKey) -> Self {
-        Self { member, key, coupons: &[], mark: None, profile: false, takes: None, history: None }
+        Self { member, key, coupons: &[], mark: None, profile: false, takes: None, history: None, is_alone: false }
     }
 }
 

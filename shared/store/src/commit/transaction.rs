@@ -242,6 +242,9 @@ impl Store {
             let alias = item(&keys::alias(program, member), [(name::MEMBER, text(target.as_str()))]);
             transaction.push(Part::Loaded, Write::put(table, alias).when(ABSENT), 0);
         }
+        if loaded.account.merged_into.is_some() && decision.account.merged_into.is_none() {
+            transaction.push(Part::Loaded, Write::delete(table, &keys::alias(program, member)), 0);
+        }
         let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));
         let changes = (1..).zip(&decision.tier_changes).map(|(place, entry)| (key.tier_change(place), entry));
         for (key, entry) in due.chain(changes) {

@@ -11,12 +11,19 @@ use super::{Key, escape, member_partition, time, unescape};
 
 /// The sort key of a friend's referrals.
 pub(crate) const FRIEND: &str = "friend";
+/// The sort key of what a merge keeps.
+pub(crate) const KEPT: &str = "kept";
 /// What the sort keys of all links from an advocate to referrals begin with.
 pub(crate) const ADVOCATED: &str = "r#";
 
 /// Everything known of a friend's referrals.
 pub(crate) fn friend(program: &ProgramId, member: &MemberId) -> Key {
     Key::new(member_partition(program, member), FRIEND)
+}
+
+/// What a merge keeps of two accounts, in the partition of its source.
+pub(crate) fn kept(program: &ProgramId, source: &MemberId) -> Key {
+    Key::new(member_partition(program, source), KEPT)
 }
 
 /// The link from an advocate to a referral.
@@ -102,6 +109,7 @@ pub(super) fn samples(p: &ProgramId, a: &str, b: &str, at: Timestamp, day: Day) 
     let minute = at.as_second() / 60;
     vec![
         (format!("friend {a:?}"), friend(p, &member)),
+        (format!("kept {a:?}"), kept(p, &member)),
         (format!("advocated {a:?} {b:?} {minute}"), advocated(p, &member, at, &ReferralId::new(b).unwrap())),
         (format!("referral {a:?}"), referral(p, &ReferralId::new(a).unwrap())),
         (format!("flagged {a:?} {minute}"), flagged(p, at, &ReferralId::new(a).unwrap())),

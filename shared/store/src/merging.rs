@@ -1,0 +1,52 @@
+//! Merges by support, which can be undone: the transaction keeps both accounts as they were.
+
+use jiff::Timestamp;
+use tessera_domain::decide::{Decision, KeptMerge, UNMERGE_WITHIN};
+use tessera_domain::ids::{MemberId, ProgramId};
+
+use crate::items::{Reader, bytes, item, name, number, packed};
+use crate::writes::Write;
+use crate::{Commit, CommitError, Committed, Snapshot, Store, StoreError, keys};
+
+const KEEP: &str = "keeping what a merge unites";
+const READ: &str = "reading what a merge kept";
+
+impl Store {
+    /// Commits a merge of the first party into the second one, as [`Store::commit_all`], and keeps both accounts.
+    ///
+    /// # Errors
+    /// As [`Store::commit_all`].
+    pub async fn commit_merge<E, F>(
+        &self,
+        commit: &Commit<'_, 2>,
+        now: Timestamp,
+        decide: F,
+    ) -> Result<[Committed; 2], CommitError<E>>
+    where
+        F: Fn(&[Snapshot<'_>; 2]) -> Result<[Decision; 2], E>,
+    {
+        let keep = |[source, target]: &[Snapshot<'_>; 2], [_, into]: &[Decision; 2]| {
+            let kept = KeptMerge {
+                at: now,
+                into: target.member.clone(),
+                version: into.account.version,
+                source: source.account.clone(),
+                target: target.account.clone(),
+            };
+            let forgotten = now.saturating_add(UNMERGE_WITHIN).map_or(i64::MAX, Timestamp::as_second);
+            let lead = [(name::BODY, bytes(packed(KEEP, &kept)?)), (name::TTL, number(forgotten))];
+            Ok(vec![Write::put(&self.tables.members, item(&keys::kept(commit.program, source.member), lead))])
+        };
+        let committed = self.commit_with(commit, keep, decide).await?;
+        committed.ok_or_else(|| StoreError::Contended { operation: KEEP, tries: 1 }.into())
+    }
+
+    /// What the merge of a member into another one kept, strongly consistent; `None` when it is too long ago.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn kept_merge(&self, program: &ProgramId, source: &MemberId) -> Result<Option<KeptMerge>, StoreError> {
+        let found = self.get(READ, &self.tables.members, &keys::kept(program, source), true).await?;
+        found.map(|item| Reader::new(READ, &item).body()).transpose()
+    }
+}
