@@ -24,6 +24,11 @@ fn document() -> Value {
     });
     document["rewards"][0]["name"] = json!({ "it": "Cinque euro", "en": "Five euros" });
     document["rewards"][0]["tiers"] = json!(["gold"]);
+    document["referral"] = json!({
+        "conversion": { "receipt": { "first_only": true } }, "attribution_days": 30, "hold_days": 14,
+        "friend": { "on": "qualified", "then": [{ "credit": { "points": 50 } }] },
+        "advocate": { "mode": "additive", "milestones": [{ "at": 3, "then": [{ "reward": "five-off" }] }] },
+    });
     document
 }
 
@@ -52,8 +57,17 @@ async fn the_page_is_readable_without_script() {
     assert_eq!(allowed, sheet, "the policy allows the page's own sheet");
     let text = page.text();
     assert!(text.len() < MOST_BYTES, "{} bytes", text.len());
-    for part in ["Five euros", "100 points", "Gold", "from 1,000 punti", "Only Gold", "#aa3300", "Do my points expire?"]
-    {
+    for part in [
+        "Five euros",
+        "100 points",
+        "Gold",
+        "from 1,000 punti",
+        "Only Gold",
+        "#aa3300",
+        "Do my points expire?",
+        "Your friend gets 50 punti.",
+        "You get Five euros for 3 friends.",
+    ] {
         assert!(text.contains(part) || part == "100 points", "{part}");
     }
     assert!(text.contains("Shop &lt;b&gt;here&lt;/b&gt;"), "texts of a program are text");

@@ -6,6 +6,7 @@ use tessera_domain::points::Points;
 use tessera_domain::program::{
     CompiledProgram, Expiry, Program, ReturnedRedemption, Reward, RewardCost, Tier, TierWindow, VipTier,
 };
+use tessera_domain::rule::{Amount, Effect, EffectKind, Rate};
 use tessera_domain::text::Text;
 use tessera_domain::view::{Explainer, HubView, RewardView, WayView};
 
@@ -79,6 +80,7 @@ impl PageView<'_> {
                         (steps(words))
                         (ways(&speaker, &self.hub.ways_to_earn))
                         (levels(&speaker, program))
+                        (referral(&speaker, program))
                         (self.rewards(&speaker))
                         (questions(words, program))
                     }
@@ -268,6 +270,41 @@ fn ways(speaker: &Speaker<'_>, ways: &[WayView]) -> Markup {
             }
         }
     }
+}
+
+/// What friends who come bring, where it is a number of points or a reward.
+fn referral(speaker: &Speaker<'_>, program: &Program) -> Markup {
+    let Some(referral) = program.referral.as_ref().filter(|referral| referral.enabled) else { return html! {} };
+    let words = speaker.words;
+    let friend = referral.friend.as_ref().map(|friend| gift(speaker, program, &friend.then));
+    let friend = friend.filter(|gift| !gift.is_empty()).map(|gift| fill(words.friend_gets, &[("gift", &gift)]));
+    let milestones = referral.advocate.iter().flat_map(|advocate| &advocate.milestones).filter_map(|milestone| {
+        let gift = gift(speaker, program, &milestone.then);
+        let friends = words.counted(&words.friends, milestone.at);
+        (!gift.is_empty()).then(|| fill(words.you_get, &[("gift", &gift), ("friends", &friends)]))
+    });
+    html! {
+        section aria-labelledby="refer" {
+            h2 #refer { (words.refer) }
+            p { (words.refer_how) }
+            ul { @for line in friend.into_iter().chain(milestones) { li { (line) } } }
+        }
+    }
+}
+
+/// What effects give: points that can be spent, and rewards by their names.
+fn gift(speaker: &Speaker<'_>, program: &Program, effects: &[Effect]) -> String {
+    let parts = effects.iter().filter_map(|effect| match effect {
+        Effect::Credit(Amount { rate: Rate::Points(points), kind: EffectKind::Redeemable | EffectKind::Both }) => {
+            Some(speaker.points(*points))
+        }
+        Effect::Reward { reward } => {
+            let reward = program.rewards.iter().find(|known| known.id == *reward)?;
+            Some(speaker.text(&reward.name).to_owned())
+        }
+        Effect::Credit(_) | Effect::Debit(_) | Effect::Reset { .. } | Effect::Multiply(_) | Effect::Vip { .. } => None,
+    });
+    parts.collect::<Vec<_>>().join(" + ")
 }
 
 fn levels(speaker: &Speaker<'_>, program: &Program) -> Markup {
