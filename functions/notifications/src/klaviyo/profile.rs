@@ -59,7 +59,11 @@ impl ProfileOnce {
         let language = profile.locale.as_ref().map_or(program.compiled.program.locale.as_str(), |own| own.as_str());
         let view = json!(MemberView::in_language(&program.compiled, member, profile, account, now, language));
         let visitor = Visitor { profile: Some(profile), account, coupons: &self.coupons };
-        let hub = json!(HubView::new(&program.compiled, Some(&visitor), &sold_out?, now, language));
+        let mut hub = json!(HubView::new(&program.compiled, Some(&visitor), &sold_out?, now, language));
+        if program.compiled.referral.is_some() && profile.referral_code.is_some() {
+            let counts = store.advocate_counts(&program.id, &owners).await?;
+            hub["referral"] = json!({ "clicks": counts.clicks, "qualified": counts.qualified });
+        }
         Ok(attributes(sender.settings, opened, &view, &hub))
     }
 }
