@@ -48,7 +48,7 @@ impl ServeArgs {
         if self.empty {
             self.open(&stack, &programs::without_rules()).await?;
         } else {
-            let key = self.open(&stack, &demo::program()?).await?;
+            let key = self.open(&stack, &demo::program(stack.url())?).await?;
             demo::present(&stack, key.as_deref()).await?;
             if key.is_some() {
                 println!("The demo shop is at {}/_local/shop/\n", stack.url());

@@ -14,12 +14,14 @@ use crate::replay::{Columns, ReadOptions, SendOptions, read_orders, send};
 /// The end of the week in the file.
 const WEEK: &str = include_str!("online-retail-week.csv");
 
-/// The demo's program document.
+/// The demo's program document; referral links lead to the demo shop of the stack at `url`.
 ///
 /// # Errors
 /// Never: the document is part of the binary, and a test parses it.
-pub fn program() -> anyhow::Result<Value> {
-    serde_json::from_str(include_str!("program.json")).context("the demo's program")
+pub fn program(url: &str) -> anyhow::Result<Value> {
+    let mut program: Value = serde_json::from_str(include_str!("program.json")).context("the demo's program")?;
+    program["storefront"]["shop_url"] = format!("{url}/_local/shop/").into();
+    Ok(program)
 }
 
 /// Sends the week through the API as if it had just passed, and prints requests to try. Without a key (an existing folder),
@@ -69,7 +71,7 @@ fn weeks_until(now: Timestamp) -> i64 {
 mod tests {
     #[test]
     fn the_demos_program_is_accepted() {
-        let program = super::program().unwrap();
+        let program = super::program("http://127.0.0.1:3000").unwrap();
         assert_eq!(
             tessera_domain::program::SubmittedProgram::read(&program).map(|program| program.program().rules.len()),
             Ok(9)
