@@ -42,22 +42,23 @@ export const measure = async () => {
     const code = [...sizes.keys()].filter((name) => !name.startsWith('locales/'));
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB' });
     const page = await context.newPage();
-    const asked = [];
-    page.on('response', async (response) => {
-      const { responseBodySize, responseHeadersSize } = await response.request().sizes().catch(() => ({ responseBodySize: 0, responseHeadersSize: 0 }));
-      asked.push({ url: response.url(), bytes: responseBodySize, headers: responseHeadersSize });
-    });
+    const asking = [];
+    page.on('requestfinished', (request) => asking.push(request.sizes().then(({ responseBodySize: bytes }) => ({ url: request.url(), bytes }))));
+    const soFar = async () => {
+      await page.waitForLoadState('networkidle');
+      return Promise.all(asking);
+    };
     await page.goto(`${stack.url}/console`, { waitUntil: 'networkidle' });
-    const first = [...asked];
+    const first = await soFar();
     const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
     await signIn(page, KEY);
     await settled(page);
-    const overview = asked.filter(({ url }) => url.includes('/console'));
+    const overview = (await soFar()).filter(({ url }) => url.includes('/console'));
     for (const [, at] of SCREENS) {
       await page.goto(`${stack.url}/console${at}`);
       await settled(page);
     }
-    const own = [...new Map(asked.filter(({ url }) => url.includes('/console')).map((one) => [one.url, one])).values()];
+    const own = [...new Map((await soFar()).filter(({ url }) => url.includes('/console')).map((one) => [one.url, one])).values()];
     return [
       ['first view, gzip', first.reduce((all, one) => all + one.bytes, 0), 45 * KB, 'bytes', 45 * KB],
       ['first view, requests', first.length, 8, '', 8],

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const vendor = join(here, '../../functions/console/assets/vendor');
@@ -62,8 +62,6 @@ export const make = async () => {
     `),
   );
   files.set('uplot.js', await bundle(emptied(await readFile(join(folder('uplot'), 'dist/uPlot.esm.js'), 'utf8'), UNUSED)));
-  const style = await readFile(join(folder('uplot'), 'dist/uPlot.min.css'), 'utf8');
-  files.set('uplot.css', (await transform(style, { loader: 'css', minify: true })).code);
   const texts = await Promise.all(
     packages.map(async (name) => {
       const { version, license } = await manifest(name);

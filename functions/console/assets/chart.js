@@ -8,19 +8,7 @@ const HEIGHT = 240;
 let library;
 
 /** The library comes with the first chart, so that no other screen waits for it. */
-const load = () => {
-  library ??= Promise.all([
-    import('./vendor/uplot.js'),
-    new Promise((resolve) => {
-      const style = document.createElement('link');
-      style.rel = 'stylesheet';
-      style.href = new URL('./vendor/uplot.css', import.meta.url).href;
-      style.onload = style.onerror = resolve;
-      document.head.append(style);
-    }),
-  ]).then(([module]) => module.default);
-  return library;
-};
+const load = () => (library ??= import('./vendor/uplot.js').then((module) => module.default));
 
 const colour = (name) => {
   const probe = document.createElement('i');
