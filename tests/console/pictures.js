@@ -22,11 +22,25 @@ const TOUR = [
   ['console-rules', '/rules'],
   ['console-rule', '/rules/every-250'],
   ['console-tiers', '/tiers'],
+  ['console-referrals', '/referrals'],
+  ['console-connections', '/connections'],
   ['console-phone', '/members/15061', { width: 375, height: 720, colorScheme: 'dark' }],
 ];
 const TOUR_LOOK = { width: 1024, height: 720, colorScheme: 'light' };
 
+/** Referrals that wait for a person, and systems that get events. */
+const prepare = async (stack) => {
+  const effects = [{ credit: { points: 100 } }];
+  const referral = { enabled: true, advocates: { who: 'members' }, conversion: { receipt: { spend_at_least: '20.00', first_only: true } }, code: { length: 8, prefix: '', starts_after_days: 0 }, attribution_days: 30, hold_days: 14 };
+  await stack.call('PUT', '/v1/referral-program', { ...referral, friend: { on: 'qualified', then: effects }, advocate: { mode: 'additive', milestones: [{ at: 1, then: effects }] }, review_at_score: 20, checks: { same_ip: 30, ip_velocity: 20, advocate_velocity: 20 } });
+  const { body } = await stack.call('POST', '/v1/members', { id: 'advocate', first_name: 'Grace', last_name: 'Moor' });
+  for (let n = 0; n < 8; n += 1) await stack.call('POST', '/v1/referrals', { code: body.referral_code, friend: { id: `friend-${n}` }, context: { ip: '203.0.113.7' } });
+  await stack.call('POST', '/v1/webhook-endpoints', { url: 'http://127.0.0.1:8080/hooks/tessera', description: 'CRM' });
+  await stack.call('POST', '/v1/webhook-endpoints', { url: 'http://127.0.0.1:8080/hooks/tills', description: 'Tills', events: ['tessera.coupon.used'] });
+};
+
 const tour = async (browser, stack) => {
+  await prepare(stack);
   for (const [name, at, look] of TOUR) {
     const { page, context } = await openPage({ stack, browser }, { at, ...TOUR_LOOK, ...look });
     await page.screenshot({ path: join(folder, `${name}.png`) });

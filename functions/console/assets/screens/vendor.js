@@ -23,6 +23,18 @@ const codes = () => ({
   ],
 });
 
+const amount = () => ({
+  kind: 'choice',
+  key: 'amount',
+  label: t('What earns points'),
+  default: t('prices as the shop shows them'),
+  options: [
+    ['as_priced', t('prices as the shop shows them')],
+    ['with_tax', t('prices with tax')],
+    ['without_tax', t('prices without tax')],
+  ],
+});
+
 /** The vendors: the names of their credentials (optional ones end with ?), and the fields of their settings. */
 export const VENDORS = {
   klaviyo: {
@@ -41,19 +53,19 @@ export const VENDORS = {
     title: 'Shopify',
     what: () => t('Orders and refunds come in, discount codes go out.'),
     credentials: ['shop', 'client_id', 'client_secret', 'access_token?'],
-    settings: () => [codes(), host()],
+    settings: () => [amount(), codes(), host()],
   },
   woocommerce: {
     title: 'WooCommerce',
     what: () => t('Orders and refunds come in, coupons go out.'),
     credentials: ['consumer_key', 'consumer_secret', 'webhook_secret'],
-    settings: () => [{ ...host(), label: t('Address of the shop'), help: undefined, optional: false }, codes()],
+    settings: () => [{ ...host(), label: t('Address of the shop'), help: undefined, optional: false }, amount(), codes()],
   },
   square: {
     title: 'Square',
     what: () => t('Payments and refunds of tills come in.'),
     credentials: ['access_token', 'signature_key'],
-    settings: () => [text('notification_url', t('Address that Square sends to'), { optional: false }), host()],
+    settings: () => [text('notification_url', t('Address that Square sends to'), { optional: false }), amount(), host()],
   },
 };
 
@@ -183,7 +195,7 @@ export const VendorPage = ({ name }) => {
       </div>
     </div>
     <${Status} error=${test.error} done=${said} />
-    <${Health} health=${connection.health} />
+    ${connection.enabled && html`<${Health} health=${connection.health} />`}
     ${connection.enabled && html`<${DeadLetters} ...${{ name, turn }} onDone=${done} />`}
     <${Settings} ...${{ name, connection }} onDone=${done} />
   `;
