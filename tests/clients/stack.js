@@ -39,7 +39,9 @@ export const startStack = async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let url;
+  let program;
   for await (const line of createInterface({ input: child.stdout })) {
+    program ??= /^program\s+(\S+)/.exec(line)?.[1];
     url = /ready\s+(http:\S+)/.exec(line)?.[1];
     if (url) break;
   }
@@ -54,7 +56,7 @@ export const startStack = async () => {
     return text && JSON.parse(text);
   };
   await send('PUT', '/v1/program', PROGRAM);
-  return { send, stop: () => child.kill() };
+  return { url, program, send, stop: () => child.kill() };
 };
 
 /** A server that remembers requests; `react` returns a status. */
