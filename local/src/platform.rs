@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use jiff::Timestamp;
+use tessera_inbound::Vendors;
 use tessera_lambda::{Clients, Clock, Config, Routes, Secrets, Services, TargetCache, Variable, http};
 use tessera_notifications::Notifier;
 use tessera_store::{ProgramCache, SecretsKey, Store};
@@ -24,6 +25,8 @@ pub const ROUTES: &[(&str, Routes)] = &[
     ("connections", tessera_connections::ROUTES),
     ("customer-hub", tessera_customer_hub::ROUTES),
     ("enrollment", tessera_enrollment::ROUTES),
+    ("hooks", tessera_hooks::ROUTES),
+    ("integrations", tessera_integrations::ROUTES),
     ("members", tessera_members::ROUTES),
     ("program-admin", tessera_program_admin::ROUTES),
     ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
@@ -142,7 +145,17 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "customer-hub" => http(tessera_customer_hub::NEEDS, tessera_customer_hub::ROUTES)?,
         "enrollment" => http(tessera_enrollment::NEEDS, tessera_enrollment::ROUTES)?,
         "event-relay" => handler!(Stream, tessera_event_relay),
+        "hooks" => http(tessera_hooks::NEEDS, tessera_hooks::ROUTES)?,
         "inactivity" => handler!(Job, tessera_inactivity),
+        "inbound" => {
+            let (services, vendors) = (services(tessera_inbound::NEEDS)?, Arc::new(Vendors::default()));
+            Handler::Queue(Arc::new(move |event| {
+                let (services, vendors) = (Arc::clone(&services), Arc::clone(&vendors));
+                async move { tessera_inbound::handle(&services, &vendors, event).await }.boxed()
+            }))
+        }
+        "inbound-poll" => handler!(Job, tessera_inbound_poll),
+        "integrations" => http(tessera_integrations::NEEDS, tessera_integrations::ROUTES)?,
         "kpi" => {
             let services = services(tessera_kpi::NEEDS)?;
             Handler::Stream(Arc::new(move |event| {

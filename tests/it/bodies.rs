@@ -216,6 +216,7 @@ impl Operation {
             if operation["operationId"] == "loadCodes" {
                 path = path.replace("{id}", "pooled");
             }
+            path = path.replace("{connection}", "till");
             if path.starts_with("/v1/webhook-endpoints/") {
                 path = path.replace("{id}", "{endpoint}");
             }

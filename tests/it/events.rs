@@ -21,12 +21,12 @@ fn every_sample_parses_as_its_functions_event() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
             "event-relay" | "kpi" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
             // Jobs ignore the payload of their schedule.
-            "birthdays" | "inactivity" | "redeliveries" => {
+            "birthdays" | "inactivity" | "inbound-poll" | "redeliveries" => {
                 serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
                     .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                     .err()
             }
-            "rule-evaluation" | "backtest-run" | "notifications" | "referral-conversion" => {
+            "rule-evaluation" | "backtest-run" | "notifications" | "referral-conversion" | "inbound" => {
                 serde_json::from_slice::<sqs::SqsEvent>(&bytes).err()
             }
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {
@@ -59,6 +59,11 @@ fn the_messages_and_facts_in_the_samples_are_current() {
     for record in queue.records {
         let message = tessera_lambda::notification::Notification::parse(record.body.as_deref().unwrap()).unwrap();
         message.content.carried_entry().unwrap();
+    }
+    let queue = std::fs::read(folder.join("inbound/inbound.json")).unwrap();
+    let queue: sqs::SqsEvent = serde_json::from_slice(&queue).unwrap();
+    for record in queue.records {
+        tessera_orders::InboundMessage::parse(record.body.as_deref().unwrap()).unwrap();
     }
     let stream = std::fs::read(folder.join("event-relay/members.json")).unwrap();
     let stream: dynamodb::Event = serde_json::from_slice(&stream).unwrap();

@@ -16,6 +16,7 @@ mod explain;
 mod faults;
 mod figures;
 mod half_deployed;
+mod inbound;
 mod interactions;
 mod joining;
 mod journey;

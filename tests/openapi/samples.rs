@@ -26,6 +26,7 @@ fn sample(route: &Route) -> Value {
         ("program", "prg_01jnq4w8m3k7"),
         ("locale", "it"),
         ("block", "product"),
+        ("connection", "till"),
         ("entry", "bV8wMWpucTUyZjljOHQjZSM~0"),
         ("delivery", "dlv_17723565081230011223344556677"),
     ];

@@ -329,7 +329,7 @@ impl From<KlaviyoSettings> for SettingsView {
 fn settings_of(target: &Target) -> Option<&KlaviyoSettings> {
     match &target.kind {
         TargetKind::Klaviyo(settings) => Some(settings),
-        TargetKind::Webhook(_) => None,
+        TargetKind::Webhook(_) | TargetKind::Shop(_) => None,
     }
 }
 

@@ -56,7 +56,7 @@ impl Run<'_> {
         }
         let mut profile = klaviyo::ProfileOnce::default();
         let outgoing = match &to.target.kind {
-            TargetKind::Webhook(_) => outgoing,
+            TargetKind::Webhook(_) | TargetKind::Shop(_) => outgoing,
             TargetKind::Klaviyo(_) => klaviyo::without_idle_updates(outgoing),
         };
         for outgoing in outgoing {
@@ -91,6 +91,7 @@ impl Run<'_> {
                 let program = &to.program.id;
                 Ok(webhook::send(client, endpoint, &secrets, program, event, is_test, self.now()).await)
             }
+            TargetKind::Shop(_) => Ok(Outcome::Refused("events are not sent to shops".to_owned())),
             TargetKind::Klaviyo(settings) => {
                 let sender = klaviyo::Sender { run: self, to, settings, secrets: &secrets, client };
                 sender.send(event, is_test, profile).await

@@ -17,7 +17,8 @@ use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::{ActiveProgram, OpenedMember};
+use tessera_orders::ShopConnection;
+use tessera_store::{ActiveProgram, OpenedMember, TargetId};
 
 use crate::ADMIN;
 
@@ -26,7 +27,7 @@ pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rules/examine", ADMIN, ha
     .named("examineRules", "Facts", "Tries rules on a fact")
     .details(
         "Nothing is stored. Without `member`, somebody with no history; with `rules`, those decide instead of the \
-             program's.",
+             program's. With `connection` and `payload` instead of `fact`, the mapping of a shop is tried too.",
     )
     .localized()
     .takes::<ExamineBody>(ExamineBody::example)
@@ -37,9 +38,15 @@ pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rules/examine", ADMIN, ha
 #[allow(dead_code, reason = "the schema of what `Asked::read` reads")]
 struct ExamineBody {
     /// One of `receipt`, `interaction`, `enrollment` (as their endpoints take them; id, time and member may be left out),
-    /// `birthday` (`on`: the local day on which its rules come due) and `inactivity`.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    fact: Value,
+    /// `birthday` (`on`: the local day on which its rules come due) and `inactivity`. Either this or `connection`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    fact: Option<Value>,
+    /// The connection whose mapping is tried on `payload`: the name of a generic one, or a vendor's.
+    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
+    connection: Option<String>,
+    /// What the shop would deliver; for Square the response to `GET /v2/orders/{id}`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    payload: Option<Value>,
     /// Whom it concerns, by path or by identifiers; absent: somebody with no history.
     member: Option<ExaminedMember>,
     /// The rules that decide instead of the program's.
@@ -68,6 +75,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let body = request.json()?;
     let now = services.clock.now();
     let program = services.program(&caller.program).await?;
+    let body = mapped(services, &program, body).await?;
     let mut asked = Asked::read(&body, &program.compiled, now).map_err(Problem::malformed)?;
     if let Some(MemberPath::Ref(reference)) = &mut asked.who {
         *reference = caller.verified(&program, std::mem::take(reference))?;
@@ -104,6 +112,30 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
 }
 
+/// The longest name of a connection.
+const MOST_NAME_BYTES: usize = 64;
+
+/// The body with the fact that a connection makes of a payload, where it names a connection.
+async fn mapped(services: &Services, program: &ActiveProgram, mut body: Value) -> Result<Value, Problem> {
+    let Some(Value::String(name)) = body.get("connection").filter(|_| body.get("fact").is_none_or(Value::is_null))
+    else {
+        return Ok(body);
+    };
+    let Some(payload) = body.get("payload").filter(|payload| payload.is_object()) else { return Ok(body) };
+    let unknown = || Problem::malformed_at("/connection", "there is no such connection");
+    let id = TargetId::parse(name).filter(TargetId::is_shop).or_else(|| TargetId::generic(name)).ok_or_else(unknown)?;
+    let target = services.store.target(&program.id, &id).await?;
+    let connection = target.as_ref().and_then(ShopConnection::of).ok_or_else(unknown)?;
+    let fact = connection.examine(payload, program.compiled.program.currency);
+    let fact = fact.map_err(|reason| Problem::malformed_at("/payload", reason))?;
+    if let Some(object) = body.as_object_mut() {
+        object.remove("connection");
+        object.remove("payload");
+        object.insert("fact".to_owned(), fact);
+    }
+    Ok(body)
+}
+
 /// A request to examine.
 struct Asked {
     what: Examined,
@@ -127,16 +159,24 @@ impl Asked {
         let names: Vec<&str> = kinds.keys().copied().chain([ENROLLMENT]).collect();
         let (name, who) = input::read(body, |node| {
             let object = node.object()?;
-            let fact = object.required("fact", |fact| {
-                let object = fact.object()?;
-                let found = object.exactly_one(&names);
-                object.finish();
-                found.map(|(name, _)| name)
-            });
+            let fact = match object.exactly_one(&["fact", "connection"]) {
+                Some(("fact", fact)) => fact.object().and_then(|object| {
+                    let found = object.exactly_one(&names);
+                    object.finish();
+                    found.map(|(name, _)| name)
+                }),
+                // With a payload, it was replaced by its fact.
+                Some((_, connection)) => connection
+                    .text(MOST_NAME_BYTES)
+                    .and_then(|_| object.required("payload", |payload| payload.refuse::<&str>("must be an object"))),
+                None => None,
+            };
+            let payload = object.optional("payload", |payload| payload.object().map(drop));
             let who = object.optional("member", read_who);
             // The program's checks report the faults of the rules.
             object.field("rules");
             object.finish();
+            payload?;
             Some((fact?, who?))
         })?;
         let sent = with_basket_defaults(body["fact"][name].clone(), now);

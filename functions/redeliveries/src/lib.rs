@@ -1,6 +1,6 @@
-//! Job: sends deliveries whose time has come to the queue of notifications.
+//! Job: sends deliveries whose time has come to the queue of notifications, and those of shops to `inbound.fifo`.
 //!
-//! Their due times stay until `notifications` stores the outcome of the attempt. A lost message is therefore sent again by a
+//! Their due times stay until `notifications` or `inbound` stores the outcome of the attempt. A lost message is therefore sent again by a
 //! later run; a repeated one finds that its delivery has another due time, and does nothing.
 
 use serde_json::{Value, json};
@@ -9,9 +9,10 @@ use tessera_lambda::job::Invocation;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::send_all;
 use tessera_lambda::{Services, Variable};
+use tessera_orders::{InboundMessage, InboundWork};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::InboundQueueUrl];
 
 /// Programs that are listed at once.
 const PROGRAMS_PER_PAGE: u32 = 100;
@@ -60,6 +61,7 @@ async fn send_due(
     sent: &mut u64,
 ) -> Result<bool, String> {
     let queue = services.config.notifications_queue_url.as_deref().ok_or("NOTIFICATIONS_QUEUE_URL is not set")?;
+    let inbound = services.config.inbound_queue_url.as_deref().ok_or("INBOUND_QUEUE_URL is not set")?;
     let mut cursor: Option<String> = None;
     loop {
         if invocation.deadline.is_near() {
@@ -68,8 +70,16 @@ async fn send_due(
         let now = services.clock.now();
         let page = services.store.due_deliveries(program, now, DELIVERIES_PER_PAGE, cursor.as_deref()).await;
         let page = page.map_err(|error| error.to_string())?;
-        let messages: Vec<_> = page
-            .items
+        let (of_shops, of_events): (Vec<_>, Vec<_>) = page.items.into_iter().partition(|due| due.target.is_shop());
+        let from_shops: Vec<_> = of_shops
+            .into_iter()
+            .map(|due| {
+                let work = InboundWork::Delivery { delivery: due.id, due: due.due };
+                InboundMessage::new(program.clone(), due.target, work).outgoing()
+            })
+            .collect();
+        send_all(&services.sqs, inbound, &from_shops).await.map_err(|error| error.to_string())?;
+        let messages: Vec<_> = of_events
             .into_iter()
             .map(|due| {
                 // The same in every run until the delivery is tried, so that SQS drops a repeated message.
@@ -79,7 +89,7 @@ async fn send_due(
             })
             .collect();
         send_all(&services.sqs, queue, &messages).await.map_err(|error| error.to_string())?;
-        *sent += messages.len() as u64;
+        *sent += (messages.len() + from_shops.len()) as u64;
         cursor = page.next;
         if cursor.is_none() {
             return Ok(true);

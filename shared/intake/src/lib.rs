@@ -14,7 +14,7 @@ mod refund;
 mod time;
 
 pub use identity::IdentityNotes;
-pub use refund::RefundError;
+pub use refund::{RefundError, refunds_in_order};
 pub use time::TimeLimit;
 
 use jiff::Timestamp;

@@ -65,12 +65,17 @@ fn check_remaining(stored: &StoredReceipt, refund: &Refund) -> Result<(), Refund
     remaining(stored).less(refund).map(|_| ())
 }
 
-/// What remains after the accepted refunds, in the order of their decisions: those that waited come first.
+/// What remains after the accepted refunds.
 fn remaining(stored: &StoredReceipt) -> Remaining {
+    Remaining::after(&stored.receipt, refunds_in_order(stored))
+}
+
+/// The accepted refunds of a receipt in the order of their decisions: those that waited come first.
+pub fn refunds_in_order(stored: &StoredReceipt) -> impl Iterator<Item = &Refund> {
     let mut refunds: Vec<_> = stored.refunds.iter().collect();
     let waited = |id| stored.early.iter().position(|early| early == id).unwrap_or(usize::MAX);
     refunds.sort_by_key(|stored| (waited(&stored.refund.id), stored.accepted_at));
-    Remaining::after(&stored.receipt, refunds.into_iter().map(|stored| &stored.refund))
+    refunds.into_iter().map(|stored| &stored.refund)
 }
 
 /// The slug and the detail of a fault.

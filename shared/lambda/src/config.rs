@@ -22,6 +22,8 @@ pub struct Config {
     pub notifications_queue_url: Option<String>,
     /// The queue of referrals; for the functions that ask for evaluations.
     pub referrals_queue_url: Option<String>,
+    /// The queue of what shops delivered; for the functions that send to it.
+    pub inbound_queue_url: Option<String>,
     /// The queue of backtests; for the function that takes them in.
     pub backtests_queue_url: Option<String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
@@ -41,6 +43,8 @@ pub enum Variable {
     NotificationsQueueUrl,
     /// The queue of referrals.
     ReferralsQueueUrl,
+    /// The queue of what shops delivered.
+    InboundQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
     /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
@@ -56,6 +60,7 @@ impl Variable {
             Self::FactsQueueUrl => "FACTS_QUEUE_URL",
             Self::NotificationsQueueUrl => "NOTIFICATIONS_QUEUE_URL",
             Self::ReferralsQueueUrl => "REFERRALS_QUEUE_URL",
+            Self::InboundQueueUrl => "INBOUND_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
             #[cfg(feature = "ssm")]
             Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
@@ -112,6 +117,7 @@ impl Config {
             facts_queue_url: given(Variable::FactsQueueUrl.name()),
             notifications_queue_url: given(Variable::NotificationsQueueUrl.name()),
             referrals_queue_url: given(Variable::ReferralsQueueUrl.name()),
+            inbound_queue_url: given(Variable::InboundQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,

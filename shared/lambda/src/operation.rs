@@ -112,7 +112,8 @@ impl Parameter {
         "Names the shopper on whose behalf an API key looks something up: misses count per key and shopper.",
     );
     /// The parameters that stand in paths.
-    pub const OF_PATHS: [Self; 7] = [
+    pub const OF_PATHS: [Self; 8] = [
+        Self::text("connection", "The name of the connection."),
         Self::text("id", "The identifier."),
         Self::text("entry", "The event's id: an entry's, or `{entry}:{n}`."),
         Self::text("delivery", "The delivery's identifier."),

@@ -4,7 +4,7 @@ pub mod faults;
 mod klaviyo;
 mod log;
 mod referrals;
-mod server;
+pub mod server;
 mod settings;
 mod types;
 mod webhooks;

@@ -61,6 +61,7 @@ impl Bench {
             notifications_queue_url: None,
             facts_queue_url: Some("http://sqs.test/1/facts.fifo".to_owned()),
             referrals_queue_url: None,
+            inbound_queue_url: None,
             backtests_queue_url: None,
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,

@@ -42,6 +42,11 @@ pub(crate) fn bucket(program: &ProgramId, target: &str, bucket: &str) -> Key {
     Key::new(of_target(program, target), format!("bucket#{bucket}"))
 }
 
+/// How far an order of a shop was followed.
+pub(crate) fn followed_order(program: &ProgramId, connection: &str, order: &str) -> Key {
+    Key::new(of_target(program, connection), format!("o#{}", escape(order)))
+}
+
 /// A delivery to a target.
 pub(crate) fn delivery(program: &ProgramId, target: &str, id: &str) -> Key {
     Key::new(of_target(program, target), format!("{DELIVERIES}{}", escape(id)))

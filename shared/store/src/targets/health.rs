@@ -14,6 +14,7 @@ const COUNT: &str = "counting deliveries";
 const DELIVERED: &str = "nd";
 const SKIPPED: &str = "ns";
 const DEAD: &str = "nx";
+const UNKNOWN_VERSIONS: &str = "nu";
 const LAST_SUCCESS: &str = "ls";
 const LAST_FAILURE: &str = "lf";
 const LAST_ERROR: &str = "le";
@@ -36,6 +37,8 @@ pub struct TargetHealth {
     pub skipped: u64,
     /// How many were given up.
     pub dead: u64,
+    /// How many came in a newer version of the vendor's API than we know.
+    pub unknown_versions: u64,
 }
 
 /// What some deliveries change of a target's health.
@@ -47,6 +50,8 @@ pub struct HealthChange {
     pub skipped: u64,
     /// Given up.
     pub dead: u64,
+    /// In a newer version of the vendor's API than we know.
+    pub unknown_versions: u64,
     /// The last failure's text, when the last outcome was a failure.
     pub error: Option<String>,
 }
@@ -73,6 +78,7 @@ impl Store {
             delivered: count(DELIVERED)?,
             skipped: count(SKIPPED)?,
             dead: count(DEAD)?,
+            unknown_versions: count(UNKNOWN_VERSIONS)?,
         })
     }
 
@@ -89,15 +95,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         let place = keys::target_health(program, target.as_str());
         let expression = match (&change.error, change.delivered > 0) {
-            (Some(_), true) => "SET ls = :now, lf = :now, le = :error, fs = :now ADD nd :nd, ns :ns, nx :nx",
-            (Some(_), false) => "SET lf = :now, le = :error, fs = if_not_exists(fs, :now) ADD nd :nd, ns :ns, nx :nx",
-            (None, true) => "SET ls = :now REMOVE fs ADD nd :nd, ns :ns, nx :nx",
-            (None, false) => "ADD nd :nd, ns :ns, nx :nx",
+            (Some(_), true) => "SET ls = :now, lf = :now, le = :error, fs = :now ADD nd :nd, ns :ns, nx :nx, nu :nu",
+            (Some(_), false) => {
+                "SET lf = :now, le = :error, fs = if_not_exists(fs, :now) ADD nd :nd, ns :ns, nx :nx, nu :nu"
+            }
+            (None, true) => "SET ls = :now REMOVE fs ADD nd :nd, ns :ns, nx :nx, nu :nu",
+            (None, false) => "ADD nd :nd, ns :ns, nx :nx, nu :nu",
         };
         let mut write = Write::update(&self.tables.programs, &place, expression)
             .value(":nd", number(change.delivered))
             .value(":ns", number(change.skipped))
-            .value(":nx", number(change.dead));
+            .value(":nx", number(change.dead))
+            .value(":nu", number(change.unknown_versions));
         if change.error.is_some() || change.delivered > 0 {
             write = write.value(":now", moment(now));
         }

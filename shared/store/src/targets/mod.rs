@@ -5,6 +5,7 @@
 mod bucket;
 mod deliveries;
 mod health;
+mod orders;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,8 @@ const READ: &str = "reading targets";
 const CHANGE: &str = "changing a target";
 const DELETE: &str = "deleting a target";
 
-/// The id of a target: `klaviyo`, or a webhook endpoint's `whe_…`.
+/// The id of a target: `klaviyo`, a webhook endpoint's `whe_…`, or that of a shop: `shopify`, `woocommerce`, `square`,
+/// `generic_…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TargetId(String);
@@ -36,17 +38,43 @@ pub struct TargetId(String);
 impl TargetId {
     /// The id of the connection to Klaviyo.
     pub const KLAVIYO: &'static str = "klaviyo";
+    /// The ids of the connections to shops with an adapter of their own.
+    pub const SHOPS: [&'static str; 3] = ["shopify", "woocommerce", "square"];
     const LONGEST: usize = 64;
+    /// What the ids of connections to any other sender begin with.
+    const GENERIC: &'static str = "generic_";
+    /// The longest name of such a connection.
+    const LONGEST_NAME: usize = 40;
 
     /// Reads an id; `None` for a text that is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let is_plain =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'));
         (is_plain && !text.is_empty() && text.len() <= Self::LONGEST).then(|| Self(text.to_owned()))
     }
 
     /// The connection to Klaviyo.
     pub fn klaviyo() -> Self {
         Self(Self::KLAVIYO.to_owned())
+    }
+
+    /// The connection to a shop of any other sender; `None` for a name that is none.
+    pub fn generic(name: &str) -> Option<Self> {
+        // Ids of facts begin with the name: they must not look like those of another sender.
+        let is_taken = Self::SHOPS.contains(&name) || name == Self::KLAVIYO;
+        let is_name =
+            !is_taken && !name.is_empty() && name.len() <= Self::LONGEST_NAME && !name.starts_with(['-', '_']);
+        if is_name { Self::parse(&format!("{}{name}", Self::GENERIC)) } else { None }
+    }
+
+    /// Whether it is the connection to a shop.
+    pub fn is_shop(&self) -> bool {
+        self.0.starts_with(Self::GENERIC) || Self::SHOPS.contains(&self.0.as_str())
+    }
+
+    /// The name of a connection: what ids of its facts begin with.
+    pub fn connection(&self) -> &str {
+        self.0.strip_prefix(Self::GENERIC).unwrap_or(&self.0)
     }
 
     /// The id as text.
@@ -91,6 +119,9 @@ pub enum TargetKind {
     /// Klaviyo.
     #[serde(rename = "k")]
     Klaviyo(KlaviyoSettings),
+    /// A shop whose orders come in: its settings as JSON. Events are not sent to it.
+    #[serde(rename = "s")]
+    Shop(String),
 }
 
 /// A merchant's endpoint for webhooks.
@@ -146,6 +177,7 @@ impl Target {
             }
             // A link that spreads would use up the account's rate. The profile's count follows with the next event.
             TargetKind::Klaviyo(_) => kind != tessera_domain::event::CLICKED,
+            TargetKind::Shop(_) => false,
         }
     }
 
@@ -305,5 +337,16 @@ impl Store {
             Write::delete(&self.tables.credentials, &keys::target_secrets(program, id.as_str())),
         ];
         Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
+    }
+
+    /// Deletes the secrets of a target, which stays.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn delete_target_secrets(&self, program: &ProgramId, id: &TargetId) -> Result<(), StoreError> {
+        let delete = Write::delete(&self.tables.credentials, &keys::target_secrets(program, id.as_str()));
+        match self.write(DELETE, &delete).await? {
+            Written::Done | Written::Refused(_) => Ok(()),
+        }
     }
 }

@@ -1,0 +1,112 @@
+//! Receives deliveries.
+
+use tessera_domain::ids::ProgramId;
+use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::sender::send_all;
+use tessera_lambda::{Problem, Services};
+use tessera_orders::{Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, count, record};
+use tessera_shops::{Delivered, Vendor, shopify, woocommerce};
+use tessera_store::{HealthChange, TargetId};
+
+use crate::verify::verified;
+
+/// `POST /v1/webhooks/{vendor}/{program}`
+pub(crate) async fn vendor(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
+    let kind = request.header("content-type").unwrap_or_default();
+    // WooCommerce tests a new webhook without signing.
+    if vendor == Vendor::Woocommerce && woocommerce::is_ping(kind, request.body()) {
+        return Ok(http::empty(200));
+    }
+    receive(services, request, TargetId::parse(vendor.name())).await
+}
+
+/// `POST /v1/hooks/{program}/{connection}`
+pub(crate) async fn generic(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    receive(services, request, TargetId::generic(request.path("connection")?)).await
+}
+
+async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>) -> Result<Response, Problem> {
+    let unknown = |_| Problem::not_found("there is no such connection, or it is disabled");
+    let program = ProgramId::new(request.path("program")?).map_err(unknown)?;
+    let connection = verified(services, request, &program, id).await?;
+    let program = services.program(&program).await?;
+    let vendor = connection.settings.vendor;
+    let topic = topic(request, vendor);
+    let mut change = HealthChange {
+        unknown_versions: u64::from(vendor == Vendor::Shopify && version(request).is_some_and(shopify::is_newer)),
+        ..HealthChange::default()
+    };
+    let currency = program.compiled.program.currency;
+    let follower = Follower { services, program: &program, connection: &connection.id };
+    let handled = match read(request, &connection, topic, currency) {
+        Ok(delivered @ (Delivered::Fact(_) | Delivered::Paid(_) | Delivered::Refund { .. })) => {
+            // Counted while it is stored: the response waits for one write.
+            let stored = HealthChange { delivered: 1, ..change.clone() };
+            let (handled, ()) = tokio::join!(
+                follower.handle(delivered, vendor),
+                count(services, &program.id, &connection.id, &stored),
+            );
+            change = HealthChange::default();
+            handled?
+        }
+        Ok(delivered) => follower.handle(delivered, vendor).await?,
+        Err(error) => Handled::Unusable(error.to_string()),
+    };
+    let received = match handled {
+        Handled::Stored => return Ok(http::empty(200)),
+        Handled::Later(work) => {
+            let message = InboundMessage::new(program.id.clone(), connection.id.clone(), work);
+            let queue = services.config.inbound_queue_url.as_deref();
+            let queue = queue.ok_or_else(|| Problem::internal(&"INBOUND_QUEUE_URL is not set"))?;
+            let sent = send_all(&services.sqs, queue, &[message.outgoing()]).await;
+            sent.map_err(|error| {
+                tracing::error!(%error, "a delivery of a shop was not queued");
+                Problem::unavailable()
+            })?;
+            None
+        }
+        Handled::Skipped(reason) => Some(Received::Skipped(reason)),
+        Handled::Unusable(reason) => {
+            let body = String::from_utf8_lossy(request.body()).into_owned();
+            let work = Box::new(InboundWork::Read { topic: topic.to_owned(), body });
+            Some(Received::Unusable { reason, work })
+        }
+    };
+    if change.unknown_versions > 0 {
+        count(services, &program.id, &connection.id, &change).await;
+    }
+    if let Some(received) = received {
+        record(services, &program.id, &connection.id, &received, None).await?;
+    }
+    Ok(http::empty(200))
+}
+
+fn version(request: &ApiRequest) -> Option<&str> {
+    request.header(shopify::VERSION)
+}
+
+/// The topic of a delivery; empty for a vendor without topics.
+fn topic(request: &ApiRequest, vendor: Vendor) -> &str {
+    let header = match vendor {
+        Vendor::Shopify => shopify::TOPIC,
+        Vendor::Woocommerce => woocommerce::TOPIC,
+        Vendor::Square | Vendor::Generic => return "",
+    };
+    request.header(header).unwrap_or_default()
+}
+
+fn read(
+    request: &ApiRequest,
+    connection: &ShopConnection,
+    topic: &str,
+    currency: tessera_domain::money::Currency,
+) -> Result<Delivered, tessera_shops::PayloadError> {
+    if connection.settings.vendor == Vendor::Shopify {
+        // The signature is the app's, and an app may be installed in several shops.
+        let shop = request.header(shopify::SHOP).unwrap_or_default();
+        if connection.settings.shop.as_deref().is_none_or(|own| !own.eq_ignore_ascii_case(shop)) {
+            return Ok(Delivered::Nothing("a delivery of another shop"));
+        }
+    }
+    connection.read(topic, request.body(), currency)
+}

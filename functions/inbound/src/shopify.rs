@@ -1,0 +1,27 @@
+//! Tries the credentials of Shopify.
+
+use serde_json::json;
+use tessera_orders::ShopCredentials;
+use tessera_shops::Payload;
+
+use crate::fetch::{FetchError, send};
+use crate::work::{Failure, Source};
+
+/// Asks for an access token, by the client-credentials grant.
+pub(crate) async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), Failure> {
+    let settings = &source.connection.settings;
+    let of_shop = settings.shop.as_deref().map(|shop| format!("https://{shop}"));
+    let base = settings.base_url.clone().or(of_shop);
+    let base = base.ok_or_else(|| FetchError::new("the connection has no shop"))?;
+    let body = json!({
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "grant_type": "client_credentials",
+    });
+    let url = format!("{}/admin/oauth/access_token", base.trim_end_matches('/'));
+    let response = send(source.client, &url, &body, source.now).await?;
+    match Payload::new(&response).text("/access_token") {
+        Some(_) => Ok(()),
+        None => Err(FetchError::new("200, but no access_token").into()),
+    }
+}

@@ -1,0 +1,88 @@
+//! Fetches orders of Square.
+
+use serde_json::Value;
+use tessera_orders::{FollowError, Follower, ShopCredentials};
+use tessera_shops::ShopOrder;
+use tessera_shops::square::{FetchedOrder, VERSION, order};
+
+use crate::fetch::{FetchError, fetch};
+use crate::work::{Failure, Source};
+
+const HOST: &str = "https://connect.squareup.com";
+
+/// Fetches an order and stores what it says: a sale, what it returns, or both.
+pub(crate) async fn follow(
+    source: &Source<'_>,
+    follower: &Follower<'_>,
+    credentials: &ShopCredentials,
+    number: &str,
+) -> Result<(), Failure> {
+    let (sale, returns) = whole(source, credentials, number).await?;
+    if let Some(sale) = sale {
+        Box::pin(follower.follow(&sale)).await?;
+    }
+    for (sold, refund) in returns {
+        let receipt = format!("square:{sold}");
+        // The sale may have come before the connection, or its event after this one.
+        if let Some(sale) = whole(source, credentials, &sold).await?.0 {
+            let returned = ShopOrder { refunds: vec![refund.clone()], ..*sale };
+            Box::pin(follower.follow(&returned)).await?;
+        } else {
+            return Err(Failure::Unusable(format!("{receipt} is not a completed sale")));
+        }
+    }
+    Ok(())
+}
+
+type Whole = (Option<Box<ShopOrder>>, Vec<(String, tessera_shops::ShopRefund)>);
+
+async fn whole(source: &Source<'_>, credentials: &ShopCredentials, number: &str) -> Result<Whole, Failure> {
+    let response = get_order(source, credentials, number).await?;
+    match order(&response, &source.connection.settings.terms(source.currency)) {
+        Ok(FetchedOrder::Whole { sale, returns }) => Ok((sale, returns)),
+        Ok(FetchedOrder::NotWhole) => {
+            Err(FetchError::new("the lines of the order do not add up to its total yet").into())
+        }
+        // Square may respond with 200 and errors.
+        Err(error) => match response.get("errors") {
+            Some(errors) => Err(FetchError::new(format!("200, but {errors}")).into()),
+            None => Err(Failure::Unusable(error.to_string())),
+        },
+    }
+}
+
+/// Asks for the locations.
+pub(crate) async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), Failure> {
+    let response = get(source, credentials, "locations").await?;
+    match response.get("errors") {
+        Some(errors) => Err(FetchError::new(format!("200, but {errors}")).into()),
+        None => Ok(()),
+    }
+}
+
+async fn get_order(source: &Source<'_>, credentials: &ShopCredentials, number: &str) -> Result<Value, Failure> {
+    let is_number =
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_number {
+        return Err(Failure::Unusable("the number of the order has another form".to_owned()));
+    }
+    get(source, credentials, &format!("orders/{number}")).await
+}
+
+async fn get(source: &Source<'_>, credentials: &ShopCredentials, path: &str) -> Result<Value, Failure> {
+    let base = source.connection.settings.base_url.as_deref().unwrap_or(HOST).trim_end_matches('/');
+    let token = credentials.access_token.as_deref();
+    let token = token.ok_or_else(|| Failure::Again(FetchError::new("the connection has no access_token")))?;
+    let authorization = format!("Bearer {token}");
+    let headers = [("authorization", authorization.as_str()), ("square-version", VERSION)];
+    Ok(fetch(source.client, &format!("{base}/v2/{path}"), &headers, source.now).await?)
+}
+
+impl From<FollowError> for Failure {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Unusable(reason) => Self::Unusable(reason),
+            FollowError::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Fetches refunds and changed orders of WooCommerce.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use tessera_domain::money::Currency;
+use tessera_orders::{Follower, Handled, InboundWork, ShopCredentials};
+use tessera_shops::{Payload, ShopOrder, Vendor, woocommerce};
+
+use crate::fetch::{FetchError, fetch};
+use crate::work::{Failure, Source};
+
+/// Orders of a page of a poll.
+pub(crate) const PAGE: usize = 50;
+/// The most refunds of an order that are fetched.
+const MOST_REFUNDS: u32 = 100;
+
+/// What a page of a poll brought.
+#[derive(Debug, Default)]
+pub(crate) struct Polled {
+    /// Orders that were handled.
+    pub handled: u64,
+    /// What could not be used, and why.
+    pub unusable: Vec<(InboundWork, String)>,
+    /// True when there may be another page.
+    pub has_more: bool,
+}
+
+async fn get(source: &Source<'_>, credentials: &ShopCredentials, path: &str) -> Result<Value, Failure> {
+    let base = source.connection.settings.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    let (Some(key), Some(secret)) = (&credentials.consumer_key, &credentials.consumer_secret) else {
+        return Err(Failure::Again(FetchError::new("the connection has no consumer_key and consumer_secret")));
+    };
+    let authorization = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
+    let url = format!("{base}/wp-json/wc/v3{path}");
+    Ok(fetch(source.client, &url, &[("authorization", &authorization)], source.now).await?)
+}
+
+/// Fetches the refunds of an order, and compares it with what is stored.
+pub(crate) async fn follow_refunds(
+    source: &Source<'_>,
+    follower: &Follower<'_>,
+    credentials: &ShopCredentials,
+    order: &ShopOrder,
+    number: &str,
+    is_taxed: bool,
+) -> Result<(), Failure> {
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Failure::Unusable("the number of the order has another form".to_owned()));
+    }
+    let refunds = get(source, credentials, &format!("/orders/{number}/refunds?per_page={MOST_REFUNDS}")).await?;
+    if !refunds.is_array() {
+        return Err(FetchError::new(format!("200, but no list of refunds: {refunds}")).into());
+    }
+    let currency = order.receipt.get("currency").and_then(Value::as_str).and_then(Currency::from_code);
+    let currency = currency.ok_or_else(|| Failure::Unusable("the order has no currency".to_owned()))?;
+    let basis = source.connection.settings.amount;
+    let refunds = woocommerce::refunds(&refunds, currency, is_taxed, basis);
+    let refunds = refunds.map_err(|error| Failure::Unusable(error.to_string()))?;
+    let order = ShopOrder { refunds, ..order.clone() };
+    Box::pin(follower.follow(&order)).await?;
+    Ok(())
+}
+
+/// Fetches a page of the orders that were changed since a moment, and handles each as if it had been delivered.
+pub(crate) async fn poll(
+    source: &Source<'_>,
+    follower: &Follower<'_>,
+    credentials: &ShopCredentials,
+    since: Timestamp,
+    page: u32,
+) -> Result<Polled, Failure> {
+    let since = since.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let path = format!(
+        "/orders?modified_after={since}&dates_are_gmt=true&orderby=modified&order=asc&per_page={PAGE}&page={page}"
+    );
+    let orders = get(source, credentials, &path).await?;
+    let orders = orders.as_array().ok_or_else(|| FetchError::new("200, but no list of orders"))?;
+    let mut polled = Polled { has_more: orders.len() >= PAGE, ..Polled::default() };
+    let terms = source.connection.settings.terms(source.currency);
+    for order in orders {
+        let as_delivered = || InboundWork::Read { topic: "order.updated".to_owned(), body: order.to_string() };
+        let handled = match woocommerce::read(order, &terms) {
+            Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await?,
+            Err(error) => Handled::Unusable(error.to_string()),
+        };
+        let followed = match handled {
+            Handled::Stored | Handled::Skipped(_) => Ok(()),
+            Handled::Unusable(reason) => Err(Failure::Unusable(reason)),
+            Handled::Later(InboundWork::Order { order }) => {
+                Box::pin(follower.follow(&order)).await.map(drop).map_err(Failure::from)
+            }
+            Handled::Later(InboundWork::OrderWithoutRefunds { order, number, is_taxed }) => {
+                Box::pin(follow_refunds(source, follower, credentials, &order, &number, is_taxed)).await
+            }
+            Handled::Later(other) => Err(Failure::Unusable(format!("an order does not ask for a {}", other.name()))),
+        };
+        match followed {
+            Ok(()) => polled.handled += 1,
+            Err(Failure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(polled)
+}
+
+/// Why no order is delivered any more: every webhook of orders is disabled, or there is none. `None` while one is active.
+pub(crate) async fn disabled_webhooks(
+    source: &Source<'_>,
+    credentials: &ShopCredentials,
+) -> Result<Option<&'static str>, Failure> {
+    let hooks = get(source, credentials, "/webhooks?per_page=100").await?;
+    let of_orders: Vec<Payload<'_>> =
+        Payload::new(&hooks).list("").filter(|hook| hook.text("/topic") == Some("order.updated")).collect();
+    if of_orders.iter().any(|hook| hook.text("/status") == Some("active")) {
+        return Ok(None);
+    }
+    Ok(Some(if of_orders.is_empty() {
+        "WooCommerce has no webhook with the topic order.updated: orders come by the hourly poll alone"
+    } else {
+        "WooCommerce has disabled the webhook order.updated: orders come by the hourly poll alone"
+    }))
+}

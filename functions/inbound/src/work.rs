@@ -1,0 +1,274 @@
+//! What a message asks for, and how it ends.
+
+use jiff::Timestamp;
+use tessera_domain::money::Currency;
+use tessera_lambda::Services;
+use tessera_lambda::sender::send_all;
+use tessera_orders::{
+    Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count, record,
+};
+use tessera_outbound::Client;
+use tessera_shops::Vendor;
+use tessera_store::{
+    ActiveProgram, Delivery, DeliveryContent, DeliveryStatus, HealthChange, StoreError, Target, TargetId,
+};
+
+use crate::fetch::FetchError;
+use crate::retry::next_attempt;
+use crate::{Vendors, WorkError, shopify, square, woocommerce};
+
+/// The marker of how far WooCommerce was polled; ids of orders have another form.
+pub(crate) const POLL_MARKER: &str = "poll";
+
+/// What requests to a shop need.
+pub(crate) struct Source<'a> {
+    pub connection: &'a ShopConnection,
+    pub client: &'a Client,
+    pub currency: Currency,
+    pub now: Timestamp,
+}
+
+/// Why work did not end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Another attempt may succeed.
+    Again(FetchError),
+    /// No attempt will succeed as the settings are.
+    Unusable(String),
+    /// The store failed: the message comes again.
+    Store(StoreError),
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self::Again(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Does what a message asks for, and stores how it ended.
+pub(crate) async fn run(services: &Services, vendors: &Vendors, message: InboundMessage) -> Result<(), WorkError> {
+    let InboundMessage { program: program_id, connection: id, work, .. } = message;
+    let (work, before) = match work {
+        InboundWork::Delivery { delivery, due } => {
+            let found = services.store.delivery(&program_id, &id, &delivery).await?;
+            // Another worker has tried it, or a person has.
+            let Some(found) = found.filter(|found| found.due == Some(due)) else { return Ok(()) };
+            let DeliveryContent::Inline(text) = &found.content else { return Ok(()) };
+            let work = serde_json::from_str(text).map_err(tessera_orders::InboundError::from)?;
+            (work, Some(found))
+        }
+        work => (work, None),
+    };
+    let unavailable = |problem: tessera_lambda::Problem| WorkError::Unavailable(problem.detail().to_owned());
+    let program = services.program(&program_id).await.map_err(unavailable)?;
+    let received = match ShopConnection::enabled(services, &program_id, &id).await? {
+        None => ended(services, before.as_ref(), Failure::Unusable("the connection is disabled".to_owned()), work)?,
+        Some(connection) => {
+            let outcome = Box::pin(attempt(services, vendors, &program, &connection, &work)).await;
+            match outcome {
+                Ok(received) => received,
+                Err(failure) => {
+                    let is_once = matches!(work, InboundWork::Poll { .. } | InboundWork::Test { .. });
+                    if let (true, Failure::Again(error)) = (is_once, &failure) {
+                        // The next poll begins where this one did; a test is for a person who waits.
+                        let change = HealthChange { error: Some(error.reason.clone()), ..HealthChange::default() };
+                        count(services, &program_id, &id, &change).await;
+                        return Ok(());
+                    }
+                    ended(services, before.as_ref(), failure, work)?
+                }
+            }
+        }
+    };
+    Box::pin(record(services, &program_id, &id, &received, before.as_ref())).await?;
+    Ok(())
+}
+
+/// How a failure is recorded.
+fn ended(
+    services: &Services,
+    before: Option<&Delivery>,
+    failure: Failure,
+    work: InboundWork,
+) -> Result<Received, WorkError> {
+    let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
+    match failure {
+        Failure::Store(error) => Err(error.into()),
+        Failure::Unusable(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
+        Failure::Again(FetchError { reason, asked }) => {
+            let due = next_attempt(services.clock.now(), &work.subject(), attempts, asked);
+            let work = Box::new(work);
+            Ok(match due {
+                Some(due) => Received::Failed { reason, due, work, attempts },
+                None => Received::Unusable { reason, work },
+            })
+        }
+    }
+}
+
+async fn attempt(
+    services: &Services,
+    vendors: &Vendors,
+    program: &ActiveProgram,
+    connection: &ShopConnection,
+    work: &InboundWork,
+) -> Result<Received, Failure> {
+    let follower = Follower { services, program, connection: &connection.id };
+    let currency = program.compiled.program.currency;
+    let client = vendors.client().map_err(|error| FetchError::new(error.to_string()))?;
+    let source = Source { connection, client, currency, now: services.clock.now() };
+    let mut next = work.clone();
+    loop {
+        next = match next {
+            InboundWork::Read { topic, body } => {
+                let delivered = connection.read(&topic, body.as_bytes(), currency);
+                let delivered = delivered.map_err(|error| Failure::Unusable(error.to_string()))?;
+                match Box::pin(follower.handle(delivered, connection.settings.vendor)).await? {
+                    Handled::Stored => return Ok(Received::Stored),
+                    Handled::Skipped(reason) => return Ok(Received::Skipped(reason)),
+                    Handled::Unusable(reason) => return Err(Failure::Unusable(reason)),
+                    Handled::Later(work) => work,
+                }
+            }
+            InboundWork::Order { order } => {
+                Box::pin(follower.follow(&order)).await?;
+                return Ok(Received::Stored);
+            }
+            InboundWork::OrderWithoutRefunds { order, number, is_taxed } => {
+                let credentials = credentials(services, program, &connection.id).await?;
+                let refunds = woocommerce::follow_refunds(&source, &follower, &credentials, &order, &number, is_taxed);
+                Box::pin(refunds).await?;
+                return Ok(Received::Stored);
+            }
+            InboundWork::OrderNumber { number } => {
+                let credentials = credentials(services, program, &connection.id).await?;
+                Box::pin(square::follow(&source, &follower, &credentials, &number)).await?;
+                return Ok(Received::Stored);
+            }
+            InboundWork::ShopErasure => {
+                close(services, program, &connection.id).await?;
+                return Ok(Received::Stored);
+            }
+            InboundWork::Test { .. } => {
+                let credentials = credentials(services, program, &connection.id).await?;
+                test(&source, &credentials).await?;
+                return Ok(Received::Stored);
+            }
+            InboundWork::Poll { since, until, page } => {
+                return Box::pin(poll(services, &source, &follower, since, until, page)).await;
+            }
+            InboundWork::Delivery { .. } => return Err(Failure::Unusable("a retry of a retry".to_owned())),
+        }
+    }
+}
+
+/// The current credentials of a connection.
+async fn credentials(services: &Services, program: &ActiveProgram, id: &TargetId) -> Result<ShopCredentials, Failure> {
+    let key = services.secrets().await.map_err(|problem| FetchError::new(problem.detail()))?;
+    let secrets = services.store.target_secrets(&program.id, id, &key).await?;
+    let credentials = secrets.and_then(|secrets| serde_json::from_str(&secrets.current).ok());
+    credentials.ok_or_else(|| FetchError::new("the connection has no credentials").into())
+}
+
+/// Tries the credentials of a connection.
+async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), Failure> {
+    match source.connection.settings.vendor {
+        Vendor::Shopify => shopify::test(source, credentials).await,
+        Vendor::Square => square::test(source, credentials).await,
+        Vendor::Woocommerce => match woocommerce::disabled_webhooks(source, credentials).await? {
+            Some(reason) => Err(FetchError::new(reason).into()),
+            None => Ok(()),
+        },
+        // It has no API that could be asked.
+        Vendor::Generic => Ok(()),
+    }
+}
+
+/// Ends a connection whose shop has left, and deletes its credentials.
+async fn close(services: &Services, program: &ActiveProgram, id: &TargetId) -> Result<(), Failure> {
+    services.store.delete_target_secrets(&program.id, id).await?;
+    let closed = services.store.change_target(&program.id, id, |target| match target {
+        Some(target) => Ok(Target {
+            is_enabled: false,
+            disabled_because: Some("the shop has left: its data are to be erased (shop/redact)".to_owned()),
+            ..target
+        }),
+        None => Err(()),
+    });
+    // Without a connection there is nothing to end.
+    let _ = closed.await?;
+    services.targets.forget(&program.id);
+    tracing::warn!(program = %program.id, connection = %id, "the shop has left: the connection was disabled");
+    Ok(())
+}
+
+/// Fetches a page of changed orders, and asks for the next one.
+async fn poll(
+    services: &Services,
+    source: &Source<'_>,
+    follower: &Follower<'_>,
+    since: Timestamp,
+    until: Timestamp,
+    page: u32,
+) -> Result<Received, Failure> {
+    let (program, id) = (&follower.program.id, &source.connection.id);
+    let credentials = credentials(services, follower.program, id).await?;
+    if page == 1
+        && let Some(reason) = woocommerce::disabled_webhooks(source, &credentials).await?
+    {
+        warn(services, follower, reason).await?;
+    }
+    let polled = Box::pin(woocommerce::poll(source, follower, &credentials, since, page)).await?;
+    for (work, reason) in polled.unusable {
+        let received = Received::Unusable { reason, work: Box::new(work) };
+        record(services, program, id, &received, None).await?;
+    }
+    if polled.has_more {
+        let next = InboundWork::Poll { since, until, page: page.saturating_add(1) };
+        let message = InboundMessage::new(program.clone(), id.clone(), next).outgoing();
+        let queue = services.config.inbound_queue_url.as_deref().unwrap_or_default();
+        let sent = send_all(&services.sqs, queue, &[message]).await;
+        sent.map_err(|error| FetchError::new(error.to_string()))?;
+    } else {
+        services.store.follow_order_until(program, id, POLL_MARKER, until).await?;
+    }
+    if polled.handled > 1 {
+        let change = HealthChange { delivered: polled.handled - 1, ..HealthChange::default() };
+        count(services, program, id, &change).await;
+    }
+    Ok(if polled.handled > 0 { Received::Stored } else { Received::Skipped("a poll without changed orders") })
+}
+
+/// Shows, once a day, that no webhook delivers orders.
+async fn warn(services: &Services, follower: &Follower<'_>, reason: &str) -> Result<(), StoreError> {
+    let now = services.clock.now();
+    let day = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(86_400)).unwrap_or(now);
+    // Tried again, it polls once more.
+    let again = serde_json::to_string(&InboundWork::Poll { since: day, until: now, page: 1 }).unwrap_or_default();
+    let warning = Delivery {
+        id: Delivery::id_of(reason, day),
+        event: "webhook".to_owned(),
+        kind: "webhook".to_owned(),
+        member: None,
+        status: DeliveryStatus::Failed,
+        made_at: day,
+        tried_at: day,
+        attempts: 1,
+        response: Some(reason.to_owned()),
+        due: None,
+        is_test: false,
+        content: DeliveryContent::Inline(again),
+    };
+    let (program, id) = (&follower.program.id, follower.connection);
+    if services.store.put_delivery(program, id, &warning, None).await? {
+        let change = HealthChange { error: Some(reason.to_owned()), dead: 1, ..HealthChange::default() };
+        count(services, program, id, &change).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! The connections: their settings, credentials and health.
+
+use http::Uri;
+use jiff::Timestamp;
+use serde_json::json;
+use tessera_lambda::http::{self as responses, ApiRequest, Response};
+use tessera_lambda::{Problem, Route, Services, handler};
+use tessera_orders::ShopConnection;
+use tessera_outbound::Targets;
+use tessera_shops::{ShopSettings, Vendor};
+use tessera_store::{Delivery, DeliveryStatus, SecretChange, Target, TargetHealth, TargetId, TargetKind};
+
+use crate::ADMIN;
+use crate::read::{Wanted, read_wanted, show_settings};
+use crate::schema::{ConnectionView, GenericBody, HealthView, ShopifyBody, SquareBody, WoocommerceBody};
+
+const TAG: &str = "Shops";
+const DETAILS: &str = "Credentials that are left out stay; a replaced secret still verifies for 24 hours. Another host \
+                       needs them in the same request, else 422 `credentials_required`.";
+/// Deliveries that the health looks at.
+const LOOKED_AT: u32 = 250;
+/// Errors that the health shows.
+const SHOWN_ERRORS: usize = 10;
+/// The most generic connections of a program.
+const MOST_GENERIC: usize = 20;
+
+/// The routes of the connections.
+pub(crate) const ROUTES: &[Route] = &[
+    Route::get("/v1/integrations/shopify", ADMIN, handler!(get, Vendor::Shopify))
+        .named("getShopify", TAG, "Reads the connection to Shopify")
+        .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
+    Route::put("/v1/integrations/shopify", ADMIN, handler!(put, Vendor::Shopify))
+        .named("putShopify", TAG, "Replaces the settings of the connection to Shopify")
+        .details(DETAILS)
+        .takes::<ShopifyBody>(ShopifyBody::example)
+        .gives::<ConnectionView>(200, "Settings and health.")
+        .fails(409)
+        .fails(422),
+    Route::get("/v1/integrations/woocommerce", ADMIN, handler!(get, Vendor::Woocommerce))
+        .named("getWoocommerce", TAG, "Reads the connection to WooCommerce")
+        .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
+    Route::put("/v1/integrations/woocommerce", ADMIN, handler!(put, Vendor::Woocommerce))
+        .named("putWoocommerce", TAG, "Replaces the settings of the connection to WooCommerce")
+        .details(DETAILS)
+        .takes::<WoocommerceBody>(WoocommerceBody::example)
+        .gives::<ConnectionView>(200, "Settings and health.")
+        .fails(409)
+        .fails(422),
+    Route::get("/v1/integrations/square", ADMIN, handler!(get, Vendor::Square))
+        .named("getSquare", TAG, "Reads the connection to Square")
+        .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
+    Route::put("/v1/integrations/square", ADMIN, handler!(put, Vendor::Square))
+        .named("putSquare", TAG, "Replaces the settings of the connection to Square")
+        .details(DETAILS)
+        .takes::<SquareBody>(SquareBody::example)
+        .gives::<ConnectionView>(200, "Settings and health.")
+        .fails(409)
+        .fails(422),
+    Route::get("/v1/integrations/generic/{connection}", ADMIN, handler!(get, Vendor::Generic))
+        .named("getGeneric", TAG, "Reads the connection to any other sender")
+        .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown.")
+        .fails(404),
+    Route::put("/v1/integrations/generic/{connection}", ADMIN, handler!(put, Vendor::Generic))
+        .named("putGeneric", TAG, "Replaces the settings of the connection to any other sender")
+        .details("Credentials that are left out stay; a replaced secret still verifies for 24 hours.")
+        .takes::<GenericBody>(GenericBody::example)
+        .gives::<ConnectionView>(200, "Settings and health.")
+        .fails(404)
+        .fails(409)
+        .fails(422),
+];
+
+/// The connection that a path names.
+///
+/// # Errors
+/// 404 for a name that no connection can have.
+pub(crate) fn named(request: &ApiRequest, vendor: Vendor) -> Result<TargetId, Problem> {
+    let id = match vendor {
+        Vendor::Generic => TargetId::generic(request.path("connection")?),
+        Vendor::Shopify | Vendor::Woocommerce | Vendor::Square => TargetId::parse(vendor.name()),
+    };
+    let detail = "a connection has a name of 1 to 40 small letters, digits, - and _, other than a vendor's";
+    id.ok_or_else(|| Problem::not_found(detail))
+}
+
+async fn view(
+    services: &Services,
+    request: &ApiRequest,
+    id: &TargetId,
+    vendor: Vendor,
+    target: Option<&Target>,
+) -> Result<Response, Problem> {
+    let program = &request.caller()?.program;
+    let (health, page) = tokio::join!(
+        services.store.target_health(program, id),
+        services.store.deliveries(program, id, LOOKED_AT, None),
+    );
+    let mut health = health_view(health?, &page?.items, services.clock.now());
+    if let Some(reason) = target.and_then(|target| target.disabled_because.clone()) {
+        health.last_error = Some(reason);
+    }
+    let connection = target.and_then(ShopConnection::of);
+    let settings = connection.map_or_else(|| ShopSettings::new(vendor), |connection| connection.settings);
+    let enabled = target.is_some_and(|target| target.is_enabled);
+    Ok(responses::json(200, &ConnectionView { enabled, settings: show_settings(&settings), health }))
+}
+
+fn health_view(health: TargetHealth, deliveries: &[Delivery], now: Timestamp) -> HealthView {
+    let pending = deliveries.iter().filter(|delivery| delivery.status == DeliveryStatus::Pending);
+    let oldest = pending.map(|delivery| delivery.made_at).min();
+    let age = oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs().max(0).unsigned_abs());
+    let dead = deliveries.iter().filter(|delivery| delivery.status == DeliveryStatus::Failed).count();
+    HealthView {
+        last_success_at: health.last_success_at,
+        last_error: health.last_error.filter(|_| health.failing_since.is_some()),
+        queue_age_seconds: age,
+        delivered: health.delivered,
+        skipped: health.skipped,
+        dead: dead as u64,
+        unknown_versions: health.unknown_versions,
+        errors: deliveries.iter().filter_map(|delivery| delivery.response.clone()).take(SHOWN_ERRORS).collect(),
+    }
+}
+
+/// `GET /v1/integrations/…`
+async fn get(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
+    let id = named(request, vendor)?;
+    let target = services.store.target(&request.caller()?.program, &id).await?;
+    if vendor == Vendor::Generic && target.is_none() {
+        return Err(Problem::not_found("there is no such connection"));
+    }
+    view(services, request, &id, vendor, target.as_ref()).await
+}
+
+/// `PUT /v1/integrations/…`
+async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
+    let (program, id) = (&request.caller()?.program, named(request, vendor)?);
+    let wanted = read_wanted(&request.json()?, vendor).map_err(Problem::malformed)?;
+    if let Some(url) = &wanted.settings.base_url {
+        check_address(url).await?;
+    }
+    let before = services.store.target(program, &id).await?;
+    if vendor == Vendor::Generic && before.is_none() {
+        check_room(services, request).await?;
+    }
+    let key = services.secrets().await?;
+    let has_credentials = services.store.target_secrets(program, &id, &key).await?.is_some();
+    let old = before.as_ref().and_then(ShopConnection::of).map(|connection| connection.settings);
+    let settings = settings_after(&wanted, old.as_ref(), has_credentials)?;
+    let now = services.clock.now();
+    if let Some(credentials) = &wanted.credentials {
+        let secret = json!(credentials).to_string();
+        let natural = format!("{} {}", now.as_millisecond(), request.natural_key().key);
+        let change = SecretChange { secret: Some(&secret), request: &natural, revoke_previous: false, now };
+        services.store.change_target_secret(program, &id, &key, change).await?;
+    }
+    let after = Target {
+        id: id.clone(),
+        is_enabled: wanted.enabled,
+        created_at: before.as_ref().map_or(now, |before| before.created_at),
+        disabled_because: None,
+        kind: TargetKind::Shop(json!(settings).to_string()),
+    };
+    // Times are stored in milliseconds.
+    let is_after = |stored: &Target| stored.kind == after.kind && stored.is_enabled == after.is_enabled;
+    let changed = services.store.change_target(program, &id, |stored| {
+        // The check of the credentials was made for what was read. Or this request wrote it, and its response was lost.
+        if stored == before {
+            Ok(after.clone())
+        } else if let Some(stored) = stored.filter(is_after) {
+            Ok(stored)
+        } else {
+            Err(Problem::conflict("stale_version", "the connection was changed meanwhile; read it again"))
+        }
+    });
+    let target = changed.await??;
+    services.targets.forget(program);
+    view(services, request, &id, vendor, Some(&target)).await
+}
+
+/// The settings that are stored. Another host or shop needs the credentials in the same request.
+fn settings_after(wanted: &Wanted, old: Option<&ShopSettings>, has_credentials: bool) -> Result<ShopSettings, Problem> {
+    let mut settings = wanted.settings.clone();
+    if wanted.credentials.is_some() {
+        return Ok(settings);
+    }
+    settings.shop = old.and_then(|old| old.shop.clone());
+    let is_elsewhere = old.is_some_and(|old| old.base_url != settings.base_url);
+    if (has_credentials && is_elsewhere) || (wanted.enabled && !has_credentials) {
+        let detail = "send the credentials in the same request: they are missing, or would go to another host";
+        return Err(Problem::not_allowed("credentials_required", detail));
+    }
+    Ok(settings)
+}
+
+async fn check_address(url: &str) -> Result<(), Problem> {
+    let parsed: Uri = url.parse().map_err(|_| Problem::malformed_at("/settings/base_url", "must be a URL"))?;
+    let checked = Targets::default().check_host(&parsed).await;
+    checked.map_err(|error| {
+        Problem::not_allowed("address_not_allowed", format!("requests to this URL would not be sent: {error}"))
+    })
+}
+
+async fn check_room(services: &Services, request: &ApiRequest) -> Result<(), Problem> {
+    let known = services.store.targets(&request.caller()?.program).await?;
+    let generic = known.iter().filter_map(ShopConnection::of).filter(|one| one.settings.vendor == Vendor::Generic);
+    if generic.count() < MOST_GENERIC {
+        return Ok(());
+    }
+    let detail = format!("a program has at most {MOST_GENERIC} generic connections");
+    Err(Problem::not_allowed("limit_reached", detail))
+}

@@ -1,0 +1,193 @@
+//! Stores the facts of deliveries, and makes what is stored agree with an order.
+
+use serde_json::Value;
+use tessera_domain::fact::{read_early_refund, read_interaction, read_receipt, read_refund_of};
+use tessera_domain::ids::ReceiptId;
+use tessera_domain::input::Fault;
+use tessera_domain::member::MemberRef;
+use tessera_domain::money::Currency;
+use tessera_intake::{Intake, RefundError, TimeLimit, refunds_in_order};
+use tessera_lambda::Services;
+use tessera_shops::{ShopFact, ShopOrder, ShopRefund, SoldReceipt, early_refund, next_facts, refund_facts};
+use tessera_store::{ActiveProgram, IdentityError, PutFact, StoreError, StoredReceipt, TargetId};
+
+/// The most edits of an order that are followed.
+const MOST_EDITS: u32 = 100;
+
+/// Why a delivery was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// It will never be stored as it is.
+    #[error("{0}")]
+    Unusable(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Stores what a connection of a program delivers.
+#[derive(Debug, Clone, Copy)]
+pub struct Follower<'a> {
+    /// What it works with.
+    pub services: &'a Services,
+    /// The program.
+    pub program: &'a ActiveProgram,
+    /// The connection.
+    pub connection: &'a TargetId,
+}
+
+fn unusable(error: impl std::fmt::Display) -> FollowError {
+    FollowError::Unusable(error.to_string())
+}
+
+/// Every fault of a body, in one line.
+fn faults(faults: Vec<Fault>) -> FollowError {
+    let texts: Vec<String> = faults.iter().take(5).map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
+    FollowError::Unusable(texts.join("; "))
+}
+
+fn identity(error: IdentityError) -> FollowError {
+    match error {
+        IdentityError::Store(error) => FollowError::Store(error),
+        other => unusable(other),
+    }
+}
+
+impl Follower<'_> {
+    fn intake(&self) -> Intake<'_> {
+        let (store, programs) = (&self.services.store, &self.services.programs);
+        Intake { store, programs, program: self.program, now: self.services.clock.now() }
+    }
+
+    /// The kinds that the program takes as verified, where the delivery does not say.
+    fn verified(&self, reference: MemberRef) -> MemberRef {
+        let default = || self.program.compiled.program.identity.verified.clone();
+        let verified = reference.verified.clone().unwrap_or_else(default);
+        MemberRef { verified: Some(verified), ..reference }
+    }
+
+    /// Stores a fact.
+    ///
+    /// # Errors
+    /// [`FollowError::Unusable`] when it can never be stored; when DynamoDB fails.
+    pub async fn put(&self, fact: &ShopFact) -> Result<PutFact, FollowError> {
+        match fact {
+            ShopFact::Receipt(body) => Box::pin(self.put_receipt(body)).await,
+            ShopFact::Refund { receipt, body } => {
+                let receipt = ReceiptId::new(receipt.as_str()).map_err(unusable)?;
+                let stored = self.intake().refunded_receipt(&receipt).await?;
+                Box::pin(self.put_refund(&receipt, stored.as_ref(), body)).await
+            }
+            ShopFact::Interaction(body) => {
+                let limit = TimeLimit::live(self.services.clock.now());
+                let input = limit.check_body(read_interaction(body), body).map_err(faults)?;
+                let reference = self.verified(input.member);
+                let intake = self.intake();
+                let put = Box::pin(intake.interaction(input.interaction, &reference)).await;
+                Ok(put.map_err(identity)?.put)
+            }
+        }
+    }
+
+    async fn put_receipt(&self, body: &Value) -> Result<PutFact, FollowError> {
+        let limit = TimeLimit::live(self.services.clock.now());
+        let read = read_receipt(body, self.program.compiled.program.currency);
+        let input = limit.check_body(read, body).map_err(faults)?;
+        let reference = input.member.map(|member| self.verified(member));
+        let intake = self.intake();
+        let put = Box::pin(intake.receipt(input.receipt, reference.as_ref())).await;
+        Ok(put.map_err(identity)?.put)
+    }
+
+    async fn put_refund(
+        &self,
+        receipt: &ReceiptId,
+        stored: Option<&StoredReceipt>,
+        body: &Value,
+    ) -> Result<PutFact, FollowError> {
+        let read = match stored {
+            Some(stored) => read_refund_of(body, &stored.receipt),
+            None => read_early_refund(body),
+        };
+        let limit = TimeLimit::live(self.services.clock.now());
+        let refund = limit.check_body(read, body).map_err(faults)?;
+        let intake = self.intake();
+        Box::pin(intake.refund(receipt, stored, refund)).await.map_err(|error| match error {
+            RefundError::Refused { detail, .. } => FollowError::Unusable(detail),
+            RefundError::Store(error) => FollowError::Store(error),
+        })
+    }
+
+    /// Stores a refund whose order did not come with it.
+    ///
+    /// # Errors
+    /// As [`Follower::put`].
+    pub async fn refund(&self, receipt: &str, refund: &ShopRefund, currency: Currency) -> Result<(), FollowError> {
+        let id = ReceiptId::new(receipt).map_err(unusable)?;
+        let sold = self.sold(&id).await?;
+        let facts = if sold.is_empty() { early_refund(receipt, refund, currency) } else { refund_facts(refund, &sold) };
+        self.put_all(&facts).await
+    }
+
+    async fn put_all(&self, facts: &[ShopFact]) -> Result<(), FollowError> {
+        for fact in facts {
+            if Box::pin(self.put(fact)).await? == PutFact::Different {
+                tracing::warn!(program = %self.program.id, connection = %self.connection, "a fact was sent before with other content");
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what is stored agree with an order. False when there was nothing to do.
+    ///
+    /// # Errors
+    /// As [`Follower::put`].
+    pub async fn follow(&self, order: &ShopOrder) -> Result<bool, FollowError> {
+        let id = order.receipt.get("id").and_then(Value::as_str).unwrap_or_default();
+        let id = ReceiptId::new(id).map_err(unusable)?;
+        let (store, program) = (&self.services.store, &self.program.id);
+        let decided_until = store.order_followed_until(program, self.connection, id.as_str()).await?;
+        let mut sold = self.sold(&id).await?;
+        let mut is_changed = false;
+        if sold.is_empty() {
+            let first = next_facts(order, &sold, decided_until);
+            if first.is_empty() {
+                return Ok(false);
+            }
+            self.put_all(&first).await?;
+            is_changed = true;
+            sold = self.sold(&id).await?;
+        }
+        let facts = next_facts(order, &sold, decided_until);
+        is_changed |= !facts.is_empty();
+        self.put_all(&facts).await?;
+        if is_changed {
+            store.follow_order_until(program, self.connection, id.as_str(), order.updated_at).await?;
+        }
+        Ok(is_changed)
+    }
+
+    /// The stored receipts of an order: the first one, and those of its edits.
+    async fn sold(&self, first: &ReceiptId) -> Result<Vec<SoldReceipt>, FollowError> {
+        let intake = self.intake();
+        let Some(stored) = intake.refunded_receipt(first).await? else { return Ok(Vec::new()) };
+        let mut sold = vec![sold_receipt(&stored)];
+        for number in 1..=MOST_EDITS {
+            let id = ReceiptId::new(format!("{first}:edit-{number}")).map_err(unusable)?;
+            if let Some(stored) = intake.refunded_receipt(&id).await? {
+                sold.push(sold_receipt(&stored));
+                continue;
+            }
+            // An edit that took something away is a refund.
+            let mut refunds = sold.iter().flat_map(|sold| &sold.refunds);
+            if !refunds.any(|refund| refund.id.as_str() == id.as_str()) {
+                break;
+            }
+        }
+        Ok(sold)
+    }
+}
+
+fn sold_receipt(stored: &StoredReceipt) -> SoldReceipt {
+    SoldReceipt { receipt: stored.receipt.clone(), refunds: refunds_in_order(stored).cloned().collect() }
+}

@@ -1,0 +1,19 @@
+//! Stores what shops deliver. `hooks` and `inbound` share it.
+//!
+//! - [`ShopConnection`] is a connection with its settings, [`ShopCredentials`] are its secrets.
+//! - [`InboundMessage`] is what waits in `inbound.fifo`.
+//! - [`Follower`] stores the facts of deliveries, and makes what is stored agree with an order.
+//! - [`record`] stores what became of a delivery.
+
+mod connection;
+mod follow;
+mod handle;
+mod message;
+mod read;
+mod record;
+
+pub use connection::{ShopConnection, ShopCredentials};
+pub use follow::{FollowError, Follower};
+pub use handle::Handled;
+pub use message::{InboundError, InboundMessage, InboundWork};
+pub use record::{Received, count, record};

@@ -1,0 +1,172 @@
+//! Faults at the calls of the functions that take orders in: no order is lost, and none counts twice.
+
+use futures::stream::{self, StreamExt as _};
+use serde_json::{Value, json};
+
+use super::{SECRET, shopify, shopify_order, shopify_refund, signature};
+use crate::faults::every_call::{calls, plans};
+use crate::faults::sender::{Planned, Sender};
+use crate::outgoing::server::{Reaction, Server};
+use crate::shop::{Shop, per_euro, program};
+
+const FUNCTIONS: [&str; 3] = ["hooks", "inbound", "inbound-poll"];
+
+fn woocommerce_order() -> Value {
+    serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/order.json")).unwrap()
+}
+
+/// Delivers until the response is definite, as the shop does.
+async fn deliver(sender: &mut Sender, send: impl AsyncFn(&Shop) -> crate::shop::Response) {
+    for _ in 0..60 {
+        let response = sender.with(async |shop| send(shop).await).await;
+        if response.status < 500 {
+            assert_eq!(response.status, 200, "{}", response.body);
+            return;
+        }
+    }
+    panic!("a delivery never gets through");
+}
+
+/// A fake of WooCommerce with one order and its refunds.
+async fn fake() -> Server {
+    let server = Server::start().await;
+    let refunds = include_str!("../../../shared/shops/src/woocommerce/fixtures/refunds.json");
+    server.react(move |request| {
+        let body = if request.path.contains("/refunds") {
+            refunds.to_owned()
+        } else if request.path.contains("/webhooks") {
+            json!([{ "topic": "order.updated", "status": "active" }]).to_string()
+        } else {
+            let mut order = woocommerce_order();
+            order["id"] = json!(900);
+            json!([order]).to_string()
+        };
+        Reaction::Respond(200, Vec::new(), body)
+    });
+    server
+}
+
+async fn connect(sender: &mut Sender, server: &Server) {
+    let shopify = json!({ "enabled": true, "credentials": {
+        "shop": "ada.myshopify.com", "client_id": "id", "client_secret": SECRET } });
+    let woocommerce = json!({ "enabled": true, "settings": { "base_url": server.url("") }, "credentials": {
+        "consumer_key": "ck", "consumer_secret": "cs", "webhook_secret": SECRET } });
+    for (name, body) in [("shopify", shopify), ("woocommerce", woocommerce)] {
+        let path = format!("/v1/integrations/{name}");
+        let put = sender.request(reqwest::Method::PUT, &path, Some(&body), None).await;
+        assert_eq!(put.status, 200, "{}", put.body);
+    }
+}
+
+/// An order is paid, edited, refunded and cancelled in Shopify; in WooCommerce one is refunded, and one comes by the poll.
+async fn journey(sender: &mut Sender, server: &Server) -> Vec<Value> {
+    connect(sender, server).await;
+    sender.begin();
+    let mut edited = shopify_order();
+    edited["line_items"][0]["quantity"] = json!(2);
+    edited["line_items"][0]["current_quantity"] = json!(2);
+    edited["updated_at"] = json!("2026-03-01T10:40:00+01:00");
+    let mut other = shopify_order();
+    other["id"] = json!(7);
+    other["cancelled_at"] = json!("2026-03-01T10:50:00+01:00");
+    for (topic, payload) in [
+        ("orders/paid", shopify_order()),
+        ("orders/updated", edited),
+        ("refunds/create", shopify_refund()),
+        ("orders/cancelled", other),
+    ] {
+        deliver(sender, async |shop: &Shop| shopify(shop, topic, &payload).await).await;
+        sender.settle().await;
+    }
+    let mut refunded = woocommerce_order();
+    refunded["refunds"] = json!([{ "id": 726 }]);
+    let body = refunded.to_string().into_bytes();
+    deliver(sender, async |shop: &Shop| {
+        let signed = signature(SECRET, &[&body]);
+        let headers = [("x-wc-webhook-topic", "order.updated"), ("x-wc-webhook-signature", signed.as_str())];
+        shop.deliver(&format!("/v1/webhooks/woocommerce/{}", shop.program), &headers, body.clone()).await
+    })
+    .await;
+    sender.settle().await;
+    sender.job("inbound-poll").await;
+    sender.settle().await;
+    sender.end();
+    // A poll or a retry that failed is made up for.
+    for now in ["2026-03-01T14:30:00+01:00", "2026-03-01T16:30:00+01:00"] {
+        sender.clock(now).await;
+    }
+    let mut end = Vec::new();
+    for member in ["207119551", "42"] {
+        end.push(sender.get(&format!("/v1/members/{member}")).await["points"].clone());
+        let entries = sender.get(&format!("/v1/members/{member}/entries")).await;
+        end.push(json!(entries["items"].as_array().unwrap().len()));
+    }
+    end
+}
+
+async fn run(planned: Option<Planned>) -> (Vec<Value>, tessera_local::stack::Calls, u64) {
+    let server = fake().await;
+    let mut sender = Sender::open(&program(&per_euro()), super::CLOCK, planned).await;
+    let end = journey(&mut sender, &server).await;
+    let injected = sender.faults.log().values().sum();
+    (end, calls(&sender), injected)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_counts_once_whatever_call_fails() {
+    let (expected, calls, _) = run(None).await;
+    // 105.00 + 87.50 less 8.75, in three receipts and refunds; 135.00 less 14.00, and 135.00.
+    assert_eq!(expected[0]["available"], 184, "{expected:?}");
+    assert_eq!(expected[2]["available"], 256, "{expected:?}");
+    let taking = calls.into_iter().filter(|((function, _), _)| FUNCTIONS.contains(&function.as_str())).collect();
+    let plans = plans(&taking, false);
+    let injected = std::cell::Cell::new(0);
+    stream::iter(&plans)
+        .for_each_concurrent(12, async |planned| {
+            let (end, _, faults) = run(Some(planned.clone())).await;
+            assert_eq!(end, expected, "{planned:?}");
+            injected.set(injected.get() + faults);
+        })
+        .await;
+    println!("{} plans, {} faults injected", plans.len(), injected.get());
+    assert!(injected.get() >= plans.len() as u64);
+}
+
+/// Uses every permission of the functions that take orders in, besides those of intake.
+pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
+    let server = fake().await;
+    journey(sender, &server).await;
+    server.respond(503);
+    let mut refunded = woocommerce_order();
+    refunded["refunds"] = json!([{ "id": 726 }]);
+    let body = refunded.to_string().into_bytes();
+    deliver(sender, async |shop: &Shop| {
+        let signed = signature(SECRET, &[&body]);
+        let headers = [("x-wc-webhook-topic", "order.updated"), ("x-wc-webhook-signature", signed.as_str())];
+        shop.deliver(&format!("/v1/webhooks/woocommerce/{}", shop.program), &headers, body.clone()).await
+    })
+    .await;
+    sender.settle().await;
+    server.react(|_| Reaction::Respond(200, Vec::new(), "[]".to_owned()));
+    sender.clock("2026-03-01T16:40:00+01:00").await;
+    let full: Vec<Value> = (0..50)
+        .map(|n| {
+            let mut order = woocommerce_order();
+            order["id"] = json!(2_000 + n);
+            order
+        })
+        .collect();
+    let full = json!(full).to_string();
+    server.react(move |request| {
+        let is_first = request.path.ends_with("&page=1");
+        Reaction::Respond(200, Vec::new(), if is_first { full.clone() } else { "[]".to_owned() })
+    });
+    sender.job("inbound-poll").await;
+    sender.settle().await;
+    sender.get("/v1/integrations/shopify").await;
+    sender.get("/v1/integrations/shopify/dead-letters").await;
+    sender.post("/v1/integrations/shopify/redrive", &json!({}), Some("k-redrive")).await;
+    deliver(sender, async |shop: &Shop| shopify(shop, "shop/redact", &json!({})).await).await;
+    sender.settle().await;
+    vec![]
+}

@@ -1,0 +1,173 @@
+//! Deliveries of WooCommerce, its refunds, and the poll that catches up.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::{SECRET, connect, health, points, shop, signature};
+use crate::outgoing::server::{Reaction, Received, Server};
+use crate::shop::{Response, Shop};
+
+const BASIC: &str = "Basic Y2tfMTpjc18x";
+
+fn order() -> Value {
+    serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/order.json")).unwrap()
+}
+
+fn refunds() -> Value {
+    serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/refunds.json")).unwrap()
+}
+
+/// What the fake shop has.
+#[derive(Debug, Clone, Default)]
+struct Content {
+    orders: Vec<Value>,
+    refunds: Value,
+    webhooks: Value,
+}
+
+/// A fake of WooCommerce's REST API that checks the credentials and the paths.
+async fn fake(content: &Arc<Mutex<Content>>) -> Server {
+    let server = Server::start().await;
+    serve(&server, content);
+    server
+}
+
+fn serve(server: &Server, content: &Arc<Mutex<Content>>) {
+    let content = Arc::clone(content);
+    server.react(move |request| respond(request, &content.lock().unwrap()));
+}
+
+fn respond(request: &Received, content: &Content) -> Reaction {
+    if request.headers.get("authorization").map(String::as_str) != Some(BASIC) {
+        return Reaction::status(401);
+    }
+    let (path, query) = request.path.split_once('?').unwrap();
+    let body = match path.strip_prefix("/wp-json/wc/v3").unwrap() {
+        "/orders/727/refunds" => content.refunds.clone(),
+        "/orders" => {
+            assert!(query.contains("modified_after=") && query.contains("dates_are_gmt=true"), "{query}");
+            let page: usize = query.rsplit("page=").next().unwrap().parse().unwrap();
+            let size = 50;
+            content.orders.iter().skip((page - 1) * size).take(size).cloned().collect()
+        }
+        "/webhooks" => content.webhooks.clone(),
+        other => panic!("{other}"),
+    };
+    Reaction::Respond(200, Vec::new(), body.to_string())
+}
+
+async fn connected(server: &Server) -> Shop {
+    let shop = shop().await;
+    let credentials = json!({ "consumer_key": "ck_1", "consumer_secret": "cs_1", "webhook_secret": SECRET });
+    let settings = json!({ "base_url": server.url("") });
+    connect(&shop, "woocommerce", &json!({ "enabled": true, "settings": settings, "credentials": credentials })).await;
+    shop
+}
+
+async fn deliver(shop: &Shop, payload: &Value) -> Response {
+    let body = payload.to_string().into_bytes();
+    let signature = signature(SECRET, &[&body]);
+    let headers = [
+        ("content-type", "application/json"),
+        ("X-WC-Webhook-Topic", "order.updated"),
+        ("X-WC-Webhook-Signature", signature.as_str()),
+    ];
+    let response = shop.deliver(&format!("/v1/webhooks/woocommerce/{}", shop.program), &headers, body).await;
+    shop.settle().await;
+    response
+}
+
+fn with(mut order: Value, changes: &[(&str, Value)]) -> Value {
+    for (name, value) in changes {
+        order[*name] = value.clone();
+    }
+    order
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_earns_once_and_its_refunds_are_fetched() {
+    let content = Arc::new(Mutex::new(Content { refunds: refunds(), ..Content::default() }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    let ping = [("content-type", "application/x-www-form-urlencoded")];
+    let path = format!("/v1/webhooks/woocommerce/{}", shop.program);
+    assert_eq!(shop.deliver(&path, &ping, b"webhook_id=7".to_vec()).await.status, 200);
+    assert_eq!(shop.deliver(&path, &ping, b"webhook_id=7&x=1".to_vec()).await.status, 401);
+
+    for status in ["pending", "processing", "processing", "completed"] {
+        let state = with(order(), &[("status", json!(status))]);
+        assert_eq!(deliver(&shop, &state).await.status, 200);
+    }
+    assert_eq!(points(&shop, "42").await, 135);
+    let returned = with(
+        order(),
+        &[("refunds", json!([{ "id": 726, "total": "-9.00" }])), ("date_modified_gmt", json!("2026-03-06T08:00:00"))],
+    );
+    for _ in 0..2 {
+        assert_eq!(deliver(&shop, &returned).await.status, 200);
+    }
+    // 135.00 less 9.00 of a line and 5.00 of none; shipping alone is nothing.
+    assert_eq!(points(&shop, "42").await, 121);
+    let cancelled =
+        with(order(), &[("status", json!("cancelled")), ("date_modified_gmt", json!("2026-03-07T08:00:00"))]);
+    deliver(&shop, &cancelled).await;
+    assert_eq!(points(&shop, "42").await, 0);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_is_down_for_a_day_throttles_or_responds_with_nonsense_is_asked_again() {
+    let content = Arc::new(Mutex::new(Content { refunds: refunds(), ..Content::default() }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    deliver(&shop, &order()).await;
+    let returned =
+        with(order(), &[("refunds", json!([{ "id": 726 }])), ("date_modified_gmt", json!("2026-03-06T08:00:00"))]);
+    server.respond(503);
+    deliver(&shop, &returned).await;
+    let waiting = health(&shop, "woocommerce").await;
+    assert_eq!(waiting["last_error"], "503");
+    shop.clock("2026-03-01T12:05:00+01:00").await;
+    server.react(|_| Reaction::Respond(429, vec![("retry-after", "7200".to_owned())], String::new()));
+    shop.clock("2026-03-01T13:00:00+01:00").await;
+    server.react(|_| Reaction::Respond(200, Vec::new(), "<html>maintenance</html>".to_owned()));
+    shop.clock("2026-03-01T16:00:00+01:00").await;
+    let waiting = health(&shop, "woocommerce").await;
+    assert!(waiting["queue_age_seconds"].as_u64().unwrap() > 3 * 3_600, "{waiting}");
+    assert!(waiting["errors"][0].as_str().unwrap().contains("maintenance"), "{waiting}");
+    assert_eq!(points(&shop, "42").await, 135);
+    serve(&server, &content);
+    shop.clock("2026-03-02T14:00:00+01:00").await;
+    assert_eq!(points(&shop, "42").await, 121);
+    let healed = health(&shop, "woocommerce").await;
+    assert_eq!((&healed["queue_age_seconds"], &healed["last_error"]), (&json!(0), &Value::Null));
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_poll_brings_what_was_not_delivered_and_notices_a_disabled_webhook() {
+    let orders: Vec<Value> = (0..120)
+        .map(|n| with(order(), &[("id", json!(1_000 + n)), ("date_created_gmt", json!("2026-03-01T11:00:00"))]))
+        .collect();
+    let webhooks = json!([{ "id": 7, "topic": "order.updated", "status": "disabled" }]);
+    let content = Arc::new(Mutex::new(Content { orders, refunds: json!([]), webhooks }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    shop.post("/_local/jobs/inbound-poll", &json!({})).await;
+    assert_eq!(points(&shop, "42").await, 120 * 135);
+    let seen = health(&shop, "woocommerce").await;
+    assert_eq!(seen["delivered"], 120);
+    assert!(seen["errors"][0].as_str().unwrap().contains("has disabled the webhook"), "{seen}");
+    let dead = shop.get("/v1/integrations/woocommerce/dead-letters").await;
+    assert_eq!((dead["items"].as_array().unwrap().len(), &dead["items"][0]["type"]), (1, &json!("webhook")));
+    // Once a day, and the orders once.
+    content.lock().unwrap().webhooks = json!([{ "id": 7, "topic": "order.updated", "status": "active" }]);
+    shop.post("/_local/jobs/inbound-poll", &json!({})).await;
+    assert_eq!(points(&shop, "42").await, 120 * 135);
+    let redriven = shop.post("/v1/integrations/woocommerce/redrive", &json!({})).await;
+    assert_eq!((redriven.status, &redriven.body["redriven"]), (202, &json!(1)));
+    shop.clock("2026-03-01T12:05:00+01:00").await;
+    assert_eq!(shop.get("/v1/integrations/woocommerce/dead-letters").await["items"], json!([]));
+    shop.verify().await;
+}
