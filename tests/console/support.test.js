@@ -17,7 +17,7 @@ const more = async (page, name) => {
   await page.getByRole('button', { name, exact: true }).click();
 };
 
-browserTest(shared, 'two accounts of one person are merged after a look at what that gives', {}, async ({ page, stack, url }) => {
+browserTest(shared, 'two accounts of one person are merged after a look at what that gives, and separated again', {}, async ({ page, stack, url }) => {
   await enrol(stack, 'Twin', { phone: '+39055123456' });
   await enrol(stack, 'Other', { phone: '+39055123456' });
   await give(stack, 'Twin', 300);
@@ -35,9 +35,15 @@ browserTest(shared, 'two accounts of one person are merged after a look at what 
   await dialog.getByText('The two share only contact data').waitFor();
   assert.equal(await available(stack, 'Other'), 200);
   await dialog.getByRole('button', { name: 'Merge' }).click();
-  await page.getByRole('heading', { name: 'Other' }).waitFor();
+  await page.locator('h1', { hasText: /^Other/ }).waitFor();
   assert.equal(await available(stack, 'Other'), 500);
   assert.equal(await available(stack, 'Twin'), 500);
+
+  await page.getByRole('button', { name: 'Separate again' }).click();
+  await dialog.getByText('300 points').waitFor();
+  await dialog.getByRole('button', { name: 'Separate', exact: true }).click();
+  await page.getByText('They are two members again: Twin has 300 points.').waitFor();
+  assert.deepEqual([await available(stack, 'Twin'), await available(stack, 'Other')], [300, 200]);
 });
 
 browserTest(shared, 'a coupon is moved to the person who pays for it', {}, async ({ page, stack, url }) => {

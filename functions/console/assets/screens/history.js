@@ -46,7 +46,9 @@ export const Explanation = ({ sentences, isNothing }) => {
 /** Rules that gave nothing are those whose sentence has the API's words for it, in each language. */
 const NOTHING = /: (nothing, because|niente, perché|nimic, pentru că|ничего, потому что) /;
 
-export const Ledger = ({ member, version }) => {
+export const Ledger = ({ member, version, onDone }) => {
+  const [source, setSource] = useState(null);
+  const Unmerge = useModule(() => import('./support.js'))?.UnmergeDialog;
   const list = useList(`/v1/members/${encodeURIComponent(member)}/entries`, [member, version]);
   const words = entryWords();
   return html`
@@ -59,6 +61,7 @@ export const Ledger = ({ member, version }) => {
               <div>
                 ${words[entry.type] ?? entry.type} · ${sourceOf(entry.source)}
                 <${Explanation} sentences=${entry.explanation} isNothing=${({ text }) => NOTHING.test(text)} />
+                ${entry.type === 'merge' && may('support') && entry === list.items.find(({ type, source: { merged } }) => type === 'merge' && merged && merged !== member && merged === entry.source.merged) && html`<${Button} quiet onClick=${() => setSource(entry.source.merged)}>${t('Separate again')}<//>`}
               </div>
               <div class="sum">
                 <b class=${entry.points.redeemable > 0 ? 'good' : entry.points.redeemable < 0 ? 'bad' : ''}>${signed(entry.points.redeemable)}</b>
@@ -70,6 +73,7 @@ export const Ledger = ({ member, version }) => {
         )}
       </ol>
     <//>
+    ${source && Unmerge && html`<${Unmerge} source=${source} onClose=${() => setSource(null)} onDone=${(words) => (setSource(null), onDone(words))} />`}
   `;
 };
 

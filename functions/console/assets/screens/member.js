@@ -144,7 +144,7 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
         [address('members', named, 'details'), t('Details'), 'details'],
       ].filter(Boolean)}
     />
-    ${tab === 'ledger' && html`<${Ledger} member=${inner} version=${version} />`}
+    ${tab === 'ledger' && html`<${Ledger} member=${inner} version=${version} onDone=${changed} />`}
     ${tab === 'receipts' && html`<${Receipts} member=${inner} version=${version} />`}
     ${tab === 'coupons' && html`<${Coupons} member=${inner} version=${version} onDone=${changed} />`}
     ${tab === 'referrals' && html`<${MemberReferrals} member=${inner} code=${member.referral_code} />`}

@@ -1,8 +1,8 @@
 // What support does rarely: one person in two accounts, a coupon on the wrong one, exclusion, erasure, export, notes.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, send, sendRaw, useAction, useList } from '../core.js';
-import { Button, Confirm, Dialog, Empty, Faults, Field, Paged, Status, TextField } from '../ui.js';
+import { address, get, may, navigate, send, sendRaw, useAction, useList, useLoad } from '../core.js';
+import { Button, Confirm, Dialog, Empty, Faults, Field, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, number, points, t } from '../words.js';
 import { nameOf, pathOf } from './people.js';
 
@@ -55,6 +55,30 @@ export const MergeDialog = ({ member, onClose }) => {
         <p class="muted small">${t('Cards, e-mails and phones of both lead to the one who stays. No rule fires.')}</p>
       `}
       ${look.error && !unknown(look.error) && html`<${Faults} error=${look.error} />`} <${Faults} error=${merge.error} />
+    <//>
+  `;
+};
+
+/** Undoes a merge, after a look at what each of the two has then; `source` is the member who became part of the other. */
+export const UnmergeDialog = ({ source, onClose, onDone }) => {
+  const path = at(source, '/unmerge');
+  const { data: seen, error } = useLoad(async (signal) => (await send('POST', `${path}?dry_run=true`, { signal })).data, [source]);
+  const unmerge = useAction(async (idempotencyKey) => {
+    const { data } = await send('POST', path, { idempotencyKey });
+    onDone(t('They are two members again: {name} has {points}.', { name: nameOf(data.source), points: points(data.source.points.available) }));
+  });
+  return html`
+    <${Dialog}
+      title=${t('Separate the two again?')}
+      ...${{ onClose }}
+      onSubmit=${() => seen && unmerge.run()}
+      actions=${html`<${Button} onClick=${onClose}>${t('Cancel')}<//><${Button} type="submit" danger busy=${unmerge.busy} disabled=${!seen}>${t('Separate')}<//>`}
+    >
+      <p>${t('It works for 30 days, and while nothing was booked for the two since.')}</p>
+      ${error && html`<${Faults} error=${error} />`} ${!seen && !error && html`<${Loading} lines="2" />`}
+      ${seen &&
+      html`<dl class="facts even">${[seen.target, seen.source].map((one) => html`<dt>${nameOf(one)} <span class="why">${one.tier?.name ?? ''}</span></dt><dd><b>${points(one.points.available)}</b></dd>`)}</dl>`}
+      <${Faults} error=${unmerge.error} />
     <//>
   `;
 };
