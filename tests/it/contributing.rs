@@ -119,3 +119,28 @@ fn every_language_has_all_of_its_texts() {
     }
     assert_eq!(languages.matches('\'').count(), 2 * SENTENCE_LOCALES.len(), "{languages}");
 }
+
+#[test]
+fn the_runbook_has_a_section_for_every_alarm() {
+    let template = read("template.yaml");
+    let resources = template.lines().filter_map(|line| line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')));
+    let alarms: BTreeSet<&str> = resources.filter(|name| name.ends_with("Alarm") && !name.starts_with(' ')).collect();
+    assert!(alarms.len() >= 16, "{alarms:?}");
+    let runbook = read("docs/runbook.md");
+    let sections: Vec<&str> = runbook.split("\n## ").skip(1).collect();
+    let titles: BTreeSet<&str> = sections.iter().filter_map(|section| section.lines().next()).collect();
+    let missing: Vec<&&str> = alarms.difference(&titles).collect();
+    assert!(missing.is_empty(), "docs/runbook.md has no section for {missing:?}");
+    for section in sections {
+        let title = section.lines().next().unwrap();
+        if title.ends_with("Alarm") {
+            assert!(alarms.contains(title), "docs/runbook.md explains {title}, which the template does not have");
+            let said: Vec<&str> = ["**Means**", "**Look**", "**Do**", "**do**"]
+                .into_iter()
+                .filter(|part| section.contains(part))
+                .collect();
+            assert!(said.len() >= 3, "{title} says {said:?} alone");
+            assert!(quoted(&runbook).iter().any(|name| name == title), "{title} is missing in the first table");
+        }
+    }
+}

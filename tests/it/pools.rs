@@ -6,9 +6,9 @@ use std::io::Write as _;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_domain::ids::ProgramId;
-use tessera_store::LowKind;
 
+use crate::outgoing::endpoint;
+use crate::outgoing::server::Server;
 use crate::shop::{KEY, Response, Shop, program, receipt, token};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
@@ -212,31 +212,44 @@ async fn rules_give_codes_of_a_pool_as_far_as_they_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_runs_low_is_noted_once() {
+async fn notice_is_given_once_of_what_runs_low() {
     let shop = open(1).await;
-    let program = ProgramId::new(shop.program.clone()).unwrap();
-    let notes = async || {
-        let notes = shop.stack.store().low_stock(&program).await.unwrap();
-        notes.into_iter().map(|note| (note.reward.to_string(), note.kind, note.left, note.of)).collect::<Vec<_>>()
+    let server = Server::start().await;
+    endpoint(&shop, &server, &["tessera.notice.low_stock"]).await;
+    let given = async || {
+        let notices = shop.get("/v1/notices?type=low_stock").await;
+        let items = notices["items"].as_array().unwrap().clone();
+        items.iter().map(|notice| (notice["reward"].clone(), notice["left"].clone())).collect::<Vec<_>>()
     };
     load(&shop, &codes("SALE", 5)).await;
     let pooled = json!({ "reward": "pooled" });
-    let pool = |left: u64, of: u64| ("pooled".to_owned(), LowKind::Pool, left, of);
-    for expected in [vec![], vec![], vec![pool(2, 5)], vec![pool(2, 5)]] {
+    let pool = (json!("pooled"), json!(2));
+    for expected in [vec![], vec![], vec![pool.clone()], vec![pool.clone()]] {
         coupon(&shop, 1, &pooled).await;
-        assert_eq!(notes().await, expected);
+        assert_eq!(given().await, expected);
     }
     // Filled again, it can run low again.
+    shop.clock("2026-03-02T12:00:00+01:00").await;
     load(&shop, &codes("MORE", 2)).await;
     coupon(&shop, 1, &pooled).await;
-    assert_eq!(notes().await, [pool(2, 5), pool(2, 7)]);
-    let few = ("few".to_owned(), LowKind::Stock, 3, 10);
+    assert_eq!(given().await, [pool.clone(), pool.clone()]);
+    let few = (json!("few"), json!(3));
     for units in 1..=10 {
         coupon(&shop, 1, &json!({ "reward": "few" })).await;
-        assert_eq!(notes().await.contains(&few), units >= 7, "{units}");
+        assert_eq!(given().await.contains(&few), units >= 7, "{units}");
     }
-    assert_eq!(notes().await.len(), 3);
+    assert_eq!(given().await.len(), 3);
     assert_eq!(redeem(&shop, 1, &json!({ "reward": "few" })).await.problem(), "out_of_stock");
+    // Each notice is an event, with the notice's id.
+    shop.settle().await;
+    let events: Vec<Value> = server.received().iter().map(|request| request.json()).collect();
+    let mut notices = shop.get("/v1/notices").await["items"].as_array().unwrap().clone();
+    notices.sort_by_key(|notice| notice["id"].to_string());
+    let mut sent: Vec<Value> = events.iter().map(|event| event["data"].clone()).collect();
+    sent.sort_by_key(|notice| notice["id"].to_string());
+    assert_eq!(sent, notices);
+    assert!(events.iter().all(|event| event["id"] == event["data"]["id"] && event.get("subject").is_none()));
+    shop.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

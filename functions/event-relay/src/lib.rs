@@ -1,4 +1,4 @@
-//! Relays the streams of two tables: facts with a member to the queue of facts, entries and coupons to the queue of
+//! Relays the streams of two tables: facts with a member to the queue of facts; entries, coupons and notices to the queue of
 //! notifications.
 
 mod facts;

@@ -1,10 +1,11 @@
-//! The stream of members: an entry, and each change of a coupon or a referral that wrote none, becomes one message for each target
-//! that wants one of its events. A program without targets costs no message.
+//! The stream of members: an entry, a notice, and each change of a coupon or a referral that wrote no entry, becomes one message
+//! for each target that wants one of its events. A program without targets costs no message.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
 use tessera_domain::event::{
-    Event, EventType, event_of_click, event_of_coupon, event_of_share, event_types_of_entry, events_of_referrals,
+    Event, EventType, event_of_click, event_of_coupon, event_of_notice, event_of_share, event_types_of_entry,
+    events_of_referrals,
 };
 use tessera_domain::ids::MemberId;
 use tessera_lambda::Services;
@@ -18,31 +19,36 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
     let made_at = Timestamp::from_second(record.change.approximate_creation_date_time.timestamp())
         .map_err(|error| error.to_string())?;
     let image = MemberImage::read(record.change.new_image).map_err(|error| error.to_string())?;
-    let Some(MemberImage { program, member, change }) = image else { return Ok(Vec::new()) };
+    let Some(MemberImage { program, change }) = image else { return Ok(Vec::new()) };
     let announcements = match change {
-        MemberChange::Entry { key, entry, packed } if inserted => {
-            let types = event_types_of_entry(&entry);
+        MemberChange::Entry { member, key, entry, packed } if inserted => {
+            let (member, types) = (Some(member), event_types_of_entry(&entry));
             vec![Announcement { member, types, content: Notification::entry(key.as_str(), &packed), natural }]
         }
         // An entry is written once; a migration that rewrites it is no event.
         MemberChange::Entry { .. } => return Ok(Vec::new()),
-        MemberChange::Coupon { id, coupon } => {
+        MemberChange::Coupon { member, id, coupon } => {
             let event = event_of_coupon(&id, member.as_str(), &coupon, made_at);
             event
                 .into_iter()
-                .map(|event| Announcement { natural: natural.clone(), ..Announcement::of(&member, event) })
+                .map(|event| Announcement { natural: natural.clone(), ..Announcement::of(Some(&member), event) })
                 .collect()
         }
-        MemberChange::Friend { id, known } => {
+        MemberChange::Friend { member, id, known } => {
             let events = events_of_referrals(&id, member.as_str(), &known);
-            events.into_iter().map(|(advocate, event)| Announcement::of(&advocate, event)).collect()
+            events.into_iter().map(|(advocate, event)| Announcement::of(Some(&advocate), event)).collect()
         }
-        MemberChange::Click { id, code, at } => {
-            vec![Announcement::of(&member, event_of_click(&id, &member, &code, at))]
+        MemberChange::Click { member, id, code, at } => {
+            vec![Announcement::of(Some(&member), event_of_click(&id, &member, &code, at))]
         }
-        MemberChange::Share { id, code, channel, at, .. } => {
-            vec![Announcement::of(&member, event_of_share(&id, &member, &code, &channel, at))]
+        MemberChange::Share { member, id, code, channel, at, .. } => {
+            vec![Announcement::of(Some(&member), event_of_share(&id, &member, &code, &channel, at))]
         }
+        MemberChange::Notice { id, notice } if inserted => {
+            vec![Announcement::of(notice.content.member(), event_of_notice(id, &notice))]
+        }
+        // A notice is given once, and deleted in time.
+        MemberChange::Notice { .. } => return Ok(Vec::new()),
     };
     let announcements: Vec<_> = announcements.into_iter().filter(|new| !new.types.is_empty()).collect();
     if announcements.is_empty() {
@@ -53,16 +59,16 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
     for Announcement { member, types, content, natural } in announcements {
         let wanting = targets.iter().filter(|target| target.is_enabled && types.iter().any(|kind| target.wants(kind)));
         messages.extend(wanting.map(|target| {
-            let message = Notification::new(program.clone(), target.id.clone(), Some(member.clone()), content.clone());
+            let message = Notification::new(program.clone(), target.id.clone(), member.clone(), content.clone());
             message.outgoing(&natural)
         }));
     }
     Ok(messages)
 }
 
-/// What a record announces of a member.
+/// What a record announces of a member, or of the program.
 struct Announcement {
-    member: MemberId,
+    member: Option<MemberId>,
     /// The types of its events.
     types: Vec<&'static str>,
     content: NotificationContent,
@@ -72,10 +78,10 @@ struct Announcement {
 
 impl Announcement {
     /// One event that no entry has.
-    fn of(member: &MemberId, event: Event) -> Self {
+    fn of(member: Option<&MemberId>, event: Event) -> Self {
         let types = EventType::named(&event.kind).map(|kind| kind.name).into_iter().collect();
         let (made_at, natural) = (event.at, event.id.clone());
         let content = NotificationContent::Event { event: Box::new(event), made_at, test: false };
-        Self { member: member.clone(), types, content, natural }
+        Self { member: member.cloned(), types, content, natural }
     }
 }

@@ -126,6 +126,10 @@ async fn signed(sdk: &SdkConfig, endpoint: &str, body: String) -> Result<HttpReq
     for (name, value) in HEADERS {
         request = request.header(name, value);
     }
+    if let Some(function) = sdk.app_name() {
+        // As the SDK names the function in its own requests. A proxy may change this header: it is not signed.
+        request = request.header("user-agent", format!("tessera app/{function}"));
+    }
     let mut request = request.body(SdkBody::from(body)).map_err(|error| signing(error.into()))?;
     instructions.apply_to_request_http1x(&mut request);
     HttpRequest::try_from(request).map_err(|error| signing(error.into()))
@@ -176,6 +180,7 @@ mod tests {
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_SESSION_TOKEN", "session"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "tessera-access"),
         ];
         let variables: BTreeMap<String, String> =
             variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -198,6 +203,7 @@ mod tests {
                 "x-amz-target: AmazonSSM.GetParameter\r\n",
                 "content-type: application/x-amz-json-1.1\r\n",
                 "x-amz-security-token: session\r\n",
+                "user-agent: tessera app/tessera-access\r\n",
                 "authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/",
                 "/eu-south-1/ssm/aws4_request",
                 "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target",

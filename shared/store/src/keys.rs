@@ -41,12 +41,12 @@ pub(crate) const ENTRIES: &str = "e#";
 /// What all coupons' sort keys under a member begin with.
 pub(crate) const COUPONS: &str = "c#";
 /// What all notices' sort keys begin with.
-pub(crate) const NOTICES: &str = "n#";
+pub(crate) const NOTICES: &str = "notice#";
 /// What all API keys' sort keys under a program begin with.
 pub(crate) const API_KEYS: &str = "key#";
 /// What the sort keys of all codes of a pool begin with, in the partition of its shard. The count of loaded codes sorts before.
 pub(crate) const POOL_CODES: &str = "n#";
-/// What the sort keys of all notes of low stocks begin with.
+/// What the sort keys of all markers of low stocks begin with.
 pub(crate) const LOW_STOCK: &str = "low#";
 /// The partition of the list of all programs: no program's, because it is what leads to them.
 pub(crate) const PROGRAMS: &str = "#programs";
@@ -206,14 +206,9 @@ pub(crate) fn pool_code(program: &ProgramId, reward: &RewardId, shard: u32, numb
     Key::new(pool(program, reward, shard), format!("{POOL_CODES}{number:012}"))
 }
 
-/// What the sort keys of the notes of one reward's low stocks (`s`) or pools (`p`) begin with.
-pub(crate) fn low_stock_of(reward: &RewardId, kind: char) -> String {
-    format!("{LOW_STOCK}{}#{kind}#", escape(reward.as_str()))
-}
-
-/// The note that a reward's stock, or its pool, of this size ran low.
+/// The marker that notice was given of a reward's low stock (`s`) or pool (`p`) of this size.
 pub(crate) fn low_stock(program: &ProgramId, reward: &RewardId, kind: char, of: u64) -> Key {
-    Key::new(sold_out(program).pk, format!("{}{of:012}", low_stock_of(reward, kind)))
+    Key::new(sold_out(program).pk, format!("{LOW_STOCK}{}#{kind}#{of:012}", escape(reward.as_str())))
 }
 
 /// The partition of a program's notices.

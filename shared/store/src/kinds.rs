@@ -24,7 +24,7 @@ pub(crate) enum MembersItem {
     Stock,
     /// The list of rewards that are sold out.
     SoldOut,
-    /// The note that a stock or a pool ran low.
+    /// The marker that the notice of a low stock or pool was given.
     LowStock,
     /// The count of the codes that a shard of a pool was loaded with.
     PoolCount,

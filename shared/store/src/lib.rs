@@ -48,7 +48,7 @@ pub use limits::{Minute, RateCounter};
 pub use members::{Identified, IdentityError, Known};
 pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;
-pub use pools::{CodesAdded, LowKind, LowStock};
+pub use pools::CodesAdded;
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyCreation, KeyDeletion, KeyGrant,
     NewApiKey, NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use tessera_domain::coupon::Coupon;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Entry;
+use tessera_domain::notice::Notice;
 use tessera_domain::referral::FriendReferrals;
 
 use crate::items::{Reader, name};
 use crate::kinds::{MemberItem, MembersItem};
-use crate::{EntryKey, StoreError, keys};
+use crate::{EntryKey, StoreError, keys, notice_id};
 
 const READ: &str = "reading a record of the members";
 
@@ -22,17 +23,17 @@ const READ: &str = "reading a record of the members";
 pub struct MemberImage {
     /// The tenant.
     pub program: ProgramId,
-    /// In whose partition it is.
-    pub member: MemberId,
     /// What changed.
     pub change: MemberChange,
 }
 
-/// What changed of a member.
+/// What changed of a member, or in the program's notices.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MemberChange {
     /// An entry was written.
     Entry {
+        /// In whose ledger.
+        member: MemberId,
         /// Its key.
         key: EntryKey,
         /// The entry.
@@ -42,6 +43,8 @@ pub enum MemberChange {
     },
     /// The referrals of a friend were changed.
     Friend {
+        /// The friend.
+        member: MemberId,
         /// Identifies the change in its program.
         id: String,
         /// The referrals.
@@ -49,6 +52,8 @@ pub enum MemberChange {
     },
     /// A member's referral link was clicked.
     Click {
+        /// The advocate.
+        member: MemberId,
         /// Identifies the visitor in the program.
         id: String,
         /// The code.
@@ -58,6 +63,8 @@ pub enum MemberChange {
     },
     /// A member shared the referral link.
     Share {
+        /// The advocate.
+        member: MemberId,
         /// Identifies the share in its program.
         id: String,
         /// The code.
@@ -71,10 +78,19 @@ pub enum MemberChange {
     },
     /// A coupon was changed.
     Coupon {
+        /// Its owner.
+        member: MemberId,
         /// Identifies the coupon in its program.
         id: String,
         /// The coupon.
         coupon: Box<Coupon>,
+    },
+    /// A notice was given.
+    Notice {
+        /// Its id.
+        id: String,
+        /// The notice.
+        notice: Notice,
     },
 }
 
@@ -89,21 +105,42 @@ impl MemberImage {
         let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
         let kind = MembersItem::parse(pk, sk)
             .ok_or_else(|| StoreError::UnknownKind { operation: READ, key: format!("{pk} {sk}") })?;
-        if matches!(kind, MembersItem::Click | MembersItem::Share) {
-            return Self::of_link(&kind, reader).map(Some);
-        }
-        let MembersItem::Of(program, member, kind) = kind else { return Ok(None) };
+        let (program, member, kind) = match kind {
+            MembersItem::Of(program, member, kind) => (program, member, kind),
+            MembersItem::Click | MembersItem::Share => return Self::of_link(&kind, reader).map(Some),
+            MembersItem::Notice => return Self::of_notice(reader).map(Some),
+            MembersItem::IdentityGuard
+            | MembersItem::ContactData
+            | MembersItem::CouponGuard
+            | MembersItem::CouponUse
+            | MembersItem::Stock
+            | MembersItem::SoldOut
+            | MembersItem::LowStock
+            | MembersItem::PoolCount
+            | MembersItem::PoolCode
+            | MembersItem::Budget
+            | MembersItem::ReferralGuard
+            | MembersItem::FlaggedReferral
+            | MembersItem::ReferralCode
+            | MembersItem::Clicks
+            | MembersItem::QualifiedFriends
+            | MembersItem::ReferralSign
+            | MembersItem::ReferralVelocity => return Ok(None),
+        };
         let change = match kind {
             MemberItem::Entry => {
                 let key = EntryKey::from_text(sk);
                 let key = key.ok_or(StoreError::Item { operation: READ, attribute: name::SK })?;
                 let packed = reader.bytes(name::BODY)?.to_vec();
-                MemberChange::Entry { key, entry: Box::new(reader.body()?), packed }
+                MemberChange::Entry { member, key, entry: Box::new(reader.body()?), packed }
             }
-            MemberItem::Coupon => MemberChange::Coupon { id: encode(&member, sk), coupon: Box::new(reader.body()?) },
+            MemberItem::Coupon => {
+                let id = encode(&member, sk);
+                MemberChange::Coupon { member, id, coupon: Box::new(reader.body()?) }
+            }
             MemberItem::Friend => {
                 let id = format!("{}:{}", encode(&member, sk), reader.number::<u64>(name::VERSION)?);
-                MemberChange::Friend { id, known: Box::new(reader.body()?) }
+                MemberChange::Friend { member, id, known: Box::new(reader.body()?) }
             }
             MemberItem::Account
             | MemberItem::Profile
@@ -112,7 +149,7 @@ impl MemberImage {
             | MemberItem::Kept
             | MemberItem::Advocated => return Ok(None),
         };
-        Ok(Some(Self { program, member, change }))
+        Ok(Some(Self { program, change }))
     }
 
     /// A click on an advocate's link, or a share of it.
@@ -123,13 +160,20 @@ impl MemberImage {
         let code = reader.text(name::REFERRAL_CODE)?.to_owned();
         let at = reader.moment(name::AGAIN)?;
         let change = if *kind == MembersItem::Click {
-            MemberChange::Click { id: URL_SAFE_NO_PAD.encode(pk), code, at }
+            MemberChange::Click { member, id: URL_SAFE_NO_PAD.encode(pk), code, at }
         } else {
             let number = reader.number(name::NUMBER)?;
             let id = encode(&member, &format!("share:{number}"));
-            MemberChange::Share { id, code, channel: reader.text(name::CHANNEL)?.to_owned(), at, number }
+            MemberChange::Share { member, id, code, channel: reader.text(name::CHANNEL)?.to_owned(), at, number }
         };
-        Ok(Self { program, member, change })
+        Ok(Self { program, change })
+    }
+
+    fn of_notice(reader: Reader<'_>) -> Result<Self, StoreError> {
+        let program = keys::parse_program(reader.text(name::PK)?);
+        let program = program.ok_or(StoreError::Item { operation: READ, attribute: name::PK })?;
+        let notice: Notice = reader.body()?;
+        Ok(Self { program, change: MemberChange::Notice { id: notice_id(&notice), notice } })
     }
 }
 

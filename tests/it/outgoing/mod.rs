@@ -31,7 +31,7 @@ fn rules() -> Value {
 }
 
 /// Adds an endpoint and returns its id and secret.
-async fn endpoint(shop: &Shop, server: &Server, events: &[&str]) -> (String, String) {
+pub async fn endpoint(shop: &Shop, server: &Server, events: &[&str]) -> (String, String) {
     let body = json!({ "url": server.url("/hook"), "events": events });
     let added = shop.post("/v1/webhook-endpoints", &body).await;
     assert_eq!(added.status, 201, "{}", added.body);

@@ -57,11 +57,11 @@ pub const EVENT_TYPES: &[EventType] = &[
     of("tessera.referral.reversed", Content::Referral, "A return undid a referral."),
     of("tessera.notice.points_expiring", Content::Notice, "Points are about to expire."),
     of("tessera.notice.coupon_expiring", Content::Notice, "A coupon is about to expire."),
-    of("tessera.notice.low_stock", Content::Notice, "Few units or codes of a reward are left."),
-    of("tessera.notice.budget", Content::Notice, "A budget is used up."),
+    of("tessera.notice.low_stock", Content::ProgramNotice, "Few units or codes of a reward are left."),
+    of("tessera.notice.budget", Content::ProgramNotice, "A budget is used up."),
     of(
         "tessera.notice.webhook_disabled",
-        Content::Notice,
+        Content::ProgramNotice,
         "A webhook endpoint was disabled because its deliveries failed.",
     ),
     of("tessera.referral_event.share", Content::ReferralEvent, "A member shared the referral link."),
@@ -78,6 +78,11 @@ impl EventType {
     /// The type of a name.
     pub fn named(name: &str) -> Option<&'static Self> {
         EVENT_TYPES.iter().find(|kind| kind.name == name)
+    }
+
+    /// Whether its events are about a member; those about the program alone have no `data.member`.
+    pub fn is_about_a_member(&self) -> bool {
+        self.content != Content::ProgramNotice
     }
 
     /// The last part of the name.
@@ -150,6 +155,11 @@ pub(super) const fn of_coupon(status: CouponStatus) -> &'static str {
         CouponStatus::Cancelled => "tessera.coupon.cancelled",
         CouponStatus::Lapsed => "tessera.coupon.lapsed",
     }
+}
+
+/// The name of the type of a notice's event.
+pub(super) fn of_notice(kind: &str) -> String {
+    format!("tessera.notice.{kind}")
 }
 
 /// The type of the event of a changed tier.

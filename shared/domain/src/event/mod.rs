@@ -2,11 +2,12 @@
 //!
 //! An entry of the ledger is the event: [`events_of_entry`] derives everything from it. Changes of a coupon that write no
 //! entry are events of the coupon ([`event_of_coupon`]); those of referrals are noted where referrals are stored
-//! ([`events_of_referrals`]). [`EVENT_TYPES`] lists every type.
+//! ([`events_of_referrals`]). Notices are events too ([`event_of_notice`]). [`EVENT_TYPES`] lists every type.
 
 mod coupon;
 mod entry;
 mod kind;
+mod notice;
 mod referral;
 mod schema;
 
@@ -19,6 +20,7 @@ use crate::ids::ProgramId;
 pub use coupon::event_of_coupon;
 pub use entry::{event_types_of_entry, events_of_entry};
 pub use kind::{EVENT_TYPES, EventType};
+pub use notice::event_of_notice;
 pub use referral::{CLICKED, SHARED, event_of_click, event_of_share, events_of_referrals};
 
 /// An event, before it is addressed to a target.

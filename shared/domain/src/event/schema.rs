@@ -9,7 +9,10 @@ pub(super) enum Content {
     Tier,
     Coupon,
     Referral,
+    /// A notice about a member.
     Notice,
+    /// A notice about the program.
+    ProgramNotice,
     ReferralEvent,
 }
 
@@ -61,8 +64,21 @@ impl Content {
                 }),
             ),
             Self::Notice => object(
+                &["id", "at", "type", "member"],
+                json!({
+                    "id": { "type": "string" }, "at": time, "type": { "type": "string" }, "member": member,
+                    "points": { "type": "integer" }, "on": { "type": "string", "format": "date" },
+                    "coupon": { "type": "string" }, "reward": { "type": "string" },
+                }),
+            ),
+            Self::ProgramNotice => object(
                 &["id", "at", "type"],
-                json!({ "id": { "type": "string" }, "at": time, "type": { "type": "string" }, "member": member }),
+                json!({
+                    "id": { "type": "string" }, "at": time, "type": { "type": "string" },
+                    "reward": { "type": "string" }, "left": { "type": "integer" }, "rule": { "type": "string" },
+                    "period": { "type": "string", "format": "date" }, "points": { "type": "integer" },
+                    "endpoint": { "type": "string" }, "reason": { "type": "string" },
+                }),
             ),
             Self::ReferralEvent => object(
                 &["at", "event", "member"],
@@ -105,10 +121,34 @@ impl Content {
             Self::Referral => {
                 (further(), json!({ "id": "ref_01jnq5", "at": at, "status": last, "member": "c-42", "friend": "c-77" }))
             }
-            Self::Notice => {
-                ("ntc_01jnq5".to_owned(), json!({ "id": "ntc_01jnq5", "at": at, "type": last, "member": "c-42" }))
+            Self::Notice | Self::ProgramNotice => {
+                let mut data = json!({ "id": "ntc_01jnq5", "at": at, "type": last });
+                for (name, value) in Self::notice_example(last) {
+                    data[name] = value;
+                }
+                ("ntc_01jnq5".to_owned(), data)
             }
             Self::ReferralEvent => ("rev_01jnq5".to_owned(), json!({ "at": at, "event": last, "member": "c-42" })),
+        }
+    }
+
+    /// The fields that a type of notice has besides id, time and type.
+    fn notice_example(kind: &str) -> Vec<(&'static str, Value)> {
+        match kind {
+            "points_expiring" => {
+                vec![("member", json!("c-42")), ("points", json!(120)), ("on", json!("2026-03-31"))]
+            }
+            "coupon_expiring" => vec![
+                ("member", json!("c-42")),
+                ("coupon", json!("ADA-7K2M9QXT")),
+                ("reward", json!("five-off")),
+                ("on", json!("2026-03-08")),
+            ],
+            "low_stock" => vec![("reward", json!("five-off")), ("left", json!(100))],
+            "budget" => {
+                vec![("rule", json!("per-euro")), ("period", json!("2026-03-01")), ("points", json!(50_000))]
+            }
+            _ => vec![("endpoint", json!("whe_01jnq5")), ("reason", json!("410 Gone"))],
         }
     }
 }

@@ -13,7 +13,6 @@ mod load;
 mod low;
 
 pub use load::CodesAdded;
-pub use low::{LowKind, LowStock};
 
 pub(crate) use draw::{PoolCode, PoolCodes};
 pub(crate) use low::{Glimpsed, Taken};

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tessera_domain::event::{CLICKED, EventType};
 use tessera_domain::ids::ProgramId;
 
 use crate::calls::Range;
@@ -175,8 +176,11 @@ impl Target {
             TargetKind::Webhook(endpoint) => {
                 endpoint.events.iter().any(|wanted| wanted == kind || wanted == WebhookEndpoint::EVERY_TYPE)
             }
-            // A link that spreads would use up the account's rate. The profile's count follows with the next event.
-            TargetKind::Klaviyo(_) => kind != tessera_domain::event::CLICKED,
+            // It keeps profiles: what is about the program alone has none. A link that spreads would use up the account's rate;
+            // the profile's count of clicks follows with the next event.
+            TargetKind::Klaviyo(_) => {
+                kind != CLICKED && EventType::named(kind).is_some_and(EventType::is_about_a_member)
+            }
             TargetKind::Shop(_) => false,
         }
     }
