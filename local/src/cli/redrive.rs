@@ -48,6 +48,20 @@ enum Given {
     Notifications,
     /// Backtests.
     Backtests,
+    /// What referrals wait for.
+    Referrals,
+}
+
+impl Given {
+    /// The dead-letter queue, and the queue that its messages come from.
+    const fn queues(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Facts => ("facts-dead.fifo", "facts.fifo"),
+            Self::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
+            Self::Backtests => ("backtests-dead", "backtests"),
+            Self::Referrals => ("referrals-dead.fifo", "referrals.fifo"),
+        }
+    }
 }
 
 impl RedriveCommand {
@@ -76,16 +90,31 @@ impl FactsArgs {
 impl DeadLettersArgs {
     async fn run(self, run: &str) -> anyhow::Result<()> {
         let deployment = Deployment::connect(&self.deployment.stack).await;
-        let (dead, queue) = match self.queue {
-            Given::Facts => ("facts-dead.fifo", "facts.fifo"),
-            Given::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
-            Given::Backtests => ("backtests-dead", "backtests"),
-        };
+        let (dead, queue) = self.queue.queues();
         let (dead, queue) = (deployment.queue_url(dead).await?, deployment.queue_url(queue).await?);
         let sqs = &deployment.sqs;
         let done =
             redrive::dead_letters(RedriveQueue { sqs, url: &dead }, RedriveQueue { sqs, url: &queue }, run).await?;
         println!("{} dead letters sent again", done.sent);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dead_letter_queue_of_the_template_can_be_redriven() {
+        let template = include_str!("../../../template.yaml");
+        let names =
+            template.lines().filter_map(|line| line.trim().strip_prefix("QueueName: !Sub \"${AWS::StackName}-"));
+        let dead: Vec<&str> =
+            names.map(|name| name.trim_end_matches('"')).filter(|name| name.contains("-dead")).collect();
+        assert!(dead.len() >= 4, "{dead:?}");
+        let known: Vec<&str> = Given::value_variants().iter().map(|given| given.queues().0).collect();
+        for name in dead {
+            assert!(known.contains(&name), "tessera redrive dead-letters does not know {name}");
+        }
     }
 }
