@@ -10,9 +10,12 @@ use crate::decide::{
     Context, ReceiptContext, Redemption, Seed, Supply, decide_enrollment, decide_receipt, decide_redemption,
 };
 use crate::fact::read_receipt;
-use crate::ids::{MemberId, RewardId};
+use crate::ids::{CouponCode, MemberId, RewardId};
 use crate::ledger::Entry;
+use crate::notice::{Notice, NoticeContent};
+use crate::points::Points;
 use crate::program::{CompiledProgram, SubmittedProgram};
+use crate::time::Day;
 use crate::view::Explainer;
 
 /// The faults of a value by a schema, for the few keywords that the schemas of events use.
@@ -35,9 +38,14 @@ fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
             "const" if value != wanted => found.push(format!("{at}: not {wanted}")),
             "const" | "$schema" | "title" | "description" => {}
             "format" => {
-                assert_eq!(wanted, "date-time");
-                if value.as_str().and_then(|text| text.parse::<Timestamp>().ok()).is_none() {
-                    found.push(format!("{at}: no time"));
+                let text = value.as_str().unwrap_or_default();
+                let fits = match wanted.as_str().unwrap() {
+                    "date-time" => text.parse::<Timestamp>().is_ok(),
+                    "date" => text.parse::<jiff::civil::Date>().is_ok(),
+                    other => panic!("{other}"),
+                };
+                if !fits {
+                    found.push(format!("{at}: no {wanted}"));
                 }
             }
             "required" => {
@@ -204,4 +212,23 @@ fn a_coupon_announces_what_no_entry_does() {
     // A coupon that is put on a cart again has another id.
     ids.insert(of(&with(CouponStatus::Applied, Some(Timestamp::UNIX_EPOCH))).unwrap().id);
     assert_eq!(ids.len(), 5);
+}
+
+#[test]
+fn a_notice_fits_the_schema_of_its_type() {
+    let (member, reward) = (MemberId::new("m_1").unwrap(), RewardId::new("tea").unwrap());
+    let on = Day::of(Timestamp::UNIX_EPOCH, &jiff::tz::TimeZone::UTC);
+    let code = CouponCode::new("ADA-1").unwrap();
+    let contents = [
+        NoticeContent::PointsExpiring { member: member.clone(), on, points: Points::new(5) },
+        NoticeContent::CouponExpiring { member, code, reward: reward.clone(), on },
+        NoticeContent::LowStock { reward, left: 3 },
+        NoticeContent::Budget { rule: None, period: Some(on), points: Points::new(5) },
+    ];
+    for content in contents {
+        let about = content.member().is_some();
+        let event = event_of_notice("ntc_1".to_owned(), &Notice { at: Timestamp::UNIX_EPOCH, content });
+        assert_eq!(EventType::named(&event.kind).unwrap().is_about_a_member(), about);
+        assert_fits(&event.envelope(&ProgramId::new("prg_1").unwrap(), false));
+    }
 }
