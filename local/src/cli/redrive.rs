@@ -50,6 +50,8 @@ enum Given {
     Backtests,
     /// What referrals wait for.
     Referrals,
+    /// Deliveries of shops.
+    Inbound,
 }
 
 impl Given {
@@ -60,6 +62,7 @@ impl Given {
             Self::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
             Self::Backtests => ("backtests-dead", "backtests"),
             Self::Referrals => ("referrals-dead.fifo", "referrals.fifo"),
+            Self::Inbound => ("inbound-dead.fifo", "inbound.fifo"),
         }
     }
 }
