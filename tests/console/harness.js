@@ -60,9 +60,10 @@ export const openPage = async ({ stack, browser }, { at = '', key = KEY, width =
   return { page, context, complaints };
 };
 
-/** A test on a page of its own. */
-export const browserTest = (shared, name, options, work) =>
-  test(name, { timeout: 300_000 }, async () => {
+/** A test on a page of its own; it is skipped, aloud, where the stack has no route `needs`. */
+export const browserTest = (shared, name, { needs, ...options }, work) =>
+  test(name, { timeout: 300_000 }, async (context) => {
+    if (needs && /^there is no route/.test((await shared.stack.call('GET', needs)).body?.detail)) return context.skip(`the stack has no ${needs}`);
     const opened = await openPage(shared, options);
     try {
       await work({ ...opened, ...shared, url: (at) => `${shared.stack.url}/console${at}` });

@@ -23,6 +23,7 @@ export const SCREENS = [
   ['referral-programme', '/referrals/programme'],
   ['connections', '/connections'],
   ['klaviyo', '/connections/klaviyo'],
+  ['shopify', '/connections/shopify'],
   ['keys', '/keys'],
   ['audit', '/audit'],
   ['nothing', '/nowhere'],

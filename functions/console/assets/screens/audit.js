@@ -1,11 +1,24 @@
 // The audit: who changed what, and why.
 
 import { html, useState } from '../vendor/preact.js';
-import { useList, usePaused } from '../core.js';
-import { Empty, Failed, Paged, TextField } from '../ui.js';
+import { address, useList, usePaused } from '../core.js';
+import { Empty, Failed, Link, Paged, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 
 const shown = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Where what was changed has a screen. */
+const placeOf = (object) => {
+  const [kind, id] = object.split('/');
+  const places = { members: ['members', id], rules: ['rules', id], rewards: ['rewards', id], tiers: ['tiers', id], 'webhook-endpoints': ['connections', 'webhooks', id], integrations: ['connections', id], 'api-keys': ['keys'], program: ['programme'] };
+  return kind in places && places[kind].every(Boolean) ? address(...places[kind]) : null;
+};
+
+const Change = ({ entry }) => {
+  const place = placeOf(entry.object);
+  const object = html`<span class="code">${entry.object}</span>`;
+  return html`<b>${entry.action}</b> ${place ? html`<${Link} to=${place}>${object}<//>` : object}`;
+};
 
 export default () => {
   const [filters, setFilters] = useState({ actor: '', action: '', object: '', from: '', to: '' });
@@ -32,7 +45,7 @@ export default () => {
             <li>
               <span class="muted when">${dateTime(entry.at)}</span>
               <div>
-                <b>${entry.action}</b> <span class="code">${entry.object}</span>
+                <${Change} entry=${entry} />
                 ${entry.reason && html`<p class="why">${entry.reason}</p>`}
                 ${entry.changes?.length > 0 &&
                 html`<details class="why"><summary>${t('{n} fields', { n: entry.changes.length })}</summary>${entry.changes.map(({ field: name, before, after }) => html`<p><code>${name}</code> ${shown(before)} → ${shown(after)}</p>`)}</details>`}

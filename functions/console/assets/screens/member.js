@@ -104,14 +104,11 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
     may('support') && may('admin') && programme?.rewards?.length > 0 && { label: t('Give a reward'), act: () => setDialog('reward') },
     may('support') && may('admin') && programme?.tiers?.vip?.length > 0 && { label: t('Change the VIP tier'), act: () => setDialog('vip') },
     may('members:write') && { label: t('Edit the profile'), act: () => setDialog('profile') },
+    notes && { label: t('Export everything held on them'), act: () => setDialog('ExportDialog') },
+    notes && status === 'excluded' && { label: t('Let them take part'), act: () => setDialog('ExcludeDialog') },
     may('support') && { label: t('Merge into another member'), danger: true, act: () => setDialog('MergeDialog') },
-    ...(notes
-      ? [
-          { label: t('Export everything held on them'), act: () => setDialog('ExportDialog') },
-          { label: status === 'excluded' ? t('Let them take part') : t('Exclude'), danger: true, act: () => setDialog('ExcludeDialog') },
-          { label: t('Erase'), danger: true, act: () => setDialog('EraseDialog') },
-        ]
-      : []),
+    notes && status !== 'excluded' && { label: t('Exclude'), danger: true, act: () => setDialog('ExcludeDialog') },
+    notes && { label: t('Erase'), danger: true, act: () => setDialog('EraseDialog') },
   ].filter(Boolean);
   const known = [id !== inner && id, member.email, member.phone].filter(Boolean);
   return html`
