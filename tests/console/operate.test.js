@@ -116,3 +116,25 @@ browserTest(shared, 'Klaviyo is connected with a key that is never shown, its re
   await page.getByText('Nothing is sent any more.').waitFor();
   await settled(page);
 });
+
+browserTest(shared, 'any other system is connected under a name, and its faults stand where they are', { at: '/connections', needs: '/v1/integrations/square' }, async ({ page, stack }) => {
+  await page.getByLabel('Its name').fill('Kasse 1');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await page.getByText('Small letters, digits and hyphens only').waitFor();
+  await page.getByLabel('Its name').fill('till-1');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await page.getByRole('heading', { name: /^till-1/ }).waitFor();
+  await page.getByText(`/v1/hooks/${stack.program}/till-1`).waitFor();
+  await page.getByLabel('Secret that signs').fill('a-secret-of-the-till-0001');
+  const json = page.getByLabel('JSON', { exact: true }).and(page.locator('textarea'));
+  const start = await json.inputValue();
+  await json.fill(start.replace('hmac_sha256', 'md5'));
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await page.getByText('/signature/scheme').first().waitFor();
+  await json.fill(start);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await page.getByText('Connected. It works with the first delivery.').waitFor();
+  const stored = (await stack.call('GET', '/v1/integrations/generic/till-1')).body;
+  assert.deepEqual([stored.enabled, stored.settings.mappings.length], [true, 1]);
+  assert.ok(!JSON.stringify(stored).includes('a-secret-of-the-till'));
+});

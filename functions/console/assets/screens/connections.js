@@ -1,8 +1,8 @@
 // Connections: which systems events go to and come from, and whether that works.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, useList, useLoad } from '../core.js';
-import { Button, Chip, Empty, Link, Paged, Table } from '../ui.js';
+import { address, get, navigate, useList, useLoad } from '../core.js';
+import { Button, Chip, Empty, Link, Paged, Table, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 import { VENDORS, VendorPage } from './vendor.js';
 import { EndpointPage, eventsWords, NewEndpoint, StatusChip } from './webhook.js';
@@ -29,6 +29,25 @@ const Vendor = ({ name }) => {
         <p class="why">${data?.health.last_error ?? (data?.health.last_success_at ? t('Last one on {time}', { time: dateTime(data.health.last_success_at) }) : '')}</p>
       <//>
     </li>
+  `;
+};
+
+/** Any other sender has the name that the merchant gives it, which stands in its address. */
+const OtherSender = () => {
+  const { error } = useLoad((signal) => get('/v1/integrations/square', signal), []);
+  const [name, setName] = useState('');
+  const id = name.trim().toLowerCase();
+  const open = (event) => {
+    event.preventDefault();
+    if (/^[a-z0-9-]{1,32}$/.test(id)) navigate(address('connections', 'generic', id));
+  };
+  if (error?.isMissingRoute) return null;
+  return html`
+    <form class="card stack" onSubmit=${open} novalidate>
+      <h2>${t('Any other system')}</h2>
+      <${TextField} id="sender" label=${t('Its name')} help=${t('Small letters, digits and hyphens, such as erp. It stands in the address that the system sends to.')} value=${name} onInput=${setName} fault=${id && !/^[a-z0-9-]{1,32}$/.test(id) ? t('Small letters, digits and hyphens only') : undefined} />
+      <div><${Button} type="submit">${t('Open')}<//></div>
+    </form>
   `;
 };
 
@@ -62,6 +81,7 @@ const Overview = () => {
         </div>
       <//>
     </section>
+    <${OtherSender} />
     ${adding && html`<${NewEndpoint} onClose=${() => (setAdding(false), list.reload())} />`}
   `;
 };
@@ -69,6 +89,7 @@ const Overview = () => {
 export default ({ path: [name, id] }) => {
   if (!name) return html`<${Overview} />`;
   if (name === 'webhooks' && id) return html`<${EndpointPage} key=${id} id=${id} />`;
+  if (name === 'generic' && id) return html`<${VendorPage} key=${id} name=${`generic/${id}`} />`;
   if (name in VENDORS) return html`<${VendorPage} key=${name} name=${name} />`;
   return html`<h1>${t('Connections')}</h1><p class="notice">${t('The address is wrong, or what it named is gone.')}</p>`;
 };

@@ -1,9 +1,9 @@
 // The connection to a vendor: how it does, its settings, its credentials, and what was given up.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, guardLeaving, send, useAction, useList, useLoad } from '../core.js';
+import { address, get, guardLeaving, send, useAction, useList, useLoad, useProgramme } from '../core.js';
 import { Fields } from '../form.js';
-import { Button, Chip, Empty, Failed, Faults, Link, Loading, Paged, Status, TextField } from '../ui.js';
+import { Button, Chip, Copied, Empty, Failed, Faults, Link, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, number, t } from '../words.js';
 import { stateOf } from './connections.js';
 import { JsonPane, useDocument } from './editor.js';
@@ -69,6 +69,23 @@ export const VENDORS = {
   },
 };
 
+const START = {
+  signature: { scheme: 'hmac_sha256', header: 'x-signature', encoding: 'hex' },
+  mappings: [{ when: { '/type': 'sale' }, receipt: { id: '/id', occurred_at: '/time', total: '/total', member: { id: '/customer' } } }],
+};
+const HEALTHY = { delivered: 0, dead: 0, skipped: 0, queue_age_seconds: 0, unknown_versions: 0, errors: [] };
+
+/** A vendor by its name in the API; `generic/erp` is any other sender. */
+const vendorOf = (name) =>
+  VENDORS[name] ?? {
+    title: name.split('/')[1],
+    what: () => t('Sales of any other system come in. The JSON says how it signs and what its fields mean.'),
+    credentials: ['secret'],
+    settings: () => [{ kind: 'anything', key: 'signature' }, { kind: 'anything', key: 'mappings' }],
+    start: START,
+    hasNoTest: true,
+  };
+
 const credentialWords = () => ({
   api_key: t('Private API key'),
   webhook_secret: t('Secret of its webhooks'),
@@ -79,6 +96,7 @@ const credentialWords = () => ({
   consumer_key: t('Consumer key'),
   consumer_secret: t('Consumer secret'),
   signature_key: t('Signature key'),
+  secret: t('Secret that signs'),
 });
 
 const Health = ({ health }) => html`
@@ -123,7 +141,7 @@ const DeadLetters = ({ name, turn, onDone }) => {
 
 /** The settings with the credentials, which are never shown: fields that stay empty stay as they are stored. */
 const Settings = ({ name, connection, onDone }) => {
-  const vendor = VENDORS[name];
+  const vendor = vendorOf(name);
   const document = useDocument(connection.settings);
   const [typed, setTyped] = useState({});
   const words = credentialWords();
@@ -136,7 +154,7 @@ const Settings = ({ name, connection, onDone }) => {
     document.settle(data.settings);
     setTyped({});
     guardLeaving(false);
-    onDone(enabled ? (connection.enabled ? t('Saved.') : t('Connected. Send a test to see whether it works.')) : t('Nothing is sent any more.'));
+    onDone(enabled ? (connection.enabled ? t('Saved.') : vendor.hasNoTest ? t('Connected. It works with the first delivery.') : t('Connected. Send a test to see whether it works.')) : t('Nothing is sent any more.'));
   });
   const { error } = save;
   const needs = error?.slug === 'credentials_required';
@@ -155,7 +173,7 @@ const Settings = ({ name, connection, onDone }) => {
             return html`<${TextField} key=${key} id=${`credential-${key}`} label=${words[key]} optional=${isOptional} type=${key === 'shop' ? 'text' : 'password'} autocomplete="off" spellcheck="false" value=${typed[key] ?? ''} onInput=${(value) => setTyped({ ...typed, [key]: value })} fault=${isOptional && needs ? undefined : faultOf(key)} />`;
           })}
         </div>
-        <h2>${t('Settings')}</h2>
+        ${fields.some(({ kind }) => kind !== 'anything') && html`<h2>${t('Settings')}</h2>`}
         <${Fields} fields=${fields} value=${document.value} onChange=${document.setValue} faults=${hidden} context=${{}} />
       </section>
       <section class="card" aria-label="JSON"><${JsonPane} document=${document} fields=${fields} faults=${hidden} /></section>
@@ -170,7 +188,17 @@ const Settings = ({ name, connection, onDone }) => {
 
 export const VendorPage = ({ name }) => {
   const path = `/v1/integrations/${name}`;
-  const { data: connection, error, reload } = useLoad((signal) => get(path, signal), [name]);
+  const vendor = vendorOf(name);
+  const programme = useProgramme();
+  const receives = programme?.id && name !== 'klaviyo' && (vendor.start ? `/v1/hooks/${programme.id}/${vendor.title}` : `/v1/webhooks/${name}/${programme.id}`);
+  const { data: connection, error, reload } = useLoad(async (signal) => {
+    try {
+      return await get(path, signal);
+    } catch (failed) {
+      if (failed.status === 404 && !failed.isMissingRoute && vendor.start) return { enabled: false, settings: vendor.start, health: HEALTHY };
+      throw failed;
+    }
+  }, [name]);
   const [said, setSaid] = useState('');
   const [turn, setTurn] = useState(0);
   const done = (words) => (setSaid(words), reload(), setTurn((count) => count + 1));
@@ -179,22 +207,29 @@ export const VendorPage = ({ name }) => {
     done(t('A test is on its way. Look again in a moment.'));
   });
   const back = html`<p class="small"><${Link} to=${address('connections')}>${t('All connections')}<//></p>`;
-  if (error) return html`${back}<h1>${VENDORS[name].title}</h1><${Failed} error=${error} retry=${reload} />`;
+  if (error) return html`${back}<h1>${vendor.title}</h1><${Failed} error=${error} retry=${reload} />`;
   if (!connection) return html`<${Loading} lines="6" />`;
   const [words, tone] = stateOf(connection);
   return html`
     <div class="between">
       <div>
         ${back}
-        <h1>${VENDORS[name].title} <${Chip} tone=${tone}>${words}<//></h1>
-        <p class="muted small">${VENDORS[name].what()}</p>
+        <h1>${vendor.title} <${Chip} tone=${tone}>${words}<//></h1>
+        <p class="muted small">${vendor.what()}</p>
       </div>
       <div class="row">
         <${Button} onClick=${() => done('')}>${t('Look again')}<//>
-        ${connection.enabled && html`<${Button} primary busy=${test.busy} onClick=${() => test.run()}>${t('Send a test')}<//>`}
+        ${connection.enabled && !vendor.hasNoTest && html`<${Button} primary busy=${test.busy} onClick=${() => test.run()}>${t('Send a test')}<//>`}
       </div>
     </div>
     <${Status} error=${test.error} done=${said} />
+    ${receives &&
+    html`
+      <section class="card stack tight" aria-label=${t('Address for its webhooks')}>
+        <h2>${t('Address for its webhooks')}</h2>
+        <${Copied} text=${`${location.origin}${receives}`} label=${t('Copy the address')} />
+      </section>
+    `}
     ${connection.enabled && html`<${Health} health=${connection.health} />`}
     ${connection.enabled && html`<${DeadLetters} ...${{ name, turn }} onDone=${done} />`}
     <${Settings} ...${{ name, connection }} onDone=${done} />
