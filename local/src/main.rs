@@ -1,10 +1,16 @@
 //! The `tessera` binary.
 
+use std::process::ExitCode;
+
 use clap::Parser;
-use tessera_local::cli::Cli;
+use tessera_local::cli::{Cli, end_with_a_closed_pipe, report_failure};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    end_with_a_closed_pipe();
     tessera_local::init_logging();
-    Cli::parse().run().await
+    match Cli::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report_failure(&error),
+    }
 }

@@ -29,6 +29,7 @@ pub const ROUTES: &[(&str, Routes)] = &[
     ("integrations", tessera_integrations::ROUTES),
     ("members", tessera_members::ROUTES),
     ("program-admin", tessera_program_admin::ROUTES),
+    ("program-versions", tessera_program_versions::ROUTES),
     ("receipt-ingestion", tessera_receipt_ingestion::ROUTES),
     ("reports", tessera_reports::ROUTES),
     ("referral-link", tessera_referral_link::ROUTES),
@@ -172,6 +173,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
             }))
         }
         "program-admin" => http(tessera_program_admin::NEEDS, tessera_program_admin::ROUTES)?,
+        "program-versions" => http(tessera_program_versions::NEEDS, tessera_program_versions::ROUTES)?,
         "receipt-ingestion" => http(tessera_receipt_ingestion::NEEDS, tessera_receipt_ingestion::ROUTES)?,
         "redeliveries" => handler!(Job, tessera_redeliveries),
         "reports" => http(tessera_reports::NEEDS, tessera_reports::ROUTES)?,

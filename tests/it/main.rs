@@ -1,6 +1,7 @@
 //! Journeys over the local stack: each test starts its own stack in process and talks HTTP to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod audit;
 mod backtest;
 mod bad_input;
 mod bodies;
@@ -11,6 +12,7 @@ mod concurrency;
 mod contributing;
 mod cors;
 mod coupons;
+mod drafts;
 mod events;
 mod explain;
 mod faults;

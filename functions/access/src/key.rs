@@ -19,6 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .lists::<ApiKeyView>("All of them."),
     Route::post("/v1/api-keys", ADMIN, handler!(post))
         .named("makeApiKey", "Access", "Creates an API key")
+        .audited("api_key.create")
         .details("The key is shown once.")
         .returning_secret("key")
         .takes::<ApiKeyBody>(ApiKeyBody::example)
@@ -28,11 +29,14 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<OwnApiKeyView>(200, "Its name and scopes."),
     Route::delete("/v1/api-keys/{id}", ADMIN, handler!(delete))
         .named("deleteApiKey", "Access", "Deletes an API key")
+        .audited("api_key.delete")
         .details("The last key with the scope `admin` stays.")
         .responds(204, "It is deleted.", Content::Nothing)
         .fails(422),
 ];
 
+/// The most keys that a key descends from.
+const MOST_CREATORS: usize = 16;
 /// The longest name of a key, in bytes.
 const MOST_NAME_BYTES: usize = 100;
 /// The highest limit of requests per minute that a key can have.
@@ -86,7 +90,7 @@ fn read_grant(body: &Value) -> Result<KeyGrant, Vec<Fault>> {
             kinds.dedup();
             kinds
         });
-        Some(KeyGrant { name: name?, scopes, verifies, per_minute: per_minute? })
+        Some(KeyGrant { name: name?, scopes, verifies, per_minute: per_minute?, creators: Vec::new() })
     })
 }
 
@@ -109,6 +113,10 @@ struct ApiKeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     per_minute: Option<u32>,
+    /// The id of the key that created it; absent for a key of the operator's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    created_by: Option<String>,
     /// When it was created.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     created_at: String,
@@ -157,6 +165,7 @@ impl From<ApiKey> for ApiKeyView {
             scopes: key.scopes,
             verifies: key.verifies,
             per_minute: key.per_minute,
+            created_by: key.creators.last().cloned(),
             created_at,
         }
     }
@@ -172,8 +181,18 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
 /// `POST /v1/api-keys`
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let grant = read_grant(&request.json()?).map_err(Problem::malformed)?;
-    let (program, natural) = (&request.caller()?.program, request.natural_key());
-    let created = services.store.create_api_key(program, &grant, &natural.key, natural.started_at).await?;
+    let caller = request.caller()?;
+    let (program, natural) = (&caller.program, request.natural_key());
+    let creators: Vec<String> = caller.creators()?.iter().chain(&caller.key).cloned().collect();
+    if creators.len() > MOST_CREATORS {
+        let detail = format!("a key descends from at most {MOST_CREATORS} others; create it with one of those");
+        return Err(Problem::not_allowed("limit_reached", detail));
+    }
+    let grant = KeyGrant { creators, ..grant };
+    let created = services
+        .store
+        .create_api_key(program, &grant, &natural.key, natural.started_at, &request.audit("api-keys")?)
+        .await?;
     let view = match created {
         KeyCreation::Created(created) => NewApiKeyView { view: created.key.into(), key: Some(created.secret) },
         // The first attempt created the key, and its response was lost. The secret is not stored.
@@ -197,7 +216,9 @@ fn own(request: &ApiRequest) -> Result<Response, Problem> {
 
 /// `DELETE /v1/api-keys/{id}`. The last key with the scope `admin` stays: without it nobody could create another.
 async fn delete(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
-    match services.store.delete_api_key(&request.caller()?.program, request.path("id")?).await? {
+    let id = request.path("id")?;
+    let audit = request.audit(format!("api-keys/{id}"))?;
+    match services.store.delete_api_key(&request.caller()?.program, id, &audit).await? {
         KeyDeletion::Deleted => Ok(http::empty(204)),
         KeyDeletion::Unknown => Err(Problem::not_found("there is no such key")),
         KeyDeletion::LastAdmin => {
@@ -221,6 +242,7 @@ mod tests {
             scopes: vec!["members:read".to_owned(), "support".to_owned()],
             verifies: Some(vec![IdentifierKind::Card, IdentifierKind::Phone]),
             per_minute: Some(600),
+            creators: Vec::new(),
         };
         assert_eq!(read_grant(&body).unwrap(), grant);
         let unbounded = read_grant(&json!({ "name": "till", "scopes": ["publisher"] })).unwrap();

@@ -1,7 +1,8 @@
-//! Credentials: API keys and the storefront secret.
+//! Credentials: API keys and the storefront secret; and the audit of what was done with them.
 //!
 //! A function of its own, so that no other HTTP function needs the right to write credentials.
 
+mod audit;
 mod key;
 mod secret;
 
@@ -11,4 +12,4 @@ use tessera_lambda::{Routes, Variable};
 pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
 
 /// Its routes.
-pub const ROUTES: Routes = &[key::ROUTES, secret::ROUTES];
+pub const ROUTES: Routes = &[key::ROUTES, secret::ROUTES, audit::ROUTES];

@@ -11,6 +11,7 @@ use tessera_store::Rotation;
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/storefront-secret/rotate", Access::Scope(Scope::Admin), handler!(rotate))
         .named("rotateStorefrontSecret", "Access", "Creates a new storefront secret")
+        .audited("storefront_secret.rotate")
         .details("Up to three old ones stay valid, each for 24 more hours.")
         .returning_secret("secret")
         .may_take::<RotationBody>(RotationBody::example)
@@ -60,7 +61,8 @@ async fn rotate(services: &Services, request: &ApiRequest) -> Result<Response, P
     let natural = request.natural_key();
     let natural_key = format!("{} {}", natural.started_at.as_millisecond(), natural.key);
     let rotation = Rotation { natural_key: &natural_key, revoke_previous, now: services.clock.now() };
-    let rotated = services.store.rotate_storefront_secret(program, &key, rotation).await?;
+    let rotated =
+        services.store.rotate_storefront_secret(program, &key, rotation, &request.audit("storefront-secret")?).await?;
     let (secret, all) = rotated.ok_or_else(|| Problem::program_missing(program))?;
     let previous_valid_until = all.previous.first().map(|previous| previous.until.to_string());
     Ok(http::json(200, &RotatedSecret { secret, previous_valid_until }))

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::event::{EVENT_TYPES, Event, EventType};
 use tessera_domain::input::{self, Fault, Node, Object};
+use tessera_domain::program::diff;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::{Content, Problem, Route, Services, handler};
@@ -18,6 +20,7 @@ use crate::{ADMIN, address};
 pub(crate) const ROUTES: &[Route] = &[
     Route::post("/v1/webhook-endpoints", ADMIN, handler!(post))
         .named("addWebhookEndpoint", "Events", "Adds a webhook endpoint")
+        .audited("webhook_endpoint.create")
         .details(
             "Deliveries follow the Standard Webhooks specification. The secret is shown once. At most 20 endpoints; a URL \
              that requests may not reach is 422 `address_not_allowed`.",
@@ -33,6 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<EndpointView>(200, "The endpoint."),
     Route::patch("/v1/webhook-endpoints/{id}", ADMIN, handler!(patch))
         .named("changeWebhookEndpoint", "Events", "Changes a webhook endpoint")
+        .audited("webhook_endpoint.change")
         .details(
             "Another host needs the endpoint's current `secret` in the same request, else 422 `credentials_required`. The \
              endpoint then gets a new one, which the response shows once.",
@@ -43,9 +47,11 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(422),
     Route::delete("/v1/webhook-endpoints/{id}", ADMIN, handler!(delete))
         .named("deleteWebhookEndpoint", "Events", "Deletes a webhook endpoint")
+        .audited("webhook_endpoint.delete")
         .responds(204, "It is deleted.", Content::Nothing),
     Route::post("/v1/webhook-endpoints/{id}/rotate", ADMIN, handler!(rotate))
         .named("rotateWebhookSecret", "Events", "Gives a webhook endpoint a new secret")
+        .audited("webhook_endpoint.rotate")
         .details("For 24 hours, the old secret signs too.")
         .returning_secret("secret")
         .gives::<RotatedView>(200, "The secret."),
@@ -296,8 +302,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         return Err(Problem::not_allowed("limit_reached", format!("a program has at most {MOST_ENDPOINTS} endpoints")));
     }
     let (key, natural) = (services.secrets().await?, request.natural_key());
+    let described = [("url", json!(endpoint.url)), ("events", json!(endpoint.events))];
+    let changes = described.map(|(field, value)| AuditChange::added(field, value));
+    let audit = request.audit("webhook-endpoints")?.changing(changes);
     let (target, secret) =
-        services.store.create_webhook(program, endpoint, &natural.key, natural.started_at, &key).await?;
+        services.store.create_webhook(program, endpoint, &natural.key, natural.started_at, &key, &audit).await?;
     services.targets.forget(program);
     Ok(http::json(201, &NewEndpointView { view: view(target)?, secret: Some(secret) }))
 }
@@ -327,6 +336,7 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     if old.url != new.url {
         address::check(&new.url).await?;
     }
+    let audit = request.audit(before.object())?.changing(changes(&before, &after)?);
     let is_elsewhere = !address::is_same_host(&old.url, &new.url);
     let secret = if is_elsewhere {
         let key = services.secrets().await?;
@@ -336,9 +346,9 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
             let detail = "another host needs the endpoint's current secret in the same request";
             return Err(Problem::not_allowed("credentials_required", detail));
         }
-        services.store.move_webhook(program, &before, &after, &key).await?
+        services.store.move_webhook(program, &before, &after, &key, &audit).await?
     } else {
-        services.store.replace_target(program, &before, &after).await?.then(String::new)
+        services.store.replace_target(program, &before, &after, &audit).await?.then(String::new)
     };
     services.targets.forget(program);
     let Some(secret) = secret else {
@@ -346,6 +356,12 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     };
     let secret = Some(secret).filter(|secret| !secret.is_empty());
     Ok(http::json(200, &NewEndpointView { view: view(after)?, secret }))
+}
+
+/// What a patch changes, for the audit.
+fn changes(before: &Target, after: &Target) -> Result<Vec<AuditChange>, Problem> {
+    let differences = diff(&json!(view(before.clone())?), &json!(view(after.clone())?));
+    Ok(differences.into_iter().map(AuditChange::from).collect())
 }
 
 /// The endpoint after a patch.
@@ -370,7 +386,7 @@ fn changed(before: &Target, patch: &EndpointPatch) -> Result<Target, Problem> {
 async fn delete(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let program = &request.caller()?.program;
     let target = named(services, request).await?;
-    services.store.delete_target(program, &target.id).await?;
+    services.store.delete_target(program, &target.id, &request.audit(target.object())?).await?;
     services.targets.forget(program);
     Ok(http::empty(204))
 }
@@ -384,7 +400,8 @@ async fn rotate(services: &Services, request: &ApiRequest) -> Result<Response, P
     let natural = format!("{} {}", natural.started_at.as_millisecond(), natural.key);
     let now = services.clock.now();
     let change = SecretChange { secret: None, request: &natural, revoke_previous: false, now };
-    let secret = services.store.change_target_secret(program, &target.id, &key, change).await?;
+    let audit = request.audit(target.object())?;
+    let secret = services.store.change_target_secret(program, &target.id, &key, change, &audit).await?;
     Ok(http::json(200, &RotatedView { secret }))
 }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::event::EventType;
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::program::diff;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{
@@ -23,6 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
     Route::put("/v1/integrations/klaviyo", ADMIN, handler!(put))
         .named("putKlaviyo", "Events", "Replaces the settings of the connection to Klaviyo")
+        .audited("integration.replace")
         .details(
             "Credentials that are left out stay. Another `base_url` needs them in the same request, else 422 \
              `credentials_required`.",
@@ -43,6 +46,8 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<SentEvent>(202, "It waits to be sent; see the health."),
 ];
 
+/// What the audit calls the connection.
+const OBJECT: &str = "integrations/klaviyo";
 /// The names of the profile properties.
 const PROPERTIES: [&str; 13] = [
     "State",
@@ -396,7 +401,8 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
         let natural = format!("{} {}", now.as_millisecond(), request.natural_key().key);
         // A replaced webhook secret still verifies for a day.
         let change = SecretChange { secret: Some(&secret), request: &natural, revoke_previous: false, now };
-        services.store.change_target_secret(program, &id, &key, change).await?;
+        let audit = request.audit(OBJECT)?.doing("integration.replace_credentials");
+        services.store.change_target_secret(program, &id, &key, change, &audit).await?;
     }
     let after = Target {
         id: id.clone(),
@@ -405,9 +411,15 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
         disabled_because: None,
         kind: TargetKind::Klaviyo(wanted.settings),
     };
+    let shown = |target: &Target| {
+        let settings = settings_of(target).cloned().map(SettingsView::from);
+        json!({ "enabled": target.is_enabled, "settings": settings })
+    };
+    let differences = diff(&before.as_ref().map_or_else(|| json!({}), shown), &shown(&after));
+    let audit = request.audit(OBJECT)?.changing(differences.into_iter().map(AuditChange::from));
     // Times are stored in milliseconds.
     let is_after = |stored: &Target| stored.kind == after.kind && stored.is_enabled == after.is_enabled;
-    let changed = services.store.change_target(program, &id, |stored| {
+    let changed = services.store.change_target(program, &id, Some(&audit), |stored| {
         // The check of the credentials was made for what was read. Or this request wrote it, and its response was lost.
         if stored == before {
             Ok(after.clone())

@@ -1,16 +1,18 @@
 //! Job: the one worker for everything that falls due by the passing of time.
 //!
-//! It makes three passes, by where a kind (`DueKind`) is indexed:
+//! It makes four passes, by where a kind (`DueKind`) is indexed:
 //! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
 //!   decided.
 //! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
 //! - Referrals: friends whose hold ends, or who are to be reminded, go to the queue of referrals.
 //!
 //! - Coupons: those that expire soon are warned of.
+//! - Drafts of programs: those whose time has come are published.
 //!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
 mod coupons;
+mod drafts;
 mod referrals;
 mod reservations;
 
@@ -30,11 +32,12 @@ pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::ReferralsQue
 /// # Errors
 /// When a program could not be served; the next run resumes there.
 pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
+    let published = drafts::publish_due(services, &invocation.deadline).await;
     let freed = reservations::free_lapsed(services, &invocation.deadline).await;
     let warned = coupons::warn(services, &invocation.deadline).await;
     let asked = referrals::ask_due(services, &invocation.deadline).await;
     let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
-    freed.and(warned).and(asked).map(|()| json!(report))
+    published.and(freed).and(warned).and(asked).map(|()| json!(report))
 }
 
 /// The pass over accounts.

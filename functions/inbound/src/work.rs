@@ -193,7 +193,7 @@ async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), 
 /// Ends a connection whose shop has left, and deletes its credentials.
 async fn close(services: &Services, program: &ActiveProgram, id: &TargetId) -> Result<(), Failure> {
     services.store.delete_target_secrets(&program.id, id).await?;
-    let closed = services.store.change_target(&program.id, id, |target| match target {
+    let closed = services.store.change_target(&program.id, id, None, |target| match target {
         Some(target) => Ok(Target {
             is_enabled: false,
             disabled_because: Some("the shop has left: its data are to be erased (shop/redact)".to_owned()),

@@ -3,6 +3,8 @@
 use http::Uri;
 use jiff::Timestamp;
 use serde_json::json;
+use tessera_domain::audit::AuditChange;
+use tessera_domain::program::diff;
 use tessera_lambda::http::{self as responses, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_orders::ShopConnection;
@@ -31,6 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
     Route::put("/v1/integrations/shopify", ADMIN, handler!(put, Vendor::Shopify))
         .named("putShopify", TAG, "Replaces the settings of the connection to Shopify")
+        .audited("integration.replace")
         .details(DETAILS)
         .takes::<ShopifyBody>(ShopifyBody::example)
         .gives::<ConnectionView>(200, "Settings and health.")
@@ -41,6 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
     Route::put("/v1/integrations/woocommerce", ADMIN, handler!(put, Vendor::Woocommerce))
         .named("putWoocommerce", TAG, "Replaces the settings of the connection to WooCommerce")
+        .audited("integration.replace")
         .details(DETAILS)
         .takes::<WoocommerceBody>(WoocommerceBody::example)
         .gives::<ConnectionView>(200, "Settings and health.")
@@ -51,6 +55,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<ConnectionView>(200, "Settings and health. Credentials are never shown."),
     Route::put("/v1/integrations/square", ADMIN, handler!(put, Vendor::Square))
         .named("putSquare", TAG, "Replaces the settings of the connection to Square")
+        .audited("integration.replace")
         .details(DETAILS)
         .takes::<SquareBody>(SquareBody::example)
         .gives::<ConnectionView>(200, "Settings and health.")
@@ -62,6 +67,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(404),
     Route::put("/v1/integrations/generic/{connection}", ADMIN, handler!(put, Vendor::Generic))
         .named("putGeneric", TAG, "Replaces the settings of the connection to any other sender")
+        .audited("integration.replace")
         .details("Credentials that are left out stay; a replaced secret still verifies for 24 hours.")
         .takes::<GenericBody>(GenericBody::example)
         .gives::<ConnectionView>(200, "Settings and health.")
@@ -152,7 +158,8 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
         let secret = json!(credentials).to_string();
         let natural = format!("{} {}", now.as_millisecond(), request.natural_key().key);
         let change = SecretChange { secret: Some(&secret), request: &natural, revoke_previous: false, now };
-        services.store.change_target_secret(program, &id, &key, change).await?;
+        let audit = request.audit(format!("integrations/{id}"))?.doing("integration.replace_credentials");
+        services.store.change_target_secret(program, &id, &key, change, &audit).await?;
     }
     let after = Target {
         id: id.clone(),
@@ -161,9 +168,14 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
         disabled_because: None,
         kind: TargetKind::Shop(json!(settings).to_string()),
     };
+    let shown = |enabled: bool, settings: &ShopSettings| json!({ "enabled": enabled, "settings": settings });
+    let shown_before = before.as_ref().zip(old.as_ref()).map(|(before, old)| shown(before.is_enabled, old));
+    let differences = diff(&shown_before.unwrap_or_else(|| json!({})), &shown(wanted.enabled, &settings));
+    let changes = differences.into_iter().map(AuditChange::from);
+    let audit = request.audit(format!("integrations/{id}"))?.changing(changes);
     // Times are stored in milliseconds.
     let is_after = |stored: &Target| stored.kind == after.kind && stored.is_enabled == after.is_enabled;
-    let changed = services.store.change_target(program, &id, |stored| {
+    let changed = services.store.change_target(program, &id, Some(&audit), |stored| {
         // The check of the credentials was made for what was read. Or this request wrote it, and its response was lost.
         if stored == before {
             Ok(after.clone())

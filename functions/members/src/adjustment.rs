@@ -5,12 +5,13 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, OpenedMember, Party};
+use tessera_store::{Audit, Commit, CommitError, Committed, EntryKey, OpenedMember, Party};
 
 /// The routes of adjustments.
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/members/{member}/adjustments", Access::Scope(Scope::Support), handler!(post))
         .named("adjustMember", "Members", "Changes points, rewards or VIP by hand")
+        .audited("member.adjust")
         .takes::<AdjustmentBody>(AdjustmentBody::example)
         .gives::<MemberView>(201, "The member after the adjustment.")];
 
@@ -27,12 +28,13 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
     let commit = Commit::for_one(&program.id, config, Party { profile, ..Party::new(&member, &key) });
-    let committed = services.store.commit(&commit, |seen| {
+    let audit = Audit { reason: Some(adjustment.reason.clone()), ..request.audit(format!("members/{member}"))? };
+    let committed = services.store.commit_audited(&commit, Some(&audit), |[seen]| {
         let context = seen.context(config, now);
-        decide_adjustment(&context, seen.account, &adjustment, &caller.actor)
+        decide_adjustment(&context, seen.account, &adjustment, &caller.actor).map(|decision| [decision])
     });
     match committed.await {
-        Ok(Committed::Now(_) | Committed::Already(_)) => {}
+        Ok([Committed::Now(_) | Committed::Already(_)]) => {}
         Err(CommitError::Refused(fault)) => return Err(refused(&fault)),
         Err(CommitError::Store(error)) => return Err(error.into()),
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::decide::{Context, MergeFault, Supply, decide_merge};
 use tessera_domain::ids::MemberId;
 use tessera_domain::input;
@@ -22,6 +23,7 @@ pub(crate) const ROUTES: &[Route] = &[Route::post(
     handler!(post),
 )
 .named("mergeMember", "Members", "Makes a member part of another one")
+.audited("member.merge")
 .details(
     "Points, counters and the tier move in one transaction; coupons, entries and referrals are read through the other \
              member from then on. Nothing fires. A referral between the two is reversed.",
@@ -94,7 +96,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let merged = preview(services, &program, &opened, &target, &caller.actor)?;
         return Ok(respond(services, &program, &merged, warnings));
     }
-    merge(services, &program, &source, &target.member, &caller.actor).await?;
+    merge(services, request, &program, &source, &target.member).await?;
     ask_referrals(services, &program, &target.member).await?;
     let merged = services.store.open_member(&program.id, &target.member).await?.ok_or_else(Problem::unknown_member)?;
     Ok(respond(services, &program, &merged, warnings))
@@ -122,17 +124,19 @@ pub(crate) async fn named(services: &Services, program: &ActiveProgram, path: &s
 
 async fn merge(
     services: &Services,
+    request: &ApiRequest,
     program: &ActiveProgram,
     source: &MemberId,
     target: &MemberId,
-    actor: &str,
 ) -> Result<(), Problem> {
-    let (now, config) = (services.clock.now(), &program.compiled);
+    let (now, config, actor) = (services.clock.now(), &program.compiled, &*request.caller()?.actor);
+    let merged_into = AuditChange::added("merged_into", json!(target));
+    let audit = request.audit(format!("members/{source}"))?.changing([merged_into]);
     let keys = [EntryKey::merge(now, target), EntryKey::merge(now, source)];
     let parties = [(source, &keys[0]), (target, &keys[1])];
     let parties = parties.map(|(member, key)| Party { profile: true, ..Party::new(member, key) });
     let commit = Commit { program: &program.id, config, parties };
-    let committed = services.store.commit_merge(&commit, now, |[from, into]| {
+    let committed = services.store.commit_merge(&commit, &audit, now, |[from, into]| {
         if (from.member, into.member) != (source, target) {
             return Err(MergeFault::MergedMeanwhile);
         }

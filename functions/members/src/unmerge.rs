@@ -15,6 +15,7 @@ use crate::merge::{DRY_RUN, ask_referrals, is_dry_run, named};
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/members/{source}/unmerge", Access::Scope(Scope::Support), handler!(post))
         .named("unmergeMember", "Members", "Undoes the merge of a member")
+        .audited("member.unmerge")
         .details("Within 30 days, and while nothing was booked for the two since. Both have again what they had.")
         .query(DRY_RUN)
         .gives::<UnmergeView>(200, "Both members as they are now, or would be.")];
@@ -69,7 +70,8 @@ async fn unmerge(
     let party = |member, key| Party { profile: true, is_alone: true, ..Party::new(member, key) };
     let parties = [party(source, &keys[0]), party(&kept.into, &keys[1])];
     let commit = Commit { program: &program.id, config, parties };
-    let committed = services.store.commit_all(&commit, |[to, from]| {
+    let audit = request.audit(format!("members/{source}"))?;
+    let committed = services.store.commit_audited(&commit, Some(&audit), |[to, from]| {
         let (to_context, from_context) = (to.context(config, now), from.context(config, now));
         decide_unmerge((&to_context, to.account), (&from_context, from.account), kept, actor)
     });

@@ -104,7 +104,7 @@ impl Run<'_> {
     /// Disables an endpoint, and announces it to the program's other targets.
     async fn disable(&self, to: &Addressed<'_>, reason: &str) -> Result<(), NotifyError> {
         let (services, program, now) = (self.services, &to.program.id, self.now());
-        let changed = services.store.change_target(program, &to.target.id, |target| match target {
+        let changed = services.store.change_target(program, &to.target.id, None, |target| match target {
             Some(target) if target.is_enabled => {
                 Ok(Target { is_enabled: false, disabled_because: Some(reason.to_owned()), ..target })
             }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
 use tessera_domain::program::{CompiledProgram, Program, SubmittedProgram};
+use tessera_lambda::http::ApiRequest;
+use tessera_lambda::version::Expected;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{ActiveProgram, PutProgramError};
-
-use crate::diff::diff;
-use crate::version::Expected;
 
 /// How often an edit is tried when others change the program at the same time.
 const TRIES: u32 = 5;
@@ -36,6 +35,9 @@ pub(crate) trait Edit {
     /// Faults of the changed document, with pointers into what the request sent.
     fn localize(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault>;
 
+    /// What the audit calls the part.
+    fn object(&self, document: &Value, pointer: &str) -> String;
+
     /// The problem that reports such faults.
     fn refused(&self, faults: Vec<Fault>) -> Problem;
 }
@@ -43,49 +45,32 @@ pub(crate) trait Edit {
 /// Edits the current document and puts it; when someone else was faster, edits theirs.
 pub(crate) async fn edit(
     services: &Services,
-    program: &ProgramId,
-    expected: Expected,
+    request: &ApiRequest,
     edit: &impl Edit,
 ) -> Result<(Arc<ActiveProgram>, String), Problem> {
-    let now = services.clock.now();
+    let (program, now) = (&request.caller()?.program, services.clock.now());
+    let expected = Expected::read(request.header("if-match"));
     for _ in 0..TRIES {
         let current = latest(services, program).await?;
         let mut edited = document(&current.program);
         let pointer = edit.make(&mut edited)?;
         let read = SubmittedProgram::read(&edited).map_err(|faults| edit.refused(edit.localize(faults, &pointer)))?;
         let version = expected.version().unwrap_or(current.version);
-        match services.programs.put(program, &read, Some(version), now).await {
+        let audit = request.audit(edit.object(&edited, &pointer))?;
+        match services.programs.put(program, &read, Some(version), now, &audit).await {
             Ok(active) => return Ok((active, pointer)),
             Err(PutProgramError::Stale { current }) => {
                 if let Expected::Version(known) = expected {
-                    return Err(stale(services, program, known, current).await?);
+                    return Err(services.stale_version(program, known, current).await?);
                 }
             }
             Err(PutProgramError::InUse { faults }) => {
                 return Err(Problem::in_use(edit.localize(faults, &pointer)));
             }
+            Err(PutProgramError::TwoPerson) => return Err(Problem::two_person()),
             Err(PutProgramError::Unknown) => return Err(Problem::program_missing(program)),
             Err(PutProgramError::Store(error)) => return Err(error.into()),
         }
     }
     Err(Problem::unavailable())
-}
-
-/// The problem of someone who knew version `known`: what has changed since.
-pub(crate) async fn stale(
-    services: &Services,
-    program: &ProgramId,
-    known: u32,
-    current: u32,
-) -> Result<Problem, Problem> {
-    let at = async |version: u32| -> Result<Option<Value>, Problem> {
-        let found = services.programs.at_version(program, version).await?;
-        Ok(found.map(|compiled| document(&compiled.program)))
-    };
-    let changes = match (at(known).await?, at(current).await?) {
-        (Some(before), Some(after)) => diff(&before, &after),
-        _ => Vec::new(),
-    };
-    let detail = format!("the program is at version {current} now, not at the version of If-Match");
-    Ok(Problem::conflict("stale_version", detail).with("version", json!(current)).with("diff", json!(changes)))
 }

@@ -1,6 +1,7 @@
 //! `POST /v1/rewards/{id}/codes`: loads codes into the pool of a reward.
 
 use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::{CouponCode, RewardId};
 use tessera_domain::input::{self, Fault, Node};
@@ -17,6 +18,7 @@ const MOST_CODE: usize = 40;
 /// The routes of codes.
 pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rewards/{id}/codes", ADMIN, handler!(post))
     .named("loadCodes", "Program", "Loads codes into the pool of a reward")
+    .audited("reward.load_codes")
     .details("Codes that the program has already, in any spelling, are counted as duplicates.")
     .takes::<CodesBody>(CodesBody::example)
     .gives::<CodesView>(200, "What became of the codes.")];
@@ -85,7 +87,9 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let detail = "the reward's codes are generated; set \"code\": {\"pool\": true} to load them";
         return Err(Problem::not_allowed("no_pool", detail));
     }
-    let loaded = services.store.load_codes(&program.id, &id, &codes).await?;
+    let loads = AuditChange::added("codes", json!(codes.len()));
+    let audit = request.audit(format!("rewards/{id}"))?.changing([loads]);
+    let loaded = services.store.load_codes(&program.id, &id, &codes, &audit).await?;
     let remaining = services.store.codes_left(&program.id, &id).await?;
     Ok(http::json(200, &CodesView { added: loaded.added, duplicates: loaded.duplicates, remaining }))
 }

@@ -4,14 +4,12 @@ mod backtest;
 mod change;
 mod codes;
 mod description;
-mod diff;
 mod examine;
 mod part;
 mod parts;
 mod program;
 mod referral;
 mod template;
-mod version;
 
 use tessera_lambda::{Access, Routes, Scope, Variable};
 

@@ -32,6 +32,15 @@ const LADDER: &str = "/tiers/ladder";
 const VIP: &str = "/tiers/vip";
 
 impl Part {
+    /// Its name in paths.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Rewards => "rewards",
+            Self::Tiers => "tiers",
+        }
+    }
+
     /// The lists of the document that hold such parts.
     const fn lists(self) -> &'static [&'static str] {
         match self {

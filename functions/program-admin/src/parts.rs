@@ -5,12 +5,12 @@ use tessera_domain::input::Fault;
 use tessera_domain::program::{Reward, Tier, VipTier};
 use tessera_domain::rule::Rule;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::version::etag;
 use tessera_lambda::{Content, Problem, Route, Services, handler};
 
 use crate::ADMIN;
 use crate::change::{Edit, document, edit};
 use crate::part::{Part, PartError, relative};
-use crate::version::{Expected, etag};
 
 /// The five routes of a kind of part.
 macro_rules! part_routes {
@@ -24,6 +24,7 @@ macro_rules! part_routes {
                 .lists::<$type>("All of them."),
             Route::post($paths, ADMIN, handler!(post, $part))
                 .named($add, "Program", concat!("Adds a ", $name))
+                .audited(concat!($name, ".create"))
                 .if_match()
                 .etag()
                 .takes::<$type>($example)
@@ -34,6 +35,7 @@ macro_rules! part_routes {
                 .gives::<$type>(200, "As it is stored."),
             Route::put($one, ADMIN, handler!(put, $part))
                 .named($put, "Program", concat!("Replaces a ", $name))
+                .audited(concat!($name, ".replace"))
                 .if_match()
                 .etag()
                 .takes::<$type>($example)
@@ -42,6 +44,7 @@ macro_rules! part_routes {
                 .fails(422),
             Route::delete($one, ADMIN, handler!(delete, $part))
                 .named($delete, "Program", concat!("Removes a ", $name))
+                .audited(concat!($name, ".delete"))
                 .if_match()
                 .responds(204, "It is removed.", Content::Nothing)
                 .fails(409)
@@ -151,9 +154,7 @@ async fn put(services: &Services, request: &ApiRequest, kind: Part) -> Result<Re
 
 /// `DELETE /v1/{parts}/{id}`
 async fn delete(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
-    let caller = request.caller()?;
-    let expected = Expected::read(request.header("if-match"));
-    edit(services, &caller.program, expected, &Change::Remove(kind, request.path("id")?)).await?;
+    edit(services, request, &Change::Remove(kind, request.path("id")?)).await?;
     Ok(http::empty(204))
 }
 
@@ -164,9 +165,7 @@ async fn store<'a>(
     status: u16,
     change: impl FnOnce(Value) -> Change<'a>,
 ) -> Result<Response, Problem> {
-    let caller = request.caller()?;
-    let expected = Expected::read(request.header("if-match"));
-    let (active, pointer) = edit(services, &caller.program, expected, &change(request.json()?)).await?;
+    let (active, pointer) = edit(services, request, &change(request.json()?)).await?;
     let stored = document(&active.compiled.program);
     Ok(respond(status, active.head.version, stored.pointer(&pointer).ok_or_else(unknown)?))
 }
@@ -192,6 +191,16 @@ impl Edit for Change<'_> {
         match self {
             Self::Insert(..) | Self::Replace(..) => relative(faults, pointer),
             Self::Remove(..) => faults,
+        }
+    }
+
+    fn object(&self, document: &Value, pointer: &str) -> String {
+        match self {
+            Self::Insert(kind, _) => {
+                let id = document.pointer(pointer).and_then(|part| part["id"].as_str()).unwrap_or_default();
+                format!("{}/{id}", kind.name())
+            }
+            Self::Replace(kind, id, _) | Self::Remove(kind, id) => format!("{}/{id}", kind.name()),
         }
     }
 

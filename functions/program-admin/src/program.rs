@@ -2,16 +2,15 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tessera_domain::program::{Program, SubmittedProgram};
+use tessera_domain::program::{Difference, Program, SubmittedProgram, diff};
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::version::{Expected, etag};
 use tessera_lambda::{Parameter, Problem, Route, Services, ValueKind, handler};
 use tessera_store::{ActiveProgram, PutProgramError};
 
 use crate::ADMIN;
-use crate::change::{document, latest, stale};
-use crate::diff::{Difference, diff};
+use crate::change::{document, latest};
 use crate::parts;
-use crate::version::{Expected, etag};
 
 const DRY_RUN: Parameter =
     Parameter { values: ValueKind::Boolean, ..Parameter::text("dry_run", "Only check, and return what would change.") };
@@ -25,6 +24,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::put("/v1/program", ADMIN, handler!(put))
         .named("putProgram", "Program", "Replaces the whole program")
         .details("A document that changes nothing changes no version.")
+        .audited("program.replace")
         .query(DRY_RUN)
         .if_match()
         .etag()
@@ -109,7 +109,11 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let put = if dry_run {
         services.store.try_program(id, &sent, expected).await.map(Put::Tried)
     } else {
-        services.programs.put(id, &sent, expected, services.clock.now()).await.map(Put::Stored)
+        services
+            .programs
+            .put(id, &sent, expected, services.clock.now(), &request.audit("program")?)
+            .await
+            .map(Put::Stored)
     };
     match put {
         Ok(Put::Stored(active)) => Ok(stored(&active)),
@@ -119,9 +123,10 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
             Ok(http::json(200, &DryRunView { valid: true, version, diff }))
         }
         Err(PutProgramError::Stale { current }) => {
-            Err(stale(services, id, expected.unwrap_or_default(), current).await?)
+            Err(services.stale_version(id, expected.unwrap_or_default(), current).await?)
         }
         Err(PutProgramError::InUse { faults }) => Err(Problem::in_use(faults)),
+        Err(PutProgramError::TwoPerson) => Err(Problem::two_person()),
         Err(PutProgramError::Unknown) => Err(Problem::program_missing(id)),
         Err(PutProgramError::Store(error)) => Err(error.into()),
     }

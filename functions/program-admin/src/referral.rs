@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 use tessera_domain::input::Fault;
 use tessera_domain::program::ReferralProgram;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::version::etag;
 use tessera_lambda::{Problem, Route, Services, handler};
 
 use crate::ADMIN;
 use crate::change::{Edit, document, edit};
 use crate::part::relative;
-use crate::version::{Expected, etag};
 
 const POINTER: &str = "/referral";
 
@@ -22,6 +22,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(404),
     Route::put("/v1/referral-program", ADMIN, handler!(put))
         .named("putReferralProgram", "Program", "Replaces the referral program")
+        .audited("referral_program.replace")
         .if_match()
         .etag()
         .takes::<ReferralProgram>(example)
@@ -58,8 +59,7 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     if !Value::is_object(&sent) {
         return Err(Problem::malformed_at("", "must be an object"));
     }
-    let expected = Expected::read(request.header("if-match"));
-    let (active, pointer) = edit(services, &request.caller()?.program, expected, &Replace(sent)).await?;
+    let (active, pointer) = edit(services, request, &Replace(sent)).await?;
     let stored = document(&active.compiled.program);
     respond(active.head.version, stored.pointer(&pointer))
 }
@@ -76,6 +76,10 @@ impl Edit for Replace {
 
     fn localize(&self, faults: Vec<Fault>, pointer: &str) -> Vec<Fault> {
         relative(faults, pointer)
+    }
+
+    fn object(&self, _document: &Value, _pointer: &str) -> String {
+        "referral-program".to_owned()
     }
 
     fn refused(&self, faults: Vec<Fault>) -> Problem {

@@ -1,12 +1,13 @@
 //! The review of a referral by a person.
 
 use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ReferralId;
 use tessera_domain::input;
 use tessera_domain::referral::{ReferralStatus, Review};
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::FriendUpdate;
+use tessera_store::{Audit, FriendUpdate};
 
 use crate::referral::{find, respond, unknown_referral};
 use crate::view::ReferralRecord;
@@ -19,12 +20,14 @@ const TRIES: u32 = 8;
 pub(crate) const ROUTES: &[Route] = &[
     Route::post("/v1/referrals/{id}/approve", SUPPORT, handler!(post, true))
         .named("approveReferral", "Referrals", "Lets a suspicious referral count")
+        .audited("referral.approve")
         .takes::<ReviewBody>(ReviewBody::example)
         .gives::<ReferralRecord>(200, "The referral.")
         .fails(404)
         .fails(409),
     Route::post("/v1/referrals/{id}/reject", SUPPORT, handler!(post, false))
         .named("rejectReferral", "Referrals", "Rejects a referral")
+        .audited("referral.reject")
         .details("What it gave is taken back.")
         .takes::<ReviewBody>(ReviewBody::example)
         .gives::<ReferralRecord>(200, "The referral.")
@@ -63,6 +66,8 @@ async fn post(services: &Services, request: &ApiRequest, approved: bool) -> Resu
     let id = ReferralId::new(request.path("id")?).map_err(|_| unknown_referral())?;
     let friend = services.store.friend_of(&program.id, &id).await?.ok_or_else(unknown_referral)?;
     let at = services.clock.now();
+    let audit = Audit { reason: Some(reason.clone()), ..request.audit(format!("referrals/{id}"))? };
+    let audit = audit.changing([AuditChange::added("review/approved", json!(approved))]);
     for _ in 0..TRIES {
         let (before, one) = find(services, &program, &friend, &id).await?.ok_or_else(unknown_referral)?;
         let is_repeated = one.review.as_ref().is_some_and(|review| review.approved == approved);
@@ -82,7 +87,8 @@ async fn post(services: &Services, request: &ApiRequest, approved: bool) -> Resu
                 other.review = Some(Review { approved, actor, reason, at });
             }
             // The evaluation that follows sets the status and what is due.
-            if !services.store.update_friend(&program.id, &before, &FriendUpdate { after, due: None, at }).await? {
+            let update = FriendUpdate { after, due: None, at };
+            if !services.store.review_friend(&program.id, &before, &update, &audit).await? {
                 continue;
             }
         }

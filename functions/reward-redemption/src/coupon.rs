@@ -47,6 +47,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives::<CouponView>(200, "The coupon."),
     Route::post("/v1/coupons/{code}/cancel", REDEEM_OWN, handler!(post, Action::Cancel))
         .named("cancelCoupon", "Coupons", "Cancels a coupon and gives its points back")
+        .audited("coupon.cancel")
         .gives::<CouponView>(200, "The coupon."),
 ];
 
@@ -324,11 +325,14 @@ async fn decide(
     let takes = wanted.with_code.then_some(Taking { reward: &coupon.reward, with_code: true });
     let party = Party { coupons: &codes, profile, takes, ..Party::new(&coupon.member, &key) };
     let commit = Commit::for_one(&program.id, config, party);
-    let committed = services.store.commit(&commit, |seen| {
+    // What a shopper does is in the ledger; what an API key cancels is a correction.
+    let is_correction = wanted.reached == CouponStatus::Cancelled && request.caller()?.member.is_none();
+    let audit = if is_correction { Some(request.audit(format!("coupons/{}", coupon.code))?) } else { None };
+    let committed = services.store.commit_audited(&commit, audit.as_ref(), |[seen]| {
         let context = seen.context(config, now);
         // Its code may have been drawn meanwhile.
         let current = seen.coupons.iter().find(|seen| seen.issued_code() == coupon.issued_code()).unwrap_or(&coupon);
-        (wanted.decide)(&context, seen.account, current)
+        (wanted.decide)(&context, seen.account, current).map(|decision| [decision])
     });
     match committed.await {
         Ok(_) => {}

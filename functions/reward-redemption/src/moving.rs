@@ -10,7 +10,7 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Caller, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party};
+use tessera_store::{ActiveProgram, Audit, Commit, CommitError, EntryKey, Party};
 
 use crate::coupon::{find, respond_with, state_of, unknown};
 
@@ -21,6 +21,7 @@ const MOST_REASON_BYTES: usize = 500;
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/coupons/{code}/move", Access::Scope(Scope::Support), handler!(post))
         .named("moveCoupon", "Coupons", "Moves a coupon and its cost to another member")
+        .audited("coupon.move")
         .details("The points return to the lots that paid for it, and the other member pays.")
         .takes::<CouponMoveBody>(CouponMoveBody::example)
         .gives::<CouponView>(200, "The coupon, as its new owner has it.")];
@@ -132,7 +133,8 @@ async fn make(
     let into = Party { profile, ..Party::new(target, &into_key) };
     let commit = Commit { program: &program.id, config, parties: [from, into] };
     let by = CouponMove { actor: &request.caller()?.actor, reason };
-    let committed = services.store.commit_all(&commit, |[from, into]| {
+    let audit = Audit { reason: Some(reason.to_owned()), ..request.audit(format!("coupons/{}", coupon.code))? };
+    let committed = services.store.commit_audited(&commit, Some(&audit), |[from, into]| {
         let current = from.coupons.first().unwrap_or(coupon);
         let (source, target) = (from.context(config, now), into.context(config, now));
         decide_coupon_move((&source, from.account), (&target, into.account), current, by)

@@ -1,8 +1,13 @@
 //! The command line: one file per subcommand.
 
+mod api;
 mod backtest;
 mod codes;
+mod completion;
+mod exit;
 mod figures;
+mod keys;
+mod program;
 mod programs;
 mod redrive;
 mod replay;
@@ -10,6 +15,7 @@ mod report;
 mod serve;
 mod verify;
 
+pub use exit::{end_with_a_closed_pipe, report as report_failure};
 pub(crate) use replay::report as replay_report;
 
 use std::path::PathBuf;
@@ -39,6 +45,18 @@ enum Command {
     Backtest(Box<backtest::BacktestArgs>),
     /// Load a file of codes into the pool of a reward.
     Codes(codes::CodesArgs),
+    /// Keep the program in git: print it, compare it with a file, apply the file.
+    Program {
+        #[command(subcommand)]
+        command: program::ProgramCommand,
+    },
+    /// List, create and delete API keys.
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
+    /// Print the completion script of a shell.
+    Completion(completion::CompletionArgs),
     /// Create programs on a deployed stack.
     Programs {
         #[command(subcommand)]
@@ -93,6 +111,12 @@ impl Cli {
             Some(Command::Replay(args)) => args.run().await,
             Some(Command::Backtest(args)) => args.run().await,
             Some(Command::Codes(args)) => args.run().await,
+            Some(Command::Program { command }) => command.run().await,
+            Some(Command::Keys { command }) => command.run().await,
+            Some(Command::Completion(args)) => {
+                args.run();
+                Ok(())
+            }
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Report(args)) => args.run().await,

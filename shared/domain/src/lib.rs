@@ -7,10 +7,12 @@
 //! - `decide`: turns a fact into a decision. `ledger`: its permanent record.
 //! - `event`: what webhooks and connections receive of it.
 //! - `figures`: what the entries add up to, and the reports made of it.
+//! - `audit`: administrative changes, by whom and why.
 //! - `notice`: warnings and notices that no ledger entry carries.
 //! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
 
 pub mod account;
+pub mod audit;
 pub mod coupon;
 pub mod decide;
 pub mod event;

@@ -101,6 +101,8 @@ pub struct Caller {
     pub verifies: Option<Vec<IdentifierKind>>,
     /// The API key's own rate limit, where it differs from the default.
     pub per_minute: Option<u32>,
+    /// The ids of the keys that the API key descends from, its creator last; `None` where the authorizer does not say.
+    creators: Option<Vec<String>>,
     /// The verified identifiers that a member token claims.
     pub claims: MemberRef,
     expires: Option<Timestamp>,
@@ -124,6 +126,9 @@ pub struct AuthContext {
     pub verifies: String,
     /// The API key's own rate limit.
     pub per_minute: String,
+    /// After a slash, the ids of the keys that the API key descends from, separated by spaces. Without the slash, they are not
+    /// known: the authorizer is of an older version.
+    pub creators: String,
     /// The verified e-mail address of a member token.
     pub email: String,
     /// The verified phone number of a member token.
@@ -156,6 +161,7 @@ impl Caller {
             key: self.key.clone().unwrap_or_default(),
             verifies,
             per_minute: self.per_minute.map(|limit| limit.to_string()).unwrap_or_default(),
+            creators: self.creators.as_ref().map(|ids| format!("/{}", ids.join(" "))).unwrap_or_default(),
             email: self.claims.email.as_ref().map(ToString::to_string).unwrap_or_default(),
             phone: self.claims.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
             expires: self.expires.map(|at| at.as_second().to_string()).unwrap_or_default(),
@@ -195,9 +201,21 @@ impl Caller {
             key: Some(context.key.clone()).filter(|key| !key.is_empty()),
             verifies: if context.verifies == VERIFIES_ANY { None } else { Some(verifies) },
             per_minute: context.per_minute.parse().ok(),
+            creators: context
+                .creators
+                .strip_prefix('/')
+                .map(|ids| ids.split(' ').filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()),
             claims: verified_claims(Some(&context.email), Some(&context.phone)),
             expires,
         })
+    }
+
+    /// The ids of the keys that the API key descends from, its creator last.
+    ///
+    /// # Errors
+    /// 503 when they are not known: an authorizer of an older version answered, and its answer is cached for a minute.
+    pub fn creators(&self) -> Result<&[String], Problem> {
+        self.creators.as_deref().ok_or_else(Problem::unavailable)
     }
 
     /// True when the member token has ended.
@@ -327,6 +345,7 @@ async fn api_key(services: &Services, credential: &str, source: &Source) -> Resu
         key: Some(found.key.id),
         verifies: found.key.verifies,
         per_minute: found.key.per_minute,
+        creators: Some(found.key.creators),
         claims: MemberRef::default(),
         expires: None,
     })
@@ -410,6 +429,7 @@ async fn member(services: &Services, credential: &str, source: &Source) -> Resul
         key: None,
         verifies: Some(Vec::new()),
         per_minute: None,
+        creators: None,
         claims: claims.verified(),
         expires: Some(expires),
     })

@@ -33,6 +33,7 @@ pub mod stream;
 mod targets;
 pub mod task;
 pub mod trace;
+pub mod version;
 
 pub use auth::{Caller, Scope};
 pub use clock::Clock;

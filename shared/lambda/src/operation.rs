@@ -58,6 +58,9 @@ impl TypeSchema {
     }
 }
 
+/// Length limit of the reason of an administrative change, in bytes.
+pub(crate) const MAX_REASON_BYTES: usize = 500;
+
 /// The values of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
@@ -111,12 +114,18 @@ impl Parameter {
         "Tessera-Client",
         "Names the shopper on whose behalf an API key looks something up: misses count per key and shopper.",
     );
+    /// `Tessera-Reason`.
+    pub const REASON: Self = Self {
+        values: ValueKind::TextBetween(1, MAX_REASON_BYTES),
+        ..Self::text("Tessera-Reason", "Why the change is made, for the audit.")
+    };
     /// The parameters that stand in paths.
-    pub const OF_PATHS: [Self; 8] = [
+    pub const OF_PATHS: [Self; 9] = [
         Self::text("connection", "The name of the connection."),
         Self::text("id", "The identifier."),
         Self::text("entry", "The event's id: an entry's, or `{entry}:{n}`."),
         Self::text("delivery", "The delivery's identifier."),
+        Self::text("version", "The number of a version of the program."),
         Self::text("source", "The member who becomes part of another, named like `member`."),
         Self::text("program", "The program."),
         Self::text(
@@ -187,7 +196,7 @@ pub struct Operation {
     /// Its request body.
     pub body: Option<RequestBody>,
     /// Its query parameters.
-    pub queries: [Option<Parameter>; 5],
+    pub queries: [Option<Parameter>; 7],
     /// Its request headers, without those that every such route has.
     pub headers: [Option<Parameter>; 3],
     /// Whether its responses carry the version of the program as `ETag`.
@@ -205,7 +214,7 @@ impl Operation {
         summary: "",
         details: "",
         body: None,
-        queries: [None; 5],
+        queries: [None; 7],
         headers: [None; 3],
         has_etag: false,
         responses: [None; 3],

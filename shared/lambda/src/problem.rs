@@ -108,6 +108,21 @@ impl Problem {
         }
     }
 
+    /// 403: two-person publishing needs another person.
+    pub fn two_person() -> Self {
+        Self::new(
+            403,
+            "two_person",
+            "the program is changed by two persons: create a draft, which a key publishes that descends neither from its \
+             author nor from the author's creator",
+        )
+    }
+
+    /// 422: a document that was valid once has faults by today's checks.
+    pub fn no_longer_valid(faults: Vec<Fault>) -> Self {
+        Self { faults, ..Self::new(422, "invalid", "the version is no longer valid; see errors") }
+    }
+
     /// 429: more than a limit allows; `retry_after` in seconds.
     pub fn too_many_requests(detail: impl Into<String>, retry_after: u32) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(429, "too_many_requests", detail) }

@@ -59,6 +59,8 @@ pub struct Route {
     pub takes_idempotency_key: bool,
     /// The response field that holds a secret. A replay omits it.
     pub secret_field: Option<&'static str>,
+    /// What the audit calls the administrative change that it makes, such as `rule.replace`.
+    pub audited: Option<&'static str>,
     /// What runs an authorized request.
     pub handler: RouteHandler,
     /// How the API description shows it.
@@ -68,7 +70,16 @@ pub struct Route {
 impl Route {
     const fn new(method: &'static str, path: &'static str, access: Access, handler: RouteHandler) -> Self {
         let operation = Operation::EMPTY;
-        Self { method, path, access, takes_idempotency_key: false, secret_field: None, handler, operation }
+        Self {
+            method,
+            path,
+            access,
+            takes_idempotency_key: false,
+            secret_field: None,
+            audited: None,
+            handler,
+            operation,
+        }
     }
 
     /// A route that reads.
@@ -105,6 +116,12 @@ impl Route {
     #[must_use]
     pub const fn returning_secret(self, field: &'static str) -> Self {
         Self { secret_field: Some(field), ..self }
+    }
+
+    /// It makes an administrative change, which the audit calls so. The handler gets the entry from [`ApiRequest::audit`].
+    #[must_use]
+    pub const fn audited(self, action: &'static str) -> Self {
+        Self { audited: Some(action), ..self }.header(Parameter::REASON)
     }
 
     /// The operation id, the heading and a summary, for the API description.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
+use tessera_domain::program::diff;
 use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
 use crate::callers::CallerCache;
@@ -68,6 +70,22 @@ impl Services {
     /// 503 when it is not there, or cannot be read.
     pub async fn program(&self, program: &ProgramId) -> Result<Arc<ActiveProgram>, Problem> {
         self.programs.get(program).await?.ok_or_else(|| Problem::program_missing(program))
+    }
+
+    /// The problem of someone who knew another version of a program than the current one: what has changed since.
+    ///
+    /// # Errors
+    /// 503 when a version cannot be read.
+    pub async fn stale_version(&self, program: &ProgramId, known: u32, current: u32) -> Result<Problem, Problem> {
+        let at = async |version: u32| -> Result<Option<Value>, Problem> {
+            Ok(self.programs.at_version(program, version).await?.map(|compiled| json!(compiled.program)))
+        };
+        let changes = match (at(known).await?, at(current).await?) {
+            (Some(before), Some(after)) => diff(&before, &after),
+            _ => Vec::new(),
+        };
+        let detail = format!("the program is at version {current} now, not at the version that the change is based on");
+        Ok(Problem::conflict("stale_version", detail).with("version", json!(current)).with("diff", json!(changes)))
     }
 
     /// The key of stored secrets.

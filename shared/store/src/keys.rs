@@ -1,6 +1,7 @@
 //! Every key of every item. A partition key begins with the program, except where a caller is yet to be recognised by an
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
+mod administration;
 mod outgoing;
 mod referrals;
 
@@ -12,6 +13,7 @@ use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::rule::BudgetPeriod;
 use tessera_domain::time::Day;
 
+pub(crate) use administration::*;
 pub(crate) use outgoing::*;
 pub(crate) use referrals::*;
 
@@ -333,11 +335,6 @@ pub(crate) fn head(program: &ProgramId) -> Key {
     Key::new(escape(program.as_str()), "head")
 }
 
-/// The record of a version of a program: where its document is.
-pub(crate) fn version(program: &ProgramId, version: u32) -> Key {
-    Key::new(escape(program.as_str()), format!("v#{version:010}"))
-}
-
 /// A part of the document with this checksum.
 pub(crate) fn chunk(program: &ProgramId, checksum: &str, chunk: u32) -> Key {
     Key::new(escape(program.as_str()), format!("{}{chunk:04}", chunks(checksum)))
@@ -476,6 +473,7 @@ mod tests {
             }),
             ("budget of the programme".to_owned(), budget(&p, &BudgetPeriod { rule: None, start: None }, 3)),
             (format!("notice {a:?} {minute}"), notice(&p, at, a)),
+            (format!("audit {a:?} {minute}"), audit_entry(&p, at, a)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
             (format!("pool count {a:?}"), pool_count(&p, &reward, 3)),
@@ -493,6 +491,8 @@ mod tests {
             ("storefront".to_owned(), storefront(&p)),
             ("version".to_owned(), version(&p, 1)),
             (format!("chunk {a:?}"), chunk(&p, a, 2)),
+            (format!("draft {a:?}"), draft(&p, a)),
+            (format!("scheduled {a:?} {minute}"), scheduled(&p, at, a)),
             (format!("api key {a:?}"), api_key(&p, a)),
             ("admin keys".to_owned(), admin_keys(&p)),
             (format!("limit {minute}"), limit(Some(&p), "0", minute)),
@@ -547,7 +547,8 @@ mod tests {
                 prop_assert_eq!(parse_fact(&key.pk, "unknown"), None);
             }
             let due = due_delivery(&program, at(1), &id, &id);
-            prop_assert_eq!(parse_due_delivery(&due.sk), Some((at(1), id.clone(), id)));
+            prop_assert_eq!(parse_due_delivery(&due.sk), Some((at(1), id.clone(), id.clone())));
+            prop_assert_eq!(parse_audit_entry(&audit_entry(&program, at(1), &id).sk), Some((at(1), id)));
             prop_assert_eq!(parse_program(&partition), Some(program.clone()));
             prop_assert_eq!(parse_listed(&listed(&program).sk), Some(program));
         }

@@ -4,6 +4,7 @@
 //! are, `programs` the configuration (and [`ProgramCache`] the copy that a warm function works with), `idempotency` the
 //! answers that a repeated call gets again. `keys` builds every key, `items` every attribute.
 
+mod audit;
 mod calls;
 mod commit;
 mod coupons;
@@ -36,6 +37,7 @@ mod targets;
 mod tasks;
 mod writes;
 
+pub use audit::{Audit, AuditFilter};
 pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taking};
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
@@ -50,8 +52,9 @@ pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;
 pub use pools::CodesAdded;
 pub use programs::{
-    ActiveProgram, ApiKey, CreateProgramError, FoundKey, Head, IdentityKey, KeyCreation, KeyDeletion, KeyGrant,
-    NewApiKey, NewProgram, PreviousSecret, ProgramCache, PutProgramError, Rotation, StorefrontSecrets,
+    ActiveProgram, ApiKey, CreateProgramError, DraftApproval, DraftAuthor, DraftError, DraftStatus, FoundKey, Head,
+    IdentityKey, KeyCreation, KeyDeletion, KeyGrant, NewApiKey, NewDraft, NewProgram, PreviousSecret, ProgramCache,
+    ProgramDraft, ProgramVersion, PutProgramError, Rotation, StorefrontSecrets, VersionDiff,
 };
 pub use random::seed;
 pub use read::{Page, StoredEntry};

@@ -1,12 +1,13 @@
 //! Merges by support, which can be undone: the transaction keeps both accounts as they were.
 
 use jiff::Timestamp;
+use tessera_domain::audit::AuditChange;
 use tessera_domain::decide::{Decision, KeptMerge, UNMERGE_WITHIN};
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::items::{Reader, bytes, item, name, number, packed};
 use crate::writes::Write;
-use crate::{Commit, CommitError, Committed, Snapshot, Store, StoreError, keys};
+use crate::{Audit, Commit, CommitError, Committed, Snapshot, Store, StoreError, keys};
 
 const KEEP: &str = "keeping what a merge unites";
 const READ: &str = "reading what a merge kept";
@@ -19,13 +20,15 @@ impl Store {
     pub async fn commit_merge<E, F>(
         &self,
         commit: &Commit<'_, 2>,
+        audit: &Audit,
         now: Timestamp,
         decide: F,
     ) -> Result<[Committed; 2], CommitError<E>>
     where
         F: Fn(&[Snapshot<'_>; 2]) -> Result<[Decision; 2], E>,
     {
-        let keep = |[source, target]: &[Snapshot<'_>; 2], [_, into]: &[Decision; 2]| {
+        let keep = |seen: &[Snapshot<'_>; 2], decisions: &[Decision; 2]| {
+            let ([source, target], [_, into]) = (seen, decisions);
             let kept = KeptMerge {
                 at: now,
                 into: target.member.clone(),
@@ -35,7 +38,11 @@ impl Store {
             };
             let forgotten = now.saturating_add(UNMERGE_WITHIN).map_or(i64::MAX, Timestamp::as_second);
             let lead = [(name::BODY, bytes(packed(KEEP, &kept)?)), (name::TTL, number(forgotten))];
-            Ok(vec![Write::put(&self.tables.members, item(&keys::kept(commit.program, source.member), lead))])
+            let changes = AuditChange::of_decisions(seen.iter().map(|party| party.member).zip(decisions));
+            Ok(vec![
+                Write::put(&self.tables.members, item(&keys::kept(commit.program, source.member), lead)),
+                self.audit_write(commit.program, audit, changes)?,
+            ])
         };
         let committed = self.commit_with(commit, keep, decide).await?;
         committed.ok_or_else(|| StoreError::Contended { operation: KEEP, tries: 1 }.into())

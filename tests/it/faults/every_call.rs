@@ -130,5 +130,6 @@ every_fault! {
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;
     keys_and_secrets_change_once: access, halts true;
+    drafts_are_published_once: drafts, halts false;
     looking_changes_nothing: views, halts true;
 }

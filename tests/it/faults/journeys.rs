@@ -268,10 +268,56 @@ pub async fn admin(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["receipts:write"] }), Some("k-1")).await;
     sender.post("/v1/storefront-secret/rotate", &json!({}), Some("k-2")).await;
     let asked = sender.post("/v1/rules/backtest", &json!({ "rules": changed["rules"] }), Some("k-3")).await;
+    audited(sender, &["api_key.create", "program.replace", "storefront_secret.rotate"]).await;
     sender.settle().await;
     let created = sender.get(&format!("/v1/rules/backtest/{}", asked["id"].as_str().unwrap())).await;
     assert_eq!((&created["status"], &created["report"]["facts"]["receipts"]), (&json!("done"), &json!(1)), "{created}");
     buy(sender, "r-2", "c-1", "20.00").await;
+    vec!["c-1"]
+}
+
+/// The audit has these actions, each as often as the change was made.
+async fn audited(sender: &mut Sender, expected: &[&str]) {
+    let audit = sender.get("/v1/audit?limit=250").await["items"].clone();
+    let actions = audit.as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned());
+    let mut actions: Vec<String> = actions.collect();
+    actions.sort_unstable();
+    assert_eq!(actions, expected, "{audit}");
+}
+
+/// Drafts are published by hand, by a restore and at their time, and deleted.
+pub async fn drafts(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    let draft = |name: &str, at: Option<&str>| {
+        let mut program = full_program();
+        program["name"] = json!(name);
+        json!({ "program": program, "publish_at": at })
+    };
+    let path = |draft: &Value| format!("/v1/program/drafts/{}", draft["id"].as_str().unwrap());
+    let publish = |draft: &Value| format!("{}/publish", path(draft));
+    let bea = sender.post("/v1/program/drafts", &draft("Club Bea", None), Some("k-1")).await;
+    sender.post(&publish(&bea), &json!({}), Some("k-2")).await;
+    let ada = sender.post("/v1/program/versions/1/restore", &json!({}), Some("k-3")).await;
+    sender.post(&publish(&ada), &json!({}), Some("k-4")).await;
+    let [later, never] = ["Club Cleo", "Club Dora"].map(|name| draft(name, Some("2026-03-02T08:00:00")));
+    let never = sender.post("/v1/program/drafts", &never, Some("k-5")).await;
+    let later = sender.post("/v1/program/drafts", &later, Some("k-6")).await;
+    for (draft, key) in [(&never, "k-7"), (&later, "k-8")] {
+        sender.post(&publish(draft), &json!({}), Some(key)).await;
+    }
+    let deleted = sender.request(Method::DELETE, &path(&never), None, None).await;
+    assert!([204, 404].contains(&deleted.status), "{}", deleted.body);
+    // A failed run is repeated.
+    sender.clock("2026-03-02T09:00:00+01:00").await;
+    sender.job("inactivity").await;
+    sender.end();
+    let versions = sender.get("/v1/program/versions").await["items"].clone();
+    let names = versions.as_array().unwrap().iter().map(|version| version["diff"][0]["after"].clone());
+    assert_eq!(json!(names.collect::<Vec<_>>()), json!(["Club Cleo", "Club Ada", "Club Bea", null]), "{versions}");
+    let create = ["draft.create"; 3].into_iter().chain(["draft.delete"]);
+    let expected: Vec<&str> = create.chain(["draft.publish"; 5]).chain(["version.restore"]).collect();
+    audited(sender, &expected).await;
     vec!["c-1"]
 }
 
@@ -291,6 +337,7 @@ pub async fn access(sender: &mut Sender) -> Vec<&'static str> {
     let keys = sender.get("/v1/api-keys").await;
     let names = keys["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
     assert_eq!(names.collect::<BTreeSet<_>>(), ["admin", "second"].into(), "{keys}");
+    audited(sender, &["api_key.create", "api_key.create", "api_key.delete", "storefront_secret.rotate"]).await;
     vec!["c-1"]
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod cost;
+mod diff;
 mod locales;
 mod read;
 mod referral;
@@ -18,6 +19,7 @@ pub(crate) mod words;
 #[cfg(feature = "openapi")]
 pub(crate) use cost::CostFields;
 pub use cost::{CostPer, RewardCost};
+pub use diff::{Difference, DifferenceKind, MOST_DIFFERENCES, bounded_diff, diff};
 pub use read::{read_reward, read_tier};
 pub use referral::{
     AdvocateKind, AdvocateReward, Advocates, CodePolicy, CompiledReferral, Conversion, ConversionAmount,
@@ -73,6 +75,8 @@ pub struct Program {
     pub storefront: Storefront,
     /// The identifiers that count as verified.
     pub identity: IdentityPolicy,
+    /// How it is changed.
+    pub publishing: PublishingPolicy,
     /// The redeemable points that all rules may give all members together in a period, after each rule's own budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
@@ -90,6 +94,21 @@ pub struct IdentityPolicy {
 impl Default for IdentityPolicy {
     fn default() -> Self {
         Self { verified: BTreeSet::from([IdentifierKind::Card]) }
+    }
+}
+
+/// How a program is changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PublishingPolicy {
+    /// True if a change is a draft that another key than its author's publishes.
+    pub two_person: bool,
+}
+
+impl PublishingPolicy {
+    /// Whether it is the policy of a program that names none.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::check::{Parts, check_program};
-use super::{CouponPolicy, IdentityPolicy, Program, Storefront, unsupported, words};
+use super::{CouponPolicy, IdentityPolicy, Program, PublishingPolicy, Storefront, unsupported, words};
 use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
 use crate::member::IdentifierKind;
@@ -58,6 +58,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let coupons = object.or("coupons", CouponPolicy::default(), read_coupons);
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
     let identity = object.or("identity", IdentityPolicy::default(), read_identity);
+    let publishing = object.or("publishing", PublishingPolicy::default(), read_publishing);
     let budget = object.optional("budget", read_budget);
     let referral = object.optional("referral", |referral| referral::read_referral(referral, counting));
     object.finish();
@@ -86,6 +87,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         coupons: coupons?,
         storefront: storefront?,
         identity: identity?,
+        publishing: publishing?,
         budget: budget?,
     })
 }
@@ -123,4 +125,11 @@ fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {
     let verified = object.or("verified", default, IdentifierKind::read_set);
     object.finish();
     Some(IdentityPolicy { verified: verified? })
+}
+
+fn read_publishing(node: &Node<'_>) -> Option<PublishingPolicy> {
+    let object = node.object()?;
+    let two_person = object.or("two_person", false, Node::boolean);
+    object.finish();
+    Some(PublishingPolicy { two_person: two_person? })
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::referral::StoredReferral;
 use super::{
     Bind, CodeSource, CombinesWith, CompiledProgram, CostPer, CouponPolicy, IdentityPolicy, PointsPolicy, Program,
-    Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
+    PublishingPolicy, Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
 };
 use crate::ids::{RewardId, TierId};
 use crate::money::{Currency, Money};
@@ -95,6 +95,8 @@ struct Document {
     coupons: CouponPolicy,
     storefront: Storefront,
     identity: IdentityPolicy,
+    #[serde(default, skip_serializing_if = "PublishingPolicy::is_usual")]
+    publishing: PublishingPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     budget: Option<Budget>,
 }
@@ -183,6 +185,7 @@ impl Document {
             coupons: program.coupons.clone(),
             storefront: program.storefront.clone(),
             identity: program.identity.clone(),
+            publishing: program.publishing,
             budget: program.budget,
         }
     }
@@ -203,6 +206,7 @@ impl Document {
             coupons: self.coupons,
             storefront: self.storefront,
             identity: self.identity,
+            publishing: self.publishing,
             budget: self.budget,
         };
         StoredProgram { program, version: self.version, rules_since }

@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tessera_domain::member::{Locale, Profile};
 use tessera_domain::view::choose_language;
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, Audit};
 
 use super::{MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, MAX_KEY_BYTES};
 use crate::auth::{AuthContext, Caller, authenticate};
 use crate::limits::{LookUp, misses_of};
+use crate::operation::MAX_REASON_BYTES;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::services::Services;
@@ -32,6 +33,8 @@ pub struct ApiRequest {
     peer: Option<String>,
     domain: Option<String>,
     caller: Option<Caller>,
+    /// What the audit calls the change that the route makes.
+    audited: Option<&'static str>,
     natural: NaturalKey,
 }
 
@@ -70,7 +73,8 @@ impl ApiRequest {
         let request_id =
             request_id.filter(|given| !given.is_empty()).unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
         let natural = NaturalKey { key: request_id.clone(), started_at: now };
-        Self { request, route: route.unwrap_or_default(), request_id, auth, peer, domain, caller: None, natural }
+        let route = route.unwrap_or_default();
+        Self { request, route, request_id, auth, peer, domain, caller: None, audited: None, natural }
     }
 
     pub(super) fn set_natural_key(&mut self, natural: NaturalKey) {
@@ -175,7 +179,38 @@ impl ApiRequest {
             services.member_for(&program, &caller, member).await?;
         }
         self.caller = Some(caller);
+        self.audited = route.audited;
         Ok(())
+    }
+
+    /// The entry of the audit for the change that this request makes to an object, such as `rules/every-50`. The store takes
+    /// it with every administrative write.
+    ///
+    /// # Errors
+    /// 400 for a `Tessera-Reason` that cannot be read; 503 on a route that is not declared as audited.
+    pub fn audit(&self, object: impl Into<String>) -> Result<Audit, Problem> {
+        let (caller, natural) = (self.caller()?, self.natural_key());
+        let undeclared = || Problem::internal(&format!("{} is not declared as audited", self.route));
+        Ok(Audit {
+            actor: caller.actor.clone(),
+            key: caller.key.clone(),
+            action: self.audited.ok_or_else(undeclared)?.to_owned(),
+            object: object.into(),
+            reason: self.reason()?,
+            at: natural.started_at,
+            request: natural.key.clone(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// The header `Tessera-Reason`, in UTF-8.
+    fn reason(&self) -> Result<Option<String>, Problem> {
+        let Some(given) = self.headers().get("tessera-reason") else { return Ok(None) };
+        let text = std::str::from_utf8(given.as_bytes()).ok().map(str::trim);
+        let text = text.filter(|text| (1..=MAX_REASON_BYTES).contains(&text.len()));
+        let unreadable =
+            || Problem::malformed_at("", format!("Tessera-Reason takes 1 to {MAX_REASON_BYTES} bytes of text"));
+        text.map(|text| Some(text.to_owned())).ok_or_else(unreadable)
     }
 
     /// The caller on a route with [`crate::Access::MemberOrAnonymous`]; `None` for an anonymous visitor.

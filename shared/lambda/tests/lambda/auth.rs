@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, Scope, authorize};
-use tessera_store::Rotation;
+use tessera_store::{Audit, Rotation};
 
 use crate::bench::{Bench, source};
 
@@ -120,7 +120,17 @@ async fn the_secret_before_serves_for_a_day() {
     let store = &bench.services.store;
     let now = bench.services.clock.now();
     let rotation = Rotation { natural_key: "r-1", revoke_previous: false, now };
-    let rotated = store.rotate_storefront_secret(&bench.program.id, &bench.key, rotation).await;
+    let audit = Audit {
+        actor: "anna".to_owned(),
+        key: None,
+        action: "storefront_secret.rotate".to_owned(),
+        object: "storefront-secret".to_owned(),
+        reason: None,
+        at: now,
+        request: "r-1".to_owned(),
+        changes: Vec::new(),
+    };
+    let rotated = store.rotate_storefront_secret(&bench.program.id, &bench.key, rotation, &audit).await;
     let (new, _) = rotated.unwrap().unwrap();
     let signed = |secret: &str| bench.token_signed(&json!({}), "HS256", secret);
     assert!(bench.caller(&signed(&new)).await.is_ok());

@@ -16,6 +16,7 @@ pub(crate) use stock::{Take, shards, share};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tessera_domain::audit::AuditChange;
 use tessera_domain::decide::{BudgetDraws, Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
@@ -27,7 +28,7 @@ use self::stock::Stocks;
 use self::transaction::{Attempt, Transaction};
 use crate::pools::{PoolCodes, Taken};
 use crate::writes::Write;
-use crate::{Store, StoreError, random, retry};
+use crate::{Audit, Store, StoreError, random, retry};
 
 /// How often a decision is made again because a stock, or the transaction, has less room than it takes.
 const MAX_DECISIONS: usize = 16;
@@ -154,7 +155,29 @@ impl Store {
     where
         F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
     {
-        let committed = self.commit_with(commit, |_, _| Ok(Vec::new()), decide).await?;
+        self.commit_audited(commit, None, decide).await
+    }
+
+    /// As [`Store::commit_all`], for a correction by hand: the transaction records who made it, why, and what it changed.
+    /// Without an audit, it is [`Store::commit_all`].
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_audited<const N: usize, E, F>(
+        &self,
+        commit: &Commit<'_, N>,
+        audit: Option<&Audit>,
+        decide: F,
+    ) -> Result<[Committed; N], CommitError<E>>
+    where
+        F: Fn(&[Snapshot<'_>; N]) -> Result<[Decision; N], E>,
+    {
+        let further = |seen: &[Snapshot<'_>; N], decisions: &[Decision; N]| {
+            let Some(audit) = audit else { return Ok(Vec::new()) };
+            let changes = AuditChange::of_decisions(seen.iter().map(|party| party.member).zip(decisions));
+            Ok(vec![self.audit_write(commit.program, audit, changes)?])
+        };
+        let committed = self.commit_with(commit, further, decide).await?;
         committed.ok_or_else(|| StoreError::Contended { operation: COMMIT, tries: 1 }.into())
     }
 

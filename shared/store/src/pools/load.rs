@@ -9,7 +9,7 @@ use super::SHARDS;
 use crate::items::{Item, Reader, item, name, number, text};
 use crate::keys::{self, Key};
 use crate::writes::{ABSENT, Transacted, Write};
-use crate::{Store, StoreError, random, retry};
+use crate::{Audit, Store, StoreError, random, retry};
 
 const LOAD: &str = "loading codes into a pool";
 /// The codes of one transaction: two writes for each, and one for the count of the shard.
@@ -30,7 +30,8 @@ impl Store {
     /// Loads codes into the pool of a reward. A code that the program has, in any spelling, is a duplicate. Costs four write
     /// units for each code.
     ///
-    /// A fault leaves some of the codes loaded, each completely; loading them again adds the rest.
+    /// A fault leaves some of the codes loaded, each completely; loading them again adds the rest. The request is recorded
+    /// before the first code: no code is loaded unseen.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -39,7 +40,9 @@ impl Store {
         program: &ProgramId,
         reward: &RewardId,
         codes: &[CouponCode],
+        audit: &Audit,
     ) -> Result<CodesAdded, StoreError> {
+        self.record_audit(program, audit).await?;
         let unique: BTreeMap<FoldedCode, &CouponCode> =
             codes.iter().rev().map(|code| (FoldedCode::from(code), code)).collect();
         let unique: Vec<(FoldedCode, &CouponCode)> = unique.into_iter().collect();

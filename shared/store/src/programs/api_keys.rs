@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use serde_json::{Value, json};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::member::IdentifierKind;
 
@@ -9,7 +11,7 @@ use crate::calls::Range;
 use crate::items::{Item, Reader, item, moment, name, number, text};
 use crate::keys::{self, API_KEYS, Key};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{Store, StoreError, hashes, random};
+use crate::{Audit, Store, StoreError, hashes, random};
 
 /// The scope that covers every other. A program always has a key with it.
 pub(super) const ADMIN: &str = "admin";
@@ -25,6 +27,8 @@ pub struct KeyGrant {
     pub verifies: Option<Vec<IdentifierKind>>,
     /// Its own limit of requests per minute; `None` is the default limit.
     pub per_minute: Option<u32>,
+    /// The ids of the keys that it descends from, its creator last.
+    pub creators: Vec<String>,
 }
 
 /// An API key, as it is listed.
@@ -40,6 +44,9 @@ pub struct ApiKey {
     pub verifies: Option<Vec<IdentifierKind>>,
     /// Its own limit of requests per minute; `None` is the default limit.
     pub per_minute: Option<u32>,
+    /// The ids of the keys that it descends from: of its creator, before that of its creator's creator, and so on. Empty for
+    /// a key of the deployer's.
+    pub creators: Vec<String>,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -87,6 +94,7 @@ const NAME: &str = "a";
 const SCOPES: &str = "s";
 const VERIFIES: &str = "v";
 const PER_MINUTE: &str = "m";
+const CREATORS: &str = "c";
 const HASH: &str = "h";
 const PROGRAM: &str = "p";
 /// On the counter of admin keys: how many there are.
@@ -114,6 +122,7 @@ impl Store {
         grant: &KeyGrant,
         request: &str,
         now: Timestamp,
+        audit: &Audit,
     ) -> Result<KeyCreation, StoreError> {
         let natural = format!("{program}#{}#{request}", now.as_millisecond());
         let id = hashes::sha256_hex(natural.as_bytes());
@@ -121,6 +130,8 @@ impl Store {
         let key = ApiKey { id, ..ApiKey::new(grant, now) };
         let secret = generate()?;
         let mut writes = self.api_key_writes(program, &key, &secret).to_vec();
+        let audit = Audit { object: key.object(), ..audit.clone() };
+        writes.push(self.audit_write(program, &audit, key.changes(AuditChange::added))?);
         if key.is_admin() {
             let counter = keys::admin_keys(program);
             writes.push(Write::update(&self.tables.credentials, &counter, "ADD n :one").value(":one", number(1)));
@@ -157,14 +168,21 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn delete_api_key(&self, program: &ProgramId, id: &str) -> Result<KeyDeletion, StoreError> {
+    pub async fn delete_api_key(
+        &self,
+        program: &ProgramId,
+        id: &str,
+        audit: &Audit,
+    ) -> Result<KeyDeletion, StoreError> {
         let table = &*self.tables.credentials;
         let by_id = keys::api_key(program, id);
         let Some(found) = self.get(DELETE, table, &by_id, true).await? else { return Ok(KeyDeletion::Unknown) };
         let by_hash = keys::api_key_lookup(Reader::new(DELETE, &found).text(HASH)?);
         let mut writes =
             vec![Write::delete(table, &by_id).when("attribute_exists(pk)"), Write::delete(table, &by_hash)];
-        if ApiKey::read(&found)?.is_admin() {
+        let key = ApiKey::read(&found)?;
+        writes.push(self.audit_write(program, audit, key.changes(AuditChange::removed))?);
+        if key.is_admin() {
             let counter = keys::admin_keys(program);
             let fewer = Write::update(table, &counter, "SET n = n - :one").when("n > :one");
             writes.push(fewer.value(":one", number(1)));
@@ -210,6 +228,10 @@ impl Store {
                 let kinds = kinds.iter().map(|kind| text(kind.name())).collect();
                 item.insert(VERIFIES.to_owned(), AttributeValue::L(kinds));
             }
+            if !key.creators.is_empty() {
+                let creators = key.creators.iter().map(|creator| text(&**creator)).collect();
+                item.insert(CREATORS.to_owned(), AttributeValue::L(creators));
+            }
             if let Some(limit) = key.per_minute {
                 item.insert(PER_MINUTE.to_owned(), number(limit));
             }
@@ -227,8 +249,18 @@ impl Store {
 impl ApiKey {
     /// A key with a new identifier.
     pub(super) fn new(grant: &KeyGrant, now: Timestamp) -> Self {
-        let KeyGrant { name, scopes, verifies, per_minute } = grant.clone();
-        Self { id: random::id("key_"), name, scopes, verifies, per_minute, created_at: now }
+        let KeyGrant { name, scopes, verifies, per_minute, creators } = grant.clone();
+        Self { id: random::id("key_"), name, scopes, verifies, per_minute, creators, created_at: now }
+    }
+
+    /// What the audit calls it.
+    fn object(&self) -> String {
+        format!("api-keys/{}", self.id)
+    }
+
+    /// Its name and what it may do, as the audit records them.
+    fn changes(&self, change: fn(&str, Value) -> AuditChange) -> Vec<AuditChange> {
+        vec![change("name", json!(self.name)), change("scopes", json!(self.scopes))]
     }
 
     fn is_admin(&self) -> bool {
@@ -245,6 +277,7 @@ impl ApiKey {
             scopes: reader.texts(SCOPES)?,
             verifies: reader.has(VERIFIES).then_some(kinds),
             per_minute: if reader.has(PER_MINUTE) { Some(reader.number(PER_MINUTE)?) } else { None },
+            creators: reader.texts(CREATORS)?,
             created_at: reader.moment(name::SINCE)?,
         })
     }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::head::attribute;
 use super::{Head, PutProgramError};
 use crate::writes::{Write, Written};
-use crate::{Store, StoreError, keys};
+use crate::{Audit, Store, StoreError, keys};
 
 const MARK: &str = "marking a program as in use";
 
@@ -137,8 +137,9 @@ impl ProgramCache {
         document: &SubmittedProgram,
         expected: Option<u32>,
         now: jiff::Timestamp,
+        audit: &Audit,
     ) -> Result<Arc<ActiveProgram>, PutProgramError> {
-        let (head, next) = self.store.put_next_version(program, document, expected, now, Some(self)).await?;
+        let (head, next) = self.store.put_next_version(program, document, expected, now, audit, Some(self)).await?;
         let compiled = match next {
             Some(next) => Arc::new(next.compile()),
             None => self.of_head(program, &head).await?,

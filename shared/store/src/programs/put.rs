@@ -1,16 +1,18 @@
 //! New versions of a program.
 
 use jiff::Timestamp;
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::{ProgramId, TierId};
 use tessera_domain::input::Fault;
 use tessera_domain::program::{Program, StoredProgram, SubmittedProgram};
 
 use super::document::Place;
 use super::head::attribute;
+use super::record::{VersionDiff, VersionRecord};
 use super::{Head, ProgramCache};
 use crate::items::{item, moment, name, number, text};
 use crate::writes::{ABSENT, Transacted, Write};
-use crate::{Store, StoreError, keys, retry};
+use crate::{Audit, Store, StoreError, keys, retry};
 
 const PUT: &str = "replacing a program";
 
@@ -26,6 +28,9 @@ pub enum PutProgramError {
         /// The current version.
         current: u32,
     },
+    /// Two-person publishing is on: a change is a draft, which another person publishes.
+    #[error("the program is published by two persons")]
+    TwoPerson,
     /// It would change what members hold or facts rest on.
     #[error("the change concerns what is in use")]
     InUse {
@@ -52,8 +57,9 @@ impl Store {
         document: &SubmittedProgram,
         expected: Option<u32>,
         now: Timestamp,
+        audit: &Audit,
     ) -> Result<Head, PutProgramError> {
-        let (head, _) = self.put_next_version(program, document, expected, now, None).await?;
+        let (head, _) = self.put_next_version(program, document, expected, now, audit, None).await?;
         Ok(head)
     }
 
@@ -64,35 +70,20 @@ impl Store {
         document: &SubmittedProgram,
         expected: Option<u32>,
         now: Timestamp,
+        audit: &Audit,
         cache: Option<&ProgramCache>,
     ) -> Result<(Head, Option<StoredProgram>), PutProgramError> {
         for attempt in 1..=retry::TRIES {
             let (head, next) = self.next_version(program, document, expected, cache).await?;
-            let Some(next) = next else { return Ok((head, None)) };
+            let Some((next, diff)) = next else { return Ok((head, None)) };
+            if diff.base_is_two_person {
+                return Err(PutProgramError::TwoPerson);
+            }
             let place = self.write_document(program, &next).await?;
-            let in_force = [
-                (name::VERSION, number(next.version())),
-                (attribute::CHUNKS, number(place.chunks)),
-                (attribute::CHECKSUM, text(&*place.checksum)),
-                (name::SINCE, moment(now)),
-            ];
-            let [version, chunks, checksum, since] = in_force.clone().map(|(_, value)| value);
-            // What was judged as not in use must not have come into use meanwhile.
-            let unchanged = if head.in_use { "v = :before" } else { "v = :before AND attribute_not_exists(u)" };
-            let flip = Write::update(
-                &self.tables.programs,
-                &keys::head(program),
-                "SET v = :version, n = :chunks, c = :checksum, t = :since",
-            )
-            .when(unchanged)
-            .value(":before", number(head.version))
-            .value(":version", version)
-            .value(":chunks", chunks)
-            .value(":checksum", checksum)
-            .value(":since", since);
-            let record = item(&keys::version(program, next.version()), in_force);
-            let record = Write::put(&self.tables.programs, record).when(ABSENT);
-            match self.transact_patiently(PUT, vec![flip, record]).await? {
+            let record = VersionRecord::new(audit, &diff);
+            let mut writes = self.version_writes(program, &head, next.version(), &place, &record, now)?.to_vec();
+            writes.push(self.audit_write(program, audit, diff.changes.into_iter().map(AuditChange::from))?);
+            match self.transact_patiently(PUT, writes).await? {
                 Transacted::Done => {
                     let Place { checksum, chunks } = place;
                     let head = Head { version: next.version(), chunks, checksum, updated_at: now, ..head };
@@ -103,6 +94,39 @@ impl Store {
             }
         }
         Err(StoreError::Contended { operation: PUT, tries: retry::TRIES }.into())
+    }
+
+    /// The writes that put a version in force over a head, on condition that the head has not changed.
+    pub(super) fn version_writes(
+        &self,
+        program: &ProgramId,
+        head: &Head,
+        version: u32,
+        place: &Place,
+        record: &VersionRecord,
+        now: Timestamp,
+    ) -> Result<[Write; 2], StoreError> {
+        let in_force = [
+            (name::VERSION, number(version)),
+            (attribute::CHUNKS, number(place.chunks)),
+            (attribute::CHECKSUM, text(&*place.checksum)),
+            (name::SINCE, moment(now)),
+        ];
+        let [number_of, chunks, checksum, since] = in_force.clone().map(|(_, value)| value);
+        // What was judged as not in use must not have come into use meanwhile.
+        let unchanged = if head.in_use { "v = :before" } else { "v = :before AND attribute_not_exists(u)" };
+        let table = &*self.tables.programs;
+        let flip = "SET v = :version, n = :chunks, c = :checksum, t = :since";
+        let flip = Write::update(table, &keys::head(program), flip)
+            .when(unchanged)
+            .value(":before", number(head.version))
+            .value(":version", number_of)
+            .value(":chunks", chunks)
+            .value(":checksum", checksum)
+            .value(":since", since);
+        let mut new = item(&keys::version(program, version), in_force);
+        new.extend(record.attributes(PUT)?);
+        Ok([flip, Write::put(table, new).when(ABSENT)])
     }
 
     /// The version that [`Store::put_program`] would put in force; writes nothing.
@@ -116,17 +140,17 @@ impl Store {
         expected: Option<u32>,
     ) -> Result<u32, PutProgramError> {
         let (head, next) = self.next_version(program, document, expected, None).await?;
-        Ok(next.map_or(head.version, |next| next.version()))
+        Ok(next.map_or(head.version, |(next, _)| next.version()))
     }
 
     /// The current head, and the version that a document would make; `None` when it changes nothing.
-    async fn next_version(
+    pub(super) async fn next_version(
         &self,
         program: &ProgramId,
         document: &SubmittedProgram,
         expected: Option<u32>,
         cache: Option<&ProgramCache>,
-    ) -> Result<(Head, Option<StoredProgram>), PutProgramError> {
+    ) -> Result<(Head, Option<(StoredProgram, VersionDiff)>), PutProgramError> {
         let head = self.load_head(program).await?.ok_or(PutProgramError::Unknown)?;
         if expected.is_some_and(|expected| expected != head.version) {
             return Err(PutProgramError::Stale { current: head.version });
@@ -142,12 +166,13 @@ impl Store {
                 return Err(PutProgramError::InUse { faults });
             }
         }
-        Ok((head, Some(next)))
+        let diff = VersionDiff::between(&current.program, document.program());
+        Ok((head, Some((next, diff))))
     }
 }
 
 /// The changes that a program in use does not allow.
-fn frozen(before: &Program, after: &Program) -> Vec<Fault> {
+pub(super) fn frozen(before: &Program, after: &Program) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: String| faults.push(Fault { pointer: pointer.to_owned(), detail });
     if before.currency != after.currency {

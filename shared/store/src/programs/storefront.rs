@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
 
 use crate::items::{Item, Reader, bytes, item};
-use crate::writes::{Write, Written};
-use crate::{SecretsKey, Store, StoreError, hashes, keys, random, retry};
+use crate::writes::{Transacted, Write};
+use crate::{Audit, SecretsKey, Store, StoreError, hashes, keys, random, retry};
 
 const READ: &str = "reading the storefront secrets";
 const ROTATE: &str = "rotating the storefront secret";
@@ -125,6 +126,7 @@ impl Store {
         program: &ProgramId,
         secrets: &SecretsKey,
         rotation: Rotation<'_>,
+        audit: &Audit,
     ) -> Result<Option<(String, StorefrontSecrets)>, StoreError> {
         let id = hashes::sha256_hex(rotation.natural_key.as_bytes());
         for attempt in 1..=retry::TRIES {
@@ -140,7 +142,8 @@ impl Store {
                 .when("s = :old")
                 .value(":new", bytes(seal(secrets, program, &all)?))
                 .value(":old", bytes(before));
-            if self.write(ROTATE, &rotate).await? == Written::Done {
+            let audited = self.audit_write(program, audit, [AuditChange::without_values("secret")])?;
+            if self.transact_patiently(ROTATE, vec![rotate, audited]).await? == Transacted::Done {
                 return Ok(Some((secret, all)));
             }
             // Somebody else was faster, or this write's response was lost: the next look tells.

@@ -26,7 +26,7 @@ use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::keys::{self, ADVOCATED, Key};
 use crate::read::Page;
 use crate::writes::{ABSENT, Transacted, Write};
-use crate::{Commit, CommitError, Committed, Snapshot, Store, StoreError};
+use crate::{Audit, Commit, CommitError, Committed, Snapshot, Store, StoreError};
 
 const READ: &str = "reading referrals";
 const WRITE: &str = "changing a referral";
@@ -180,6 +180,22 @@ impl Store {
         update: &FriendUpdate,
     ) -> Result<bool, StoreError> {
         let writes = self.friend_writes(program, before, update)?;
+        Ok(self.transact_patiently(WRITE, writes).await? == Transacted::Done)
+    }
+
+    /// As [`Store::update_friend`], for a person's review of one of the referrals.
+    ///
+    /// # Errors
+    /// As [`Store::update_friend`].
+    pub async fn review_friend(
+        &self,
+        program: &ProgramId,
+        before: &StoredFriend,
+        update: &FriendUpdate,
+        audit: &Audit,
+    ) -> Result<bool, StoreError> {
+        let mut writes = self.friend_writes(program, before, update)?;
+        writes.push(self.audit_write(program, audit, [])?);
         Ok(self.transact_patiently(WRITE, writes).await? == Transacted::Done)
     }
 

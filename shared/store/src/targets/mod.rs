@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::event::{CLICKED, EventType};
 use tessera_domain::ids::ProgramId;
 
@@ -19,7 +20,7 @@ use crate::calls::Range;
 use crate::items::{Item, Reader, bytes, item, name, packed};
 use crate::keys::{self, TARGETS};
 use crate::writes::{ABSENT, Transacted, Write, Written};
-use crate::{SecretsKey, Store, StoreError, hashes, retry};
+use crate::{Audit, SecretsKey, Store, StoreError, hashes, retry};
 
 pub use deliveries::{Delivery, DeliveryContent, DeliveryStatus, DueDelivery};
 pub use health::{HealthChange, TargetHealth};
@@ -185,6 +186,14 @@ impl Target {
         }
     }
 
+    /// What the audit calls it.
+    pub fn object(&self) -> String {
+        match self.kind {
+            TargetKind::Webhook(_) => format!("webhook-endpoints/{}", self.id),
+            TargetKind::Klaviyo(_) | TargetKind::Shop(_) => format!("integrations/{}", self.id),
+        }
+    }
+
     fn item(&self, operation: &'static str, program: &ProgramId) -> Result<Item, StoreError> {
         Ok(item(&keys::target(program, self.id.as_str()), [(name::BODY, bytes(packed(operation, self)?))]))
     }
@@ -222,6 +231,7 @@ impl Store {
         request: &str,
         now: Timestamp,
         key: &SecretsKey,
+        audit: &Audit,
     ) -> Result<(Target, String), StoreError> {
         let natural = format!("{program}#{}#{request}", now.as_millisecond());
         let hash = hashes::sha256_hex(natural.as_bytes());
@@ -233,6 +243,7 @@ impl Store {
         let writes = vec![
             Write::put(&self.tables.programs, target.item(CREATE, program)?).when(ABSENT),
             Write::put(&self.tables.credentials, secrets).when(ABSENT),
+            self.audit_write(program, &Audit { object: target.object(), ..audit.clone() }, [])?,
         ];
         if self.transact_patiently(CREATE, writes).await? == Transacted::Done {
             return Ok((target, secret));
@@ -243,7 +254,8 @@ impl Store {
         both.ok_or(StoreError::Contended { operation: CREATE, tries: 1 })
     }
 
-    /// Changes a target, or creates one that is missing. `change` sees it as it is, and what it returns replaces it.
+    /// Changes a target, or creates one that is missing. `change` sees it as it is, and what it returns replaces it. Without an
+    /// audit, nobody asked for the change: an endpoint failed for too long.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -251,6 +263,7 @@ impl Store {
         &self,
         program: &ProgramId,
         id: &TargetId,
+        audit: Option<&Audit>,
         change: impl Fn(Option<Target>) -> Result<Target, E>,
     ) -> Result<Result<Target, E>, StoreError> {
         let place = keys::target(program, id.as_str());
@@ -272,7 +285,9 @@ impl Store {
                     write.when("b = :before").value(":before", bytes(before))
                 }
             };
-            if self.write(CHANGE, &write).await? == Written::Done {
+            let audited = audit.map(|audit| self.audit_write(program, audit, [])).transpose()?;
+            let writes = std::iter::once(write).chain(audited).collect();
+            if self.transact_patiently(CHANGE, writes).await? == Transacted::Done {
                 return Ok(Ok(after));
             }
             retry::pause(attempt).await;
@@ -289,13 +304,14 @@ impl Store {
         program: &ProgramId,
         before: &Target,
         after: &Target,
+        audit: &Audit,
     ) -> Result<bool, StoreError> {
         let change = |found: Option<Target>| {
             // This request may have written it before, and its response was lost.
             let is_known = found.as_ref().is_some_and(|found| found == before || found == after);
             if is_known { Ok(after.clone()) } else { Err(()) }
         };
-        Ok(self.change_target(program, &before.id, change).await?.is_ok())
+        Ok(self.change_target(program, &before.id, Some(audit), change).await?.is_ok())
     }
 
     /// Replaces a webhook endpoint that is still as it was read, and its secret with it: another host learns no old one.
@@ -309,6 +325,7 @@ impl Store {
         before: &Target,
         after: &Target,
         key: &SecretsKey,
+        audit: &Audit,
     ) -> Result<Option<String>, StoreError> {
         let place = keys::target(program, before.id.as_str());
         let Some(stored) = self.get(CHANGE, &self.tables.programs, &place, true).await? else { return Ok(None) };
@@ -322,6 +339,7 @@ impl Store {
         let writes = vec![
             put.when("b = :before").value(":before", bytes(reader.bytes(name::BODY)?)),
             Write::put(&self.tables.credentials, secrets),
+            self.audit_write(program, audit, [AuditChange::without_values("secret")])?,
         ];
         if self.transact_patiently(CHANGE, writes).await? == Transacted::Done {
             return Ok(Some(secret));
@@ -335,10 +353,11 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn delete_target(&self, program: &ProgramId, id: &TargetId) -> Result<bool, StoreError> {
+    pub async fn delete_target(&self, program: &ProgramId, id: &TargetId, audit: &Audit) -> Result<bool, StoreError> {
         let writes = vec![
             Write::delete(&self.tables.programs, &keys::target(program, id.as_str())).when("attribute_exists(pk)"),
             Write::delete(&self.tables.credentials, &keys::target_secrets(program, id.as_str())),
+            self.audit_write(program, audit, [])?,
         ];
         Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
     }

@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
 
 use super::TargetId;
 use crate::items::{Item, Reader, bytes, item, name};
-use crate::writes::{ABSENT, Write, Written};
-use crate::{SecretsKey, Store, StoreError, hashes, keys, random, retry};
+use crate::writes::{ABSENT, Transacted, Write};
+use crate::{Audit, SecretsKey, Store, StoreError, hashes, keys, random, retry};
 
 const READ: &str = "reading the secrets of a target";
 const CHANGE: &str = "changing the secrets of a target";
@@ -116,6 +117,7 @@ impl Store {
         target: &TargetId,
         key: &SecretsKey,
         change: SecretChange<'_>,
+        audit: &Audit,
     ) -> Result<String, StoreError> {
         let place = keys::target_secrets(program, target.as_str());
         let request = hashes::sha256_hex(change.request.as_bytes());
@@ -139,7 +141,8 @@ impl Store {
                 None => write.when(ABSENT),
                 Some(before) => write.when("b = :before").value(":before", bytes(before)),
             };
-            if self.write(CHANGE, &write).await? == Written::Done {
+            let audited = self.audit_write(program, audit, [AuditChange::without_values("secret")])?;
+            if self.transact_patiently(CHANGE, vec![write, audited]).await? == Transacted::Done {
                 return Ok(secret);
             }
             // Somebody else was faster, or this write's response was lost: the next read tells.

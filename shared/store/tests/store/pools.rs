@@ -13,7 +13,7 @@ use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking};
 
 use crate::bench::Bench;
 use crate::interference::Used;
-use crate::shop::{active, customer, noon, program, read};
+use crate::shop::{AUDIT, active, customer, noon, program, read};
 
 fn pooled() -> CompiledProgram {
     let reward = |id: &str, stock: Option<u32>| {
@@ -88,7 +88,7 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
     for (round, size) in [400, 4_000].into_iter().enumerate() {
         let more = codes(&format!("SALE{round}"), size - loaded);
         bench.wire.forget();
-        let added = bench.store.load_codes(&program, &reward("pooled"), &more).await.unwrap();
+        let added = bench.store.load_codes(&program, &reward("pooled"), &more, &AUDIT).await.unwrap();
         let used = bench.wire.used()["TransactWriteItems"];
         println!("{} codes loaded: {:?}", added.added, used);
         // A guard and a place for each code, two units each; and the counts of the shards.
@@ -107,7 +107,7 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
         assert_eq!(used["GetItem"].calls, 1, "the account");
         assert_eq!(used.len(), 3);
     }
-    bench.store.load_codes(&program, &reward("both"), &codes("BOTH", 400)).await.unwrap();
+    bench.store.load_codes(&program, &reward("both"), &codes("BOTH", 400), &AUDIT).await.unwrap();
     bench.wire.forget();
     redeem(&bench, &config, &ada, "both", "k-both").await.unwrap();
     assert_eq!(bench.wire.used()["TransactWriteItems"], Used { calls: 1, halves: 24 }, "with a stock, twelve units");
@@ -117,7 +117,7 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
 async fn members_at_one_moment_draw_different_codes_until_there_is_none() {
     let bench = Bench::start().await;
     let (config, program) = (pooled(), program());
-    bench.store.load_codes(&program, &reward("pooled"), &codes("SALE", 40)).await.unwrap();
+    bench.store.load_codes(&program, &reward("pooled"), &codes("SALE", 40), &AUDIT).await.unwrap();
     let mut members = Vec::new();
     for n in 0..48 {
         members.push(member(&bench, &config, &format!("c-{n}")).await);

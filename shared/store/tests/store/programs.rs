@@ -17,7 +17,7 @@ use tessera_store::{
 };
 
 use crate::bench::Bench;
-use crate::shop::{customer, document, noon, read};
+use crate::shop::{AUDIT, customer, document, noon, read};
 
 fn secrets() -> SecretsKey {
     SecretsKey::new([9; 32])
@@ -80,7 +80,7 @@ async fn versions_are_kept_and_a_put_that_changes_nothing_makes_none() {
     let put = |program: SubmittedProgram, expected| {
         let store = bench.store.clone();
         let id = id.clone();
-        async move { store.put_program(&id, &program, expected, noon() + 1.hour()).await }
+        async move { store.put_program(&id, &program, expected, noon() + 1.hour(), &AUDIT).await }
     };
     assert_eq!(put(renamed("Club"), None).await.unwrap().version, 1);
     let second = put(renamed("Other"), Some(1)).await.unwrap();
@@ -98,7 +98,7 @@ async fn versions_are_kept_and_a_put_that_changes_nothing_makes_none() {
         (Some("Club"), Some("Other"), None)
     );
     let unknown = ProgramId::new("prg_none").unwrap();
-    let end = bench.store.put_program(&unknown, &renamed("x"), None, noon()).await;
+    let end = bench.store.put_program(&unknown, &renamed("x"), None, noon(), &AUDIT).await;
     assert!(matches!(end, Err(PutProgramError::Unknown)));
 }
 
@@ -110,9 +110,9 @@ async fn a_rule_keeps_its_version_until_it_changes() {
     let mut second = changed["rules"][0].clone();
     second["id"] = json!("second");
     changed["rules"].as_array_mut().unwrap().push(second);
-    bench.store.put_program(&id, &read(&changed), None, noon()).await.unwrap();
+    bench.store.put_program(&id, &read(&changed), None, noon(), &AUDIT).await.unwrap();
     changed["rules"][1]["name"] = json!("Renamed");
-    bench.store.put_program(&id, &read(&changed), None, noon()).await.unwrap();
+    bench.store.put_program(&id, &read(&changed), None, noon(), &AUDIT).await.unwrap();
     let compiled = bench.store.load_program(&id, 3).await.unwrap().unwrap();
     let version = |id: &str| compiled.rules.get(&RuleId::new(id).unwrap()).map(|rule| rule.version);
     assert_eq!((version("base"), version("second")), (Some(1), Some(3)));
@@ -138,14 +138,15 @@ async fn what_is_in_use_stays() {
     cache.mark_in_use(&active).await.unwrap();
     assert!(bench.wire.used().is_empty());
 
-    let Err(PutProgramError::InUse { faults }) = bench.store.put_program(&id, &read(&changed), None, noon()).await
+    let Err(PutProgramError::InUse { faults }) =
+        bench.store.put_program(&id, &read(&changed), None, noon(), &AUDIT).await
     else {
         panic!("it was replaced")
     };
     let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
     assert_eq!(pointers, ["/currency", "/timezone", "/tiers", "/rewards"]);
     // Everything else may change.
-    assert_eq!(bench.store.put_program(&id, &renamed("Other"), None, noon()).await.unwrap().version, 2);
+    assert_eq!(bench.store.put_program(&id, &renamed("Other"), None, noon(), &AUDIT).await.unwrap().version, 2);
     assert!(bench.store.load_head(&id).await.unwrap().unwrap().in_use);
 }
 
@@ -173,10 +174,10 @@ async fn a_large_program_is_kept_in_parts() {
     });
     large["rules"] = rules.collect();
     let large = read(&large);
-    let head = bench.store.put_program(&id, &large, None, noon()).await.unwrap();
+    let head = bench.store.put_program(&id, &large, None, noon(), &AUDIT).await.unwrap();
     assert!(head.chunks > 1, "{} parts", head.chunks);
     assert_eq!(bench.store.load_program(&id, 2).await.unwrap().unwrap().program, *large.program());
-    assert_eq!(bench.store.put_program(&id, &large, Some(2), noon()).await.unwrap().version, 2);
+    assert_eq!(bench.store.put_program(&id, &large, Some(2), noon(), &AUDIT).await.unwrap().version, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,7 +186,8 @@ async fn writers_at_once_make_versions_one_after_the_other() {
     let id = create(&bench).await.id;
     let names: Vec<String> = (0..8).map(|number| format!("Club {number}")).collect();
     let programs: Vec<SubmittedProgram> = names.iter().map(|name| renamed(name)).collect();
-    let ends = join_all(programs.iter().map(|program| bench.store.put_program(&id, program, None, noon()))).await;
+    let ends =
+        join_all(programs.iter().map(|program| bench.store.put_program(&id, program, None, noon(), &AUDIT))).await;
     let mut versions: Vec<u32> = ends.iter().map(|end| end.as_ref().unwrap().version).collect();
     for (program, end) in programs.iter().zip(&ends) {
         let version = end.as_ref().unwrap().version;
@@ -194,7 +196,7 @@ async fn writers_at_once_make_versions_one_after_the_other() {
     versions.sort_unstable();
     assert_eq!(versions, (2..=9).collect::<Vec<_>>());
     let stale = renamed("Stale");
-    let ends = join_all((0..4).map(|_| bench.store.put_program(&id, &stale, Some(9), noon()))).await;
+    let ends = join_all((0..4).map(|_| bench.store.put_program(&id, &stale, Some(9), noon(), &AUDIT))).await;
     let head = bench.store.load_head(&id).await.unwrap().unwrap();
     // All of them wanted the same: one wrote it, the others found it written or found it stale.
     assert_eq!(head.version, 10);
@@ -208,7 +210,7 @@ async fn a_put_reads_the_head_alone_where_the_program_is_cached() {
     let cache = cache(&bench, 60_000);
     cache.get(&id).await.unwrap();
     bench.wire.forget();
-    let active = cache.put(&id, &renamed("Second"), None, noon()).await.unwrap();
+    let active = cache.put(&id, &renamed("Second"), None, noon(), &AUDIT).await.unwrap();
     let used = bench.wire.used();
     let calls: Vec<(&str, u32)> = used.iter().map(|(operation, used)| (&**operation, used.calls)).collect();
     assert_eq!(calls, [("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1)]);
@@ -226,9 +228,9 @@ async fn a_warm_function_reads_no_configuration() {
     warm.get(&id).await.unwrap();
     assert!(bench.wire.used().is_empty());
     // What is put through it, it holds at once; what another puts, after its time.
-    assert_eq!(warm.put(&id, &renamed("Second"), None, noon()).await.unwrap().compiled.program.name, "Second");
+    assert_eq!(warm.put(&id, &renamed("Second"), None, noon(), &AUDIT).await.unwrap().compiled.program.name, "Second");
     assert_eq!(warm.get(&id).await.unwrap().unwrap().head.version, 2);
-    bench.store.put_program(&id, &renamed("Third"), None, noon()).await.unwrap();
+    bench.store.put_program(&id, &renamed("Third"), None, noon(), &AUDIT).await.unwrap();
     assert_eq!(warm.get(&id).await.unwrap().unwrap().head.version, 2);
     let eager = cache(&bench, 0);
     assert_eq!(eager.get(&id).await.unwrap().unwrap().head.version, 3);
@@ -254,8 +256,9 @@ async fn api_keys_are_made_listed_and_deleted() {
         scopes: vec!["receipts:write".to_owned(), "members:read".to_owned()],
         verifies: Some(vec![IdentifierKind::Card]),
         per_minute: Some(600),
+        creators: vec!["key_root".to_owned()],
     };
-    let create_once = || bench.store.create_api_key(&new.id, &grant, "request-1", noon());
+    let create_once = || bench.store.create_api_key(&new.id, &grant, "request-1", noon(), &AUDIT);
     let KeyCreation::Created(made) = create_once().await.unwrap() else { panic!("nobody asked before") };
     // The request repeated, because its response was lost.
     assert_eq!(create_once().await.unwrap(), KeyCreation::Already(made.key.clone()));
@@ -271,14 +274,14 @@ async fn api_keys_are_made_listed_and_deleted() {
         (&new.id, KeyDeletion::Deleted),
         (&new.id, KeyDeletion::Unknown),
     ] {
-        assert_eq!(bench.store.delete_api_key(program, &made.key.id).await.unwrap(), ends);
+        assert_eq!(bench.store.delete_api_key(program, &made.key.id, &AUDIT).await.unwrap(), ends);
     }
     assert_eq!(bench.store.find_api_key(&made.secret).await.unwrap(), None);
 }
 
 async fn rotate(bench: &Bench, program: &ProgramId, request: &str, revoke_previous: bool) -> Option<String> {
     let rotation = Rotation { natural_key: request, revoke_previous, now: noon() };
-    let rotated = bench.store.rotate_storefront_secret(program, &secrets(), rotation).await.unwrap();
+    let rotated = bench.store.rotate_storefront_secret(program, &secrets(), rotation, &AUDIT).await.unwrap();
     rotated.map(|(secret, _)| secret)
 }
 
@@ -295,7 +298,7 @@ async fn a_rotated_secret_works_for_one_more_day() {
     assert!(bench.store.storefront_secrets(&unknown, &secrets()).await.unwrap().is_none());
     assert_eq!(rotate(&bench, &unknown, "r-1", false).await, None);
     // A new version of the program keeps the secrets.
-    bench.store.put_program(&new.id, &renamed("Other"), None, noon()).await.unwrap();
+    bench.store.put_program(&new.id, &renamed("Other"), None, noon(), &AUDIT).await.unwrap();
     assert_eq!(bench.store.storefront_secrets(&new.id, &secrets()).await.unwrap().unwrap().current, rotated);
 }
 
@@ -329,15 +332,15 @@ async fn two_deletions_at_once_leave_an_admin_key() {
     for _ in 0..20 {
         let new = create(&bench).await;
         let grant = KeyGrant { name: "second".to_owned(), scopes: vec!["admin".to_owned()], ..KeyGrant::default() };
-        bench.store.create_api_key(&new.id, &grant, "request-2", noon()).await.unwrap();
+        bench.store.create_api_key(&new.id, &grant, "request-2", noon(), &AUDIT).await.unwrap();
         let keys = bench.store.list_api_keys(&new.id).await.unwrap();
-        let deletions = keys.iter().map(|key| bench.store.delete_api_key(&new.id, &key.id));
+        let deletions = keys.iter().map(|key| bench.store.delete_api_key(&new.id, &key.id, &AUDIT));
         let mut ends: Vec<KeyDeletion> = join_all(deletions).await.into_iter().map(Result::unwrap).collect();
         ends.sort_unstable_by_key(|end| *end == KeyDeletion::LastAdmin);
         assert_eq!(ends, [KeyDeletion::Deleted, KeyDeletion::LastAdmin]);
         let left = bench.store.list_api_keys(&new.id).await.unwrap();
         assert_eq!(left.len(), 1);
-        assert_eq!(bench.store.delete_api_key(&new.id, &left[0].id).await.unwrap(), KeyDeletion::LastAdmin);
+        assert_eq!(bench.store.delete_api_key(&new.id, &left[0].id, &AUDIT).await.unwrap(), KeyDeletion::LastAdmin);
     }
 }
 

@@ -14,7 +14,7 @@ use tessera_domain::ledger::{Cause, Entry};
 use tessera_domain::member::MemberRef;
 use tessera_domain::points::Points;
 use tessera_domain::program::{CompiledProgram, RewardType, SubmittedProgram};
-use tessera_store::{ActiveProgram, Head, IdentityKey, SecretsKey, Snapshot};
+use tessera_store::{ActiveProgram, Audit, Head, IdentityKey, SecretsKey, Snapshot};
 
 /// The identity key of the tests' program.
 pub static KEY: LazyLock<IdentityKey> =
@@ -40,6 +40,18 @@ pub fn at(text: &str) -> Timestamp {
 pub fn noon() -> Timestamp {
     at("2026-03-01T12:00:00Z")
 }
+
+/// What the audit records of the tests' requests.
+pub static AUDIT: LazyLock<Audit> = LazyLock::new(|| Audit {
+    actor: "anna".to_owned(),
+    key: Some("key_1".to_owned()),
+    action: "test.change".to_owned(),
+    object: "things/1".to_owned(),
+    reason: None,
+    at: noon(),
+    request: "request-1".to_owned(),
+    changes: Vec::new(),
+});
 
 pub fn program() -> ProgramId {
     ProgramId::new("prg_1").unwrap()

@@ -194,7 +194,7 @@ pub(super) fn whole() -> Value {
         },
         "rewards": rewards(),
         "rules": rules(),
-        "identity": { "verified": ["card", "email"] },
+        "identity": { "verified": ["card", "email"] }, "publishing": { "two_person": true },
         "coupons": { "apply_minutes": 60, "warn_days": [30, 7] },
         "storefront": {
             "shop_url": "https://shop.example", "allowed_origins": ["https://shop.example", "http://localhost:8080"],

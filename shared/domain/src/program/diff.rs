@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit::bound;
+
 /// The most differences that one answer lists.
-const MOST_CHANGES: usize = 200;
+pub const MOST_DIFFERENCES: usize = 200;
 
 /// One place where two documents differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub(crate) struct Difference {
+pub struct Difference {
     /// Where, as a JSON pointer into the later document; into the earlier one for what was removed.
     pub pointer: String,
     /// How.
-    pub change: Kind,
+    pub change: DifferenceKind,
     /// What stood there before; absent where nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -24,13 +26,17 @@ pub(crate) struct Difference {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub after: Option<Value>,
+    /// True if it changes who may publish.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub publishing: bool,
 }
 
 /// How a place differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DifferenceKind))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub enum DifferenceKind {
     /// Only the later document has it.
     Added,
     /// Only the earlier document has it.
@@ -43,15 +49,24 @@ pub(crate) enum Kind {
 
 /// The differences from one document to another, the first 200 of them. Parts that have an `id` (rules, rewards, tiers)
 /// are compared with their namesakes, so that one rule more at the beginning is one difference.
-pub(crate) fn diff(before: &Value, after: &Value) -> Vec<Difference> {
+pub fn diff(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", before, after, &mut found);
-    found.truncate(MOST_CHANGES);
+    found.truncate(MOST_DIFFERENCES);
     found
 }
 
+/// The differences that a stored record keeps: without values that are too large, and not too many. True if something was
+/// left out.
+pub fn bounded_diff(before: &Value, after: &Value) -> (Vec<Difference>, bool) {
+    let all = diff(before, after);
+    let is_cut = all.len() == MOST_DIFFERENCES;
+    let (kept, is_bounded) = bound(all, |difference| [&mut difference.before, &mut difference.after]);
+    (kept, is_cut || is_bounded)
+}
+
 fn compare(pointer: &str, before: &Value, after: &Value, found: &mut Vec<Difference>) {
-    if before == after || found.len() >= MOST_CHANGES {
+    if before == after || found.len() >= MOST_DIFFERENCES {
         return;
     }
     match (before, after) {
@@ -74,17 +89,23 @@ fn either(pointer: String, before: Option<&Value>, after: Option<&Value>, found:
     match (before, after) {
         (Some(before), Some(after)) => compare(&pointer, before, after, found),
         (Some(before), None) => {
-            found.push(Difference { pointer, change: Kind::Removed, before: Some(before.clone()), after: None });
+            found.push(difference(pointer, DifferenceKind::Removed, Some(before.clone()), None));
         }
         (None, Some(after)) => {
-            found.push(Difference { pointer, change: Kind::Added, before: None, after: Some(after.clone()) });
+            found.push(difference(pointer, DifferenceKind::Added, None, Some(after.clone())));
         }
         (None, None) => {}
     }
 }
 
+/// A difference. Who may publish is part of the document, and marked.
+fn difference(pointer: String, change: DifferenceKind, before: Option<Value>, after: Option<Value>) -> Difference {
+    let publishing = ["/publishing", "/publishing/two_person"].contains(&pointer.as_str());
+    Difference { pointer, change, before, after, publishing }
+}
+
 fn changed(pointer: String, before: &Value, after: &Value) -> Difference {
-    Difference { pointer, change: Kind::Changed, before: Some(before.clone()), after: Some(after.clone()) }
+    difference(pointer, DifferenceKind::Changed, Some(before.clone()), Some(after.clone()))
 }
 
 /// A part with its identifier.
@@ -114,12 +135,8 @@ fn compare_parts(pointer: &str, old: &[Named<'_>], new: &[Named<'_>], found: &mu
     };
     let (before, after) = (kept(old, &new_places), kept(new, &old_places));
     if before != after {
-        found.push(Difference {
-            pointer: pointer.to_owned(),
-            change: Kind::Reordered,
-            before: Some(before.into()),
-            after: Some(after.into()),
-        });
+        let [before, after] = [before, after].map(|ids| Some(ids.into()));
+        found.push(difference(pointer.to_owned(), DifferenceKind::Reordered, before, after));
     }
 }
 
@@ -129,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn pointers(before: &Value, after: &Value) -> Vec<(String, Kind)> {
+    fn pointers(before: &Value, after: &Value) -> Vec<(String, DifferenceKind)> {
         diff(before, after).into_iter().map(|difference| (difference.pointer, difference.change)).collect()
     }
 
@@ -144,8 +161,14 @@ mod tests {
         let (before, after) = (json!({ "a": 1, "b/c": 2, "d": 3 }), json!({ "a": 9, "b/c": 2, "e": 4 }));
         let found = diff(&before, &after);
         assert_eq!(found[0], changed("/a".to_owned(), &json!(1), &json!(9)));
-        assert_eq!(pointers(&before, &after)[1..], [("/d".to_owned(), Kind::Removed), ("/e".to_owned(), Kind::Added)]);
-        assert_eq!(pointers(&json!({ "b/c": 1 }), &json!({ "b/c": 2 })), [("/b~1c".to_owned(), Kind::Changed)]);
+        assert_eq!(
+            pointers(&before, &after)[1..],
+            [("/d".to_owned(), DifferenceKind::Removed), ("/e".to_owned(), DifferenceKind::Added)]
+        );
+        assert_eq!(
+            pointers(&json!({ "b/c": 1 }), &json!({ "b/c": 2 })),
+            [("/b~1c".to_owned(), DifferenceKind::Changed)]
+        );
     }
 
     #[test]
@@ -155,9 +178,9 @@ mod tests {
         assert_eq!(
             pointers(&before, &after),
             [
-                ("/rules/1".to_owned(), Kind::Removed),
-                ("/rules/0".to_owned(), Kind::Added),
-                ("/rules/2/n".to_owned(), Kind::Changed),
+                ("/rules/1".to_owned(), DifferenceKind::Removed),
+                ("/rules/0".to_owned(), DifferenceKind::Added),
+                ("/rules/2/n".to_owned(), DifferenceKind::Changed),
             ]
         );
     }
@@ -165,12 +188,19 @@ mod tests {
     #[test]
     fn another_order_is_one_difference() {
         let (before, after) = (json!([{ "id": "a" }, { "id": "b" }]), json!([{ "id": "b" }, { "id": "a" }]));
-        assert_eq!(pointers(&before, &after), [(String::new(), Kind::Reordered)]);
+        assert_eq!(pointers(&before, &after), [(String::new(), DifferenceKind::Reordered)]);
+    }
+
+    #[test]
+    fn a_change_of_who_may_publish_is_marked() {
+        let (before, after) = (json!({ "n": 1, "publishing": { "two_person": true } }), json!({ "n": 2 }));
+        let marks: Vec<bool> = diff(&before, &after).iter().map(|difference| difference.publishing).collect();
+        assert_eq!(marks, [false, true]);
     }
 
     #[test]
     fn a_flood_is_cut() {
         let many = |n: u32| -> Value { (0..500).map(|i| (format!("f{i:03}"), json!(n))).collect() };
-        assert_eq!(diff(&many(1), &many(2)).len(), MOST_CHANGES);
+        assert_eq!(diff(&many(1), &many(2)).len(), MOST_DIFFERENCES);
     }
 }

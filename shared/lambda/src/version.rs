@@ -2,7 +2,7 @@
 
 /// What a caller expects the current version to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub enum Expected {
     /// Whatever it is.
     Any,
     /// This one. What is no version of ours reads as 0, which never is the current one.
@@ -32,7 +32,7 @@ impl Expected {
 }
 
 /// The `ETag` of a version.
-pub(crate) fn etag(version: u32) -> String {
+pub fn etag(version: u32) -> String {
     format!("\"{version}\"")
 }
 
