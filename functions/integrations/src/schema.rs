@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 /// Which part of the price of goods earns points.
 #[cfg(feature = "openapi")]
 #[derive(utoipa::ToSchema)]
+#[schema(as = EarningAmount)]
 #[serde(rename_all = "snake_case")]
 #[allow(dead_code, reason = "the schema of what `read` reads")]
 enum Amount {

@@ -395,7 +395,8 @@ async fn duplicate_json_names_are_refused_on_every_route_with_a_body() {
     let doors = Fixture::open().await;
     let mut tried = 0;
     for route in ROUTES.iter().flat_map(|(_, routes)| routes.iter().copied().flatten()) {
-        let ("POST", path) = (route.method, route.path) else { continue };
+        // A delivery of a shop is refused for its signature before it is read.
+        let ("POST", path, false) = (route.method, route.path, route.access == Access::Public) else { continue };
         let path = path.replace("{member}", "c-1").replace("{id}", "none-such").replace("{code}", "NONE-SUCH");
         let body = br#"{"a":[{"b":1,"b":2}],"a":0}"#.to_vec();
         let refused = doors.shop.raw(&path, "application/json", body).await;
