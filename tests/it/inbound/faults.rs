@@ -2,6 +2,7 @@
 
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
+use tessera_local::stack::InjectedFault;
 
 use super::{SECRET, shopify, shopify_order, shopify_refund, signature};
 use crate::faults::every_call::{calls, plans};
@@ -9,7 +10,11 @@ use crate::faults::sender::{Planned, Sender};
 use crate::outgoing::server::{Reaction, Server};
 use crate::shop::{Shop, per_euro, program};
 
-const FUNCTIONS: [&str; 3] = ["hooks", "inbound", "inbound-poll"];
+const FUNCTIONS: [&str; 2] = ["hooks", "inbound"];
+
+fn is_read(operation: &str) -> bool {
+    ["GetItem", "BatchGetItem", "Query"].contains(&operation)
+}
 
 fn woocommerce_order() -> Value {
     serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/order.json")).unwrap()
@@ -119,7 +124,9 @@ async fn every_order_counts_once_whatever_call_fails() {
     assert_eq!(expected[0]["available"], 196, "{expected:?}");
     assert_eq!(expected[2]["available"], 256, "{expected:?}");
     let taking = calls.into_iter().filter(|((function, _), _)| FUNCTIONS.contains(&function.as_str())).collect();
-    let plans = plans(&taking, false);
+    let mut plans = plans(&taking, false);
+    // However a read fails, the delivery or the message comes again; one kind of fault shows it.
+    plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
     let injected = std::cell::Cell::new(0);
     stream::iter(&plans)
         .for_each_concurrent(12, async |planned| {
