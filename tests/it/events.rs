@@ -21,7 +21,7 @@ fn every_sample_parses_as_its_functions_event() {
             "authorizer" => serde_json::from_slice::<ApiGatewayV2CustomAuthorizerV2Request>(&bytes).err(),
             "event-relay" | "kpi" => serde_json::from_slice::<dynamodb::Event>(&bytes).err(),
             // Jobs ignore the payload of their schedule.
-            "birthdays" | "inactivity" | "inbound-poll" | "redeliveries" => {
+            "birthdays" | "inactivity" | "inbound-poll" | "redeliveries" | "retention" => {
                 serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes)
                     .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                     .err()

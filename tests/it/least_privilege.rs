@@ -140,6 +140,27 @@ async fn referring(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// A member and an idle visitor are erased, and an endpoint hears of it; lists of members.
+async fn erasures(sender: &mut Sender) -> Vec<&'static str> {
+    let endpoint = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"], "description": "closed" });
+    sender.post("/v1/webhook-endpoints", &endpoint, None).await;
+    sender.post("/v1/members", &json!({ "id": "c-1", "first_name": "Ada" }), None).await;
+    sender.post("/v1/members", &json!({ "id": "c-2", "status": "visitor" }), None).await;
+    for list in ["", "?status=member", "?tier=base", "?query=ada", "?query=c-1"] {
+        sender.get(&format!("/v1/members{list}")).await;
+    }
+    sender.post("/v1/members/c-1/notes", &json!({ "text": "x" }), None).await;
+    sender.request(Method::DELETE, "/v1/members/c-1/notes", None, None).await;
+    sender.post("/v1/members/c-1/adjustments", &json!({ "award": 500, "reason": "x" }), None).await;
+    sender.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" }), None).await;
+    sender.get("/v1/members/c-1/export").await;
+    assert_eq!(sender.request(Method::DELETE, "/v1/members/c-1", None, None).await.status, 204);
+    assert_eq!(sender.request(Method::DELETE, "/v1/members/c-1", None, None).await.status, 404);
+    sender.clock("2026-07-01T09:00:00+02:00").await;
+    sender.job("retention").await;
+    vec![]
+}
+
 async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
     recorded_with(&journeys::full_program(), journey).await
 }
@@ -162,6 +183,8 @@ async fn every_permission_is_used() {
     generous["rules"].as_array_mut().unwrap().push(json!({
         "id": "gift-at-enrolment", "name": "Gift", "status": "active", "starts_at": "2026-01-01T00:00:00",
         "on": { "enrollment": {} }, "then": [{ "reward": { "reward": "last-one" } }] }));
+    let mut forgetful = journeys::full_program();
+    forgetful["members"] = json!({ "visitor_days": 30 });
     let mut budgeted = journeys::full_program();
     budgeted["budget"] = json!({ "points": 1_000, "per": "month" });
     let mut waiting = journeys::full_program();
@@ -179,6 +202,8 @@ async fn every_permission_is_used() {
         recorded(journeys::days).await,
         recorded(journeys::referrals).await,
         recorded(journeys::merges).await,
+        recorded(journeys::erasure).await,
+        recorded_with(&forgetful, erasures).await,
         recorded(journeys::admin).await,
         recorded(journeys::access).await,
         recorded(journeys::drafts).await,

@@ -23,6 +23,7 @@ mod interactions;
 mod joining;
 mod journey;
 mod least_privilege;
+mod members;
 mod notices;
 mod outgoing;
 mod pools;

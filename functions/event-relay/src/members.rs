@@ -8,6 +8,7 @@ use tessera_domain::event::{
     events_of_referrals,
 };
 use tessera_domain::ids::MemberId;
+use tessera_domain::ledger::Cause;
 use tessera_lambda::Services;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
@@ -21,6 +22,8 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
     let image = MemberImage::read(record.change.new_image).map_err(|error| error.to_string())?;
     let Some(MemberImage { program, change }) = image else { return Ok(Vec::new()) };
     let announcements = match change {
+        // Whoever erases a member sends these events: they name a person of whom no name is left.
+        MemberChange::Entry { entry, .. } if matches!(entry.cause, Cause::Erase { .. }) => return Ok(Vec::new()),
         MemberChange::Entry { member, key, entry, packed } if inserted => {
             let (member, types) = (Some(member), event_types_of_entry(&entry));
             vec![Announcement { member, types, content: Notification::entry(key.as_str(), &packed), natural }]

@@ -1,13 +1,18 @@
-//! Members as shops see them: profile and points, ledger, receipts, coupons, explanations, adjustments by hand.
+//! Members as shops see them: lists, profile and points, ledger, receipts, coupons, explanations, notes; adjustments and
+//! exclusions by hand.
 
 mod adjustment;
 mod card;
 mod entries;
+mod exclusion;
+mod export;
 mod interaction;
 mod list;
 mod member;
 mod merge;
+mod notes;
 mod receipt;
+mod search;
 mod unmerge;
 
 use tessera_lambda::{Access, Routes, Scope, Variable};
@@ -20,6 +25,7 @@ const READ_OWN: Access = Access::ScopeOrMember(Scope::MembersRead);
 
 /// Its routes.
 pub const ROUTES: Routes = &[
+    search::ROUTES,
     member::ROUTES,
     card::ROUTES,
     entries::ROUTES,
@@ -29,4 +35,7 @@ pub const ROUTES: Routes = &[
     adjustment::ROUTES,
     merge::ROUTES,
     unmerge::ROUTES,
+    exclusion::ROUTES,
+    export::ROUTES,
+    notes::ROUTES,
 ];

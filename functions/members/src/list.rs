@@ -59,6 +59,11 @@ impl<'a> Place<'a> {
         Self { program, name: format!("{list}/{member}") }
     }
 
+    /// A list of the whole program; `name` says of what.
+    pub const fn of_list(program: &'a ActiveProgram, name: String) -> Self {
+        Self { program, name }
+    }
+
     /// The position that the request continues from.
     pub async fn of(&self, request: &ApiRequest) -> Result<Option<String>, Problem> {
         let Some(sealed) = request.query("cursor") else { return Ok(None) };

@@ -31,6 +31,11 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
+    /// The tokens that are taken at once.
+    fn chunk(self) -> u32 {
+        CHUNK.min(self.burst)
+    }
+
     /// The rate that never exceeds the limit in any minute: what a burst takes is left out of the steady rate.
     fn rate(self) -> TokenRate {
         TokenRate::new(self.per_minute.saturating_sub(self.burst), SignedDuration::from_secs(60), self.burst)
@@ -73,7 +78,7 @@ impl Run<'_> {
             }
             let stored = self.services.store.bucket(&to.program.id, &to.target.id, limit.name).await?;
             let mut bucket = stored.map_or_else(TokenBucket::full, |(full_at, _)| TokenBucket::full_at(full_at));
-            if let Err(wait) = bucket.take(limit.rate(), CHUNK, now) {
+            if let Err(wait) = bucket.take(limit.rate(), limit.chunk(), now) {
                 if wait > PATIENCE {
                     return Ok(Err(wait));
                 }
@@ -82,7 +87,7 @@ impl Run<'_> {
             }
             let version = stored.map(|(_, version)| version);
             if self.move_bucket(to, limit, bucket, version).await? {
-                lock(&self.notifier.tokens.0).insert(key, (CHUNK - 1, now));
+                lock(&self.notifier.tokens.0).insert(key, (limit.chunk() - 1, now));
                 return Ok(Ok(()));
             }
         }

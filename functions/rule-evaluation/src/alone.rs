@@ -47,9 +47,14 @@ pub(crate) async fn evaluate(
             services.store.rearm(&program.id, &rearm.member, &rearm.account).await?;
             Ok(DispatchOutcome::Rearmed)
         }
-        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
-            Ok(DispatchOutcome::of(&rejection::account_full(services, &commit, at, id.into()).await?))
-        }
-        Err(CommitError::Store(error)) => Err(error.into()),
+        // Nothing falls due for who is gone.
+        Err(CommitError::Store(StoreError::Erased { .. })) if !id.kind().is_stored() => Ok(DispatchOutcome::Nothing),
+        Err(CommitError::Store(error)) => match rejection::reason_of(&error) {
+            Some(reason) => {
+                let rejected = rejection::reject(services, &commit, at, id.into(), reason).await?;
+                Ok(DispatchOutcome::of(&rejected))
+            }
+            None => Err(error.into()),
+        },
     }
 }

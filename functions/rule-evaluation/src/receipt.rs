@@ -7,7 +7,7 @@ use tessera_domain::fact::{FactId, Receipt};
 use tessera_domain::ids::MemberId;
 use tessera_domain::program::Asked;
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party};
 
 use crate::{EvaluationError, rejection};
 
@@ -31,11 +31,11 @@ pub(crate) async fn evaluate(
     let committed = match committed.await {
         Ok(committed) => committed,
         Err(CommitError::Refused(never)) => match never {},
-        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
+        Err(CommitError::Store(error)) => {
+            let Some(reason) = rejection::reason_of(&error) else { return Err(error.into()) };
             let id = FactId::Receipt { receipt: receipt.id.clone() };
-            rejection::account_full(services, &commit, receipt.occurred_at, id.into()).await?
+            rejection::reject(services, &commit, receipt.occurred_at, id.into(), reason).await?
         }
-        Err(CommitError::Store(error)) => return Err(error.into()),
     };
     settle_coupons(services, program, receipt, &committed).await?;
     Ok(committed)

@@ -10,9 +10,9 @@ use tessera_domain::ids::{MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::{Cause, Entry, Rejection};
 use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_lambda::Services;
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, Snapshot, StoreError, StoredReceipt};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, Snapshot, StoredReceipt};
 
-use crate::{DispatchOutcome, EvaluationError, receipt};
+use crate::{DispatchOutcome, EvaluationError, receipt, rejection};
 
 /// How often what a refund needs is looked up before it is given up: the receipt's decision, the program's version and
 /// the refunds decided meanwhile can each be missing once, and then once more when someone is faster.
@@ -103,11 +103,13 @@ async fn attempt(
     };
     match committed {
         Ok(committed) => Ok(DispatchOutcome::of(&committed)),
-        Err(CommitError::Store(StoreError::AccountFull { .. })) => {
-            let refused = services.store.commit(&commit, |seen| case.reject(seen)).await?;
+        Err(CommitError::Store(error)) => {
+            let Some(reason) = rejection::reason_of(&error) else { return Err(error.into()) };
+            let anyone = rejection::of_anyone(&commit);
+            let refused = services.store.commit(&anyone, |seen| case.reject(seen, reason)).await?;
             Ok(DispatchOutcome::of(&refused))
         }
-        Err(error) => Err(error),
+        Err(refused) => Err(refused),
     }
 }
 
@@ -166,11 +168,11 @@ impl Case<'_> {
         Ok(decide_refund(&seen.context(self.program, self.now), seen.account, &fact))
     }
 
-    /// Rejects the refund, because the account has no room for it.
-    fn reject(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
+    /// Rejects the refund.
+    fn reject(&self, seen: &Snapshot<'_>, reason: Rejection) -> Result<Decision, Missing> {
         let at = self.stored_refund(self.refund)?.occurred_at;
         let cause = self.id().into();
-        Ok(decide_rejection(&seen.context(self.program, self.now), seen.account, at, cause, Rejection::AccountFull))
+        Ok(decide_rejection(&seen.context(self.program, self.now), seen.account, at, cause, reason))
     }
 
     fn id(&self) -> FactId {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod cursor;
 mod deadline;
+pub mod erasure;
 pub mod http;
 mod identity;
 pub mod job;

@@ -196,7 +196,7 @@ pub struct Operation {
     /// Its request body.
     pub body: Option<RequestBody>,
     /// Its query parameters.
-    pub queries: [Option<Parameter>; 7],
+    pub queries: [Option<Parameter>; 8],
     /// Its request headers, without those that every such route has.
     pub headers: [Option<Parameter>; 3],
     /// Whether its responses carry the version of the program as `ETag`.
@@ -214,7 +214,7 @@ impl Operation {
         summary: "",
         details: "",
         body: None,
-        queries: [None; 7],
+        queries: [None; 8],
         headers: [None; 3],
         has_etag: false,
         responses: [None; 3],

@@ -8,6 +8,8 @@ use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
 use tessera_store::{IdentityError, StoreError};
 
+use crate::erasure::ErasureError;
+
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -218,12 +220,29 @@ impl From<IdentityError> for Problem {
     }
 }
 
-/// Logs the chain of causes, once. The response is 503, or 422 for an account that is full: trying again would not help.
+/// 503: the erasure is repeated to complete it.
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Store(error) => error.into(),
+            ErasureError::Send(_) | ErasureError::NoQueue => {
+                tracing::error!(%error, "an erasure was not completed");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+/// Logs the chain of causes, once. The response is 503; 422 for an account that is full, and 404 for a member who was erased
+/// meanwhile: trying again would not help.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::AccountFull { .. } = error {
             tracing::warn!(%error, "an account is full");
             return Self::unprocessable("account_full", "the member's account has no room for what this would record");
+        }
+        if let StoreError::Erased { .. } = error {
+            return Self::unknown_member();
         }
         let mut chain = error.to_string();
         let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);

@@ -75,7 +75,9 @@ impl Services {
             decide_settlement(&context, seen.account, current, returned).ok_or(())
         });
         match committed.await {
-            Ok(Committed::Now(_) | Committed::Already(_)) | Err(CommitError::Refused(())) => {}
+            // Nothing is settled with an owner who was erased.
+            Ok(Committed::Now(_) | Committed::Already(_))
+            | Err(CommitError::Refused(()) | CommitError::Store(StoreError::Erased { .. })) => {}
             Err(CommitError::Store(error)) => return Err(error),
         }
         let settled = self.store.get_coupon(&program.id, &FoldedCode::from(&coupon.code)).await?;

@@ -92,6 +92,12 @@ pub enum StoreError {
         /// What was being done.
         operation: &'static str,
     },
+    /// A party of a decision was erased.
+    #[error("{operation}: the member was erased")]
+    Erased {
+        /// What was being done.
+        operation: &'static str,
+    },
     /// The system gave no random bytes.
     #[error("no random bytes from the system")]
     Random(#[source] getrandom::Error),
@@ -142,6 +148,7 @@ impl StoreError {
             | Self::Document { .. }
             | Self::TooLarge { .. }
             | Self::OneMember { .. }
+            | Self::Erased { .. }
             | Self::AccountFull { .. }
             | Self::Secret { .. } => false,
         }

@@ -56,6 +56,12 @@ pub(crate) mod name {
     pub const SHARD: &str = "h";
     /// On a profile: where it stands in the index of birthdays.
     pub const BORN: &str = "bp";
+    /// On a listing: its partitions in the indexes of all members, of its status, and of its tier.
+    pub const LISTED: &str = "lp";
+    pub const LISTED_STATUS: &str = "ls";
+    pub const LISTED_TIER: &str = "lt";
+    /// On a listing: the week of the last activity, and the member.
+    pub const LISTED_AT: &str = "lk";
     /// On a job's marker: the local day that is being served or was served last.
     pub const SERVED: &str = "served";
     /// On a job's marker: where its shard goes on.

@@ -2,6 +2,7 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 mod administration;
+mod lists;
 mod outgoing;
 mod referrals;
 
@@ -14,6 +15,7 @@ use tessera_domain::rule::BudgetPeriod;
 use tessera_domain::time::Day;
 
 pub(crate) use administration::*;
+pub(crate) use lists::*;
 pub(crate) use outgoing::*;
 pub(crate) use referrals::*;
 
@@ -506,7 +508,7 @@ mod tests {
             (format!("delivery {a:?} {b:?}"), delivery(&p, a, b)),
             (format!("due delivery {a:?} {b:?} {minute}"), due_delivery(&p, at, a, b)),
         ];
-        let keys = keys.into_iter().chain(referrals::samples(&p, a, b, at, day));
+        let keys = keys.into_iter().chain(referrals::samples(&p, a, b, at, day)).chain(lists::samples(&p, a, b));
         keys.map(|(what, key)| (format!("{program:?} {what}"), key)).collect()
     }
 

@@ -3,8 +3,8 @@
 use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::keys::{
-    ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, KEPT, LOW_STOCK, MARKS, NOTICES, POOL_CODES,
-    PROFILE, parse_member_partition,
+    ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, KEPT, LISTING, LOW_STOCK, MARKS, NAMES, NOTES,
+    NOTICES, POOL_CODES, PROFILE, parse_member_partition,
 };
 
 /// What an item of the members table is.
@@ -16,6 +16,8 @@ pub(crate) enum MembersItem {
     IdentityGuard,
     /// The record that a member has an identifier as contact data.
     ContactData,
+    /// The record that leads from a name to a member.
+    Name,
     /// The guard of a coupon code.
     CouponGuard,
     /// A link from a receipt to a coupon that a till used on it.
@@ -61,6 +63,10 @@ pub(crate) enum MemberItem {
     Profile,
     /// The member that this one is part of now.
     Alias,
+    /// The place in the lists of members.
+    Listing,
+    /// What people wrote about the member.
+    Notes,
     Entry,
     Coupon,
     /// The marker of something that counts only once.
@@ -83,6 +89,7 @@ impl MembersItem {
         match (parts.as_slice(), sk) {
             (["g", _, _], "guard") => Some(Self::IdentityGuard),
             (["g", _, _], contact) if contact.starts_with(CONTACT_DATA) => Some(Self::ContactData),
+            (["a", _], name) if name.starts_with(NAMES) => Some(Self::Name),
             (["c", _], "guard") => Some(Self::CouponGuard),
             (["u", _], link) if link.starts_with(COUPONS) => Some(Self::CouponUse),
             (["s", _, _], "stock") => Some(Self::Stock),
@@ -114,6 +121,8 @@ impl MemberItem {
             ALIAS => Some(Self::Alias),
             FRIEND => Some(Self::Friend),
             KEPT => Some(Self::Kept),
+            LISTING => Some(Self::Listing),
+            NOTES => Some(Self::Notes),
             entry if entry.starts_with(ENTRIES) => Some(Self::Entry),
             coupon if coupon.starts_with(COUPONS) => Some(Self::Coupon),
             mark if mark.starts_with(MARKS) => Some(Self::Mark),
@@ -145,6 +154,9 @@ mod tests {
             (keys::account(&program, &member), of_member(MemberItem::Account)),
             (keys::profile(&program, &member), of_member(MemberItem::Profile)),
             (keys::alias(&program, &member), of_member(MemberItem::Alias)),
+            (keys::listing(&program, &member), of_member(MemberItem::Listing)),
+            (keys::notes(&program, &member), of_member(MemberItem::Notes)),
+            (keys::name_record(&program, "ada lovelace", &member).unwrap(), MembersItem::Name),
             (keys::entry(&program, &member, "e#x"), of_member(MemberItem::Entry)),
             (keys::mark(&program, &member, "x"), of_member(MemberItem::Mark)),
             (keys::coupon(&program, &member, jiff::Timestamp::UNIX_EPOCH, &code), of_member(MemberItem::Coupon)),

@@ -82,6 +82,7 @@ impl Store {
                 MembersItem::Of(program, member, kind) => (program, member, kind),
                 MembersItem::IdentityGuard
                 | MembersItem::ContactData
+                | MembersItem::Name
                 | MembersItem::CouponGuard
                 | MembersItem::CouponUse
                 | MembersItem::Stock
@@ -120,6 +121,8 @@ impl Store {
                 MemberItem::Friend => last.friend = Some(reader.body()?),
                 MemberItem::Profile
                 | MemberItem::Alias
+                | MemberItem::Listing
+                | MemberItem::Notes
                 | MemberItem::Mark
                 | MemberItem::Kept
                 | MemberItem::Advocated => {}

@@ -111,6 +111,7 @@ impl MemberImage {
             MembersItem::Notice => return Self::of_notice(reader).map(Some),
             MembersItem::IdentityGuard
             | MembersItem::ContactData
+            | MembersItem::Name
             | MembersItem::CouponGuard
             | MembersItem::CouponUse
             | MembersItem::Stock
@@ -145,6 +146,8 @@ impl MemberImage {
             MemberItem::Account
             | MemberItem::Profile
             | MemberItem::Alias
+            | MemberItem::Listing
+            | MemberItem::Notes
             | MemberItem::Mark
             | MemberItem::Kept
             | MemberItem::Advocated => return Ok(None),

@@ -127,6 +127,7 @@ every_fault! {
     referrals_reward_once: referrals, halts false;
     merges_move_once: merges, halts false;
     interactions_count_once: interactions, halts true;
+    erasure_is_completed: erasure, halts true;
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;
     keys_and_secrets_change_once: access, halts true;

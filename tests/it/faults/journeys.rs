@@ -256,6 +256,33 @@ pub async fn days(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-1"]
 }
 
+/// A note, an exclusion and its end, a search; the erasure of a member with coupons, a late refund, and a new enrolment.
+pub async fn erasure(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "300.00").await;
+    for (reserve, key) in [(true, "k-1"), (false, "k-2")] {
+        let redemption = json!({ "reward": "five-off", "reserve": reserve });
+        sender.post("/v1/members/c-1/redemptions", &redemption, Some(key)).await;
+    }
+    sender.begin();
+    sender.post("/v1/members/c-1/notes", &json!({ "text": "rings twice" }), Some("k-3")).await;
+    for excluded in [true, false] {
+        let body = json!({ "excluded": excluded, "reason": "a mistake" });
+        let put = sender.request(Method::PUT, "/v1/members/c-1/exclusion", Some(&body), None).await;
+        assert_eq!(put.status, 200, "{}", put.body);
+    }
+    assert_eq!(sender.get("/v1/members?query=c-1@example.com").await["items"][0]["status"], "member");
+    let erased = sender.request(Method::DELETE, "/v1/members/c-1", None, None).await;
+    // A repeated request whose first response was lost finds nobody.
+    assert!([204, 404].contains(&erased.status), "{}", erased.body);
+    sender.post("/v1/receipts/r-1/refunds", &refund("f-1", "10.00"), None).await;
+    sender.settle().await;
+    enrol(sender, "c-1").await;
+    let seen = sender.get("/v1/receipts/r-1").await;
+    assert_eq!(seen["refunds"][0]["reason"], "erased", "{seen}");
+    vec!["c-1"]
+}
+
 /// Changes of the program, and a backtest.
 pub async fn admin(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;

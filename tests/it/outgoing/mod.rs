@@ -1,5 +1,6 @@
 //! Events go out: webhooks and Klaviyo, against servers on this machine.
 
+mod erasure;
 pub mod faults;
 mod klaviyo;
 mod log;

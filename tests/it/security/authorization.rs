@@ -220,6 +220,7 @@ fn scopes_grant_the_routes_of_the_specification() {
             &[
                 "GET /v1/coupons/{code}",
                 "GET /v1/interactions/{id}",
+                "GET /v1/members",
                 "GET /v1/members/{member}",
                 "GET /v1/members/{member}/card.svg",
                 "GET /v1/members/{member}/coupons",
@@ -253,13 +254,20 @@ fn scopes_grant_the_routes_of_the_specification() {
         (
             Scope::Support,
             &[
+                "DELETE /v1/members/{member}",
+                "DELETE /v1/members/{member}/notes",
+                "DELETE /v1/members/{member}/notes/{id}",
+                "GET /v1/members/{member}/export",
+                "GET /v1/members/{member}/notes",
                 "GET /v1/referrals",
                 "POST /v1/coupons/{code}/move",
                 "POST /v1/members/{member}/adjustments",
+                "POST /v1/members/{member}/notes",
                 "POST /v1/members/{source}/merge",
                 "POST /v1/members/{source}/unmerge",
                 "POST /v1/referrals/{id}/approve",
                 "POST /v1/referrals/{id}/reject",
+                "PUT /v1/members/{member}/exclusion",
             ],
         ),
     ] {

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tessera_domain::event::Event;
+use tessera_lambda::erasure::ERASED;
 use tessera_outbound::{Client, OutboundResponse};
 use tessera_store::{KlaviyoSettings, TargetSecrets};
 
@@ -31,6 +32,8 @@ const MEDIA_TYPE: &str = "application/vnd.api+json";
 const EVENTS: Limit = Limit { name: "events", per_minute: 3_500, burst: 175 };
 /// 75 per second and 750 per minute.
 const PROFILES: Limit = Limit { name: "profiles", per_minute: 750, burst: 37 };
+/// 3 per second.
+const DELETIONS: Limit = Limit { name: "deletions", per_minute: 120, burst: 1 };
 /// The wait after a 429 without `Retry-After`.
 const USUAL_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
@@ -65,11 +68,15 @@ impl Sender<'_> {
         let Ok(Credentials { api_key }) = serde_json::from_str(&self.secrets.current) else {
             return Ok(Outcome::Failed { reason: "the credentials cannot be read".to_owned(), asked: None });
         };
+        if event.kind == ERASED {
+            // A test deletes nobody.
+            return if is_test { Ok(Outcome::Skipped) } else { self.delete(event, &api_key).await };
+        }
         let Some(attributes) = profile.attributes(self).await? else { return Ok(Outcome::Skipped) };
         let metrics = metrics::of(event, &self.to.program.compiled);
         if metrics.is_empty() {
             let body = json!({ "data": { "type": "profile", "attributes": attributes } });
-            return self.post("/api/profile-import", PROFILES, &api_key, &body).await;
+            return Ok(self.post("/api/profile-import", PROFILES, &api_key, &body).await?.0);
         }
         let mut outcome = Outcome::Skipped;
         for metric in metrics {
@@ -79,7 +86,7 @@ impl Sender<'_> {
                 properties["Test"] = json!(true);
             }
             let body = event_body(event, name, &properties, &attributes, self.settings.backfill);
-            outcome = self.post("/api/events", EVENTS, &api_key, &body).await?;
+            (outcome, _) = self.post("/api/events", EVENTS, &api_key, &body).await?;
             if !matches!(outcome, Outcome::Accepted(_)) {
                 // Klaviyo keeps the first event of a `unique_id`, so that all can be sent again.
                 break;
@@ -88,9 +95,34 @@ impl Sender<'_> {
         Ok(outcome)
     }
 
-    async fn post(&self, path: &str, limit: Limit, api_key: &str, body: &Value) -> Result<Outcome, NotifyError> {
+    /// Deletes the profile of somebody who was erased. Klaviyo deletes by its own id alone, which an import of the profile by
+    /// our id returns; the import creates a profile that is not there, and it is deleted.
+    async fn delete(&self, event: &Event, api_key: &str) -> Result<Outcome, NotifyError> {
+        let attributes = json!({ "external_id": event.data["member"] });
+        let body = json!({ "data": { "type": "profile", "attributes": attributes } });
+        let (outcome, response) = self.post("/api/profile-import", PROFILES, api_key, &body).await?;
+        if !matches!(outcome, Outcome::Accepted(_)) {
+            return Ok(outcome);
+        }
+        let Some(id) = response.pointer("/data/id").and_then(Value::as_str) else {
+            return Ok(Outcome::Failed { reason: "the import of the profile returned no id".to_owned(), asked: None });
+        };
+        let profile = json!({ "data": { "type": "profile", "id": id } });
+        let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": { "profile": profile } } });
+        Ok(self.post("/api/data-privacy-deletion-jobs", DELETIONS, api_key, &body).await?.0)
+    }
+
+    /// Sends a request; returns how it ended, and the body of an accepted one.
+    async fn post(
+        &self,
+        path: &str,
+        limit: Limit,
+        api_key: &str,
+        body: &Value,
+    ) -> Result<(Outcome, Value), NotifyError> {
         if let Err(wait) = self.run.take_token(self.to, limit).await? {
-            return Ok(Outcome::Deferred(self.run.now().saturating_add(wait).unwrap_or(Timestamp::MAX)));
+            let until = self.run.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+            return Ok((Outcome::Deferred(until), Value::Null));
         }
         let host = self.settings.base_url.as_deref().unwrap_or(HOST).trim_end_matches('/');
         let request = Request::post(format!("{host}{path}"))
@@ -101,17 +133,18 @@ impl Sender<'_> {
             .body(Bytes::from(body.to_string()));
         let Ok(request) = request else {
             // The key is in the request: the error is not shown.
-            return Ok(Outcome::Refused("the API key or the URL cannot be used".to_owned()));
+            return Ok((Outcome::Refused("the API key or the URL cannot be used".to_owned()), Value::Null));
         };
         let response = match self.client.send(request).await {
             Ok(response) => response,
-            Err(error) => return Ok(webhook::failed(&error)),
+            Err(error) => return Ok((webhook::failed(&error), Value::Null)),
         };
         if response.status == StatusCode::TOO_MANY_REQUESTS {
             let wait = response.retry_after(self.run.now()).unwrap_or(USUAL_WAIT);
             self.run.block(self.to, limit, wait).await?;
         }
-        Ok(classify(&response, self.run.now()))
+        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        Ok((classify(&response, self.run.now()), body))
     }
 }
 

@@ -143,6 +143,14 @@ pub struct Account {
     /// The last local day on which a purchase may concern a referral that brought the member.
     #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
     pub referred_until: Option<Day>,
+    /// When the member was erased. Such an account is empty, and every later fact is rejected.
+    #[serde(
+        rename = "h",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub erased_at: Option<Timestamp>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Account, Counter, Held, Retired, Status, TierState};
 use crate::ids::{MemberId, RuleId};
 use crate::points::Points;
@@ -33,6 +35,23 @@ impl Account {
             status: self.status,
             settled: self.settled,
             merged_into: Some(target.clone()),
+            lots,
+            ..Self::default()
+        }
+    }
+
+    /// The account that stays behind when its member is erased. Its lots note that they are gone. Those whose accounts it took
+    /// over stay named: their entries are read with its own.
+    #[must_use]
+    pub(crate) fn erased(&self, now: Timestamp) -> Self {
+        let mut lots = self.lots.clone();
+        lots.take(lots.total(), |_| true);
+        let erased_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        Self {
+            version: self.version,
+            settled: self.settled,
+            sources: self.sources.clone(),
+            erased_at: Some(erased_at),
             lots,
             ..Self::default()
         }

@@ -250,6 +250,18 @@ impl Coupon {
         }
     }
 
+    /// The coupon after its owner's erasure: cancelled, if it could still be used. No points come back.
+    #[must_use]
+    pub fn cancelled_by_erasure(&self, now: Timestamp) -> Self {
+        match self.status {
+            CouponStatus::Reserved => Self { status: CouponStatus::Cancelled, until: None, ..self.clone() },
+            CouponStatus::Available | CouponStatus::Applied => {
+                Self { status: CouponStatus::Cancelled, until: None, ended_at: Some(now), ..self.clone() }
+            }
+            CouponStatus::Used | CouponStatus::Expired | CouponStatus::Cancelled | CouponStatus::Lapsed => self.clone(),
+        }
+    }
+
     /// True when only its owner's receipts may use it.
     pub fn is_bound(&self) -> bool {
         self.discount.bind == Some(Bind::Member)

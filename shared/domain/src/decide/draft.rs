@@ -178,6 +178,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Adds a movement with the lots that it changed, even if nothing moves: the ledger shows that it happened.
+    pub fn push_always(&mut self, movement: Movement) {
+        let changes = self.account.lots.drain_changes();
+        self.entry.movements.push(movement.with_lots(changes));
+    }
+
     /// The rule's counter of this member; at zero if the rule was restarted meanwhile.
     pub fn counter(&self, rule: &CompiledRule) -> Counter {
         self.account.counter_of(rule).cloned().unwrap_or_else(|| Counter::new(rule.generation()))

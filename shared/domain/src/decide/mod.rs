@@ -9,6 +9,8 @@ mod draft;
 mod due;
 mod effects;
 mod enrollment;
+mod erasure;
+mod exclusion;
 mod explain;
 mod fire;
 mod interaction;
@@ -37,6 +39,8 @@ pub use coupon::{
     may_redeem,
 };
 pub use enrollment::{decide_enrollment, decide_invitation};
+pub use erasure::decide_erasure;
+pub use exclusion::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
 pub use explain::{RuleExplanation, explain_receipt};
 pub use interaction::{InteractionContext, decide_interaction};
 pub use merge::{MergeFault, decide_merge};

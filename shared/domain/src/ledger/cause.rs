@@ -65,7 +65,7 @@ pub enum Cause {
         /// The name of the API key.
         actor: String,
     },
-    /// The removal of the member's personal data, with the balance. Not written yet: the erasure will write it.
+    /// The removal of the member's personal data, with the balance.
     Erase {
         /// The name of the API key.
         actor: String,

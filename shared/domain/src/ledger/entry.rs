@@ -374,6 +374,8 @@ pub enum Rejection {
     Currency,
     /// The member's account has no room for what the fact would record.
     AccountFull,
+    /// The member was erased.
+    Erased,
 }
 
 impl Entry {

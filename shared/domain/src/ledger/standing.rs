@@ -31,9 +31,9 @@ impl From<MemberStanding> for PackedStanding {
 }
 
 impl MemberStanding {
-    /// The standing of an account; `None` before its first entry, and for one that became part of another.
+    /// The standing of an account; `None` before its first entry, for one that became part of another, and after an erasure.
     pub(crate) fn of(account: &Account) -> Option<Self> {
-        let is_counted = account.version > 0 && account.merged_into.is_none();
+        let is_counted = account.version > 0 && account.merged_into.is_none() && account.erased_at.is_none();
         is_counted.then(|| Self { status: account.status, tier: account.tier.current().cloned() })
     }
 }
@@ -44,7 +44,7 @@ impl MemberStanding {
 pub struct StandingMove {
     /// Before; `None` for a member's first entry.
     pub before: Option<MemberStanding>,
-    /// After; `None` when the account became part of another.
+    /// After; `None` when the account became part of another, or was erased.
     pub after: Option<MemberStanding>,
 }
 

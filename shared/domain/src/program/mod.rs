@@ -71,6 +71,10 @@ pub struct Program {
     pub referral: Option<ReferralProgram>,
     /// The policy for coupons.
     pub coupons: CouponPolicy,
+    /// How long personal data is kept.
+    #[serde(default, skip_serializing_if = "MembersPolicy::is_default")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub members: MembersPolicy,
     /// Its appearance in the shop.
     pub storefront: Storefront,
     /// The identifiers that count as verified.
@@ -80,6 +84,23 @@ pub struct Program {
     /// The redeemable points that all rules may give all members together in a period, after each rule's own budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+}
+
+/// How long personal data is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MembersPolicy {
+    /// The days after which visitors who did nothing are erased; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 3650))]
+    pub visitor_days: Option<u32>,
+}
+
+impl MembersPolicy {
+    /// True if everything is kept.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The identifiers that count as verified.

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::check::{Parts, check_program};
-use super::{CouponPolicy, IdentityPolicy, Program, PublishingPolicy, Storefront, unsupported, words};
+use super::{CouponPolicy, IdentityPolicy, MembersPolicy, Program, PublishingPolicy, Storefront, unsupported, words};
 use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
 use crate::member::IdentifierKind;
@@ -26,6 +26,9 @@ use crate::rule::{read_budget, read_each_rule};
 const MOST_REWARDS: usize = 1_000;
 /// The longest time of an applied coupon on a cart: 30 days, in minutes.
 const MOST_APPLY_MINUTES: u32 = 43_200;
+
+/// The longest retention of idle visitors: ten years, in days.
+const MOST_VISITOR_DAYS: u32 = 3_650;
 
 /// Reads and checks a whole program; see [`super::SubmittedProgram::read`].
 pub(super) fn read_document(value: &Value) -> Result<Program, Vec<Fault>> {
@@ -56,6 +59,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         object.or("rewards", Vec::new(), |list| list.list(MOST_REWARDS, |reward| Some(read_reward(reward, counting))));
     let rules = object.or("rules", Vec::new(), |list| read_each_rule(list, counting));
     let coupons = object.or("coupons", CouponPolicy::default(), read_coupons);
+    let members = object.or("members", MembersPolicy::default(), read_members);
     let storefront = object.or("storefront", Storefront::default(), storefront::read_storefront);
     let identity = object.or("identity", IdentityPolicy::default(), read_identity);
     let publishing = object.or("publishing", PublishingPolicy::default(), read_publishing);
@@ -85,6 +89,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
         rules: rules?.into_iter().map(|rule| rule.map(Arc::new)).collect::<Option<_>>()?,
         referral: referral?,
         coupons: coupons?,
+        members: members?,
         storefront: storefront?,
         identity: identity?,
         publishing: publishing?,
@@ -117,6 +122,13 @@ fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {
     let warn_days = object.or("warn_days", default.warn_days, words::warn_days);
     object.finish();
     Some(CouponPolicy { apply_minutes: apply_minutes?, warn_days: warn_days? })
+}
+
+fn read_members(node: &Node<'_>) -> Option<MembersPolicy> {
+    let object = node.object()?;
+    let visitor_days = object.optional("visitor_days", |days| days.count(1, MOST_VISITOR_DAYS));
+    object.finish();
+    Some(MembersPolicy { visitor_days: visitor_days? })
 }
 
 fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::referral::StoredReferral;
 use super::{
-    Bind, CodeSource, CombinesWith, CompiledProgram, CostPer, CouponPolicy, IdentityPolicy, PointsPolicy, Program,
-    PublishingPolicy, Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
+    Bind, CodeSource, CombinesWith, CompiledProgram, CostPer, CouponPolicy, IdentityPolicy, MembersPolicy,
+    PointsPolicy, Program, PublishingPolicy, Reward, RewardCost, RewardType, RewardValue, Storefront, Tiers,
 };
 use crate::ids::{RewardId, TierId};
 use crate::money::{Currency, Money};
@@ -93,6 +93,8 @@ struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     referral: Option<StoredReferral>,
     coupons: CouponPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    members: Option<MembersPolicy>,
     storefront: Storefront,
     identity: IdentityPolicy,
     #[serde(default, skip_serializing_if = "PublishingPolicy::is_usual")]
@@ -183,6 +185,7 @@ impl Document {
             rules: program.rules.iter().zip(&stored.rules_since).map(|(r, since)| StoredRule::new(r, *since)).collect(),
             referral: program.referral.as_ref().map(StoredReferral::new),
             coupons: program.coupons.clone(),
+            members: Some(program.members.clone()).filter(|members| *members != MembersPolicy::default()),
             storefront: program.storefront.clone(),
             identity: program.identity.clone(),
             publishing: program.publishing,
@@ -204,6 +207,7 @@ impl Document {
             rules,
             referral: self.referral.map(|referral| referral.into_referral(currency)),
             coupons: self.coupons,
+            members: self.members.unwrap_or_default(),
             storefront: self.storefront,
             identity: self.identity,
             publishing: self.publishing,

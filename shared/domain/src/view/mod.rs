@@ -6,6 +6,7 @@
 mod coupon;
 mod entry;
 mod explain;
+mod held;
 mod hub;
 mod interaction;
 mod language;
@@ -21,6 +22,7 @@ mod way;
 pub use coupon::CouponView;
 pub use entry::{EntrySource, EntryView};
 pub use explain::{Explainer, Explanation};
+pub use held::{held_interaction, held_receipt};
 pub use hub::{Coupons, HubProgram, HubState, HubView, Prompt, ReferralView, Theme, Visitor, WayView};
 pub use interaction::InteractionView;
 pub use language::choose_language;

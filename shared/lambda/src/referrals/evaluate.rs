@@ -47,8 +47,8 @@ struct Evaluation<'a> {
     friend: OpenedMember,
     stored: Vec<StoredFriend>,
     places: Vec<Place>,
-    /// The members who the advocates are now.
-    advocates: Vec<MemberId>,
+    /// The members who the advocates are now; `None` for one who was erased.
+    advocates: Vec<Option<MemberId>>,
     judged: Vec<Judgement>,
     now: Timestamp,
 }
@@ -117,7 +117,7 @@ impl Services {
         let mut judged = judge(&all, &known, config, rules, now);
         let mut advocates = Vec::new();
         for (one, judgement) in all.iter().zip(&mut judged) {
-            let advocate = self.store.current_member(&program.id, &one.advocate).await?;
+            let (advocate, account) = self.store.open_account(&program.id, &one.advocate).await?;
             // The two became one person.
             if advocate == friend.member {
                 let counts = matches!(judgement.status, ReferralStatus::Qualified | ReferralStatus::Rewarded);
@@ -125,7 +125,7 @@ impl Services {
                 let reason = Some(ReferralReason::SelfReferral);
                 *judgement = Judgement { status, reason, conversion: None };
             }
-            advocates.push(advocate);
+            advocates.push(Some(advocate).filter(|_| account.erased_at.is_none()));
         }
         Ok(Some(Evaluation { program, referral, friend, stored, places, advocates, judged, now }))
     }
@@ -142,7 +142,8 @@ impl Services {
 
     /// Commits one change of the ledger, with the statuses. Whether it was written is seen when the friend is read again.
     async fn take_step(&self, evaluation: &Evaluation<'_>, place: usize, step: Step) -> Result<(), StoreError> {
-        let (friend, advocate) = (&evaluation.friend.member, &evaluation.advocates[place]);
+        let friend = &evaluation.friend.member;
+        let advocate = evaluation.advocates[place].as_ref();
         let one = evaluation.referral(place);
         let before = &evaluation.stored[evaluation.places[place].friend];
         let gives_reward = step == Step::Welcome || (step == Step::Reward && !evaluation.friend_was_rewarded());
@@ -151,9 +152,10 @@ impl Services {
             Step::Reward => FriendChange { gives_reward, fires_rules: true, ..FriendChange::default() },
             Step::Welcome => FriendChange { gives_reward, ..FriendChange::default() },
         };
+        // Nothing is given to, or taken from, an advocate who was erased.
         let for_advocate = || match step {
-            Step::TakeBack => Some(AdvocateChange::CountsNoMore(&one.advocate_gifts)),
-            Step::Reward => Some(AdvocateChange::Counts),
+            Step::TakeBack => advocate.map(|_| AdvocateChange::CountsNoMore(&one.advocate_gifts)),
+            Step::Reward => advocate.map(|_| AdvocateChange::Counts),
             Step::Welcome => None,
         };
         let natural = format!("{}#{}", one.id, before.version);
@@ -162,21 +164,21 @@ impl Services {
             EntryKey::referral(evaluation.now, &format!("{natural}#advocate")),
         );
         let friend_coupons: Vec<CouponCode> = one.friend_gifts.iter().flat_map(|gift| gift.coupons.clone()).collect();
-        let advocate_coupons = match step {
-            Step::Welcome => Vec::new(),
-            Step::TakeBack | Step::Reward => {
+        let advocate_coupons = match (step, advocate) {
+            (Step::Welcome, _) | (_, None) => Vec::new(),
+            (Step::TakeBack | Step::Reward, Some(advocate)) => {
                 let (_, account) = self.store.open_account(&evaluation.program.id, advocate).await?;
                 let of_rules = one.advocate_gifts.iter().flat_map(|gift| gift.coupons.clone());
                 of_rules.chain(milestone_coupons(&account)).collect()
             }
         };
         let step_of = PlannedStep { evaluation, place, step };
-        if for_advocate().is_none() || friend == advocate {
+        let Some(advocate) = advocate.filter(|advocate| step != Step::Welcome && *advocate != friend) else {
             let codes: Vec<CouponCode> = friend_coupons.into_iter().chain(advocate_coupons).collect();
             let party = Party { profile: true, coupons: &codes, ..Party::new(friend, &friend_key) };
             let change = ReferralChange { friend: Some(for_friend()), advocate: for_advocate() };
             return self.commit_step(&step_of, [party], &[change]).await;
-        }
+        };
         let parties = [
             Party { profile: true, coupons: &friend_coupons, ..Party::new(friend, &friend_key) },
             Party { profile: true, coupons: &advocate_coupons, ..Party::new(advocate, &advocate_key) },
@@ -209,9 +211,12 @@ impl Services {
         };
         let update = |decisions: &[tessera_domain::decide::Decision; N]| step.update(decisions);
         match self.store.commit_referral(&commit, before, update, decide).await {
-            Ok(_) | Err(CommitError::Refused(CouponMissing) | CommitError::Store(StoreError::OneMember { .. })) => {
-                Ok(())
-            }
+            // Somebody was merged or erased meanwhile: the next attempt sees it.
+            Ok(_)
+            | Err(
+                CommitError::Refused(CouponMissing)
+                | CommitError::Store(StoreError::OneMember { .. } | StoreError::Erased { .. }),
+            ) => Ok(()),
             Err(CommitError::Store(error)) => Err(error),
         }
     }
@@ -244,7 +249,8 @@ impl PlannedStep<'_> {
             Step::Reward => {
                 one.counted = true;
                 // The advocate's decision is the last one.
-                one.friends = decisions.last().map(|decision| decision.account.advocacy.friends);
+                let advocates = decisions.last().filter(|_| evaluation.advocates[self.place].is_some());
+                one.friends = Some(advocates.map_or(0, |decision| decision.account.advocacy.friends));
                 one.friend_rewarded |= !evaluation.friend_was_rewarded();
                 one.friend_gifts.extend(gifts(ReferralRole::Friend));
                 one.advocate_gifts.extend(gifts(ReferralRole::Advocate));

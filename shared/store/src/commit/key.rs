@@ -15,6 +15,7 @@ const MERGE: char = 'M';
 const EVENT: char = 'E';
 const REFERRAL: char = 'L';
 const UNMERGE: char = 'U';
+const ERASURE: char = 'X';
 
 /// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
 ///
@@ -76,6 +77,11 @@ impl EntryKey {
         Self(keys::other_entry(at, REFERRAL, natural))
     }
 
+    /// The erasure of a member: its one entry at that moment.
+    pub fn erasure(at: Timestamp) -> Self {
+        Self(keys::other_entry(at, ERASURE, "erasure"))
+    }
+
     /// An event that fell due before the decision that noticed it, at its own time. `sequence`: its entry's, unique within
     /// the member.
     pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE];
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE, ERASURE];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 

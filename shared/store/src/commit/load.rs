@@ -78,6 +78,11 @@ impl Loaded {
         }
     }
 
+    /// True when the member was erased.
+    pub const fn is_erased(&self) -> bool {
+        self.account.erased_at.is_some()
+    }
+
     /// What the decision sees of it.
     pub fn snapshot<'a>(&'a self, seed: Seed, supply: &'a Supply) -> Snapshot<'a> {
         Snapshot {

@@ -77,12 +77,24 @@ pub struct Party<'a> {
     pub history: Option<(Timestamp, &'a ReceiptId)>,
     /// Loads the member's own account, even if it is part of another one now.
     pub is_alone: bool,
+    /// Decides on an erased member too; otherwise that is [`StoreError::Erased`].
+    pub even_erased: bool,
 }
 
 impl<'a> Party<'a> {
     /// A party of whom only the account is loaded.
     pub const fn new(member: &'a MemberId, key: &'a EntryKey) -> Self {
-        Self { member, key, coupons: &[], mark: None, profile: false, takes: None, history: None, is_alone: false }
+        Self {
+            member,
+            key,
+            coupons: &[],
+            mark: None,
+            profile: false,
+            takes: None,
+            history: None,
+            is_alone: false,
+            even_erased: false,
+        }
     }
 }
 
@@ -204,6 +216,12 @@ impl Store {
                 let known = loaded.iter().map(|party| party.decided.clone()).collect();
                 let standing = self.standing_entries(commit.program, keys_of(commit, &loaded), known).await?;
                 return Ok(standing.map(already));
+            }
+            if loaded.iter().zip(&commit.parties).any(|(loaded, party)| !party.even_erased && loaded.is_erased()) {
+                // What was decided before the erasure stands.
+                let standing = self.standing_entries(commit.program, keys_of(commit, &loaded), Vec::new()).await?;
+                let erased = || StoreError::Erased { operation: COMMIT }.into();
+                return standing.map(already).map(Some).ok_or_else(erased);
             }
             let planned = loop {
                 foreseen.supply(&mut stocks.supplies);

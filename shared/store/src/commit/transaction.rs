@@ -14,6 +14,7 @@ use super::stock::Take;
 use super::{Commit, EntryKey, Party, lapse};
 use crate::coupons::expiring;
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
+use crate::listing::moved_listing;
 use crate::pools::PoolCodes;
 use crate::writes::{ABSENT, MAX_WRITES, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
@@ -190,7 +191,7 @@ impl Store {
         let mut transaction = Transaction::default();
         let mut guards = Vec::new();
         for ((party, loaded), decision) in commit.parties.iter().zip(loaded).zip(decisions) {
-            self.push_party(&mut transaction, commit.program, party, loaded, decision, codes)?;
+            self.push_party(&mut transaction, commit, party, loaded, decision, codes)?;
             guards.extend(self.push_issued(&mut transaction, commit.program, decision, takes, codes)?);
         }
         for take in takes {
@@ -219,17 +220,17 @@ impl Store {
         Ok(transaction)
     }
 
-    /// Adds one party's entries, account, marker and changed coupons.
-    fn push_party(
+    /// Adds one party's entries, account, place in the lists, marker and changed coupons.
+    fn push_party<const N: usize>(
         &self,
         transaction: &mut Transaction,
-        program: &ProgramId,
+        commit: &Commit<'_, N>,
         party: &Party<'_>,
         loaded: &Loaded,
         decision: &Decision,
         codes: &PoolCodes,
     ) -> Result<(), StoreError> {
-        let (member, table) = (&loaded.member, &*self.tables.members);
+        let (member, table, program) = (&loaded.member, &*self.tables.members, commit.program);
         let key = decision.entry.step.map_or_else(|| party.key.clone(), |step| party.key.step(step));
         let (entry, size) = self.entry_write(program, member, &key, &decision.entry)?;
         transaction.push(Part::Entry(transaction.entries.len()), entry, size);
@@ -244,6 +245,10 @@ impl Store {
         }
         if loaded.account.merged_into.is_some() && decision.account.merged_into.is_none() {
             transaction.push(Part::Loaded, Write::delete(table, &keys::alias(program, member)), 0);
+        }
+        let (accounts, decided_at) = ((&loaded.account, &decision.account), decision.entry.decided_at);
+        if let Some(listing) = moved_listing(table, program, member, accounts, decided_at, &commit.config.zone) {
+            transaction.push(Part::Loaded, listing, 0);
         }
         let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));
         let changes = (1..).zip(&decision.tier_changes).map(|(place, entry)| (key.tier_change(place), entry));

@@ -24,7 +24,7 @@ const FREE_OWN_OR_CONTACTS: &str = "attribute_not_exists(pk) OR m = :member OR m
 
 /// A program, with the key under which personal identifiers are hashed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Namespace<'a> {
+pub(crate) struct Namespace<'a> {
     pub program: &'a ProgramId,
     pub identity_key: &'a IdentityKey,
 }
@@ -59,7 +59,7 @@ impl Namespace<'_> {
         Ok(keys::identity_guard(self.program, identifier.kind.name(), &value))
     }
 
-    /// All guards and records that lead from a profile's identifiers to its member.
+    /// All guards and records that lead from a profile's identifiers and names to its member.
     pub async fn of_profile(self, member: &MemberId, profile: &Profile) -> Result<Guards, StoreError> {
         let owner = || (name::MEMBER, text(member.as_str()));
         let mut guards = Guards::default();
@@ -82,6 +82,11 @@ impl Namespace<'_> {
             };
             guards.0.insert(key, Guard { named, item });
         }
+        for folded in profile.folded_names() {
+            if let Some(key) = keys::name_record(self.program, &folded, member) {
+                guards.0.insert(key.clone(), Guard { named: "name", item: item(&key, [owner()]) });
+            }
+        }
         Ok(guards)
     }
 }
@@ -96,10 +101,10 @@ struct Guard {
 
 /// All guards of a profile, by key.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guards(BTreeMap<Key, Guard>);
+pub(crate) struct Guards(BTreeMap<Key, Guard>);
 
 /// A write of a guard, and the kind of its key.
-pub(super) struct GuardWrite {
+pub(crate) struct GuardWrite {
     pub named: &'static str,
     pub write: Write,
 }
@@ -118,6 +123,11 @@ impl Guards {
             write.value(":contact", text(contact.as_str()))
         };
         self.changes(after, table, owned).into_iter().map(|guard| guard.write).collect()
+    }
+
+    /// Their keys.
+    pub fn into_keys(self) -> impl Iterator<Item = Key> {
+        self.0.into_keys()
     }
 
     /// These guards and others.

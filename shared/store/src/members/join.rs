@@ -87,7 +87,8 @@ impl Store {
             Ok(Some(_)) => Ok(Joined::Now),
             Ok(None)
             | Err(
-                CommitError::Refused(MergeFault::MergedMeanwhile) | CommitError::Store(StoreError::OneMember { .. }),
+                CommitError::Refused(MergeFault::MergedMeanwhile)
+                | CommitError::Store(StoreError::OneMember { .. } | StoreError::Erased { .. }),
             ) => Ok(Joined::Changed),
             Err(
                 CommitError::Refused(

@@ -3,6 +3,7 @@
 //! The id is the authority, and only verified identifiers lead to a member with an id. `judge` decides from the guards what
 //! a request may change. This module writes it: each step is one transaction, conditional on what it was decided from.
 
+mod forget;
 mod guards;
 mod join;
 mod judge;
@@ -13,10 +14,12 @@ use jiff::Timestamp;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::member::{Holding, Identifier, IdentifierKind, MemberRef, Profile, TooMany};
 
-use self::guards::{GuardWrite, Guards, Namespace};
+pub(crate) use self::guards::Namespace;
+use self::guards::{GuardWrite, Guards};
 use self::join::Joined;
 use self::judge::Verdict;
 use crate::items::{bytes, item, name, number, packed};
+use crate::listing::new_listing;
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{ActiveProgram, IdentityKey, Store, StoreError, indexes, keys, random, retry};
 
@@ -181,7 +184,8 @@ impl Store {
                 let member = MemberId::new(random::id("m_"))
                     .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
                 let profile = Profile::new(&without(reference, &verdict.conflict), now);
-                let written = self.create(namespace, &member, &profile).await?;
+                let listing = new_listing(&self.tables.members, &program.id, &member, now, &program.compiled.zone);
+                let written = self.create(namespace, &member, &profile, listing).await?;
                 new = Some(member.clone());
                 (member, written)
             };
@@ -195,15 +199,22 @@ impl Store {
         Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES }.into())
     }
 
-    /// Writes a new profile and its guards. False when somebody else got an id or identifier of it meanwhile.
-    async fn create(&self, namespace: Namespace<'_>, member: &MemberId, profile: &Profile) -> Result<bool, StoreError> {
+    /// Writes a new profile, its guards and its place in the lists. False when somebody else got an id or identifier of it
+    /// meanwhile.
+    async fn create(
+        &self,
+        namespace: Namespace<'_>,
+        member: &MemberId,
+        profile: &Profile,
+        listing: Write,
+    ) -> Result<bool, StoreError> {
         for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
         let guards = namespace.of_profile(member, profile).await?;
         let guards = Guards::default().turned_into(&guards, &self.tables.members, member);
         let profile = self.profile_write(namespace.program, member, profile, 1)?.when(ABSENT);
-        let writes = guards.into_iter().map(|guard| guard.write).chain([profile]).collect();
+        let writes = guards.into_iter().map(|guard| guard.write).chain([profile, listing]).collect();
         Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
     }
 

@@ -56,7 +56,13 @@ impl Bench {
 }
 
 /// The indexes of the members table: name, partition key, sort key.
-const INDEXES: &[(&str, &str, &str)] = &[("birthdays", "bp", "pk"), ("due", "dp", "dd")];
+const INDEXES: &[(&str, &str, &str)] = &[
+    ("birthdays", "bp", "pk"),
+    ("due", "dp", "dd"),
+    ("activity", "lp", "lk"),
+    ("statuses", "ls", "lk"),
+    ("tiers", "lt", "lk"),
+];
 
 async fn create(dynamodb: &Client, table: &str, indexes: &[(&str, &str, &str)]) {
     let mut request = dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
@@ -64,8 +70,13 @@ async fn create(dynamodb: &Client, table: &str, indexes: &[(&str, &str, &str)]) 
         let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
         request = request.attribute_definitions(attribute.build().unwrap()).key_schema(key(name, kind));
     }
+    let mut defined = vec!["pk"];
     for (index, partition, sort) in indexes {
-        for name in [partition, sort].into_iter().filter(|name| **name != "pk") {
+        for name in [partition, sort] {
+            if defined.contains(name) {
+                continue;
+            }
+            defined.push(*name);
             let attribute = AttributeDefinition::builder().attribute_name(*name).attribute_type(ScalarAttributeType::S);
             request = request.attribute_definitions(attribute.build().unwrap());
         }

@@ -234,6 +234,16 @@ fn points_that_shoppers_choose_have_a_value_and_bounds() {
 }
 
 #[test]
+fn idle_visitors_are_kept_for_ten_years_at_most() {
+    accepted(&with("/members", json!({})));
+    accepted(&with("/members", json!({ "visitor_days": 3650 })));
+    for bad in [json!(0), json!(3651), json!("365"), json!(-1), json!(1.5)] {
+        refused(&with("/members", json!({ "visitor_days": bad })), "/members/visitor_days");
+    }
+    refused(&with("/members", json!({ "days": 1 })), "/members/days");
+}
+
+#[test]
 fn what_a_reward_says_of_its_coupons() {
     let reward = |name: &str, value: Value| with(&format!("/rewards/0/{name}"), value);
     accepted(&reward("max_discount", json!("20.00")));

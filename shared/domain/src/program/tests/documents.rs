@@ -196,6 +196,7 @@ pub(super) fn whole() -> Value {
         "rules": rules(),
         "identity": { "verified": ["card", "email"] }, "publishing": { "two_person": true },
         "coupons": { "apply_minutes": 60, "warn_days": [30, 7] },
+        "members": { "visitor_days": 365 },
         "storefront": {
             "shop_url": "https://shop.example", "allowed_origins": ["https://shop.example", "http://localhost:8080"],
             "logo_url": "https://shop.example/l.svg", "banner_url": "https://shop.example/b.jpg?w=1",
