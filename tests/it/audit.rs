@@ -158,6 +158,12 @@ impl Desk {
         self.send(post.clone(), "/v1/members/c-1/merge", &json!({ "into": "c-2" })).await;
         let merged = self.audit("action=member.merge").await[0]["object"].clone();
         self.send(post, &format!("/v1/{}/unmerge", merged.as_str().unwrap()), &json!({})).await;
+        let excluded = json!({ "excluded": true, "reason": "resells coupons" });
+        self.send(Method::PUT, "/v1/members/c-2/exclusion", &excluded).await;
+        let note = self.send(Method::POST, "/v1/members/c-2/notes", &json!({ "text": "rings twice" })).await;
+        let note = format!("/v1/members/c-2/notes/{}", note.body["id"].as_str().unwrap());
+        self.send(Method::DELETE, &note, &json!({})).await;
+        self.send(Method::DELETE, "/v1/members/c-2", &json!({})).await;
         vec![
             "program.replace",
             "referral_program.replace",
@@ -188,6 +194,10 @@ impl Desk {
             "referral.approve",
             "member.merge",
             "member.unmerge",
+            "member.exclude",
+            "note.add",
+            "note.delete",
+            "member.erase",
             "draft.create",
             "draft.publish",
             "version.restore",
@@ -226,7 +236,7 @@ async fn every_audited_route_records_its_change_once() {
     let own = desk.0.get("/v1/api-keys/self").await;
     for item in &items {
         assert_eq!((&item["actor"], &item["key"]), (&own["name"], &own["id"]), "{item}");
-        let by_body = ["member.adjust", "coupon.move", "referral.approve", "referral.reject"]
+        let by_body = ["member.adjust", "member.exclude", "coupon.move", "referral.approve", "referral.reject"]
             .contains(&item["action"].as_str().unwrap());
         assert!(by_body || item["reason"] == "spring clean", "{item}");
         assert!(

@@ -1,11 +1,13 @@
 //! Exclusion of members from the program.
 
+use serde_json::json;
+use tessera_domain::audit::AuditChange;
 use tessera_domain::decide::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
 use tessera_domain::program::Asked;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::{Commit, CommitError, EntryKey, OpenedMember, Party};
+use tessera_store::{Audit, Commit, CommitError, EntryKey, OpenedMember, Party};
 
 use crate::list::known;
 
@@ -14,8 +16,9 @@ pub(crate) const ROUTES: &[Route] =
     &[Route::put("/v1/members/{member}/exclusion", Access::Scope(Scope::Support), handler!(put))
         .named("excludeMember", "Members", "Excludes a member, or ends the exclusion")
         .details(
-            "An excluded member earns and redeems nothing, and keeps points and coupons. The ledger records who did it and why.",
+            "An excluded member earns and redeems nothing, and keeps points and coupons. Ledger and audit record who did it and why.",
         )
+        .audited("member.exclude")
         .takes::<ExclusionBody>(ExclusionBody::example)
         .gives::<MemberView>(200, "The member.")];
 
@@ -30,9 +33,12 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
     let commit = Commit::for_one(&program.id, config, Party { profile, ..Party::new(&member, &key) });
-    let committed = services.store.commit(&commit, |seen| {
+    let changed = AuditChange::new("excluded", Some(json!(!exclusion.excluded)), Some(json!(exclusion.excluded)));
+    let audit = request.audit(format!("members/{member}"))?.changing([changed]);
+    let audit = Audit { reason: Some(exclusion.reason.clone()), ..audit };
+    let committed = services.store.commit_audited(&commit, Some(&audit), |[seen]| {
         let context = seen.context(config, now);
-        decide_exclusion(&context, seen.account, &exclusion, &caller.actor).ok_or(())
+        decide_exclusion(&context, seen.account, &exclusion, &caller.actor).map(|decision| [decision]).ok_or(())
     });
     match committed.await {
         // Refused: the member stands so already.

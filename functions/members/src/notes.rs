@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::MemberId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_lambda::http::{self, ApiRequest, Response};
@@ -26,14 +27,17 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::post("/v1/members/{member}/notes", SUPPORT, handler!(post))
         .named("addNote", "Members", "Adds a note about a member")
         .details("A member has at most 100 notes.")
+        .audited("note.add")
         .takes::<NoteBody>(NoteBody::example)
         .gives::<NoteView>(201, "The note.")
         .fails(422),
     Route::delete("/v1/members/{member}/notes", SUPPORT, handler!(delete_all))
         .named("deleteNotes", "Members", "Deletes all notes about a member")
+        .audited("note.delete")
         .responds(204, "There is none.", Content::Nothing),
     Route::delete("/v1/members/{member}/notes/{id}", SUPPORT, handler!(delete_one))
         .named("deleteNote", "Members", "Deletes a note about a member")
+        .audited("note.delete")
         .responds(204, "It is gone.", Content::Nothing),
 ];
 
@@ -114,7 +118,9 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let id = format!("nte_{digits}");
     let at = jiff::Timestamp::from_millisecond(natural.started_at.as_millisecond()).unwrap_or(natural.started_at);
     let note = Note { id, at, actor: caller.actor.clone(), text };
-    let changed = services.store.change_notes(&program.id, member, |notes| {
+    let written = AuditChange::without_values(format!("notes/{}", note.id));
+    let audit = request.audit(format!("members/{member}"))?.changing([written]);
+    let changed = services.store.change_notes(&program.id, member, &audit, |notes| {
         if notes.iter().all(|known| known.id != note.id) {
             if notes.len() >= MAX_NOTES {
                 return Err(());
@@ -151,12 +157,13 @@ async fn delete(
 ) -> Result<usize, Problem> {
     let program = services.program(&request.caller()?.program).await?;
     let owners = owners(services, &program, request).await?;
-    let found = services.store.notes(&program.id, &owners).await?.iter().filter(|note| is_deleted(note)).count();
-    if found == 0 {
-        return Ok(0);
-    }
+    let found = services.store.notes(&program.id, &owners).await?;
+    let deleted: Vec<&Note> = found.iter().filter(|note| is_deleted(note)).collect();
+    let Some(member) = owners.first().filter(|_| !deleted.is_empty()) else { return Ok(0) };
+    let changes = deleted.iter().map(|note| AuditChange::without_values(format!("notes/{}", note.id)));
+    let audit = request.audit(format!("members/{member}"))?.changing(changes);
     for owner in &owners {
-        let changed = services.store.change_notes(&program.id, owner, |notes| {
+        let changed = services.store.change_notes(&program.id, owner, &audit, |notes| {
             notes.retain(|note| !is_deleted(note));
             Ok::<_, std::convert::Infallible>(())
         });
@@ -165,5 +172,5 @@ async fn delete(
             Err(never) => match never {},
         }
     }
-    Ok(found)
+    Ok(deleted.len())
 }

@@ -72,7 +72,7 @@ async fn serve(services: &Services, program: &ProgramId, deadline: &Deadline) ->
                 if deadline.is_near() {
                     return Ok(erased);
                 }
-                if is_idle(&active, &visitor, since) && services.erase(&active, &visitor.member, ACTOR).await? {
+                if is_idle(&active, &visitor, since) && services.erase(&active, &visitor.member, ACTOR, None).await? {
                     erased += 1;
                 }
             }

@@ -11,7 +11,8 @@ use tessera_domain::ids::MemberId;
 use tessera_domain::ledger::Entry;
 use tessera_domain::view::Explainer;
 use tessera_store::{
-    ActiveProgram, Commit, CommitError, CouponError, EntryKey, OpenedMember, Party, StoreError, TargetKind, entry_id,
+    ActiveProgram, Audit, Commit, CommitError, CouponError, EntryKey, OpenedMember, Party, StoreError, TargetKind,
+    entry_id,
 };
 
 use crate::Services;
@@ -36,18 +37,24 @@ pub enum ErasureError {
 }
 
 impl Services {
-    /// Erases a member. `actor`: who asked for it. Returns false when there is no such member; true also for one that was
+    /// Erases a member. `actor`: who asked for it; `audit`: what the audit records of it. Returns false when there is no such member; true also for one that was
     /// erased before.
     ///
     /// # Errors
     /// When a step failed; erasing again completes it.
-    pub async fn erase(&self, program: &ActiveProgram, member: &MemberId, actor: &str) -> Result<bool, ErasureError> {
+    pub async fn erase(
+        &self,
+        program: &ActiveProgram,
+        member: &MemberId,
+        actor: &str,
+        audit: Option<&Audit>,
+    ) -> Result<bool, ErasureError> {
         let Some(opened) = self.store.open_member(&program.id, member).await? else {
             let account = self.store.get_account(&program.id, member).await?;
             return Ok(account.is_some_and(|account| account.erased_at.is_some()));
         };
         let OpenedMember { member, profile, .. } = opened;
-        self.end_account(program, &member, actor).await?;
+        self.end_account(program, &member, actor, audit).await?;
         let (_, account) = self.store.open_account(&program.id, &member).await?;
         // Somebody may have merged the member meanwhile: the request finds the other one when it is repeated.
         let Some(erased_at) = account.erased_at else {
@@ -65,13 +72,19 @@ impl Services {
     }
 
     /// Removes the balance, once.
-    async fn end_account(&self, program: &ActiveProgram, member: &MemberId, actor: &str) -> Result<(), StoreError> {
+    async fn end_account(
+        &self,
+        program: &ActiveProgram,
+        member: &MemberId,
+        actor: &str,
+        audit: Option<&Audit>,
+    ) -> Result<(), StoreError> {
         let (now, config) = (self.clock.now(), &program.compiled);
         let key = EntryKey::erasure(now);
         let commit = Commit::for_one(&program.id, config, Party { even_erased: true, ..Party::new(member, &key) });
-        let committed = self
-            .store
-            .commit(&commit, |seen| decide_erasure(&seen.context(config, now), seen.account, actor).ok_or(()));
+        let committed = self.store.commit_audited(&commit, audit, |[seen]| {
+            decide_erasure(&seen.context(config, now), seen.account, actor).map(|decision| [decision]).ok_or(())
+        });
         match committed.await {
             // Refused: an earlier request did it.
             Ok(_) | Err(CommitError::Refused(())) => Ok(()),

@@ -8,8 +8,8 @@ use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::items::{Reader, bytes, item, name, number, packed};
 use crate::keys;
-use crate::writes::{ABSENT, Write, Written};
-use crate::{Store, StoreError, retry};
+use crate::writes::{ABSENT, Transacted, Write};
+use crate::{Audit, Store, StoreError, retry};
 
 const READ: &str = "reading notes";
 const WRITE: &str = "writing notes";
@@ -47,7 +47,8 @@ impl Store {
         Ok(all)
     }
 
-    /// Changes the notes in a member's own item; when somebody else changes them meanwhile, again.
+    /// Changes the notes in a member's own item, and records it in the audit, in one transaction; when somebody else changes
+    /// them meanwhile, again.
     ///
     /// # Errors
     /// The error of `change`, and nothing is written then; or DynamoDB's.
@@ -55,6 +56,7 @@ impl Store {
         &self,
         program: &ProgramId,
         member: &MemberId,
+        audit: &Audit,
         change: impl Fn(&mut Vec<Note>) -> Result<(), E>,
     ) -> Result<Result<(), E>, StoreError> {
         let key = keys::notes(program, member);
@@ -81,7 +83,8 @@ impl Store {
                 0 => write.when(ABSENT),
                 before => write.when("v = :before").value(":before", number(before)),
             };
-            if self.write(WRITE, &write).await? == Written::Done {
+            let writes = vec![write, self.audit_write(program, audit, [])?];
+            if self.transact_patiently(WRITE, writes).await? == Transacted::Done {
                 return Ok(Ok(()));
             }
             retry::pause(attempt).await;
