@@ -1,11 +1,12 @@
-// The programme as a whole: its settings, its document, and its earlier versions where the stack lists them.
+// The programme as a whole: its settings and its document.
 
 import { html, useState } from '../vendor/preact.js';
-import { get, loadProgramme, programmeError, send, useAction, useLoad, useProgramme } from '../core.js';
+import { loadProgramme, programmeError, send, useProgramme } from '../core.js';
 import { Fields } from '../form.js';
 import { programmeFields } from '../offers.js';
 import { Button, Dialog, Failed, Loading, Status } from '../ui.js';
 import { dateTime, t } from '../words.js';
+import { History, SaveAsDraft } from './drafts.js';
 import { Diff, JsonPane, SaveBar, StaleDialog, useChecked, useDocument, useSave } from './editor.js';
 
 const READ_ONLY = ['etag', 'id', 'version', 'updated_at'];
@@ -13,34 +14,6 @@ const documentOf = (programme) => Object.fromEntries(Object.entries(programme).f
 
 /** The parts that other screens edit: the form leaves them alone, and the JSON has them. */
 const parts = () => ['rules', 'rewards', 'coupons', 'storefront', 'identity', 'referral', 'members', 'publishing'].map((key) => ({ kind: 'anything', key }));
-
-const Versions = () => {
-  const { data, error, reload } = useLoad((signal) => get('/v1/program/versions?limit=25', signal), []);
-  const [said, setSaid] = useState('');
-  const restore = useAction(async (idempotencyKey, version) => {
-    const { data: draft } = await send('POST', `/v1/program/versions/${version}/restore`, { idempotencyKey });
-    setSaid(t('Draft {id} is version {version} again. Publish it to return to it.', { id: draft.id, version }));
-  });
-  if (!data || error) return null;
-  return html`
-    <section class="card stack">
-      <h2>${t('Earlier versions')}</h2>
-      <${Status} error=${restore.error} done=${said} />
-      <ul class="ledger">
-        ${data.items.map(
-          ({ version, at, actor, diff }) => html`
-            <li key=${version}>
-              <span class="muted when">${dateTime(at)}</span>
-              <div>${t('Version {version}', { version })} · ${actor}${diff?.length > 0 && html`<details class="why"><summary>${t('{n} changes', { n: diff.length })}</summary><${Diff} caption=${t('Changes')} changes=${diff} /></details>`}</div>
-              <${Button} quiet onClick=${() => restore.run(version)}>${t('Return to it')}<//>
-            </li>
-          `,
-        )}
-      </ul>
-      <div><${Button} quiet onClick=${reload}>${t('Look again')}<//></div>
-    </section>
-  `;
-};
 
 const Editor = ({ programme }) => {
   const document = useDocument(documentOf(programme));
@@ -56,6 +29,16 @@ const Editor = ({ programme }) => {
       setSaid({ done: t('Saved. It is version {version}.', { version: saved.version }) });
     },
   );
+  const [turn, setTurn] = useState(0);
+  const changed = async (done) => {
+    setSaid({ done });
+    setTurn((count) => count + 1);
+    const before = programme.version;
+    const { data } = await send('GET', '/v1/program');
+    // What is being edited stays, unless it was published.
+    if (data.version !== before && !document.dirty) document.settle(documentOf(data));
+    await loadProgramme();
+  };
   const fields = programmeFields(Boolean(value.tiers));
   const asked = { ...save, run: () => setAsking(true), error: null };
   return html`
@@ -70,7 +53,7 @@ const Editor = ({ programme }) => {
       </section>
       <section class="card" aria-label="JSON"><${JsonPane} document=${document} fields=${[...fields, ...parts()]} faults=${check.faults} /></section>
     </div>
-    <${Versions} />
+    <${History} turn=${turn} onChange=${changed} />
     <${SaveBar} document=${document} save=${asked} faults=${check.faults} />
     ${asking &&
     !save.stale &&
@@ -82,7 +65,8 @@ const Editor = ({ programme }) => {
         actions=${html`<${Button} onClick=${() => setAsking(false)}>${t('Cancel')}<//><${Button} primary busy=${save.busy} onClick=${() => save.run()}>${t('Save')}<//>`}
       >
         ${check.data?.diff?.length ? html`<${Diff} caption=${t('Changes')} changes=${check.data.diff} />` : html`<p>${check.faults.length ? t('The document has faults; the stack will refuse it.') : t('Nothing changes.')}</p>`}
-        <${Status} error=${save.error} />
+        <${Status} error=${save.error?.slug === 'two_person' ? t('Another person has to publish this. Save it as a draft.') : save.error} />
+        <${SaveAsDraft} document=${value} etag=${programme.etag} onDone=${(words) => (setAsking(false), document.settle(documentOf(programme)), changed(words))} />
       <//>
     `}
     ${save.stale &&

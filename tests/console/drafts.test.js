@@ -1,0 +1,60 @@
+// Drafts of the programme: a second person publishes, and an earlier version comes back.
+
+import assert from 'node:assert/strict';
+import { browserTest, openPage, setUp, settled } from './harness.js';
+
+const shared = setUp('--demo');
+const needs = '/v1/program/drafts';
+
+const name = async (stack) => (await stack.call('GET', '/v1/program')).body.name;
+
+browserTest(shared, 'a draft is saved, shows what it changes, is published, and the version before comes back', { at: '/programme', needs }, async ({ page, stack }) => {
+  const before = await name(stack);
+  await page.getByLabel('Name', { exact: true }).fill('Club <i>Ada</i>');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Save it as a draft instead').click();
+  await dialog.getByLabel('What the publisher should know').fill('a new name');
+  await dialog.getByRole('button', { name: 'Save as draft' }).click();
+  await page.getByText('The draft is saved. It counts once it is published.').waitFor();
+  assert.equal(await name(stack), before);
+  await page.getByText('a new name').waitFor();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByText('/name').waitFor();
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText(/^Published\. It is version/).waitFor();
+  assert.equal(await name(stack), 'Club <i>Ada</i>');
+
+  await page.getByRole('button', { name: 'Return to it' }).first().click();
+  await page.getByText(/is a draft now\. Publish it to return to it\.$/).waitFor();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText(/^Published\. It is version/).waitFor();
+  assert.equal(await name(stack), before);
+});
+
+browserTest(shared, 'where two persons publish, the author cannot, nor can a key of the author', { at: '/programme', needs }, async ({ page, stack, browser }) => {
+  const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', '/v1/program')).body;
+  const { body: second } = await stack.call('POST', '/v1/api-keys', { name: 'Second', scopes: ['admin'] });
+  assert.equal((await stack.call('PUT', '/v1/program', { ...program, publishing: { two_person: true } })).status, 200);
+  await page.reload();
+  await settled(page);
+  await page.getByLabel('Name', { exact: true }).fill('Two persons');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+  await dialog.getByText('Another person has to publish this. Save it as a draft.').waitFor();
+  await dialog.getByText('Save it as a draft instead').click();
+  await dialog.getByRole('button', { name: 'Save as draft' }).click();
+  await page.getByText('The draft is saved.').waitFor();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByText('Another person has to publish it').waitFor();
+  // A key that the author made is the author's own hand.
+  const other = await openPage({ stack, browser }, { at: '/programme', key: second.key });
+  await other.page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await other.page.getByRole('dialog').getByRole('button', { name: 'Publish', exact: true }).click();
+  await other.page.getByRole('dialog').getByText('Another person has to publish it').waitFor();
+  await other.context.close();
+  assert.notEqual(await name(stack), 'Two persons');
+});
