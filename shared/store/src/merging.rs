@@ -11,6 +11,8 @@ use crate::{Audit, Commit, CommitError, Committed, Snapshot, Store, StoreError, 
 
 const KEEP: &str = "keeping what a merge unites";
 const READ: &str = "reading what a merge kept";
+/// The most that is kept, in bytes: DynamoDB takes items of 400 KB.
+const MAX_KEPT_BYTES: usize = 390_000;
 
 impl Store {
     /// Commits a merge of the first party into the second one, as [`Store::commit_all`], and keeps both accounts.
@@ -37,12 +39,15 @@ impl Store {
                 target: target.account.clone(),
             };
             let forgotten = now.saturating_add(UNMERGE_WITHIN).map_or(i64::MAX, Timestamp::as_second);
-            let lead = [(name::BODY, bytes(packed(KEEP, &kept)?)), (name::TTL, number(forgotten))];
             let changes = AuditChange::of_decisions(seen.iter().map(|party| party.member).zip(decisions));
-            Ok(vec![
-                Write::put(&self.tables.members, item(&keys::kept(commit.program, source.member), lead)),
-                self.audit_write(commit.program, audit, changes)?,
-            ])
+            let mut writes = vec![self.audit_write(commit.program, audit, changes)?];
+            let body = packed(KEEP, &kept)?;
+            // The merge of two accounts that fill an item each cannot be undone.
+            if body.len() <= MAX_KEPT_BYTES {
+                let lead = [(name::BODY, bytes(body)), (name::TTL, number(forgotten))];
+                writes.push(Write::put(&self.tables.members, item(&keys::kept(commit.program, source.member), lead)));
+            }
+            Ok(writes)
         };
         let committed = self.commit_with(commit, keep, decide).await?;
         committed.ok_or_else(|| StoreError::Contended { operation: KEEP, tries: 1 }.into())
