@@ -73,7 +73,7 @@ pub fn decide_referral(
     let known: BTreeMap<CouponCode, Coupon> =
         coupons.iter().map(|coupon| (coupon.code.clone(), coupon.clone())).collect();
     let occasion = Occasion::new(context, &draft.account, context.now);
-    let mut roles = Vec::new();
+    let mut sides = Vec::new();
     let mut replaces = false;
     if let Some(friend) = &change.friend {
         draft.account.referred_until = draft.account.referred_until.max(friend.until);
@@ -83,13 +83,13 @@ pub fn decide_referral(
         {
             draft.consider(rule, &occasion, NO_AMOUNT);
         }
-        roles.extend(friend.fires_rules.then_some(ReferralRole::Friend));
+        sides.extend(friend.fires_rules.then_some(ReferralRole::Friend));
     }
     match &change.advocate {
         None => {}
         Some(AdvocateChange::Counts) => {
             replaces = draft.count_friend(&occasion);
-            roles.push(ReferralRole::Advocate);
+            sides.push(ReferralRole::Advocate);
         }
         Some(AdvocateChange::CountsNoMore(gifts)) => {
             draft.take_gifts(&known, gifts)?;
@@ -108,7 +108,7 @@ pub fn decide_referral(
         .rules
         .waiting(&Waiting::Referral)
         .filter(|rule| rule.covers(context.now))
-        .filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if roles.contains(role)))
+        .filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if sides.contains(role)))
         .collect();
     // Rules have an entry of their own: a multiplier among them never touches the rewards of the referral program.
     if !rules.is_empty() {

@@ -103,8 +103,8 @@ fn change(before: &Account, after: &Account) -> Movement {
     let movement = Movement::new(MovementType::Unmerge);
     let movement = shift(movement, Bucket::Pending, Kind::Redeemable, before.pending(), after.pending());
     let movement = shift(movement, Bucket::Available, Kind::Redeemable, before.available(), after.available());
-    let (owed, owes) = (before.debt.negated(), after.debt.negated());
-    let movement = shift(movement, Bucket::Debt, Kind::Redeemable, owed, owes);
+    let (debt_before, debt_after) = (before.debt.negated(), after.debt.negated());
+    let movement = shift(movement, Bucket::Debt, Kind::Redeemable, debt_before, debt_after);
     shift(movement, Bucket::Available, Kind::Qualifying, before.qualifying_total(), after.qualifying_total())
 }
 

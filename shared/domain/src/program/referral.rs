@@ -69,6 +69,7 @@ pub enum AdvocateKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a program has one")]
 pub enum Conversion {
     /// Buy.
     Receipt(ConversionReceipt),

@@ -30,6 +30,7 @@ pub(in crate::program) struct StoredReferral {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a program has one")]
 enum StoredConversion {
     Receipt {
         /// In minor units.
