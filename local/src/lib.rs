@@ -6,6 +6,7 @@ pub mod codes;
 pub mod demo;
 pub mod deployment;
 pub mod figures;
+pub mod import;
 pub mod platform;
 mod private;
 pub mod redrive;

@@ -36,6 +36,7 @@ pub const ROUTES: &[(&str, Routes)] = &[
     ("referral-link", tessera_referral_link::ROUTES),
     ("referrals", tessera_referrals::ROUTES),
     ("reward-redemption", tessera_reward_redemption::ROUTES),
+    ("transfer", tessera_transfer::ROUTES),
 ];
 
 /// A running local Tessera.
@@ -166,6 +167,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
                 async move { tessera_kpi::handle(&services, event.into()).await }.boxed()
             }))
         }
+        "member-import" => handler!(Queue, tessera_member_import),
         "members" => http(tessera_members::NEEDS, tessera_members::ROUTES)?,
         "notifications" => {
             let (services, notifier) = (services(tessera_notifications::NEEDS)?, Arc::new(Notifier::default()));
@@ -185,6 +187,7 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "retention" => handler!(Job, tessera_retention),
         "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
+        "transfer" => http(tessera_transfer::NEEDS, tessera_transfer::ROUTES)?,
         other => bail!("there is no function {other}"),
     })
 }

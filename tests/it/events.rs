@@ -26,9 +26,12 @@ fn every_sample_parses_as_its_functions_event() {
                     .map(|event| assert_eq!(event["source"], "aws.scheduler", "{}", path.display()))
                     .err()
             }
-            "rule-evaluation" | "backtest-run" | "notifications" | "referral-conversion" | "inbound" => {
-                serde_json::from_slice::<sqs::SqsEvent>(&bytes).err()
-            }
+            "rule-evaluation"
+            | "backtest-run"
+            | "member-import"
+            | "notifications"
+            | "referral-conversion"
+            | "inbound" => serde_json::from_slice::<sqs::SqsEvent>(&bytes).err(),
             _ => match serde_json::from_slice::<ApiGatewayV2httpRequest>(&bytes) {
                 Ok(event) => {
                     assert!(event.request_context.route_key.is_some(), "{}", path.display());

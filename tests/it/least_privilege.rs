@@ -207,6 +207,7 @@ async fn every_permission_is_used() {
         recorded(journeys::admin).await,
         recorded(journeys::access).await,
         recorded(journeys::drafts).await,
+        recorded(journeys::importing).await,
         recorded(journeys::views).await,
         recorded(other_requests).await,
         recorded(crate::outgoing::faults::every_permission).await,

@@ -92,7 +92,12 @@ impl Shop {
 
     /// Sends a body that need not be JSON.
     pub async fn raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Response {
-        let request = self.client.post(format!("{}{path}", self.stack.url())).bearer_auth(KEY);
+        self.send_raw(Method::POST, path, kind, body).await
+    }
+
+    /// Sends a body that need not be JSON, by any method.
+    pub async fn send_raw(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Response {
+        let request = self.client.request(method, format!("{}{path}", self.stack.url())).bearer_auth(KEY);
         Self::response(request.header("content-type", kind).body(body)).await
     }
 
@@ -103,6 +108,14 @@ impl Shop {
             request = request.header(*name, *value);
         }
         Self::response(request.body(body)).await
+    }
+
+    /// Reads a text.
+    pub async fn text(&self, path: &str) -> String {
+        let request = self.client.get(format!("{}{path}", self.stack.url())).bearer_auth(KEY);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200, "GET {path}");
+        response.text().await.unwrap()
     }
 
     async fn response(request: reqwest::RequestBuilder) -> Response {

@@ -25,6 +25,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Coupons", "Redeemed rewards."),
     ("Referrals", "Friends whom members bring: codes, conversions, and their review."),
     ("Events", "Where events go: webhook endpoints and connections."),
+    ("Import and export", "Moving in and moving out."),
     ("Reports", "Figures, liability and notices."),
 ];
 
@@ -181,6 +182,13 @@ fn operation(route: &Route, schemas: &mut Schemas) -> OperationBuilder {
             RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build(),
         ));
     }
+    if let Some(body) = declared.text_body {
+        let text: Schema = ObjectBuilder::new().schema_type(Type::String).build().into();
+        let content = ContentBuilder::new().schema(Some(text)).example(Some(body.example.into())).build();
+        operation = operation.request_body(Some(
+            RequestBodyBuilder::new().content(body.media, content).required(Some(Required::True)).build(),
+        ));
+    }
     for success in declared.responses.into_iter().flatten() {
         operation = operation.response(success.status.to_string(), response(success, route, schemas));
     }
@@ -223,6 +231,10 @@ fn response(success: SuccessResponse, route: &Route, schemas: &mut Schemas) -> R
         Content::Svg => {
             let picture: Schema = ObjectBuilder::new().schema_type(Type::String).build().into();
             return response.content("image/svg+xml", ContentBuilder::new().schema(Some(picture)).build());
+        }
+        Content::Text(media) => {
+            let text: Schema = ObjectBuilder::new().schema_type(Type::String).build().into();
+            return response.content(media, ContentBuilder::new().schema(Some(text)).build());
         }
         Content::Any => ObjectBuilder::new().schema_type(Type::Object).build().into(),
         Content::One(schema) => {

@@ -23,6 +23,8 @@ fn sample(route: &Route) -> Value {
         ("source", "c-42"),
         ("code", "ADA-7K2M9QXT"),
         ("path", "hub"),
+        ("n", "1"),
+        ("kind", "members"),
         ("program", "prg_01jnq4w8m3k7"),
         ("locale", "it"),
         ("block", "product"),
@@ -78,6 +80,10 @@ fn sample(route: &Route) -> Value {
     if let Some(body) = route.operation.body {
         event["headers"]["content-type"] = json!("application/json");
         event["body"] = json!((body.example)().to_string());
+    }
+    if let Some(body) = route.operation.text_body {
+        event["headers"]["content-type"] = json!(body.media);
+        event["body"] = json!(body.example);
     }
     event
 }

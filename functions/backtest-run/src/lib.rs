@@ -28,6 +28,9 @@ pub enum BacktestError {
     /// The message cannot be parsed.
     #[error("the message cannot be parsed: {0}")]
     Message(#[from] MessageError),
+    /// The message is for another worker.
+    #[error("the message asks for a task of kind {}", .0.name())]
+    OtherKind(TaskKind),
     /// DynamoDB failed.
     #[error("the backtest cannot be read or stored: {0}")]
     Store(#[from] StoreError),
@@ -60,6 +63,7 @@ async fn take(services: &Services, message: &SqsMessage) -> Result<(), BacktestE
     let TaskMessage { program, task: id, kind, .. } = TaskMessage::parse(message.body.as_deref().unwrap_or_default())?;
     let task: Option<Task<BacktestRequest>> = match kind {
         TaskKind::Backtest => services.store.get_task(&program, &id).await?,
+        TaskKind::Import => return Err(BacktestError::OtherKind(kind)),
     };
     let Some(task) = task else {
         tracing::warn!(%program, backtest = id, "the backtest has expired");

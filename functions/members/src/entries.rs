@@ -129,6 +129,7 @@ mod tests {
             step: None,
             rejected: None,
             firsts: Firsts::default(),
+            history: false,
             standing: None,
         };
         let member = MemberId::new("m_1").unwrap();

@@ -6,6 +6,7 @@ mod codes;
 mod completion;
 mod exit;
 mod figures;
+mod import;
 mod keys;
 mod program;
 mod programs;
@@ -57,6 +58,8 @@ enum Command {
     },
     /// Print the completion script of a shell.
     Completion(completion::CompletionArgs),
+    /// Import a CSV file of another loyalty program, or of past orders.
+    Import(Box<import::ImportArgs>),
     /// Create programs on a deployed stack.
     Programs {
         #[command(subcommand)]
@@ -117,6 +120,7 @@ impl Cli {
                 args.run();
                 Ok(())
             }
+            Some(Command::Import(args)) => args.run().await,
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Report(args)) => args.run().await,

@@ -26,6 +26,8 @@ pub struct Config {
     pub inbound_queue_url: Option<String>,
     /// The queue of backtests; for the function that takes them in.
     pub backtests_queue_url: Option<String>,
+    /// The queue of imports; for the functions that start and continue them.
+    pub imports_queue_url: Option<String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
     pub secrets_key_parameter: Option<String>,
     /// After how long a warm function looks for a newer version of a program.
@@ -47,6 +49,8 @@ pub enum Variable {
     InboundQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
+    /// The queue of imports.
+    ImportsQueueUrl,
     /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
     /// not compile, rather than fail at the first call.
     #[cfg(feature = "ssm")]
@@ -62,6 +66,7 @@ impl Variable {
             Self::ReferralsQueueUrl => "REFERRALS_QUEUE_URL",
             Self::InboundQueueUrl => "INBOUND_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
+            Self::ImportsQueueUrl => "IMPORTS_QUEUE_URL",
             #[cfg(feature = "ssm")]
             Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
         }
@@ -119,6 +124,7 @@ impl Config {
             referrals_queue_url: given(Variable::ReferralsQueueUrl.name()),
             inbound_queue_url: given(Variable::InboundQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
+            imports_queue_url: given(Variable::ImportsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,
             trusted_proxies: trusted_proxies.unwrap_or_default(),

@@ -61,6 +61,13 @@ pub fn svg(picture: String) -> Response {
     with_header(response, "content-security-policy", "default-src 'none'")
 }
 
+/// A response with text of a media type.
+pub fn text(media: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
 /// A response without a body.
 pub fn empty(status: u16) -> Response {
     let mut response = Response::new(Body::Empty);

@@ -39,6 +39,7 @@ pub mod version;
 pub use auth::{Caller, Scope};
 pub use clock::Clock;
 pub use config::{Config, Variable};
+pub use deadline::Deadline;
 pub use operation::{Content, Parameter, ValueKind};
 pub use problem::Problem;
 pub use route::{Access, Handling, Route, RouteHandler, Routes};

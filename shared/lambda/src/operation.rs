@@ -120,9 +120,11 @@ impl Parameter {
         ..Self::text("Tessera-Reason", "Why the change is made, for the audit.")
     };
     /// The parameters that stand in paths.
-    pub const OF_PATHS: [Self; 9] = [
+    pub const OF_PATHS: [Self; 11] = [
         Self::text("connection", "The name of the connection."),
         Self::text("id", "The identifier."),
+        Self::text("n", "The number of the part, from 1."),
+        Self::text("kind", "The kind of what is restored, as in `GET /v1/export`."),
         Self::text("entry", "The event's id: an entry's, or `{entry}:{n}`."),
         Self::text("delivery", "The delivery's identifier."),
         Self::text("version", "The number of a version of the program."),
@@ -169,6 +171,17 @@ pub enum Content {
     Any,
     /// A picture.
     Svg,
+    /// Text of this media type.
+    Text(&'static str),
+}
+
+/// A request body that is not JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct TextBody {
+    /// Its media type.
+    pub media: &'static str,
+    /// An example of it.
+    pub example: &'static str,
 }
 
 /// A successful response.
@@ -195,6 +208,8 @@ pub struct Operation {
     pub details: &'static str,
     /// Its request body.
     pub body: Option<RequestBody>,
+    /// Its request body, where that is not JSON.
+    pub text_body: Option<TextBody>,
     /// Its query parameters.
     pub queries: [Option<Parameter>; 8],
     /// Its request headers, without those that every such route has.
@@ -214,6 +229,7 @@ impl Operation {
         summary: "",
         details: "",
         body: None,
+        text_body: None,
         queries: [None; 8],
         headers: [None; 3],
         has_etag: false,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::auth::{Caller, Scope};
 use crate::http::{ApiRequest, Response};
-use crate::operation::{Content, Operation, Parameter, Schema, TypeSchema};
+use crate::operation::{Content, Operation, Parameter, Schema, TextBody, TypeSchema};
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -151,6 +151,13 @@ impl Route {
     #[must_use]
     pub const fn may_take<T: Schema>(mut self, example: fn() -> Value) -> Self {
         self.operation = self.operation.with_body(TypeSchema::of::<T>(), false, example);
+        self
+    }
+
+    /// A request body that is not JSON, and an example of it.
+    #[must_use]
+    pub const fn takes_text(mut self, media: &'static str, example: &'static str) -> Self {
+        self.operation.text_body = Some(TextBody { media, example });
         self
     }
 

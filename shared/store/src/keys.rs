@@ -2,6 +2,7 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 mod administration;
+mod import;
 mod lists;
 mod outgoing;
 mod referrals;
@@ -15,6 +16,7 @@ use tessera_domain::rule::BudgetPeriod;
 use tessera_domain::time::Day;
 
 pub(crate) use administration::*;
+pub(crate) use import::*;
 pub(crate) use lists::*;
 pub(crate) use outgoing::*;
 pub(crate) use referrals::*;
@@ -500,6 +502,9 @@ mod tests {
             (format!("limit {minute}"), limit(Some(&p), "0", minute)),
             (format!("task {a:?}"), task(&p, "backtest", a)),
             (format!("task result {a:?}"), task_result(&p, &task_result_sort("backtest", a))),
+            (format!("import {a:?}"), import(&p, a)),
+            (format!("import chunk {a:?}"), import_chunk(&p, a, 2, 3)),
+            (format!("import error {a:?}"), import_error(&p, a, 'i', 7)),
             ("task count".to_owned(), task_count(&p, "backtest")),
             (format!("target {a:?}"), target(&p, a)),
             (format!("target secrets {a:?}"), target_secrets(&p, a)),

@@ -49,6 +49,8 @@ mod attribute {
 pub enum TaskKind {
     /// Replays stored facts under draft rules.
     Backtest,
+    /// Imports the rows of a file, or undoes them. Its state is a [`crate::StoredImport`].
+    Import,
 }
 
 /// A task's progress.
@@ -97,12 +99,13 @@ pub struct Task<R> {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Backtest];
+    pub const ALL: [Self; 2] = [Self::Backtest, Self::Import];
 
     /// The name in keys, items and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Backtest => "backtest",
+            Self::Import => "import",
         }
     }
 
@@ -111,12 +114,15 @@ impl TaskKind {
         match self {
             // Each reads the whole table of facts.
             Self::Backtest => 20,
+            // Each may store gigabytes for 30 days.
+            Self::Import => 200,
         }
     }
 
     const fn id_prefix(self) -> &'static str {
         match self {
             Self::Backtest => "bt_",
+            Self::Import => "imp_",
         }
     }
 }

@@ -132,5 +132,6 @@ every_fault! {
     a_program_changes_as_a_whole: admin, halts false;
     keys_and_secrets_change_once: access, halts true;
     drafts_are_published_once: drafts, halts false;
+    rows_are_imported_once: importing, halts true;
     looking_changes_nothing: views, halts true;
 }

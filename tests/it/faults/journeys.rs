@@ -346,6 +346,49 @@ pub async fn drafts(sender: &mut Sender) -> Vec<&'static str> {
     let expected: Vec<&str> = create.chain(["draft.publish"; 5]).chain(["version.restore"]).collect();
     audited(sender, &expected).await;
     vec!["c-1"]
+/// A file of another program is uploaded and imported; `undo`: and undone. Returns what the import says at the end.
+async fn import(sender: &mut Sender, kind: &str, file: &str, undo: bool) -> Value {
+    let body = json!({ "kind": kind, "key": format!("{kind} of the old shop") });
+    let created = sender.post("/v1/imports", &body, None).await;
+    let path = format!("/v1/imports/{}", created["id"].as_str().unwrap());
+    sender.put_text(&format!("{path}/parts/1"), file).await;
+    let mut state = finish(sender, &path, "start").await;
+    if undo {
+        state = finish(sender, &path, "undo").await;
+    }
+    state
+}
+
+/// Starts a pass over an import, and starts it again when its message was lost with the process.
+async fn finish(sender: &mut Sender, path: &str, pass: &str) -> Value {
+    for _ in 0..10 {
+        sender.post(&format!("{path}/{pass}"), &json!({}), None).await;
+        sender.settle().await;
+        let state = sender.get(path).await;
+        if state["state"] != "running" {
+            return state;
+        }
+    }
+    panic!("{path} is never over");
+}
+
+/// Members, a tier, a coupon and an order of another program are imported; one import is undone.
+pub async fn importing(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    let members = "id,email,points,birthday,expires\nc-1,c-1@example.com,300,,2026-12-31\n\
+                   c-2,c-2@example.com,40,1990-03-02,\nc-1,c-1@example.com,-50,,\nc-3,no address,1,,\n";
+    let state = import(sender, "members", members, false).await;
+    assert_eq!((&state["state"], &state["done"], &state["failed"]), (&json!("done"), &json!(4), &json!(1)), "{state}");
+    let state = import(sender, "tiers", "id,tier,until\nc-2,Gold,2027-12-31\nc-1,Silver,\n", true).await;
+    assert_eq!((&state["state"], &state["failed"]), (&json!("undone"), &json!(0)), "{state}");
+    let state = import(sender, "coupons", "id,code,reward\nc-1,OLD-1,five-off\nc-2,OLD-1,five-off\n", false).await;
+    assert_eq!((&state["done"], &state["failed"]), (&json!(2), &json!(1)), "{state}");
+    let orders = "id,order,date,total\nc-1,o-1,2026-02-01 10:00,60.00\nc-2,o-2,2026-02-02 10:00,20.00\n";
+    let state = import(sender, "orders", orders, true).await;
+    assert_eq!((&state["state"], &state["failed"]), (&json!("undone"), &json!(0)), "{state}");
+    sender.end();
+    vec!["c-1", "c-2"]
 }
 
 /// API keys are created and deleted, and the storefront secret is replaced.

@@ -124,6 +124,19 @@ impl Sender {
         response.body
     }
 
+    /// Uploads text until it is taken.
+    pub async fn put_text(&mut self, path: &str, text: &str) -> Value {
+        for _ in 0..TRIES {
+            let body = text.as_bytes().to_vec();
+            let sent = self.with(async |shop| shop.send_raw(Method::PUT, path, "text/csv", body.clone()).await).await;
+            if sent.status < 500 {
+                assert_eq!(sent.status, 200, "PUT {path}: {}", sent.body);
+                return sent.body;
+            }
+        }
+        panic!("PUT {path} never gets through");
+    }
+
     /// Reads a resource that must exist.
     pub async fn get(&mut self, path: &str) -> Value {
         let response = self.request(Method::GET, path, None, None).await;

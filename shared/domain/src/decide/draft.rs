@@ -317,7 +317,10 @@ impl<'a> Draft<'a> {
             self.follow(reviewed, &Cause::TierReview(day), false);
         }
         if let Some(moved) = moved.filter(|_| {
-            !matches!(caused, Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. } | Cause::Unmerge { .. })
+            !matches!(
+                caused,
+                Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. } | Cause::Unmerge { .. } | Cause::Import { .. }
+            )
         }) {
             self.follow(moved, &caused, false);
         }

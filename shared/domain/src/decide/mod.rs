@@ -13,6 +13,7 @@ mod erasure;
 mod exclusion;
 mod explain;
 mod fire;
+mod import;
 mod interaction;
 mod limits;
 mod measure;
@@ -42,6 +43,10 @@ pub use enrollment::{decide_enrollment, decide_invitation};
 pub use erasure::decide_erasure;
 pub use exclusion::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
 pub use explain::{RuleExplanation, explain_receipt};
+pub use import::{
+    ImportFault, Imported, ImportedBalance, ImportedRow, NotUndone, decide_import, decide_import_undo, find_reward,
+    find_tier,
+};
 pub use interaction::{InteractionContext, decide_interaction};
 pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};

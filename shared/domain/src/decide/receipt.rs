@@ -39,7 +39,10 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     draft.account.touch(context.program, receipt.occurred_at);
     draft.note_purchase();
     draft.account.last_purchase = draft.account.last_purchase.max(Some(receipt.occurred_at));
-    draft.finish()
+    let mut decision = draft.finish();
+    decision.entry.history = receipt.history;
+    decision.tier_changes.iter_mut().for_each(|entry| entry.history = receipt.history);
+    decision
 }
 
 /// Uses the coupons that the receipt names, as of its own date. A coupon that cannot be used is ignored.

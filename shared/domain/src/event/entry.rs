@@ -61,8 +61,16 @@ fn further(entry: &Entry) -> Vec<Further<'_>> {
 
 /// The types of an entry's events: what decides which targets receive them.
 pub fn event_types_of_entry(entry: &Entry) -> Vec<&'static str> {
+    if is_silent(entry) {
+        return Vec::new();
+    }
     let lines = entry.movements.iter().map(|movement| of_movement(movement.kind));
     lines.chain(further(entry).iter().map(Further::kind)).collect()
+}
+
+/// True for what an import brought: it happened elsewhere, and nobody is notified of it.
+const fn is_silent(entry: &Entry) -> bool {
+    entry.history || matches!(entry.cause, Cause::Import { .. })
 }
 
 /// The events of an entry, in the order in which they happened.

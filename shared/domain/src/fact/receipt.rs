@@ -58,6 +58,9 @@ pub struct Receipt {
     /// The click on a referral link that led to the purchase.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub click: Option<String>,
+    /// True for an order of the past that an import brought: targets are not notified.
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub history: bool,
 }
 
 /// A line of a receipt.
@@ -269,6 +272,7 @@ pub fn read_receipt(body: &Value, program: Currency) -> Result<ReceiptInput, Vec
             coupons: coupons?,
             referral_code: referral_code?,
             click: click?,
+            history: false,
         };
         Some(ReceiptInput { receipt, member: member? })
     })

@@ -41,12 +41,15 @@ pub enum Cause {
     },
     /// A referral that was rewarded (rulings 24 and 25). One entry each for the advocate and the friend.
     Referral(String),
-    /// An opening balance of an imported member. Not written yet: the import worker will write it.
+    /// A row of an import: an opening balance, a tier or a coupon.
     Import {
         /// The import.
         import: String,
-        /// The row of its file, from 1. A row is imported once (`semantics.md`, Import).
+        /// The row of its file, from 1. A row is imported once, and undone at most once.
         row: u64,
+        /// True for the counter-entry that undoes the row.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undone: bool,
     },
     /// A merge: the source's account became part of the target's (ruling 23). One entry each for the two members.
     Merge {

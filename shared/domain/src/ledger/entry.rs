@@ -81,6 +81,9 @@ pub struct Entry {
     /// The periods in which it is the member's first activity or purchase, for reports.
     #[serde(rename = "f", default, skip_serializing_if = "Firsts::is_empty")]
     pub firsts: Firsts,
+    /// True for an order of the past that an import brought: targets are not notified.
+    #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
+    pub history: bool,
     /// The change of status and tier, for reports.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<StandingMove>,
@@ -408,6 +411,7 @@ impl Entry {
             step: None,
             rejected: None,
             firsts: Firsts::NONE,
+            history: false,
             standing: None,
         }
     }

@@ -179,6 +179,21 @@ pub enum Rounding {
     Ceil,
 }
 
+impl Rounding {
+    /// Rounds an exact number of points; `None` beyond any balance.
+    pub fn round(self, exact: rust_decimal::Decimal) -> Option<crate::points::Points> {
+        let whole = match self {
+            Self::Floor => exact.floor(),
+            Self::HalfUp => exact.checked_add(rust_decimal::Decimal::new(5, 1))?.floor(),
+            Self::Ceil => exact.ceil(),
+        };
+        i64::try_from(whole)
+            .ok()
+            .map(crate::points::Points::new)
+            .filter(|points| *points <= crate::points::Points::MAX && *points >= crate::points::Points::MAX.negated())
+    }
+}
+
 /// When points expire. The clock starts when they become spendable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -63,6 +63,7 @@ impl Bench {
             referrals_queue_url: None,
             inbound_queue_url: None,
             backtests_queue_url: None,
+            imports_queue_url: None,
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,
             trusted_proxies: TrustedProxies::default(),

@@ -16,6 +16,7 @@ const EVENT: char = 'E';
 const REFERRAL: char = 'L';
 const UNMERGE: char = 'U';
 const ERASURE: char = 'X';
+const IMPORT: char = 'O';
 
 /// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
 ///
@@ -82,6 +83,12 @@ impl EntryKey {
         Self(keys::other_entry(at, ERASURE, "erasure"))
     }
 
+    /// A row of an import, or its undoing. `created_at` is the import's.
+    pub fn import(created_at: Timestamp, import: &str, row: u64, undone: bool) -> Self {
+        let undone = if undone { "/undone" } else { "" };
+        Self(keys::other_entry(created_at, IMPORT, &format!("{import}/{row}{undone}")))
+    }
+
     /// An event that fell due before the decision that noticed it, at its own time. `sequence`: its entry's, unique within
     /// the member.
     pub(crate) fn event(at: Timestamp, sequence: u64) -> Self {
@@ -124,7 +131,7 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE, ERASURE];
+        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE, ERASURE, IMPORT];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 

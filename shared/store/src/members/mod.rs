@@ -128,7 +128,21 @@ impl Store {
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(program, reference, None, now).await
+        self.settle_identity(program, reference, None, now, &|_| {}).await
+    }
+
+    /// As [`Store::find_or_create_visitor`]; `complete` completes the profile of a new contact, so that it is written once.
+    ///
+    /// # Errors
+    /// As [`Store::find_or_create_visitor`].
+    pub async fn find_or_create_with(
+        &self,
+        program: &ActiveProgram,
+        reference: &MemberRef,
+        now: Timestamp,
+        complete: &(dyn Fn(&mut Profile) + Sync),
+    ) -> Result<Identified, IdentityError> {
+        self.settle_identity(program, reference, None, now, complete).await
     }
 
     /// Makes the verified identifiers of a reference keys of a member. Contacts without an id that hold them join it.
@@ -142,7 +156,7 @@ impl Store {
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(program, reference, Some(member), now).await
+        self.settle_identity(program, reference, Some(member), now, &|_| {}).await
     }
 
     async fn settle_identity(
@@ -151,6 +165,7 @@ impl Store {
         reference: &MemberRef,
         given: Option<&MemberId>,
         now: Timestamp,
+        complete: &(dyn Fn(&mut Profile) + Sync),
     ) -> Result<Identified, IdentityError> {
         let namespace = Namespace { program: &program.id, identity_key: &program.head.identity_key };
         let mut new = None;
@@ -183,7 +198,8 @@ impl Store {
             } else {
                 let member = MemberId::new(random::id("m_"))
                     .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
-                let profile = Profile::new(&without(reference, &verdict.conflict), now);
+                let mut profile = Profile::new(&without(reference, &verdict.conflict), now);
+                complete(&mut profile);
                 let listing = new_listing(&self.tables.members, &program.id, &member, now, &program.compiled.zone);
                 let written = self.create(namespace, &member, &profile, listing).await?;
                 new = Some(member.clone());

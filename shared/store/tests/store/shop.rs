@@ -130,6 +130,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         step: None,
         rejected: None,
         firsts: Firsts::default(),
+        history: false,
         standing: None,
     };
     Decision {

@@ -1,0 +1,195 @@
+//! One pass over the rows of an import: batch by batch, members of a batch at once, rows of one member in order.
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tessera_domain::pack::unpack;
+use tessera_import::{ImportPlan, ImportRow, RowContext, RowFault, decode, error_line};
+use tessera_lambda::{Deadline, Services};
+use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, StoredImport};
+
+use crate::ImportError;
+
+/// Rows between two notes of progress. A worker that was killed repeats at most these.
+const BATCH: usize = 500;
+/// Members that are worked on at once.
+const AT_ONCE: usize = 24;
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassEnd {
+    /// No row is left.
+    Over,
+    /// A part is not stored any more.
+    Expired,
+    /// Another worker has moved the position.
+    Elsewhere,
+    /// Rows are left, and the time is over.
+    DeadlineNear,
+}
+
+/// What the work on rows needs.
+pub(crate) struct Pass<'a> {
+    pub services: &'a Services,
+    pub program: &'a Arc<ActiveProgram>,
+    pub id: &'a str,
+    pub import: &'a StoredImport,
+    pub plan: &'a ImportPlan,
+    /// True when rows are checked and nothing is written.
+    pub dry_run: bool,
+}
+
+/// One row, or the consecutive rows of one order.
+struct Unit {
+    /// The number of the first row in the file, from 1.
+    row: u64,
+    /// How many rows it has.
+    rows: u64,
+    content: Result<ImportRow, Vec<RowFault>>,
+}
+
+/// Works on the rows from the stored position on.
+pub(crate) async fn run(
+    services: &Services,
+    program: &Arc<ActiveProgram>,
+    id: &str,
+    import: StoredImport,
+    deadline: &Deadline,
+) -> Result<PassEnd, ImportError> {
+    let (plan, dry_run): (ImportPlan, bool) = unpack(import.plan.as_deref().unwrap_or_default())?;
+    let pass = Pass { services, program, id, import: &import, plan: &plan, dry_run };
+    services.programs.mark_in_use(program).await?;
+    let (mut position, mut counts) = (import.position, import.counts);
+    let zone = program.compiled.zone.clone();
+    let context = RowContext { currency: program.compiled.program.currency, zone: &zone };
+    while position.part <= import.parts {
+        let Some(bytes) = services.store.read_import_part(&program.id, id, position.part).await? else {
+            return Ok(PassEnd::Expired);
+        };
+        // The encoding was checked at the upload.
+        let Ok(text) = decode(&bytes, plan.request.code_page) else { return Ok(PassEnd::Expired) };
+        let skipped = usize::try_from(position.row).unwrap_or(usize::MAX);
+        let mut rows = plan.rows(&text, position.part == 1, &context).skip(skipped).peekable();
+        loop {
+            let units = next_units(&mut rows, position.before + position.row + 1);
+            let Some(last) = units.last() else { break };
+            let handled = last.row + last.rows - 1 - position.before - position.row;
+            let to = ImportPosition { row: position.row + handled, ..position };
+            let first = position.before + position.row + 1;
+            let failed = pass.take(units, first).await?;
+            counts = ImportCounts { done: counts.done + handled, failed: counts.failed + failed };
+            if !services.store.move_import(&program.id, id, import.status, (position, to), counts).await? {
+                return Ok(PassEnd::Elsewhere);
+            }
+            position = to;
+            if deadline.is_near() {
+                return Ok(PassEnd::DeadlineNear);
+            }
+        }
+        let to = ImportPosition { part: position.part + 1, row: 0, before: position.before + position.row };
+        if !services.store.move_import(&program.id, id, import.status, (position, to), counts).await? {
+            return Ok(PassEnd::Elsewhere);
+        }
+        position = to;
+    }
+    Ok(PassEnd::Over)
+}
+
+/// The next batch. The rows of an order stay together.
+fn next_units<I>(rows: &mut Peekable<I>, first: u64) -> Vec<Unit>
+where
+    I: Iterator<Item = Result<ImportRow, Vec<RowFault>>>,
+{
+    let mut units: Vec<Unit> = Vec::new();
+    let mut row = first;
+    while let Some(next) = rows.peek() {
+        let continues = match (units.last().map(|unit| &unit.content), next) {
+            (Some(Ok(ImportRow::Order(order))), Ok(ImportRow::Order(next))) => {
+                order.id == next.id && order.reference == next.reference
+            }
+            _ => false,
+        };
+        if units.len() >= BATCH && !continues {
+            break;
+        }
+        let Some(content) = rows.next() else { break };
+        match (units.last_mut(), content) {
+            (Some(Unit { rows, content: Ok(ImportRow::Order(order)), .. }), Ok(ImportRow::Order(next)))
+                if continues =>
+            {
+                if let Err(other) = order.absorb(next) {
+                    units.push(Unit { row, rows: 1, content: Ok(ImportRow::Order(other)) });
+                } else {
+                    *rows += 1;
+                }
+            }
+            (_, content) => units.push(Unit { row, rows: 1, content }),
+        }
+        row += 1;
+    }
+    units
+}
+
+impl Pass<'_> {
+    /// Works on a batch, stores what was refused, and returns how many rows that were.
+    async fn take(&self, units: Vec<Unit>, first: u64) -> Result<u64, ImportError> {
+        let mut refused: BTreeMap<u64, (u64, Vec<RowFault>)> = BTreeMap::new();
+        let mut members: BTreeMap<String, Vec<(u64, u64, ImportRow)>> = BTreeMap::new();
+        for unit in units {
+            match unit.content {
+                Ok(content) => {
+                    members.entry(name(&content)).or_default().push((unit.row, unit.rows, content));
+                }
+                Err(faults) if self.import.status == ImportStatus::Running => {
+                    refused.insert(unit.row, (unit.rows, faults));
+                }
+                // A row that was refused has nothing to undo.
+                Err(_) => {}
+            }
+        }
+        let found: Vec<Vec<(u64, u64, Vec<RowFault>)>> = stream::iter(members.into_values())
+            .map(|rows| self.take_member(rows))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (row, rows, faults) in found.into_iter().flatten() {
+            refused.insert(row, (rows, faults));
+        }
+        if !refused.is_empty() {
+            let lines =
+                refused.iter().flat_map(|(row, (_, faults))| faults.iter().map(|fault| error_line(*row, fault)));
+            let lines: String = lines.collect();
+            let (store, now) = (&self.services.store, self.services.clock.now());
+            store.put_import_errors(&self.program.id, self.id, self.import.status, (first, &lines), now).await?;
+        }
+        Ok(refused.values().map(|(rows, _)| rows).sum())
+    }
+
+    /// Works on the rows of one member, in their order.
+    async fn take_member(
+        &self,
+        rows: Vec<(u64, u64, ImportRow)>,
+    ) -> Result<Vec<(u64, u64, Vec<RowFault>)>, ImportError> {
+        let mut refused = Vec::new();
+        for (row, count, content) in rows {
+            let taken = match self.import.status {
+                ImportStatus::Undoing => Box::pin(self.undo_row(row, &content)).await?,
+                _ => Box::pin(self.import_row(row, &content)).await?,
+            };
+            refused.extend(taken.err().map(|faults| (row, count, faults)));
+        }
+        Ok(refused)
+    }
+}
+
+/// What rows of one member have in common: any spelling does that is the same for the same cells.
+fn name(row: &ImportRow) -> String {
+    let reference = row.reference();
+    let first = reference.email.as_ref().map(ToString::to_string);
+    first
+        .or_else(|| reference.id.as_ref().map(ToString::to_string))
+        .or_else(|| reference.identifiers().next().map(|identifier| identifier.value))
+        .unwrap_or_default()
+}

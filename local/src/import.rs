@@ -1,0 +1,199 @@
+//! Sends a file to `/v1/imports` in parts, starts its import and waits for its end.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tessera_import::{Parts, PlanRequest};
+
+/// The most bytes of a part: the API takes 4 MB.
+const PART_BYTES: usize = 3 * 1024 * 1024;
+/// Attempts for a request without a response or with a 429 or 5xx. Parts, keys and starts may be repeated.
+const TRIES: u32 = 6;
+/// The pause between two looks at a running import.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A client of the API's imports.
+#[derive(Debug, Clone)]
+pub struct ImportClient {
+    client: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+/// The key of an import: SHA-256 of file, kind and mode.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn file_key(file: &Path, plan: &PlanRequest) -> Result<String> {
+    let mut reader = File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let read = reader.read(&mut buffer).with_context(|| format!("{} cannot be read", file.display()))?;
+        if read == 0 {
+            break;
+        }
+        digest.update(buffer.get(..read).unwrap_or_default());
+    }
+    digest.update(format!("\n{}\n{}", plan.kind.name(), plan.mode.name()));
+    Ok(hex::encode(digest.finalize()))
+}
+
+impl ImportClient {
+    /// A client of the API at an address, with an API key of scope `admin`.
+    pub fn new(url: &str, key: &str) -> Self {
+        Self { client: reqwest::Client::new(), url: url.trim_end_matches('/').to_owned(), key: key.to_owned() }
+    }
+
+    /// Creates the import of a request, or finds it.
+    ///
+    /// # Errors
+    /// When the API refuses it, or cannot be reached.
+    pub async fn create(&self, request: &Value) -> Result<Value> {
+        self.send(Method::POST, "/v1/imports", Some(request)).await
+    }
+
+    /// Uploads a file that has not been started; `sent` is told the bytes of each part. Returns the number of parts.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a part is refused.
+    pub async fn upload(&self, id: &str, file: &Path, plan: &PlanRequest, sent: impl Fn(u64)) -> Result<u32> {
+        let opened = File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+        let mut number = 0;
+        for part in Parts::new(BufReader::with_capacity(1 << 20, opened), plan.clone(), PART_BYTES) {
+            let part = part.with_context(|| format!("{} cannot be read", file.display()))?;
+            let (bytes, is_text) = (part.len() as u64, std::str::from_utf8(&part).is_ok());
+            number += 1;
+            let media = if is_text { "text/csv" } else { "application/octet-stream" };
+            let path = format!("/v1/imports/{id}/parts/{number}");
+            self.repeat(|| self.request(Method::PUT, &path).header("content-type", media).body(part.clone()))
+                .await
+                .with_context(|| format!("part {number} was refused"))?;
+            sent(bytes);
+        }
+        if number == 0 {
+            bail!("{} is empty", file.display());
+        }
+        Ok(number)
+    }
+
+    /// Reads an import.
+    ///
+    /// # Errors
+    /// When there is none, or the API cannot be reached.
+    pub async fn get(&self, id: &str) -> Result<Value> {
+        self.send(Method::GET, &format!("/v1/imports/{id}"), None).await
+    }
+
+    /// Starts an import of so many parts, or lets an interrupted one go on.
+    ///
+    /// # Errors
+    /// When the API refuses it.
+    pub async fn start(&self, id: &str, parts: Option<u32>) -> Result<Value> {
+        let body = parts.map_or_else(|| json!({}), |parts| json!({ "parts": parts }));
+        self.send(Method::POST, &format!("/v1/imports/{id}/start"), Some(&body)).await
+    }
+
+    /// Undoes an import.
+    ///
+    /// # Errors
+    /// When the API refuses it.
+    pub async fn undo(&self, id: &str) -> Result<Value> {
+        self.send(Method::POST, &format!("/v1/imports/{id}/undo"), Some(&json!({}))).await
+    }
+
+    /// Waits until an import is over; `progress` sees each state of it. Returns the last.
+    ///
+    /// # Errors
+    /// When the API cannot be reached.
+    pub async fn wait(&self, id: &str, progress: impl Fn(&Value)) -> Result<Value> {
+        loop {
+            let seen = self.get(id).await?;
+            progress(&seen);
+            if seen["state"] != "running" {
+                return Ok(seen);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Writes the error file of an import.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub async fn errors(&self, id: &str, mut out: impl std::io::Write) -> Result<()> {
+        let mut path = Some(format!("/v1/imports/{id}/errors.csv"));
+        while let Some(next) = path {
+            let response = self.repeat(|| self.request(Method::GET, &next)).await?;
+            path = next_link(&response);
+            out.write_all(&response.bytes().await?)?;
+        }
+        Ok(())
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let response = self.repeat(|| {
+            let request = self.request(method.clone(), path);
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        });
+        Ok(response.await?.json().await?)
+    }
+
+    /// Sends a request that may be repeated.
+    async fn repeat(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<reqwest::Response> {
+        let mut pause = Duration::from_millis(200);
+        for attempt in 1.. {
+            let problem = match request().send().await {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => {
+                    let passes =
+                        response.status() == StatusCode::TOO_MANY_REQUESTS || response.status().is_server_error();
+                    let status = response.status();
+                    let text = response.text().await.unwrap_or_default();
+                    let text = describe(&text).unwrap_or(text);
+                    let error = anyhow::anyhow!("{status}: {text}");
+                    if !passes {
+                        return Err(error);
+                    }
+                    error
+                }
+                Err(error) => error.into(),
+            };
+            if attempt >= TRIES {
+                return Err(problem);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        bail!("the request was never sent")
+    }
+}
+
+/// The next page that a response names.
+pub(crate) fn next_link(response: &reqwest::Response) -> Option<String> {
+    let link = response.headers().get("link")?.to_str().ok()?;
+    let (address, relation) = link.split_once(';')?;
+    relation.contains("rel=\"next\"").then(|| address.trim().trim_matches(['<', '>']).to_owned())
+}
+
+/// The detail and the faults of a problem document.
+fn describe(text: &str) -> Option<String> {
+    let problem: Value = serde_json::from_str(text).ok()?;
+    let mut lines = vec![problem["detail"].as_str()?.to_owned()];
+    for fault in problem["errors"].as_array().into_iter().flatten() {
+        lines.push(format!("  {}: {}", fault["pointer"].as_str()?, fault["detail"].as_str()?));
+    }
+    Some(lines.join("\n"))
+}
