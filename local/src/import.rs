@@ -136,11 +136,11 @@ impl ImportClient {
         Ok(())
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let response = self.repeat(|| {
             let request = self.request(method.clone(), path);
             match body {
@@ -152,7 +152,7 @@ impl ImportClient {
     }
 
     /// Sends a request that may be repeated.
-    async fn repeat(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<reqwest::Response> {
+    pub(crate) async fn repeat(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<reqwest::Response> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             let problem = match request().send().await {

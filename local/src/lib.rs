@@ -13,6 +13,7 @@ pub mod redrive;
 pub mod replay;
 pub mod shop;
 pub mod stack;
+pub mod transfer;
 pub mod verify;
 
 pub use platform::Platform;

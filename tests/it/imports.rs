@@ -275,8 +275,6 @@ async fn bad_requests_say_what_is_wrong() {
     assert_eq!(short.status, 400);
     let unknown = shop.request(Method::GET, "/v1/imports/imp_none", None).await;
     assert_eq!(unknown.status, 404);
-    let codes = shop.post("/v1/imports", &json!({ "kind": "referral_codes" })).await;
-    assert_eq!((codes.status, codes.problem()), (422, "not_available"));
     assert_eq!(shop.verify().await.members, 0);
 }
 
@@ -296,4 +294,15 @@ async fn nobody_is_notified_of_an_import() {
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "30.00")).await;
     shop.settle().await;
     assert_ne!(shop.get(&path).await["items"], json!([]), "the endpoint does listen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn referral_codes_lead_to_their_members_as_before() {
+    let shop = shop().await;
+    let file = b"email,code\nada@example.com,ADA-LOVES\nbob@example.com,ada loves\nbob@example.com,ADALOVES\nbob@example.com,BOB_1\n";
+    let state = import(&shop, &of("referral_codes"), &[file]).await;
+    assert_eq!((&state["done"], &state["failed"]), (&json!(4), &json!(2)), "{state}");
+    assert_eq!(shop.member("email:ada@example.com").await["referral_code"], "ADA-LOVES");
+    assert_eq!(shop.member("email:bob@example.com").await["referral_code"], "BOB_1");
+    assert_eq!(shop.get("/v1/referral-codes/adaloves").await["code"], "ADA-LOVES");
 }

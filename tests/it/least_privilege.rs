@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_local::stack::Permissions;
@@ -12,7 +13,7 @@ use crate::faults::sender::Sender;
 use crate::shop::receipt;
 
 /// Permissions that no journey uses, each with its reason.
-const UNUSED: [(&str, &str, &str); 8] = [
+const UNUSED: [(&str, &str, &str); 16] = [
     // For a reward of limited stock that is sold out while a referral gives it.
     ("referrals", "dynamodb:Query", "tessera-members/index/due"),
     ("referral-conversion", "dynamodb:Query", "tessera-members/index/due"),
@@ -26,6 +27,16 @@ const UNUSED: [(&str, &str, &str); 8] = [
     // For a contact that joins: something fell due for it, or for its member, that gives a coupon of limited stock.
     ("receipt-ingestion", "dynamodb:UpdateItem", "tessera-members"),
     ("receipt-ingestion", "dynamodb:Query", "tessera-members/index/due"),
+    ("member-import", "dynamodb:UpdateItem", "tessera-members"),
+    ("member-import", "dynamodb:DeleteItem", "tessera-members"),
+    ("member-import", "dynamodb:BatchGetItem", "tessera-members"),
+    ("member-import", "dynamodb:Query", "tessera-members"),
+    ("member-import", "dynamodb:Query", "tessera-members/index/due"),
+    // For orders whose refunds came before them.
+    ("member-import", "dynamodb:GetItem", "tessera-facts"),
+    ("member-import", "dynamodb:UpdateItem", "tessera-facts"),
+    // For an import that takes longer than one invocation.
+    ("member-import", "sqs:SendMessage", "imports"),
 ];
 
 /// Functions that take facts in as receipt-ingestion does.
@@ -161,6 +172,25 @@ async fn erasures(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// Lines of an export, restored into an empty program.
+async fn restored(sender: &mut Sender) -> Vec<&'static str> {
+    let line = |pk: &str, sk: &str, body: Option<Vec<u8>>| {
+        let mut item = json!({ "pk": { "S": pk }, "sk": { "S": sk }, "v": { "N": "1" } });
+        if let Some(body) = body {
+            item["b"] = json!({ "B": base64::engine::general_purpose::STANDARD.encode(body) });
+        }
+        json!({ "item": item }).to_string()
+    };
+    let reference = tessera_domain::member::MemberRef::of_id("c-1".parse().unwrap());
+    let profile = tessera_domain::member::Profile::new(&reference, jiff::Timestamp::UNIX_EPOCH);
+    let profile = tessera_domain::pack::pack(&profile).unwrap();
+    sender.put_text("/v1/restore/members/1", &line("~#m#m_1", "profile", Some(profile))).await;
+    sender.put_text("/v1/restore/receipts/1", &line("~#R#r-1", "receipt", None)).await;
+    sender.post("/v1/restore/seal", &json!({}), None).await;
+    sender.get("/v1/members/c-1").await;
+    vec![]
+}
+
 async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
     recorded_with(&journeys::full_program(), journey).await
 }
@@ -209,6 +239,7 @@ async fn every_permission_is_used() {
         recorded(journeys::drafts).await,
         recorded(journeys::importing).await,
         recorded(journeys::views).await,
+        recorded(restored).await,
         recorded(other_requests).await,
         recorded(crate::outgoing::faults::every_permission).await,
         recorded(crate::inbound::faults::every_permission).await,

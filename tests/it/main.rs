@@ -28,6 +28,7 @@ mod members;
 mod notices;
 mod outgoing;
 mod pools;
+mod portability;
 mod reach;
 mod redrive;
 mod referrals;

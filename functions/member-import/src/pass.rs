@@ -60,7 +60,9 @@ pub(crate) async fn run(
 ) -> Result<PassEnd, ImportError> {
     let (plan, dry_run): (ImportPlan, bool) = unpack(import.plan.as_deref().unwrap_or_default())?;
     let pass = Pass { services, program, id, import: &import, plan: &plan, dry_run };
-    services.programs.mark_in_use(program).await?;
+    if !dry_run {
+        services.programs.mark_in_use(program).await?;
+    }
     let (mut position, mut counts) = (import.position, import.counts);
     let zone = program.compiled.zone.clone();
     let context = RowContext { currency: program.compiled.program.currency, zone: &zone };

@@ -38,7 +38,7 @@ impl Pass<'_> {
             ImportRow::Coupon(coupon) => self.coupon(row, coupon).await,
             ImportRow::Spend(spend) => self.spend(row, spend).await,
             ImportRow::Order(order) => self.order(order).await,
-            ImportRow::ReferralCode { .. } => Ok(refused("referral codes cannot be imported yet")),
+            ImportRow::ReferralCode { reference, code } => self.referral_code(reference, code).await,
         };
         match taken {
             Err(ImportError::Identity(IdentityError::TooMany(error))) => Ok(refused(error)),
@@ -172,6 +172,21 @@ impl Pass<'_> {
             return Ok(refused(format!("the code {code} exists already")));
         }
         self.check_and_commit(row, &coupon.reference, &imported).await
+    }
+
+    async fn referral_code(&self, reference: &MemberRef, code: &str) -> Result<Taken, ImportError> {
+        let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let code = match CouponCode::new(code) {
+            Ok(code) if is_plain && code.as_str().len() <= 64 => code,
+            _ => return Ok(refused("the code must be 1 to 64 letters, digits, dashes and underscores")),
+        };
+        if self.dry_run {
+            return Ok(Ok(()));
+        }
+        let (store, now) = (&self.services.store, self.services.clock.now());
+        let found = store.find_or_create_visitor(self.program, &self.verified(reference), now).await?;
+        let is_own = store.import_referral_code(&self.program.id, &found.member, &code, now).await?;
+        Ok(if is_own { Ok(()) } else { refused(format!("the code {code} leads to another member")) })
     }
 
     pub(crate) async fn find_coupon(&self, code: &CouponCode) -> Result<Option<Coupon>, StoreError> {

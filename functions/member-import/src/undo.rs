@@ -22,7 +22,8 @@ impl Pass<'_> {
         let code = match content {
             ImportRow::Order(order) => return self.undo_order(order).await,
             ImportRow::Coupon(coupon) => CouponCode::new(coupon.code.trim()).ok(),
-            ImportRow::Member(_) | ImportRow::Tier(_) | ImportRow::Spend(_) | ImportRow::ReferralCode { .. } => None,
+            ImportRow::ReferralCode { .. } => return Ok(refused("the referral code stays: links with it were shared")),
+            ImportRow::Member(_) | ImportRow::Tier(_) | ImportRow::Spend(_) => None,
         };
         let Some((member, done)) = self.find_done(row, content.reference()).await? else { return Ok(Ok(())) };
         self.undo_entry(row, &member, &done, code.as_slice()).await

@@ -165,10 +165,6 @@ async fn view(
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let program = services.program(&request.caller()?.program).await?;
     let input = body::read(&request.json()?, &program.compiled.program.locale).map_err(Problem::malformed)?;
-    if input.plan.kind == ImportKind::ReferralCodes {
-        let detail = "referral codes cannot be imported yet";
-        return Err(Problem::unprocessable("not_available", detail));
-    }
     // A dry run is another import than the one that it tries out.
     let named = match &input.key {
         Some(key) => format!("key {} {key}", input.dry_run),
@@ -287,6 +283,7 @@ async fn enqueue(services: &Services, program: &ProgramId, id: &str) -> Result<(
 
 /// `POST /v1/imports/{id}/undo`
 async fn undo(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    request.optional_json()?;
     let (program, id, import) = find(services, request).await?;
     let (_, dry_run): StoredRequest = unpacked(&import.request)?;
     if dry_run {

@@ -1,7 +1,9 @@
-//! Moving in: imports are requested, uploaded, started and undone here; `member-import` works on their rows.
+//! Moving in and out. Imports are requested, uploaded, started and undone here; `member-import` works on their rows. A whole
+//! program is exported, and restored into an empty one.
 
 mod body;
 mod errors;
+mod export;
 mod import;
 mod part;
 
@@ -11,7 +13,7 @@ use tessera_lambda::{Access, Routes, Scope, Variable};
 pub const NEEDS: &[Variable] = &[Variable::ImportsQueueUrl, Variable::SecretsKeyParameter];
 
 /// Its routes.
-pub const ROUTES: Routes = &[import::ROUTES, part::ROUTES, errors::ROUTES];
+pub const ROUTES: Routes = &[import::ROUTES, part::ROUTES, errors::ROUTES, export::ROUTES];
 
 /// What all of its routes need.
 const ADMIN: Access = Access::Scope(Scope::Admin);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, PlanRequest, Source};
 
+use super::export;
 use crate::import::{ImportClient, file_key};
 
 /// Import a CSV file: members with balances, tiers, coupons, or past orders.
@@ -21,7 +22,11 @@ use crate::import::{ImportClient, file_key};
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// The file: CSV with commas, semicolons or tabs.
-    file: PathBuf,
+    #[arg(required_unless_present = "full")]
+    file: Option<PathBuf>,
+    /// Restore the folder of `tessera export` into a program without members and facts.
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    full: Option<PathBuf>,
     /// The API's address.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     url: String,
@@ -76,8 +81,11 @@ fn choice<T: Copy + Send + Sync + 'static, const N: usize>(
 
 impl ImportArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let plan = self.plan()?;
         let client = ImportClient::new(&self.url, &self.key);
+        if let Some(folder) = &self.full {
+            return export::restore(&client, folder).await;
+        }
+        let plan = self.plan()?;
         let request = self.request(&plan)?;
         let created = client.create(&request).await?;
         let id = created["id"].as_str().context("the response has no id")?.to_owned();
@@ -85,9 +93,9 @@ impl ImportArgs {
             return self.undo(&client, &id).await;
         }
         if created["state"] == "uploading" {
-            let size = self.file.metadata().map_or(0, |metadata| metadata.len());
+            let size = self.file().metadata().map_or(0, |metadata| metadata.len());
             let bar = bar(size, "sending {bytes} of {total_bytes} {wide_bar} {eta}")?;
-            let parts = client.upload(&id, &self.file, &plan, |bytes| bar.inc(bytes)).await?;
+            let parts = client.upload(&id, self.file(), &plan, |bytes| bar.inc(bytes)).await?;
             bar.finish_and_clear();
             print!("{}", mapping(&client.get(&id).await?));
             client.start(&id, Some(parts)).await?;
@@ -100,6 +108,10 @@ impl ImportArgs {
         ensure!(seen["state"] != "failed", "{}", seen["reason"].as_str().unwrap_or("the import failed"));
         let verb = if self.dry_run { "can be imported" } else { "imported" };
         self.report(&client, &id, &seen, verb).await
+    }
+
+    fn file(&self) -> &Path {
+        self.file.as_deref().unwrap_or_else(|| Path::new(""))
     }
 
     async fn undo(&self, client: &ImportClient, id: &str) -> anyhow::Result<()> {
@@ -126,9 +138,9 @@ impl ImportArgs {
         println!("{done} rows: {} {verb}, {failed} refused", done.saturating_sub(failed));
         if failed > 0 {
             let file = self.errors.clone().unwrap_or_else(|| {
-                let mut name = self.file.file_stem().unwrap_or_default().to_owned();
+                let mut name = self.file().file_stem().unwrap_or_default().to_owned();
                 name.push(".errors.csv");
-                self.file.with_file_name(name)
+                self.file().with_file_name(name)
             });
             let out = File::create(&file).with_context(|| format!("{} cannot be written", file.display()))?;
             client.errors(id, out).await?;
@@ -175,7 +187,7 @@ impl ImportArgs {
         }
         Ok(json!({
             "kind": plan.kind, "source": plan.source, "mode": plan.mode, "mapping": plan.mapping,
-            "key": file_key(&self.file, plan)?, "options": options, "dry_run": self.dry_run,
+            "key": file_key(self.file(), plan)?, "options": options, "dry_run": self.dry_run,
         }))
     }
 }

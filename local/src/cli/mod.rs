@@ -5,6 +5,7 @@ mod backtest;
 mod codes;
 mod completion;
 mod exit;
+mod export;
 mod figures;
 mod import;
 mod keys;
@@ -60,6 +61,8 @@ enum Command {
     Completion(completion::CompletionArgs),
     /// Import a CSV file of another loyalty program, or of past orders.
     Import(Box<import::ImportArgs>),
+    /// Export everything that a program has into a folder.
+    Export(export::ExportArgs),
     /// Create programs on a deployed stack.
     Programs {
         #[command(subcommand)]
@@ -121,6 +124,7 @@ impl Cli {
                 Ok(())
             }
             Some(Command::Import(args)) => args.run().await,
+            Some(Command::Export(args)) => args.run().await,
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Report(args)) => args.run().await,

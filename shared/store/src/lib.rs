@@ -38,6 +38,7 @@ mod secrets;
 mod stream;
 mod targets;
 mod tasks;
+mod transfer;
 mod writes;
 
 pub use audit::{Audit, AuditFilter};
@@ -75,6 +76,7 @@ pub use targets::{
     TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
 };
 pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
+pub use transfer::{ExportKind, ExportPage, RestoreError, RestoreProgress};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -346,6 +346,8 @@ pub async fn drafts(sender: &mut Sender) -> Vec<&'static str> {
     let expected: Vec<&str> = create.chain(["draft.publish"; 5]).chain(["version.restore"]).collect();
     audited(sender, &expected).await;
     vec!["c-1"]
+}
+
 /// A file of another program is uploaded and imported; `undo`: and undone. Returns what the import says at the end.
 async fn import(sender: &mut Sender, kind: &str, file: &str, undo: bool) -> Value {
     let body = json!({ "kind": kind, "key": format!("{kind} of the old shop") });
@@ -387,6 +389,9 @@ pub async fn importing(sender: &mut Sender) -> Vec<&'static str> {
     let orders = "id,order,date,total\nc-1,o-1,2026-02-01 10:00,60.00\nc-2,o-2,2026-02-02 10:00,20.00\n";
     let state = import(sender, "orders", orders, true).await;
     assert_eq!((&state["state"], &state["failed"]), (&json!("undone"), &json!(0)), "{state}");
+    for kind in ["program", "members", "receipts"] {
+        sender.request(Method::GET, &format!("/v1/export?kind={kind}"), None, None).await;
+    }
     sender.end();
     vec!["c-1", "c-2"]
 }

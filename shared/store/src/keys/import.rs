@@ -31,3 +31,8 @@ pub(crate) fn import_errors(program: &ProgramId, id: &str) -> String {
 pub(crate) fn import_error(program: &ProgramId, id: &str, pass: char, row: u64) -> Key {
     Key::new(import_errors(program, id), format!("{IMPORT_ERRORS}{pass}#{row:012}"))
 }
+
+/// Whether the restore of a program is open or sealed.
+pub(crate) fn restore(program: &ProgramId) -> Key {
+    Key::new(escape(program.as_str()), "restore")
+}

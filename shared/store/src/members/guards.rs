@@ -130,6 +130,11 @@ impl Guards {
         self.0.into_keys()
     }
 
+    /// The guards as they are stored.
+    pub fn into_items(self) -> Vec<Item> {
+        self.0.into_values().map(|guard| guard.item).collect()
+    }
+
     /// These guards and others.
     #[must_use]
     pub fn with(mut self, others: Self) -> Self {

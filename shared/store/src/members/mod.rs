@@ -18,7 +18,7 @@ pub(crate) use self::guards::Namespace;
 use self::guards::{GuardWrite, Guards};
 use self::join::Joined;
 use self::judge::Verdict;
-use crate::items::{bytes, item, name, number, packed};
+use crate::items::{Item, bytes, item, name, number, packed};
 use crate::listing::new_listing;
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{ActiveProgram, IdentityKey, Store, StoreError, indexes, keys, random, retry};
@@ -369,6 +369,16 @@ impl Store {
         new.extend(indexes::birthday(program, profile).map(|(name, value)| (name.to_owned(), value)));
         Ok(Write::put(&self.tables.members, new))
     }
+}
+
+/// The guards and records that lead from a profile's identifiers to its member.
+pub(crate) async fn profile_guards(
+    program: &ProgramId,
+    identity_key: &IdentityKey,
+    member: &MemberId,
+    profile: &Profile,
+) -> Result<Vec<Item>, StoreError> {
+    Ok(Namespace { program, identity_key }.of_profile(member, profile).await?.into_items())
 }
 
 /// A change of a profile, with the version that was read.

@@ -12,7 +12,7 @@ use crate::{Store, StoreError, keys};
 const READ: &str = "reading a program's head";
 
 /// Attributes of heads and of the records of versions.
-pub(super) mod attribute {
+pub(crate) mod attribute {
     /// How many parts the document has.
     pub const CHUNKS: &str = "n";
     /// SHA-256 of the document.

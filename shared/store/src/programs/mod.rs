@@ -16,6 +16,7 @@ pub use cache::{ActiveProgram, ProgramCache};
 pub use create::{CreateProgramError, NewProgram};
 pub use drafts::{DraftApproval, DraftAuthor, DraftError, DraftStatus, NewDraft, ProgramDraft};
 pub use head::Head;
+pub(crate) use head::attribute::{IDENTITY, IN_USE};
 pub use identity_key::IdentityKey;
 pub use put::PutProgramError;
 pub use record::{ProgramVersion, VersionDiff};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
 
 use crate::items::{Reader, item, moment, name, number, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
@@ -41,6 +41,45 @@ impl Store {
             member: reader.parsed(name::MEMBER)?,
             issued_at: reader.moment(name::SINCE)?,
         }))
+    }
+
+    /// Gives a member a code that it had elsewhere. A code that it has already leads to it as well. False when the code
+    /// leads to somebody else.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn import_referral_code(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        code: &CouponCode,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let folded = FoldedCode::from(code);
+        for attempt in 1..=retry::TRIES {
+            let Some((profile, version)) = self.stored_profile(program, member, true).await? else { return Ok(false) };
+            if let Some(found) = self.referral_code(program, &folded, true).await? {
+                let is_own = self.is_one_member(program, &found.member, member).await?;
+                if !is_own || profile.referral_code.as_deref() == Some(code.as_str()) {
+                    return Ok(is_own);
+                }
+            }
+            let lead = [
+                (name::MEMBER, text(member.as_str())),
+                (name::REFERRAL_CODE, text(code.as_str())),
+                (name::SINCE, moment(now)),
+            ];
+            let guard = Write::put(&self.tables.members, item(&keys::referral_code(program, &folded), lead));
+            let guard = guard.when("attribute_not_exists(pk) OR m = :own").value(":own", text(member.as_str()));
+            let after = tessera_domain::member::Profile { referral_code: Some(code.to_string()), ..profile };
+            let profile = self.profile_write(program, member, &after, version + 1)?;
+            let profile = profile.when("v = :before").value(":before", number(version));
+            if self.transact(ASSIGN, vec![guard, profile]).await? == Transacted::Done {
+                return Ok(true);
+            }
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: ASSIGN, tries: retry::TRIES })
     }
 
     /// The member's referral code; if there is none yet, one is generated from a pattern. `None` when there is no such

@@ -1,0 +1,61 @@
+//! `tessera export` and `tessera import --full`.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tessera_store::ExportKind;
+
+use crate::import::ImportClient;
+use crate::transfer;
+
+/// Export everything that a program has, except secrets: one file for each kind, one JSON object a line.
+///
+/// `tessera import --full DIR` restores it into a program without members and facts.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The API's address.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// An API key with `admin`.
+    #[arg(long, env = "TESSERA_KEY")]
+    key: String,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl ExportArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = ImportClient::new(&self.url, &self.key);
+        let bar = bar("exporting {msg} {bytes} {binary_bytes_per_sec}")?;
+        let lines = transfer::export(&client, &self.out, step(&bar)).await?;
+        bar.finish_and_clear();
+        println!("{lines} items are in {}", self.out.display());
+        Ok(())
+    }
+}
+
+/// Restores an exported folder.
+pub(super) async fn restore(client: &ImportClient, folder: &Path) -> anyhow::Result<()> {
+    let bar = bar("restoring {msg} {bytes} {binary_bytes_per_sec}")?;
+    let sealed = transfer::restore(client, folder, step(&bar)).await?;
+    bar.finish_and_clear();
+    println!("{} members and {} entries are restored; every balance is proven", sealed["members"], sealed["entries"]);
+    Ok(())
+}
+
+fn step(bar: &ProgressBar) -> impl Fn(ExportKind, u64) + '_ {
+    |kind, bytes| {
+        bar.set_message(kind.name());
+        bar.inc(bytes);
+    }
+}
+
+fn bar(template: &str) -> anyhow::Result<ProgressBar> {
+    if !io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    Ok(ProgressBar::no_length().with_style(ProgressStyle::with_template(template)?))
+}
