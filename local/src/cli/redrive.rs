@@ -48,6 +48,8 @@ enum Given {
     Notifications,
     /// Backtests.
     Backtests,
+    /// Imports.
+    Imports,
     /// What referrals wait for.
     Referrals,
     /// Deliveries of shops.
@@ -61,6 +63,7 @@ impl Given {
             Self::Facts => ("facts-dead.fifo", "facts.fifo"),
             Self::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
             Self::Backtests => ("backtests-dead", "backtests"),
+            Self::Imports => ("imports-dead", "imports"),
             Self::Referrals => ("referrals-dead.fifo", "referrals.fifo"),
             Self::Inbound => ("inbound-dead.fifo", "inbound.fifo"),
         }

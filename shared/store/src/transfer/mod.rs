@@ -138,8 +138,15 @@ impl Store {
     ) -> Result<ExportPage, StoreError> {
         match kind {
             ExportKind::Program => self.export_program(program, after).await,
-            // Nothing writes it yet.
-            ExportKind::Audit => Ok(ExportPage { lines: String::new(), next: None }),
+            ExportKind::Audit => {
+                let range = Range { after, limit: Some(400), ..Range::all(keys::audit(program), "") };
+                let (items, next) = self.page(EXPORT, &self.tables.programs, &range).await?;
+                let mut lines = String::new();
+                for item in &items {
+                    push_line(&mut lines, program, json!({}), item);
+                }
+                Ok(ExportPage { lines, next })
+            }
             ExportKind::Receipts => {
                 let table = self.tables.facts.clone();
                 self.export_table(program, &table, after, |item| Ok(Some(view::fact(item)?))).await

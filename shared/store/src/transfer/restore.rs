@@ -161,7 +161,10 @@ impl Store {
                 (is_own && is_kind).then_some((item, None))
             }
             ExportKind::Receipts => keys::parse_fact(pk, sk).is_some().then_some((item, None)),
-            ExportKind::Audit => None,
+            ExportKind::Audit => {
+                let is_audit = pk == keys::audit(program) && keys::parse_audit_entry(sk).is_some();
+                is_audit.then_some((item, None))
+            }
             ExportKind::Members
             | ExportKind::Entries
             | ExportKind::Coupons
