@@ -27,7 +27,7 @@ LEFT_OVER = {
 
 
 # Functions that may scan a table.
-SCANS = {"BacktestRun"}
+SCANS = {"BacktestRun", "Transfer"}
 
 # Calls that are allowed in one file only.
 CONFINED = {r"\.scan[(][)]": (Path("shared/store/src/scan.rs"), "no request may grow with the table")}

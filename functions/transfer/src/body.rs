@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
-use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, PlanRequest, Source};
+use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, ImportSource, PlanRequest};
 
 /// The longest key of an import.
 const MOST_KEY_BYTES: usize = 128;
@@ -31,7 +31,7 @@ pub(crate) struct ImportBody {
     /// What the rows are.
     kind: ImportKind,
     /// The program that the file comes from; generic when absent.
-    source: Option<Source>,
+    source: Option<ImportSource>,
     /// Whether points are added (when absent) or are the balance afterwards.
     mode: Option<ImportMode>,
     /// The header of each field, where it is not found by itself.
@@ -74,7 +74,7 @@ pub(crate) fn read(body: &Value, language: &str) -> Result<ImportInput, Vec<Faul
     input::read(body, |node| {
         let object = node.object()?;
         let kind = object.required("kind", |n| n.choice(&ImportKind::ALL));
-        let source = object.or("source", Source::Generic, |n| n.choice(&Source::ALL));
+        let source = object.or("source", ImportSource::Generic, |n| n.choice(&ImportSource::ALL));
         let mode = object.or("mode", ImportMode::Add, |n| n.choice(&ImportMode::ALL));
         let mapping = object.or("mapping", BTreeMap::new(), read_mapping);
         let key = object.optional("key", |n| {
@@ -150,7 +150,7 @@ mod tests {
         let read_example = read(&ImportBody::example(), "it").unwrap();
         assert_eq!(read_example.plan.mapping[&Field::Points], "Points");
         let least = read(&json!({ "kind": "orders", "options": { "points_per_unit": "1.5" } }), "ro").unwrap();
-        assert_eq!((least.plan.source, least.plan.mode), (Source::Generic, ImportMode::Add));
+        assert_eq!((least.plan.source, least.plan.mode), (ImportSource::Generic, ImportMode::Add));
         assert_eq!(least.plan.code_page, CodePage::Windows1250);
     }
 

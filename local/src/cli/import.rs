@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, PlanRequest, Source};
+use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, ImportSource, PlanRequest};
 
 use super::export;
 use crate::import::{ImportClient, file_key};
@@ -37,8 +37,8 @@ pub struct ImportArgs {
     #[arg(long, default_value = "members", value_parser = choice(&ImportKind::ALL))]
     kind: ImportKind,
     /// Where the file comes from: smile, yotpo, loyaltylion, wix or generic.
-    #[arg(long, default_value = "generic", value_parser = choice(&Source::ALL))]
-    source: Source,
+    #[arg(long, default_value = "generic", value_parser = choice(&ImportSource::ALL))]
+    source: ImportSource,
     /// Whether points are added, or are the balance afterwards: add or set.
     #[arg(long, default_value = "add", value_parser = choice(&ImportMode::ALL))]
     mode: ImportMode,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ImportKind, Source};
+use crate::{ImportKind, ImportSource};
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $field:ident $name:literal [$($alias:literal),* $(,)?]),+ $(,)?) => {
@@ -169,10 +169,10 @@ impl Field {
     }
 
     /// True when a source documents this header for the field.
-    pub(crate) fn is_documented(self, source: Source, header: &str) -> bool {
+    pub(crate) fn is_documented(self, source: ImportSource, header: &str) -> bool {
         match source {
-            Source::Smile => matches!((self, header), (Self::Email, "email") | (Self::Points, "points")),
-            Source::Yotpo => matches!(
+            ImportSource::Smile => matches!((self, header), (Self::Email, "email") | (Self::Points, "points")),
+            ImportSource::Yotpo => matches!(
                 (self, header),
                 (Self::Email, "email" | "emails")
                     | (Self::FullName, "fullname")
@@ -181,7 +181,7 @@ impl Field {
                     | (Self::Points, "pointsbalance" | "points")
                     | (Self::BirthDate, "birthday")
             ),
-            Source::LoyaltyLion | Source::Wix | Source::Generic => fold(self.name()) == header,
+            ImportSource::LoyaltyLion | ImportSource::Wix | ImportSource::Generic => fold(self.name()) == header,
         }
     }
 

@@ -49,7 +49,7 @@ pub enum ImportKind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum ImportSource {
     /// Smile: exactly `email,points`.
     Smile,
     /// Yotpo: `Email`, names, `Points Balance`, `Birthday` as month/day.
@@ -97,7 +97,7 @@ impl ImportKind {
     }
 }
 
-impl Source {
+impl ImportSource {
     /// Each source with its name.
     pub const ALL: [(&'static str, Self); 5] = [
         ("smile", Self::Smile),

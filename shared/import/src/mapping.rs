@@ -9,7 +9,7 @@ use tessera_domain::member::Email;
 use crate::field::{Field, fold};
 use crate::number::read_decimal;
 use crate::plan::PlanRequest;
-use crate::{ImportKind, Source};
+use crate::{ImportKind, ImportSource};
 
 /// How sure it is that a column has a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ fn has(columns: &[MappedColumn], field: Field) -> bool {
 }
 
 fn by_header(request: &PlanRequest, columns: &mut [MappedColumn]) {
-    type Test = fn(Field, Source, &str) -> bool;
+    type Test = fn(Field, ImportSource, &str) -> bool;
     let passes: [(Confidence, Test); 2] = [
         (Confidence::High, |field, source, header| field.is_documented(source, header)),
         (Confidence::Medium, |field, _, header| field.is_known_as(header)),
@@ -110,7 +110,7 @@ fn by_header(request: &PlanRequest, columns: &mut [MappedColumn]) {
 
 /// `LoyaltyLion`'s columns are known by their places.
 fn by_place(request: &PlanRequest, columns: &mut [MappedColumn]) {
-    if request.source != Source::LoyaltyLion || request.kind != ImportKind::Members {
+    if request.source != ImportSource::LoyaltyLion || request.kind != ImportKind::Members {
         return;
     }
     for (place, field) in [(0, Field::Email), (1, Field::Points)] {

@@ -98,12 +98,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{CodePage, ImportMode, Source};
+    use crate::{CodePage, ImportMode, ImportSource};
 
     fn parts(kind: ImportKind, text: &str, most: usize) -> Vec<String> {
         let request = PlanRequest {
             kind,
-            source: Source::Generic,
+            source: ImportSource::Generic,
             mode: ImportMode::Add,
             mapping: BTreeMap::new(),
             id_prefix: None,

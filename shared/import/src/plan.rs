@@ -11,7 +11,7 @@ use crate::dialect::{MAX_COLUMNS, find_separator, records};
 use crate::field::Field;
 use crate::mapping::{self, MappedColumn, MappingFault};
 use crate::row::{ImportRow, RowContext, RowFault};
-use crate::{CodePage, ImportKind, ImportMode, Source};
+use crate::{CodePage, ImportKind, ImportMode, ImportSource};
 
 /// The rows that a plan is found from.
 const SAMPLE: usize = 1000;
@@ -28,7 +28,7 @@ pub struct PlanRequest {
     pub kind: ImportKind,
     /// Where the file comes from.
     #[serde(rename = "s")]
-    pub source: Source,
+    pub source: ImportSource,
     /// What a balance means.
     #[serde(rename = "m")]
     pub mode: ImportMode,
@@ -130,7 +130,7 @@ impl ImportPlan {
             found = Some(order);
         }
         // Yotpo documents month/day.
-        found.or((self.request.source == Source::Yotpo).then_some(DateOrder::Mdy))
+        found.or((self.request.source == ImportSource::Yotpo).then_some(DateOrder::Mdy))
     }
 
     /// The mapped fields with their places.

@@ -131,6 +131,20 @@ impl Store {
         Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })
     }
 
+    /// Items of a table, strongly consistent, and where the next ones begin.
+    pub(crate) async fn scan_table(
+        &self,
+        operation: &'static str,
+        table: &str,
+        limit: i32,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let request = self.dynamodb.scan().table_name(table).limit(limit).consistent_read(true);
+        let request = request.set_exclusive_start_key(from).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = request.send().await.map_err(|error| StoreError::call(operation, error))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+
     /// A page of one of `segments` segments of the facts table, strongly consistent: the facts that concern a member.
     ///
     /// # Errors

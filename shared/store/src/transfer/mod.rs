@@ -9,7 +9,7 @@ mod view;
 
 pub use restore::{RestoreError, RestoreProgress};
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tessera_domain::ids::ProgramId;
@@ -182,16 +182,8 @@ impl Store {
     ) -> Result<ExportPage, StoreError> {
         let (mut lines, mut next) = (String::new(), after.map(parse_cursor).transpose()?);
         for _ in 0..PAGE_READS {
-            let request = self
-                .dynamodb
-                .scan()
-                .table_name(table)
-                .limit(READ_ITEMS)
-                .consistent_read(true)
-                .set_exclusive_start_key(next.take())
-                .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let output = request.send().await.map_err(|error| StoreError::call(EXPORT, error))?;
-            for item in output.items.iter().flatten() {
+            let (items, further) = self.scan_table(EXPORT, table, READ_ITEMS, next.take()).await?;
+            for item in &items {
                 let pk = Reader::new(EXPORT, item).text(name::PK)?;
                 if keys::parse_program(pk).as_ref() != Some(program) {
                     continue;
@@ -200,7 +192,7 @@ impl Store {
                     push_line(&mut lines, program, shown, item);
                 }
             }
-            next = output.last_evaluated_key.filter(|key| !key.is_empty());
+            next = further;
             if next.is_none() || lines.len() > PAGE_BYTES {
                 break;
             }
