@@ -503,7 +503,6 @@ mod tests {
             (format!("task {a:?}"), task(&p, "backtest", a)),
             (format!("task result {a:?}"), task_result(&p, &task_result_sort("backtest", a))),
             ("restore".to_owned(), restore(&p)),
-            (format!("import {a:?}"), import(&p, a)),
             (format!("import chunk {a:?}"), import_chunk(&p, a, 2, 3)),
             (format!("import error {a:?}"), import_error(&p, a, 'i', 7)),
             ("task count".to_owned(), task_count(&p, "backtest")),

@@ -90,8 +90,15 @@ impl ExportKind {
             MembersItem::Of(
                 _,
                 _,
-                MemberItem::Account | MemberItem::Profile | MemberItem::Alias | MemberItem::Mark | MemberItem::Kept,
-            ) => Self::Members,
+                MemberItem::Account
+                | MemberItem::Profile
+                | MemberItem::Alias
+                | MemberItem::Listing
+                | MemberItem::Notes
+                | MemberItem::Mark
+                | MemberItem::Kept,
+            )
+            | MembersItem::Name => Self::Members,
             MembersItem::CouponGuard if is_free_code => Self::Codes,
             MembersItem::CouponGuard => Self::Coupons,
             MembersItem::Stock

@@ -20,9 +20,13 @@ pub(super) fn member(found: &MembersItem, item: &Item) -> Result<Value, StoreErr
         MemberItem::Profile => profile(&reader.body()?),
         MemberItem::Entry => entry(&reader.body()?),
         MemberItem::Coupon => coupon(&reader.body()?),
-        MemberItem::Alias | MemberItem::Mark | MemberItem::Kept | MemberItem::Friend | MemberItem::Advocated => {
-            json!({})
-        }
+        MemberItem::Alias
+        | MemberItem::Listing
+        | MemberItem::Notes
+        | MemberItem::Mark
+        | MemberItem::Kept
+        | MemberItem::Friend
+        | MemberItem::Advocated => json!({}),
     };
     let mut shown = shown;
     shown["member"] = json!(member);
