@@ -165,7 +165,7 @@ async fn bad_pages_change_nothing() {
     }
     assert_eq!(shop.verify().await.members, 0);
     let unknown = shop.request(Method::GET, "/v1/export?kind=people", None).await;
-    assert_eq!((unknown.status, unknown.problem()), (400, "malformed"));
+    assert_eq!((unknown.status, unknown.problem()), (400, "invalid"));
     // Points without an entry are not sealed.
     shop.post("/v1/members", &json!({ "id": "c-1" })).await;
     let used = put("/v1/restore/members/1", account).await;

@@ -214,8 +214,16 @@ impl Store {
         let prefix = if after.is_some_and(|after| after.starts_with("v#")) { "v#" } else { "d#" };
         let range = Range { after, limit: Some(4), ..Range::all(partition, prefix) };
         let (items, next) = self.page(EXPORT, table, &range).await?;
+        // A program that was restored still has the document with which it was created.
+        let versions = self.range(EXPORT, table, Range::all(keys::head(program).pk, "v#")).await?;
+        let used = |sk: &str| {
+            let mut sums = versions.iter().filter_map(|item| Reader::new(EXPORT, item).text("c").ok());
+            prefix == "v#" || sums.any(|sum| sk.starts_with(&keys::chunks(sum)))
+        };
         for item in &items {
-            push_line(&mut lines, program, json!({}), item);
+            if used(Reader::new(EXPORT, item).text(name::SK)?) {
+                push_line(&mut lines, program, json!({}), item);
+            }
         }
         let next = match (next, prefix) {
             (Some(next), _) => Some(next),
