@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::outgoing::endpoint;
-use crate::outgoing::server::Server;
+use crate::outgoing::server::{Received, Server};
 use crate::shop::{KEY, Response, Shop, program, receipt, token};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
@@ -242,7 +242,7 @@ async fn notice_is_given_once_of_what_runs_low() {
     assert_eq!(redeem(&shop, 1, &json!({ "reward": "few" })).await.problem(), "out_of_stock");
     // Each notice is an event, with the notice's id.
     shop.settle().await;
-    let events: Vec<Value> = server.received().iter().map(|request| request.json()).collect();
+    let events: Vec<Value> = server.received().iter().map(Received::json).collect();
     let mut notices = shop.get("/v1/notices").await["items"].as_array().unwrap().clone();
     notices.sort_by_key(|notice| notice["id"].to_string());
     let mut sent: Vec<Value> = events.iter().map(|event| event["data"].clone()).collect();

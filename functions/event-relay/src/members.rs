@@ -28,8 +28,11 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
             let (member, types) = (Some(member), event_types_of_entry(&entry));
             vec![Announcement { member, types, content: Notification::entry(key.as_str(), &packed), natural }]
         }
-        // An entry is written once; a migration that rewrites it is no event.
-        MemberChange::Entry { .. } => return Ok(Vec::new()),
+        MemberChange::Notice { id, notice } if inserted => {
+            vec![Announcement::of(notice.content.member(), event_of_notice(id, &notice))]
+        }
+        // Entries and notices are written once; a migration that rewrites one is no event.
+        MemberChange::Entry { .. } | MemberChange::Notice { .. } => return Ok(Vec::new()),
         MemberChange::Coupon { member, id, coupon } => {
             let event = event_of_coupon(&id, member.as_str(), &coupon, made_at);
             event
@@ -47,11 +50,6 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
         MemberChange::Share { member, id, code, channel, at, .. } => {
             vec![Announcement::of(Some(&member), event_of_share(&id, &member, &code, &channel, at))]
         }
-        MemberChange::Notice { id, notice } if inserted => {
-            vec![Announcement::of(notice.content.member(), event_of_notice(id, &notice))]
-        }
-        // A notice is given once, and deleted in time.
-        MemberChange::Notice { .. } => return Ok(Vec::new()),
     };
     let announcements: Vec<_> = announcements.into_iter().filter(|new| !new.types.is_empty()).collect();
     if announcements.is_empty() {

@@ -86,7 +86,7 @@ pub(crate) async fn poll(
             Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await?,
             Err(error) => Handled::Unusable(error.to_string()),
         };
-        let followed = match handled {
+        let outcome = match handled {
             Handled::Stored | Handled::Skipped(_) => Ok(()),
             Handled::Unusable(reason) => Err(Failure::Unusable(reason)),
             Handled::Later(InboundWork::Order { order }) => {
@@ -97,7 +97,7 @@ pub(crate) async fn poll(
             }
             Handled::Later(other) => Err(Failure::Unusable(format!("an order does not ask for a {}", other.name()))),
         };
-        match followed {
+        match outcome {
             Ok(()) => polled.handled += 1,
             Err(Failure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),
             Err(other) => return Err(other),

@@ -171,8 +171,8 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
     let shown = |enabled: bool, settings: &ShopSettings| json!({ "enabled": enabled, "settings": settings });
     let shown_before = before.as_ref().zip(old.as_ref()).map(|(before, old)| shown(before.is_enabled, old));
     let differences = diff(&shown_before.unwrap_or_else(|| json!({})), &shown(wanted.enabled, &settings));
-    let changes = differences.into_iter().map(AuditChange::from);
-    let audit = request.audit(format!("integrations/{id}"))?.changing(changes);
+    let audit = request.audit(format!("integrations/{id}"))?;
+    let audit = audit.changing(differences.into_iter().map(AuditChange::from));
     // Times are stored in milliseconds.
     let is_after = |stored: &Target| stored.kind == after.kind && stored.is_enabled == after.is_enabled;
     let changed = services.store.change_target(program, &id, Some(&audit), |stored| {

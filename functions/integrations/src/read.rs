@@ -125,7 +125,7 @@ fn read_secret(node: &Node<'_>) -> Option<String> {
 fn read_credentials(node: &Node<'_>, vendor: Vendor) -> Option<(ShopCredentials, Option<String>)> {
     let object = node.object()?;
     let secret = |object: &Object<'_>, name| object.required(name, read_secret).map(Some);
-    let none = ShopCredentials::default();
+    let blank = ShopCredentials::default();
     let read = match vendor {
         Vendor::Shopify => {
             let shop = object.required("shop", read_shop);
@@ -136,7 +136,7 @@ fn read_credentials(node: &Node<'_>, vendor: Vendor) -> Option<(ShopCredentials,
                 client_id: client_id?,
                 client_secret: client_secret?,
                 access_token: access_token?,
-                ..none
+                ..blank
             };
             (credentials, Some(shop?))
         }
@@ -148,19 +148,19 @@ fn read_credentials(node: &Node<'_>, vendor: Vendor) -> Option<(ShopCredentials,
                 consumer_key: key?,
                 consumer_secret: value?,
                 webhook_secret: webhook_secret?,
-                ..none
+                ..blank
             };
             (credentials, None)
         }
         Vendor::Square => {
             let (access_token, signature_key) = (secret(&object, "access_token"), secret(&object, "signature_key"));
             object.finish();
-            (ShopCredentials { access_token: access_token?, signature_key: signature_key?, ..none }, None)
+            (ShopCredentials { access_token: access_token?, signature_key: signature_key?, ..blank }, None)
         }
         Vendor::Generic => {
             let secret = secret(&object, "secret");
             object.finish();
-            (ShopCredentials { secret: secret?, ..none }, None)
+            (ShopCredentials { secret: secret?, ..blank }, None)
         }
     };
     Some(read)

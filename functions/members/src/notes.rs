@@ -114,8 +114,8 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let natural = request.natural_key();
     // The same for every repetition under one key: a note is added once.
     let hash = Sha256::digest(natural.key.as_bytes());
-    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("nte_{digits}");
+    let digits = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let id = format!("nte_{digits:016x}");
     let at = jiff::Timestamp::from_millisecond(natural.started_at.as_millisecond()).unwrap_or(natural.started_at);
     let note = Note { id, at, actor: caller.actor.clone(), text };
     let written = AuditChange::without_values(format!("notes/{}", note.id));
@@ -160,8 +160,8 @@ async fn delete(
     let found = services.store.notes(&program.id, &owners).await?;
     let deleted: Vec<&Note> = found.iter().filter(|note| is_deleted(note)).collect();
     let Some(member) = owners.first().filter(|_| !deleted.is_empty()) else { return Ok(0) };
-    let changes = deleted.iter().map(|note| AuditChange::without_values(format!("notes/{}", note.id)));
-    let audit = request.audit(format!("members/{member}"))?.changing(changes);
+    let audit = request.audit(format!("members/{member}"))?;
+    let audit = audit.changing(deleted.iter().map(|note| AuditChange::without_values(format!("notes/{}", note.id))));
     for owner in &owners {
         let changed = services.store.change_notes(&program.id, owner, &audit, |notes| {
             notes.retain(|note| !is_deleted(note));

@@ -176,9 +176,9 @@ impl Search<'_> {
             return Ok((items, None));
         }
         let folded = fold_name(query);
-        let mut named = Vec::new();
+        let mut by_name = Vec::new();
         for _ in 0..MOST_READS {
-            let left = left(limit, items.len() + named.len());
+            let left = left(limit, items.len() + by_name.len());
             let page = store.members_named(&self.program.id, query, left, next.as_deref()).await?;
             let members: Vec<MemberId> = page.items.iter().map(|hit| hit.member.clone()).collect();
             let opened = store.view_members(&self.program.id, &members).await?;
@@ -189,15 +189,15 @@ impl Search<'_> {
                 // Both forms of a name may begin with the text: the first one shows the member.
                 let names = opened.profile.folded_names();
                 let is_second = names.first().is_some_and(|first| *first != hit.name && first.starts_with(&folded));
-                named.extend(self.show(&opened, Some(Matched::ContactData)).filter(|_| !is_second));
+                by_name.extend(self.show(&opened, Some(Matched::ContactData)).filter(|_| !is_second));
             }
             next = page.next;
-            if next.is_none() || items.len() + named.len() >= limit as usize {
+            if next.is_none() || items.len() + by_name.len() >= limit as usize {
                 break;
             }
         }
-        named.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
-        items.extend(named);
+        by_name.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
+        items.extend(by_name);
         Ok((items, next))
     }
 

@@ -144,6 +144,7 @@ struct Asked {
 }
 
 /// What is examined: a fact, or enrolment, which is a command.
+#[allow(clippy::large_enum_variant, reason = "a request has one")]
 enum Examined {
     Fact(Fact),
     Enrollment(Box<EnrollmentInput>),

@@ -148,19 +148,19 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 
 /// Differences, one a line, with their values below: it fits a narrow terminal.
 fn shown(diff: &Value, has_colours: bool) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for difference in diff.as_array().into_iter().flatten() {
         let change = difference["change"].as_str().unwrap_or_default();
         let pointer = difference["pointer"].as_str().unwrap_or_default();
-        text.push_str(&format!("{change} {pointer}\n"));
+        lines.push(format!("{change} {pointer}\n"));
         for (name, sign, colour) in [("before", '-', "31"), ("after", '+', "32")] {
             if let Some(value) = difference.get(name) {
                 let line = format!("  {sign} {value}");
-                text.push_str(&if has_colours { format!("\u{1b}[{colour}m{line}\u{1b}[0m\n") } else { line + "\n" });
+                lines.push(if has_colours { format!("\u{1b}[{colour}m{line}\u{1b}[0m\n") } else { line + "\n" });
             }
         }
     }
-    text
+    lines.concat()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn unusable(error: impl std::fmt::Display) -> FollowError {
 }
 
 /// Every fault of a body, in one line.
-fn faults(faults: Vec<Fault>) -> FollowError {
+fn faults(faults: &[Fault]) -> FollowError {
     let texts: Vec<String> = faults.iter().take(5).map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
     FollowError::Unusable(texts.join("; "))
 }
@@ -80,7 +80,7 @@ impl Follower<'_> {
             }
             ShopFact::Interaction(body) => {
                 let limit = TimeLimit::live(self.services.clock.now());
-                let input = limit.check_body(read_interaction(body), body).map_err(faults)?;
+                let input = limit.check_body(read_interaction(body), body).map_err(|found| faults(&found))?;
                 let reference = self.verified(input.member);
                 let intake = self.intake();
                 let put = Box::pin(intake.interaction(input.interaction, &reference)).await;
@@ -92,7 +92,7 @@ impl Follower<'_> {
     async fn put_receipt(&self, body: &Value) -> Result<PutFact, FollowError> {
         let limit = TimeLimit::live(self.services.clock.now());
         let read = read_receipt(body, self.program.compiled.program.currency);
-        let input = limit.check_body(read, body).map_err(faults)?;
+        let input = limit.check_body(read, body).map_err(|found| faults(&found))?;
         let reference = input.member.map(|member| self.verified(member));
         let intake = self.intake();
         let put = Box::pin(intake.receipt(input.receipt, reference.as_ref())).await;
@@ -110,7 +110,7 @@ impl Follower<'_> {
             None => read_early_refund(body),
         };
         let limit = TimeLimit::live(self.services.clock.now());
-        let refund = limit.check_body(read, body).map_err(faults)?;
+        let refund = limit.check_body(read, body).map_err(|found| faults(&found))?;
         let intake = self.intake();
         Box::pin(intake.refund(receipt, stored, refund)).await.map_err(|error| match error {
             RefundError::Refused { detail, .. } => FollowError::Unusable(detail),

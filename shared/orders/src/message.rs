@@ -159,10 +159,10 @@ mod tests {
 
     use super::*;
 
-    fn order(id: &str) -> Box<ShopOrder> {
+    fn order(id: &str) -> ShopOrder {
         let receipt = json!({ "id": id });
         let (updated_at, refunds) = (Timestamp::UNIX_EPOCH, Vec::new());
-        Box::new(ShopOrder { receipt, is_paid: true, updated_at, cancelled_at: None, refunds })
+        ShopOrder { receipt, is_paid: true, updated_at, cancelled_at: None, refunds }
     }
 
     fn message(work: InboundWork) -> InboundMessage {
@@ -174,8 +174,12 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         for work in [
             InboundWork::Read { topic: "orders/paid".to_owned(), body: "{}".to_owned() },
-            InboundWork::Order { order: order("shopify:1") },
-            InboundWork::OrderWithoutRefunds { order: order("shopify:1"), number: "1".to_owned(), is_taxed: true },
+            InboundWork::Order { order: Box::new(order("shopify:1")) },
+            InboundWork::OrderWithoutRefunds {
+                order: Box::new(order("shopify:1")),
+                number: "1".to_owned(),
+                is_taxed: true,
+            },
             InboundWork::OrderNumber { number: "1".to_owned() },
             InboundWork::ShopErasure,
             InboundWork::Test { at },

@@ -229,7 +229,9 @@ impl<'a> Plan<'a> {
         if left.is_err()
             && let RefundAmount::Lines(lines) = &mut refund.amount
         {
-            lines.iter_mut().for_each(|line| line.quantity = None);
+            for line in lines {
+                line.quantity = None;
+            }
             left = part.remaining.less(&refund);
         }
         let Ok(left) = left else { return };

@@ -208,6 +208,7 @@ async fn a_page_costs_the_same_whatever_the_number_of_members() {
 }
 
 /// The write units that decisions cost since a reading of the meter.
+#[allow(clippy::float_arithmetic, reason = "capacity units are fractions")]
 async fn decided_units(shop: &Shop, before: &Value) -> f64 {
     let after = shop.get("/_local/capacity").await;
     let of = |capacity: &Value| capacity["functions"]["rule-evaluation"]["write_units"].as_f64().unwrap_or(0.0);

@@ -95,6 +95,7 @@ async fn busy(shop: &Shop, id: &str, entries: u32, coupons: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::disallowed_methods, reason = "a measurement may be made with more")]
 #[allow(clippy::float_arithmetic, reason = "capacity units are fractions")]
 async fn a_merge_is_one_transaction_whatever_the_history() {
     let number = |name: &str, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);

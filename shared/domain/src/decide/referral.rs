@@ -103,7 +103,7 @@ pub fn decide_referral(
     draft.remember_milestones();
     draft.conclude();
 
-    let rules: Vec<&CompiledRule> = context
+    let on_referral: Vec<&CompiledRule> = context
         .program
         .rules
         .waiting(&Waiting::Referral)
@@ -111,9 +111,9 @@ pub fn decide_referral(
         .filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if sides.contains(role)))
         .collect();
     // Rules have an entry of their own: a multiplier among them never touches the rewards of the referral program.
-    if !rules.is_empty() {
+    if !on_referral.is_empty() {
         draft.start_entry(context.now, cause);
-        for rule in rules {
+        for rule in on_referral {
             draft.consider(rule, &occasion, NO_AMOUNT);
         }
         draft.apply(&occasion);

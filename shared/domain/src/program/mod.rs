@@ -128,6 +128,7 @@ pub struct PublishingPolicy {
 
 impl PublishingPolicy {
     /// Whether it is the policy of a program that names none.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }

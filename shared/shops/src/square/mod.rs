@@ -157,16 +157,12 @@ fn returns(order: Payload<'_>, terms: &Terms<'_>) -> Result<Vec<(String, ShopRef
     let mut found: Vec<(String, ShopRefund)> = Vec::new();
     for returned in order.list("/returns") {
         let Some(source) = returned.text("/source_order_id") else { continue };
-        let refund = match found.iter_mut().position(|(known, _)| known == source) {
-            Some(known) => known,
-            None => {
-                let refund =
-                    ShopRefund { id: format!("square:{id}"), occurred_at: at.clone()?, lines: Vec::new(), amount: 0 };
-                found.push((source.to_owned(), refund));
-                found.len() - 1
-            }
-        };
-        let Some((_, refund)) = found.get_mut(refund) else { continue };
+        if !found.iter().any(|(known, _)| known == source) {
+            let refund =
+                ShopRefund { id: format!("square:{id}"), occurred_at: at.clone()?, lines: Vec::new(), amount: 0 };
+            found.push((source.to_owned(), refund));
+        }
+        let Some((_, refund)) = found.iter_mut().find(|(known, _)| known == source) else { continue };
         for line in returned.list("/return_line_items") {
             let kind = line.text("/item_type");
             if kind == Some("GIFT_CARD") {

@@ -259,7 +259,7 @@ impl Store {
             let key = keys::flagged(program, since, &one.id);
             match (was_flagged, is_flagged) {
                 (false, true) => {
-                    writes.push(Write::put(table, item(&keys::flagged(program, one.first_at, &one.id), lead())))
+                    writes.push(Write::put(table, item(&keys::flagged(program, one.first_at, &one.id), lead())));
                 }
                 (true, false) => writes.push(Write::delete(table, &key)),
                 (true, true) if since != one.first_at => {
