@@ -22,7 +22,11 @@ pub(crate) async fn publish_due(services: &Services, deadline: &Deadline) -> Res
                 break;
             }
             match services.store.publish_due_drafts(program, services.clock.now()).await {
-                Ok(drafts) => published += drafts,
+                Ok(0) => {}
+                Ok(drafts) => {
+                    services.programs.forget(program).await;
+                    published += drafts;
+                }
                 Err(error) => {
                     tracing::error!(%program, %error, "scheduled drafts were not published");
                     failed += 1;

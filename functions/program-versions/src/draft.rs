@@ -240,7 +240,10 @@ async fn publish(services: &Services, request: &ApiRequest) -> Result<Response, 
     let audit = request.audit(format!("drafts/{}", draft.id))?;
     let published = services.store.publish_draft(&caller.program, &draft.id, &audit, services.clock.now()).await;
     match published {
-        Ok(draft) => Ok(http::json(200, &DraftView::from(draft))),
+        Ok(draft) => {
+            services.programs.forget(&caller.program).await;
+            Ok(http::json(200, &DraftView::from(draft)))
+        }
         Err(error) => Err(refused(services, &caller.program, draft.base_version, error).await),
     }
 }

@@ -148,19 +148,15 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 
 /// Differences, one a line, with their values below: it fits a narrow terminal.
 fn shown(diff: &Value, has_colours: bool) -> String {
-    let mut lines = Vec::new();
-    for difference in diff.as_array().into_iter().flatten() {
-        let change = difference["change"].as_str().unwrap_or_default();
-        let pointer = difference["pointer"].as_str().unwrap_or_default();
-        lines.push(format!("{change} {pointer}\n"));
-        for (name, sign, colour) in [("before", '-', "31"), ("after", '+', "32")] {
-            if let Some(value) = difference.get(name) {
-                let line = format!("  {sign} {value}");
-                lines.push(if has_colours { format!("\u{1b}[{colour}m{line}\u{1b}[0m\n") } else { line + "\n" });
-            }
-        }
-    }
-    lines.concat()
+    let one = |difference: &Value| {
+        let [change, pointer] = ["change", "pointer"].map(|name| difference[name].as_str().unwrap_or_default());
+        let values = [("before", '-', "31"), ("after", '+', "32")].into_iter().filter_map(|(name, sign, colour)| {
+            let line = format!("  {sign} {}", difference.get(name)?);
+            Some(if has_colours { format!("\u{1b}[{colour}m{line}\u{1b}[0m\n") } else { line + "\n" })
+        });
+        format!("{change} {pointer}\n{}", values.collect::<String>())
+    };
+    diff.as_array().into_iter().flatten().map(one).collect()
 }
 
 #[cfg(test)]

@@ -148,6 +148,11 @@ impl ProgramCache {
         Ok(self.state.lock().await.hold(Arc::new(active)))
     }
 
+    /// Makes the next read look at the head: somebody changed the program without this cache.
+    pub async fn forget(&self, program: &ProgramId) {
+        self.state.lock().await.active.remove(program);
+    }
+
     /// The program of a head: the cached one, or the stored document.
     pub(super) async fn of_head(&self, program: &ProgramId, head: &Head) -> Result<Arc<CompiledProgram>, StoreError> {
         {
