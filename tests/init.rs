@@ -2,6 +2,7 @@
 //! `template.yaml` gives it, no more and no fewer. The packages of the functions share this file.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,6 +29,8 @@ fn a_function_without_its_environment_names_the_variables_that_the_template_give
     let resource = template.split("\n\n").find(|part| part.contains(&format!("CodeUri: ./functions/{function}\n")));
     let own = resource.unwrap().lines().skip_while(|line| line.trim() != "Variables:").skip(1);
     let own = own.map_while(|line| line.strip_prefix("          ")).filter_map(|line| line.split_once(": "));
-    let needed: Vec<&str> = SHARED.into_iter().chain(own.map(|(name, _)| name)).collect();
-    assert!(output.contains(&format!("missing or wrong: {}\"", needed.join(", "))), "{output} instead of {needed:?}");
+    let needed: BTreeSet<&str> = SHARED.into_iter().chain(own.map(|(name, _)| name)).collect();
+    let (_, named) = output.split_once("missing or wrong: ").unwrap();
+    let named: BTreeSet<&str> = named.trim().trim_end_matches('"').split(", ").collect();
+    assert_eq!(named, needed, "{output}");
 }

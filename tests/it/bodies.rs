@@ -23,6 +23,10 @@ const NEEDED_BY_OTHERS: &[(&str, &str)] = &[
     ("putProgram", "/rewards/0/value"),
     ("addReward", "/value"),
     ("putReward", "/value"),
+    // These shops have settings that they need.
+    ("putGeneric", "/settings"),
+    ("putSquare", "/settings"),
+    ("putWoocommerce", "/settings"),
 ];
 
 /// Required fields that may be missing where a schema serves several routes.
@@ -209,7 +213,12 @@ impl Operation {
         let with_body = operations.filter_map(|(path, method, operation)| {
             let content = operation.pointer("/requestBody/content/application~1json")?;
             let example = content["example"].clone();
-            let mut path = path.replace("{member}", "c-42");
+            let mut path = path.replace("{member}", "c-42").replace("{source}", "c-42");
+            for (prefix, name) in [("/v1/referrals/", "{referral}"), ("/v1/imports/", "{import}")] {
+                if path.starts_with(prefix) {
+                    path = path.replace("{id}", name);
+                }
+            }
             if operation["operationId"] == "claimReceipt" {
                 path = path.replace("{id}", "anonymous-1");
             }
@@ -234,9 +243,19 @@ impl Operation {
     }
 
     async fn send(&self, shop: &Shop, made: &Made, body: &Value) -> Response {
-        let names = [("{code}", &made.code), ("{endpoint}", &made.endpoint), ("{entry}", &made.entry)];
+        let names = [
+            ("{code}", &made.code),
+            ("{endpoint}", &made.endpoint),
+            ("{entry}", &made.entry),
+            ("{referral}", &made.referral),
+            ("{import}", &made.import),
+        ];
         let path = names.iter().fold(self.path.clone(), |path, (name, value)| path.replace(name, value));
-        shop.request(self.method.clone(), &path, Some(body)).await
+        let mut body = body.clone();
+        if self.id == "addReferral" && body["code"] == self.example["code"] {
+            body["code"] = json!(made.referral_code);
+        }
+        shop.request(self.method.clone(), &path, Some(&body)).await
     }
 
     /// The body with an identifier that is not taken, for routes that add something.
@@ -252,17 +271,29 @@ impl Operation {
     }
 }
 
-/// What a shop has that paths name: a coupon, a webhook endpoint, an entry.
+/// What a shop has that paths name, and the referral code of a member.
+#[derive(Default)]
 struct Made {
     code: String,
     endpoint: String,
     entry: String,
+    referral: String,
+    referral_code: String,
+    import: String,
 }
 
 /// A shop in which every example finds what it refers to.
 async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, Made) {
     let example = |id: &str| all.iter().find(|operation| operation.id == id).unwrap().example.clone();
-    let shop = Shop::open(&example("putProgram"), CLOCK).await;
+    if operation.id == "addProgramDraft" {
+        // Its program replaces the one of the shop, whose tiers have to stay.
+        return (Shop::open(&operation.example["program"], CLOCK).await, Made::default());
+    }
+    let mut document = example("putProgram");
+    document["referral"] = example("putReferralProgram");
+    // The sixth friend of one network waits for a review.
+    document["referral"]["review_at_score"] = json!(20);
+    let shop = Shop::open(&document, CLOCK).await;
     let done = async |method: Method, path: &str, body: &Value| {
         let response = shop.request(method, path, Some(body)).await;
         assert!(response.status < 300, "{path}: {}", response.body);
@@ -279,7 +310,7 @@ async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, Made) {
         let pooled = json!({ "id": "pooled", "name": "Pooled", "type": "custom", "cost": 1, "code": { "pool": true } });
         done(Method::POST, "/v1/rewards", &pooled).await;
     }
-    if operation.id == "moveCoupon" {
+    if ["moveCoupon", "mergeMember"].contains(&operation.id.as_str()) {
         done(Method::POST, "/v1/members", &json!({ "id": "c-43" })).await;
         done(Method::POST, "/v1/members/c-43/adjustments", &json!({ "award": 1000, "reason": "a test" })).await;
     }
@@ -290,7 +321,26 @@ async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, Made) {
     let endpoint = done(Method::POST, "/v1/webhook-endpoints", &example("addWebhookEndpoint")).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entry = text(&shop.entries("c-42").await[0]["id"]);
-    (shop, Made { code: text(&coupon["code"]), endpoint: text(&endpoint["id"]), entry })
+    let referral_code = text(&shop.get("/v1/members/c-42").await["referral_code"]);
+    let mut referral = String::new();
+    for friend in 0..if operation.id == "approveReferral" { 6 } else { 1 } {
+        let named = json!({ "code": referral_code, "friend": { "email": format!("friend-{friend}@example.com") },
+                            "context": { "ip": "203.0.113.9" } });
+        referral = text(&done(Method::POST, "/v1/referrals", &named).await["id"]);
+    }
+    let import = done(Method::POST, "/v1/imports", &json!({ "kind": "members" })).await;
+    let part = format!("/v1/imports/{}/parts/1", text(&import["id"]));
+    let sent = shop.send_raw(Method::PUT, &part, "text/csv", b"email,points\nada@example.com,100\n".to_vec()).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    let made = Made {
+        code: text(&coupon["code"]),
+        endpoint: text(&endpoint["id"]),
+        entry,
+        referral,
+        referral_code,
+        import: text(&import["id"]),
+    };
+    (shop, made)
 }
 
 /// True when a response names a fault at a field or below it. The fault of a choice ("must have exactly one of …") stands at

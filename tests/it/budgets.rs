@@ -54,6 +54,7 @@ async fn sixty_four_receipts_never_exceed_a_budget_and_use_it_up() {
         }
         let back = json!({ "id": "back", "occurred_at": "2026-03-10T08:30:00Z", "amount": "20.00" });
         shop.post(&format!("/v1/receipts/{}/refunds", whole.unwrap()), &back).await;
+        shop.settle().await;
         shop.post("/v1/receipts", &bought("next", "m-1")).await;
         let sums = shop.verify().await.programs[&shop.program].clone();
         assert_eq!((sums.issued, sums.reversed), (points + 100, 100));

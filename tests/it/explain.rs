@@ -114,7 +114,7 @@ async fn a_dry_run_of_rules_stores_nothing() {
     }
 
     for (body, pointer) in [
-        (json!({}), "/fact"),
+        (json!({}), ""),
         (json!({ "fact": { "receipt": { "currency": "EUR", "total": 5 } } }), "/fact/receipt/total"),
         (json!({ "fact": {} }), "/fact"),
         (json!({ "fact": basket, "rules": [{ "id": "x" }] }), "/rules/0/then"),

@@ -32,7 +32,7 @@ async fn full() -> Shop {
     document["rewards"].as_array_mut().unwrap().push(json!({ "id": "pooled", "name": "Pooled", "type": "custom",
         "cost": 1, "code": { "pool": true } }));
     let shop = Shop::open(&document, CLOCK).await;
-    let ada = json!({ "id": "c-1", "email": "ada@example.com", "verified": ["email"], "first_name": "Ada",
+    let ada = json!({ "id": "c-1", "email": "ada@example.com", "verified": ["email", "card"], "first_name": "Ada",
                       "birth_date": "1990-03-02", "lists": ["newsletter"], "consent": { "email": true }, "card": "123" });
     // A contact who joins: an alias, and an account that is part of another.
     assert_eq!(shop.post("/v1/receipts", &receipt("r-00", "c-1", "1.00")).await.status, 202);

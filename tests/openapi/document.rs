@@ -25,6 +25,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Coupons", "Redeemed rewards."),
     ("Referrals", "Friends whom members bring: codes, conversions, and their review."),
     ("Events", "Where events go: webhook endpoints and connections."),
+    ("Shops", "Orders and refunds that shops deliver."),
     ("Import and export", "Moving in and moving out."),
     ("Reports", "Figures, liability and notices."),
 ];

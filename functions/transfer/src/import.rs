@@ -37,6 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(404),
     Route::post("/v1/imports/{id}/start", ADMIN, handler!(start))
         .named("startImport", "Import and export", "Starts an import")
+        .audited("import.start")
         .details("Rows that cannot be imported are in its error file. Starting it again changes nothing.")
         .may_take::<StartBody>(StartBody::example)
         .gives::<ImportView>(202, "It is running, or over.")
@@ -44,6 +45,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(422),
     Route::post("/v1/imports/{id}/undo", ADMIN, handler!(undo))
         .named("undoImport", "Import and export", "Undoes a finished import by counter-entries")
+        .audited("import.undo")
         .details("The error file says what cannot be undone: points that were spent, coupons that were used.")
         .gives::<ImportView>(202, "It is being undone, or was.")
         .fails(404)
@@ -224,6 +226,7 @@ async fn start(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     match import.status {
         ImportStatus::Uploading => {
             let (parts, rows) = check_upload(services, &program, &id, &import, expected).await?;
+            services.store.record_audit(&program, &request.audit(format!("imports/{id}"))?).await?;
             services.store.start_import(&program, &id, parts, rows).await?;
             enqueue(services, &program, &id).await?;
         }
@@ -291,6 +294,7 @@ async fn undo(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     }
     match import.status {
         ImportStatus::Done | ImportStatus::Failed => {
+            services.store.record_audit(&program, &request.audit(format!("imports/{id}"))?).await?;
             services.store.start_import_undo(&program, &id).await?;
             enqueue(services, &program, &id).await?;
         }

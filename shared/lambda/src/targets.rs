@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use tessera_domain::ids::ProgramId;
 use tessera_store::{Store, StoreError, Target};
 
+/// How many programs are remembered at most. Deliveries name programs before their signature is checked.
+const MOST: usize = 256;
+
 /// The targets of programs, read again after a while. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
 pub struct TargetCache {
@@ -37,7 +40,12 @@ impl TargetCache {
         }
         let read_at = Instant::now();
         let targets = Arc::new(store.targets(program).await?);
-        self.lock().insert(program.clone(), Remembered { targets: Arc::clone(&targets), read_at });
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(program.clone(), Remembered { targets: Arc::clone(&targets), read_at });
+        drop(known);
         Ok(targets)
     }
 

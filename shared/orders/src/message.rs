@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn an_order_is_one_group() {
-        let group = |id: &str| message(InboundWork::Order { order: order(id) }).outgoing().fifo.unwrap().group;
+        let group =
+            |id: &str| message(InboundWork::Order { order: Box::new(order(id)) }).outgoing().fifo.unwrap().group;
         assert_eq!(group("shopify:1"), group("shopify:1"));
         assert_ne!(group("shopify:1"), group("shopify:2"));
         assert!(group("shopify:1").len() <= 128);

@@ -138,7 +138,10 @@ impl Store {
     }
 
     /// Records a request whose changes do not fit into one transaction, before the first of them.
-    pub(crate) async fn record_audit(&self, program: &ProgramId, audit: &Audit) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn record_audit(&self, program: &ProgramId, audit: &Audit) -> Result<(), StoreError> {
         let write = self.audit_write(program, audit, [])?;
         self.write(WRITE, &write).await.map(drop)
     }

@@ -18,8 +18,9 @@ const MAX_CALLS: u64 = 2;
 /// The SDK's number of attempts. A fault that often in a row reaches the function.
 const SDK_TRIES: u64 = 4;
 
-/// The journey that tests the calls of `kpi`, which counts the entries of every journey in the same way.
-const COUNTED_JOURNEY: &str = "refunds";
+/// Functions that serve every journey in the same way, and the journey that tests their calls.
+const COMMON_FUNCTIONS: [&str; 3] = ["authorizer", "event-relay", "kpi"];
+const COMMON_JOURNEY: &str = "refunds";
 
 /// Every kind of fault at every call, one fault per plan.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
@@ -79,7 +80,7 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
     };
     let (expected, calls, _) = run(None).await;
     let mut plans = plans(&calls, halts);
-    plans.retain(|planned| planned.function != "kpi" || name == COUNTED_JOURNEY);
+    plans.retain(|planned| name == COMMON_JOURNEY || !COMMON_FUNCTIONS.contains(&planned.function.as_str()));
     let injected = RefCell::new(Injected::new());
     stream::iter(&plans)
         .for_each_concurrent(PARALLEL, async |planned| {

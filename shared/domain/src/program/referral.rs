@@ -17,16 +17,21 @@ use crate::rule::{Effect, Filter};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReferralProgram {
     /// Whether new referrals are accepted. Those that exist are carried to their end.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub enabled: bool,
     /// Who gets a code.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub advocates: Advocates,
     /// What a friend must do.
     pub conversion: Conversion,
     /// The form and the validity of codes.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub code: CodePolicy,
     /// The days within which a friend must convert after a code was named.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub attribution_days: u32,
     /// The days between the conversion and the rewards.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub hold_days: u32,
     /// The days after which a friend who has not converted is reminded; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +43,10 @@ pub struct ReferralProgram {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advocate: Option<AdvocateReward>,
     /// The score at which a person reviews a referral.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub review_at_score: u32,
     /// The points of the score.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub checks: ReferralChecks,
 }
 
@@ -48,6 +55,7 @@ pub struct ReferralProgram {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Advocates {
     /// Members alone, or everyone who is known.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub who: AdvocateKind,
     /// The tiers whose members may recommend; absent: every tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +94,7 @@ pub struct ConversionReceipt {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub amount: Option<ConversionAmount>,
     /// Whether it must be the friend's first order.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub first_only: bool,
     /// The receipts and lines that count.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
@@ -118,13 +127,16 @@ impl ConversionAmount {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CodePolicy {
     /// The characters after the prefix; the last one is a check character.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub length: u32,
     /// What every code begins with.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub prefix: String,
     /// The days for which a code is valid; absent: no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_days: Option<u32>,
     /// The days after its creation from which a code is valid.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub starts_after_days: u32,
 }
 
@@ -141,6 +153,7 @@ impl CodePolicy {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FriendReward {
     /// When.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub on: FriendRewardTime,
     /// What.
     pub then: Vec<Effect>,
@@ -162,6 +175,7 @@ pub enum FriendRewardTime {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdvocateReward {
     /// How milestones combine.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub mode: MilestoneMode,
     /// The milestones, by the number of friends.
     pub milestones: Vec<Milestone>,
@@ -193,10 +207,13 @@ pub struct Milestone {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReferralChecks {
     /// The friend comes from a network that the advocate uses.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub same_ip: u32,
     /// Many referrals come from one network.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub ip_velocity: u32,
     /// One advocate has many referrals in a short time.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub advocate_velocity: u32,
 }
 
