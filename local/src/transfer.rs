@@ -36,7 +36,7 @@ pub async fn export(client: &ImportClient, folder: &Path, progress: impl Fn(Expo
             let response = client.repeat(|| client.request(Method::GET, &path)).await?;
             next = next_link(&response);
             let page = response.bytes().await?;
-            lines += page.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += page.split(|byte| *byte == b'\n').skip(1).count() as u64;
             out.write_all(&page)?;
             progress(kind, page.len() as u64);
         }

@@ -25,6 +25,7 @@ const TRIES: u32 = 8;
 /// A row was imported, or the reasons why it was not.
 pub(crate) type Taken = Result<(), Vec<RowFault>>;
 
+#[allow(clippy::needless_pass_by_value, reason = "most reasons are made for the call")]
 pub(crate) fn refused(reason: impl ToString) -> Taken {
     Err(vec![RowFault::of_row(reason.to_string())])
 }

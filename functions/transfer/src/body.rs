@@ -105,15 +105,11 @@ fn read_mapping(node: &Node<'_>) -> Option<BTreeMap<Field, String>> {
     let entries = node.entries(Field::ALL.len(), |header| header.text(200))?;
     let mut mapping = BTreeMap::new();
     for (name, header) in entries {
-        match Field::from_name(&name) {
-            Some(field) => {
-                mapping.insert(field, header);
-            }
-            None => {
-                let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
-                return node.refuse(format_args!("{name:?} is no field; the fields are {}", known.join(", ")));
-            }
-        }
+        let Some(field) = Field::from_name(&name) else {
+            let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+            return node.refuse(format_args!("{name:?} is no field; the fields are {}", known.join(", ")));
+        };
+        mapping.insert(field, header);
     }
     Some(mapping)
 }

@@ -116,6 +116,9 @@ async fn seal(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         return Err(Problem::unprocessable("restore_incomplete", detail).with("discrepancies", json!(first)));
     }
     services.store.seal_restore(&program.id).await.map_err(problem)?;
+    // The restored versions replaced those that are remembered.
+    services.programs.forget(&program.id).await;
+    let program = services.program(&program.id).await?;
     services.programs.mark_in_use(&program).await?;
     Ok(http::json(200, &SealView { members: found.members, entries: found.entries }))
 }

@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::{self, Node};
 use tessera_domain::pack::{pack, unpack};
@@ -226,7 +227,8 @@ async fn start(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     match import.status {
         ImportStatus::Uploading => {
             let (parts, rows) = check_upload(services, &program, &id, &import, expected).await?;
-            services.store.record_audit(&program, &request.audit(format!("imports/{id}"))?).await?;
+            let audit = request.audit(format!("imports/{id}"))?.changing([AuditChange::added("rows", json!(rows))]);
+            services.store.record_audit(&program, &audit).await?;
             services.store.start_import(&program, &id, parts, rows).await?;
             enqueue(services, &program, &id).await?;
         }
@@ -294,7 +296,9 @@ async fn undo(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     }
     match import.status {
         ImportStatus::Done | ImportStatus::Failed => {
-            services.store.record_audit(&program, &request.audit(format!("imports/{id}"))?).await?;
+            let audit = request.audit(format!("imports/{id}"))?;
+            let audit = audit.changing([AuditChange::removed("rows", json!(import.counts.done))]);
+            services.store.record_audit(&program, &audit).await?;
             services.store.start_import_undo(&program, &id).await?;
             enqueue(services, &program, &id).await?;
         }

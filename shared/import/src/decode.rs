@@ -71,6 +71,7 @@ pub fn decode(bytes: &[u8], code_page: CodePage) -> Result<Cow<'_, str>, Encodin
     }
     // UTF-16 without a mark: every second byte of Latin text is zero.
     let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
+    #[allow(clippy::naive_bytecount, reason = "a few kilobytes")]
     let zeros = head.iter().filter(|byte| **byte == 0).count();
     if head.len() >= 8 && zeros * 3 >= head.len() {
         return Err(EncodingError::Utf16);

@@ -133,6 +133,7 @@ impl<'a> Cells<'a> {
         (!cell.is_empty()).then_some(cell)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "most reasons are made for the call")]
     pub(crate) fn fault(&mut self, field: Field, reason: impl ToString) {
         let column = Some(self.plan.header(field).unwrap_or_else(|| field.name()).to_owned());
         self.faults.push(RowFault { column, reason: reason.to_string() });
@@ -314,12 +315,11 @@ fn coupon(cells: &mut Cells<'_>) -> Option<CouponRow> {
 fn spend(cells: &mut Cells<'_>) -> Option<SpendRow> {
     let reference = cells.reference();
     let field = if cells.text(Field::TotalSpent).is_some() { Field::TotalSpent } else { Field::Total };
-    let amount = match cells.text(field) {
-        Some(_) => cells.amount(field),
-        None => {
-            cells.fault(field, "is missing");
-            None
-        }
+    let amount = if cells.text(field).is_some() {
+        cells.amount(field)
+    } else {
+        cells.fault(field, "is missing");
+        None
     };
     if amount.is_some_and(|amount| amount.is_sign_negative() && !amount.is_zero()) {
         cells.fault(field, "must not be negative");

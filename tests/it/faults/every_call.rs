@@ -1,5 +1,5 @@
-//! Every fault at every call of every function, one at a time. A journey runs once without faults to record its calls, then
-//! once per fault and call, and must end in the same state each time.
+//! Every kind of fault at every operation of every function, one at a time. A journey runs once without faults to record its
+//! calls, then once per fault, and must end in the same state each time.
 
 use std::cell::RefCell;
 
@@ -13,8 +13,6 @@ use super::table::table;
 
 /// Stacks that run in parallel. They mostly wait for the SDK's backoff.
 const PARALLEL: usize = 24;
-/// Calls of one operation that are tested per journey.
-const MAX_CALLS: u64 = 2;
 /// The SDK's number of attempts. A fault that often in a row reaches the function.
 const SDK_TRIES: u64 = 4;
 
@@ -22,26 +20,17 @@ const SDK_TRIES: u64 = 4;
 const COMMON_FUNCTIONS: [&str; 3] = ["authorizer", "event-relay", "kpi"];
 const COMMON_JOURNEY: &str = "refunds";
 
-/// Every kind of fault at every call, one fault per plan.
+/// Every kind of fault at every operation, one fault per plan: every other kind at the first call, the rest at the last one.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     for ((function, operation), count) in calls {
         let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, InjectedFault::Halt(_)));
-        for (fault, times) in faults {
-            for call in tested(*count) {
-                plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
-            }
+        for ((fault, times), is_first) in faults.zip([true, false].into_iter().cycle()) {
+            let call = if is_first { 1 } else { *count };
+            plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
         }
     }
     plans
-}
-
-/// The calls of an operation that are tested: the first and the last.
-fn tested(count: u64) -> Vec<u64> {
-    if count <= MAX_CALLS {
-        return (1..=count).collect();
-    }
-    (0..MAX_CALLS).map(|place| 1 + place * (count - 1) / (MAX_CALLS - 1)).collect()
 }
 
 /// The faults of an operation, and how many times in a row each is injected. Failures outlast the SDK's own retries. A lost

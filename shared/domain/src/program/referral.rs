@@ -76,7 +76,6 @@ pub enum AdvocateKind {
 /// What a friend must do to convert.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[allow(clippy::large_enum_variant, reason = "a program has one")]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "a program has one")]
 pub enum Conversion {

@@ -148,9 +148,11 @@ impl ProgramCache {
         Ok(self.state.lock().await.hold(Arc::new(active)))
     }
 
-    /// Makes the next read look at the head: somebody changed the program without this cache.
+    /// Makes the next read look at the table: somebody changed the program without this cache.
     pub async fn forget(&self, program: &ProgramId) {
-        self.state.lock().await.active.remove(program);
+        let mut holding = self.state.lock().await;
+        holding.active.remove(program);
+        holding.old.retain(|(other, _), _| other != program);
     }
 
     /// The program of a head: the cached one, or the stored document.

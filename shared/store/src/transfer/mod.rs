@@ -86,7 +86,6 @@ impl ExportKind {
     fn of(item: &MembersItem, is_free_code: bool) -> Option<Self> {
         Some(match item {
             MembersItem::Of(_, _, MemberItem::Entry) => Self::Entries,
-            MembersItem::Of(_, _, MemberItem::Coupon) | MembersItem::CouponUse => Self::Coupons,
             MembersItem::Of(
                 _,
                 _,
@@ -100,7 +99,9 @@ impl ExportKind {
             )
             | MembersItem::Name => Self::Members,
             MembersItem::CouponGuard if is_free_code => Self::Codes,
-            MembersItem::CouponGuard => Self::Coupons,
+            MembersItem::Of(_, _, MemberItem::Coupon) | MembersItem::CouponUse | MembersItem::CouponGuard => {
+                Self::Coupons
+            }
             MembersItem::Stock
             | MembersItem::SoldOut
             | MembersItem::LowStock

@@ -89,7 +89,7 @@ impl Store {
         for (line, number) in lines.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
             let parsed: Value = serde_json::from_str(line).map_err(|_| RestoreError::Line(number))?;
             let found = codec::decode(&program.id, &parsed["item"]).ok_or(RestoreError::Line(number))?;
-            items.push(self.accepted(&program.id, kind, found).ok_or(RestoreError::Line(number))?);
+            items.push(Self::accepted(&program.id, kind, found).ok_or(RestoreError::Line(number))?);
         }
         if kind == ExportKind::Entries {
             items = self.without_later(&program.id, items).await?;
@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// The item, if an export of this kind has such items; with the profile that it is.
-    fn accepted(&self, program: &ProgramId, kind: ExportKind, item: Item) -> Option<Accepted> {
+    fn accepted(program: &ProgramId, kind: ExportKind, item: Item) -> Option<Accepted> {
         let reader = Reader::new(RESTORE, &item);
         let (pk, sk) = (reader.text(name::PK).ok()?, reader.text(name::SK).ok()?);
         if keys::parse_program(pk).as_ref() != Some(program) {

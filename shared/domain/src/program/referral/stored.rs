@@ -29,7 +29,6 @@ pub(in crate::program) struct StoredReferral {
 }
 
 #[derive(Serialize, Deserialize)]
-#[allow(clippy::large_enum_variant, reason = "a program has one")]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "a program has one")]
 enum StoredConversion {
