@@ -13,6 +13,9 @@ import schemathesis
 BETWEEN_REQUESTS = timedelta(seconds=0.6)
 REQUESTS_BETWEEN_TICKS = 50
 
+# An export is restored line by line.
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
 _start = datetime.fromisoformat(os.environ["CONTRACT_CLOCK"])
 _numbers = itertools.count()
 

@@ -43,7 +43,7 @@ pub fn full_program() -> Value {
         rule("codes", &pop_up, &json!({ "reward": "pooled" })),
     ]));
     let pooled = json!({ "id": "pooled", "name": "From a pool", "type": "amount_off", "value": "5.00", "cost": 10,
-                         "code": { "pool": true } });
+                         "low_stock": 0, "code": { "pool": true } });
     full["rewards"].as_array_mut().unwrap().push(pooled);
     full["storefront"] = json!({ "shop_url": "https://shop.example" });
     full["referral"] = json!({
