@@ -5,8 +5,9 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tessera_domain::coupon::FoldedCode;
 use tessera_domain::pack::unpack;
-use tessera_import::{ImportPlan, ImportRow, RowContext, RowFault, decode, error_line};
+use tessera_import::{CouponRow, ImportPlan, ImportRow, RowContext, RowFault, decode, error_line};
 use tessera_lambda::{Deadline, Services};
 use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, StoredImport};
 
@@ -139,10 +140,16 @@ impl Pass<'_> {
     async fn take(&self, units: Vec<Unit>, first: u64) -> Result<u64, ImportError> {
         let mut refused: BTreeMap<u64, (u64, Vec<RowFault>)> = BTreeMap::new();
         let mut members: BTreeMap<String, Vec<(u64, u64, ImportRow)>> = BTreeMap::new();
+        // Rows with one code stay in their order too: the first one has it.
+        let mut codes: BTreeMap<FoldedCode, String> = BTreeMap::new();
         for unit in units {
             match unit.content {
                 Ok(content) => {
-                    members.entry(name(&content)).or_default().push((unit.row, unit.rows, content));
+                    let group = match code(&content) {
+                        Some(code) => codes.entry(code).or_insert_with(|| name(&content)).clone(),
+                        None => name(&content),
+                    };
+                    members.entry(group).or_default().push((unit.row, unit.rows, content));
                 }
                 Err(faults) if self.import.status == ImportStatus::Running => {
                     refused.insert(unit.row, (unit.rows, faults));
@@ -183,6 +190,14 @@ impl Pass<'_> {
             refused.extend(taken.err().map(|faults| (row, count, faults)));
         }
         Ok(refused)
+    }
+}
+
+/// The code that a row brings.
+fn code(row: &ImportRow) -> Option<FoldedCode> {
+    match row {
+        ImportRow::Coupon(CouponRow { code, .. }) | ImportRow::ReferralCode { code, .. } => FoldedCode::parse(code),
+        ImportRow::Member(_) | ImportRow::Tier(_) | ImportRow::Order(_) | ImportRow::Spend(_) => None,
     }
 }
 
