@@ -11,7 +11,7 @@ use tessera_local::stack::{FaultPlan, InjectedFault, StackOptions, Storage};
 use crate::shop::{KEY, Response, Shop};
 
 /// Attempts before a request counts as stuck.
-const TRIES: usize = 60;
+const TRIES: usize = 400;
 /// How long an interrupted attempt holds its `Idempotency-Key`.
 const LOCK: SignedDuration = SignedDuration::from_secs(31);
 
