@@ -58,7 +58,7 @@ impl ImportClient {
         self.send(Method::POST, "/v1/imports", Some(request)).await
     }
 
-    /// Uploads a file that has not been started; `sent` is told the bytes of each part. Returns the number of parts.
+    /// Uploads a file that has not been started; `sent` receives the bytes of each part. Returns the number of parts.
     ///
     /// # Errors
     /// When the file cannot be read, or a part is refused.

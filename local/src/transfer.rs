@@ -19,7 +19,7 @@ fn file_of(folder: &Path, kind: ExportKind) -> std::path::PathBuf {
     folder.join(format!("{}.ndjson", kind.name()))
 }
 
-/// Writes everything that a program has into a folder: one file for each kind, one JSON object a line. `progress` is told
+/// Writes everything that a program has into a folder: one file for each kind, one JSON object a line. `progress` gets
 /// the kind and the bytes of each page. Memory holds one page.
 ///
 /// # Errors

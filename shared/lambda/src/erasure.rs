@@ -141,7 +141,7 @@ impl Services {
         for target in targets.iter().filter(|target| target.is_enabled) {
             let wanted = events.iter().filter(|event| match target.kind {
                 TargetKind::Webhook(_) => target.wants(&event.kind),
-                // A vendor is told to delete the person, whatever else it wants.
+                // Every vendor has to delete the person, whichever types of events it receives.
                 TargetKind::Klaviyo(_) => event.kind == ERASED,
                 // Shops send events, and receive none.
                 TargetKind::Shop(_) => false,

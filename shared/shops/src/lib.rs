@@ -1,7 +1,7 @@
 //! Adapters of shops: they verify signatures, and map payloads to receipts, refunds and interactions. Pure.
 //!
-//! Each vendor has a folder with what its protocol requires. All of them end in Tessera's own format, the bodies of the
-//! API, so that one reader checks everything that comes in.
+//! Each vendor has a folder with what its protocol requires. All of them produce the bodies of Tessera's API, so that
+//! the same reader checks every fact.
 //!
 //! - [`ShopFact`] is a fact to be stored.
 //! - [`ShopOrder`] is an order as its shop shows it now. [`next_facts`] compares it with what is stored.

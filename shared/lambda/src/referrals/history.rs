@@ -1,4 +1,4 @@
-//! What is known of a friend: orders with what is left of them, and the interactions that convert.
+//! A friend's history: orders less their returns, and the interactions that convert.
 
 use jiff::Timestamp;
 use tessera_domain::fact::{Fact, FactId, Remaining};

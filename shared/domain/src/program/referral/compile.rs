@@ -1,4 +1,4 @@
-//! The referral program compiled: its conversion and its rewards are rules, so that one engine judges and gives.
+//! The compiled referral program. Its conversion and its rewards are rules: the rule engine decides on them.
 
 use std::sync::Arc;
 
