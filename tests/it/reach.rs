@@ -72,3 +72,38 @@ async fn a_basket_says_what_is_missing_to_the_next_points() {
     }
     shop.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_and_purchases_are_steps_too() {
+    let on = |id: &str, measure: Value, points: i64| {
+        json!({ "id": id, "name": id, "status": "active", "starts_at": "2026-01-01T00:00:00",
+                "on": { "receipt": measure }, "then": [{ "credit": { "points": points } }] })
+    };
+    let shop = Shop::open(
+        &program(&json!([
+            on("third", json!({ "receipts": { "every": 3 } }), 30),
+            on("twice", json!({ "receipts": { "total_at_least": 2 } }), 8),
+            on("six", json!({ "quantity": { "every_per_receipt": 6 } }), 12),
+            on("socks", json!({ "quantity": { "every": 4 }, "where": { "lines": { "categories": ["socks"] } } }), 5),
+            on("fifty", json!({ "spend": { "every": "50.00" } }), 50),
+            on("any", json!({}), 1),
+        ])),
+        CLOCK,
+    )
+    .await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "40.00", "lines": [
+        { "id": "1", "category": "socks", "quantity": "3", "amount": "30.00" },
+        { "id": "2", "category": "hats", "quantity": "1", "amount": "10.00" },
+    ] });
+    let shown = shop.post("/v1/receipts/preview", &basket).await.body;
+    let step = |rule: &str, missing: &str, unit: &str, gains: i64| json!({ "rule": rule, "missing": missing, "unit": unit, "gains": gains });
+    let expected = json!([
+        { "rule": "fifty", "missing": "10.00", "gains": 50 },
+        step("socks", "1", "items", 5),
+        step("six", "2", "items", 12),
+        step("twice", "1", "receipts", 8),
+        step("third", "2", "receipts", 30),
+    ]);
+    assert_eq!(shown["next"], expected, "{shown}");
+}

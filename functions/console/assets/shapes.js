@@ -281,7 +281,30 @@ const predicate = () =>
     },
   });
 
-const pointsAmount = () => ({
+const hold = () => ({
+  kind: 'group',
+  key: 'hold',
+  label: t('Wait for an event of the receipt'),
+  help: t('Until then the points are pending. The event is an interaction whose property “receipt” names the receipt.'),
+  optional: true,
+  nullable: true,
+  initial: { until: { interaction: 'delivered' }, at_most_days: 30, otherwise: 'cancel' },
+  fields: [
+    { kind: 'group', key: 'until', plain: true, fields: [text('interaction', t('Name of the interaction'), { optional: false })] },
+    number('at_most_days', t('For at most so many days')),
+    {
+      kind: 'choice',
+      key: 'otherwise',
+      label: t('When it does not come'),
+      options: [
+        ['cancel', t('the points are cancelled')],
+        ['release', t('the points are released')],
+      ],
+    },
+  ],
+});
+
+const pointsAmount = (more = []) => ({
   kind: 'group',
   fields: [
     {
@@ -294,6 +317,7 @@ const pointsAmount = () => ({
       },
     },
     kindOfPoints(),
+    ...more,
   ],
 });
 
@@ -303,7 +327,7 @@ export const effect = () =>
     name: 'effect',
     label: t('Effect'),
     options: {
-      credit: { label: t('give points'), initial: { points: 10 }, field: pointsAmount() },
+      credit: { label: t('give points'), initial: { points: 10 }, field: pointsAmount([hold()]) },
       debit: { label: t('take points'), initial: { points: 10 }, field: pointsAmount() },
       multiply: {
         label: t('multiply points'),

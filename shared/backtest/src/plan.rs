@@ -7,7 +7,7 @@ use serde_json::Value;
 use tessera_domain::ids::RuleId;
 use tessera_domain::input::Fault;
 use tessera_domain::program::{CompiledProgram, Program, SubmittedProgram};
-use tessera_domain::rule::{Rule, RuleStatus, Trigger};
+use tessera_domain::rule::{Credit, Effect, Rule, RuleStatus, Trigger};
 
 /// The maximum number of rules that a report lists for one reason.
 const MOST_NAMED: usize = 100;
@@ -68,7 +68,7 @@ impl Plan {
         for rule in draft.rules.iter_mut().filter(|rule| rule.status == RuleStatus::Draft) {
             Arc::make_mut(rule).status = RuleStatus::Active;
         }
-        let compiled = |program| CompiledProgram::new(program, 1);
+        let compiled = |program| CompiledProgram::new(program, 1).without_holds();
         Self { present: compiled(present), draft: compiled(draft), period }
     }
 
@@ -86,6 +86,13 @@ impl Plan {
     pub fn never_met(&self) -> Vec<RuleId> {
         let replayed = |rule: &Rule| matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_));
         self.of_draft(|rule| replayed(rule) && !rule.conditions.is_empty())
+    }
+
+    /// Rules of the draft whose points wait for an event, which is taken to come with each receipt.
+    pub fn not_held(&self) -> Vec<RuleId> {
+        self.of_draft(|rule| {
+            rule.then.iter().any(|effect| matches!(effect, Effect::Credit(Credit { hold: Some(_), .. })))
+        })
     }
 
     /// Rules of the draft that start after the period and give nothing in it.

@@ -48,6 +48,8 @@ pub struct Report {
     pub not_replayed: Vec<RuleId>,
     /// Rules of the draft with conditions on the member's profile or enrolment: those never held here.
     pub conditions_not_met: Vec<RuleId>,
+    /// Rules of the draft whose points wait for an event: each was taken to come with its receipt.
+    pub events_assumed: Vec<RuleId>,
     /// Rules of the draft that begin after the period: they gave nothing.
     pub not_yet_started: Vec<RuleId>,
     /// Rewards of which the draft gives more than there are: stock was not looked at.
@@ -292,6 +294,7 @@ impl Report {
             months: months(tally, decimals),
             not_replayed: plan.not_replayed(),
             conditions_not_met: plan.never_met(),
+            events_assumed: plan.not_held(),
             not_yet_started: plan.not_yet_started(),
             over_stock: draft.coupons.iter().filter(over).map(|line| line.reward.clone()).collect(),
             present,

@@ -78,6 +78,12 @@ impl Report {
                 rules(&self.conditions_not_met)
             ));
         }
+        if !self.events_assumed.is_empty() {
+            notes.push(format!(
+                "Rules whose points wait for an event, which is taken to come with each receipt: {}.",
+                rules(&self.events_assumed)
+            ));
+        }
         if !self.not_yet_started.is_empty() {
             notes.push(format!("Rules that begin after the period: {}.", rules(&self.not_yet_started)));
         }

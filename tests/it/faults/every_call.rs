@@ -118,6 +118,8 @@ every_fault! {
     merges_move_once: merges, halts false;
     interactions_count_once: interactions, halts true;
     erasure_is_completed: erasure, halts true;
+    waits_end_once: holds, halts false;
+    warnings_are_given_once: warnings, halts false;
     days_come_once: days, halts false;
     a_program_changes_as_a_whole: admin, halts false;
     keys_and_secrets_change_once: access, halts true;

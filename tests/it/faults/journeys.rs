@@ -25,6 +25,8 @@ pub fn full_program() -> Value {
     capped["limit"] = json!({ "times": 3, "per": "day" });
     let outlet = json!({ "receipt": { "where": { "stores": ["outlet"] }, "spend": { "every": "10.00" } } });
     let pop_up = json!({ "receipt": { "where": { "stores": ["pop-up"] }, "spend": { "every_per_receipt": "10.00" } } });
+    let wait = json!({ "until": { "interaction": "delivered" }, "at_most_days": 10, "otherwise": "cancel" });
+    let held = json!({ "credit": { "per_unit": "2", "hold": wait } });
     let mut full = program(&json!([
         rule("per-euro", &json!({ "receipt": {} }), &json!({ "credit": { "per_unit": "1", "kind": "both" } })),
         rule(
@@ -41,6 +43,7 @@ pub fn full_program() -> Value {
         capped,
         rule("coupons", &outlet, &json!({ "reward": "five-off" })),
         rule("codes", &pop_up, &json!({ "reward": "pooled" })),
+        rule("parcels", &json!({ "receipt": { "where": { "stores": ["parcel"] } } }), &held),
     ]));
     let pooled = json!({ "id": "pooled", "name": "From a pool", "type": "amount_off", "value": "5.00", "cost": 10,
                          "low_stock": 0, "code": { "pool": true } });
@@ -238,6 +241,74 @@ pub async fn interactions(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/members/c-1/adjustments", &award, Some("k-1")).await;
     sender.post("/v1/members/c-1/adjustments", &json!({ "deduct": 5, "reason": "no" }), Some("k-2")).await;
     vec!["c-1", "c-visitor"]
+}
+
+/// Points wait for deliveries: one comes before its receipt, one after it, one never; a part of that receipt is returned.
+pub async fn holds(sender: &mut Sender) -> Vec<&'static str> {
+    enrol(sender, "c-1").await;
+    sender.begin();
+    let delivered = |id: &str, receipt: &str| {
+        json!({ "id": id, "occurred_at": "2026-03-01T11:00:00+01:00", "member": { "id": "c-1" }, "name": "delivered",
+                "properties": { "receipt": receipt } })
+    };
+    sender.post("/v1/interactions", &delivered("i-1", "r-1"), None).await;
+    sender.settle().await;
+    for (id, total) in [("r-1", "10.00"), ("r-2", "20.00"), ("r-3", "30.00")] {
+        let mut bought = receipt(id, "c-1", total);
+        bought["store"] = json!("parcel");
+        sender.post("/v1/receipts", &bought, None).await;
+        sender.settle().await;
+    }
+    sender.post("/v1/interactions", &delivered("i-2", "r-2"), None).await;
+    sender.post("/v1/receipts/r-3/refunds", &refund("f-1", "10.00"), None).await;
+    sender.settle().await;
+    for now in ["2026-03-10T09:00:00+01:00", "2026-03-11T09:00:00+01:00"] {
+        sender.clock(now).await;
+        sender.job("inactivity").await;
+    }
+    sender.settle().await;
+    sender.post("/v1/receipts/r-3/refunds", &refund("f-2", "20.00"), None).await;
+    vec!["c-1"]
+}
+
+/// Points and a coupon expire: their owner is warned of each at its days, once.
+pub async fn warnings(sender: &mut Sender) -> Vec<&'static str> {
+    let mut expiring = full_program();
+    expiring["points"]["expiry"] = json!({ "after_months": 1 });
+    expiring["rewards"][0]["valid_days"] = json!(20);
+    let put = sender.request(Method::PUT, "/v1/program", Some(&expiring), None).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    enrol(sender, "c-1").await;
+    buy(sender, "r-1", "c-1", "300.00").await;
+    sender.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" }), Some("k-1")).await;
+    sender.begin();
+    for now in [
+        "2026-03-02T09:00:00+01:00",
+        "2026-03-14T09:00:00+01:00",
+        "2026-03-25T09:00:00+01:00",
+        "2026-04-02T09:00:00+02:00",
+    ] {
+        // A failed run is repeated.
+        sender.clock(now).await;
+        sender.job("inactivity").await;
+        sender.settle().await;
+    }
+    sender.end();
+    let notices = sender.get("/v1/notices?member=c-1").await;
+    let mut given: Vec<[&str; 2]> = notices["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|notice| [notice["type"].as_str().unwrap(), notice["on"].as_str().unwrap()])
+        .collect();
+    given.sort_unstable();
+    let points = ["points_expiring", "2026-04-01"];
+    assert_eq!(
+        given,
+        [["coupon_expiring", "2026-03-21"], points, points, ["points_expiring", "2026-04-02"]],
+        "{notices}"
+    );
+    vec!["c-1"]
 }
 
 /// A birthday, a lapsed reservation, and a month without purchases.

@@ -20,6 +20,7 @@ const Report = ({ report }) => {
   ].filter(Boolean);
   const warnings = [
     report.not_replayed.length && t('Not replayed, because only the future decides: {rules}', { rules: report.not_replayed.join(', ') }),
+    report.events_assumed.length && t('Events taken to come with each receipt: {rules}', { rules: report.events_assumed.join(', ') }),
     report.not_yet_started.length && t('Not started yet in that time: {rules}', { rules: report.not_yet_started.join(', ') }),
     report.over_stock.length && t('More than the stock would have been given: {rewards}', { rewards: report.over_stock.join(', ') }),
   ].filter(Boolean);

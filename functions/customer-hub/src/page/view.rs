@@ -6,7 +6,7 @@ use tessera_domain::points::Points;
 use tessera_domain::program::{
     CompiledProgram, Expiry, Program, ReturnedRedemption, Reward, RewardCost, Tier, TierWindow, VipTier,
 };
-use tessera_domain::rule::{Amount, Effect, EffectKind, Rate};
+use tessera_domain::rule::{Credit, Effect, EffectKind, Rate};
 use tessera_domain::text::Text;
 use tessera_domain::view::{Explainer, HubView, RewardView, WayView};
 
@@ -295,9 +295,9 @@ fn referral(speaker: &Speaker<'_>, program: &Program) -> Markup {
 /// What effects give: points that can be spent, and rewards by their names.
 fn gift(speaker: &Speaker<'_>, program: &Program, effects: &[Effect]) -> String {
     let parts = effects.iter().filter_map(|effect| match effect {
-        Effect::Credit(Amount { rate: Rate::Points(points), kind: EffectKind::Redeemable | EffectKind::Both }) => {
-            Some(speaker.points(*points))
-        }
+        Effect::Credit(Credit {
+            rate: Rate::Points(points), kind: EffectKind::Redeemable | EffectKind::Both, ..
+        }) => Some(speaker.points(*points)),
         Effect::Reward { reward } => {
             let reward = program.rewards.iter().find(|known| known.id == *reward)?;
             Some(speaker.text(&reward.name).to_owned())

@@ -292,6 +292,7 @@ impl Export<'_> {
             | Cause::Enrollment
             | Cause::Profile
             | Cause::Inactivity(_)
+            | Cause::Hold(_)
             | Cause::TierReview(_)
             | Cause::TierChange(_)
             | Cause::Coupon { .. }

@@ -32,6 +32,9 @@ pub struct Counter {
     /// first day and count of each closed window with firings.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::days")]
     pub days: Vec<(Day, i64)>,
+    /// With `from`/`up_to` in a rolling window: all spend of each local day, counted or not, oldest first.
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::days")]
+    pub spent: Vec<(Day, i64)>,
     /// The firings that were due so far, oldest first, in runs of equal ones.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty", with = "super::packed::runs")]
     pub runs: Vec<Run>,
@@ -106,6 +109,9 @@ impl Counter {
         for (day, counted) in other.days {
             self.add_to_day(day, counted);
         }
+        for (day, spent) in other.spent {
+            self.add_spent(day, spent);
+        }
         self.runs.extend(other.runs);
         self.runs.sort_by_key(|run| run.day);
         self.uses.unite(other.uses);
@@ -148,9 +154,17 @@ impl Counter {
 
     /// Attaches a receipt's credit by amount and multiplier extras to its firings, which are the latest `firings`.
     ///
-    /// The credit by amount goes with the first of them, which is the last to be reversed. `extras` are those on all of them
+    /// `is_held`: their points wait for an event. The credit by amount goes with the first of them, which is the last to be
+    /// reversed. `extras` are those on all of them
     /// together; their `exact` is the sum before rounding.
-    pub(crate) fn attach(&mut self, firings: u64, receipt: ReceiptMark, per_unit: Both, extras: &[Extra]) {
+    pub(crate) fn attach(
+        &mut self,
+        firings: u64,
+        receipt: ReceiptMark,
+        is_held: bool,
+        per_unit: Both,
+        extras: &[Extra],
+    ) {
         // Nothing is attached yet, so that splitting a run rounds nothing.
         let mut runs = self.pop(firings, Rounding::Floor);
         runs.reverse();
@@ -170,7 +184,7 @@ impl Counter {
                     ..extra.part(before, after, all)
                 });
                 let parts = parts.filter(|part| !part.firings.is_zero() || !part.per_unit.is_zero()).collect();
-                run.attach(receipt, if is_first { per_unit } else { Both::ZERO }, parts);
+                run.attach(receipt, is_held, if is_first { per_unit } else { Both::ZERO }, parts);
                 is_first = false;
             }
             before = after;
@@ -180,16 +194,22 @@ impl Counter {
 
     /// The count of the days from the first to the last, both included.
     pub fn sum_of_days(&self, first: Day, last: Day) -> i64 {
-        let within = self.days.iter().filter(|(day, _)| first <= *day && *day <= last);
-        within.map(|(_, counted)| *counted).fold(0, i64::saturating_add)
+        sum_between(&self.days, first, last)
+    }
+
+    /// All spend of the days from the first to the last, both included.
+    pub fn spent_between(&self, first: Day, last: Day) -> i64 {
+        sum_between(&self.spent, first, last)
     }
 
     /// Adds to the count of a day; a refund subtracts.
     pub fn add_to_day(&mut self, day: Day, counted: i64) {
-        match self.days.binary_search_by_key(&day, |(day, _)| *day) {
-            Ok(place) => self.days[place].1 = self.days[place].1.saturating_add(counted),
-            Err(place) => self.days.insert(place, (day, counted)),
-        }
+        add_to(&mut self.days, day, counted);
+    }
+
+    /// Adds to the spend of a day; a refund subtracts.
+    pub fn add_spent(&mut self, day: Day, spent: i64) {
+        add_to(&mut self.spent, day, spent);
     }
 
     /// Drops what no fact or refund needs any more: no refund comes after 400 days.
@@ -197,7 +217,7 @@ impl Counter {
     /// Age counts from the latest remembered day, at the latest from `today`, so that an old history sent late is counted as
     /// if it had been sent in time.
     pub fn prune(&mut self, today: Day, frame: Option<Frame>) {
-        let days = self.days.last().map(|(day, _)| *day);
+        let days = self.days.last().max(self.spent.last()).map(|(day, _)| *day);
         let fired = self.runs.iter().filter_map(|run| run.day).max();
         let day = days.max(fired).max(self.uses.latest()).map_or(today, |latest| latest.min(today));
         let oldest = day.offset(-KEPT);
@@ -207,6 +227,7 @@ impl Counter {
             Some(Frame::Rolling(_)) => {
                 let first = day.offset(-WINDOW_DAYS);
                 self.days.retain(|(day, counted)| *day >= first && *counted != 0);
+                self.spent.retain(|(day, spent)| *day >= first && *spent != 0);
                 self.runs.retain(|run| run.day.is_none_or(|fired| fired >= first));
             }
             Some(Frame::FirstReceipt(length)) => {
@@ -261,17 +282,29 @@ impl Counter {
     /// The number of stored rows: days, runs, uses of limits, and details.
     pub(super) fn rows(&self) -> usize {
         let details = self.runs.iter().map(|run| if run.has_details() { 4 } else { 0 } + run.coupons.len() * 2);
-        4 + self.days.len() + self.runs.len() + details.sum::<usize>() + self.uses.len()
+        4 + self.days.len() + self.spent.len() + self.runs.len() + details.sum::<usize>() + self.uses.len()
     }
 
     /// True if a refund may need it: something counted or fired.
     pub(super) fn has_counted(&self) -> bool {
-        self.sum != 0 || self.total != 0 || !self.days.is_empty() || !self.runs.is_empty()
+        self.sum != 0 || self.total != 0 || !self.days.is_empty() || !self.spent.is_empty() || !self.runs.is_empty()
     }
 
     /// True when there is nothing to remember.
     pub fn is_blank(&self) -> bool {
         *self == Self::new(self.generation)
+    }
+}
+
+fn sum_between(days: &[(Day, i64)], first: Day, last: Day) -> i64 {
+    let within = days.iter().filter(|(day, _)| first <= *day && *day <= last);
+    within.map(|(_, number)| *number).fold(0, i64::saturating_add)
+}
+
+fn add_to(days: &mut Vec<(Day, i64)>, day: Day, number: i64) {
+    match days.binary_search_by_key(&day, |(day, _)| *day) {
+        Ok(place) => days[place].1 = days[place].1.saturating_add(number),
+        Err(place) => days.insert(place, (day, number)),
     }
 }
 

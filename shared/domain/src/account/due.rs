@@ -33,7 +33,7 @@ pub enum DueKind {
     /// A reservation lapses. It is indexed on its coupon, by reward, because its stock is freed without its owner.
     #[serde(rename = "R")]
     Reservation,
-    /// The event that releases held points did not come in time, or a referral's hold is over. It is indexed on the hold's own item.
+    /// The event that releases held points did not come in time. The hold of a referral is indexed on the friend's item.
     #[serde(rename = "H")]
     Hold,
 }
@@ -123,8 +123,9 @@ impl Account {
                 ends.min().map(|last| last.plus_days(1))
             }
             DueKind::Warning => self.next_warning(program),
-            // These are indexed on items of their own.
-            DueKind::Reservation | DueKind::Hold => None,
+            DueKind::Hold => self.holds.next_deadline(),
+            // Reservations are indexed on items of their own.
+            DueKind::Reservation => None,
         }
     }
 

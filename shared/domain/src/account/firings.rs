@@ -232,12 +232,24 @@ impl Run {
             })
     }
 
-    /// Attaches the receipt's credit by amount and extras. Only what is recomputed later needs the receipt's mark.
-    pub(super) fn attach(&mut self, receipt: ReceiptMark, per_unit: Both, extras: Vec<Extra>) {
+    /// Attaches the receipt's credit by amount and extras. Only what is recomputed later, or waits for an event (`is_held`),
+    /// needs the receipt's mark.
+    pub(super) fn attach(&mut self, receipt: ReceiptMark, is_held: bool, per_unit: Both, extras: Vec<Extra>) {
         let is_even = extras.iter().all(|extra| extra.is_even(self.count) && extra.per_unit.is_zero());
-        self.receipt = (!is_even || !per_unit.is_zero()).then_some(receipt);
+        self.receipt = (is_held || !is_even || !per_unit.is_zero()).then_some(receipt);
         self.per_unit = per_unit;
         self.extras = extras;
+    }
+
+    /// Forgets the redeemable points that the firings gave: they are gone.
+    pub(super) fn void_redeemable(&mut self) {
+        self.each.redeemable = Points::ZERO;
+        self.per_unit.redeemable = Points::ZERO;
+        for extra in &mut self.extras {
+            extra.firings.redeemable = Points::ZERO;
+            extra.per_unit.redeemable = Points::ZERO;
+            extra.exact = extra.exact.map(|[_, qualifying]| [Decimal::ZERO, qualifying]);
+        }
     }
 
     /// True if they fired in the window with this first day and length.

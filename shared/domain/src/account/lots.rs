@@ -53,6 +53,21 @@ impl LotKey {
         Self { spendable_from, last_day, issued: day.month() }
     }
 
+    /// The lot of points that were issued in a month and are spendable from a day, under an expiry policy.
+    pub(crate) fn released(first: Day, issued: Month, expiry: Option<Expiry>) -> Self {
+        Self { issued, ..Self::new(first, expiry) }
+    }
+
+    /// The lot of points that were issued in a month and wait for an event.
+    pub(crate) const fn waiting(issued: Month) -> Self {
+        Self { spendable_from: Day::LAST, last_day: None, issued }
+    }
+
+    /// A lot by its parts.
+    pub(crate) const fn with_days(spendable_from: Day, last_day: Option<Day>, issued: Month) -> Self {
+        Self { spendable_from, last_day, issued }
+    }
+
     /// The same lot with another last day.
     #[must_use]
     pub const fn until(self, last_day: Day) -> Self {

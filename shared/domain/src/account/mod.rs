@@ -7,6 +7,7 @@ mod advocacy;
 mod counter;
 mod due;
 mod firings;
+mod holds;
 mod lots;
 mod packed;
 mod retired;
@@ -22,6 +23,8 @@ pub use counter::Counter;
 pub use due::{Due, DueKind};
 pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
+pub use holds::{Hold, Holds};
+pub(crate) use holds::{HoldEnd, HoldState};
 pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
 pub use retired::Retired;
 pub use seen::{Firsts, Seen};
@@ -68,6 +71,9 @@ pub struct Account {
     /// Redeemable points, pending and spendable.
     #[serde(rename = "l", default, skip_serializing_if = "Lots::is_empty")]
     pub lots: Lots,
+    /// Points that wait for an event.
+    #[serde(rename = "i", default, skip_serializing_if = "Holds::is_empty")]
+    pub holds: Holds,
     /// Open reservations.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub reservations: Vec<Reservation>,

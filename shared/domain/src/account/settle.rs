@@ -46,10 +46,11 @@ impl SettledPoints {
 }
 
 impl Account {
-    /// A copy settled to `now`.
+    /// A copy as of `now`, to show it.
     #[must_use]
     pub fn settled_at(&self, program: &CompiledProgram, now: Timestamp) -> Self {
         let mut account = self.clone();
+        account.end_overdue_holds(program, now);
         account.settle(program, now);
         account
     }

@@ -63,6 +63,7 @@ impl Account {
         for lot in source.lots.iter() {
             self.lots.add(lot.key, lot.points);
         }
+        self.holds.unite(source.holds);
         self.debt = self.debt.plus(source.debt);
         for (month, points) in source.qualifying {
             let sum = self.qualifying.entry(month).or_default();

@@ -2,29 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::occasion::Occasion;
+use super::entry_size::shorten;
+use super::holds::LostHolds;
+use super::tier_rules::tier_move;
 use super::{BudgetDraws, Context, Decision, NothingDecided};
-use crate::account::{Account, Counter, Gift, Status, Taken};
+use crate::account::{Account, Counter, Status, Taken};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
-use crate::ledger::{
-    Cause, Entry, MemberStanding, Movement, NamedCoupon, Outcome, SkipReason, Skipped, StandingMove, TierMove,
-};
+use crate::ledger::{Cause, Entry, MemberStanding, Movement, StandingMove, TierMove};
 use crate::points::Points;
 use crate::program::{Reward, TierWindow};
-use crate::rule::{CompiledRule, Frame, RuleSet, TierDirection, Trigger, Waiting};
+use crate::rule::CompiledRule;
 use crate::time::Day;
 
-/// Soft limit of a packed entry (1 write unit). Above it, skipped rules are dropped: they can be recomputed.
-const ENTRY_BYTES: usize = 850;
-/// Upper bounds of packed sizes: an entry without its lists, and one item of each list without its texts.
-const BARE_BYTES: usize = 120;
-const OUTCOME_BYTES: usize = 14;
-const NUMBER_BYTES: usize = 8;
-const SKIPPED_BYTES: usize = 24;
-const LINE_BYTES: usize = 40;
-const LOT_BYTES: usize = 16;
 /// Initial capacity; one fact rarely fires more rules.
 const USUAL_OUTCOMES: usize = 64;
 /// A decision that is being made.
@@ -53,6 +44,8 @@ pub(super) struct Draft<'a> {
     pub drawn: Vec<RewardId>,
     /// What was drawn from budgets.
     pub(super) draws: BudgetDraws,
+    /// What a refund takes from points that wait, until it is posted.
+    pub(super) lost_holds: LostHolds,
     /// The entries before the current one.
     sealed: Vec<Entry>,
     /// The number of entries of what fell due before the fact.
@@ -122,6 +115,7 @@ impl<'a> Draft<'a> {
             stock: Vec::new(),
             drawn: Vec::new(),
             draws: BudgetDraws::new(),
+            lost_holds: LostHolds::default(),
             sealed: Vec::new(),
             due: 0,
             reviewed: None,
@@ -359,48 +353,6 @@ impl<'a> Draft<'a> {
         Some(tier_move(self.context, before, after))
     }
 
-    /// Runs the rules for a change of tier, again and again while their points change the tier.
-    ///
-    /// It terminates: points only carry a member up the ladder, and a program whose tiers outside it could go on for ever is
-    /// refused. A review always has an entry, because nothing else records it. `is_open`: the current entry is that of the
-    /// first change.
-    pub(super) fn follow(&mut self, moved: TierMove, caused: &Cause, mut is_open: bool) {
-        let mut moved = Some(moved);
-        while let Some(change) = moved.take() {
-            let at = self.entry.at;
-            let context = self.context;
-            let rules: Vec<&CompiledRule> = context
-                .program
-                .rules
-                .waiting(&Waiting::TierChange)
-                .filter(|rule| meets(rule, context, &change))
-                .collect();
-            let rules: Vec<&CompiledRule> = rules.into_iter().filter(|rule| rule.covers(at)).collect();
-            let is_review = matches!(caused, Cause::TierReview(_));
-            if rules.is_empty() && !is_review {
-                return;
-            }
-            if !std::mem::take(&mut is_open) {
-                self.start_entry(at, Cause::TierChange(Box::new(caused.clone())));
-            }
-            let mut occasion = Occasion::new(context, &self.account, at);
-            occasion.tier = context.program.rules.tier_bit(Some(&change.after));
-            let before = self.account.tier.current().cloned();
-            for rule in rules {
-                self.consider(rule, &occasion, super::fire::NO_AMOUNT);
-            }
-            self.apply(&occasion);
-            self.remember_gifts(&change.after);
-            let after = self.account.tier.current().cloned();
-            if let (Some(before), Some(after)) = (before, after)
-                && before != after
-            {
-                moved = Some(tier_move(context, before, after));
-            }
-            self.entry.tier = if is_review { Some(change) } else { moved.clone() };
-        }
-    }
-
     /// Seals the current entry, if any, and opens the next.
     pub(super) fn start_entry(&mut self, at: Timestamp, cause: Cause) {
         if self.is_open {
@@ -433,30 +385,6 @@ impl<'a> Draft<'a> {
         shorten(&mut self.entry, &self.context.program.rules);
     }
 
-    /// Remembers what the rules for reaching a tier gave: a refund that takes the tier away takes it back.
-    fn remember_gifts(&mut self, tier: &TierId) {
-        let (lot, at) = (self.entry.lot, self.entry.at);
-        let gifts: Vec<Gift> = self
-            .entry
-            .outcomes
-            .iter()
-            .filter(|outcome| !outcome.credits().is_zero() || !outcome.coupons.is_empty())
-            .map(|outcome| Gift {
-                rule: outcome.rule.clone(),
-                rule_version: outcome.rule_version,
-                at,
-                firings: outcome.firings,
-                points: outcome.credits(),
-                lot,
-                coupons: outcome.coupons.iter().map(|coupon| coupon.code.clone()).collect(),
-            })
-            .collect();
-        let before = self.account.tier.before.iter_mut();
-        if let Some(held) = before.chain(&mut self.account.tier.held).rev().find(|held| held.tier == *tier) {
-            held.gifts.extend(gifts);
-        }
-    }
-
     /// Merges months that no window and no refund needs any more into one sum.
     fn forget_old_months(&mut self) {
         let window = match self.context.program.program.tiers.as_ref().map(|tiers| tiers.window) {
@@ -470,93 +398,4 @@ impl<'a> Draft<'a> {
             self.account.qualifying.insert(oldest.minus(1), old);
         }
     }
-}
-
-pub(super) fn tier_move(context: &Context<'_>, before: TierId, after: TierId) -> TierMove {
-    let skipped = match (context.program.rank(&before), context.program.rank(&after)) {
-        (Some(from), Some(to)) if from < to => passed_over(context, from + 1..to),
-        (Some(from), Some(to)) if to < from => passed_over(context, to + 1..from),
-        _ => Vec::new(),
-    };
-    TierMove { before, after, skipped }
-}
-
-fn passed_over(context: &Context<'_>, ranks: std::ops::Range<usize>) -> Vec<TierId> {
-    let ladder = context.program.program.tiers.as_ref().map(|tiers| tiers.ladder.as_slice()).unwrap_or_default();
-    ladder.get(ranks).unwrap_or_default().iter().map(|tier| tier.id.clone()).collect()
-}
-
-/// True if this change of tier triggers the rule.
-fn meets(rule: &CompiledRule, context: &Context<'_>, moved: &TierMove) -> bool {
-    let Trigger::TierChange(trigger) = &rule.rule.on else { return false };
-    let ranks = (context.program.rank(&moved.before), context.program.rank(&moved.after));
-    let direction = match ranks {
-        (_, None) => Some(TierDirection::Vip),
-        (Some(before), Some(after)) if before < after => Some(TierDirection::Upgrade),
-        (Some(_), Some(_)) => Some(TierDirection::Downgrade),
-        // A return to the ladder is neither an upgrade nor a downgrade.
-        (None, Some(_)) => None,
-    };
-    trigger.direction.is_none_or(|wanted| Some(wanted) == direction)
-        && trigger.from.as_ref().is_none_or(|from| from.contains(&moved.before))
-        && trigger.to.as_ref().is_none_or(|to| to.contains(&moved.after))
-}
-
-/// Drops skipped rules from an entry above the soft limit. They can be recomputed from the program's version, except those
-/// that a refund needs for a running total: these stay.
-fn shorten(entry: &mut Entry, rules: &RuleSet) {
-    let mut over = most_bytes(entry).saturating_sub(ENTRY_BYTES);
-    for place in (0..entry.skipped.len()).rev() {
-        if over == 0 {
-            return;
-        }
-        let skipped = &entry.skipped[place];
-        if !rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule)) {
-            over = over.saturating_sub(skipped_bytes(skipped));
-            entry.skipped.remove(place);
-            entry.truncated = true;
-        }
-    }
-}
-
-/// An upper bound of an entry's packed size. Packing it would take longer than deciding.
-fn most_bytes(entry: &Entry) -> usize {
-    let outcomes: usize = entry.outcomes.iter().map(outcome_bytes).sum();
-    let skipped: usize = entry.skipped.iter().map(skipped_bytes).sum();
-    let coupons: usize = entry.coupons.iter().map(coupon_bytes).sum();
-    let lots = entry.extended.len() + entry.movements.iter().map(|movement| movement.lots.len()).sum::<usize>();
-    let others = entry.movements.len() + entry.ignored.len();
-    BARE_BYTES + outcomes + skipped + coupons + others * LINE_BYTES + lots * LOT_BYTES
-}
-
-fn outcome_bytes(outcome: &Outcome) -> usize {
-    let both = [outcome.fixed, outcome.per_unit, outcome.extra, outcome.debited, outcome.reset];
-    let numbers = both.iter().filter(|both| !both.is_zero()).count()
-        + usize::from(outcome.counted != 0)
-        + usize::from(outcome.before.is_some())
-        + usize::from(outcome.lost != 0);
-    let coupons: usize = outcome.coupons.iter().map(coupon_bytes).sum();
-    OUTCOME_BYTES + outcome.rule.as_str().len() + numbers * NUMBER_BYTES + outcome.taken.len() * LINE_BYTES + coupons
-}
-
-fn coupon_bytes(coupon: &NamedCoupon) -> usize {
-    coupon.code.as_str().len() + coupon.reward.as_str().len() + 5
-}
-
-fn skipped_bytes(skipped: &Skipped) -> usize {
-    let missing = skipped.missing.as_ref().map_or(0, |missing| missing.len() + 3);
-    SKIPPED_BYTES + skipped.rule.as_str().len() + missing
-}
-
-/// True for reasons that keep a rule from counting a receipt at all.
-const fn is_shut_out(skipped: &Skipped) -> bool {
-    matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
-}
-
-/// True for a reason that cannot be recomputed: a refund must know that a cumulative rule did not count the receipt, and
-/// people ask why a rule that fired gave no coupon.
-pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
-    let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
-    matches!(skipped.reason, SkipReason::RewardLimit | SkipReason::OutOfStock | SkipReason::BudgetExhausted)
-        || ((is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative())
 }

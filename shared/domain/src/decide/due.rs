@@ -1,9 +1,10 @@
-//! Lapses and falls of tier that fell due before a decision, each with its own entry and time.
+//! Lapses, falls of tier and ends of waits that fell due before a decision, each with its own entry and time.
 
 use jiff::Timestamp;
 
-use super::draft::{Draft, tier_move};
+use super::draft::Draft;
 use super::occasion::Occasion;
+use super::tier_rules::tier_move;
 use crate::account::Account;
 use crate::ledger::Cause;
 use crate::rule::{CompiledRule, Waiting};
@@ -16,6 +17,8 @@ const MOST_EVENTS: usize = 24;
 enum Event<'a> {
     /// The tier falls at the midnight that begins this day.
     Fall(Day),
+    /// A receipt's points have waited for too long.
+    WaitOver,
     /// The member lapsed. Each rule comes with the purchase that its time counts from.
     Lapse(Vec<(&'a CompiledRule, Timestamp)>),
 }
@@ -25,17 +28,19 @@ impl<'a> Draft<'a> {
     ///
     /// So the result does not depend on how late, or how often, a job or a fact notices it.
     pub(super) fn catch_up(&mut self) {
+        self.end_arrived_waits();
         for _ in 0..MOST_EVENTS {
             let Some((at, event)) = self.next_event() else { return };
             self.triggered_by_due = true;
             match event {
                 Event::Fall(day) => self.fall(at, day),
+                Event::WaitOver => self.end_overdue_wait(at),
                 Event::Lapse(rules) => self.lapse(at, rules),
             }
         }
     }
 
-    /// The first event that falls due by now. At the same midnight, the tier falls first.
+    /// The first event that falls due by now. At the same midnight, the tier falls first, then waits end.
     fn next_event(&self) -> Option<(Timestamp, Event<'a>)> {
         let context = self.context;
         let zone = &context.program.zone;
@@ -55,13 +60,24 @@ impl<'a> Draft<'a> {
             })
             .collect();
         let lapse = lapses.iter().map(|(at, _, _)| *at).min();
-        match (fall, lapse) {
-            (Some((at, day)), lapse) if lapse.is_none_or(|lapse| at <= lapse) => Some((at, Event::Fall(day))),
-            (_, Some(first)) => {
+        let wait = self.account.holds.next_deadline().filter(|day| *day <= today).map(|day| day.start(zone));
+        // At the same moment the order is that of this list.
+        let first = [fall.map(|(at, _)| at), wait, lapse].into_iter().flatten().min()?;
+        let event = match fall {
+            Some((at, day)) if at == first => Event::Fall(day),
+            _ if wait == Some(first) => Event::WaitOver,
+            _ => {
                 let together = lapses.into_iter().filter(|(at, _, _)| *at == first);
-                Some((first, Event::Lapse(together.map(|(_, rule, since)| (rule, since)).collect())))
+                Event::Lapse(together.map(|(_, rule, since)| (rule, since)).collect())
             }
-            _ => None,
+        };
+        Some((first, event))
+    }
+
+    fn end_overdue_wait(&mut self, at: Timestamp) {
+        let today = Day::of(at, &self.context.program.zone);
+        if let Some(hold) = self.account.holds.take_overdue(today) {
+            self.end_wait(at, &hold, None);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::multiply::{Fired, Share, extras};
 use super::occasion::Occasion;
-use crate::account::{Extra, LotKey, mark_of, window_sum};
+use crate::account::{Extra, Hold, LotKey, mark_of, window_sum};
 use crate::ledger::{Bucket, Movement, MovementType};
 use crate::points::{Both, Kind, Points};
 use crate::program::TierWindow;
@@ -20,12 +20,14 @@ impl Draft<'_> {
     pub(super) fn apply(&mut self, occasion: &Occasion<'_>) {
         // One rule for each outcome, in their order.
         let rules = std::mem::take(&mut self.fired);
-        if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
-            self.multiply(&rules, occasion);
+        let shares = if rules.iter().any(|rule| !rule.gains.multiply.is_empty()) {
+            self.multiply(&rules, occasion)
         } else {
-            self.attach(&rules, occasion, &BTreeMap::new());
-        }
-        self.credit(occasion);
+            BTreeMap::new()
+        };
+        self.attach(&rules, occasion, &shares);
+        let holds = self.hold(&rules, occasion, &shares);
+        self.credit(occasion, holds);
         for (place, rule) in rules.iter().enumerate() {
             if !rule.gains.debit.is_nothing() {
                 self.debit(place, rule, occasion.day);
@@ -43,7 +45,8 @@ impl Draft<'_> {
         }
     }
 
-    fn multiply(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>) {
+    /// Adds the extras of multipliers to their outcomes. Returns those on rules that are counted apart.
+    fn multiply(&mut self, rules: &[&CompiledRule], occasion: &Occasion<'_>) -> BTreeMap<(usize, usize), Share> {
         let outcomes = self.entry.outcomes.iter().zip(rules);
         let fired: Vec<Fired<'_>> = outcomes
             .map(|(outcome, rule)| {
@@ -58,7 +61,7 @@ impl Draft<'_> {
         for (outcome, extra) in self.entry.outcomes.iter_mut().zip(extras.by_rule) {
             outcome.extra = extra;
         }
-        self.attach(rules, occasion, &extras.shares);
+        extras.shares
     }
 
     /// Attaches credits by amount and multiplier extras to the firings of cumulative rules, so that a reversal takes them
@@ -85,18 +88,18 @@ impl Draft<'_> {
                     per_unit: share.per_unit,
                 });
             }
-            if outcome.per_unit.is_zero() && extras.is_empty() {
+            if outcome.per_unit.is_zero() && extras.is_empty() && rule.gains.hold.is_none() {
                 continue;
             }
             let due = u64::try_from(outcome.firings.saturating_add(outcome.lost)).unwrap_or(0);
             let per_unit = outcome.per_unit;
             if let Some(counter) = self.account.counter_of_mut(rule) {
-                counter.attach(due, receipt, per_unit, &extras);
+                counter.attach(due, receipt, rule.gains.hold.is_some(), per_unit, &extras);
             }
         }
     }
 
-    fn credit(&mut self, occasion: &Occasion<'_>) {
+    fn credit(&mut self, occasion: &Occasion<'_>, holds: Vec<Hold>) {
         let total = self.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.credits()));
         let policy = &self.context.program.program.points;
         let mut earn = Movement::new(MovementType::Earn).post(
@@ -105,12 +108,16 @@ impl Draft<'_> {
             Kind::Qualifying,
             total.qualifying,
         );
-        if total.redeemable.is_positive() {
+        let free = total.redeemable.minus(holds.iter().map(Hold::total).sum());
+        if free.is_positive() {
             // Only points earned on receipts are held.
             let hold = if occasion.basket.is_some() { policy.hold_days } else { 0 };
             let key = LotKey::held(occasion.day, hold, policy.expiry);
             self.entry.lot = Some(key);
-            earn = self.account.deposit(earn, Bucket::Issued, key, total.redeemable);
+            earn = self.account.deposit(earn, Bucket::Issued, key, free);
+        }
+        for hold in holds {
+            earn = self.deposit_held(earn, hold);
         }
         self.account.lifetime_earned = self.account.lifetime_earned.plus(total.redeemable);
         self.push(earn);

@@ -1,6 +1,7 @@
 //! One rule and one fact: counting, limits, and the outcome.
 
-use super::draft::{Draft, is_needed};
+use super::draft::Draft;
+use super::entry_size::is_needed;
 use super::limits::{Given, Rewards, cap, remember};
 use super::measure::{Progress, advance};
 use super::occasion::{Occasion, all_hold};
@@ -145,7 +146,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Formats a count: money with its decimals, receipts and items as numbers.
-    fn in_unit(&self, unit: Unit, count: i64) -> String {
+    pub(super) fn in_unit(&self, unit: Unit, count: i64) -> String {
         match unit {
             Unit::Money => Money::new(count, self.context.program.program.currency).to_string(),
             Unit::Receipts | Unit::Items => count.to_string(),

@@ -23,6 +23,7 @@ pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &Inter
     let interaction = fact.interaction;
     let cause = Cause::Fact(FactId::Interaction { interaction: interaction.id.clone() });
     let mut draft = Draft::new(context, account, interaction.occurred_at, cause);
+    draft.release_for(interaction);
     let occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
     let waiting = Waiting::Interaction(interaction.name.clone());
     let counts = !interaction.is_machine_open();

@@ -39,11 +39,13 @@ pub(super) fn advance(
         _ => {}
     }
     let (mut counted, mut amount) = (eligible.count(unit), eligible.amount);
-    let spent_before = rule.range().map(|_| kept.total);
-    if let Some(range) = rule.range() {
-        let before = kept.total;
-        kept.total = before.saturating_add(counted);
-        counted = range.counted(before, kept.total).filter(|counted| *counted > 0).ok_or(SkipReason::OutsideRange)?;
+    let spent_before = rule.range().map(|_| spent_before(rule, kept, day));
+    if let (Some(range), Some(before)) = (rule.range(), spent_before) {
+        spend(rule, kept, day, counted);
+        counted = range
+            .counted(before, before.saturating_add(counted))
+            .filter(|counted| *counted > 0)
+            .ok_or(SkipReason::OutsideRange)?;
         if range.meant == SpendRange::Band {
             amount = counted;
         }
@@ -51,8 +53,14 @@ pub(super) fn advance(
     let (due, before, reached) = match (form.is_cumulative(), rule.frame()) {
         (false, _) => (form.due(counted), None, counted),
         (true, Some(Frame::Rolling(length))) => {
-            let before = kept.sum_of_days(first_of(day, length), day);
-            kept.add_to_day(day, counted);
+            let before = match (band(rule), spent_before) {
+                (Some(range), Some(spent)) => range.inside(spent),
+                _ => {
+                    let before = kept.sum_of_days(first_of(day, length), day);
+                    kept.add_to_day(day, counted);
+                    before
+                }
+            };
             let after = before.saturating_add(counted);
             // A window's sum falls as days leave it, so that only this receipt's steps fire.
             (form.due(after).saturating_sub(form.due(before)), Some(before), after)
@@ -69,6 +77,29 @@ pub(super) fn advance(
         }
     };
     Ok(Progress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
+}
+
+/// The bounds of a band.
+fn band(rule: &CompiledRule) -> Option<Range> {
+    rule.range().filter(|range| range.meant == SpendRange::Band)
+}
+
+/// All spend before a receipt of a day, as far as the rule's window holds it.
+fn spent_before(rule: &CompiledRule, counter: &Counter, day: Day) -> i64 {
+    match rule.frame() {
+        Some(Frame::Rolling(length)) => counter.spent_between(first_of(day, length), day),
+        Some(Frame::FirstReceipt(_) | Frame::Fixed(..)) | None => counter.total,
+    }
+}
+
+/// Adds to all spend under a range; a refund subtracts.
+pub(super) fn spend(rule: &CompiledRule, counter: &mut Counter, day: Day, spent: i64) {
+    match rule.frame() {
+        Some(Frame::Rolling(_)) => counter.add_spent(day, spent),
+        Some(Frame::FirstReceipt(_) | Frame::Fixed(..)) | None => {
+            counter.total = counter.total.saturating_add(spent);
+        }
+    }
 }
 
 /// The first day of a window with this length and last day.
@@ -114,11 +145,18 @@ pub(super) fn retreat(
     let (_, form) = rule.measure();
     match rule.frame() {
         Some(Frame::Rolling(length)) => {
-            if less.counted != 0 && !counter.days.iter().any(|(other, _)| *other == day) {
+            let (known, part) =
+                if band(rule).is_some() { (&counter.spent, less.spent) } else { (&counter.days, less.counted) };
+            if part != 0 && !known.iter().any(|(other, _)| *other == day) {
                 return None;
             }
-            counter.add_to_day(day, -less.counted);
-            Some(recount_days(counter, form, length, day, rounding))
+            if rule.range().is_some() {
+                counter.add_spent(day, -less.spent);
+            }
+            if band(rule).is_none() {
+                counter.add_to_day(day, -less.counted);
+            }
+            Some(recount_days(rule, counter, form, length, day, rounding))
         }
         Some(Frame::FirstReceipt(length)) => {
             let holds = |opened: Day| opened <= day && day < opened.plus_days(length);
@@ -162,8 +200,15 @@ fn subtract(rule: &CompiledRule, less: Less, sum: &mut i64, total: &mut i64) -> 
 
 /// Recounts every remembered day: a day's receipts together fire as often as they carry the window over a step, and a
 /// reversed firing may be due on another day. Firings whose windows hold the changed day go first.
-fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, rounding: Rounding) -> Vec<Run> {
-    let over = counter.reversible(|_| true).saturating_sub(due_of_days(counter, form, length));
+fn recount_days(
+    rule: &CompiledRule,
+    counter: &mut Counter,
+    form: Form,
+    length: u32,
+    changed: Day,
+    rounding: Rounding,
+) -> Vec<Run> {
+    let over = counter.reversible(|_| true).saturating_sub(due_of_days(rule, counter, form, length));
     let last = changed.plus_days(length.saturating_sub(1));
     let mut popped = counter.pop_where(over, rounding, |run| run.day.is_some_and(|day| changed <= day && day <= last));
     let left = over - popped.iter().map(Run::due).sum::<u64>();
@@ -172,13 +217,22 @@ fn recount_days(counter: &mut Counter, form: Form, length: u32, changed: Day, ro
 }
 
 /// The number of firings that the days of a rolling window are worth together.
-pub(super) fn due_of_days(counter: &Counter, form: Form, length: u32) -> u64 {
+pub(super) fn due_of_days(rule: &CompiledRule, counter: &Counter, form: Form, length: u32) -> u64 {
     let due_on = |day: Day| {
-        let with = counter.sum_of_days(first_of(day, length), day);
-        let without = with - counter.sum_of_days(day, day);
+        let (with, without) = match band(rule) {
+            Some(range) => {
+                let with = counter.spent_between(first_of(day, length), day);
+                (range.inside(with), range.inside(with - counter.spent_between(day, day)))
+            }
+            None => {
+                let with = counter.sum_of_days(first_of(day, length), day);
+                (with, with - counter.sum_of_days(day, day))
+            }
+        };
         form.due(with).saturating_sub(form.due(without))
     };
-    counter.days.iter().map(|(day, _)| due_on(*day)).sum()
+    let days = if band(rule).is_some() { &counter.spent } else { &counter.days };
+    days.iter().map(|(day, _)| due_on(*day)).sum()
 }
 
 /// What a refund subtracts from a receipt.

@@ -141,7 +141,7 @@ fn align(rule: &CompiledRule, counter: &mut Counter, today: Day, rounding: Round
     }
     match rule.frame() {
         Some(Frame::Rolling(length)) => {
-            let due = due_of_days(counter, form, length);
+            let due = due_of_days(rule, counter, form, length);
             counter.align(due, Some(today), rounding, |_| true);
         }
         Some(Frame::FirstReceipt(length)) => {

@@ -9,10 +9,12 @@ mod draft;
 mod due;
 mod effects;
 mod enrollment;
+mod entry_size;
 mod erasure;
 mod exclusion;
 mod explain;
 mod fire;
+mod holds;
 mod import;
 mod interaction;
 mod limits;
@@ -30,6 +32,7 @@ mod refund;
 mod rejection;
 mod settlement;
 mod supply;
+mod tier_rules;
 mod unmerge;
 
 pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, decide_adjustment, read_adjustment};
@@ -50,7 +53,7 @@ pub use import::{
 pub use interaction::{InteractionContext, decide_interaction};
 pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
-pub use next::{NextStep, next_steps};
+pub use next::{CountedUnit, NextStep, next_steps};
 pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_receipt};
 pub use referral::{

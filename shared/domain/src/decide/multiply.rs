@@ -31,12 +31,11 @@ struct Working<'a> {
 pub(super) struct Extras {
     /// The extra of each fired rule; zero for those that multiply nothing.
     pub by_rule: Vec<Both>,
-    /// The part of the extras that belongs to cumulative rules, because other receipts' refunds may reverse their firings:
-    /// by the places of that rule and of the multiplier.
+    /// The part of the extras that belongs to rules that are counted apart: by the places of that rule and of the multiplier.
     pub shares: BTreeMap<(usize, usize), Share>,
 }
 
-/// The extra of one multiplier on one cumulative rule.
+/// The extra of one multiplier on one rule that is counted apart ([`CompiledRule::is_counted_apart`]).
 pub(super) struct Share {
     /// The place of the multiplier's rule.
     pub multiplier: usize,
@@ -94,7 +93,8 @@ pub(super) fn extras(fired: &[Fired<'_>], program: &CompiledProgram, basket: Opt
 }
 
 impl Extras {
-    /// Takes redeemable points from the extra of the multiplier at a place: first from what belongs to no cumulative rule.
+    /// Takes redeemable points from the extra of the multiplier at a place: first from what belongs to no rule that is
+    /// counted apart.
     pub fn cut(&mut self, place: usize, cut: Points) {
         let extra = &mut self.by_rule[place].redeemable;
         let own = self.shares.values().filter(|share| share.multiplier == place);
@@ -140,7 +140,7 @@ impl Extras {
 
 /// Points that the same multipliers apply to.
 struct Part {
-    /// The cumulative rule, and whether these are its credit by amount; `None` for all other points.
+    /// The rule that is counted apart, and whether these are its credit by amount; `None` for all other points.
     base: Option<(usize, bool)>,
     points: Points,
     /// The multipliers that apply, by their places.
@@ -219,7 +219,7 @@ fn parts(
         let mut listed_by = listed.get(&fired.rule.rule.id).cloned().unwrap_or_default();
         listed_by.dedup();
         let own = Some(place).filter(|place| multiplies.contains(place));
-        let pieces = if fired.rule.measure().1.is_cumulative() {
+        let pieces = if fired.rule.is_counted_apart() {
             let firings = (Some((place, false)), Fired { per_unit: Both::ZERO, ..*fired });
             vec![firings, (Some((place, true)), Fired { fixed: Both::ZERO, ..*fired })]
         } else {

@@ -39,6 +39,8 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     draft.account.touch(context.program, receipt.occurred_at);
     draft.note_purchase();
     draft.account.last_purchase = draft.account.last_purchase.max(Some(receipt.occurred_at));
+    draft.conclude();
+    draft.end_overdue_waits();
     let mut decision = draft.finish();
     decision.entry.history = receipt.history;
     decision.tier_changes.iter_mut().for_each(|entry| entry.history = receipt.history);

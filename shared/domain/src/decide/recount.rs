@@ -6,14 +6,16 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::effects::MOST_EXTRAS;
-use super::measure::{Less, reckoned, retreat};
+use super::holds::state_of;
+use super::measure::{Less, reckoned, retreat, spend};
+use super::multiply::Fired;
 use super::occasion::{Basket, Occasion};
-use super::refund::{RefundContext, extras_by_amount};
-use crate::account::{Extra, Run, Used, When, mark_of};
+use super::refund::{RefundContext, extras_on};
+use crate::account::{Extra, HoldState, Run, Used, When, mark_of};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::ids::{CouponCode, RewardId, RuleId};
-use crate::ledger::{Outcome, SkipReason};
-use crate::points::Both;
+use crate::ledger::{HeldCredit, Outcome, SkipReason};
+use crate::points::{Both, Points};
 use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame};
 use crate::time::Day;
@@ -55,6 +57,9 @@ impl Recount<'_, '_, '_> {
                 None => return,
             }
         };
+        if let Some(outcome) = outcome.filter(|outcome| outcome.held.is_some() && !form.is_cumulative()) {
+            self.lose_held(outcome, &mut change);
+        }
         if let Some(outcome) = outcome {
             change.debited = self.debit(outcome, change.firings);
         }
@@ -86,6 +91,36 @@ impl Recount<'_, '_, '_> {
         let back = Used { times: change.firings, points };
         self.draft.return_places(&self.rule.rule.id, Some(self.rule), back, self.occasion.at);
         change
+    }
+
+    /// Takes what a rule per receipt loses from its points that wait. Cancelled ones are not taken again.
+    fn lose_held(&mut self, outcome: &Outcome, change: &mut Outcome) {
+        let state = state_of(self.draft, self.fact, &outcome.rule, self.occasion.day);
+        if state == HoldState::Cancelled {
+            (change.fixed.redeemable, change.per_unit.redeemable) = (Points::ZERO, Points::ZERO);
+            return;
+        }
+        let points = change.fixed.plus(change.per_unit).redeemable.negated();
+        self.draft.lose_held(state, mark_of(&self.fact.receipt.id), &outcome.rule, &outcome.rule, points);
+        if !points.is_zero() {
+            change.held = Some(HeldCredit { points: points.negated(), ..HeldCredit::default() });
+        }
+    }
+
+    /// Takes what reversed firings lose from their points that wait, on whichever receipt they fired.
+    fn lose_held_firings(&mut self, run: &Run) {
+        let Some(receipt) = run.receipt else { return };
+        let (id, month) = (&self.rule.rule.id, self.occasion.day.month());
+        let state = match self.draft.account.holds.state(receipt, id, month) {
+            // Of another receipt, the month of issue is not known.
+            HoldState::Released(_) if receipt != mark_of(&self.fact.receipt.id) => HoldState::Unknown,
+            state => state,
+        };
+        self.draft.lose_held(state, receipt, id, id, run.fixed().plus(run.per_unit).redeemable);
+        for extra in &run.extras {
+            let points = extra.firings.plus(extra.per_unit).redeemable;
+            self.draft.lose_held(state, receipt, id, &extra.rule, points);
+        }
     }
 
     /// Reverses the receipt's standing firings beyond those that are still `due`.
@@ -128,7 +163,7 @@ impl Recount<'_, '_, '_> {
     fn lower_total(&mut self) {
         let less = self.count(self.before) - self.count(self.after);
         if let Some(counter) = self.draft.account.counter_of_mut(self.rule) {
-            counter.total -= less;
+            spend(self.rule, counter, self.occasion.day, -less);
         }
     }
 
@@ -165,12 +200,15 @@ impl Recount<'_, '_, '_> {
                 let points = run.fixed().plus(run.per_unit).sum().get();
                 returned.push((day, Used { times: -reversed, points: -points }));
             }
+            self.lose_held_firings(&run);
             extras.extend(run.extras);
         }
         deferred.into_iter().rev().chain(spent_runs.into_iter().rev()).for_each(|run| counter.push(run));
         if let Some(outcome) = outcome {
             let (points, own) = self.recompute_by_amount(form, outcome, &mut counter.runs);
             change.per_unit = change.per_unit.minus(points);
+            let receipt = Some(mark_of(&self.fact.receipt.id));
+            self.lose_held_firings(&Run { receipt, per_unit: points, extras: own.clone(), ..Run::default() });
             extras.extend(own);
             returned.push((self.occasion.day, Used { times: 0, points: -points.sum().get() }));
         }
@@ -203,7 +241,8 @@ impl Recount<'_, '_, '_> {
             return (Both::ZERO, Vec::new());
         }
         let mut lost = Vec::new();
-        let mut by_rule = extras_by_amount(self.fact, self.rule, own.per_unit, self.basket);
+        let base = Fired { rule: self.rule, firings: 1, fixed: Both::ZERO, per_unit: own.per_unit };
+        let mut by_rule = extras_on(self.fact, base, |multiplier| multiplier.firings, self.basket);
         let mut due: Vec<Both> =
             own.extras.iter().map(|extra| by_rule.remove(&extra.rule).unwrap_or_default()).collect();
         // The last extra sums up those that are not remembered one by one.
@@ -260,7 +299,7 @@ impl Draft<'_> {
     /// Merges a change of a rule's outcome into the entry.
     pub(super) fn note_change(&mut self, change: Outcome) {
         let nothing = change.firings == 0 && change.unrecoverable == 0 && change.coupons.is_empty();
-        if nothing && change.credits().is_zero() && change.debited.is_zero() {
+        if nothing && change.held.is_none() && change.credits().is_zero() && change.debited.is_zero() {
             return;
         }
         let Some(known) = self.entry.outcomes.iter_mut().find(|known| known.rule == change.rule) else {
@@ -273,6 +312,9 @@ impl Draft<'_> {
         known.per_unit = known.per_unit.plus(change.per_unit);
         known.extra = known.extra.plus(change.extra);
         known.debited = known.debited.plus(change.debited);
+        if let Some(held) = change.held {
+            known.held.get_or_insert_default().add(held);
+        }
         known.coupons.extend(change.coupons);
     }
 

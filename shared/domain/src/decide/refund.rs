@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::multiply::{Fired, extras as multiply};
+use super::holds::take_back_held_extras;
+use super::multiply::{Fired, Share, extras as multiply};
 use super::occasion::{Basket, Occasion};
 use super::recount::Recount;
 use super::settlement::{Returned, is_unsettled};
@@ -15,7 +16,6 @@ use crate::ids::{CouponCode, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Purchase, Rejection};
 use crate::points::{Both, Kind, Points};
 use crate::program::CompiledProgram;
-use crate::rule::CompiledRule;
 use crate::time::Day;
 
 /// A refund and what was looked up for it.
@@ -98,6 +98,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         }
     }
     take_back_extras(&mut draft, fact, &basket);
+    take_back_held_extras(&mut draft, fact, &basket, occasion.day);
     take_back(&mut draft, fact, occasion.day);
     return_debits(&mut draft, fact, occasion.day);
     draft.return_to_budgets(occasion.day);
@@ -137,23 +138,23 @@ fn take_back_extras(draft: &mut Draft<'_>, fact: &RefundContext<'_>, basket: &Ba
     }
 }
 
-/// The extra of each multiplier on a cumulative rule's credit by amount.
-pub(super) fn extras_by_amount(
+/// The extra of each multiplier on what a rule that is counted apart has left. `firings` are those of a multiplier.
+pub(super) fn extras_on(
     fact: &RefundContext<'_>,
-    base: &CompiledRule,
-    per_unit: Both,
+    base: Fired<'_>,
+    firings: impl Fn(&Outcome) -> i64,
     basket: &Basket<'_>,
 ) -> BTreeMap<RuleId, Both> {
     let multipliers = fact.decision.outcomes.iter().filter_map(|outcome| {
         let rule = fact.decided_by.rules.get(&outcome.rule).filter(|rule| !rule.gains.multiply.is_empty())?;
-        Some(Fired { rule, firings: outcome.firings, fixed: Both::ZERO, per_unit: Both::ZERO })
+        Some(Fired { rule, firings: firings(outcome), fixed: Both::ZERO, per_unit: Both::ZERO })
     });
-    let credit = Fired { rule: base, firings: 1, fixed: Both::ZERO, per_unit };
-    let is_base = |fired: &Fired<'_>| fired.rule.rule.id == base.rule.id;
+    let is_base = |fired: &Fired<'_>| fired.rule.rule.id == base.rule.rule.id;
     let mut fired: Vec<Fired<'_>> = multipliers.filter(|fired| !is_base(fired)).collect();
-    fired.push(credit);
+    fired.push(base);
     let shares = multiply(&fired, fact.decided_by, Some(basket)).shares.into_values();
-    shares.map(|share| (fired[share.multiplier].rule.rule.id.clone(), share.per_unit)).collect()
+    let extra = |share: &Share| share.firings.plus(share.per_unit);
+    shares.map(|share| (fired[share.multiplier].rule.rule.id.clone(), extra(&share))).collect()
 }
 
 fn lowered(given: &[Both], due: Vec<Both>) -> Vec<Both> {
@@ -178,7 +179,7 @@ fn extras_per_receipt(fact: &RefundContext<'_>, entries: &[&Entry], basket: &Bas
             };
             let firings = outcome.firings + changes().map(|change| change.firings).sum::<i64>();
             let left = |number: fn(&Outcome) -> Both| {
-                let is_counted_apart = rule.measure().1.is_cumulative();
+                let is_counted_apart = rule.is_counted_apart();
                 let sum = changes().fold(number(outcome), |sum, change| sum.plus(number(change)));
                 if is_counted_apart { Both::ZERO } else { sum }
             };
@@ -194,6 +195,7 @@ fn extras_per_receipt(fact: &RefundContext<'_>, entries: &[&Entry], basket: &Bas
 /// Posts the losses of the rules, and those of the rules for a tier that is lost with them.
 fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let lost = draft.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.minus(outcome.credits()));
+    let lost = draft.post_lost_holds(lost);
     post_lost(draft, lost, fact.decision.lot, day);
     loop {
         let today = draft.today();

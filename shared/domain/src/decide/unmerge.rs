@@ -72,8 +72,13 @@ pub fn decide_unmerge(
     let mut from = Draft::new(target, target_account, target.now, cause(source));
     to.drop_review();
     from.drop_review();
-    let arrives = restore(&mut to, kept.source.settled_at(source.program, source.now));
-    let leaves = restore(&mut from, kept.target.settled_at(target.program, target.now));
+    let settled = |account: &Account, context: &Context<'_>| {
+        let mut account = account.clone();
+        account.settle(context.program, context.now);
+        account
+    };
+    let arrives = restore(&mut to, settled(&kept.source, source));
+    let leaves = restore(&mut from, settled(&kept.target, target));
     // Points that paid the other's debt would have expired otherwise: then no end of the merge is right.
     if arrives.plus(leaves) != Both::ZERO {
         return Err(UnmergeFault::Booked);

@@ -19,6 +19,8 @@ pub enum Cause {
     Profile,
     /// A lapse: the local day on which the member had not bought for long enough.
     Inactivity(Day),
+    /// The end of the wait of a receipt's points: their event did not come in time, or had come before (`hold.until`).
+    Hold(ReceiptId),
     /// A fall of the tier at the local midnight that begins this day.
     TierReview(Day),
     /// The rules for a change of tier. The entry before this one, with this cause, changed it.
@@ -132,6 +134,7 @@ impl Cause {
             Self::Enrollment
             | Self::Profile
             | Self::Inactivity(_)
+            | Self::Hold(_)
             | Self::TierReview(_)
             | Self::TierChange(_)
             | Self::Coupon { .. }

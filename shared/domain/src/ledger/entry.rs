@@ -221,6 +221,9 @@ pub struct Outcome {
     /// The redeemable points of a multiplier that a budget cut.
     #[serde(rename = "q", default, skip_serializing_if = "is_zero")]
     pub cut: i64,
+    /// The points that wait for an event, with the extras on them; on a refund, those that were lost (negative).
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldCredit>,
     /// The coupons that were given; on a refund, those that were cancelled.
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<NamedCoupon>,
@@ -274,6 +277,7 @@ impl Outcome {
             counted: 0,
             before: None,
             cut: 0,
+            held: None,
             coupons: Vec::new(),
         }
     }
@@ -286,6 +290,31 @@ impl Outcome {
     /// The change of the balances.
     pub const fn net(&self) -> Both {
         self.credits().minus(self.debited).minus(self.reset)
+    }
+}
+
+/// Points of a rule that wait for an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldCredit {
+    /// The redeemable points, extras included.
+    #[serde(rename = "p")]
+    pub points: Points,
+    /// The extras of multipliers on a rule per receipt, of both kinds: a refund recomputes them for this rule alone.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<(RuleId, Both)>,
+}
+
+impl HeldCredit {
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.points = self.points.plus(other.points);
+        for (rule, extra) in other.extras {
+            match self.extras.iter_mut().find(|(known, _)| *known == rule) {
+                Some((_, sum)) => *sum = sum.plus(extra),
+                None => self.extras.push((rule, extra)),
+            }
+        }
     }
 }
 

@@ -129,6 +129,9 @@ pub struct Movement {
     /// The lots of redeemable points that changed: what a liability report must know of the movement.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub lots: Vec<LotChange>,
+    /// True for a release that an event, or the end of the wait for it, caused.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_event: bool,
 }
 
 /// A change of the lots that were issued in one month and expire in one month.
@@ -172,7 +175,7 @@ pub(crate) fn sum_by_months(changes: impl IntoIterator<Item = LotChange>) -> Vec
 impl Movement {
     /// A movement without postings yet.
     pub const fn new(kind: MovementType) -> Self {
-        Self { kind, postings: Vec::new(), lots: Vec::new() }
+        Self { kind, postings: Vec::new(), lots: Vec::new(), by_event: false }
     }
 
     /// Adds a posting; none for no points.

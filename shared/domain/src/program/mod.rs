@@ -369,6 +369,14 @@ impl CompiledProgram {
         Self { program, version, zone, rules, referral, locales, asks_profile }
     }
 
+    /// The same program without `hold` of credits: points are given as if each event came with its receipt. For backtests,
+    /// which replay receipts alone.
+    #[must_use]
+    pub fn without_holds(mut self) -> Self {
+        self.rules = self.rules.without_holds();
+        self
+    }
+
     /// The language tags of its responses: those of its texts, its own, and those of the built-in sentences.
     pub fn locales(&self) -> impl Iterator<Item = &str> + Clone {
         self.locales.iter().map(String::as_str)

@@ -9,7 +9,7 @@ use super::check::Parts;
 use super::{Expiry, PointsPolicy};
 use crate::input::Faults;
 use crate::rule::{
-    Amount, Bound, Counting, Effect, Limit, Measure, Period, Rate, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger,
+    Bound, Counting, Credit, Effect, Limit, Measure, Period, Rate, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger,
     Window,
 };
 
@@ -33,6 +33,8 @@ const BY_AMOUNT_BYTES: u64 = 28;
 const WINDOW_DAYS: u64 = 366;
 /// The bytes of what counted on one day of a window that rolls, and of a firing in it.
 const WINDOW_DAY_BYTES: u64 = 16;
+/// The bytes of all spend on one day of a window that rolls, for a rule with `from` or `up_to`.
+const SPENT_DAY_BYTES: u64 = 8;
 /// For how many days closed periods are remembered, for refunds.
 const REMEMBERED_DAYS: u64 = 400;
 
@@ -89,7 +91,7 @@ fn counter_bytes(rule: &Rule) -> u64 {
 
 /// True when a rule credits points by amount: what each receipt got is remembered with its firings.
 fn credits_by_amount(rule: &Rule) -> bool {
-    let is_by_amount = |effect: &Effect| matches!(effect, Effect::Credit(Amount { rate: Rate::PerUnit(_), .. }));
+    let is_by_amount = |effect: &Effect| matches!(effect, Effect::Credit(Credit { rate: Rate::PerUnit(_), .. }));
     rule.then.iter().any(is_by_amount)
 }
 
@@ -108,8 +110,11 @@ fn counts_on(rule: &Rule) -> bool {
 /// What the days of a window that rolls take, and the firings on them.
 fn window_bytes(rule: &Rule) -> u64 {
     match &rule.on {
-        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: None, .. }), .. }) => {
-            WINDOW_DAYS * WINDOW_DAY_BYTES
+        Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: None, .. }), measure, .. }) => {
+            let has_range =
+                matches!(measure, Some(Measure::Spend(spend)) if spend.from.is_some() || spend.up_to.is_some());
+            let spent = if has_range { SPENT_DAY_BYTES } else { 0 };
+            WINDOW_DAYS * (WINDOW_DAY_BYTES + spent)
         }
         // Windows that are over are remembered with the days of their firings.
         Trigger::Receipt(ReceiptTrigger { within: Some(Window::Days { from: Some(_), .. }), .. }) => {

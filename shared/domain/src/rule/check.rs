@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::{Effect, MultiplyScope, Rate, Rule, Trigger};
+use super::{Effect, EffectKind, MultiplyScope, Rate, Rule, Trigger};
 use crate::ids::{RuleId, TierId};
 use crate::input::Faults;
 use crate::program::Stacking;
@@ -114,6 +114,7 @@ fn check_rule(rule: &Rule, pointer: &str, known: &Known, zone: Option<&TimeZone>
         known.check_tiers(change.from.as_ref(), &format!("{pointer}/on/tier_change/from"), faults);
         known.check_tiers(change.to.as_ref(), &format!("{pointer}/on/tier_change/to"), faults);
     }
+    check_holds(rule, pointer, faults);
     for (place, effect) in rule.then.iter().enumerate() {
         check_effect(rule, effect, &format!("{pointer}/then/{place}"), known, faults);
     }
@@ -122,13 +123,13 @@ fn check_rule(rule: &Rule, pointer: &str, known: &Known, zone: Option<&TimeZone>
 fn check_effect(rule: &Rule, effect: &Effect, pointer: &str, known: &Known, faults: &Faults) {
     let on_receipt = matches!(rule.on, Trigger::Receipt(_));
     match effect {
-        Effect::Credit(amount) | Effect::Debit(amount) => {
-            if matches!(amount.rate, Rate::PerUnit(_)) && !on_receipt {
-                let name = if matches!(effect, Effect::Credit(_)) { "credit" } else { "debit" };
-                let pointer = format!("{pointer}/{name}/per_unit");
-                faults.add(pointer, "only receipts have an amount: use \"points\" with this trigger");
+        Effect::Credit(credit) => {
+            check_rate(credit.rate, on_receipt, &format!("{pointer}/credit"), faults);
+            if credit.hold.is_some() && !on_receipt {
+                faults.add(format!("{pointer}/credit/hold"), "only receipt rules may hold points until an event");
             }
         }
+        Effect::Debit(amount) => check_rate(amount.rate, on_receipt, &format!("{pointer}/debit"), faults),
         Effect::Reset { .. } => {}
         Effect::Multiply(multiply) => {
             if multiply.scope == MultiplyScope::Lines && !on_receipt {
@@ -139,6 +140,25 @@ fn check_effect(rule: &Rule, effect: &Effect, pointer: &str, known: &Known, faul
             }
         }
         Effect::Reward { .. } | Effect::Vip { .. } => known.check_gift(effect, pointer, faults),
+    }
+}
+
+fn check_rate(rate: Rate, on_receipt: bool, pointer: &str, faults: &Faults) {
+    if matches!(rate, Rate::PerUnit(_)) && !on_receipt {
+        let detail = "only receipts have an amount: use \"points\" with this trigger";
+        faults.add(format!("{pointer}/per_unit"), detail);
+    }
+}
+
+/// All redeemable points of a rule wait for the same event, or none of them waits. So each firing has one fate.
+fn check_holds(rule: &Rule, pointer: &str, faults: &Faults) {
+    let mut first = None;
+    for (place, effect) in rule.then.iter().enumerate() {
+        let Effect::Credit(credit) = effect else { continue };
+        if credit.kind != EffectKind::Qualifying && *first.get_or_insert(&credit.hold) != &credit.hold {
+            let detail = "all redeemable credits of a rule must have the same hold, or none: use two rules";
+            faults.add(format!("{pointer}/then/{place}/credit/hold"), detail);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::points::Points;
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Credits points.
-    Credit(Amount),
+    Credit(Credit),
     /// Debits points.
     Debit(Amount),
     /// Sets the balance to zero.
@@ -35,7 +35,54 @@ pub enum Effect {
     },
 }
 
-/// The points that an effect credits or debits.
+/// The points that an effect credits.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Credit {
+    /// How the points are counted.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// The kinds of points.
+    pub kind: EffectKind,
+    /// Keeps redeemable points pending until an event; absent: the program's `hold_days` alone apply. Only on receipts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<EventHold>,
+}
+
+/// What the points of a receipt wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventHold {
+    /// The event that starts the program's `hold_days`.
+    pub until: HoldEvent,
+    /// The local days after the receipt on which the event may still come.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 365))]
+    pub at_most_days: u32,
+    /// What becomes of the points when it does not come in time.
+    pub otherwise: HoldOtherwise,
+}
+
+/// An interaction whose property `receipt` names the receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HoldEvent {
+    /// The name of the interaction.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]
+    pub interaction: String,
+}
+
+/// What becomes of held points whose event does not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HoldOtherwise {
+    /// They are cancelled.
+    Cancel,
+    /// They are released and can be spent at once.
+    Release,
+}
+
+/// The points that an effect debits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Amount {

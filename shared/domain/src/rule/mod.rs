@@ -19,7 +19,9 @@ pub(crate) use check::{Known, check_period, check_rules};
 pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range, RuleSet, Sums, Unit, Words};
 pub(crate) use compile::{Waiting, in_program, round};
 pub use condition::{EnrolledSpan, Nearness, Predicate};
-pub use effect::{Amount, Effect, EffectKind, Multiply, MultiplyScope, Rate};
+pub use effect::{
+    Amount, Credit, Effect, EffectKind, EventHold, HoldEvent, HoldOtherwise, Multiply, MultiplyScope, Rate,
+};
 pub use limit::{Bound, Limit, Limits, Period};
 pub(crate) use read::{read_budget, read_each_rule, read_effect, read_filter};
 pub use read::{read_rule, read_rules};

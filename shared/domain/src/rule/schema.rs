@@ -6,7 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{Amount, EffectKind, Multiply};
+use super::{Amount, Credit, EffectKind, Multiply};
 use crate::ids::{RewardId, TierId};
 
 /// What a rule does when it fires.
@@ -15,7 +15,7 @@ use crate::ids::{RewardId, TierId};
 #[allow(dead_code, reason = "only its schema is used")]
 enum Effect {
     /// Gives points.
-    Credit(Amount),
+    Credit(Credit),
     /// Takes points.
     Debit(Amount),
     /// Empties the balance.

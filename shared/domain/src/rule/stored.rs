@@ -9,9 +9,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Amount, BirthdayTrigger, Bound, Budget, Counting, Effect, EffectKind, EmailTrigger, Filter, InteractionTrigger,
-    Limit, Measure, Multiply, Period, Predicate, ProfileTest, Rate, ReceiptTrigger, ReferralRole, Rule, RuleStatus,
-    Spend, SpendHow, SpendRange, TierChangeTrigger, Trigger, WayToEarn, Window, WindowStart,
+    Amount, BirthdayTrigger, Bound, Budget, Counting, Credit, Effect, EffectKind, EmailTrigger, EventHold, Filter,
+    InteractionTrigger, Limit, Measure, Multiply, Period, Predicate, ProfileTest, Rate, ReceiptTrigger, ReferralRole,
+    Rule, RuleStatus, Spend, SpendHow, SpendRange, TierChangeTrigger, Trigger, WayToEarn, Window, WindowStart,
 };
 use crate::ids::{RewardId, RuleId, TierId};
 use crate::money::{Currency, Money};
@@ -124,12 +124,20 @@ enum StoredWindow {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StoredEffect {
-    Credit(StoredAmount),
+    Credit(StoredCredit),
     Debit(StoredAmount),
     Reset(EffectKind),
     Multiply(Multiply),
     Reward(RewardId),
     Vip(TierId),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredCredit {
+    rate: Rate,
+    kind: EffectKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<EventHold>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -291,7 +299,7 @@ impl StoredEffect {
     /// The stored form of an effect.
     pub(crate) fn new(effect: &Effect) -> Self {
         match effect.clone() {
-            Effect::Credit(Amount { rate, kind }) => Self::Credit(StoredAmount { rate, kind }),
+            Effect::Credit(Credit { rate, kind, hold }) => Self::Credit(StoredCredit { rate, kind, hold }),
             Effect::Debit(Amount { rate, kind }) => Self::Debit(StoredAmount { rate, kind }),
             Effect::Reset { kind } => Self::Reset(kind),
             Effect::Multiply(multiply) => Self::Multiply(multiply),
@@ -303,7 +311,7 @@ impl StoredEffect {
     /// The effect.
     pub(crate) fn into_effect(self) -> Effect {
         match self {
-            Self::Credit(StoredAmount { rate, kind }) => Effect::Credit(Amount { rate, kind }),
+            Self::Credit(StoredCredit { rate, kind, hold }) => Effect::Credit(Credit { rate, kind, hold }),
             Self::Debit(StoredAmount { rate, kind }) => Effect::Debit(Amount { rate, kind }),
             Self::Reset(kind) => Effect::Reset { kind },
             Self::Multiply(multiply) => Effect::Multiply(multiply),

@@ -82,7 +82,7 @@ impl EntryView {
             let points = movement.delta();
             let after = balance;
             balance = balance.minus(points.redeemable);
-            let by_time = matches!(movement.kind, MovementType::Release | MovementType::Expire);
+            let by_time = matches!(movement.kind, MovementType::Release | MovementType::Expire) && !movement.by_event;
             Self {
                 id: format!("{key}~{place}"),
                 at: if by_time { entry.decided_at } else { entry.at },
@@ -134,6 +134,7 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
             EntrySource { referral: Some(referral.clone()), rule, ..none }
         }
         Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
+        Cause::Hold(receipt) => EntrySource { receipt: Some(receipt.clone()), job: Some("held-points"), rule, ..none },
         Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },
         Cause::TierChange(cause) => EntrySource { rule, ..source_of(cause, outcomes) },
         Cause::Coupon { code, reward, .. } => {
@@ -175,6 +176,7 @@ fn explanation(entry: &Entry, kind: MovementType, explainer: &Explainer<'_>) -> 
     let event = match (kind, &entry.cause) {
         (MovementType::Release, _) => Event::Released,
         (MovementType::Expire, _) => Event::Expired,
+        (MovementType::Reverse, Cause::Hold(_)) => Event::HoldCancelled,
         (MovementType::WriteOff, _) => Event::DebtForgiven,
         (
             MovementType::Restore,

@@ -10,7 +10,7 @@ use crate::fact::{FactId, Receipt};
 use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId, TierId};
 use crate::ledger::{Cause, Entry, MovementType, NamedCoupon, Outcome, Rejection, SkipReason, Skipped, TierMove};
 use crate::money::{Currency, Money};
-use crate::points::Both;
+use crate::points::{Both, Points};
 use crate::program::CompiledProgram;
 
 /// The status of an accepted fact.
@@ -93,6 +93,10 @@ pub struct OutcomeView {
     pub firings: i64,
     /// The points credited, including those from multiplying other rules.
     pub credits: Both,
+    /// The redeemable points, with those from multiplying them, that wait for an event; absent when none do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub held: Option<Points>,
     /// The part of these from multiplying.
     #[serde(skip_serializing_if = "Both::is_zero_ref")]
     pub multiplied: Both,
@@ -288,6 +292,7 @@ impl OutcomeView {
             rule_version: outcome.rule_version,
             firings: outcome.firings,
             credits: outcome.credits(),
+            held: outcome.held.as_ref().map(|held| held.points),
             multiplied: outcome.extra,
             debits: outcome.debited,
             reset: outcome.reset,

@@ -119,18 +119,28 @@ fn missing(rule: &CompiledRule, counter: &Counter, day: Day) -> Option<i64> {
         }
         Some(Frame::Rolling(length)) => {
             let before = i32::try_from(length.saturating_sub(1)).unwrap_or(i32::MAX);
-            counter.sum_of_days(day.offset(-before), day)
+            match rule.range().filter(|range| range.meant == SpendRange::Band) {
+                Some(range) => range.inside(counter.spent_between(day.offset(-before), day)),
+                None => counter.sum_of_days(day.offset(-before), day),
+            }
         }
         Some(Frame::FirstReceipt(length)) => {
             let is_open = counter.opened.is_some_and(|opened| opened <= day && day < opened.plus_days(length));
             if is_open { counter.sum } else { 0 }
         }
     };
+    let spent = match rule.frame() {
+        Some(Frame::Rolling(length)) => {
+            let before = i32::try_from(length.saturating_sub(1)).unwrap_or(i32::MAX);
+            counter.spent_between(day.offset(-before), day)
+        }
+        Some(Frame::FirstReceipt(_) | Frame::Fixed(..)) | None => counter.total,
+    };
     let missing = match rule.range() {
         None => form.missing(so_far),
         // A gate looks at the total after each receipt: what a receipt must be depends on the receipt.
         Some(range) if range.meant == SpendRange::Gate => return None,
-        Some(range) => form.missing(so_far).saturating_add(range.before(counter.total)),
+        Some(range) => form.missing(so_far).saturating_add(range.before(spent)),
     };
     (missing > 0).then_some(missing)
 }

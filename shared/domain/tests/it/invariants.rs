@@ -31,7 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (any::<u8>(), any::<bool>()).prop_map(|(which, commit)| Step::Coupon { which, commit }),
         1 => (-60..200i16).prop_map(|points| Step::Adjust { points }),
         2 => (0..60u8).prop_map(|days| Step::Wait { days }),
-        2 => (0..9u8, 0..4u8).prop_map(|(id, name)| Step::Interaction { id, name }),
+        2 => (0..9u8, 0..6u8).prop_map(|(id, name)| Step::Interaction { id, name }),
         1 => (any::<bool>(), 0..3u8).prop_map(|(list, city)| Step::Patch { list, city }),
     ];
     prop::collection::vec(step, 1..40)
@@ -56,6 +56,9 @@ pub fn receipt_triggers() -> impl Strategy<Value = Value> {
         json!({ "receipt": { "spend": { "every": "10.00", "from": "50.00", "up_to": "300.00", "range": "band" } } }),
         json!({ "receipt": { "spend": { "every_per_receipt": "15.00", "up_to": "200.00", "range": "band" } } }),
         json!({ "receipt": { "spend": { "per_receipt_at_least": "15.00", "from": "20.00" } } }),
+        json!({ "receipt": { "spend": { "every": "10.00", "from": "30.00", "range": "band" }, "within": { "days": 9 } } }),
+        json!({ "receipt": { "spend": { "every": "20.00", "up_to": "400.00" }, "within": { "days": 12 } } }),
+        json!({ "receipt": { "spend": { "every_per_receipt": "15.00", "from": "20.00", "range": "band" }, "within": { "days": 5 } } }),
     ])
 }
 
@@ -91,12 +94,21 @@ fn effects() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// A credit that waits for the delivery of its receipt.
+fn held(mut credit: Value, at_most_days: u32, otherwise: &str) -> Value {
+    credit["hold"] =
+        json!({ "until": { "interaction": "delivered" }, "at_most_days": at_most_days, "otherwise": otherwise });
+    json!([{ "credit": credit }])
+}
+
 /// Effects that need an amount, or other rules' points.
 fn receipt_effects() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         json!([{ "credit": { "per_unit": "0.7", "kind": "both" } }]),
         json!([{ "credit": { "per_unit": "0.7", "kind": "both" } }]),
         json!([{ "debit": { "per_unit": "0.1" } }, { "credit": { "points": 4 } }]),
+        held(json!({ "points": 20, "kind": "both" }), 10, "cancel"),
+        held(json!({ "per_unit": "0.7" }), 15, "release"),
         json!([{ "multiply": { "factor": "2" } }]),
         json!([{ "multiply": { "factor": "0.5", "kind": "both" } }]),
         json!([{ "multiply": { "factor": "1.5", "kind": "both", "scope": "lines" } }, { "credit": { "points": 2 } }]),
@@ -187,6 +199,7 @@ fn interaction(id: u8, name: u8, at: jiff::Timestamp) -> Value {
         0 => ("visit", json!({ "city": "Milano" })),
         1 => ("visit", json!({ "city": ["Bari", "Roma"] })),
         2 => ("email_opened", json!({ "message": format!("m-{}", id % 2), "machine_open": id.is_multiple_of(3) })),
+        4 | 5 => ("delivered", json!({ "receipt": format!("r{id}") })),
         _ => ("email_clicked", json!({ "message": "m-1", "link": "l", "link_category": "news" })),
     };
     json!({ "id": format!("i{id}"), "occurred_at": at.to_string(), "member": { "id": "c" }, "name": name, "properties": properties })
@@ -294,6 +307,8 @@ proptest! {
         amounts in prop::collection::vec((1..30_000u32, 0..4u8, 0..30u8, 0..40u8, 1..30_000u32), 1..9),
         stacking in prop::sample::select(vec!["max", "additive", "product"]),
         reversed in any::<bool>(),
+        delivered in prop::collection::vec(any::<bool>(), 9),
+        wait in 0..60i64,
     ) {
         let rules = triggers.into_iter().enumerate().filter(|(_, (_, then, _))| {
             // A reset, or a tier outside the ladder, is not undone.
@@ -323,6 +338,11 @@ proptest! {
             left.push((id, total - part));
             book.check();
         }
+        for (id, _) in left.iter().filter(|(id, _)| delivered[usize::from(*id)]) {
+            book.interaction(&interaction(*id, 4, book.now));
+            book.check();
+        }
+        book.pass(book.now.checked_add(jiff::SignedDuration::from_hours(24 * wait)).unwrap());
         if reversed {
             left.reverse();
         }
@@ -348,7 +368,7 @@ proptest! {
         prop_assert_eq!(account.lifetime_earned.get(), 0);
         for (rule, counter) in &account.counters {
             prop_assert_eq!((counter.sum, counter.total, counter.due()), (0, 0, counter.runs.iter().map(|r| r.lost).sum::<u64>()), "{}", rule);
-            prop_assert!(counter.days.iter().all(|(_, counted)| *counted == 0));
+            prop_assert!(counter.days.iter().chain(&counter.spent).all(|(_, counted)| *counted == 0));
         }
     }
 

@@ -151,7 +151,10 @@ fn read_effects(node: &Node<'_>) -> Option<Vec<Effect>> {
     let effects = node.list(MOST_EFFECTS, |effect| {
         let read = read_effect(effect)?;
         match &read {
-            Effect::Credit(amount) if matches!(amount.rate, Rate::Points(_)) => Some(read),
+            Effect::Credit(credit) if credit.hold.is_some() => {
+                effect.refuse("must not hold points until an event: only receipt rules may")
+            }
+            Effect::Credit(credit) if matches!(credit.rate, Rate::Points(_)) => Some(read),
             Effect::Reward { .. } | Effect::Vip { .. } => Some(read),
             Effect::Credit(_) => effect.refuse("must credit a number of points: a referral has no amount"),
             Effect::Debit(_) | Effect::Reset { .. } | Effect::Multiply(_) => {

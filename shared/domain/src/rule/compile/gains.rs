@@ -7,7 +7,7 @@ use crate::ids::{RewardId, RuleId, TierId};
 use crate::money::Currency;
 use crate::points::{Both, Kind, Points};
 use crate::program::Rounding;
-use crate::rule::{Amount, Effect, EffectKind, MultiplyScope, Rate};
+use crate::rule::{Effect, EffectKind, EventHold, MultiplyScope, Rate};
 
 /// Rates and factors have at most eight decimals.
 const DECIMALS: u32 = 8;
@@ -19,6 +19,8 @@ pub(crate) const ONE: i64 = 10_i64.pow(DECIMALS);
 pub struct Gains {
     /// What it credits.
     pub credit: Sums,
+    /// The event that all its redeemable points wait for.
+    pub hold: Option<EventHold>,
     /// What it debits.
     pub debit: Sums,
     /// Whether it resets the balance of a kind: redeemable, qualifying.
@@ -69,9 +71,9 @@ impl Multiplier {
 }
 
 impl Sums {
-    fn add(&mut self, amount: &Amount) {
-        let (redeemable, qualifying) = kinds(amount.kind);
-        match amount.rate {
+    fn add(&mut self, rate: Rate, kind: EffectKind) {
+        let (redeemable, qualifying) = kinds(kind);
+        match rate {
             Rate::Points(points) => {
                 let of = |concerned: bool| if concerned { points } else { Points::ZERO };
                 let both = Both { redeemable: of(redeemable), qualifying: of(qualifying) };
@@ -119,8 +121,13 @@ impl Gains {
         let mut gains = Self::default();
         for effect in effects {
             match effect {
-                Effect::Credit(amount) => gains.credit.add(amount),
-                Effect::Debit(amount) => gains.debit.add(amount),
+                Effect::Credit(credit) => {
+                    gains.credit.add(credit.rate, credit.kind);
+                    if kinds(credit.kind).0 {
+                        gains.hold.clone_from(&credit.hold);
+                    }
+                }
+                Effect::Debit(amount) => gains.debit.add(amount.rate, amount.kind),
                 Effect::Reset { kind } => {
                     let (redeemable, qualifying) = kinds(*kind);
                     gains.reset.0 |= redeemable;
@@ -166,6 +173,7 @@ pub(crate) fn round(numerator: i128, denominator: i128, rounding: Rounding) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Credit;
 
     #[test]
     fn a_fraction_is_rounded_by_policy() {
@@ -179,7 +187,7 @@ mod tests {
     fn rates_of_one_kind_are_summed_before_rounding() {
         let credit = |rate: &str| {
             let rate = Rate::PerUnit(rate.parse().unwrap());
-            Effect::Credit(Amount { rate, kind: EffectKind::Both })
+            Effect::Credit(Credit { rate, kind: EffectKind::Both, hold: None })
         };
         let gains = Gains::new(&[credit("0.5"), credit("0.5"), credit("0.00000001")]);
         let euro = Currency::from_code("EUR").unwrap();

@@ -35,6 +35,8 @@ pub struct RuleSet {
     receipts: ReceiptIndex,
     /// The positions of the active rules with other triggers.
     others: BTreeMap<Waiting, Vec<usize>>,
+    /// The active rules whose points wait for an interaction, by its name.
+    awaited: BTreeMap<String, Vec<RuleId>>,
     /// The program's tiers, on the ladder and outside it; there are at most forty.
     tiers: Vec<TierId>,
 }
@@ -93,7 +95,21 @@ impl RuleSet {
                 others.entry(waiting).or_default().push(place);
             }
         }
-        Self { rules, places, dictionary, receipts, others, tiers }
+        let mut awaited: BTreeMap<String, Vec<RuleId>> = BTreeMap::new();
+        for (_, rule) in active() {
+            if let Some(hold) = &rule.gains.hold {
+                awaited.entry(hold.until.interaction.clone()).or_default().push(rule.rule.id.clone());
+            }
+        }
+        Self { rules, places, dictionary, receipts, others, awaited, tiers }
+    }
+
+    /// The same rules without their holds: each event is taken to come with its receipt.
+    #[must_use]
+    pub(crate) fn without_holds(mut self) -> Self {
+        self.awaited.clear();
+        self.rules.iter_mut().for_each(|rule| rule.gains.hold = None);
+        self
     }
 
     /// A rule by its identifier.
@@ -129,6 +145,11 @@ impl RuleSet {
     pub(crate) fn waiting(&self, waiting: &Waiting) -> impl Iterator<Item = &CompiledRule> {
         let places = self.others.get(waiting).map(Vec::as_slice).unwrap_or_default();
         places.iter().filter_map(|place| self.rules.get(*place))
+    }
+
+    /// The active rules whose points wait for an interaction with this name.
+    pub(crate) fn awaiting(&self, interaction: &str) -> &[RuleId] {
+        self.awaited.get(interaction).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// True when an active rule with a selected trigger has a condition on the profile.

@@ -193,8 +193,8 @@ impl CompiledRule {
         let mut frame = trigger.and_then(|trigger| trigger.within.as_ref()).map(frame);
         let measure = trigger.map_or((Unit::Receipts, Form::Always), measure);
         let range = trigger.and_then(range);
-        if let (Some(Frame::Rolling(_)), false) = (frame, measure.1.is_cumulative()) {
-            // A window that ends with the receipt always contains it.
+        if let (Some(Frame::Rolling(_)), false, None) = (frame, measure.1.is_cumulative(), range) {
+            // A window that ends with the receipt always contains it, and only a range looks at what else it contains.
             frame = None;
         }
         Self {
@@ -274,6 +274,12 @@ impl CompiledRule {
     /// True when it keeps state of a member from one fact to the next.
     pub const fn remembers(&self) -> bool {
         self.remembers
+    }
+
+    /// True when the extras of multipliers on its points are computed for it alone: another receipt's refund may reverse its
+    /// firings, or its points wait for an event.
+    pub const fn is_counted_apart(&self) -> bool {
+        self.measure.1.is_cumulative() || self.gains.hold.is_some()
     }
 
     /// True when it concerns members of a tier, given by its bit ([`RuleSet::tier_bit`]).

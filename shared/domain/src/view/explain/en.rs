@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing: "no points",
     lost: " More was due ({times}), but the limit is reached: {limit}.",
     unrecoverable: " Not taken back ({times}): the reward has been used.",
+    held: " Held until \"{event}\": {points}.",
     limit: "{n} {period}",
     periods: ["a day", "a week", "a month", "a year", "in all"],
     several_periods: [
@@ -51,6 +52,7 @@ pub(super) const WORDS: Words = Words {
     other_trigger: "it does not depend on purchases",
     released: "Points became spendable.",
     expired: "Points expired.",
+    hold_cancelled: "Points were cancelled: the event that they waited for did not happen in time.",
     debt_forgiven: "A debt was forgiven.",
     goods_returned: "Points that paid for the returned goods came back.",
     coupon_cancelled: "A coupon was cancelled and its points came back.",

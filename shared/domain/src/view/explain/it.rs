@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing: "nessun punto",
     lost: " Ne spettavano altre ({times}), ma il limite è raggiunto: {limit}.",
     unrecoverable: " Non annullata ({times}): il premio è già stato usato.",
+    held: " In attesa di «{event}»: {points}.",
     limit: "{n} {period}",
     periods: ["al giorno", "alla settimana", "al mese", "all'anno", "in tutto"],
     several_periods: [
@@ -51,6 +52,7 @@ pub(super) const WORDS: Words = Words {
     other_trigger: "non dipende dagli acquisti",
     released: "I punti sono diventati spendibili.",
     expired: "I punti sono scaduti.",
+    hold_cancelled: "Punti annullati: l’evento che attendevano non è avvenuto in tempo.",
     debt_forgiven: "Un debito di punti è stato condonato.",
     goods_returned: "Sono tornati i punti che avevano pagato la merce resa.",
     coupon_cancelled: "Un buono è stato annullato e i suoi punti sono tornati.",

@@ -34,6 +34,7 @@ pub struct Explanation {
 pub(super) enum Event {
     Released,
     Expired,
+    HoldCancelled,
     DebtForgiven,
     GoodsReturned,
     CouponCancelled,
@@ -68,6 +69,8 @@ pub(super) struct Words {
     /// Firings cut by a limit: `{times}`, `{limit}`; firings not reversed because used: `{times}`.
     lost: &'static str,
     unrecoverable: &'static str,
+    /// Points that wait: `{points}`, `{event}`.
+    held: &'static str,
     /// A limit: `{n}` times or points in `{period}`; between limits.
     limit: &'static str,
     periods: [&'static str; 5],
@@ -97,6 +100,7 @@ pub(super) struct Words {
     /// Events apart from rules.
     released: &'static str,
     expired: &'static str,
+    hold_cancelled: &'static str,
     debt_forgiven: &'static str,
     goods_returned: &'static str,
     coupon_cancelled: &'static str,
@@ -146,6 +150,11 @@ impl<'a> Explainer<'a> {
         }
         if outcome.unrecoverable > 0 {
             more += &fill(words.unrecoverable, &[("times", &self.counting(words.times, outcome.unrecoverable))]);
+        }
+        if let Some(held) = outcome.held.as_ref().filter(|held| held.points.is_positive()) {
+            let event = rule.and_then(|rule| rule.gains.hold.as_ref()).map(|hold| hold.until.interaction.as_str());
+            let values = [("points", &*self.named(held.points)), ("event", event.unwrap_or_default())];
+            more += &fill(words.held, &values);
         }
         let times = self.counting(words.times, outcome.firings.saturating_abs());
         let text = fill(
@@ -206,6 +215,7 @@ impl<'a> Explainer<'a> {
         let text = match event {
             Event::Released => self.words.released,
             Event::Expired => self.words.expired,
+            Event::HoldCancelled => self.words.hold_cancelled,
             Event::DebtForgiven => self.words.debt_forgiven,
             Event::GoodsReturned => self.words.goods_returned,
             Event::CouponCancelled => self.words.coupon_cancelled,

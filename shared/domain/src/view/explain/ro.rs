@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing: "niciun punct",
     lost: " Se mai cuveneau ({times}), dar limita este atinsă: {limit}.",
     unrecoverable: " Nu s-a anulat ({times}): recompensa a fost deja folosită.",
+    held: " În așteptarea evenimentului „{event}”: {points}.",
     limit: "{n} {period}",
     periods: ["pe zi", "pe săptămână", "pe lună", "pe an", "în total"],
     several_periods: [
@@ -51,6 +52,7 @@ pub(super) const WORDS: Words = Words {
     other_trigger: "nu depinde de cumpărături",
     released: "Punctele pot fi folosite acum.",
     expired: "Punctele au expirat.",
+    hold_cancelled: "Puncte anulate: evenimentul pe care îl așteptau nu a avut loc la timp.",
     debt_forgiven: "O datorie de puncte a fost iertată.",
     goods_returned: "S-au întors punctele care plătiseră marfa returnată.",
     coupon_cancelled: "Un cupon a fost anulat, iar punctele lui s-au întors.",

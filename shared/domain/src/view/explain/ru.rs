@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing: "баллов нет",
     lost: " Полагалось ещё {times}, но достигнут предел: {limit}.",
     unrecoverable: " Не отменено ({times}): награда уже использована.",
+    held: " Ожидают события «{event}»: {points}.",
     limit: "{n} {period}",
     periods: ["в день", "в неделю", "в месяц", "в год", "за всё время"],
     several_periods: [
@@ -51,6 +52,7 @@ pub(super) const WORDS: Words = Words {
     other_trigger: "правило не зависит от покупок",
     released: "Баллы стали доступны.",
     expired: "Баллы сгорели.",
+    hold_cancelled: "Баллы отменены: событие, которого они ждали, не произошло вовремя.",
     debt_forgiven: "Долг по баллам прощён.",
     goods_returned: "Вернулись баллы, которыми был оплачен возвращённый товар.",
     coupon_cancelled: "Купон отменён, его баллы вернулись.",
