@@ -197,3 +197,32 @@ fn describe(text: &str) -> Option<String> {
     }
     Some(lines.join("\n"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
+mod tests {
+    use tessera_import::{CodePage, ImportKind, ImportMode, ImportSource};
+
+    use super::*;
+
+    /// The same as in tests/console/imports.test.js: a file that was begun there goes on here.
+    #[test]
+    fn the_key_of_a_file_is_the_one_of_the_console() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "id,points\r\n\u{e8},1\r\n").unwrap();
+        let plan = PlanRequest {
+            kind: ImportKind::Members,
+            source: ImportSource::Generic,
+            mode: ImportMode::Set,
+            mapping: std::collections::BTreeMap::new(),
+            id_prefix: None,
+            points_per_unit: None,
+            dates: None,
+            code_page: CodePage::default(),
+        };
+        assert_eq!(
+            file_key(file.path(), &plan).unwrap(),
+            "ecdad0509c0a2807e6e4b0e5db58250bcdc494f389709c62f5b8baa1ee65f665"
+        );
+    }
+}

@@ -24,6 +24,8 @@ export const SCREENS = [
   ['connections', '/connections'],
   ['klaviyo', '/connections/klaviyo'],
   ['shopify', '/connections/shopify'],
+  ['imports', '/imports'],
+  ['import-new', '/imports/new'],
   ['keys', '/keys'],
   ['audit', '/audit'],
   ['nothing', '/nowhere'],

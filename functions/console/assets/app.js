@@ -16,6 +16,7 @@ const SCREENS = {
   referrals: { scope: 'support', words: () => t('Referrals'), load: () => import('./screens/referrals.js') },
   programme: { scope: 'admin', words: () => t('Programme'), load: () => import('./screens/programme.js') },
   connections: { scope: 'admin', words: () => t('Connections'), load: () => import('./screens/connections.js') },
+  imports: { scope: 'admin', words: () => t('Imports'), load: () => import('./screens/imports.js') },
   keys: { scope: 'admin', words: () => t('API keys'), load: () => import('./screens/keys.js') },
   audit: { scope: 'admin', words: () => t('Audit'), load: () => import('./screens/audit.js') },
 };

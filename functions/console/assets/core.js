@@ -47,53 +47,61 @@ export class ApiError extends Error {
   }
 }
 
-const pause = (milliseconds, signal) =>
+export const pause = (milliseconds, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener('abort', () => (clearTimeout(timer), reject(signal.reason)), { once: true });
   });
 
 /** One request. Reads are tried again when the stack is busy; writes only by their caller, with the same key. */
-export const send = async (method, path, { body, signal, idempotencyKey, ifMatch, key = session.key } = {}) => {
-  const headers = { authorization: `Bearer ${key}`, 'accept-language': language };
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  if (method === 'POST') headers['idempotency-key'] = idempotencyKey ?? crypto.randomUUID();
-  if (ifMatch) headers['if-match'] = ifMatch;
+const respond = async (method, path, { body, signal, key = session.key, headers }) => {
   for (let attempt = 0; ; attempt += 1) {
     let response, text;
     try {
-      response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+      response = await fetch(path, { method, signal, body, headers: { authorization: `Bearer ${key}`, 'accept-language': language, ...headers } });
+      if (response.ok) return response;
       text = await response.text();
     } catch (error) {
       if (error.name === 'AbortError') throw error;
       throw new ApiError(0);
     }
-    let data = null;
-    try {
-      data = text ? JSON.parse(text) : null;
-    } catch {
-      if (response.ok) throw new ApiError(response.status, { detail: t('The answer is no JSON.') });
-    }
-    if (response.ok) return { data, etag: response.headers.get('etag'), status: response.status };
     if (method === 'GET' && [429, 503].includes(response.status) && attempt < RETRIES) {
       await pause(1000 * Math.min(Number(response.headers.get('retry-after')) || 1, 5), signal);
       continue;
     }
-    const error = new ApiError(response.status, data);
+    const error = new ApiError(response.status, parsed(text));
     if (error.status === 401 && key === session.key) signOut(t('This key is no longer valid. Sign in with another one.'));
     throw error;
   }
 };
 
-/** One request whose response is no JSON, such as a file. */
-export const sendRaw = async (method, path, { body, type, signal } = {}) => {
-  const headers = { authorization: `Bearer ${session.key}`, 'accept-language': language, ...(type && { 'content-type': type }) };
-  const response = await fetch(path, { method, headers, body, signal }).catch((error) => {
-    throw error.name === 'AbortError' ? error : new ApiError(0);
-  });
-  if (response.ok) return response;
-  throw new ApiError(response.status, await response.json().catch(() => null));
+const parsed = (text) => {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return undefined;
+  }
 };
+
+/** One request with JSON in both directions. */
+export const send = async (method, path, { body, idempotencyKey, ifMatch, ...rest } = {}) => {
+  const headers = {
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...(method === 'POST' && { 'idempotency-key': idempotencyKey ?? crypto.randomUUID() }),
+    ...(ifMatch && { 'if-match': ifMatch }),
+  };
+  const response = await respond(method, path, { ...rest, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const data = parsed(
+    await response.text().catch((error) => {
+      throw error.name === 'AbortError' ? error : new ApiError(0);
+    }),
+  );
+  if (data === undefined) throw new ApiError(response.status, { detail: t('The answer is no JSON.') });
+  return { data, etag: response.headers.get('etag'), status: response.status };
+};
+
+/** One request whose body or response is no JSON, such as a file. */
+export const sendRaw = (method, path, { body, type, signal } = {}) => respond(method, path, { body, signal, headers: type && { 'content-type': type } });
 
 export const get = async (path, signal) => (await send('GET', path, { signal })).data;
 

@@ -240,3 +240,12 @@ export const Confirm = ({ title, children, action, danger, busy, error, onClose,
     <${Faults} error=${error} />
   <//>
 `;
+
+/** Saves a file. */
+export const save = (blob, name) => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+};

@@ -34,7 +34,7 @@ pub(crate) struct ImportBody {
     source: Option<ImportSource>,
     /// Whether points are added (when absent) or are the balance afterwards.
     mode: Option<ImportMode>,
-    /// The header of each field, where it is not found by itself.
+    /// The header of each field, where it is not found by itself; empty: the field is not imported.
     mapping: Option<BTreeMap<Field, String>>,
     /// The same key is the same import.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]

@@ -227,7 +227,12 @@ async fn start(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     match import.status {
         ImportStatus::Uploading => {
             let (parts, rows) = check_upload(services, &program, &id, &import, expected).await?;
-            let audit = request.audit(format!("imports/{id}"))?.changing([AuditChange::added("rows", json!(rows))]);
+            let (request_of, dry_run): StoredRequest = unpacked(&import.request)?;
+            let audit = request.audit(format!("imports/{id}"))?.changing([
+                AuditChange::added("kind", json!(request_of.kind)),
+                AuditChange::added("dry_run", json!(dry_run)),
+                AuditChange::added("rows", json!(rows)),
+            ]);
             services.store.record_audit(&program, &audit).await?;
             services.store.start_import(&program, &id, parts, rows).await?;
             enqueue(services, &program, &id).await?;

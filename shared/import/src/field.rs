@@ -9,9 +9,8 @@ macro_rules! fields {
         /// What a column means.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[serde(rename_all = "snake_case")]
         pub enum Field {
-            $($(#[$doc])* $field),+
+            $($(#[$doc])* #[serde(rename = $name)] $field),+
         }
 
         impl Field {
@@ -52,6 +51,7 @@ fields! {
     /// The last name.
     LastName "last_name" ["lastname", "surname", "familyname", "cognome", "nume", "фамилия"],
     /// First and last name in one.
+    #[serde(alias = "full_name")]
     FullName "name" ["fullname", "customername", "nomecompleto", "nomeecognome", "numecomplet"],
     /// The day of birth.
     BirthDate "birth_date" ["birthday", "birthdate", "dateofbirth", "dob", "compleanno", "datadinascita", "datanasterii", "деньрождения"],
@@ -71,6 +71,7 @@ fields! {
         "баллы", "баланс", "loyaltypoints", "rewardpoints", "pointsavailable", "pointsapproved",
     ],
     /// Qualifying points.
+    #[serde(alias = "qualifying")]
     Qualifying "qualifying_points" ["qualifyingpoints", "tierpoints", "vippoints", "statuspoints", "puntiqualificanti"],
     /// The last day of the points, the tier or the coupon.
     ExpiresAt "expires_at" [
@@ -88,6 +89,7 @@ fields! {
     /// The id of an order.
     Order "order" ["orderid", "ordernumber", "orderno", "invoiceno", "invoice", "receipt", "receiptid", "ordine", "numeroordine", "заказ", "comanda", "transactionid"],
     /// When the order was placed.
+    #[serde(alias = "occurred_at")]
     OccurredAt "date" ["orderdate", "createdat", "paidat", "occurredat", "invoicedate", "processedat", "data", "dataordine", "дата", "purchasedat", "datetime"],
     /// What the order cost, net of discounts and without shipping.
     Total "total" ["ordertotal", "subtotal", "totale", "totalprice", "amountpaid", "сумма", "grandtotal", "nettotal"],

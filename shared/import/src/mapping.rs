@@ -64,12 +64,12 @@ pub(crate) fn find(
         by_header(request, &mut columns);
     }
     by_place(request, &mut columns);
-    by_content(request.kind, &mut columns, sample);
+    by_content(request, &mut columns, sample);
     Ok(columns)
 }
 
 fn apply_given(given: &BTreeMap<Field, String>, columns: &mut [MappedColumn]) -> Result<(), MappingFault> {
-    for (field, header) in given {
+    for (field, header) in given.iter().filter(|(_, header)| !header.is_empty()) {
         let exact = columns.iter().position(|column| column.header.trim() == header.trim());
         let place = exact.or_else(|| columns.iter().position(|column| fold(&column.header) == fold(header)));
         let place = place.ok_or_else(|| MappingFault::NoColumn(header.clone()))?;
@@ -86,6 +86,11 @@ fn has(columns: &[MappedColumn], field: Field) -> bool {
     columns.iter().any(|column| column.field == Some(field))
 }
 
+/// True when the request leaves the field out: no column of the file is to mean it.
+fn is_left_out(request: &PlanRequest, field: Field) -> bool {
+    request.mapping.get(&field).is_some_and(String::is_empty)
+}
+
 fn by_header(request: &PlanRequest, columns: &mut [MappedColumn]) {
     type Test = fn(Field, ImportSource, &str) -> bool;
     let passes: [(Confidence, Test); 2] = [
@@ -99,7 +104,8 @@ fn by_header(request: &PlanRequest, columns: &mut [MappedColumn]) {
             let field = Field::ALL
                 .iter()
                 .copied()
-                .find(|field| field.is_of(request.kind) && is_meant(*field, request.source, &header));
+                .filter(|field| field.is_of(request.kind) && !is_left_out(request, *field))
+                .find(|field| is_meant(*field, request.source, &header));
             // The first column of a name wins; a second one is not imported.
             if let (Some(field), Some(column)) = (field.filter(|field| !has(columns, *field)), columns.get_mut(place)) {
                 (column.field, column.confidence) = (Some(field), Some(confidence));
@@ -114,7 +120,7 @@ fn by_place(request: &PlanRequest, columns: &mut [MappedColumn]) {
         return;
     }
     for (place, field) in [(0, Field::Email), (1, Field::Points)] {
-        if has(columns, field) {
+        if has(columns, field) || is_left_out(request, field) {
             continue;
         }
         if let Some(column) = columns.get_mut(place).filter(|column| column.field.is_none()) {
@@ -124,7 +130,7 @@ fn by_place(request: &PlanRequest, columns: &mut [MappedColumn]) {
 }
 
 /// Finds the address and, where one column of numbers is left, the balance by what the cells look like.
-fn by_content(kind: ImportKind, columns: &mut [MappedColumn], sample: &[StringRecord]) {
+fn by_content(request: &PlanRequest, columns: &mut [MappedColumn], sample: &[StringRecord]) {
     let looks = |place: usize, test: fn(&str) -> bool| {
         let cells = sample.iter().filter_map(|record| record.get(place)).filter(|cell| !cell.trim().is_empty());
         let (mut good, mut all) = (0, 0);
@@ -140,11 +146,12 @@ fn by_content(kind: ImportKind, columns: &mut [MappedColumn], sample: &[StringRe
         free.map(|(place, _)| place).filter(|place| looks(*place, test)).collect()
     };
     let mut found = Vec::new();
-    if !named {
+    if !named && !is_left_out(request, Field::Email) {
         found.extend(places(columns, |cell| cell.parse::<Email>().is_ok()).first().map(|place| (*place, Field::Email)));
     }
     let is_number: fn(&str) -> bool = |cell| read_decimal(cell).is_ok();
-    if kind == ImportKind::Members
+    if request.kind == ImportKind::Members
+        && !is_left_out(request, Field::Points)
         && !has(columns, Field::Points)
         && !has(columns, Field::Qualifying)
         && let [only] = places(columns, is_number).as_slice()

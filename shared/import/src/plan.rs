@@ -32,7 +32,7 @@ pub struct PlanRequest {
     /// What a balance means.
     #[serde(rename = "m")]
     pub mode: ImportMode,
-    /// The column of each field, where the request names it.
+    /// The column of each field, where the request names it; empty: no column means it.
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mapping: BTreeMap<Field, String>,
     /// Stands before customer and order ids, so that two sources stay apart.

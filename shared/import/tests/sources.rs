@@ -238,3 +238,30 @@ fn no_bytes_panic() {
         }
     }
 }
+
+#[test]
+fn a_field_has_one_name_in_previews_and_in_mappings() {
+    for field in Field::ALL {
+        assert_eq!(serde_json::to_value(field).unwrap(), field.name());
+        assert_eq!(Field::from_name(field.name()), Some(*field));
+    }
+    // Plans that earlier versions stored.
+    for (stored, field) in [("full_name", Field::FullName), ("qualifying", Field::Qualifying), ("occurred_at", Field::OccurredAt)]
+    {
+        assert_eq!(serde_json::from_value::<Field>(serde_json::json!(stored)).unwrap(), field);
+    }
+}
+
+#[test]
+fn a_field_with_an_empty_header_is_left_out() {
+    let text = "Email,Birthday,Points Balance\nada@example.com,12/10,5\n";
+    let mut given = request(ImportKind::Members, ImportSource::Yotpo);
+    for field in [Field::BirthDate, Field::Points] {
+        given.mapping.insert(field, String::new());
+    }
+    let (plan, rows) = read(&given, text.as_bytes());
+    let context = RowContext { currency: Currency::from_code("EUR").unwrap(), zone: &TimeZone::UTC };
+    let fields: Vec<_> = plan.preview(text, &context).mapping.iter().map(|column| column.field).collect();
+    assert_eq!(fields, [Some(Field::Email), None, None]);
+    assert!(rows.iter().all(Result::is_ok));
+}

@@ -2,7 +2,7 @@
 
 import { html, useState } from '../vendor/preact.js';
 import { address, get, may, navigate, send, sendRaw, useAction, useList, useLoad } from '../core.js';
-import { Button, Confirm, Dialog, Empty, Faults, Field, Loading, Paged, Status, TextField } from '../ui.js';
+import { Button, Confirm, Dialog, Empty, Faults, Field, Loading, Paged, save, Status, TextField } from '../ui.js';
 import { dateTime, number, points, t } from '../words.js';
 import { nameOf, pathOf } from './people.js';
 
@@ -137,14 +137,6 @@ export const EraseDialog = ({ member, onClose }) => {
       <label class="check"><input type="checkbox" checked=${sure} onChange=${() => setSure(!sure)} />${t('Yes, erase this person')}</label>
     <//>
   `;
-};
-
-const save = (blob, name) => {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 };
 
 /** Everything that is held on a person, as a page to read or as data. */
