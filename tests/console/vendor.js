@@ -38,13 +38,42 @@ const UNUSED = [
   ...['delSeries', 'addSeries', 'posToVal', 'toggleDOM', 'setSeries', 'setAlpha', 'hideSelect'],
 ];
 
-/** Empties the functions of these names. */
-const emptied = (source, names) =>
-  names.reduce((text, name) => {
-    const found = new RegExp(`^(\\t*)(function ${name}\\([^\\n]*\\{)\\n[^]*?\\n\\1\\}`, 'm');
+/** What is left of functions whose results are used. */
+const REDUCED = {
+  genTimeStuffs: 'return [[], [], () => {}];',
+  bandFillClipDirs: 'return [0, 0];',
+  clipBandLine: '',
+  _sync: 'return { sub() {}, unsub() {}, pub() {} };',
+  fillStroke: 'strokeFill(strokeStyle, lineWidth, lineDash, lineCap, fillStyle, strokePath, fillPath, flags, boundsClip, gapsClip);',
+  cursorPointShow: '',
+};
+/** Statements without which it works: names of months and days, and powers of two. */
+const DROPPED = [
+  [/^const (months|days) = \[[^\]]*\]/gm, 'const $1 = []'],
+  [/^genIncrs\(2,.*$/m, ''],
+  [/const showLegend = .*/, 'const showLegend = false;'],
+  [/const showCursor = .*/, 'const showCursor = false;'],
+  [/if \(cursor\.dataIdx == null\)/, 'if (false)'],
+  [/const mode = self\.mode;\n\n/, 'const mode = 1;\n'],
+  [/const select = self\.select = [^}]*\}, opts\.select\);/, 'const select = { show: false };'],
+  [/const cursorFocus = .*/, 'const cursorFocus = false;'],
+];
+
+/** Reduces the functions of these names to other bodies. */
+const reduced = (source, bodies) =>
+  Object.entries(bodies).reduce((text, [name, body]) => {
+    const found = new RegExp(`^(\\t*)((?:function ${name}|const ${name} = function)\\([^\\n]*\\{)\\n[^]*?\\n\\1\\}`, 'm');
     if (!found.test(text)) throw new Error(`uPlot has no function ${name}`);
-    return text.replace(found, '$1$2}');
+    return text.replace(found, `$1$2${body}}`);
   }, source);
+
+const lighter = (source) => {
+  for (const [found, put] of DROPPED) {
+    if (source.search(found) < 0) throw new Error(`uPlot has no ${found}`);
+    source = source.replace(found, put);
+  }
+  return reduced(source, { ...Object.fromEntries(UNUSED.map((name) => [name, ''])), ...REDUCED });
+};
 
 /** The files by name, with their licences and hashes. */
 export const make = async () => {
@@ -61,7 +90,7 @@ export const make = async () => {
       export const html = htm.bind(h);
     `),
   );
-  files.set('uplot.js', await bundle(emptied(await readFile(join(folder('uplot'), 'dist/uPlot.esm.js'), 'utf8'), UNUSED)));
+  files.set('uplot.js', await bundle(lighter(await readFile(join(folder('uplot'), 'dist/uPlot.esm.js'), 'utf8'))));
   const texts = await Promise.all(
     packages.map(async (name) => {
       const { version, license } = await manifest(name);

@@ -26,9 +26,16 @@ export const setTimeZone = (name) => {
   zone = name;
 };
 
+/** The key of a text in the files that are served: the end of its hash, as in `build/texts.rs`. */
+const keyOf = (text) => {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0).toString(36).padStart(5, '0').slice(-5);
+};
+
 /** A text with `{name}` filled in. `n` chooses the plural form. */
 export const t = (text, values = {}) => {
-  const form = texts[text] ?? text;
+  const form = texts[text] ?? (texts[text] = texts[keyOf(text)] ?? text);
   const chosen = typeof form === 'string' ? form : (form[plurals.select(Math.abs(values.n))] ?? form.other);
   return chosen.replace(/\{(\w+)\}/g, (_, name) => (name === 'n' ? number(values.n) : (values[name] ?? '')));
 };

@@ -1,7 +1,10 @@
-//! Collects the files of the console, and renders the API's documentation from its description.
+//! Packs and compresses the files of the console, and renders the API's documentation from its description.
 
 mod documentation;
+mod pack;
+mod texts;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,24 +20,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed={DESCRIPTION}");
 
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("run by Cargo only")?);
     let mut files = Vec::new();
     collect(&assets, &mut files)?;
-    files.sort();
+    let (mut scripts, mut others) = (BTreeMap::new(), BTreeMap::new());
+    for file in files {
+        let name = file.strip_prefix(&assets)?.to_str().ok_or("a name that is no UTF-8")?.replace('\\', "/");
+        let text = compact(&name, &fs::read_to_string(&file)?);
+        let place = if is_script(&name) { &mut scripts } else { &mut others };
+        place.insert(name, text);
+    }
+    let page = others.remove("index.html").ok_or("there is no index.html")?;
+    fs::write(out.join("index.html"), pack::page(&page))?;
+
     let mut code = String::from(
         "/// The files that the application consists of, besides its page.\nconst CONSOLE_FILES: &[Asset] = &[\n",
     );
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("run by Cargo only")?);
-    for file in files {
-        let name = file.strip_prefix(&assets)?.to_str().ok_or("a name that is no UTF-8")?.replace('\\', "/");
-        if name == "index.html" {
-            continue;
-        }
+    for (name, text) in pack::pack(&scripts)?.into_iter().chain(others) {
+        let text = if name.starts_with("locales/") { texts::shorten(&text)? } else { text };
         let served = out.join("assets").join(&name);
-        fs::create_dir_all(served.parent().ok_or("a file without a folder")?)?;
-        fs::write(&served, compact(&name, &fs::read_to_string(&file)?))?;
-        writeln!(code, "    Asset {{ name: {name:?}, body: include_bytes!({:?}) }},", served.display().to_string())?;
+        let compressed = out.join("compressed").join(&name);
+        for path in [&served, &compressed] {
+            fs::create_dir_all(path.parent().ok_or("a file without a folder")?)?;
+        }
+        // Compressing takes seconds, and most changes leave most files as they are.
+        if fs::read_to_string(&served).ok().as_ref() != Some(&text) || !compressed.exists() {
+            fs::write(&compressed, compress(&text)?)?;
+            fs::write(&served, &text)?;
+        }
+        let (served, compressed) = (served.display().to_string(), compressed.display().to_string());
+        writeln!(
+            code,
+            "    Asset::new({name:?}, include_bytes!({served:?})).compressed(include_bytes!({compressed:?})),"
+        )?;
     }
     code.push_str("];\n");
+    code.push_str("/// The application's page, with a placeholder where the path of the files belongs.\n");
+    code.push_str("const PAGE: &str = include_str!(concat!(env!(\"OUT_DIR\"), \"/index.html\"));\n");
 
     let description = serde_json::from_str(&fs::read_to_string(DESCRIPTION)?)?;
     fs::write(out.join("documentation.html"), documentation::page(&description))?;
@@ -44,6 +66,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     fs::write(out.join("files.rs"), code)?;
     Ok(())
+}
+
+fn is_script(name: &str) -> bool {
+    Path::new(name).extension() == Some(OsStr::new("js"))
+}
+
+/// The text as gzip, some percent smaller than a server would make it.
+fn compress(text: &str) -> std::io::Result<Vec<u8>> {
+    let mut compressed = Vec::new();
+    zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, text.as_bytes(), &mut compressed)?;
+    Ok(compressed)
 }
 
 /// The file as it is sent: our own scripts and styles without comments on lines of their own and without indentation.

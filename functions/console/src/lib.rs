@@ -24,8 +24,6 @@ const PAGES: &[Route] = &[
 
 /// Where the application's files are, below the console's address.
 const FILES: &str = "assets/";
-/// The application's page, with a placeholder where the path of the files belongs.
-const PAGE: &str = include_str!("../assets/index.html");
 const PLACEHOLDER: &str = "{assets}";
 
 /// The policy of the console: its own files and API, images of the shop, and no text that becomes script or markup.
@@ -34,7 +32,7 @@ const CONSOLE_POLICY: &str = include_str!("console.policy");
 const DOCUMENTATION_POLICY: &str = include_str!("documentation.policy");
 
 static ASSETS: Assets = Assets::new(CONSOLE_FILES);
-static DOCUMENTATION: Assets = Assets::new(&[Asset { name: "index.html", body: DOCUMENTATION_PAGE.as_bytes() }]);
+static DOCUMENTATION: Assets = Assets::new(&[Asset::new("index.html", DOCUMENTATION_PAGE.as_bytes())]);
 
 /// `GET /console/…`: a file of the application, or the application itself.
 fn page_or_file(request: &ApiRequest) -> Result<Response, Problem> {

@@ -27,13 +27,15 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 /// The number of bytes of a hash that versions and entity tags carry.
 const HASH_BYTES: usize = 12;
 
-/// A file: `Asset { name: "hub.js", body: include_bytes!("hub.js") }`.
+/// A file: `Asset::new("hub.js", include_bytes!("hub.js"))`.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     /// The name in its path. The extension determines the media type.
-    pub name: &'static str,
+    name: &'static str,
     /// The content.
-    pub body: &'static [u8],
+    body: &'static [u8],
+    /// The content as gzip, where the build compressed it.
+    gzip: Option<&'static [u8]>,
 }
 
 /// The files of a function, usually in a `static`.
@@ -93,6 +95,9 @@ impl Assets {
         let hashes = self.hashes();
         let place = self.files.iter().position(|file| file.name == self.name(path))?;
         let file = self.files[place];
+        if let Some(gzip) = file.gzip {
+            return Some(gzip).filter(|small| small.len() < file.body.len());
+        }
         hashes
             .compressed
             .get(place)?
@@ -136,6 +141,16 @@ impl Assets {
 }
 
 impl Asset {
+    /// A file with a name and a content.
+    pub const fn new(name: &'static str, body: &'static [u8]) -> Self {
+        Self { name, body, gzip: None }
+    }
+
+    /// The same file with its content as gzip, which is sent where that is smaller.
+    pub const fn compressed(self, gzip: &'static [u8]) -> Self {
+        Self { gzip: Some(gzip), ..self }
+    }
+
     /// Text as text, because Lambda would pass anything else in base64, a third larger.
     fn body(self) -> Body {
         match std::str::from_utf8(self.body) {
@@ -205,10 +220,8 @@ fn media_type(name: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    static FILES: Assets = Assets::new(&[
-        Asset { name: "hub.js", body: b"export {}" },
-        Asset { name: "img/card.png", body: &[0x89, b'P', b'N', b'G', 0xff] },
-    ]);
+    static FILES: Assets =
+        Assets::new(&[Asset::new("hub.js", b"export {}"), Asset::new("img/card.png", &[0x89, b'P', b'N', b'G', 0xff])]);
 
     fn header(response: &Response<Body>, name: &str) -> String {
         response.headers()[name].to_str().unwrap().to_owned()
@@ -260,13 +273,16 @@ mod tests {
 
     #[test]
     fn a_file_is_compressed_where_that_is_smaller() {
-        static LONG: Assets =
-            Assets::new(&[Asset { name: "a.js", body: &[b'a'; 4000] }, Asset { name: "b.js", body: b"b" }]);
+        static LONG: Assets = Assets::new(&[Asset::new("a.js", &[b'a'; 4000]), Asset::new("b.js", b"b")]);
         let versioned = LONG.immutable_path("a.js").unwrap();
         assert_eq!(LONG.compressed("a.js"), LONG.compressed(&versioned));
         assert!(LONG.compressed("a.js").unwrap().len() < 100);
         assert_eq!(LONG.compressed("b.js"), None);
         assert_eq!(LONG.compressed("c.js"), None);
+        static BUILT: Assets =
+            Assets::new(&[Asset::new("a.js", b"aaaa").compressed(b"zz"), Asset::new("b.js", b"b").compressed(b"bb")]);
+        assert_eq!(BUILT.compressed("a.js"), Some(&b"zz"[..]));
+        assert_eq!(BUILT.compressed("b.js"), None);
     }
 
     #[test]
@@ -281,8 +297,7 @@ mod tests {
 
     #[test]
     fn a_changed_file_changes_the_version_and_its_own_etag() {
-        static CHANGED: Assets =
-            Assets::new(&[Asset { name: "hub.js", body: b"export {}" }, Asset { name: "img/card.png", body: &[1] }]);
+        static CHANGED: Assets = Assets::new(&[Asset::new("hub.js", b"export {}"), Asset::new("img/card.png", &[1])]);
         assert_ne!(FILES.immutable_path("hub.js"), CHANGED.immutable_path("hub.js"));
         let etag = |assets: &Assets, name: &str| header(&assets.get(name, None).unwrap(), "etag");
         assert_eq!(etag(&FILES, "hub.js"), etag(&CHANGED, "hub.js"));

@@ -32,7 +32,7 @@ const Report = ({ report }) => {
         : t('It would have issued {n} points, instead of {before}.', { n: draft.points.issued, before: number(present.points.issued) })}
     </p>
     <p class="muted">
-      ${t('{n} receipts from {from} to {to}', { n: facts.receipts, from: day(report.first_day), to: day(report.last_day) })} ·
+      ${t('{n} receipts from {from} to {to}', { n: facts.receipts, from: day(report.first_day), to: day(report.last_day) })}${' · '}
       ${t('{more} members would have more, {fewer} fewer', { more: number(difference.members_with_more), fewer: number(difference.members_with_fewer) })}
     </p>
     <${Table}

@@ -1,8 +1,8 @@
-// From an empty stack to the first points, in four steps.
+// From an empty stack to the first points, in five steps.
 
 import { html, useEffect, useState } from '../vendor/preact.js';
-import { address, get, loadProgramme, send, useAction } from '../core.js';
-import { Button, Copied, Link, Status, TextField } from '../ui.js';
+import { address, get, loadProgramme, send, useAction, useLoad } from '../core.js';
+import { Button, Chip, Copied, Link, Status, TextField } from '../ui.js';
 import { points, t } from '../words.js';
 import { CLOSED } from './overview.js';
 
@@ -62,7 +62,16 @@ const FirstReceipt = ({ programme, onDone }) => {
   `;
 };
 
+const SYSTEMS = { klaviyo: 'Klaviyo', shopify: 'Shopify', woocommerce: 'WooCommerce', square: 'Square' };
+
+/** Which systems deliver or receive; a stack without one of them says so by a 404. */
+const connected = async (signal) => {
+  const states = await Promise.all(Object.keys(SYSTEMS).map((name) => get(`/v1/integrations/${name}`, signal).then((one) => [name, one], () => null)));
+  return states.filter((one) => one?.[1].enabled).map(([name, { health }]) => [SYSTEMS[name], !health.last_error && !health.dead && Boolean(health.last_success_at)]);
+};
+
 export const Checklist = ({ programme }) => {
+  const { data: systems } = useLoad(connected, []);
   const [, draw] = useState(0);
   useEffect(() => sessionStorage.setItem(CLOSED, 'open'), []);
   const named = programme.name !== UNNAMED;
@@ -80,6 +89,15 @@ export const Checklist = ({ programme }) => {
     ],
     [tried, t('Send a test receipt'), ruled || tried ? html`<${FirstReceipt} programme=${programme} onDone=${() => draw((count) => count + 1)} />` : html`<p class="muted">${t('It gives points once there is a rule.')}</p>`],
     [false, t('Show points in the shop'), html`<p class="muted">${t('Put this into a page of the shop. Your backend adds the token of the member.')}</p><${Copied} text=${snippet} label=${t('Copy the snippet')} />`],
+    [
+      Boolean(systems?.some(([, works]) => works)),
+      t('Connect the shop'),
+      html`
+        ${systems?.length > 0 && html`<p>${systems.map(([name, works]) => html`<${Chip} tone=${works ? '' : 'warn'}>${name}: ${works ? t('works') : t('nothing arrived yet')}<//> `)}</p>`}
+        <p class="muted">${t('Orders arrive by themselves, and events go out to Klaviyo or any address of yours.')}</p>
+        <div class="row"><${Link} class="button" to=${address('connections')}>${t('Choose a system')}<//></div>
+      `,
+    ],
   ];
   const close = () => {
     sessionStorage.setItem(CLOSED, 'closed');
@@ -90,7 +108,7 @@ export const Checklist = ({ programme }) => {
       <div class="between">
         <div>
           <h1>${t('First points')}</h1>
-          <p class="muted">${t('Four steps, about five minutes.')}</p>
+          <p class="muted">${t('Five steps, about five minutes.')}</p>
         </div>
         ${ruled && html`<${Button} quiet onClick=${close}>${t('Hide')}<//>`}
       </div>
