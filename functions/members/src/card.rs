@@ -1,6 +1,6 @@
 //! The picture of a member's card.
 
-use tessera_codes::{DrawError, Format};
+use tessera_codes::{DrawError, Format, IN_STORE_PREFIX, ean13};
 use tessera_domain::member::IdentifierKind;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Content, Parameter, Problem, Route, Services, handler};
@@ -25,7 +25,9 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let found = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
     let card = found.profile.identifier(IdentifierKind::Card);
     let card = card.ok_or_else(|| Problem::not_found("the member has no card"))?;
-    format.draw(card).map(http::svg).map_err(|error| {
+    let prefix = program.compiled.program.identity.ean_prefix.as_deref().unwrap_or(IN_STORE_PREFIX);
+    let drawn = if format == Format::Ean13 { ean13(card, prefix, card) } else { format.draw(card) };
+    drawn.map(http::svg).map_err(|error| {
         let slug = match error {
             DrawError::NotNumeric => "not_numeric",
             DrawError::Unfit(_) => "not_drawable",

@@ -22,9 +22,9 @@ const MAX_QR_BYTES: usize = 512;
 /// The longest text of a barcode, in characters: more bars than this no screen resolves.
 const MAX_BAR_CHARS: usize = 48;
 
-/// The first digits of an in-store number for a card that is too short for an EAN-13 of its own: 200 to 299 never appear on
-/// goods.
-const IN_STORE_PREFIX: &str = "200";
+/// The first digits of an in-store number for a card that is too short for an EAN-13 of its own, unless a program names
+/// others. GS1 leaves 020 to 029, 040 to 049 and 200 to 299 to stores.
+pub const IN_STORE_PREFIX: &str = "200";
 /// The digits of an EAN-13 without its check digit.
 const EAN_DIGITS: usize = 12;
 
@@ -69,7 +69,7 @@ impl Format {
         match self {
             Self::Qr => qr(text, text),
             Self::Code128 => code128(text, text),
-            Self::Ean13 => ean13(text, text),
+            Self::Ean13 => ean13(text, IN_STORE_PREFIX, text),
         }
     }
 }
@@ -114,26 +114,26 @@ pub fn code128(text: &str, title: &str) -> Result<String, DrawError> {
 ///
 /// # Errors
 /// [`DrawError::NotNumeric`] for anything else.
-pub fn ean13(card: &str, title: &str) -> Result<String, DrawError> {
-    let number = ean13_number(card)?;
+pub fn ean13(card: &str, prefix: &str, title: &str) -> Result<String, DrawError> {
+    let number = ean13_number(card, prefix)?;
     let code = EAN13::new(&number[..EAN_DIGITS]).map_err(|_| DrawError::NotNumeric)?;
     Ok(bars(title, &code.encode()))
 }
 
 /// The 13 digits of a numeric card: its own 13 when the check digit is right, its 12 with the check digit, else an in-store
-/// number `200…` that ends in the card's digits.
+/// number that begins with the prefix and ends in the card's digits.
 ///
 /// # Errors
 /// [`DrawError::NotNumeric`] for anything else.
-pub fn ean13_number(card: &str) -> Result<String, DrawError> {
+pub fn ean13_number(card: &str, prefix: &str) -> Result<String, DrawError> {
     if card.is_empty() || !card.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DrawError::NotNumeric);
     }
-    let room = EAN_DIGITS - IN_STORE_PREFIX.len();
+    let room = EAN_DIGITS.saturating_sub(prefix.len());
     let digits = match card.len() {
         EAN_DIGITS => card.to_owned(),
         length if length == EAN_DIGITS + 1 => card[..EAN_DIGITS].to_owned(),
-        length if length <= room => format!("{IN_STORE_PREFIX}{card:0>room$}"),
+        length if length <= room => format!("{prefix}{card:0>room$}"),
         _ => return Err(DrawError::NotNumeric),
     };
     let number = format!("{digits}{}", check_digit(&digits));

@@ -55,17 +55,19 @@ fn a_code_128_is_read_back() {
 
 #[test]
 fn a_numeric_card_is_an_ean_13() {
-    for (card, number) in [
-        ("4006381333931", "4006381333931"),
-        ("400638133393", "4006381333931"),
-        ("7", "2000000000077"),
-        ("123456789", "2001234567893"),
+    for (card, prefix, number) in [
+        ("4006381333931", IN_STORE_PREFIX, "4006381333931"),
+        ("400638133393", "042", "4006381333931"),
+        ("7", IN_STORE_PREFIX, "2000000000077"),
+        ("123456789", IN_STORE_PREFIX, "2001234567893"),
+        ("123456789", "042", "0421234567891"),
+        ("7", "299", "2990000000071"),
     ] {
-        assert_eq!(ean13_number(card).as_deref(), Ok(number));
-        assert_eq!(read(&ean13(card, card).unwrap(), BarcodeFormat::EAN_13), number);
+        assert_eq!(ean13_number(card, prefix).as_deref(), Ok(number));
+        assert_eq!(read(&ean13(card, prefix, card).unwrap(), BarcodeFormat::EAN_13), number);
     }
     for card in ["", "A1", "12 3", "١٢٣", "4006381333932", "1234567890", "12345678901", "12345678901234"] {
-        assert_eq!(ean13(card, card), Err(DrawError::NotNumeric), "{card}");
+        assert_eq!(ean13(card, IN_STORE_PREFIX, card), Err(DrawError::NotNumeric), "{card}");
     }
 }
 
@@ -84,6 +86,6 @@ proptest! {
 
     #[test]
     fn no_text_panics(text in "\\PC{0,80}") {
-        let _ = (qr(&text, &text), code128(&text, &text), ean13(&text, &text));
+        let _ = (qr(&text, &text), code128(&text, &text), ean13(&text, IN_STORE_PREFIX, &text));
     }
 }

@@ -1,5 +1,6 @@
 //! Pictures of codes: who may see them, and what is refused.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::{Raw, get};
@@ -88,4 +89,20 @@ async fn a_card_is_drawn_where_its_format_has_room() {
     let own = json!({ "iss": shop.program, "sub": "c-1", "exp": shop.stack.now().as_second() + 600 });
     let response = with_key(&shop, "/v1/members/c-1/card.svg", &token(&own, &shop.secret)).await;
     assert_eq!(response.status, 403, "a member token does not reach cards");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_card_begins_with_the_prefix_of_the_program() {
+    let shop = shop().await;
+    assert_eq!(shop.post("/v1/members", &json!({ "id": "c-5", "card": "77" })).await.status, 201);
+    let drawn = async || with_key(&shop, "/v1/members/c-5/card.svg?format=ean13", KEY).await.body;
+    let before = drawn().await;
+    let mut changed = program(&per_euro());
+    for (prefix, status) in [("400", 400), ("42", 400), ("020", 200), ("049", 200)] {
+        changed["identity"] = json!({ "verified": ["card"], "ean_prefix": prefix });
+        let response = shop.request(Method::PUT, "/v1/program", Some(&changed)).await;
+        assert_eq!(response.status, status, "{prefix}");
+    }
+    shop.clock("2026-03-01T12:10:00+01:00").await;
+    assert_ne!(drawn().await, before);
 }

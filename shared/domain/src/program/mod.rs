@@ -110,11 +110,16 @@ pub struct IdentityPolicy {
     /// The kinds that are verified when an API key sends them without `verified`.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<IdentifierKind>))]
     pub verified: BTreeSet<IdentifierKind>,
+    /// The first digits of EAN-13 codes of cards with up to nine digits: 020–029, 040–049 or 200–299, which never appear on
+    /// goods; `200` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(0[24][0-9]|2[0-9][0-9])$"))]
+    pub ean_prefix: Option<String>,
 }
 
 impl Default for IdentityPolicy {
     fn default() -> Self {
-        Self { verified: BTreeSet::from([IdentifierKind::Card]) }
+        Self { verified: BTreeSet::from([IdentifierKind::Card]), ean_prefix: None }
     }
 }
 

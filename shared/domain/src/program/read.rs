@@ -135,8 +135,17 @@ fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {
     let object = node.object()?;
     let default = IdentityPolicy::default().verified;
     let verified = object.or("verified", default, IdentifierKind::read_set);
+    let ean_prefix = object.optional("ean_prefix", |prefix| {
+        let digits = prefix.text(3)?;
+        if is_for_stores(&digits) { Some(digits) } else { prefix.refuse("must be 020 to 029, 040 to 049 or 200 to 299") }
+    });
     object.finish();
-    Some(IdentityPolicy { verified: verified? })
+    Some(IdentityPolicy { verified: verified?, ean_prefix: ean_prefix? })
+}
+
+/// True for the first digits of EAN-13 codes that GS1 leaves to stores.
+fn is_for_stores(digits: &str) -> bool {
+    matches!(digits.as_bytes(), [b'0', b'2' | b'4', b'0'..=b'9'] | [b'2', b'0'..=b'9', b'0'..=b'9'])
 }
 
 fn read_publishing(node: &Node<'_>) -> Option<PublishingPolicy> {

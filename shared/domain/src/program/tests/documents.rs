@@ -194,7 +194,7 @@ pub(super) fn whole() -> Value {
         },
         "rewards": rewards(),
         "rules": rules(),
-        "identity": { "verified": ["card", "email"] }, "publishing": { "two_person": true },
+        "identity": { "verified": ["card", "email"], "ean_prefix": "042" }, "publishing": { "two_person": true },
         "coupons": { "apply_minutes": 60, "warn_days": [30, 7] },
         "members": { "visitor_days": 365 },
         "storefront": {
