@@ -3,15 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { launch } from './browser.js';
 import { assets, LANGUAGES } from './build.js';
 import { hasStack, startStack } from './real.js';
+import { gzipped } from './release.js';
 import { createStack } from './stack.js';
 import { hubOf, tokenOf } from './states.js';
 
 const KB = 1000;
-const sizeOf = async (name) => gzipSync(await readFile(join(assets, 'dist', name))).length;
+/** The size of a file as it is sent: releases are compressed like this. */
+const sizeOf = async (name) => (await gzipped(await readFile(join(assets, 'dist', name), 'utf8'))).length;
 
 /** A crowded program: the hub of one with 20 rewards, 10 coupons and 15 ways to earn. */
 const crowded = () => {
@@ -103,26 +104,30 @@ export const measure = async () => {
     const session = await page.context().newCDPSession(page);
     await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
     await page.reload();
-    await open();
-    await hub.locator('.coupon summary').first().click();
-    await hub.locator('.hero button').click();
-    await hub.locator('.status p').waitFor();
-    await hub
-      .locator('input[type=number]')
-      .first()
-      .fill('100')
-      .catch(() => {});
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Escape');
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestIdleCallback(resolve))));
-    const { slowest, longest } = await page.evaluate(() => ({ slowest: window.slowest, longest: window.longest }));
+    const interactions = [
+      ['opening', open],
+      ['a coupon', () => hub.locator('.coupon summary').first().click()],
+      ['redeeming', async () => (await hub.locator('.hero button').click(), await hub.locator('.status p').waitFor())],
+      ['typing points', async () => (await hub.locator('input[type=number]').first().click(), await page.keyboard.type('150'))],
+      ['the slider', async () => (await hub.locator('input[type=range]').first().focus(), await page.keyboard.press('ArrowRight'))],
+      ['closing', () => page.keyboard.press('Escape')],
+    ];
+    const times = [];
+    for (const [what, act] of interactions) {
+      await page.evaluate(() => (window.slowest = 0));
+      await act();
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestIdleCallback(resolve))));
+      times.push([what, await page.evaluate(() => window.slowest)]);
+    }
+    const longest = await page.evaluate(() => window.longest);
     rows.push(
       ['requests before a click', before, 1, ''],
       ['requests on opening', opening, 2, ''],
       ['requests to other origins', foreign.length, 0, ''],
       ['cookies', cookies, 0, ''],
       ['layout shift', shift, 0, ''],
-      ['slowest interaction to next paint, 4 × CPU', Math.round(slowest), null, 'ms'],
+      // Browsers report interactions of 16 ms and more, in steps of 8 ms.
+      ...times.map(([what, time]) => [`${what} to next paint, 4 × CPU (goal 100)`, Math.round(time), null, 'ms']),
       ['longest task, 4 × CPU (0: none above 50 ms)', Math.round(longest), null, 'ms'],
     );
   } finally {

@@ -137,7 +137,11 @@ fn read_identity(node: &Node<'_>) -> Option<IdentityPolicy> {
     let verified = object.or("verified", default, IdentifierKind::read_set);
     let ean_prefix = object.optional("ean_prefix", |prefix| {
         let digits = prefix.text(3)?;
-        if is_for_stores(&digits) { Some(digits) } else { prefix.refuse("must be 020 to 029, 040 to 049 or 200 to 299") }
+        if is_for_stores(&digits) {
+            Some(digits)
+        } else {
+            prefix.refuse("must be 020 to 029, 040 to 049 or 200 to 299")
+        }
     });
     object.finish();
     Some(IdentityPolicy { verified: verified?, ean_prefix: ean_prefix? })
