@@ -96,23 +96,25 @@ test('axe finds nothing in the demo shop, and nothing is wider than a phone', { 
   }
 });
 
-test('the programme page: four languages, phone and desk, light and dark', { timeout: 120_000 }, async () => {
+test('the programme page: four languages, phone and desk, light, dark and forced colours', { timeout: 180_000 }, async () => {
   for (const [width, height] of WIDTHS) {
-    for (const colorScheme of ['light', 'dark']) {
-      const { page, complaints, context } = await newPage({ viewport: { width, height }, colorScheme });
+    for (const look of ['light', 'dark', 'forced']) {
+      const colorScheme = look === 'dark' ? 'dark' : 'light';
+      const forcedColors = look === 'forced' ? 'active' : 'none';
+      const { page, complaints, context } = await newPage({ viewport: { width, height }, colorScheme, forcedColors });
       for (const language of ['en', 'it', 'ro', 'ru']) {
         const response = await page.goto(`${stack.url}/p/${stack.program}/${language}`);
         assert.equal(response.status(), 200);
         // A data block is not executed, so `default-src 'none'` has nothing to refuse.
         assert.equal(await page.evaluate(() => JSON.parse(document.querySelector('script').textContent)['@type']), 'MemberProgram');
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${language} ${width}`);
-        await page.screenshot({ path: join(pictures, `page-${language}-${width}-${colorScheme}.png`), fullPage: true });
+        await page.screenshot({ path: join(pictures, `page-${language}-${width}-${look}.png`), fullPage: true });
         // axe runs in the page's own world: the policy is lifted for it alone, in a copy of the page.
         const copy = await context.newPage();
         await copy.setContent(await page.content());
         await copy.addScriptTag({ path: AXE });
         const found = await copy.evaluate(() => globalThis.axe.run());
-        assert.deepEqual(found.violations.map(({ id, nodes }) => `${language} ${colorScheme} ${id}: ${nodes[0].html}`), []);
+        assert.deepEqual(found.violations.map(({ id, nodes }) => `${language} ${look} ${id}: ${nodes[0].html}`), []);
         await copy.close();
       }
       assert.deepEqual(complaints, []);
