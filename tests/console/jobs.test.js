@@ -166,11 +166,32 @@ browserTest(shared, 'two managers edit one programme: both changes are shown, no
   await page.getByRole('button', { name: 'Save' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('By a colleague').waitFor();
-  assert.match(await dialog.getByLabel('What you want to save').inputValue(), /"points": 60/);
+  const mine = dialog.getByRole('region', { name: 'What you want to save' });
+  await mine.getByText('"points":60').waitFor();
+  assert.equal(await dialog.getByRole('alert').count(), 0, 'nothing that both changed');
   await dialog.getByRole('button', { name: 'Save mine on top' }).click();
   await page.getByText('Saved. It counts from now on.').waitFor();
   assert.equal((await stack.call('GET', '/v1/rules/big-basket')).body.then[0].credit.points, 60);
   assert.equal((await stack.call('GET', '/v1/rules/dozens')).body.name, 'By a colleague');
+});
+
+browserTest(shared, 'two managers edit one rule: both changes are shown, and what only the other one changed stays', { at: '/rules/every-250' }, async ({ page, stack }) => {
+  const read = async () => (await stack.call('GET', '/v1/rules/every-250')).body;
+  const before = await read();
+  await page.getByRole('region', { name: 'Name, status and time' }).getByLabel(/^Name/).fill('Mine');
+  await stack.call('PUT', '/v1/rules/every-250', { ...before, name: 'Theirs', limit: { times: 3, per: 'day' } });
+  await page.getByRole('button', { name: 'Save' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('alert').getByText('You both changed /name.').waitFor();
+  await dialog.getByRole('region', { name: 'What the other one changed' }).getByText('"Theirs"').waitFor();
+  await dialog.getByRole('region', { name: 'What you want to save' }).getByText('"Mine"').waitFor();
+  assert.equal((await read()).name, 'Theirs', 'nothing is saved before somebody decides');
+  await dialog.getByRole('button', { name: 'Save mine on top' }).click();
+  await page.getByText('Saved. It counts from now on.').waitFor();
+  const after = await read();
+  assert.equal(after.name, 'Mine');
+  assert.deepEqual(after.limit, { times: 3, per: 'day' });
+  await stack.call('PUT', '/v1/rules/every-250', before);
 });
 
 browserTest(shared, 'a backtest compares the draft with today', { at: '/rules/point-per-pound' }, async ({ page }) => {

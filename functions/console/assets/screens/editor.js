@@ -1,7 +1,7 @@
 // What the editors of rules, rewards, tiers and the programme share: a document, its form, its JSON, and saving it.
 
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
-import { guardLeaving, loadProgramme, send, useAction, usePaused } from '../core.js';
+import { ApiError, guardLeaving, loadProgramme, pause, send, useAction, usePaused } from '../core.js';
 import { uncovered } from '../cover.js';
 import { Button, Dialog, Faults, Table } from '../ui.js';
 import { t } from '../words.js';
@@ -22,6 +22,8 @@ export const useDocument = (start) => {
     broken,
     setBroken,
     dirty,
+    /** The document as it was stored when editing began. */
+    before: () => JSON.parse(first.current),
     /** The document is stored as it is now. */
     settle: (stored = value) => {
       first.current = JSON.stringify(stored);
@@ -84,35 +86,86 @@ export const Diff = ({ changes, caption }) => html`
 `;
 const changeWords = () => ({ added: t('added'), removed: t('removed'), changed: t('changed'), reordered: t('reordered') });
 
-/** Two people changed the programme: what the other one did, and what to do with one's own changes. */
-export const StaleDialog = ({ error, mine, onClose, onAgain, onReload }) => html`
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+/** JSON in which the order of keys does not count. */
+const canonical = (value) => JSON.stringify(value, (_, one) => (isObject(one) ? Object.fromEntries(Object.entries(one).sort()) : one));
+
+/** The changes from one document to another, as a `diff` of the API lists them; a list is one value. */
+export const changesOf = (before, after, at = '') => {
+  if (canonical(before) === canonical(after)) return [];
+  if (isObject(before) && isObject(after))
+    return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => changesOf(before[key], after[key], `${at}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`));
+  return [{ pointer: at, change: before === undefined ? 'added' : after === undefined ? 'removed' : 'changed', before, after }];
+};
+
+const put = (document, [key, ...rest], value) => {
+  const next = { ...document, [key]: rest.length ? put(document?.[key], rest, value) : value };
+  if (next[key] === undefined) delete next[key];
+  return next;
+};
+/** A document with these changes. */
+export const applied = (changes, document) =>
+  changes.reduce((all, { pointer, after }) => put(all, pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')), after), document);
+
+const TRIES = 10;
+/** The programme at a version or a later one: for a moment, the stack may still answer with the one before. */
+const programmeAt = async (version) => {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const { data } = await send('GET', '/v1/program');
+    if (data.version >= version) return data;
+    await pause(500);
+  }
+  throw new ApiError(0);
+};
+
+/** Two people changed the programme: what each of them changed, and what to do with one's own changes. */
+export const StaleDialog = ({ stale: { theirs, mine, both }, onClose, onAgain, onReload }) => html`
   <${Dialog}
     wide
     title=${t('The programme changed meanwhile')}
     onClose=${onClose}
     actions=${html`<${Button} onClick=${onReload}>${t('Discard mine, show theirs')}<//><${Button} primary onClick=${onAgain}>${t('Save mine on top')}<//>`}
   >
+    ${both.length > 0 && html`<p class="notice warn" role="alert">${t('You both changed {places}. Saving yours replaces theirs there; everything else of theirs stays.', { places: both.join(', ') })}</p>`}
     <h3>${t('What the other one changed')}</h3>
-    ${error.body.diff?.length ? html`<${Diff} caption=${t('What the other one changed')} changes=${error.body.diff} />` : html`<p>${t('Nothing that the document shows.')}</p>`}
+    ${theirs.length ? html`<${Diff} caption=${t('What the other one changed')} changes=${theirs} />` : html`<p>${t('Nothing that the document shows.')}</p>`}
     <h3>${t('What you want to save')}</h3>
-    <textarea class="code" readonly rows="8" aria-label=${t('What you want to save')}>${JSON.stringify(mine, null, 2)}</textarea>
+    <${Diff} caption=${t('What you want to save')} changes=${mine} />
   <//>
 `;
 
-/** Saves through the API, on the version of the programme that the user saw. */
-export const useSave = (write, onSaved) => {
+/**
+ * Saves through the API, on the version of the programme that the user saw. `write` gets what to save. Where somebody else
+ * was faster, both changes are shown, and one's own can be made again on top of theirs; `partOf` finds the document in a
+ * programme.
+ */
+export const useSave = (document, partOf, write, onSaved) => {
   const [stale, setStale] = useState(null);
-  const action = useAction(async (idempotencyKey, etag) => {
+  const action = useAction(async (idempotencyKey, etag, value = document.value) => {
     try {
-      const saved = await write(idempotencyKey, etag);
+      const saved = await write(value, idempotencyKey, etag);
       await loadProgramme();
       onSaved(saved);
     } catch (error) {
       if (error.slug !== 'stale_version') throw error;
-      setStale(error);
+      const current = await programmeAt(error.body.version);
+      const now = partOf(current);
+      const mine = changesOf(document.before(), document.value);
+      const own = changesOf(document.before(), now).map(({ pointer }) => pointer);
+      const meets = (one, other) => one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
+      setStale({ version: current.version, theirs: error.body.diff ?? [], mine, merged: now === undefined ? document.value : applied(mine, now), both: mine.map(({ pointer }) => pointer).filter((one) => own.some((other) => meets(one, other))) });
     }
   });
-  return { ...action, stale, forget: () => setStale(null) };
+  return {
+    ...action,
+    stale,
+    forget: () => setStale(null),
+    again: () => {
+      setStale(null);
+      document.setValue(stale.merged);
+      return action.run(`"${stale.version}"`, stale.merged);
+    },
+  };
 };
 
 /** What the stack says about a document while it is being written: the last request cancels the one before. */

@@ -26,7 +26,9 @@ export const PartEditor = ({ kind, part, isNew, fields, title, back, removal, ch
     setSaid({ done: t('Undone.') });
   });
   const save = useSave(
-    async (idempotencyKey, etag = programme.etag) => (isNew ? (await send('POST', `/v1/${kind}`, { body: value, idempotencyKey })).data : put(value, etag)),
+    document,
+    (whole) => (kind === 'tiers' ? [...(whole.tiers?.ladder ?? []), ...(whole.tiers?.vip ?? [])] : whole[kind]).find(({ id }) => id === part.id),
+    async (body, idempotencyKey, etag = programme.etag) => (isNew ? (await send('POST', `/v1/${kind}`, { body, idempotencyKey })).data : put(body, etag)),
     (saved) => {
       document.settle(saved);
       if (isNew) return navigate(address(kind, saved.id), { replace: true, force: true });
@@ -61,10 +63,9 @@ export const PartEditor = ({ kind, part, isNew, fields, title, back, removal, ch
     <${SaveBar} ...${{ document, save, isNew }} faults=${check.faults} />
     ${save.stale &&
     html`<${StaleDialog}
-      error=${save.stale}
-      mine=${value}
+      stale=${save.stale}
       onClose=${save.forget}
-      onAgain=${() => (save.forget(), save.run(`"${save.stale.body.version}"`))}
+      onAgain=${save.again}
       onReload=${async () => {
         save.forget();
         await loadProgramme();

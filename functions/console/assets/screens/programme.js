@@ -22,7 +22,9 @@ const Editor = ({ programme }) => {
   const value = document.value && typeof document.value === 'object' && !Array.isArray(document.value) ? document.value : {};
   const check = useChecked(async (signal) => (await send('PUT', '/v1/program?dry_run=true', { body: value, signal })).data, document.dirty && document.broken === null ? value : null);
   const save = useSave(
-    async (_, etag = programme.etag) => (await send('PUT', '/v1/program', { body: value, ifMatch: etag })).data,
+    document,
+    documentOf,
+    async (body, _, etag = programme.etag) => (await send('PUT', '/v1/program', { body, ifMatch: etag })).data,
     (saved) => {
       setAsking(false);
       document.settle(documentOf(saved));
@@ -71,10 +73,9 @@ const Editor = ({ programme }) => {
     `}
     ${save.stale &&
     html`<${StaleDialog}
-      error=${save.stale}
-      mine=${value}
+      stale=${save.stale}
       onClose=${save.forget}
-      onAgain=${() => (save.forget(), save.run(`"${save.stale.body.version}"`))}
+      onAgain=${save.again}
       onReload=${async () => {
         save.forget();
         setAsking(false);

@@ -123,7 +123,9 @@ const Editor = ({ programme }) => {
   const check = useChecked(async (signal) => (await send('PUT', '/v1/program?dry_run=true', { body: { ...whole, referral: value }, signal })).data, document.broken === null ? value : null);
   const faults = check.faults.map(({ pointer, detail }) => (pointer.startsWith('/referral') ? { pointer: pointer.slice('/referral'.length), detail } : { pointer: '', detail: `${pointer}: ${detail}` }));
   const save = useSave(
-    async (_key, etag = programme.etag) => (await send('PUT', '/v1/referral-program', { body: value, ifMatch: etag })).data,
+    document,
+    ({ referral }) => referral,
+    async (body, _key, etag = programme.etag) => (await send('PUT', '/v1/referral-program', { body, ifMatch: etag })).data,
     (saved) => (document.settle(saved), setSaid(t('Saved. It counts from now on.'))),
   );
   const fields = referralFields();
@@ -139,10 +141,9 @@ const Editor = ({ programme }) => {
     <${SaveBar} ...${{ document, save, isNew, faults }} />
     ${save.stale &&
     html`<${StaleDialog}
-      error=${save.stale}
-      mine=${value}
+      stale=${save.stale}
       onClose=${save.forget}
-      onAgain=${() => (save.forget(), save.run(`"${save.stale.body.version}"`))}
+      onAgain=${save.again}
       onReload=${async () => {
         save.forget();
         document.settle(await get('/v1/referral-program'));

@@ -41,10 +41,12 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
   const context = contextOf(planned, (one) => textOf(one.name, one.id));
 
   const save = useSave(
-    async (idempotencyKey, etag = programme.etag) => {
-      if (!isNew) return (await send('PUT', path(rule.id), { body: value, ifMatch: etag })).data;
+    document,
+    (whole) => whole.rules.find(({ id }) => id === rule.id),
+    async (body, idempotencyKey, etag = programme.etag) => {
+      if (!isNew) return (await send('PUT', path(rule.id), { body, ifMatch: etag })).data;
       for (const { part, document: own } of needs) await send('POST', `/v1/${part}`, { body: own, idempotencyKey: `${idempotencyKey}-${own.id}` });
-      return (await send('POST', '/v1/rules', { body: value, idempotencyKey })).data;
+      return (await send('POST', '/v1/rules', { body, idempotencyKey })).data;
     },
     (saved) => {
       document.settle(saved);
@@ -106,10 +108,9 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
     <${SaveBar} ...${{ document, save, isNew }} faults=${check.faults} />
     ${save.stale &&
     html`<${StaleDialog}
-      error=${save.stale}
-      mine=${value}
+      stale=${save.stale}
       onClose=${save.forget}
-      onAgain=${() => (save.forget(), save.run(`"${save.stale.body.version}"`))}
+      onAgain=${save.again}
       onReload=${async () => {
         save.forget();
         await loadProgramme();
