@@ -37,6 +37,34 @@ browserTest(shared, 'a draft is saved, shows what it changes, is published, and 
   assert.equal(await name(stack), before);
 });
 
+browserTest(shared, 'offline in the middle of publishing: nothing is lost, and the second try publishes once', { at: '/programme', needs }, async ({ page, stack, context }) => {
+  await page.getByLabel('Name', { exact: true }).fill('By train');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Save it as a draft instead').click();
+  await dialog.getByRole('button', { name: 'Save as draft' }).click();
+  await page.getByText('The draft is saved.').waitFor();
+  const versions = async () => (await stack.call('GET', '/v1/program/versions?limit=250')).body.items.length;
+  const before = await versions();
+  // The request arrives; its answer does not.
+  await page.route('**/publish', async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByText('No answer came. Nothing is lost: try again.').waitFor();
+  await context.setOffline(true);
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await dialog.getByText('You are offline.').waitFor();
+  await page.unroute('**/publish');
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText(/^Published\. It is version/).waitFor();
+  assert.equal(await versions(), before + 1);
+  assert.equal(await name(stack), 'By train');
+});
+
 browserTest(shared, 'where two persons publish, the author cannot, nor can a key of the author', { at: '/programme', needs }, async ({ page, stack, browser }) => {
   const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', '/v1/program')).body;
   const { body: second } = await stack.call('POST', '/v1/api-keys', { name: 'Second', scopes: ['admin'] });
@@ -61,4 +89,21 @@ browserTest(shared, 'where two persons publish, the author cannot, nor can a key
   await other.page.getByRole('dialog').getByText('Another person has to publish it').waitFor();
   await other.context.close();
   assert.notEqual(await name(stack), 'Two persons');
+});
+
+browserTest(shared, 'a key that may only publish is given the link of a draft, and no other screen', { needs }, async ({ page, stack, browser, url }) => {
+  const { body: publisher } = await stack.call('POST', '/v1/api-keys', { name: 'Publisher', scopes: ['publisher'] });
+  const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', `/v1/program/versions/${(await stack.call('GET', '/v1/program/versions?limit=1')).body.items[0].version}`)).body.program;
+  const { status, body: draft } = await stack.call('POST', '/v1/program/drafts', { program: { ...program, name: 'By link' } });
+  assert.equal(status, 201);
+  await page.goto(url('/programme'));
+  await settled(page);
+  await page.getByText('Link for a key that may only publish').first().click();
+  const link = await page.locator('.copied code').first().innerText();
+  assert.ok(link.endsWith(`/console/publish/${draft.id}`), link);
+  const other = await openPage({ stack, browser }, { at: `/publish/${draft.id}`, key: publisher.key });
+  assert.deepEqual(await other.page.locator('nav.side > a').allInnerTexts(), ['Publish a draft']);
+  await other.page.getByRole('button', { name: 'Publish' }).click();
+  await other.page.getByText(/Published\. It is version|Another person has to publish it/).waitFor();
+  await other.context.close();
 });

@@ -283,6 +283,28 @@ browserTest(shared, 'a receipt without a customer is assigned, and then explaine
   await page.getByRole('heading', { name: /^It gave \d+ points\.$/ }).waitFor();
 });
 
+browserTest(shared, 'a receipt that was booked on the wrong person is moved, with a reason', { at: '/why' }, async ({ page, stack, url }) => {
+  await stack.call('POST', '/v1/members', { id: 'wrong', first_name: 'Wrong' });
+  await stack.call('POST', '/v1/members', { id: 'right', first_name: 'Right' });
+  await stack.call('POST', '/v1/receipts', { id: 'mixed-up', occurred_at: new Date().toISOString(), member: { id: 'wrong' }, currency: 'GBP', total: '40.00' });
+  await stack.call('POST', '/_local/settle');
+  const pointsOf = async (id) => (await stack.call('GET', `/v1/members/${id}`)).body.points.available;
+  const given = await pointsOf('wrong');
+  assert.ok(given > 0);
+  await page.goto(url('/why/receipt/mixed-up/wrong'));
+  await settled(page);
+  await page.getByRole('button', { name: 'Move to another member' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('The member whose it is').fill('right');
+  await dialog.getByRole('button', { name: 'Move' }).click();
+  await dialog.getByText('Say why.').waitFor();
+  await dialog.getByLabel('Reason').fill('two loyalty cards at one till');
+  await dialog.getByRole('button', { name: 'Move' }).click();
+  await page.getByText('mixed-up now belongs to Right.').waitFor();
+  await stack.call('POST', '/_local/settle');
+  assert.deepEqual([await pointsOf('wrong'), await pointsOf('right')], [0, given]);
+});
+
 browserTest(shared, 'the storefront secret is replaced and shown once', { at: '/keys' }, async ({ page }) => {
   await page.getByRole('button', { name: 'Storefront secret' }).click();
   await page.getByRole('dialog').getByText('The old one works for 24 hours more').waitFor();

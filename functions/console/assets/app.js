@@ -15,6 +15,8 @@ const SCREENS = {
   tiers: { scope: 'admin', words: () => t('Tiers'), load: () => import('./screens/tiers.js') },
   referrals: { scope: 'support', words: () => t('Referrals'), load: () => import('./screens/referrals.js') },
   programme: { scope: 'admin', words: () => t('Programme'), load: () => import('./screens/programme.js') },
+  // Who may read drafts publishes them on the screen of the programme.
+  publish: { scope: 'publisher', unless: 'admin', words: () => t('Publish a draft'), load: () => import('./screens/publish.js') },
   connections: { scope: 'admin', words: () => t('Connections'), load: () => import('./screens/connections.js') },
   imports: { scope: 'admin', words: () => t('Imports'), load: () => import('./screens/imports.js') },
   keys: { scope: 'admin', words: () => t('API keys'), load: () => import('./screens/keys.js') },
@@ -158,7 +160,7 @@ const Shell = () => {
   const programme = useProgramme();
   const waiting = useWaiting();
   const [first] = segments();
-  const allowed = Object.keys(SCREENS).filter((name) => may(SCREENS[name].scope));
+  const allowed = Object.keys(SCREENS).filter((name) => may(SCREENS[name].scope) && !may(SCREENS[name].unless));
   const name = first === 'search' ? 'search' : (first ?? allowed[0]);
   const isKnown = name === 'search' || (name in SCREENS && may(SCREENS[name].scope));
   const Screen = useScreen(isKnown ? name : null);

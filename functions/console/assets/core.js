@@ -107,7 +107,7 @@ export const get = async (path, signal) => (await send('GET', path, { signal }))
 
 export const may = (scope) => {
   const scopes = session.self?.scopes ?? [];
-  return scopes.includes('admin') || scopes.includes(scope);
+  return Boolean(scope) && (scopes.includes('admin') || scopes.includes(scope));
 };
 
 export const signIn = async (typed) => {

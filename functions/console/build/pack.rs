@@ -43,6 +43,7 @@ const PACKS: &[(&str, &[&str])] = &[
             "screens/rewards.js",
             "screens/tiers.js",
             "screens/drafts.js",
+            "screens/publish.js",
             "screens/programme.js",
             "screens/referrals.js",
         ],

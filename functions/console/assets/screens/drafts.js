@@ -1,15 +1,15 @@
 // Drafts of the programme: what they change, publishing by a second person or at a time, and earlier versions.
 
 import { html, useState } from '../vendor/preact.js';
-import { may, send, useAction, useList } from '../core.js';
-import { Button, Chip, Confirm, Status, TextField } from '../ui.js';
+import { address, may, send, useAction, useList } from '../core.js';
+import { Button, Chip, Confirm, Copied, Status, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 import { Diff } from './editor.js';
 
 const path = (id, rest = '') => `/v1/program/drafts/${encodeURIComponent(id)}${rest}`;
 
 /** The API's words, except where a second person is asked for. */
-const wordsOf = (error) => (error?.slug === 'two_person' ? t('Another person has to publish it, with a key that is not yours or made by yours.') : error?.words);
+export const wordsOf = (error) => (error?.slug === 'two_person' ? t('Another person has to publish it, with a key that is not yours or made by yours.') : error?.words);
 const plain = (error) => error && { words: wordsOf(error), faults: error.faults };
 
 const statusWords = () => ({ draft: [t('draft'), 'warn'], scheduled: [t('scheduled'), ''], published: [t('published'), 'off'] });
@@ -78,6 +78,7 @@ const Drafts = ({ turn, onChange }) => {
                 <${Chip} tone=${words[draft.status]?.[1]}>${words[draft.status]?.[0] ?? draft.status}<//> ${draft.changes_publishing && html`<${Chip} tone="warn">${t('changes who may publish')}<//>`} ${draft.note}
                 <p class="why">${[draft.author, draft.publish_at && t('comes into force on {time}', { time: dateTime(draft.publish_at) }), draft.published_by && t('published by {name}', { name: draft.published_by }), draft.refused].filter(Boolean).join(' · ')}</p>
                 <${Changes} one=${draft} />
+                ${draft.status === 'draft' && html`<details class="why"><summary>${t('Link for a key that may only publish')}</summary><${Copied} text=${location.origin + address('publish', draft.id)} label=${t('Copy the link')} /></details>`}
               </div>
               ${draft.status !== 'published' &&
               html`<div class="row end">

@@ -1,7 +1,7 @@
 // "Why no points?": a receipt, rule by rule, and one button to correct it.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, send, useAction, useLoad, useList } from '../core.js';
+import { address, get, may, navigate, send, useAction, useLoad, useList, useModule } from '../core.js';
 import { Button, Chip, Dialog, Empty, Failed, Link, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, points, signed, t } from '../words.js';
 import { AdjustDialog, receiptTotal } from './actions.js';
@@ -121,7 +121,9 @@ const Assign = ({ receipt, onDone }) => {
 
 const Receipt = ({ id, member }) => {
   const [correcting, setCorrecting] = useState(false);
+  const [moving, setMoving] = useState(false);
   const [said, setSaid] = useState({});
+  const Move = useModule(() => import('./support.js'))?.MoveDialog;
   const path = `/v1/receipts/${encodeURIComponent(id)}`;
   const { data, error, reload } = useLoad(
     async (signal) => {
@@ -161,7 +163,13 @@ const Receipt = ({ id, member }) => {
         <h1>${headline}</h1>
         <p class="muted">${t('Receipt {id}', { id })}${total && ` · ${total}`} · ${dateTime(receipt.occurred_at)}</p>
       </div>
-      ${may('support') && html`<${Button} primary onClick=${() => setCorrecting(true)}>${t('Correct it: award points')}<//>`}
+      ${may('support') &&
+      html`
+        <div class="row">
+          <${Button} primary onClick=${() => setCorrecting(true)}>${t('Correct it: award points')}<//>
+          ${Move && receipt.status === 'evaluated' && html`<${Button} onClick=${() => setMoving(true)}>${t('Move to another member')}<//>`}
+        </div>
+      `}
     </div>
     <${Status} error=${undoing.error} done=${said.done} undo=${said.undo && (() => undoing.run(said.undo))} />
     ${receipt.status === 'accepted' && html`<div><${Button} onClick=${reload}>${t('Look again')}<//></div>`}
@@ -174,6 +182,14 @@ const Receipt = ({ id, member }) => {
     html`<section class="card stack"><h2>${t('Coupons that did not count')}</h2>${receipt.decision.coupons_ignored.map(({ code, reason }) => html`<p><span class="code">${code}</span> <${Chip} tone="off">${reason}<//></p>`)}</section>`}
     ${receipt.refunds?.length > 0 &&
     html`<section class="card stack"><h2>${t('Refunds')}</h2>${receipt.refunds.map((refund) => html`<p><span class="code">${refund.id}</span> ${signed(refund.points.redeemable)} ${refund.reason ?? ''}</p>`)}</section>`}
+    ${moving &&
+    html`<${Move}
+      kind="receipts"
+      id=${id}
+      says=${t('All that it gave is taken back here, as a debt if need be. Then it is decided anew for the other member. Coupons that it used stay.')}
+      onClose=${() => setMoving(false)}
+      onDone=${(done) => (setMoving(false), setSaid({ done }), reload())}
+    />`}
     ${correcting && html`<${Correct} receipt=${id} named=${member} onClose=${() => setCorrecting(false)} onDone=${(done, undo) => (setCorrecting(false), setSaid({ done, undo }))} />`}
   `;
 };
