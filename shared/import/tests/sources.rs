@@ -246,7 +246,8 @@ fn a_field_has_one_name_in_previews_and_in_mappings() {
         assert_eq!(Field::from_name(field.name()), Some(*field));
     }
     // Plans that earlier versions stored.
-    for (stored, field) in [("full_name", Field::FullName), ("qualifying", Field::Qualifying), ("occurred_at", Field::OccurredAt)]
+    for (stored, field) in
+        [("full_name", Field::FullName), ("qualifying", Field::Qualifying), ("occurred_at", Field::OccurredAt)]
     {
         assert_eq!(serde_json::from_value::<Field>(serde_json::json!(stored)).unwrap(), field);
     }
