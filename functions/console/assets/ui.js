@@ -204,11 +204,19 @@ export const Paged = ({ list, empty, children }) => {
   `;
 };
 
-export const Tabs = ({ label, tabs, current }) => html`
-  <nav class="tabs" aria-label=${label}>
-    ${tabs.map(([to, words, name]) => html`<${Link} to=${to} aria-current=${name === current ? 'page' : undefined}>${words}<//>`)}
-  </nav>
-`;
+export const Tabs = ({ label, tabs, current }) => {
+  const bar = useRef(null);
+  // On a narrow screen the tabs scroll sideways.
+  useEffect(() => {
+    const shown = bar.current.querySelector('[aria-current]');
+    if (shown) bar.current.scrollLeft = shown.offsetLeft - bar.current.offsetLeft - (bar.current.clientWidth - shown.offsetWidth) / 2;
+  }, [current, tabs.length]);
+  return html`
+    <nav class="tabs" aria-label=${label} ref=${bar}>
+      ${tabs.map(([to, words, name]) => html`<${Link} to=${to} aria-current=${name === current ? 'page' : undefined}>${words}<//>`)}
+    </nav>
+  `;
+};
 
 /** A value that is copied with one click. */
 export const Copied = ({ text, label }) => {
