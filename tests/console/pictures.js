@@ -46,6 +46,15 @@ const tour = async (browser, stack) => {
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await context.close();
   }
+  const { page: importing, context } = await openPage({ stack, browser }, { at: '/imports/new', ...TOUR_LOOK });
+  const rows = Array.from({ length: 40 }, (_, n) => `shopper${n}@example.com,Ada ${n},${n % 9 ? 120 + n : '1.234'},12/25/1990,vip`);
+  const file = `Email,Full name,Points balance,Birthday,Remark\n${rows.join('\n')}\n`;
+  await importing.getByLabel('File', { exact: true }).setInputFiles({ name: 'customers.csv', mimeType: 'text/csv', buffer: Buffer.from(file) });
+  await importing.getByRole('button', { name: 'Look at the file' }).click();
+  await importing.getByRole('button', { name: 'Check every row' }).waitFor();
+  await settled(importing);
+  await importing.screenshot({ path: join(folder, 'console-import.png') });
+  await context.close();
   const empty = await startStack('--empty');
   const { page } = await openPage({ stack: empty, browser }, TOUR_LOOK);
   await page.screenshot({ path: join(folder, 'console-first.png') });
