@@ -102,9 +102,11 @@ test('every trigger, condition and effect of the API is in the form', () => {
 const shared = setUp('--empty');
 
 browserTest(shared, 'every rule comes out of the form as it went in, when every control is touched', { at: '/rules' }, async ({ page }) => {
-  const wrong = await page.evaluate(async (given) => {
+  // The binary's files are packs of modules.
+  const modules = process.env.SOURCE ? ['vendor/preact.js', 'form.js', 'shapes.js'] : ['vendor/preact.js', 'offer.js', 'offer.js'];
+  const wrong = await page.evaluate(async ([given, names]) => {
     const base = document.querySelector('script[type=module]').src.replace(/app\.js$/, '');
-    const [{ html, render }, { Fields }, { ruleFields: fieldsOf }] = await Promise.all(['vendor/preact.js', 'form.js', 'shapes.js'].map((name) => import(base + name)));
+    const [{ html, render }, { Fields }, { ruleFields: fieldsOf }] = await Promise.all(names.map((name) => import(base + name)));
     const sorted = (value) => (Array.isArray(value) ? value.map(sorted) : value && typeof value === 'object' ? Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, one]) => [key, sorted(one)])) : value);
     const write = (value) => JSON.stringify(sorted(value));
     const found = [];
@@ -126,6 +128,6 @@ browserTest(shared, 'every rule comes out of the form as it went in, when every 
       box.remove();
     }
     return found;
-  }, rules);
+  }, [rules, modules]);
   assert.deepEqual(wrong, []);
 });
