@@ -2,24 +2,28 @@
 //! API key; identifiers inside keys are escaped, so that no text of a shop's can be taken for a key of another kind.
 
 mod administration;
+mod coupons;
+mod facts;
 mod import;
 mod lists;
 mod outgoing;
+mod programs;
 mod referrals;
+mod supply;
 
 use jiff::Timestamp;
 use tessera_domain::account::Due;
-use tessera_domain::coupon::FoldedCode;
-use tessera_domain::fact::{FactId, FactKind};
-use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
-use tessera_domain::rule::BudgetPeriod;
-use tessera_domain::time::Day;
+use tessera_domain::ids::{MemberId, ProgramId};
 
 pub(crate) use administration::*;
+pub(crate) use coupons::*;
+pub(crate) use facts::*;
 pub(crate) use import::*;
 pub(crate) use lists::*;
 pub(crate) use outgoing::*;
+pub(crate) use programs::*;
 pub(crate) use referrals::*;
+pub(crate) use supply::*;
 
 /// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,10 +54,6 @@ pub(crate) const COUPONS: &str = "c#";
 pub(crate) const NOTICES: &str = "notice#";
 /// What all API keys' sort keys under a program begin with.
 pub(crate) const API_KEYS: &str = "key#";
-/// What the sort keys of all codes of a pool begin with, in the partition of its shard. The count of loaded codes sorts before.
-pub(crate) const POOL_CODES: &str = "n#";
-/// What the sort keys of all markers of low stocks begin with.
-pub(crate) const LOW_STOCK: &str = "low#";
 /// The partition of the list of all programs: no program's, because it is what leads to them.
 pub(crate) const PROGRAMS: &str = "#programs";
 /// Over how many partitions of the index `due` the members of a program are spread.
@@ -109,62 +109,9 @@ pub(crate) fn entry(program: &ProgramId, member: &MemberId, sort: &str) -> Key {
     Key::new(member_partition(program, member), sort)
 }
 
-/// The sort key of a fact's entry. `at` is when the fact happened, for a fact with a parent when its parent did.
-///
-/// Entries sort by that time. The key of a fact with a parent extends its parent's key. A day sorts where it begins in UTC.
-pub(crate) fn fact_entry(at: Timestamp, fact: &FactId) -> String {
-    let kind = fact.kind();
-    let own = fact.natural_key().pop().unwrap_or_default();
-    let before = match (fact.parent(), fact.day()) {
-        (Some(parent), _) => fact_entry(at, &parent),
-        (None, Some(day)) => format!("{ENTRIES}{day}T00:00:00.000Z#"),
-        (None, None) => format!("{ENTRIES}{}#", time(at)),
-    };
-    format!("{before}{}#{}#", kind.letter(), escape(&own))
-}
-
-/// The sort key of the entry of a command or of what fell due; the letters are those of [`crate::EntryKey`].
-pub(crate) fn other_entry(at: Timestamp, letter: char, natural: &str) -> String {
-    format!("{ENTRIES}{}#{letter}#{}#", time(at), escape(natural))
-}
-
-/// The sort key of a step of a refund before its last, from 0.
-pub(crate) fn step_entry(refund: &str, step: u32) -> String {
-    format!("{refund}S#{step}#")
-}
-
-/// The sort key of what the rules for the `place`-th change of tier after an entry did, from 1.
-pub(crate) fn tier_change_entry(entry: &str, place: usize) -> String {
-    format!("{entry}T#{place}#")
-}
-
 /// The guard of what counts only once for a member.
 pub(crate) fn mark(program: &ProgramId, member: &MemberId, hash: &str) -> Key {
     Key::new(member_partition(program, member), format!("{MARKS}{hash}"))
-}
-
-pub(crate) fn coupon(program: &ProgramId, member: &MemberId, issued_at: Timestamp, code: &CouponCode) -> Key {
-    Key::new(member_partition(program, member), format!("{COUPONS}{}#{}", time(issued_at), escape(code.as_str())))
-}
-
-/// The guard that makes a code unique in its program, and leads to the coupon. Codes that fold to one have one guard.
-pub(crate) fn coupon_guard(program: &ProgramId, code: &FoldedCode) -> Key {
-    Key::new(format!("{}#c#{}", escape(program.as_str()), escape(code.as_str())), "guard")
-}
-
-/// The partition of the coupons that a till used on a receipt.
-pub(crate) fn used_on(program: &ProgramId, receipt: &ReceiptId) -> String {
-    format!("{}#u#{}", escape(program.as_str()), escape(receipt.as_str()))
-}
-
-/// The link from a receipt to a coupon that a till used on it.
-pub(crate) fn use_link(program: &ProgramId, receipt: &ReceiptId, code: &FoldedCode) -> Key {
-    Key::new(used_on(program, receipt), format!("{COUPONS}{}", escape(code.as_str())))
-}
-
-/// The code of a sort key that [`use_link`] made.
-pub(crate) fn parse_use_link(sk: &str) -> Option<FoldedCode> {
-    FoldedCode::parse(&unescape(sk.strip_prefix(COUPONS)?))
 }
 
 /// The guard that leads from an identifier to a member; `value` is a hash where the identifier is personal.
@@ -180,43 +127,6 @@ pub(crate) fn contact_data(guard: &Key, member: &MemberId) -> Key {
     Key::new(guard.pk.clone(), format!("{CONTACT_DATA}{}", escape(member.as_str())))
 }
 
-/// One of the counters that a stock is spread over.
-pub(crate) fn stock(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
-    Key::new(format!("{}#s#{}#{shard}", escape(program.as_str()), escape(reward.as_str())), "stock")
-}
-
-/// One of the counters that a budget's period is spread over.
-pub(crate) fn budget(program: &ProgramId, period: &BudgetPeriod, shard: u32) -> Key {
-    let rule = period.rule.as_ref().map(|rule| escape(rule.as_str())).unwrap_or_default();
-    let start = period.start.map(|day| day.to_string()).unwrap_or_default();
-    Key::new(format!("{}#q#{rule}#{start}#{shard}", escape(program.as_str())), "budget")
-}
-
-/// The list of a program's rewards that are sold out.
-pub(crate) fn sold_out(program: &ProgramId) -> Key {
-    Key::new(format!("{}#s", escape(program.as_str())), "sold_out")
-}
-
-/// The partition of a shard of a pool of codes.
-pub(crate) fn pool(program: &ProgramId, reward: &RewardId, shard: u32) -> String {
-    format!("{}#p#{}#{shard}", escape(program.as_str()), escape(reward.as_str()))
-}
-
-/// The count of the codes that a shard of a pool was ever loaded with.
-pub(crate) fn pool_count(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
-    Key::new(pool(program, reward, shard), "loaded")
-}
-
-/// The place of a free code in a shard of a pool.
-pub(crate) fn pool_code(program: &ProgramId, reward: &RewardId, shard: u32, number: u64) -> Key {
-    Key::new(pool(program, reward, shard), format!("{POOL_CODES}{number:012}"))
-}
-
-/// The marker that notice was given of a reward's low stock (`s`) or pool (`p`) of this size.
-pub(crate) fn low_stock(program: &ProgramId, reward: &RewardId, kind: char, of: u64) -> Key {
-    Key::new(sold_out(program).pk, format!("{LOW_STOCK}{}#{kind}#{of:012}", escape(reward.as_str())))
-}
-
 /// The partition of a program's notices.
 pub(crate) fn notices(program: &ProgramId) -> String {
     format!("{}#n", escape(program.as_str()))
@@ -225,52 +135,6 @@ pub(crate) fn notices(program: &ProgramId) -> String {
 /// A notice; notices sort by time.
 pub(crate) fn notice(program: &ProgramId, at: Timestamp, id: &str) -> Key {
     Key::new(notices(program), format!("{NOTICES}{}#{}", time(at), escape(id)))
-}
-
-/// A partition of the index `due`: the usable coupons that have an end.
-pub(crate) fn expiring(program: &ProgramId, shard: u32) -> String {
-    format!("{}#w#{shard}", escape(program.as_str()))
-}
-
-/// A partition of the index `due`: the open reservations of a reward with a stock.
-pub(crate) fn held(program: &ProgramId, reward: &RewardId) -> String {
-    format!("{}#h#{}", escape(program.as_str()), escape(reward.as_str()))
-}
-
-/// A fact in the facts table. A fact with a parent is in its parent's partition.
-pub(crate) fn fact(program: &ProgramId, fact: &FactId) -> Key {
-    let kind = fact.kind();
-    let mut natural = fact.natural_key();
-    let own = natural.pop().unwrap_or_default();
-    match (kind.parent(), natural.first()) {
-        (Some(parent), Some(of)) => {
-            Key::new(fact_partition(program, parent, of), format!("{}#{}", kind.letter(), escape(&own)))
-        }
-        _ => Key::new(fact_partition(program, kind, &own), kind.name()),
-    }
-}
-
-fn fact_partition(program: &ProgramId, kind: FactKind, own: &str) -> String {
-    format!("{}#{}#{}", escape(program.as_str()), kind.letter(), escape(own))
-}
-
-/// The program and the fact of a key that [`fact`] made.
-pub(crate) fn parse_fact(pk: &str, sk: &str) -> Option<(ProgramId, FactId)> {
-    let mut parts = pk.split('#');
-    let (program, letter, own) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let (root, own) = (FactKind::from_letter(letter)?, unescape(own));
-    let fact = match sk.split_once('#') {
-        None if sk == root.name() => FactId::from_natural_key(root, &[own])?,
-        None => return None,
-        Some((letter, child)) => {
-            let kind = FactKind::from_letter(letter).filter(|kind| kind.parent() == Some(root))?;
-            FactId::from_natural_key(kind, &[own, unescape(child)])?
-        }
-    };
-    Some((ProgramId::new(unescape(program)).ok()?, fact))
 }
 
 /// The partition of the index of birthdays: everyone of a program who was born on a day of any year.
@@ -295,115 +159,16 @@ pub(crate) fn due_shard(member: &MemberId) -> u32 {
     hash % DUE_SHARDS
 }
 
-/// A program in the list of all.
-pub(crate) fn listed(program: &ProgramId) -> Key {
-    Key::new(PROGRAMS.to_owned(), escape(program.as_str()))
-}
-
-/// The program of a sort key that [`listed`] made.
-pub(crate) fn parse_listed(sk: &str) -> Option<ProgramId> {
-    ProgramId::new(unescape(sk)).ok()
-}
-
-/// The partition of a program's figures.
-pub(crate) fn figures_partition(program: &ProgramId) -> String {
-    format!("{}#k", escape(program.as_str()))
-}
-
-/// The figures of a day.
-pub(crate) fn figures_of(program: &ProgramId, day: Day) -> Key {
-    Key::new(figures_partition(program), day.to_string())
-}
-
-/// What the figures of all days add up to; sorts behind every day.
-pub(crate) fn position(program: &ProgramId) -> Key {
-    Key::new(figures_partition(program), "position")
-}
-
-/// The day of a sort key that [`figures_of`] made; `None` for that of [`position`].
-pub(crate) fn parse_figures_day(sk: &str) -> Option<Day> {
-    sk.parse().ok().map(Day::from_date)
-}
-
-/// The program of a partition of any kind.
-pub(crate) fn parse_program(pk: &str) -> Option<ProgramId> {
-    ProgramId::new(unescape(pk.split('#').next()?)).ok()
-}
-
-/// How far a job has come with a program.
-pub(crate) fn job(program: &ProgramId, job: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("job#{}", escape(job)))
-}
-
-pub(crate) fn head(program: &ProgramId) -> Key {
-    Key::new(escape(program.as_str()), "head")
-}
-
-/// A part of the document with this checksum.
-pub(crate) fn chunk(program: &ProgramId, checksum: &str, chunk: u32) -> Key {
-    Key::new(escape(program.as_str()), format!("{}{chunk:04}", chunks(checksum)))
-}
-
-/// What the sort keys of all parts of a document begin with.
-pub(crate) fn chunks(checksum: &str) -> String {
-    format!("d#{}#", escape(checksum))
-}
-
-pub(crate) fn api_key(program: &ProgramId, id: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("{API_KEYS}{}", escape(id)))
-}
-
-/// The counter of a program's API keys with the scope `admin`.
-pub(crate) fn admin_keys(program: &ProgramId) -> Key {
-    Key::new(escape(program.as_str()), "admins")
-}
-
-/// Where a caller is recognised: the one key that does not begin with a program, because it leads to it.
-pub(crate) fn api_key_lookup(hash: &str) -> Key {
-    Key::new(format!("key#{hash}"), "key")
-}
-
-/// The encrypted storefront secrets of a program, in the table of credentials.
-pub(crate) fn storefront(program: &ProgramId) -> Key {
-    Key::new(escape(program.as_str()), "storefront")
-}
-
-pub(crate) fn idempotency(program: &ProgramId, hash: &str) -> Key {
-    Key::new(format!("{}#i#{hash}", escape(program.as_str())), "idempotency")
-}
-
-/// A counter of one minute. Without a program the key begins with `#`, like no program's: the policy of the authorizer
-/// names that beginning.
-pub(crate) fn limit(program: Option<&ProgramId>, hash: &str, minute: i64) -> Key {
-    let program = program.map(|program| escape(program.as_str())).unwrap_or_default();
-    Key::new(format!("{program}#l#{hash}"), format!("{minute}"))
-}
-
-/// A task: `kind` is a fixed name without separators.
-pub(crate) fn task(program: &ProgramId, kind: &str, id: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("task#{kind}#{}", escape(id)))
-}
-
-/// How many tasks of a kind a program started on the latest day that had one.
-pub(crate) fn task_count(program: &ProgramId, kind: &str) -> Key {
-    Key::new(escape(program.as_str()), format!("tasks#{kind}"))
-}
-
-/// The sort key of a task's result, which the task refers to.
-pub(crate) fn task_result_sort(kind: &str, id: &str) -> String {
-    format!("task#{kind}#{}#result", escape(id))
-}
-
-/// The result that a task refers to.
-pub(crate) fn task_result(program: &ProgramId, sort: &str) -> Key {
-    Key::new(escape(program.as_str()), sort)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
+    use tessera_domain::coupon::FoldedCode;
+    use tessera_domain::fact::{FactId, FactKind};
+    use tessera_domain::ids::{CouponCode, ReceiptId, RewardId};
+    use tessera_domain::rule::BudgetPeriod;
+    use tessera_domain::time::Day;
 
     use super::*;
 
