@@ -187,6 +187,14 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "retention" => handler!(Job, tessera_retention),
         "reward-redemption" => http(tessera_reward_redemption::NEEDS, tessera_reward_redemption::ROUTES)?,
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
+        "shop-codes" => {
+            let services = services(tessera_shop_codes::NEEDS)?;
+            let vendors = Arc::new(tessera_shop_codes::ShopClients::default());
+            Handler::Queue(Arc::new(move |event| {
+                let (services, vendors) = (Arc::clone(&services), Arc::clone(&vendors));
+                async move { tessera_shop_codes::handle(&services, &vendors, event).await }.boxed()
+            }))
+        }
         "transfer" => http(tessera_transfer::NEEDS, tessera_transfer::ROUTES)?,
         other => bail!("there is no function {other}"),
     })

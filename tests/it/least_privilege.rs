@@ -243,6 +243,7 @@ async fn every_permission_is_used() {
         recorded(other_requests).await,
         recorded(crate::outgoing::faults::every_permission).await,
         recorded(crate::inbound::faults::every_permission).await,
+        recorded_with(&crate::shop_codes::faults::program(), crate::shop_codes::faults::every_permission).await,
         recorded_with(&generous, sold_out).await,
         recorded_with(&budgeted, reports).await,
         recorded_with(&waiting, referring).await,

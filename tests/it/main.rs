@@ -35,6 +35,7 @@ mod referrals;
 mod restart;
 mod security;
 mod shop;
+mod shop_codes;
 mod storefront;
 mod templates;
 mod vectors;

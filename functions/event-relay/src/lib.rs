@@ -1,5 +1,5 @@
 //! Relays the streams of two tables: facts with a member to the queue of facts; entries, coupons and notices to the queue of
-//! notifications.
+//! notifications; and coupons whose code a shop created to the queue of those codes.
 
 mod facts;
 mod members;
@@ -21,6 +21,7 @@ struct Relayed {
 enum Queue {
     Facts,
     Notifications,
+    Codes,
 }
 
 impl Queue {
@@ -28,12 +29,13 @@ impl Queue {
         match self {
             Self::Facts => services.config.facts_queue_url.as_deref(),
             Self::Notifications => services.config.notifications_queue_url.as_deref(),
+            Self::Codes => services.config.codes_queue_url.as_deref(),
         }
     }
 }
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::NotificationsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::NotificationsQueueUrl, Variable::CodesQueueUrl];
 
 /// Relays a batch of records in order. The response names the first of a queue that failed; the stream resumes there.
 pub async fn handle(services: &Services, event: Event) -> DynamoDbEventResponse {
@@ -51,9 +53,10 @@ pub async fn handle(services: &Services, event: Event) -> DynamoDbEventResponse 
         }
     }
     // The records before the bad one are sent nevertheless.
-    let (facts, notifications) = relayed.into_iter().partition(|relayed| relayed.queue == Queue::Facts);
-    for (queue, relayed) in [(Queue::Facts, facts), (Queue::Notifications, notifications)] {
-        failed.extend(send(services, queue, relayed).await.err());
+    for queue in [Queue::Facts, Queue::Notifications, Queue::Codes] {
+        let (own, others) = relayed.into_iter().partition(|relayed: &Relayed| relayed.queue == queue);
+        relayed = others;
+        failed.extend(send(services, queue, own).await.err());
     }
     let mut response = DynamoDbEventResponse::default();
     response.batch_item_failures = failed.into_iter().map(failure).collect();
@@ -74,12 +77,12 @@ async fn messages(services: &Services, record: EventRecord) -> Result<Vec<Relaye
     let sequence = record.change.sequence_number.clone().unwrap_or_default();
     // `arn:…:table/NAME/stream/…`
     let table = record.event_source_arn.as_deref().and_then(|arn| arn.split('/').nth(1));
-    let (queue, messages) = if table == Some(services.config.tables.members.as_str()) {
-        (Queue::Notifications, members::messages(services, record).await?)
+    let messages: Vec<(Queue, OutgoingMessage)> = if table == Some(services.config.tables.members.as_str()) {
+        members::messages(services, record).await?
     } else {
-        (Queue::Facts, facts::messages(record)?)
+        facts::messages(record)?.into_iter().map(|message| (Queue::Facts, message)).collect()
     };
-    let relayed = messages.into_iter().map(|message| Relayed { sequence: sequence.clone(), queue, message });
+    let relayed = messages.into_iter().map(|(queue, message)| Relayed { sequence: sequence.clone(), queue, message });
     Ok(relayed.collect())
 }
 

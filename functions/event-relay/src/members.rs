@@ -1,26 +1,44 @@
 //! The stream of members: an entry, a notice, and each change of a coupon or a referral that wrote no entry, becomes one message
 //! for each target that wants one of its events. A program without targets costs no message.
+//!
+//! A coupon whose code a shop created becomes one more: its pool may have run low, or the shop is to delete the code.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
+use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::event::{
     Event, EventType, event_of_click, event_of_coupon, event_of_notice, event_of_share, event_types_of_entry,
     events_of_referrals,
 };
-use tessera_domain::ids::MemberId;
+use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Cause;
 use tessera_lambda::Services;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
+use tessera_lambda::shop_codes::{CodesMessage, CodesWork, connection_of};
 use tessera_store::{MemberChange, MemberImage};
 
+use crate::Queue;
+
 /// The messages of a record.
-pub(super) async fn messages(services: &Services, record: EventRecord) -> Result<Vec<OutgoingMessage>, String> {
+pub(super) async fn messages(
+    services: &Services,
+    record: EventRecord,
+) -> Result<Vec<(Queue, OutgoingMessage)>, String> {
     let (natural, inserted) = (record.event_id, record.event_name == "INSERT");
     let made_at = Timestamp::from_second(record.change.approximate_creation_date_time.timestamp())
         .map_err(|error| error.to_string())?;
     let image = MemberImage::read(record.change.new_image).map_err(|error| error.to_string())?;
     let Some(MemberImage { program, change }) = image else { return Ok(Vec::new()) };
+    let codes = match &change {
+        MemberChange::Coupon { coupon, .. } => about_code(&program, coupon, &natural, made_at),
+        MemberChange::Entry { .. }
+        | MemberChange::Notice { .. }
+        | MemberChange::Friend { .. }
+        | MemberChange::Click { .. }
+        | MemberChange::Share { .. } => None,
+    };
+    let codes = codes.map(|message| (Queue::Codes, message));
     let announcements = match change {
         // Whoever erases a member sends these events: they name a person of whom no name is left.
         MemberChange::Entry { entry, .. } if matches!(entry.cause, Cause::Erase { .. }) => return Ok(Vec::new()),
@@ -53,18 +71,41 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
     };
     let announcements: Vec<_> = announcements.into_iter().filter(|new| !new.types.is_empty()).collect();
     if announcements.is_empty() {
-        return Ok(Vec::new());
+        return Ok(codes.into_iter().collect());
     }
     let targets = services.targets.get(&services.store, &program).await.map_err(|error| error.to_string())?;
-    let mut messages = Vec::new();
+    let mut messages: Vec<(Queue, OutgoingMessage)> = codes.into_iter().collect();
     for Announcement { member, types, content, natural } in announcements {
         let wanting = targets.iter().filter(|target| target.is_enabled && types.iter().any(|kind| target.wants(kind)));
         messages.extend(wanting.map(|target| {
             let message = Notification::new(program.clone(), target.id.clone(), member.clone(), content.clone());
-            message.outgoing(&natural)
+            (Queue::Notifications, message.outgoing(&natural))
         }));
     }
     Ok(messages)
+}
+
+/// What is to be done about the code of a coupon that a shop created: it was drawn, or it is to be deleted. Draws of one minute
+/// are one message.
+fn about_code(program: &ProgramId, coupon: &Coupon, natural: &str, made_at: Timestamp) -> Option<OutgoingMessage> {
+    let connection = connection_of(coupon.provider?)?;
+    let (work, cause) = match coupon.status {
+        CouponStatus::Cancelled => delete(coupon, natural, made_at),
+        CouponStatus::Available | CouponStatus::Applied if coupon.cancelling.is_some() => {
+            delete(coupon, natural, made_at)
+        }
+        CouponStatus::Available | CouponStatus::Applied => {
+            let work = CodesWork::Reward { connection, reward: coupon.reward.clone(), again: false };
+            (work, format!("drawn {}", made_at.as_second().div_euclid(60)))
+        }
+        // A reservation has no code of the shop yet. A used code is used up there, and the job finds expired ones.
+        CouponStatus::Reserved | CouponStatus::Used | CouponStatus::Expired | CouponStatus::Lapsed => return None,
+    };
+    Some(CodesMessage::new(program.clone(), work).outgoing(&cause))
+}
+
+fn delete(coupon: &Coupon, natural: &str, at: Timestamp) -> (CodesWork, String) {
+    (CodesWork::Delete { codes: vec![coupon.code.clone()], at }, natural.to_owned())
 }
 
 /// What a record announces of a member, or of the program.

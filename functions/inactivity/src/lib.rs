@@ -8,6 +8,7 @@
 //!
 //! - Coupons: those that expire soon are warned of.
 //! - Drafts of programs: those whose time has come are published.
+//! - Codes that shops created: those of expired coupons are to be deleted, and pools that have run low to be filled.
 //!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
@@ -15,6 +16,7 @@ mod coupons;
 mod drafts;
 mod referrals;
 mod reservations;
+mod shop_codes;
 
 use serde_json::{Value, json};
 use tessera_domain::fact::FactId;
@@ -25,7 +27,7 @@ use tessera_lambda::{Services, Variable};
 use tessera_store::{ActiveProgram, DUE_SHARDS, FoundMembers, JobPosition, StoreError};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::ReferralsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::ReferralsQueueUrl, Variable::CodesQueueUrl];
 
 /// Makes all passes.
 ///
@@ -36,8 +38,9 @@ pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value
     let freed = reservations::free_lapsed(services, &invocation.deadline).await;
     let warned = coupons::warn(services, &invocation.deadline).await;
     let asked = referrals::ask_due(services, &invocation.deadline).await;
+    let codes = shop_codes::ask(services, &invocation.deadline).await;
     let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
-    published.and(freed).and(warned).and(asked).map(|()| json!(report))
+    published.and(freed).and(warned).and(asked).and(codes).map(|()| json!(report))
 }
 
 /// The pass over accounts.

@@ -4,7 +4,6 @@
 //! shop that is down holds up nobody.
 
 mod fetch;
-mod retry;
 mod shopify;
 mod square;
 mod woocommerce;

@@ -5,7 +5,8 @@ use tessera_domain::money::Currency;
 use tessera_lambda::Services;
 use tessera_lambda::sender::send_all;
 use tessera_orders::{
-    Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count, record,
+    Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count, next_attempt,
+    record,
 };
 use tessera_outbound::Client;
 use tessera_shops::Vendor;
@@ -14,7 +15,6 @@ use tessera_store::{
 };
 
 use crate::fetch::FetchError;
-use crate::retry::next_attempt;
 use crate::{Vendors, WorkError, shopify, square, woocommerce};
 
 /// The marker of how far WooCommerce was polled; ids of orders have another form.
@@ -204,6 +204,8 @@ async fn close(services: &Services, program: &ActiveProgram, id: &TargetId) -> R
     // Without a connection there is nothing to end.
     let _ = closed.await?;
     services.targets.forget(&program.id);
+    // After it is disabled: nothing fills them again.
+    services.store.delete_shop_pools(&program.id, id).await?;
     tracing::warn!(program = %program.id, connection = %id, "the shop has left: the connection was disabled");
     Ok(())
 }

@@ -13,6 +13,7 @@ use tessera_shops::{ShopSettings, Vendor};
 use tessera_store::{Delivery, DeliveryStatus, SecretChange, Target, TargetHealth, TargetId, TargetKind};
 
 use crate::ADMIN;
+use crate::codes::codes_health;
 use crate::read::{Wanted, read_wanted, show_settings};
 use crate::schema::{ConnectionView, GenericBody, HealthView, ShopifyBody, SquareBody, WoocommerceBody};
 
@@ -102,6 +103,7 @@ async fn view(
         services.store.deliveries(program, id, LOOKED_AT, None),
     );
     let mut health = health_view(health?, &page?.items, services.clock.now());
+    health.codes = codes_health(services, program, id).await?;
     if let Some(reason) = target.and_then(|target| target.disabled_because.clone()) {
         health.last_error = Some(reason);
     }
@@ -125,6 +127,7 @@ fn health_view(health: TargetHealth, deliveries: &[Delivery], now: Timestamp) ->
         dead: dead as u64,
         unknown_versions: health.unknown_versions,
         errors: deliveries.iter().filter_map(|delivery| delivery.response.clone()).take(SHOWN_ERRORS).collect(),
+        codes: Vec::new(),
     }
 }
 
@@ -187,6 +190,11 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
     });
     let target = changed.await??;
     services.targets.forget(program);
+    // What a shop has refused may work with these settings.
+    let cause = format!("{id} {}", request.natural_key().key);
+    if let Err(error) = services.ask_codes(program, &cause, true).await {
+        tracing::error!(%program, error, "the codes of a shop were not asked for");
+    }
     view(services, request, &id, vendor, Some(&target)).await
 }
 

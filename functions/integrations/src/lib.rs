@@ -1,5 +1,6 @@
 //! HTTP: the connections to shops. Their settings and credentials, their health, and what they delivered in vain.
 
+mod codes;
 mod connection;
 mod failures;
 mod mapping;

@@ -238,6 +238,26 @@ pub(crate) struct HealthView {
     pub unknown_versions: u64,
     /// Why the latest deliveries were not stored.
     pub errors: Vec<String>,
+    /// The codes that the shop creates, by reward; at most 50 rewards.
+    pub codes: Vec<CodesHealthView>,
+}
+
+/// The codes of a reward that a shop creates.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ShopCodesHealth))]
+pub(crate) struct CodesHealthView {
+    /// The reward.
+    pub reward: String,
+    /// Codes that wait to be drawn.
+    pub ready: u64,
+    /// Codes that the shop is asked to create now.
+    pub filling: u64,
+    /// Codes that the shop did not create.
+    pub failed: u64,
+    /// Codes that the shop has deleted, because their coupons expired or were cancelled.
+    pub dead: u64,
+    /// What the shop said last, when something failed.
+    pub error: Option<String>,
 }
 
 /// A delivery that cannot be used.
@@ -251,7 +271,7 @@ pub(crate) struct DeadLetterView {
     pub at: Timestamp,
     /// Why it cannot be used.
     pub reason: String,
-    /// What it was: `delivery`, `order`, `poll` or `webhook`.
+    /// What it was: `delivery`, `order`, `poll`, `webhook` or `codes`.
     #[serde(rename = "type")]
     pub kind: String,
 }

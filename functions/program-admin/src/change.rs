@@ -58,7 +58,10 @@ pub(crate) async fn edit(
         let version = expected.version().unwrap_or(current.version);
         let audit = request.audit(edit.object(&edited, &pointer))?;
         match services.programs.put(program, &read, Some(version), now, &audit).await {
-            Ok(active) => return Ok((active, pointer)),
+            Ok(active) => {
+                services.ask_codes_of_version(program, active.head.version).await;
+                return Ok((active, pointer));
+            }
             Err(PutProgramError::Stale { current }) => {
                 if let Expected::Version(known) = expected {
                     return Err(services.stale_version(program, known, current).await?);

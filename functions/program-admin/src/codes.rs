@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use tessera_domain::audit::AuditChange;
-use tessera_domain::coupon::FoldedCode;
+use tessera_domain::coupon::{FoldedCode, PoolId};
 use tessera_domain::ids::{CouponCode, RewardId};
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::program::CodeSource;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
 
@@ -83,14 +84,19 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let unknown = || Problem::not_found("there is no reward with this identifier");
     let id = RewardId::new(request.path("id")?).map_err(|_| unknown())?;
     let reward = program.compiled.reward(&id).ok_or_else(unknown)?;
-    if !reward.code.is_drawn() {
-        let detail = "the reward's codes are generated; set \"code\": {\"pool\": true} to load them";
+    let source = match reward.code {
+        CodeSource::Pool(_) => None,
+        CodeSource::Pattern(_) => Some("generated"),
+        CodeSource::Provider(_) => Some("created in the shop"),
+    };
+    if let Some(source) = source {
+        let detail = format!("the reward's codes are {source}; set \"code\": {{\"pool\": true}} to load them");
         return Err(Problem::not_allowed("no_pool", detail));
     }
     let loads = AuditChange::added("codes", json!(codes.len()));
     let audit = request.audit(format!("rewards/{id}"))?.changing([loads]);
     let loaded = services.store.load_codes(&program.id, &id, &codes, &audit).await?;
-    let remaining = services.store.codes_left(&program.id, &id).await?;
+    let remaining = services.store.codes_left(&program.id, &PoolId::loaded(id)).await?;
     Ok(http::json(200, &CodesView { added: loaded.added, duplicates: loaded.duplicates, remaining }))
 }
 

@@ -116,7 +116,10 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
             .map(Put::Stored)
     };
     match put {
-        Ok(Put::Stored(active)) => Ok(stored(&active)),
+        Ok(Put::Stored(active)) => {
+            services.ask_codes_of_version(id, active.head.version).await;
+            Ok(stored(&active))
+        }
         Ok(Put::Tried(version)) => {
             let current = latest(services, id).await?;
             let diff = diff(&document(&current.program), &document(sent.program()));

@@ -242,6 +242,7 @@ async fn publish(services: &Services, request: &ApiRequest) -> Result<Response, 
     match published {
         Ok(draft) => {
             services.programs.forget(&caller.program).await;
+            services.ask_codes_of_version(&caller.program, draft.base_version + 1).await;
             Ok(http::json(200, &DraftView::from(draft)))
         }
         Err(error) => Err(refused(services, &caller.program, draft.base_version, error).await),

@@ -1,6 +1,7 @@
-//! Job: sends deliveries whose time has come to the queue of notifications, and those of shops to `inbound.fifo`.
+//! Job: sends deliveries whose time has come to the queue of notifications, those of shops to `inbound.fifo`, and codes that
+//! shops are to delete or create to `codes.fifo`.
 //!
-//! Their due times stay until `notifications` or `inbound` stores the outcome of the attempt. A lost message is therefore sent again by a
+//! Their due times stay until `notifications`, `inbound` or `shop-codes` stores the outcome of the attempt. A lost message is therefore sent again by a
 //! later run; a repeated one finds that its delivery has another due time, and does nothing.
 
 use serde_json::{Value, json};
@@ -8,11 +9,12 @@ use tessera_domain::ids::ProgramId;
 use tessera_lambda::job::Invocation;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::send_all;
+use tessera_lambda::shop_codes::{CodesMessage, CodesWork};
 use tessera_lambda::{Services, Variable};
 use tessera_orders::{InboundMessage, InboundWork};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::InboundQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::InboundQueueUrl, Variable::CodesQueueUrl];
 
 /// Programs that are listed at once.
 const PROGRAMS_PER_PAGE: u32 = 100;
@@ -71,6 +73,17 @@ async fn send_due(
         let page = services.store.due_deliveries(program, now, DELIVERIES_PER_PAGE, cursor.as_deref()).await;
         let page = page.map_err(|error| error.to_string())?;
         let (of_shops, of_events): (Vec<_>, Vec<_>) = page.items.into_iter().partition(|due| due.target.is_shop());
+        let (of_codes, of_shops): (Vec<_>, Vec<_>) =
+            of_shops.into_iter().partition(|due| due.kind.as_deref() == Some(CodesWork::KIND));
+        let of_codes: Vec<_> = of_codes
+            .into_iter()
+            .map(|due| {
+                let cause = format!("{} {}", due.id, due.due.as_millisecond());
+                let work = CodesWork::Delivery { connection: due.target, delivery: due.id, due: due.due };
+                CodesMessage::new(program.clone(), work).outgoing(&cause)
+            })
+            .collect();
+        services.send_codes(&of_codes).await?;
         let from_shops: Vec<_> = of_shops
             .into_iter()
             .map(|due| {
@@ -89,7 +102,7 @@ async fn send_due(
             })
             .collect();
         send_all(&services.sqs, queue, &messages).await.map_err(|error| error.to_string())?;
-        *sent += (messages.len() + from_shops.len()) as u64;
+        *sent += (messages.len() + from_shops.len() + of_codes.len()) as u64;
         cursor = page.next;
         if cursor.is_none() {
             return Ok(true);

@@ -16,7 +16,7 @@ use tessera_domain::program::{Asked, CodeSource};
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party, Taking};
+use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party, Taking, TakingCode};
 
 use crate::body::{CouponUseBody, read_nothing, read_use};
 use crate::{REDEEM, REDEEM_OWN};
@@ -181,7 +181,12 @@ async fn post(services: &Services, request: &ApiRequest, action: Action) -> Resu
         Action::Cancel => {
             read_nothing(&body).map_err(Problem::malformed)?;
             let by = if caller.member.is_some() { cancel_by_member(&program, &coupon)? } else { &CANCEL };
-            decide(services, request, &program, coupon, by).await?
+            let is_usable = matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied);
+            if coupon.provider.is_some() && is_usable {
+                begin_cancel(services, request, &program, &coupon, now).await?
+            } else {
+                decide(services, request, &program, coupon, by).await?
+            }
         }
     };
     respond_with(services, &program, 200, &coupon, now).await
@@ -303,11 +308,26 @@ const CANCEL_BY_MEMBER: PointMove =
 /// How a member token cancels a coupon: only available ones, and only codes that no shop accepts by itself.
 fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static PointMove, Problem> {
     match program.compiled.reward(&coupon.reward).map(|reward| &reward.code) {
-        Some(CodeSource::Pattern(_)) => Ok(&CANCEL_BY_MEMBER),
-        Some(CodeSource::Pool(_) | CodeSource::Provider(_)) | None => {
+        Some(CodeSource::Pattern(_)) if coupon.provider.is_none() => Ok(&CANCEL_BY_MEMBER),
+        Some(CodeSource::Pattern(_) | CodeSource::Pool(_) | CodeSource::Provider(_)) | None => {
             Err(Problem::forbidden("a coupon with a code from a pool or a shop is cancelled with an API key"))
         }
     }
+}
+
+/// Begins to cancel a coupon whose code a shop created. The stream carries it on: the shop deletes the code, and then the
+/// points come back, unless an order has used the code.
+async fn begin_cancel(
+    services: &Services,
+    request: &ApiRequest,
+    program: &ActiveProgram,
+    coupon: &Coupon,
+    now: Timestamp,
+) -> Result<Coupon, Problem> {
+    let audit = request.audit(format!("coupons/{}", coupon.code))?;
+    let change = |coupon: &Coupon| change_coupon(coupon, &CouponChange::Cancel, now);
+    let begun = services.store.change_coupon_audited(&program.id, &coupon.code, &audit, change);
+    begun.await.map_err(not_changed)
 }
 
 /// Makes a change that moves points, with its own entry. A repeat finds the coupon's status changed and does nothing.
@@ -322,7 +342,7 @@ async fn decide(
     let natural = format!("{}#{}", coupon.code, wanted.name);
     let key = EntryKey::coupon(request.natural_key().started_at, &natural);
     let profile = config.asks_profile(Asked::Tier);
-    let takes = wanted.with_code.then_some(Taking { reward: &coupon.reward, with_code: true });
+    let takes = wanted.with_code.then_some(Taking { reward: &coupon.reward, code: TakingCode::For(&coupon) });
     let party = Party { coupons: &codes, profile, takes, ..Party::new(&coupon.member, &key) };
     let commit = Commit::for_one(&program.id, config, party);
     // What a shopper does is in the ledger; what an API key cancels is a correction.

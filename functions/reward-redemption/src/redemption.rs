@@ -9,7 +9,7 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking, TakingCode};
 
 use crate::body::{RedemptionBody, read_redemption};
 use crate::{REDEEM_OWN, coupon};
@@ -37,7 +37,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let key = EntryKey::coupon(request.natural_key().started_at, &request.natural_key().key);
     let profile = config.asks_profile(Asked::Tier);
     // A reservation gets a code from a pool only when it is committed.
-    let takes = Some(Taking { reward: &redemption.reward, with_code: redemption.reserve_minutes.is_none() });
+    let code = match redemption.reserve_minutes {
+        Some(_) => TakingCode::Later,
+        None => TakingCode::Now(redemption.points),
+    };
+    let takes = Some(Taking { reward: &redemption.reward, code });
     let commit = Commit::for_one(&program.id, config, Party { profile, takes, ..Party::new(&member, &key) });
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(config, now);

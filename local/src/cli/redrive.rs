@@ -54,6 +54,8 @@ enum Given {
     Referrals,
     /// Deliveries of shops.
     Inbound,
+    /// Codes that shops create.
+    Codes,
 }
 
 impl Given {
@@ -66,6 +68,7 @@ impl Given {
             Self::Imports => ("imports-dead", "imports"),
             Self::Referrals => ("referrals-dead.fifo", "referrals.fifo"),
             Self::Inbound => ("inbound-dead.fifo", "inbound.fifo"),
+            Self::Codes => ("codes-dead.fifo", "codes.fifo"),
         }
     }
 }

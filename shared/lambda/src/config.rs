@@ -24,6 +24,8 @@ pub struct Config {
     pub referrals_queue_url: Option<String>,
     /// The queue of what shops delivered; for the functions that send to it.
     pub inbound_queue_url: Option<String>,
+    /// The queue of the codes that shops create; for the functions that send to it.
+    pub codes_queue_url: Option<String>,
     /// The queue of backtests; for the function that takes them in.
     pub backtests_queue_url: Option<String>,
     /// The queue of imports; for the functions that start and continue them.
@@ -47,6 +49,8 @@ pub enum Variable {
     ReferralsQueueUrl,
     /// The queue of what shops delivered.
     InboundQueueUrl,
+    /// The queue of the codes that shops create.
+    CodesQueueUrl,
     /// The queue of backtests.
     BacktestsQueueUrl,
     /// The queue of imports.
@@ -65,6 +69,7 @@ impl Variable {
             Self::NotificationsQueueUrl => "NOTIFICATIONS_QUEUE_URL",
             Self::ReferralsQueueUrl => "REFERRALS_QUEUE_URL",
             Self::InboundQueueUrl => "INBOUND_QUEUE_URL",
+            Self::CodesQueueUrl => "CODES_QUEUE_URL",
             Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
             Self::ImportsQueueUrl => "IMPORTS_QUEUE_URL",
             #[cfg(feature = "ssm")]
@@ -123,6 +128,7 @@ impl Config {
             notifications_queue_url: given(Variable::NotificationsQueueUrl.name()),
             referrals_queue_url: given(Variable::ReferralsQueueUrl.name()),
             inbound_queue_url: given(Variable::InboundQueueUrl.name()),
+            codes_queue_url: given(Variable::CodesQueueUrl.name()),
             backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
             imports_queue_url: given(Variable::ImportsQueueUrl.name()),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),

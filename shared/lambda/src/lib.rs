@@ -27,6 +27,7 @@ pub mod sender;
 pub mod serve;
 mod services;
 mod settlement;
+pub mod shop_codes;
 pub mod source;
 #[cfg(feature = "ssm")]
 mod ssm;

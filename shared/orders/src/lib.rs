@@ -1,4 +1,4 @@
-//! Stores what shops deliver. `hooks` and `inbound` share it.
+//! Stores what shops deliver. `hooks` and `inbound` share it; `shop-codes` uses its connections.
 //!
 //! - [`ShopConnection`] is a connection with its settings, [`ShopCredentials`] are its secrets.
 //! - [`InboundMessage`] is what waits in `inbound.fifo`.
@@ -11,9 +11,11 @@ mod handle;
 mod message;
 mod read;
 mod record;
+mod retry;
 
 pub use connection::{ShopConnection, ShopCredentials};
 pub use follow::{FollowError, Follower};
 pub use handle::Handled;
 pub use message::{InboundError, InboundMessage, InboundWork};
 pub use record::{Received, count, record};
+pub use retry::next_attempt;

@@ -15,7 +15,7 @@ use crate::items::{Item, Reader, bytes, item, name, packed};
 use crate::keys::{self, COUPONS, Key};
 use crate::read::Page;
 use crate::writes::{Transacted, Write, Written};
-use crate::{Store, StoreError, retry};
+use crate::{Audit, Store, StoreError, retry};
 
 const READ: &str = "reading coupons";
 const CHANGE: &str = "changing a coupon";
@@ -32,6 +32,16 @@ impl StoredCoupon {
         let reader = Reader::new(READ, item);
         Ok(Self { coupon: reader.body()?, packed: reader.bytes(name::BODY)?.to_vec() })
     }
+}
+
+/// What is written together with the change of a coupon.
+#[derive(Debug, Clone, Copy)]
+enum Along<'a> {
+    Nothing,
+    /// The link from a receipt to the coupon.
+    Receipt(&'a ReceiptId),
+    /// The record of who made the change.
+    Audit(&'a Audit),
 }
 
 /// Why a coupon was not changed.
@@ -180,7 +190,7 @@ impl Store {
     where
         F: Fn(&Coupon) -> Result<Coupon, E>,
     {
-        self.change_linked(program, code, None, change).await
+        self.change_linked(program, code, Along::Nothing, change).await
     }
 
     /// Uses a coupon on a receipt that a till names, as [`Store::change_coupon`]; and writes the link by which refunds of
@@ -198,14 +208,31 @@ impl Store {
     where
         F: Fn(&Coupon) -> Result<Coupon, E>,
     {
-        self.change_linked(program, code, Some(receipt), change).await
+        self.change_linked(program, code, Along::Receipt(receipt), change).await
+    }
+
+    /// As [`Store::change_coupon`], for a correction by hand: the transaction records who made it.
+    ///
+    /// # Errors
+    /// As [`Store::change_coupon`].
+    pub async fn change_coupon_audited<E, F>(
+        &self,
+        program: &ProgramId,
+        code: &CouponCode,
+        audit: &Audit,
+        change: F,
+    ) -> Result<Coupon, CouponError<E>>
+    where
+        F: Fn(&Coupon) -> Result<Coupon, E>,
+    {
+        self.change_linked(program, code, Along::Audit(audit), change).await
     }
 
     async fn change_linked<E, F>(
         &self,
         program: &ProgramId,
         code: &CouponCode,
-        receipt: Option<&ReceiptId>,
+        along: Along<'_>,
         change: F,
     ) -> Result<Coupon, CouponError<E>>
     where
@@ -224,9 +251,13 @@ impl Store {
                 return Ok(coupon);
             }
             let write = self.coupon_write(CHANGE, program, packed, &after)?;
-            let done = match receipt {
-                None => self.write(CHANGE, &write).await? == Written::Done,
-                Some(receipt) => {
+            let done = match along {
+                Along::Nothing => self.write(CHANGE, &write).await? == Written::Done,
+                Along::Audit(audit) => {
+                    let writes = vec![write, self.audit_write(program, audit, [])?];
+                    self.transact(CHANGE, writes).await? == Transacted::Done
+                }
+                Along::Receipt(receipt) => {
                     let link = item(&keys::use_link(program, receipt, &FoldedCode::from(code)), []);
                     let writes = vec![write, Write::put(&self.tables.members, link)];
                     self.transact(CHANGE, writes).await? == Transacted::Done

@@ -38,8 +38,12 @@ pub(crate) mod name {
     pub const EARLY: &str = "f";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
-    /// On a guard of a code that is still free: the reward whose pool has it.
+    /// On a guard of a code that is still free: the pool that has it.
     pub const POOL: &str = "q";
+    /// On a guard of a code that a shop created: its place in the shop.
+    pub const SHOP_CODE: &str = "vc";
+    /// On such a guard: when the shop had deleted the code; milliseconds.
+    pub const SHOP_DELETED: &str = "vx";
     /// On a place in a pool: the code.
     pub const CODE: &str = "cc";
     /// On a counter of a budget: the points that were drawn.
@@ -78,6 +82,8 @@ pub(crate) mod name {
     pub const CHANNEL: &str = "ch";
     /// On a sign: the members who share it.
     pub const MEMBERS: &str = "ms";
+    /// On a delivery of a shop that waits for its time: what it is about.
+    pub const KIND: &str = "kd";
     /// When DynamoDB may delete the item; seconds.
     pub const TTL: &str = "ttl";
 }

@@ -164,7 +164,7 @@ mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
-    use tessera_domain::coupon::FoldedCode;
+    use tessera_domain::coupon::{FoldedCode, PoolId};
     use tessera_domain::fact::{FactId, FactKind};
     use tessera_domain::ids::{CouponCode, ReceiptId, RewardId};
     use tessera_domain::rule::BudgetPeriod;
@@ -245,8 +245,16 @@ mod tests {
             (format!("audit {a:?} {minute}"), audit_entry(&p, at, a)),
             (format!("stock {a:?}"), stock(&p, &reward, 3)),
             (format!("stock 12 {a:?}"), stock(&p, &reward, 12)),
-            (format!("pool count {a:?}"), pool_count(&p, &reward, 3)),
-            (format!("pool code {a:?}"), pool_code(&p, &reward, 3, 7)),
+            (format!("pool count {a:?}"), pool_count(&p, &PoolId::loaded(reward.clone()), 3)),
+            (format!("pool code {a:?}"), pool_code(&p, &PoolId::loaded(reward.clone()), 3, 7)),
+            (format!("created code {a:?} {b:?}"), {
+                pool_code(&p, &PoolId { reward: reward.clone(), discount: Some(b.to_owned()) }, 3, 7)
+            }),
+            (format!("shop pool {a:?} {b:?}"), {
+                shop_pool(&p, a, &PoolId { reward: reward.clone(), discount: Some(b.to_owned()) })
+            }),
+            (format!("shop token {a:?}"), shop_token(&p, a)),
+            (format!("shop token lease {a:?}"), shop_token_lease(&p, a)),
             (format!("low stock {a:?}"), low_stock(&p, &reward, 's', 7)),
             (format!("low pool {a:?}"), low_stock(&p, &reward, 'p', 7)),
             (format!("receipt {a:?}"), fact(&p, &named(FactKind::Receipt, &[a]))),

@@ -134,7 +134,7 @@ impl MemberItem {
 
 #[cfg(test)]
 mod tests {
-    use tessera_domain::coupon::FoldedCode;
+    use tessera_domain::coupon::{FoldedCode, PoolId};
     use tessera_domain::ids::{CouponCode, ReceiptId, ReferralId, RewardId};
     use tessera_domain::time::Day;
 
@@ -150,6 +150,7 @@ mod tests {
         let day = Day::from_date(jiff::civil::date(2026, 3, 10));
         let guard = keys::identity_guard(&program, "card", "c#1");
         let of_member = |item| MembersItem::Of(program.clone(), member.clone(), item);
+        let created = PoolId { reward: reward.clone(), discount: Some("0a1b".to_owned()) };
         let cases = [
             (keys::account(&program, &member), of_member(MemberItem::Account)),
             (keys::profile(&program, &member), of_member(MemberItem::Profile)),
@@ -167,8 +168,9 @@ mod tests {
             (keys::stock(&program, &reward, 3), MembersItem::Stock),
             (keys::sold_out(&program), MembersItem::SoldOut),
             (keys::low_stock(&program, &reward, 's', 7), MembersItem::LowStock),
-            (keys::pool_count(&program, &reward, 3), MembersItem::PoolCount),
-            (keys::pool_code(&program, &reward, 3, 7), MembersItem::PoolCode),
+            (keys::pool_count(&program, &PoolId::loaded(reward.clone()), 3), MembersItem::PoolCount),
+            (keys::pool_code(&program, &PoolId::loaded(reward.clone()), 3, 7), MembersItem::PoolCode),
+            (keys::pool_code(&program, &created, 3, 7), MembersItem::PoolCode),
             (
                 keys::budget(&program, &tessera_domain::rule::BudgetPeriod { rule: None, start: None }, 2),
                 MembersItem::Budget,

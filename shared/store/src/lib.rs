@@ -42,7 +42,7 @@ mod transfer;
 mod writes;
 
 pub use audit::{Audit, AuditFilter};
-pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taking};
+pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taking, TakingCode};
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
 pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
@@ -57,7 +57,7 @@ pub use members::{Identified, IdentityError, Known};
 pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;
-pub use pools::CodesAdded;
+pub use pools::{CodesAdded, CouponShopCode, ShopCode};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, DraftApproval, DraftAuthor, DraftError, DraftStatus, FoundKey, Head,
     IdentityKey, KeyCreation, KeyDeletion, KeyGrant, NewApiKey, NewDraft, NewProgram, PreviousSecret, ProgramCache,
@@ -72,8 +72,8 @@ pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};
 pub use stream::{MemberChange, MemberImage, entry_id, parse_entry_id};
 pub use targets::{
-    Delivery, DeliveryContent, DeliveryStatus, DueDelivery, HealthChange, KlaviyoSettings, SecretChange, Target,
-    TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
+    CodeBatch, Delivery, DeliveryContent, DeliveryStatus, DueDelivery, HealthChange, KlaviyoSettings, SecretChange,
+    ShopPool, ShopToken, StoredShopPool, Target, TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
 };
 pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
 pub use transfer::{ExportKind, ExportPage, RestoreError, RestoreProgress};

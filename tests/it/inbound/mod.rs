@@ -33,14 +33,14 @@ fn signature(secret: &str, parts: &[&[u8]]) -> String {
 }
 
 /// Connects a shop.
-async fn connect(shop: &Shop, connection: &str, body: &Value) -> Value {
+pub async fn connect(shop: &Shop, connection: &str, body: &Value) -> Value {
     let path = format!("/v1/integrations/{connection}");
     let connected = shop.request(Method::PUT, &path, Some(body)).await;
     assert_eq!(connected.status, 200, "{}", connected.body);
     connected.body
 }
 
-async fn health(shop: &Shop, connection: &str) -> Value {
+pub async fn health(shop: &Shop, connection: &str) -> Value {
     shop.get(&format!("/v1/integrations/{connection}")).await["health"].clone()
 }
 

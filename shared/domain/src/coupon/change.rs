@@ -22,6 +22,8 @@ pub enum CouponChange {
         /// The request's `Idempotency-Key`.
         key: Option<String>,
     },
+    /// Begins to cancel a coupon whose code a shop created: its points come back once the shop has deleted the code.
+    Cancel,
 }
 
 /// Why a coupon's status does not allow a change.
@@ -72,9 +74,14 @@ pub fn change_coupon(coupon: &Coupon, change: &CouponChange, now: Timestamp) -> 
         {
             Ok(coupon.clone())
         }
-        (CouponChange::Apply { .. } | CouponChange::Release | CouponChange::Use { .. }, status) => {
-            Err(CouponFault::new(coupon, status))
+        (CouponChange::Cancel, CouponStatus::Available | CouponStatus::Applied) => {
+            Ok(Coupon { cancelling: Some(now), ..coupon.clone() })
         }
+        (CouponChange::Cancel, CouponStatus::Cancelled) => Ok(coupon.clone()),
+        (
+            CouponChange::Apply { .. } | CouponChange::Release | CouponChange::Use { .. } | CouponChange::Cancel,
+            status,
+        ) => Err(CouponFault::new(coupon, status)),
     }
 }
 
@@ -129,6 +136,8 @@ pub(crate) mod tests {
             counted: false,
             restored: Points::ZERO,
             unpaid: false,
+            provider: None,
+            cancelling: None,
         }
     }
 
@@ -142,15 +151,16 @@ pub(crate) mod tests {
     fn each_change_reaches_the_documented_status_from_every_status() {
         use CouponStatus::{Applied, Available, Cancelled, Expired, Lapsed, Reserved, Used};
         let now = at("2026-03-01T09:30:00Z");
-        let changes = [APPLY, CouponChange::Release, CouponChange::Use { receipt: None, key: None }];
+        let changes =
+            [APPLY, CouponChange::Release, CouponChange::Use { receipt: None, key: None }, CouponChange::Cancel];
         let expected = [
-            (Reserved, [None, None, None]),
-            (Available, [Some(Applied), Some(Available), Some(Used)]),
-            (Applied, [Some(Applied), Some(Available), Some(Used)]),
-            (Used, [None, None, None]),
-            (Expired, [None, None, None]),
-            (Cancelled, [None, None, None]),
-            (Lapsed, [None, None, None]),
+            (Reserved, [None, None, None, None]),
+            (Available, [Some(Applied), Some(Available), Some(Used), Some(Cancelled)]),
+            (Applied, [Some(Applied), Some(Available), Some(Used), Some(Cancelled)]),
+            (Used, [None, None, None, None]),
+            (Expired, [None, None, None, None]),
+            (Cancelled, [None, None, None, Some(Cancelled)]),
+            (Lapsed, [None, None, None, None]),
         ];
         for (from, reached) in expected {
             for (change, to) in changes.iter().zip(reached) {

@@ -5,12 +5,14 @@ mod change;
 mod check;
 mod code;
 mod generate;
+mod pool;
 
 pub use basket::{BasketBody, BasketInput, BasketLine, BasketLineBody, CouponBasket, read_basket};
 pub use change::{CouponChange, CouponFault, change_coupon};
 pub use check::{BasketCheck, BasketContext, LineOff, check_basket};
 pub use code::FoldedCode;
 pub use generate::Seed;
+pub use pool::PoolId;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ use crate::account::Taken;
 use crate::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use crate::money::Currency;
 use crate::points::Points;
-use crate::program::{Bind, CombinesWith, Reward, RewardType, RewardValue};
+use crate::program::{Bind, CombinesWith, Provider, Reward, RewardType, RewardValue};
 
 /// A coupon, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +95,17 @@ pub struct Coupon {
     /// cancellation used it.
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub unpaid: bool,
+    /// The shop that created its code, and whose checkout accepts it.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Since when its cancellation waits until the shop has deleted its code. Until then an order may use it.
+    #[serde(
+        rename = "z",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub cancelling: Option<Timestamp>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
@@ -227,8 +240,17 @@ impl Coupon {
         self.handle.as_ref().unwrap_or(&self.code)
     }
 
-    /// Where it stands at a moment: reservations lapse, carts are left, coupons expire without anyone writing it.
+    /// Where it stands at a moment: reservations lapse, carts are left, coupons expire without anyone writing it. A coupon
+    /// whose cancellation waits for the shop is cancelled for everyone but an order.
     pub fn status_at(&self, now: Timestamp) -> CouponStatus {
+        match self.status {
+            CouponStatus::Available | CouponStatus::Applied if self.cancelling.is_some() => CouponStatus::Cancelled,
+            _ => self.status_by_time(now),
+        }
+    }
+
+    /// As [`Coupon::status_at`], whether or not its cancellation waits for the shop.
+    pub fn status_by_time(&self, now: Timestamp) -> CouponStatus {
         let over = self.until.is_some_and(|until| until <= now);
         let expired = self.expires_at.is_some_and(|at| at <= now);
         match self.status {
@@ -246,7 +268,7 @@ impl Coupon {
         match (cancelled_later, expired) {
             (true, false) => CouponStatus::Available,
             (true, true) => CouponStatus::Expired,
-            (false, _) => self.status_at(at),
+            (false, _) => self.status_by_time(at),
         }
     }
 
@@ -255,9 +277,13 @@ impl Coupon {
     pub fn cancelled_by_erasure(&self, now: Timestamp) -> Self {
         match self.status {
             CouponStatus::Reserved => Self { status: CouponStatus::Cancelled, until: None, ..self.clone() },
-            CouponStatus::Available | CouponStatus::Applied => {
-                Self { status: CouponStatus::Cancelled, until: None, ended_at: Some(now), ..self.clone() }
-            }
+            CouponStatus::Available | CouponStatus::Applied => Self {
+                status: CouponStatus::Cancelled,
+                until: None,
+                ended_at: Some(now),
+                cancelling: None,
+                ..self.clone()
+            },
             CouponStatus::Used | CouponStatus::Expired | CouponStatus::Cancelled | CouponStatus::Lapsed => self.clone(),
         }
     }

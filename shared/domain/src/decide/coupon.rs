@@ -6,7 +6,7 @@ use super::codes::HANDLE;
 use super::draft::Draft;
 use super::{Context, Decision};
 use crate::account::{Account, Reservation, Status};
-use crate::coupon::{Coupon, CouponFault, CouponStatus};
+use crate::coupon::{Coupon, CouponFault, CouponStatus, PoolId};
 use crate::ids::RewardId;
 use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
 use crate::points::{Kind, Points};
@@ -247,8 +247,8 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
         coupon.paid(),
     ));
     let mut committed = Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() };
-    if let Some(reward) = context.program.reward(&coupon.reward).filter(|reward| reward.code.is_drawn()) {
-        let drawn = draft.next_code(reward, CouponStatus::Available).ok_or(CommitFault::CodesUnavailable)?;
+    if let Some(pool) = pool_of(context, coupon)? {
+        let drawn = draft.draw(pool).ok_or(CommitFault::CodesUnavailable)?;
         committed.handle = Some(std::mem::replace(&mut committed.code, drawn));
         draft.entry.cause = cause_of(&committed, CouponAction::Commit);
     }
@@ -258,12 +258,49 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     Ok(draft.finish())
 }
 
+/// The pool that the code of a reserved coupon is drawn from. A shop's code gives the discount that the coupon was issued with,
+/// whatever the reward gives by now.
+///
+/// # Errors
+/// When the reward was withdrawn: the shop's codes for it do not work any more.
+fn pool_of(context: &Context<'_>, coupon: &Coupon) -> Result<Option<PoolId>, CommitFault> {
+    let reward = context.program.reward(&coupon.reward);
+    match coupon.provider {
+        Some(_) if reward.and_then(|reward| reward.code.provider()) != coupon.provider => {
+            Err(CommitFault::CodesUnavailable)
+        }
+        Some(_) => Ok(Some(PoolId::created(coupon.reward.clone(), &coupon.discount))),
+        None => Ok(reward.filter(|reward| reward.code.is_drawn()).map(|reward| PoolId::loaded(reward.id.clone()))),
+    }
+}
+
 /// Decides to cancel a coupon: its points return to their lots. The unit of stock stays taken.
 ///
 /// # Errors
 /// When the coupon is used, expired, lapsed or cancelled already.
 pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) -> Result<Decision, CouponFault> {
-    let status = coupon.status_at(context.now);
+    cancel(context, account, coupon, coupon.status_at(context.now))
+}
+
+/// As [`decide_cancel`], for a coupon whose code the shop has deleted: it was usable when its cancellation began.
+///
+/// # Errors
+/// When an order has used it meanwhile, or its cancellation never began.
+pub fn decide_deleted_cancel(
+    context: &Context<'_>,
+    account: &Account,
+    coupon: &Coupon,
+) -> Result<Decision, CouponFault> {
+    let began = coupon.cancelling.ok_or_else(|| CouponFault::new(coupon, coupon.status_at(context.now)))?;
+    cancel(context, account, coupon, coupon.status_by_time(began))
+}
+
+fn cancel(
+    context: &Context<'_>,
+    account: &Account,
+    coupon: &Coupon,
+    status: CouponStatus,
+) -> Result<Decision, CouponFault> {
     let from = match status {
         CouponStatus::Reserved => Bucket::Reserved,
         CouponStatus::Available | CouponStatus::Applied => Bucket::Redeemed,
@@ -271,7 +308,7 @@ pub fn decide_cancel(context: &Context<'_>, account: &Account, coupon: &Coupon) 
     };
     let mut draft = Draft::new(context, account, context.now, cause_of(coupon, CouponAction::Cancel));
     draft.require_own(coupon, status)?;
-    let mut cancelled = Coupon { status: CouponStatus::Cancelled, until: None, ..coupon.clone() };
+    let mut cancelled = Coupon { status: CouponStatus::Cancelled, until: None, cancelling: None, ..coupon.clone() };
     if from == Bucket::Reserved {
         draft.close_reservation(coupon)?;
     } else {

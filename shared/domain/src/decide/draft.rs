@@ -7,7 +7,7 @@ use super::holds::LostHolds;
 use super::tier_rules::tier_move;
 use super::{BudgetDraws, Context, Decision, NothingDecided};
 use crate::account::{Account, Counter, Status, Taken};
-use crate::coupon::{Coupon, CouponStatus, Discount};
+use crate::coupon::{Coupon, CouponStatus, Discount, PoolId};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Cause, Entry, MemberStanding, Movement, StandingMove, TierMove};
@@ -40,8 +40,8 @@ pub(super) struct Draft<'a> {
     /// Set when the rules for the current entry's change of tier have run.
     pub is_concluded: bool,
     stock: Vec<RewardId>,
-    /// The reward of each code that is drawn from a pool.
-    pub drawn: Vec<RewardId>,
+    /// The pool of each code that is drawn.
+    pub drawn: Vec<PoolId>,
     /// What was drawn from budgets.
     pub(super) draws: BudgetDraws,
     /// What a refund takes from points that wait, until it is posted.
@@ -239,7 +239,8 @@ impl<'a> Draft<'a> {
         taken: Vec<Taken>,
         until: Option<Timestamp>,
     ) -> Option<CouponCode> {
-        let code = self.next_code(reward, status)?;
+        let discount = Discount::of(reward, cost, self.context.program.program.currency);
+        let code = self.next_code(reward, &discount, status)?;
         let zone = &self.context.program.zone;
         // Rewards given by rules cost nothing and do not count against the limit per member.
         let counted = cost.is_positive() && reward.per_member_limit.is_some();
@@ -251,7 +252,7 @@ impl<'a> Draft<'a> {
             reward: reward.id.clone(),
             status,
             cost,
-            discount: Discount::of(reward, cost, self.context.program.program.currency),
+            discount,
             issued_at: self.context.now,
             expires_at: last.map(|day| day.plus_days(1).start(zone)),
             until,
@@ -262,6 +263,8 @@ impl<'a> Draft<'a> {
             counted,
             restored: Points::ZERO,
             unpaid: false,
+            provider: reward.code.provider(),
+            cancelling: None,
         });
         if reward.stock.is_some() {
             self.stock.push(reward.id.clone());

@@ -263,6 +263,8 @@ fn import_coupon(
         counted: false,
         restored: Points::ZERO,
         unpaid: false,
+        provider: None,
+        cancelling: None,
     });
     Ok(())
 }

@@ -39,8 +39,8 @@ pub use adjustment::{Adjustment, AdjustmentBody, AdjustmentFault, PointsChange, 
 pub use budget::BudgetDraws;
 pub use calendar::{decide_birthday, decide_due};
 pub use coupon::{
-    CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit, decide_redemption,
-    may_redeem,
+    CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit,
+    decide_deleted_cancel, decide_redemption, may_redeem,
 };
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use erasure::decide_erasure;
@@ -70,7 +70,7 @@ pub use crate::coupon::Seed;
 use jiff::Timestamp;
 
 use crate::account::{Account, Due};
-use crate::coupon::{Coupon, CouponStatus};
+use crate::coupon::{Coupon, CouponStatus, PoolId};
 use crate::fact::Fact;
 use crate::ids::{MemberId, RewardId};
 use crate::ledger::Entry;
@@ -160,8 +160,8 @@ pub struct Decision {
     pub changed: Vec<(Coupon, Coupon)>,
     /// The reward of each unit that is taken from a stock.
     pub stock: Vec<RewardId>,
-    /// The reward of each code that is drawn from a pool. A pool that the supply does not know has to be looked at first.
-    pub drawn: Vec<RewardId>,
+    /// The pool of each code that is drawn. A pool that the supply does not know has to be looked at first.
+    pub drawn: Vec<PoolId>,
     /// The points that it draws from budgets.
     pub budgets: BudgetDraws,
 }

@@ -89,6 +89,7 @@ fn used_on(coupon: &Coupon, receipt: &Receipt, is_own: bool) -> Result<Coupon, &
             until: None,
             receipt: tied,
             ended_at: Some(receipt.occurred_at),
+            cancelling: None,
             unpaid: coupon.status == CouponStatus::Cancelled && coupon.cost.is_positive(),
             ..coupon.clone()
         }),

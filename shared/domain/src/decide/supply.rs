@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::coupon::PoolId;
 use crate::ids::{CouponCode, RewardId};
-use crate::program::Reward;
 use crate::rule::BudgetPeriod;
 
 /// The most coupons that one decision writes. A transaction holds 100 writes; the others are for the entry, the account and
@@ -15,9 +15,9 @@ pub const MOST_COUPONS: usize = 90;
 pub struct Supply {
     /// The units left of rewards whose stock is short; an absent reward has enough.
     pub left: BTreeMap<RewardId, u32>,
-    /// Free codes of pools, by reward, in the order in which the decision takes them. The pool of an absent reward was not
-    /// looked at: a decision that takes codes of it has to be made again.
-    pub codes: BTreeMap<RewardId, Vec<CouponCode>>,
+    /// Free codes of pools, in the order in which the decision takes them. An absent pool was not looked at: a decision that
+    /// takes codes of it has to be made again.
+    pub codes: BTreeMap<PoolId, Vec<CouponCode>>,
     /// The points left of budgets that are short; an absent budget has enough.
     pub budgets: BTreeMap<BudgetPeriod, i64>,
     /// The most coupons that the decision may issue or cancel.
@@ -36,9 +36,9 @@ impl Supply {
         Self { left: sold_out.into_iter().map(|reward| (reward, 0)).collect(), ..Self::default() }
     }
 
-    /// True if another code of a reward is left after `drawn`; always, where codes are generated or the pool was not looked at.
-    pub fn has_code(&self, reward: &Reward, drawn: usize) -> bool {
-        !reward.code.is_drawn() || self.codes.get(&reward.id).is_none_or(|codes| drawn < codes.len())
+    /// True if another code of a pool is left after `drawn`; always, where the pool was not looked at.
+    pub fn has_code(&self, pool: &PoolId, drawn: usize) -> bool {
+        self.codes.get(pool).is_none_or(|codes| drawn < codes.len())
     }
 
     /// True if another unit of a reward is left after `taken`.

@@ -85,6 +85,19 @@ impl CostPer {
         (self.min..=self.max).contains(&points) && points.get().checked_rem(self.step.get()) == Some(0)
     }
 
+    /// How many numbers of points a shopper can choose from.
+    pub fn choices_count(&self) -> u64 {
+        let span = self.max.get().saturating_sub(self.min.get());
+        u64::try_from(span.checked_div(self.step.get()).unwrap_or(0)).unwrap_or(0) + 1
+    }
+
+    /// The numbers of points that a shopper can choose, lowest first.
+    pub fn choices(&self) -> impl Iterator<Item = Points> + use<> {
+        let (min, max, step) = (self.min.get(), self.max.get(), self.step.get());
+        std::iter::successors(Some(min), move |points| points.checked_add(step).filter(|next| *next <= max))
+            .map(Points::new)
+    }
+
     /// The money that a number of points is worth: ⌊points × `value` ÷ per-points⌋ in minor units.
     pub fn value_of(&self, points: Points) -> Money {
         let exact = i128::from(points.get()) * i128::from(self.value.minor());

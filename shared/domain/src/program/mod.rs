@@ -26,7 +26,7 @@ pub use referral::{
     ConversionReceipt, FriendReward, FriendRewardTime, MILESTONE_RULE, Milestone, MilestoneMode, ReferralChecks,
     ReferralProgram,
 };
-pub use reward::{Bind, CodeSource, CombinesWith, Reward, RewardType, RewardValue};
+pub use reward::{Bind, CodeSource, CombinesWith, Provider, Reward, RewardType, RewardValue};
 pub use stored::StoredProgram;
 pub use submitted::SubmittedProgram;
 pub use tiers::{Downgrade, Tier, TierWindow, Tiers, VipTier};

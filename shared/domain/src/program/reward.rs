@@ -150,8 +150,32 @@ pub enum CodeSource {
     Pattern(String),
     /// Drawn from a pool of loaded codes.
     Pool(bool),
-    /// Created by the shop.
-    Provider(String),
+    /// Created in the shop, whose own checkout accepts them.
+    Provider(Provider),
+}
+
+/// A shop that codes are created in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Shopify.
+    Shopify,
+    /// WooCommerce.
+    Woocommerce,
+}
+
+impl Provider {
+    /// Every shop, with the name of its connection.
+    pub const NAMES: [(&'static str, Self); 2] = [("shopify", Self::Shopify), ("woocommerce", Self::Woocommerce)];
+
+    /// The name of its connection.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shopify => "shopify",
+            Self::Woocommerce => "woocommerce",
+        }
+    }
 }
 
 /// The pattern of rewards that name no source of codes.
@@ -169,6 +193,14 @@ impl CodeSource {
     /// True when codes are drawn from a pool: they were loaded, or created in the shop, ahead of need.
     pub const fn is_drawn(&self) -> bool {
         matches!(self, Self::Pool(_) | Self::Provider(_))
+    }
+
+    /// The shop that creates the codes, if one does.
+    pub const fn provider(&self) -> Option<Provider> {
+        match self {
+            Self::Provider(provider) => Some(*provider),
+            Self::Pattern(_) | Self::Pool(_) => None,
+        }
     }
 }
 

@@ -62,6 +62,7 @@ impl Bench {
             facts_queue_url: Some("http://sqs.test/1/facts.fifo".to_owned()),
             referrals_queue_url: None,
             inbound_queue_url: None,
+            codes_queue_url: None,
             backtests_queue_url: None,
             imports_queue_url: None,
             secrets_key_parameter: None,

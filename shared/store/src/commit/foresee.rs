@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tessera_domain::coupon::PoolId;
 use tessera_domain::decide::{Seed, Supply};
-use tessera_domain::ids::{CouponCode, RewardId};
+use tessera_domain::ids::CouponCode;
 
 use super::{Commit, shards};
 use crate::pools::{Glimpsed, PoolCodes};
@@ -25,7 +26,7 @@ impl Foreseen {
         for (party, supply) in supplies.iter_mut().enumerate() {
             let own =
                 |codes: Vec<&CouponCode>| codes.into_iter().skip(party).step_by(parties.max(1)).cloned().collect();
-            supply.codes = self.codes.all().map(|(reward, codes)| (reward.clone(), own(codes.collect()))).collect();
+            supply.codes = self.codes.all().map(|(pool, codes)| (pool.clone(), own(codes.collect()))).collect();
         }
     }
 }
@@ -47,9 +48,9 @@ impl Store {
                 let issued = self.stock_counter(commit.program, &reward.id, shard).await?;
                 foreseen.counters.insert(reward.id.clone(), (shard, issued));
             }
-            if taking.with_code && reward.code.is_drawn() {
+            if let Some(pool) = taking.pool(reward, commit.config.program.currency) {
                 let place = [seed.0[1], seed.0[2]];
-                self.find_codes(commit.program, &reward.id, 1, place, &mut foreseen.codes).await?;
+                self.find_codes(commit.program, &pool, 1, place, &mut foreseen.codes).await?;
             }
         }
         Ok(foreseen)
@@ -57,9 +58,15 @@ impl Store {
 
     /// Notes the pools that were found empty.
     pub(super) async fn note_empty_pools<const N: usize>(&self, commit: &Commit<'_, N>, foreseen: &Foreseen) {
-        let takings = commit.parties.iter().filter_map(|party| party.takes);
-        for taking in takings.filter(|taking| foreseen.codes.is_empty(taking.reward)) {
-            self.note_empty_pool(commit.program, taking.reward).await;
+        for taking in commit.parties.iter().filter_map(|party| party.takes) {
+            let reward = commit.config.reward(taking.reward);
+            // A reward with a pool for each number of points is not sold out when one of them is empty.
+            let pool = reward
+                .filter(|reward| reward.cost.chosen().is_none() || reward.code.provider().is_none())
+                .and_then(|reward| taking.pool(reward, commit.config.program.currency));
+            if let Some(pool) = pool.filter(|pool| foreseen.codes.is_empty(pool)) {
+                self.note_empty_pool(commit.program, &pool).await;
+            }
         }
     }
 
@@ -67,14 +74,14 @@ impl Store {
     pub(super) async fn find_lacking<const N: usize>(
         &self,
         commit: &Commit<'_, N>,
-        lacking: &BTreeMap<RewardId, usize>,
+        lacking: &BTreeMap<PoolId, usize>,
         seeds: &[Seed],
         foreseen: &mut Foreseen,
     ) -> Result<(), StoreError> {
         let place = seeds.first().map_or([0, 0], |seed| [seed.0[1], seed.0[2]]);
-        for (reward, units) in lacking {
+        for (pool, units) in lacking {
             // Parties share the codes, so each may see fewer than it takes.
-            self.find_codes(commit.program, reward, units.saturating_mul(N), place, &mut foreseen.codes).await?;
+            self.find_codes(commit.program, pool, units.saturating_mul(N), place, &mut foreseen.codes).await?;
         }
         Ok(())
     }

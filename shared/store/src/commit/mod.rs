@@ -17,10 +17,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tessera_domain::audit::AuditChange;
+use tessera_domain::coupon::{Coupon, PoolId};
 use tessera_domain::decide::{BudgetDraws, Decision, Seed, Supply};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
-use tessera_domain::program::CompiledProgram;
+use tessera_domain::money::Currency;
+use tessera_domain::points::Points;
+use tessera_domain::program::{CompiledProgram, Reward};
 
 use self::foresee::Foreseen;
 use self::load::Loaded;
@@ -103,8 +106,35 @@ impl<'a> Party<'a> {
 pub struct Taking<'a> {
     /// The reward.
     pub reward: &'a RewardId,
-    /// True when a coupon gets its code now; a reservation gets it later.
-    pub with_code: bool,
+    /// When the coupon gets its code.
+    pub code: TakingCode<'a>,
+}
+
+/// When a coupon gets its code.
+#[derive(Debug, Clone, Copy)]
+pub enum TakingCode<'a> {
+    /// Later: it is reserved.
+    Later,
+    /// Now. The coupon costs this many points; `None` where the reward's own cost applies.
+    Now(Option<Points>),
+    /// Now, in place of the handle of this reservation.
+    For(&'a Coupon),
+}
+
+impl Taking<'_> {
+    /// The pool that the code is drawn from.
+    fn pool(&self, reward: &Reward, currency: Currency) -> Option<PoolId> {
+        match self.code {
+            TakingCode::Later => None,
+            TakingCode::Now(points) => {
+                PoolId::of_points(reward, points.unwrap_or_else(|| reward.cost.lowest()), currency)
+            }
+            TakingCode::For(Coupon { provider: Some(_), reward, discount, .. }) => {
+                Some(PoolId::created(reward.clone(), discount))
+            }
+            TakingCode::For(_) => reward.code.is_drawn().then(|| PoolId::loaded(reward.id.clone())),
+        }
+    }
 }
 
 /// How a commit ended for one party.
@@ -353,16 +383,16 @@ enum Planned<const N: usize> {
     /// They can be written.
     Ready([Decision; N], Transaction),
     /// They take this many codes of pools that were not looked up.
-    Lacks(BTreeMap<RewardId, usize>),
+    Lacks(BTreeMap<PoolId, usize>),
 }
 
 /// The codes that decisions take of pools of which too few were looked up.
-fn lacking_codes(decisions: &[Decision], codes: &PoolCodes) -> BTreeMap<RewardId, usize> {
-    let mut wanted: BTreeMap<RewardId, usize> = BTreeMap::new();
-    for reward in decisions.iter().flat_map(|decision| &decision.drawn) {
-        *wanted.entry(reward.clone()).or_default() += 1;
+fn lacking_codes(decisions: &[Decision], codes: &PoolCodes) -> BTreeMap<PoolId, usize> {
+    let mut wanted: BTreeMap<PoolId, usize> = BTreeMap::new();
+    for pool in decisions.iter().flat_map(|decision| &decision.drawn) {
+        *wanted.entry(pool.clone()).or_default() += 1;
     }
-    wanted.retain(|reward, units| !codes.knows(reward, *units));
+    wanted.retain(|pool, units| !codes.knows(pool, *units));
     wanted
 }
 

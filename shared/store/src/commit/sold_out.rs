@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::program::{CompiledProgram, Reward};
 
@@ -97,21 +98,21 @@ impl Store {
     }
 
     /// Adds a reward whose pool was found empty. A failure is only logged: the next draw that finds it empty adds it.
-    pub(super) async fn note_empty_pool(&self, program: &ProgramId, reward: &RewardId) {
-        if let Err(error) = self.add_empty_pool(program, reward).await {
-            tracing::warn!(%program, %reward, %error, "an empty pool was not noted");
+    pub(super) async fn note_empty_pool(&self, program: &ProgramId, pool: &PoolId) {
+        if let Err(error) = self.add_empty_pool(program, pool).await {
+            tracing::warn!(%program, reward = %pool.reward, %error, "an empty pool was not noted");
         }
     }
 
-    async fn add_empty_pool(&self, program: &ProgramId, reward: &RewardId) -> Result<(), StoreError> {
+    async fn add_empty_pool(&self, program: &ProgramId, pool: &PoolId) -> Result<(), StoreError> {
         for attempt in 1..=retry::TRIES {
             // The list before the pool: loading codes changes the version afterwards.
             let mut stored = self.stored_sold_out(program, true).await?;
-            let is_listed = stored.list.0.get(reward) == Some(&EMPTY_POOL);
-            if is_listed || !self.is_pool_empty(program, reward).await? {
+            let is_listed = stored.list.0.get(&pool.reward) == Some(&EMPTY_POOL);
+            if is_listed || !self.is_pool_empty(program, pool).await? {
                 return Ok(());
             }
-            stored.list.0.insert(reward.clone(), EMPTY_POOL);
+            stored.list.0.insert(pool.reward.clone(), EMPTY_POOL);
             if self.write(NOTE, &self.sold_out_write(program, &stored)?).await? == Written::Done {
                 return Ok(());
             }

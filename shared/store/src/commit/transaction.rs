@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tessera_domain::coupon::{Coupon, FoldedCode};
+use tessera_domain::coupon::{Coupon, FoldedCode, PoolId};
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::ledger::Entry;
@@ -82,9 +82,9 @@ pub(super) struct Transaction {
     coupons: Vec<CouponSize>,
     /// The rewards of which it takes the last unit of a counter.
     last_units: BTreeSet<RewardId>,
-    /// The units that it takes of stocks, and the codes that it draws from pools, by reward.
+    /// The units that it takes of stocks, and the codes that it draws, by pool.
     takes: Vec<Take>,
-    drawn: BTreeMap<RewardId, u64>,
+    drawn: BTreeMap<PoolId, u64>,
 }
 
 impl Transaction {
@@ -99,7 +99,7 @@ impl Transaction {
     }
 
     /// The units that it takes, and the codes that it draws.
-    pub(super) fn taken(&self) -> (Vec<Take>, BTreeMap<RewardId, u64>) {
+    pub(super) fn taken(&self) -> (Vec<Take>, BTreeMap<PoolId, u64>) {
         (self.takes.clone(), self.drawn.clone())
     }
 
@@ -289,12 +289,16 @@ impl Store {
         coupon: &Coupon,
         codes: &PoolCodes,
     ) -> bool {
-        let Some(free) = codes.find(&coupon.reward, &coupon.code) else { return false };
+        let pool = match coupon.provider {
+            None => PoolId::loaded(coupon.reward.clone()),
+            Some(_) => PoolId::created(coupon.reward.clone(), &coupon.discount),
+        };
+        let Some(free) = codes.find(&pool, &coupon.code) else { return false };
         let place = keys::coupon(program, &coupon.member, coupon.issued_at, coupon.issued_code());
-        for write in self.draw_writes(program, &coupon.reward, free, &coupon.member, &place) {
+        for write in self.draw_writes(program, &pool, free, &coupon.member, &place) {
             transaction.push(Part::Loaded, write, 0);
         }
-        *transaction.drawn.entry(coupon.reward.clone()).or_default() += 1;
+        *transaction.drawn.entry(pool).or_default() += 1;
         true
     }
 
@@ -320,9 +324,13 @@ impl Store {
         transaction.push(Part::Loaded, Write::put(table, moved).when(ABSENT), size);
         // The handle of its reservation leads to it as well.
         for code in [Some(&after.code), after.handle.as_ref()].into_iter().flatten() {
-            let lead = [(name::MEMBER, text(after.member.as_str())), (name::LEADS_TO, text(&*into.sk))];
-            let guard = Write::put(table, item(&keys::coupon_guard(program, &FoldedCode::from(code)), lead));
-            let guard = guard.when("m = :m").value(":m", text(stored.member.as_str()));
+            // An update, because the guard keeps the code's place in a shop.
+            let guard = keys::coupon_guard(program, &FoldedCode::from(code));
+            let guard = Write::update(table, &guard, "SET m = :into, k = :k")
+                .when("m = :m")
+                .value(":m", text(stored.member.as_str()))
+                .value(":into", text(after.member.as_str()))
+                .value(":k", text(&*into.sk));
             transaction.push(Part::Loaded, guard, 0);
         }
         Ok(())

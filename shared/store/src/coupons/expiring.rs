@@ -48,14 +48,51 @@ impl Store {
         shard: u32,
         cursor: Option<IndexCursor>,
     ) -> Result<ExpiringCoupons, StoreError> {
+        let (coupons, next) = self.coupons_ending(program, end, end, shard, cursor).await?;
+        let usable = coupons.into_iter().filter(|coupon| {
+            matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied)
+                && coupon.cancelling.is_none()
+                && coupon.expires_at == Some(end)
+        });
+        Ok(ExpiringCoupons { coupons: usable.collect(), next })
+    }
+
+    /// A page of the coupons of a shard that expired between two moments, both included, with codes that a shop created; as
+    /// [`Store::coupons_expiring`].
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn shop_coupons_expired(
+        &self,
+        program: &ProgramId,
+        from: Timestamp,
+        to: Timestamp,
+        shard: u32,
+        cursor: Option<IndexCursor>,
+    ) -> Result<ExpiringCoupons, StoreError> {
+        let (mut coupons, next) = self.coupons_ending(program, from, to, shard, cursor).await?;
+        coupons.retain(|coupon| coupon.provider.is_some());
+        Ok(ExpiringCoupons { coupons, next })
+    }
+
+    /// A page of the coupons of a shard that end between two moments and were usable when they were stored last.
+    async fn coupons_ending(
+        &self,
+        program: &ProgramId,
+        from: Timestamp,
+        to: Timestamp,
+        shard: u32,
+        cursor: Option<IndexCursor>,
+    ) -> Result<(Vec<Coupon>, Option<IndexCursor>), StoreError> {
         let request = self
             .dynamodb
             .query()
             .table_name(&self.tables.members)
             .index_name("due")
-            .key_condition_expression("dp = :shard AND dd = :end")
+            .key_condition_expression("dp = :shard AND dd BETWEEN :from AND :to")
             .expression_attribute_values(":shard", text(keys::expiring(program, shard)))
-            .expression_attribute_values(":end", text(keys::time(end)))
+            .expression_attribute_values(":from", text(keys::time(from)))
+            .expression_attribute_values(":to", text(keys::time(to)))
             .limit(PAGE)
             .set_exclusive_start_key(cursor.map(|cursor| cursor.0))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -67,11 +104,8 @@ impl Store {
         let places = places.collect::<Result<Vec<_>, StoreError>>()?;
         // The index lags behind, so the coupons themselves are read.
         let found = self.get_many(READ, &self.tables.members, &places, true).await?;
-        let stored = found.iter().map(StoredCoupon::read).collect::<Result<Vec<_>, _>>()?;
-        let usable = stored.into_iter().map(|stored| stored.coupon).filter(|coupon| {
-            matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied) && coupon.expires_at == Some(end)
-        });
+        let coupons = found.iter().map(|item| StoredCoupon::read(item).map(|stored| stored.coupon));
         let next = output.last_evaluated_key.filter(|key| !key.is_empty()).map(IndexCursor);
-        Ok(ExpiringCoupons { coupons: usable.collect(), next })
+        Ok((coupons.collect::<Result<_, _>>()?, next))
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of what events are sent to.
 
 use jiff::Timestamp;
+use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::ProgramId;
 
 use super::{Key, escape, unescape};
@@ -45,6 +46,25 @@ pub(crate) fn bucket(program: &ProgramId, target: &str, bucket: &str) -> Key {
 /// How far an order of a shop was followed.
 pub(crate) fn followed_order(program: &ProgramId, connection: &str, order: &str) -> Key {
     Key::new(of_target(program, connection), format!("o#{}", escape(order)))
+}
+
+/// What the sort keys of all pools of codes that a shop creates begin with, in the partition of its connection.
+pub(crate) const SHOP_POOLS: &str = "codes#";
+
+/// The pool of codes that a shop creates for a discount.
+pub(crate) fn shop_pool(program: &ProgramId, connection: &str, pool: &PoolId) -> Key {
+    let discount = escape(pool.discount.as_deref().unwrap_or_default());
+    Key::new(of_target(program, connection), format!("{SHOP_POOLS}{}#{discount}", escape(pool.reward.as_str())))
+}
+
+/// The encrypted access token of a connection, in the table of credentials.
+pub(crate) fn shop_token(program: &ProgramId, connection: &str) -> Key {
+    Key::new(of_target(program, connection), "token")
+}
+
+/// The right to refresh the access token of a connection.
+pub(crate) fn shop_token_lease(program: &ProgramId, connection: &str) -> Key {
+    Key::new(of_target(program, connection), "token-lease")
 }
 
 /// A delivery to a target.

@@ -1,5 +1,6 @@
 //! The keys of what rewards and rules can run out of: stocks, pools of codes, budgets.
 
+use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::rule::BudgetPeriod;
 
@@ -27,19 +28,32 @@ pub(crate) fn sold_out(program: &ProgramId) -> Key {
     Key::new(format!("{}#s", escape(program.as_str())), "sold_out")
 }
 
-/// The partition of a shard of a pool of codes.
-pub(crate) fn pool(program: &ProgramId, reward: &RewardId, shard: u32) -> String {
-    format!("{}#p#{}#{shard}", escape(program.as_str()), escape(reward.as_str()))
+/// The partition of a shard of a pool of codes. A reward has one pool of loaded codes, and one for each discount of which a
+/// shop creates codes.
+pub(crate) fn pool(program: &ProgramId, pool: &PoolId, shard: u32) -> String {
+    let shard = match &pool.discount {
+        None => shard.to_string(),
+        Some(discount) => format!("{}.{shard}", escape(discount)),
+    };
+    format!("{}#p#{}#{shard}", escape(program.as_str()), escape(pool.reward.as_str()))
+}
+
+/// A pool as the guards of its free codes name it.
+pub(crate) fn pool_name(pool: &PoolId) -> String {
+    match &pool.discount {
+        None => pool.reward.to_string(),
+        Some(discount) => format!("{}#{discount}", pool.reward),
+    }
 }
 
 /// The count of the codes that a shard of a pool was ever loaded with.
-pub(crate) fn pool_count(program: &ProgramId, reward: &RewardId, shard: u32) -> Key {
-    Key::new(pool(program, reward, shard), "loaded")
+pub(crate) fn pool_count(program: &ProgramId, of: &PoolId, shard: u32) -> Key {
+    Key::new(pool(program, of, shard), "loaded")
 }
 
 /// The place of a free code in a shard of a pool.
-pub(crate) fn pool_code(program: &ProgramId, reward: &RewardId, shard: u32, number: u64) -> Key {
-    Key::new(pool(program, reward, shard), format!("{POOL_CODES}{number:012}"))
+pub(crate) fn pool_code(program: &ProgramId, of: &PoolId, shard: u32, number: u64) -> Key {
+    Key::new(pool(program, of, shard), format!("{POOL_CODES}{number:012}"))
 }
 
 /// The marker that notice was given of a reward's low stock (`s`) or pool (`p`) of this size.

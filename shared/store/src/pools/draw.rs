@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tessera_domain::coupon::FoldedCode;
-use tessera_domain::ids::{CouponCode, MemberId, ProgramId, RewardId};
+use tessera_domain::coupon::{FoldedCode, PoolId};
+use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
 
 use super::{SHARDS, Shard, WINDOW};
-use crate::items::{item, name, text};
+use crate::items::text;
 use crate::keys::{self, Key};
 use crate::writes::Write;
 use crate::{Store, StoreError};
 
 /// The condition that a code is free in the pool of its reward.
-const FREE_IN_POOL: &str = "q = :reward";
+const FREE_IN_POOL: &str = "q = :pool";
 
 /// A free code, and its place in the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct PoolCode {
 /// The free codes that one attempt at a commit may use.
 #[derive(Debug, Default)]
 pub(crate) struct PoolCodes {
-    found: BTreeMap<RewardId, Found>,
+    found: BTreeMap<PoolId, Found>,
 }
 
 /// What was found of one pool.
@@ -46,35 +46,35 @@ impl Found {
 
 impl PoolCodes {
     /// True when so many codes of a pool were found, or all that it has.
-    pub fn knows(&self, reward: &RewardId, wanted: usize) -> bool {
-        self.found.get(reward).is_some_and(|found| found.codes.len() >= wanted || found.is_whole())
+    pub fn knows(&self, pool: &PoolId, wanted: usize) -> bool {
+        self.found.get(pool).is_some_and(|found| found.codes.len() >= wanted || found.is_whole())
     }
 
     /// The codes of all pools that were looked at.
-    pub fn all(&self) -> impl Iterator<Item = (&RewardId, impl Iterator<Item = &CouponCode>)> {
-        self.found.iter().map(|(reward, found)| (reward, found.codes.iter().map(|free| &free.code)))
+    pub fn all(&self) -> impl Iterator<Item = (&PoolId, impl Iterator<Item = &CouponCode>)> {
+        self.found.iter().map(|(pool, found)| (pool, found.codes.iter().map(|free| &free.code)))
     }
 
     /// True when a pool has no code at all.
-    pub fn is_empty(&self, reward: &RewardId) -> bool {
-        self.found.get(reward).is_some_and(|found| found.codes.is_empty() && found.is_whole())
+    pub fn is_empty(&self, pool: &PoolId) -> bool {
+        self.found.get(pool).is_some_and(|found| found.codes.is_empty() && found.is_whole())
     }
 
     /// The free code that a coupon uses.
-    pub fn find(&self, reward: &RewardId, code: &CouponCode) -> Option<&PoolCode> {
-        self.found.get(reward)?.codes.iter().find(|free| free.code == *code)
+    pub fn find(&self, pool: &PoolId, code: &CouponCode) -> Option<&PoolCode> {
+        self.found.get(pool)?.codes.iter().find(|free| free.code == *code)
     }
 
     /// The codes left in the shards that were read, and whether these are all shards.
-    pub(super) fn left(&self, reward: &RewardId, drawn: u64) -> Option<(u64, bool)> {
-        let found = self.found.get(reward)?;
+    pub(super) fn left(&self, pool: &PoolId, drawn: u64) -> Option<(u64, bool)> {
+        let found = self.found.get(pool)?;
         let left: u64 = found.shards.iter().map(Shard::left).sum();
         Some((left.saturating_sub(drawn), found.is_whole()))
     }
 
     /// The codes that a pool was ever loaded with, if all its shards were read.
-    pub(super) fn loaded(&self, reward: &RewardId) -> Option<u64> {
-        let found = self.found.get(reward).filter(|found| found.is_whole())?;
+    pub(super) fn loaded(&self, pool: &PoolId) -> Option<u64> {
+        let found = self.found.get(pool).filter(|found| found.is_whole())?;
         Some(found.shards.iter().map(|shard| shard.loaded).sum())
     }
 }
@@ -85,14 +85,14 @@ impl Store {
     pub(crate) async fn find_codes(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         wanted: usize,
         seed: [u8; 2],
         into: &mut PoolCodes,
     ) -> Result<(), StoreError> {
         let [shard, place] = seed.map(u32::from);
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(WINDOW);
-        let first = self.read_shard(program, reward, shard % SHARDS, limit).await?;
+        let first = self.read_shard(program, pool, shard % SHARDS, limit).await?;
         let mut codes = first.codes.clone();
         if !codes.is_empty() {
             // Draws at one moment take different codes.
@@ -101,14 +101,14 @@ impl Store {
         }
         let mut shards = vec![first];
         if codes.len() < wanted {
-            let others = self.read_shards(program, reward, Some(shard % SHARDS), limit).await?;
+            let others = self.read_shards(program, pool, Some(shard % SHARDS), limit).await?;
             let mut more: Vec<PoolCode> = others.iter().flat_map(|shard| shard.codes.iter().cloned()).collect();
             let turn = if more.is_empty() { 0 } else { (place as usize).wrapping_mul(WINDOW as usize) % more.len() };
             more.rotate_left(turn);
             codes.extend(more);
             shards.extend(others);
         }
-        into.found.insert(reward.clone(), Found { codes, shards });
+        into.found.insert(pool.clone(), Found { codes, shards });
         Ok(())
     }
 
@@ -116,16 +116,20 @@ impl Store {
     pub(crate) fn draw_writes(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         free: &PoolCode,
         owner: &MemberId,
         coupon: &Key,
     ) -> [Write; 2] {
         let table = &*self.tables.members;
         let guard = keys::coupon_guard(program, &FoldedCode::from(&free.code));
-        let lead = [(name::MEMBER, text(owner.as_str())), (name::LEADS_TO, text(&*coupon.sk))];
         let take = Write::delete(table, &free.place).when("attribute_exists(pk)");
-        let lead = Write::put(table, item(&guard, lead)).when(FREE_IN_POOL).value(":reward", text(reward.as_str()));
+        // An update, because the guard keeps the code's place in a shop.
+        let lead = Write::update(table, &guard, "SET m = :m, k = :k REMOVE q")
+            .when(FREE_IN_POOL)
+            .value(":m", text(owner.as_str()))
+            .value(":k", text(&*coupon.sk))
+            .value(":pool", text(keys::pool_name(pool)));
         [take, lead]
     }
 }

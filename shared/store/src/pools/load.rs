@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tessera_domain::coupon::FoldedCode;
+use tessera_domain::coupon::{FoldedCode, PoolId};
 use tessera_domain::ids::{CouponCode, ProgramId, RewardId};
 
-use super::SHARDS;
-use crate::items::{Item, Reader, item, name, number, text};
+use super::{SHARDS, ShopCode};
+use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::keys::{self, Key};
 use crate::writes::{ABSENT, Transacted, Write};
 use crate::{Audit, Store, StoreError, random, retry};
@@ -16,6 +16,14 @@ const LOAD: &str = "loading codes into a pool";
 const CHUNK: usize = 49;
 /// The transactions that run at once.
 const AT_ONCE: usize = 8;
+
+/// A code to load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewCode<'a> {
+    pub code: &'a CouponCode,
+    /// Its place in the shop that created it.
+    pub shop: Option<&'a ShopCode>,
+}
 
 /// What became of some codes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,9 +51,23 @@ impl Store {
         audit: &Audit,
     ) -> Result<CodesAdded, StoreError> {
         self.record_audit(program, audit).await?;
-        let unique: BTreeMap<FoldedCode, &CouponCode> =
-            codes.iter().rev().map(|code| (FoldedCode::from(code), code)).collect();
-        let unique: Vec<(FoldedCode, &CouponCode)> = unique.into_iter().collect();
+        let new: Vec<NewCode<'_>> = codes.iter().map(|code| NewCode { code, shop: None }).collect();
+        let added = self.load_all(program, &PoolId::loaded(reward.clone()), &new).await?;
+        self.note_refilled(program, reward).await?;
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(CodesAdded { added: count(added), duplicates: count(codes.len() - added) })
+    }
+
+    /// Loads codes into a pool; returns how many are new.
+    pub(super) async fn load_all(
+        &self,
+        program: &ProgramId,
+        pool: &PoolId,
+        codes: &[NewCode<'_>],
+    ) -> Result<usize, StoreError> {
+        let unique: BTreeMap<FoldedCode, NewCode<'_>> =
+            codes.iter().rev().map(|new| (FoldedCode::from(new.code), *new)).collect();
+        let unique: Vec<(FoldedCode, NewCode<'_>)> = unique.into_iter().collect();
         // Small pools are spread too: a draw begins at any shard.
         let size = unique.len().div_ceil(SHARDS as usize).clamp(1, CHUNK);
         let start = u32::from(random::seed()?.0[0]);
@@ -54,22 +76,20 @@ impl Store {
         for group in chunks.chunks(AT_ONCE) {
             let mut loads = Vec::with_capacity(group.len());
             for (turn, chunk) in group {
-                loads.push(self.load_chunk(program, reward, turn % SHARDS, chunk));
+                loads.push(self.load_chunk(program, pool, turn % SHARDS, chunk));
             }
             added += futures::future::try_join_all(loads).await?.into_iter().sum::<usize>();
         }
-        self.note_refilled(program, reward).await?;
-        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(CodesAdded { added: count(added), duplicates: count(codes.len() - added) })
+        Ok(added)
     }
 
     /// Loads the new ones of some codes into one shard; returns how many.
     async fn load_chunk(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         shard: u32,
-        codes: &[(FoldedCode, &CouponCode)],
+        codes: &[(FoldedCode, NewCode<'_>)],
     ) -> Result<usize, StoreError> {
         for attempt in 0..retry::TRIES {
             if attempt > 0 {
@@ -79,16 +99,16 @@ impl Store {
             let found = self.get_many(LOAD, &self.tables.members, &guards, true).await?;
             let taken = found.iter().map(|guard| Reader::new(LOAD, guard).text(name::PK));
             let taken = taken.collect::<Result<BTreeSet<&str>, _>>()?;
-            let new: Vec<&CouponCode> = codes
+            let new: Vec<NewCode<'_>> = codes
                 .iter()
                 .zip(&guards)
                 .filter(|(_, guard)| !taken.contains(guard.pk.as_str()))
-                .map(|((_, code), _)| *code)
+                .map(|((_, new), _)| *new)
                 .collect();
             if new.is_empty() {
                 return Ok(0);
             }
-            let writes = self.load_writes(program, reward, shard, &new).await?;
+            let writes = self.load_writes(program, pool, shard, &new).await?;
             if self.transact(LOAD, writes).await? == Transacted::Done {
                 return Ok(new.len());
             }
@@ -99,12 +119,12 @@ impl Store {
     async fn load_writes(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         shard: u32,
-        codes: &[&CouponCode],
+        codes: &[NewCode<'_>],
     ) -> Result<Vec<Write>, StoreError> {
         let table = &*self.tables.members;
-        let count = keys::pool_count(program, reward, shard);
+        let count = keys::pool_count(program, pool, shard);
         let stored = self.get(LOAD, table, &count, true).await?;
         let before: u64 = stored.as_ref().map_or(Ok(0), |stored| Reader::new(LOAD, stored).number(name::VERSION))?;
         let put = |key: &Key, attributes: Item| {
@@ -113,12 +133,15 @@ impl Store {
             Write::put(table, new).when(ABSENT)
         };
         let mut writes = Vec::with_capacity(2 * codes.len() + 1);
-        for (place, code) in (before..).zip(codes) {
-            let guard = keys::coupon_guard(program, &FoldedCode::from(*code));
-            let of = Item::from([(name::POOL.to_owned(), text(reward.as_str()))]);
+        for (place, new) in (before..).zip(codes) {
+            let guard = keys::coupon_guard(program, &FoldedCode::from(new.code));
+            let mut of = Item::from([(name::POOL.to_owned(), text(keys::pool_name(pool)))]);
+            if let Some(shop) = new.shop {
+                of.insert(name::SHOP_CODE.to_owned(), bytes(packed(LOAD, shop)?));
+            }
             writes.push(put(&guard, of));
-            let free = Item::from([(name::CODE.to_owned(), text(code.as_str()))]);
-            writes.push(put(&keys::pool_code(program, reward, shard, place), free));
+            let free = Item::from([(name::CODE.to_owned(), text(new.code.as_str()))]);
+            writes.push(put(&keys::pool_code(program, pool, shard, place), free));
         }
         let after = item(&count, [(name::VERSION, number(before + codes.len() as u64))]);
         let counted = Write::put(table, after);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::notice::{Notice, NoticeContent};
 use tessera_domain::program::{CompiledProgram, Reward};
@@ -28,8 +29,8 @@ pub(crate) type Glimpsed = BTreeMap<RewardId, (u32, u32)>;
 /// What a commit took that may have run low.
 pub(crate) struct Taken<'a> {
     pub takes: &'a [Take],
-    /// The codes that were drawn, by reward.
-    pub drawn: BTreeMap<RewardId, u64>,
+    /// The codes that were drawn, by pool.
+    pub drawn: BTreeMap<PoolId, u64>,
     pub glimpsed: &'a Glimpsed,
     pub codes: &'a PoolCodes,
     pub at: Timestamp,
@@ -45,9 +46,10 @@ impl Store {
                 tracing::warn!(%program, reward = %reward.id, %error, "no notice of a low stock was given");
             }
         }
-        for (reward, drawn) in &taken.drawn {
-            let Some(reward) = config.reward(reward) else { continue };
-            if let Err(error) = self.note_low_pool(program, reward, *drawn, taken).await {
+        for (pool, drawn) in &taken.drawn {
+            // A pool of a shop's codes is filled by itself, and the connection shows when it is not.
+            let Some(reward) = config.reward(&pool.reward).filter(|_| pool.discount.is_none()) else { continue };
+            if let Err(error) = self.note_low_pool(program, reward, pool, *drawn, taken).await {
                 tracing::warn!(%program, reward = %reward.id, %error, "no notice of a low pool was given");
             }
         }
@@ -86,24 +88,25 @@ impl Store {
         &self,
         program: &ProgramId,
         reward: &Reward,
+        pool: &PoolId,
         drawn: u64,
         taken: &Taken<'_>,
     ) -> Result<(), StoreError> {
         let Some(low) = reward.low_pool() else { return Ok(()) };
-        let Some((left, is_all)) = taken.codes.left(&reward.id, drawn) else { return Ok(()) };
+        let Some((left, is_all)) = taken.codes.left(pool, drawn) else { return Ok(()) };
         let enough = if is_all { u64::from(low) } else { u64::from(low.div_ceil(SHARDS)) };
         if left > enough {
             return Ok(());
         }
-        let of = match taken.codes.loaded(&reward.id) {
+        let of = match taken.codes.loaded(pool) {
             Some(of) => of,
-            None => self.codes_loaded(program, &reward.id).await?,
+            None => self.codes_loaded(program, pool).await?,
         };
         let marker = keys::low_stock(program, &reward.id, 'p', of);
         if self.get(READ, &self.tables.members, &marker, false).await?.is_some() {
             return Ok(());
         }
-        let shards = self.read_shards(program, &reward.id, None, WINDOW).await?;
+        let shards = self.read_shards(program, pool, None, WINDOW).await?;
         let left: u64 = shards.iter().map(Shard::left).sum();
         if left <= u64::from(low) {
             self.give_low_stock(program, &reward.id, left, marker, taken.at).await?;
@@ -112,8 +115,8 @@ impl Store {
     }
 
     /// The codes that a pool was ever loaded with. One read of a count for each shard.
-    async fn codes_loaded(&self, program: &ProgramId, reward: &RewardId) -> Result<u64, StoreError> {
-        let counts: Vec<Key> = (0..SHARDS).map(|shard| keys::pool_count(program, reward, shard)).collect();
+    async fn codes_loaded(&self, program: &ProgramId, pool: &PoolId) -> Result<u64, StoreError> {
+        let counts: Vec<Key> = (0..SHARDS).map(|shard| keys::pool_count(program, pool, shard)).collect();
         let counts = self.get_many(READ, &self.tables.members, &counts, false).await?;
         counts.iter().map(|count| Reader::new(READ, count).number::<u64>(name::VERSION)).sum()
     }

@@ -6,18 +6,23 @@
 //! coupon from then on. So the places of a shard are its free codes, and finding one is a Query of the shard's first places,
 //! whatever the pool's size.
 //!
+//! A code that a shop created also knows its place in the shop ([`ShopCode`]), on its guard: it is deleted there by that.
+//!
 //! Draws begin at a random shard and take a random one of its first places, so that no item is hot.
 
 mod draw;
 mod load;
 mod low;
+mod shop;
 
 pub use load::CodesAdded;
+pub use shop::{CouponShopCode, ShopCode};
 
 pub(crate) use draw::{PoolCode, PoolCodes};
 pub(crate) use low::{Glimpsed, Taken};
 
-use tessera_domain::ids::{CouponCode, ProgramId, RewardId};
+use tessera_domain::coupon::PoolId;
+use tessera_domain::ids::{CouponCode, ProgramId};
 
 use crate::calls::Range;
 use crate::items::{Reader, name};
@@ -57,11 +62,11 @@ impl Store {
     async fn read_shard(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         number: u32,
         limit: u32,
     ) -> Result<Shard, StoreError> {
-        let partition = keys::pool(program, reward, number);
+        let partition = keys::pool(program, pool, number);
         // The count of loaded codes stands before the codes.
         let range = Range { limit: Some(limit.saturating_add(1)), ..Range::all(partition, "") };
         let (items, next) = self.page(READ, &self.tables.members, &range).await?;
@@ -85,18 +90,18 @@ impl Store {
     async fn read_shards(
         &self,
         program: &ProgramId,
-        reward: &RewardId,
+        pool: &PoolId,
         but: Option<u32>,
         limit: u32,
     ) -> Result<Vec<Shard>, StoreError> {
         let numbers = (0..SHARDS).filter(|number| Some(*number) != but);
-        let reads = numbers.map(|number| self.read_shard(program, reward, number, limit));
+        let reads = numbers.map(|number| self.read_shard(program, pool, number, limit));
         futures::future::try_join_all(reads).await
     }
 
     /// True when a pool has no code left.
-    pub(crate) async fn is_pool_empty(&self, program: &ProgramId, reward: &RewardId) -> Result<bool, StoreError> {
-        let shards = self.read_shards(program, reward, None, 1).await?;
+    pub(crate) async fn is_pool_empty(&self, program: &ProgramId, pool: &PoolId) -> Result<bool, StoreError> {
+        let shards = self.read_shards(program, pool, None, 1).await?;
         Ok(shards.iter().all(|shard| shard.codes.is_empty()))
     }
 
@@ -104,9 +109,9 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn codes_left(&self, program: &ProgramId, reward: &RewardId) -> Result<u64, StoreError> {
+    pub async fn codes_left(&self, program: &ProgramId, pool: &PoolId) -> Result<u64, StoreError> {
         let counts = (0..SHARDS).map(|number| {
-            let partition = keys::pool(program, reward, number);
+            let partition = keys::pool(program, pool, number);
             self.count_items(READ, &self.tables.members, partition, POOL_CODES)
         });
         Ok(futures::future::try_join_all(counts).await?.into_iter().sum())

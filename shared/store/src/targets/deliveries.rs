@@ -108,6 +108,8 @@ pub struct DueDelivery {
     pub member: Option<MemberId>,
     /// When it fell due.
     pub due: Timestamp,
+    /// What a delivery of a shop is about.
+    pub kind: Option<String>,
 }
 
 impl Delivery {
@@ -190,6 +192,7 @@ impl Store {
             writes.extend(new.map(|new| {
                 let mut due = item(&due_key(new), [(name::TTL, number(expires))]);
                 due.extend(delivery.member.iter().map(|member| (name::MEMBER.to_owned(), text(member.as_str()))));
+                due.extend(target.is_shop().then(|| (name::KIND.to_owned(), text(&*delivery.kind))));
                 Write::put(table, due)
             }));
         }
@@ -235,8 +238,10 @@ impl Store {
         for item in &items {
             let reader = Reader::new(READ, item);
             let member = reader.has(name::MEMBER).then(|| reader.parsed(name::MEMBER)).transpose()?;
-            let parsed = keys::parse_due_delivery(reader.text(name::SK)?)
-                .and_then(|(due, target, id)| Some(DueDelivery { due, target: TargetId::parse(&target)?, id, member }));
+            let kind = reader.has(name::KIND).then(|| reader.text(name::KIND).map(str::to_owned)).transpose()?;
+            let parsed = keys::parse_due_delivery(reader.text(name::SK)?).and_then(|(due, target, id)| {
+                Some(DueDelivery { due, target: TargetId::parse(&target)?, id, member, kind })
+            });
             let parsed = parsed.ok_or(StoreError::Item { operation: READ, attribute: name::SK })?;
             if parsed.due > now {
                 return Ok(Page { items: due, next: None });

@@ -7,6 +7,8 @@ mod deliveries;
 mod health;
 mod orders;
 mod secrets;
+mod shop_pools;
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +27,8 @@ use crate::{Audit, SecretsKey, Store, StoreError, hashes, retry};
 pub use deliveries::{Delivery, DeliveryContent, DeliveryStatus, DueDelivery};
 pub use health::{HealthChange, TargetHealth};
 pub use secrets::{SecretChange, TargetSecrets};
+pub use shop_pools::{CodeBatch, ShopPool, StoredShopPool};
+pub use tokens::ShopToken;
 
 const CREATE: &str = "creating a target";
 const READ: &str = "reading targets";
@@ -362,14 +366,17 @@ impl Store {
         Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
     }
 
-    /// Deletes the secrets of a target, which stays.
+    /// Deletes the secrets and the access token of a target, which stays.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn delete_target_secrets(&self, program: &ProgramId, id: &TargetId) -> Result<(), StoreError> {
-        let delete = Write::delete(&self.tables.credentials, &keys::target_secrets(program, id.as_str()));
-        match self.write(DELETE, &delete).await? {
-            Written::Done | Written::Refused(_) => Ok(()),
+        let secrets = keys::target_secrets(program, id.as_str());
+        for place in [keys::shop_token(program, id.as_str()), secrets] {
+            match self.write(DELETE, &Write::delete(&self.tables.credentials, &place)).await? {
+                Written::Done | Written::Refused(_) => {}
+            }
         }
+        Ok(())
     }
 }

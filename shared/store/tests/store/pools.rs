@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use tessera_domain::coupon::Coupon;
+use tessera_domain::coupon::{Coupon, PoolId};
 use tessera_domain::decide::{
     Adjustment, Redemption, RedemptionFault, decide_adjustment, decide_enrollment, decide_redemption, read_adjustment,
 };
 use tessera_domain::ids::{CouponCode, MemberId, RewardId};
 use tessera_domain::program::CompiledProgram;
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Taking, TakingCode};
 
 use crate::bench::Bench;
 use crate::interference::Used;
@@ -68,7 +68,7 @@ async fn redeem(
     let wanted =
         Redemption { reward: reward.clone(), points: None, reserve_minutes: None, apply: false, by_member: false };
     let key = EntryKey::coupon(noon(), natural);
-    let takes = Some(Taking { reward: &reward, with_code: true });
+    let takes = Some(Taking { reward: &reward, code: TakingCode::Now(None) });
     let commit = Commit::for_one(&program, config, Party { takes, ..Party::new(member, &key) });
     let decide =
         |seen: &tessera_store::Snapshot<'_>| decide_redemption(&seen.context(config, noon()), seen.account, &wanted);
@@ -132,7 +132,7 @@ async fn members_at_one_moment_draw_different_codes_until_there_is_none() {
         }
     }
     assert_eq!(drawn.len(), 40);
-    assert_eq!(bench.store.codes_left(&program, &reward("pooled")).await.unwrap(), 0);
+    assert_eq!(bench.store.codes_left(&program, &PoolId::loaded(reward("pooled"))).await.unwrap(), 0);
     let sold_out = bench.store.sold_out(&program, &config).await.unwrap();
     assert!(sold_out.contains(&reward("pooled")) && !sold_out.contains(&reward("both")));
 }

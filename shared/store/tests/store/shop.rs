@@ -181,6 +181,8 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
         counted: false,
         restored: Points::new(0),
         unpaid: false,
+        provider: None,
+        cancelling: None,
     }
 }
 

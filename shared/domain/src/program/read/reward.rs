@@ -6,7 +6,9 @@ use crate::ids::RewardId;
 use crate::input::{Node, Object};
 use crate::money::{Currency, MAX_MINOR};
 use crate::points::Points;
-use crate::program::{Bind, CodeSource, CombinesWith, CostPer, Reward, RewardCost, RewardType, RewardValue, words};
+use crate::program::{
+    Bind, CodeSource, CombinesWith, CostPer, Provider, Reward, RewardCost, RewardType, RewardValue, words,
+};
 use crate::text::Text;
 
 /// The largest stock, and the most coupons of one reward that one member may have.
@@ -20,8 +22,6 @@ const MOST_CODE: usize = 40;
 /// Codes that a shop's own checkout accepts take eleven (50 bits), because nobody counts wrong guesses there. No pattern
 /// makes such codes yet: they come from pools and providers.
 const LEAST_RANDOM: usize = 8;
-/// The shops that codes can be created in.
-const PROVIDERS: [(&str, &str); 2] = [("shopify", "shopify"), ("woocommerce", "woocommerce")];
 
 const TYPES: [(&str, RewardType); 6] = [
     ("amount_off", RewardType::AmountOff),
@@ -184,7 +184,7 @@ fn read_code(node: &Node<'_>) -> Option<CodeSource> {
         ("pattern", pattern) => read_pattern(&pattern).map(CodeSource::Pattern),
         ("pool", pool) if pool.boolean()? => Some(CodeSource::Pool(true)),
         ("pool", pool) => pool.refuse("must be true, or absent"),
-        (_, provider) => provider.choice(&PROVIDERS).map(|provider| CodeSource::Provider(provider.to_owned())),
+        (_, provider) => provider.choice(&Provider::NAMES).map(CodeSource::Provider),
     }
 }
 

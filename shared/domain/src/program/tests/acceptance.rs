@@ -88,9 +88,35 @@ fn every_trigger_condition_and_effect_is_accepted() {
 }
 
 #[test]
-fn other_parts_are_refused_where_they_are_not_supported() {
-    let program = with("/rewards/0/code", json!({ "provider": "shopify" }));
-    assert_eq!(unsupported(&program), ["/rewards/0/code/provider"]);
+fn a_shop_creates_codes_of_discounts_that_its_checkout_can_give() {
+    let reward = |change: &Value| {
+        let mut reward = json!({ "id": "shop", "name": "Shop", "type": "amount_off", "value": "5.00", "cost": 100,
+                                 "minimum_spend": "20.00", "combines_with": { "order": true }, "valid_days": 30,
+                                 "code": { "provider": "shopify" } });
+        reward.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        reward.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        with("/rewards/0", reward)
+    };
+    let per = |max: i64| json!({ "points": 100, "value": "1.00", "min": 100, "max": max, "step": 100 });
+    for change in [
+        json!({}),
+        json!({ "code": { "provider": "woocommerce" } }),
+        json!({ "type": "percent_off", "value": "12.5" }),
+        json!({ "type": "free_shipping", "value": null }),
+        json!({ "value": null, "cost": null, "cost_per": per(5_000) }),
+    ] {
+        accepted(&reward(&change));
+    }
+    for (change, pointer) in [
+        (json!({ "type": "free_product", "value": "SKU-1" }), "/rewards/0/type"),
+        (json!({ "type": "gift_card" }), "/rewards/0/type"),
+        (json!({ "skus": ["SKU-1"] }), "/rewards/0/skus"),
+        (json!({ "type": "percent_off", "value": "10", "max_discount": "5.00" }), "/rewards/0/max_discount"),
+        (json!({ "bind": "member" }), "/rewards/0/bind"),
+        (json!({ "value": null, "cost": null, "cost_per": per(5_100) }), "/rewards/0/cost_per/step"),
+    ] {
+        assert_eq!(unsupported(&reward(&change)), [pointer]);
+    }
 }
 
 #[test]

@@ -11,12 +11,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// When work is tried again after `attempts` failed attempts; `None` to give it up.
 ///
 /// The wait is longer by up to a tenth, which spreads work that failed together. `asked`: the shop's `Retry-After`.
-pub(crate) fn next_attempt(
-    now: Timestamp,
-    subject: &str,
-    attempts: u32,
-    asked: Option<SignedDuration>,
-) -> Option<Timestamp> {
+pub fn next_attempt(now: Timestamp, subject: &str, attempts: u32, asked: Option<SignedDuration>) -> Option<Timestamp> {
     let wait = WAITS.get(usize::try_from(attempts.checked_sub(1)?).ok()?)?;
     let jitter = Sha256::digest(format!("{subject} {attempts}"));
     let jitter = i64::from(jitter.first().copied().unwrap_or_default());

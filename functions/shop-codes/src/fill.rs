@@ -1,0 +1,162 @@
+//! Fills the pool of one discount: the discount first, then batches of codes until there are enough.
+
+use std::collections::BTreeSet;
+
+use tessera_domain::ids::CouponCode;
+use tessera_lambda::Services;
+use tessera_shops::CodeSettings;
+use tessera_store::{ActiveProgram, CodeBatch, StoreError, StoredShopPool, TargetId, seed};
+
+use crate::http::Failure;
+use crate::shop::{BatchOutcome, Sent, Shop};
+
+/// Codes have eleven random characters and a check character: codes that nobody has yet work at a checkout already, where nobody
+/// counts wrong guesses.
+const PATTERN: &str = "############";
+/// The batches of one message; the next message goes on.
+const MOST_BATCHES: u32 = 8;
+/// A batch of fewer codes may collide with others as a whole.
+const FEW_CODES: usize = 10;
+/// How often another first code is tried for a discount.
+const FIRST_CODES: u32 = 3;
+
+/// The pool is not full, and another message is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Whole,
+    Partly,
+}
+
+/// What fills pools of one connection.
+pub(crate) struct Filler<'a> {
+    pub services: &'a Services,
+    pub program: &'a ActiveProgram,
+    pub connection: &'a TargetId,
+    pub shop: &'a Shop<'a>,
+    /// How many codes the pool is to have.
+    pub codes: CodeSettings,
+}
+
+impl Filler<'_> {
+    /// Creates the discount and codes of a pool, if it has too few. Each step is stored before the next one begins, so that it
+    /// goes on where it was interrupted.
+    ///
+    /// # Errors
+    /// When the shop or the store did not do it.
+    pub async fn fill(&self, stored: &mut StoredShopPool) -> Result<Filled, Failure> {
+        let discount = self.discount(stored).await?;
+        if stored.pool.is_withdrawn {
+            self.shop.set_active(&discount, true).await?;
+            stored.pool.is_withdrawn = false;
+            self.save(stored).await?;
+        }
+        for _ in 0..MOST_BATCHES {
+            if stored.pool.batch.is_none() && !self.begin_batch(stored).await? {
+                return Ok(Filled::Whole);
+            }
+            self.finish_batch(stored, &discount).await?;
+        }
+        Ok(Filled::Partly)
+    }
+
+    async fn save(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+        let is_saved = self.services.store.put_shop_pool(&self.program.id, self.connection, stored).await?;
+        let contended = StoreError::Contended { operation: "storing a shop's pool of codes", tries: 1 };
+        if is_saved { Ok(()) } else { Err(contended.into()) }
+    }
+
+    /// The shop's id of the pool's discount, which is created if it is missing.
+    async fn discount(&self, stored: &mut StoredShopPool) -> Result<String, Failure> {
+        if let Some(discount) = &stored.pool.discount_id {
+            return Ok(discount.clone());
+        }
+        for _ in 0..FIRST_CODES {
+            let (first, is_repeated) = match stored.pool.first_code.clone() {
+                Some(first) => (first, true),
+                None => {
+                    let first = new_codes(1)?.into_iter().next();
+                    let first = first.ok_or_else(|| Failure::again("no code could be generated"))?;
+                    stored.pool.first_code = Some(first.clone());
+                    self.save(stored).await?;
+                    (first, false)
+                }
+            };
+            match self.shop.create_discount(&stored.pool, &first, is_repeated).await? {
+                Some(discount) => {
+                    stored.pool.discount_id = Some(discount.clone());
+                    self.save(stored).await?;
+                    return Ok(discount);
+                }
+                None => stored.pool.first_code = None,
+            }
+        }
+        Err(Failure::Refused("every code that was tried for the discount is the merchant's own".to_owned()))
+    }
+
+    /// Chooses the next batch; false when there are enough codes.
+    async fn begin_batch(&self, stored: &mut StoredShopPool) -> Result<bool, Failure> {
+        let ready = self.services.store.codes_left(&self.program.id, &stored.pool.pool).await?;
+        let is_filling = ready < u64::from(self.codes.fill_to)
+            && (stored.pool.is_filling || ready < u64::from(self.codes.low_water));
+        if !is_filling {
+            if stored.pool.is_filling {
+                stored.pool.is_filling = false;
+                self.save(stored).await?;
+            }
+            return Ok(false);
+        }
+        let missing = usize::try_from(u64::from(self.codes.fill_to) - ready).unwrap_or(usize::MAX);
+        let codes = new_codes(missing.min(self.shop.most_codes()))?;
+        stored.pool.is_filling = true;
+        stored.pool.batch = Some(CodeBatch { codes, sent: 0, job: None });
+        Ok(true)
+    }
+
+    /// Sends the stored batch, unless it was, and loads what the shop created.
+    async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), Failure> {
+        let none = || Failure::again("there is no batch");
+        let mut batch = stored.pool.batch.clone().ok_or_else(none)?;
+        let sent = match batch.job.clone() {
+            Some(job) => Sent::Job(job),
+            None => {
+                batch.sent = batch.sent.saturating_add(1);
+                stored.pool.batch = Some(batch.clone());
+                self.save(stored).await?;
+                self.shop.send(&stored.pool, discount, &batch).await?
+            }
+        };
+        let BatchOutcome { created, refused } = match sent {
+            Sent::Done(outcome) => outcome,
+            Sent::Job(job) => {
+                if batch.job.is_none() {
+                    batch.job = Some(job.clone());
+                    stored.pool.batch = Some(batch.clone());
+                    self.save(stored).await?;
+                }
+                self.shop.outcome(discount, &batch, &job).await?
+            }
+        };
+        self.services.store.load_shop_codes(&self.program.id, &stored.pool.pool, &created).await?;
+        let pool = &mut stored.pool;
+        pool.batch = None;
+        pool.failed = pool.failed.saturating_add(refused.len() as u64);
+        pool.error = refused.first().map(|(_, reason)| reason.clone());
+        (pool.attempts, pool.due, pool.is_stopped) = (0, None, false);
+        self.save(stored).await?;
+        match refused.first() {
+            Some((_, reason)) if created.is_empty() => {
+                let reason = format!("none of {} codes was created: {reason}", refused.len());
+                // A few may have collided with codes of the merchant's.
+                Err(if refused.len() < FEW_CODES { Failure::again(reason) } else { Failure::Refused(reason) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Random codes, each once.
+fn new_codes(count: usize) -> Result<Vec<CouponCode>, Failure> {
+    let seed = seed()?;
+    let codes: BTreeSet<CouponCode> = (0..).map_while(|ordinal| seed.code(PATTERN, ordinal)).take(count).collect();
+    Ok(codes.into_iter().collect())
+}

@@ -1,0 +1,147 @@
+//! What a shop is asked for, whatever its protocol.
+
+use tessera_domain::ids::{CouponCode, ProgramId};
+use tessera_domain::program::Provider;
+use tessera_lambda::Services;
+use tessera_orders::{ShopConnection, ShopCredentials};
+use tessera_outbound::Client;
+use tessera_shops::Vendor;
+use tessera_store::{CodeBatch, ShopCode, ShopPool};
+
+use crate::ShopClients;
+use crate::http::Failure;
+use crate::shopify::{self, Shopify, Tokens};
+use crate::woocommerce::{self, Woocommerce};
+
+/// What requests to a shop are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Access<'a> {
+    pub services: &'a Services,
+    pub program: &'a ProgramId,
+    pub connection: &'a ShopConnection,
+    pub credentials: &'a ShopCredentials,
+    pub client: &'a Client,
+    pub tokens: &'a Tokens,
+}
+
+/// A shop that creates codes.
+pub(crate) enum Shop<'a> {
+    Shopify(Shopify<'a>),
+    Woocommerce(Woocommerce<'a>),
+}
+
+/// What became of a batch of codes.
+#[derive(Debug, Default)]
+pub(crate) struct BatchOutcome {
+    /// The codes that the shop reported as created.
+    pub created: Vec<(CouponCode, ShopCode)>,
+    /// The codes that it did not create, and why.
+    pub refused: Vec<(CouponCode, String)>,
+}
+
+/// How a shop took a batch of codes in.
+pub(crate) enum Sent {
+    /// It creates them later, as this job.
+    Job(String),
+    /// It is done.
+    Done(BatchOutcome),
+}
+
+/// The current credentials of a connection.
+pub(crate) async fn credentials(
+    services: &Services,
+    program: &ProgramId,
+    connection: &ShopConnection,
+) -> Result<ShopCredentials, Failure> {
+    let key = services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
+    let secrets = services.store.target_secrets(program, &connection.id, &key).await?;
+    let credentials = secrets.and_then(|secrets| serde_json::from_str(&secrets.current).ok());
+    credentials.ok_or_else(|| Failure::again("the connection has no credentials"))
+}
+
+impl<'a> Shop<'a> {
+    /// The shop of a connection.
+    ///
+    /// # Errors
+    /// When its settings or credentials are not complete.
+    pub fn new(
+        services: &'a Services,
+        clients: &'a ShopClients,
+        program: &'a ProgramId,
+        connection: &'a ShopConnection,
+        credentials: &'a ShopCredentials,
+    ) -> Result<Self, Failure> {
+        let client = clients.client().map_err(|error| Failure::again(error.to_string()))?;
+        let access = Access { services, program, connection, credentials, client, tokens: &clients.tokens };
+        match connection.settings.vendor {
+            Vendor::Shopify => Ok(Self::Shopify(Shopify::new(access)?)),
+            Vendor::Woocommerce => Ok(Self::Woocommerce(Woocommerce::new(access)?)),
+            Vendor::Square | Vendor::Generic => Err(Failure::Refused("this shop creates no codes".to_owned())),
+        }
+    }
+
+    /// The most codes of a request.
+    pub const fn most_codes(&self) -> usize {
+        match self {
+            Self::Shopify(_) => shopify::MOST_CODES,
+            Self::Woocommerce(_) => woocommerce::MOST_CODES,
+        }
+    }
+
+    /// Creates the discount that a pool's codes give; returns the shop's id of it. `None`: the first code is taken by another
+    /// discount. `is_repeated`: an earlier request may have created it.
+    pub async fn create_discount(
+        &self,
+        pool: &ShopPool,
+        first: &CouponCode,
+        is_repeated: bool,
+    ) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Shopify(shop) => shop.create_discount(pool, first, is_repeated).await,
+            // Each code is a discount of its own.
+            Self::Woocommerce(_) => Ok(Some(String::new())),
+        }
+    }
+
+    /// Sends a batch of codes.
+    pub async fn send(&self, pool: &ShopPool, discount: &str, batch: &CodeBatch) -> Result<Sent, Failure> {
+        match self {
+            Self::Shopify(shop) => shop.add_codes(discount, batch).await.map(Sent::Job),
+            Self::Woocommerce(shop) => shop.create(pool, batch).await.map(Sent::Done),
+        }
+    }
+
+    /// Waits for the job of a batch.
+    pub async fn outcome(&self, discount: &str, batch: &CodeBatch, job: &str) -> Result<BatchOutcome, Failure> {
+        match self {
+            Self::Shopify(shop) => shop.outcome(discount, batch, job).await,
+            Self::Woocommerce(_) => Err(Failure::Refused("WooCommerce creates codes without jobs".to_owned())),
+        }
+    }
+
+    /// Makes the codes of a discount work, or not.
+    pub async fn set_active(&self, discount: &str, is_active: bool) -> Result<(), Failure> {
+        match self {
+            Self::Shopify(shop) => shop.set_active(discount, is_active).await,
+            // Codes that nobody has are not known to anyone; those of coupons end with these.
+            Self::Woocommerce(_) => Ok(()),
+        }
+    }
+
+    /// Deletes codes of one discount, and returns when they are dead. Codes that are gone already are no error.
+    pub async fn delete(&self, discount: &str, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
+        match self {
+            Self::Shopify(shop) => shop.delete(discount, codes).await,
+            Self::Woocommerce(shop) => shop.delete(codes).await,
+        }
+    }
+}
+
+/// The connection's vendor as the source of a reward's codes.
+pub(crate) const fn provider_of(vendor: Vendor) -> Option<Provider> {
+    match vendor {
+        Vendor::Shopify => Some(Provider::Shopify),
+        Vendor::Woocommerce => Some(Provider::Woocommerce),
+        Vendor::Square | Vendor::Generic => None,
+    }
+}

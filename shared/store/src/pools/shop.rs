@@ -1,0 +1,174 @@
+//! Codes that a shop created: their places in the shop, from loading to deletion.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tessera_domain::coupon::{FoldedCode, PoolId};
+use tessera_domain::ids::{CouponCode, ProgramId};
+use tessera_domain::pack::unpack;
+
+use super::SHARDS;
+use super::load::NewCode;
+use crate::calls::Range;
+use crate::items::{Item, Reader, moment, name, number, text};
+use crate::keys::{self, Key};
+use crate::writes::{Transacted, Write};
+use crate::{Store, StoreError, TargetId};
+
+const READ: &str = "reading codes of a shop";
+const CLOSE: &str = "deleting a shop's pools of codes";
+const DELETE: &str = "noting that a shop deleted codes";
+/// The codes of one transaction: a write for each, and one for the counter.
+const CHUNK: usize = 50;
+
+/// The place of a code in the shop that created it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShopCode {
+    /// The connection to the shop.
+    #[serde(rename = "c")]
+    pub connection: TargetId,
+    /// The shop's id of the discount; empty where a code is a discount of its own.
+    #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
+    pub discount: String,
+    /// The shop's id of the code.
+    #[serde(rename = "i")]
+    pub id: String,
+}
+
+/// A code that a shop created, as its guard knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponShopCode {
+    /// The code.
+    pub code: FoldedCode,
+    /// Its place in the shop.
+    pub shop: ShopCode,
+    /// When the shop had deleted it.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Loads codes that a shop created into the pool of their discount; returns how many are new. A fault leaves some of them
+    /// loaded, each completely; loading them again adds the rest.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn load_shop_codes(
+        &self,
+        program: &ProgramId,
+        pool: &PoolId,
+        codes: &[(CouponCode, ShopCode)],
+    ) -> Result<usize, StoreError> {
+        let new: Vec<NewCode<'_>> = codes.iter().map(|(code, shop)| NewCode { code, shop: Some(shop) }).collect();
+        let added = self.load_all(program, pool, &new).await?;
+        self.note_refilled(program, &pool.reward).await?;
+        Ok(added)
+    }
+
+    /// Those of some codes that a shop created, strongly consistent.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn shop_codes(
+        &self,
+        program: &ProgramId,
+        codes: impl IntoIterator<Item = FoldedCode>,
+    ) -> Result<Vec<CouponShopCode>, StoreError> {
+        let mut codes: Vec<FoldedCode> = codes.into_iter().collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let places: Vec<(Key, FoldedCode)> =
+            codes.into_iter().map(|code| (keys::coupon_guard(program, &code), code)).collect();
+        let guards: Vec<Key> = places.iter().map(|(guard, _)| guard.clone()).collect();
+        let mut found = Vec::new();
+        for guard in self.get_many(READ, &self.tables.members, &guards, true).await? {
+            let reader = Reader::new(READ, &guard);
+            let pk = reader.text(name::PK)?;
+            let code = places.iter().find(|(place, _)| place.pk == pk).map(|(_, code)| code.clone());
+            let Some(code) = code.filter(|_| reader.has(name::SHOP_CODE)) else { continue };
+            let shop = unpack(reader.bytes(name::SHOP_CODE)?).map_err(StoreError::packed(READ))?;
+            let deleted_at = reader.has(name::SHOP_DELETED).then(|| reader.moment(name::SHOP_DELETED)).transpose()?;
+            found.push(CouponShopCode { code, shop, deleted_at });
+        }
+        Ok(found)
+    }
+
+    /// Notes that a shop has deleted codes of one pool, and counts each once.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn note_shop_deleted(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        pool: &PoolId,
+        codes: &[FoldedCode],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for chunk in codes.chunks(CHUNK) {
+            if self.note_deleted(program, connection, pool, chunk, now).await? {
+                continue;
+            }
+            // Some were noted before.
+            for code in chunk {
+                self.note_deleted(program, connection, pool, std::slice::from_ref(code), now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the pools of a connection whose shop has left: the codes that are ready, and what the shop was asked for. Coupons
+    /// stay. Repeating it completes it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn delete_shop_pools(&self, program: &ProgramId, connection: &TargetId) -> Result<(), StoreError> {
+        for stored in self.shop_pools(program, connection).await? {
+            let pool = &stored.pool.pool;
+            for shard in 0..SHARDS {
+                let range = Range::all(keys::pool(program, pool, shard), "");
+                for place in self.range(READ, &self.tables.members, range).await? {
+                    self.delete_place(program, pool, &place).await?;
+                }
+            }
+            let record = Write::delete(&self.tables.programs, &keys::shop_pool(program, connection.as_str(), pool));
+            self.write(CLOSE, &record).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a free code with its guard, or the count of a shard. A code that is drawn at this moment stays.
+    async fn delete_place(&self, program: &ProgramId, pool: &PoolId, place: &Item) -> Result<(), StoreError> {
+        let (table, reader) = (&*self.tables.members, Reader::new(READ, place));
+        let key = Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
+        let mut writes = vec![Write::delete(table, &key)];
+        if reader.has(name::CODE) {
+            let code: CouponCode = reader.parsed(name::CODE)?;
+            let guard = Write::delete(table, &keys::coupon_guard(program, &FoldedCode::from(&code)));
+            writes.push(guard.when("q = :pool").value(":pool", text(keys::pool_name(pool))));
+        }
+        self.transact_patiently(CLOSE, writes).await.map(drop)
+    }
+
+    /// Notes deleted codes, all or none; false when one of them was noted before.
+    async fn note_deleted(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        pool: &PoolId,
+        codes: &[FoldedCode],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut writes: Vec<Write> = codes
+            .iter()
+            .map(|code| {
+                Write::update(&self.tables.members, &keys::coupon_guard(program, code), "SET vx = :now")
+                    .when("attribute_exists(vc) AND attribute_not_exists(vx)")
+                    .value(":now", moment(now))
+            })
+            .collect();
+        let counter = keys::shop_pool(program, connection.as_str(), pool);
+        let count = Write::update(&self.tables.programs, &counter, "ADD nx :deleted");
+        writes.push(count.when("attribute_exists(pk)").value(":deleted", number(codes.len())));
+        Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
+    }
+}
