@@ -1,11 +1,11 @@
 //! The audit.
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tessera_domain::audit::AuditEntry;
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, ValueKind, cursor, handler};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
+use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, ValueKind, handler};
 use tessera_store::{ActiveProgram, AuditFilter};
 
 const ACTOR: Parameter = filter("actor", "Only changes by this actor: the name or the id of an API key.");
@@ -16,9 +16,6 @@ const FROM: Parameter = Parameter::text("from", "Only changes from this date or 
 const TO: Parameter = Parameter::text("to", "Only changes before this date or time.");
 /// The name of the list in its cursors.
 const LIST: &str = "audit";
-/// The items of a page unless the request says otherwise, and the most.
-const USUAL: u32 = 50;
-const MOST: u32 = 250;
 /// The longest value of a filter, in bytes.
 const MOST_FILTER_BYTES: usize = 512;
 
@@ -42,30 +39,17 @@ pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/audit", Access::Scope(Scop
     .paged()
     .lists::<AuditEntry>("A page; it can be short, even empty, and still have a next one.")];
 
-#[derive(Serialize)]
-struct Listed {
-    items: Vec<AuditEntry>,
-    next_cursor: Option<String>,
-}
-
 /// `GET /v1/audit`
 async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let limit = match request.query("limit") {
-        None => USUAL,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MOST).contains(limit))
-            .ok_or_else(|| Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}")))?,
-    };
+    let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
     let filter = read_filter(request, &program)?;
-    let key = program.head.identity_key.open().await?;
-    let after = request.query("cursor").map(|sealed| cursor::open(key.as_bytes(), LIST, sealed)).transpose()?;
+    let cursor = ListCursor::new(&program, LIST);
+    let after = cursor.of(request).await?;
     let page = services.store.audit(&program.id, &filter, limit, after.as_deref()).await?;
-    let next_cursor = page.next.map(|next| cursor::seal(key.as_bytes(), LIST, &next));
-    Ok(http::json(200, &Listed { items: page.items, next_cursor }))
+    let next_cursor = cursor.seal(page.next.as_deref()).await?;
+    Ok(http::json(200, &ListPage { items: page.items, next_cursor }))
 }
 
 fn read_filter(request: &ApiRequest, program: &ActiveProgram) -> Result<AuditFilter, Problem> {

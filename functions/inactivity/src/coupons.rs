@@ -8,43 +8,22 @@ use tessera_lambda::Services;
 use tessera_lambda::job::Deadline;
 use tessera_store::{ActiveProgram, DUE_SHARDS, JobMarker, StoreError};
 
+use crate::programs::serve_all;
+
 /// The name in the job's marker.
 const NAME: &str = "coupon-warnings";
-/// Programs that are listed at once.
-const PROGRAMS_PER_PAGE: u32 = 100;
 /// The most days that are caught up.
 const MOST_MISSED_DAYS: i32 = 30;
 
-/// Gives the warnings of every program's days that have begun since its marker, until the deadline is near. A program that
-/// fails does not keep the others from being served.
+/// Gives the warnings of every program's days that have begun since its marker, until the deadline is near.
 ///
 /// # Errors
 /// When the programs cannot be listed, or some of them failed.
 pub(crate) async fn warn(services: &Services, deadline: &Deadline) -> Result<(), String> {
-    let (mut warned, mut failed) = (0, 0);
-    let mut cursor = None;
-    loop {
-        let page = services.store.programs(PROGRAMS_PER_PAGE, cursor.as_deref()).await;
-        let page = page.map_err(|error| error.to_string())?;
-        for program in &page.items {
-            if deadline.is_near() {
-                break;
-            }
-            match warn_of(services, program, deadline).await {
-                Ok(notices) => warned += notices,
-                Err(error) => {
-                    tracing::error!(%program, %error, "coupons that expire were not warned of");
-                    failed += 1;
-                }
-            }
-        }
-        cursor = page.next;
-        if cursor.is_none() || deadline.is_near() {
-            break;
-        }
-    }
-    tracing::info!(warned, failed, "coupons that expire were warned of");
-    if failed > 0 { Err(format!("the coupons of {failed} programs were not warned of")) } else { Ok(()) }
+    serve_all(services, deadline, "coupons that expire", |program| async move {
+        warn_of(services, &program, deadline).await.map_err(|error| error.to_string())
+    })
+    .await
 }
 
 async fn warn_of(services: &Services, program: &ProgramId, deadline: &Deadline) -> Result<u32, StoreError> {

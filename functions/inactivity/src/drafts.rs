@@ -3,41 +3,20 @@
 use tessera_lambda::Services;
 use tessera_lambda::job::Deadline;
 
-/// Programs that are listed at once.
-const PROGRAMS_PER_PAGE: u32 = 100;
+use crate::programs::serve_all;
 
-/// Publishes every program's scheduled drafts, until the deadline is near. A program that fails does not keep the others from
-/// being served.
+/// Publishes every program's scheduled drafts, until the deadline is near.
 ///
 /// # Errors
 /// When the programs cannot be listed, or some of them failed.
 pub(crate) async fn publish_due(services: &Services, deadline: &Deadline) -> Result<(), String> {
-    let (mut published, mut failed) = (0, 0);
-    let mut cursor = None;
-    loop {
-        let page = services.store.programs(PROGRAMS_PER_PAGE, cursor.as_deref()).await;
-        let page = page.map_err(|error| error.to_string())?;
-        for program in &page.items {
-            if deadline.is_near() {
-                break;
-            }
-            match services.store.publish_due_drafts(program, services.clock.now()).await {
-                Ok(0) => {}
-                Ok(drafts) => {
-                    services.programs.forget(program).await;
-                    published += drafts;
-                }
-                Err(error) => {
-                    tracing::error!(%program, %error, "scheduled drafts were not published");
-                    failed += 1;
-                }
-            }
+    serve_all(services, deadline, "scheduled drafts", |program| async move {
+        let published = services.store.publish_due_drafts(&program, services.clock.now()).await;
+        let published = published.map_err(|error| error.to_string())?;
+        if published > 0 {
+            services.programs.forget(&program).await;
         }
-        cursor = page.next;
-        if cursor.is_none() || deadline.is_near() {
-            break;
-        }
-    }
-    tracing::info!(published, failed, "scheduled drafts were published");
-    if failed > 0 { Err(format!("the drafts of {failed} programs were not published")) } else { Ok(()) }
+        Ok(published)
+    })
+    .await
 }

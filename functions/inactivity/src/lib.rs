@@ -1,11 +1,10 @@
 //! Job: the one worker for everything that falls due by the passing of time.
 //!
-//! It makes four passes, by where a kind (`DueKind`) is indexed:
+//! It makes these passes, by where a kind (`DueKind`) is indexed:
 //! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
 //!   decided.
 //! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
 //! - Referrals: friends whose hold ends, or who are to be reminded, go to the queue of referrals.
-//!
 //! - Coupons: those that expire soon are warned of.
 //! - Drafts of programs: those whose time has come are published.
 //! - Codes that shops created: those of expired coupons are to be deleted, and pools that have run low to be filled.
@@ -14,6 +13,7 @@
 
 mod coupons;
 mod drafts;
+mod programs;
 mod referrals;
 mod reservations;
 mod shop_codes;

@@ -7,8 +7,7 @@ use tessera_lambda::job::Deadline;
 use tessera_lambda::referrals::ReferralMessage;
 use tessera_store::DUE_SHARDS;
 
-/// Programs that are listed at once.
-const PROGRAMS_PER_PAGE: u32 = 100;
+use crate::programs::serve_all;
 
 /// Asks for the evaluation of every friend for whom something falls due, until the deadline is near. Those who are not reached
 /// stay in the index, and the next run finds them.
@@ -16,30 +15,10 @@ const PROGRAMS_PER_PAGE: u32 = 100;
 /// # Errors
 /// When the programs cannot be listed, or some of them failed.
 pub(crate) async fn ask_due(services: &Services, deadline: &Deadline) -> Result<(), String> {
-    let (mut asked, mut failed) = (0, 0);
-    let mut cursor = None;
-    loop {
-        let page = services.store.programs(PROGRAMS_PER_PAGE, cursor.as_deref()).await;
-        let page = page.map_err(|error| error.to_string())?;
-        for program in &page.items {
-            if deadline.is_near() {
-                break;
-            }
-            match ask_due_of(services, program, deadline).await {
-                Ok(friends) => asked += friends,
-                Err(error) => {
-                    tracing::error!(%program, error, "the referrals that fall due were not handed on");
-                    failed += 1;
-                }
-            }
-        }
-        cursor = page.next;
-        if cursor.is_none() || deadline.is_near() {
-            break;
-        }
-    }
-    tracing::info!(asked, failed, "the referrals that fall due were handed on");
-    if failed > 0 { Err(format!("the referrals of {failed} programs were not handed on")) } else { Ok(()) }
+    serve_all(services, deadline, "referrals that fall due", |program| async move {
+        ask_due_of(services, &program, deadline).await
+    })
+    .await
 }
 
 async fn ask_due_of(services: &Services, program: &ProgramId, deadline: &Deadline) -> Result<u32, String> {

@@ -2,11 +2,12 @@
 
 use tessera_domain::view::{EntryView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::StoredEntry;
 
 use crate::READ_OWN;
-use crate::list::{Listed, MOST_READS, Place, known, limit};
+use crate::list::{MOST_READS, known};
 
 /// The routes of the ledger.
 pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/members/{member}/entries", READ_OWN, handler!(get))
@@ -22,10 +23,10 @@ pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/members/{member}/entries",
 /// comes whole.
 async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let limit = limit(request)?;
+    let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, request).await?;
-    let place = Place::new(&program, "entries", &member);
+    let place = ListCursor::new(&program, format!("entries/{member}"));
 
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     let owners = services.store.owners(&program.id, &member).await?;
@@ -41,7 +42,7 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
             break;
         }
     }
-    Ok(http::json(200, &Listed { items: taken.lines(&explainer), next_cursor: place.seal(next.as_deref()).await? }))
+    Ok(http::json(200, &ListPage { items: taken.lines(&explainer), next_cursor: place.seal(next.as_deref()).await? }))
 }
 
 /// The entries of a page, as many as its lines leave room for.

@@ -7,10 +7,11 @@ use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::MemberId;
 use tessera_domain::input::{self, Fault, Node};
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::ListPage;
 use tessera_lambda::{Access, Content, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, Note};
 
-use crate::list::{Listed, known};
+use crate::list::known;
 
 /// The most notes about a member.
 const MAX_NOTES: usize = 100;
@@ -101,7 +102,7 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let owners = owners(services, &program, request).await?;
     let notes = services.store.notes(&program.id, &owners).await?;
     let items: Vec<NoteView> = notes.into_iter().rev().map(NoteView::from).collect();
-    Ok(http::json(200, &Listed { items, next_cursor: None }))
+    Ok(http::json(200, &ListPage { items, next_cursor: None }))
 }
 
 /// `POST /v1/members/{member}/notes`

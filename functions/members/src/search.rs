@@ -9,11 +9,12 @@ use tessera_domain::ids::{MemberId, TierId};
 use tessera_domain::member::{Card, Email, Identifier, MemberPath, MemberRef, Phone, fold_name, read_id};
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
 use tessera_lambda::{Parameter, Problem, Route, Services, ValueKind, handler};
 use tessera_store::{ActiveProgram, FoundMember, MemberList, OpenedMember};
 
 use crate::READ;
-use crate::list::{Listed, MOST_READS, Place, limit};
+use crate::list::MOST_READS;
 
 /// The longest query, in characters: above every identifier and name.
 const MAX_QUERY: usize = 256;
@@ -79,7 +80,7 @@ struct Search<'a> {
 /// `GET /v1/members`
 async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let limit = limit(request)?;
+    let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
     if request.query("sort").is_some_and(|sort| sort != "last_activity") {
         return Err(Problem::malformed_at("/sort", "must be last_activity"));
@@ -98,13 +99,13 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
         now: services.clock.now(),
     };
     let names = [request.query("query"), request.query("status"), request.query("tier")];
-    let place = Place::of_list(&program, format!("members/{names:?}"));
+    let place = ListCursor::new(&program, format!("members/{names:?}"));
     let after = place.of(request).await?;
     let (items, next) = match search.query {
         Some(query) => search.matching(query, limit, after).await?,
         None => search.listed(limit, after).await?,
     };
-    Ok(http::json(200, &Listed { items, next_cursor: place.seal(next.as_deref()).await? }))
+    Ok(http::json(200, &ListPage { items, next_cursor: place.seal(next.as_deref()).await? }))
 }
 
 fn read_status(text: &str) -> Result<Status, Problem> {

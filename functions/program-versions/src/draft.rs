@@ -9,8 +9,9 @@ use tessera_domain::input::{self, Fault};
 use tessera_domain::program::{Program, SubmittedProgram, diff};
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
 use tessera_lambda::version::Expected;
-use tessera_lambda::{Access, Caller, Content, Problem, Route, Scope, Services, cursor, handler};
+use tessera_lambda::{Access, Caller, Content, Problem, Route, Scope, Services, handler};
 use tessera_store::{DraftAuthor, DraftError, NewDraft, Page, ProgramDraft, PutProgramError};
 
 use crate::ADMIN;
@@ -21,9 +22,6 @@ use crate::view::{DraftView, WholeDraftView, document};
 const LIST: &str = "drafts";
 /// The longest note, in bytes.
 const MOST_NOTE_BYTES: usize = 500;
-/// The items of a page unless the request says otherwise, and the most.
-const USUAL: u32 = 50;
-const MOST: u32 = 250;
 
 /// The routes of drafts.
 pub(crate) const ROUTES: &[Route] = &[
@@ -155,22 +153,12 @@ pub(crate) async fn page(
     request: &ApiRequest,
     list: &str,
 ) -> Result<(u32, Option<String>), Problem> {
-    let wrong = || Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}"));
-    let limit = request.query("limit").map_or(Ok(USUAL), |text| text.parse().map_err(|_| wrong()))?;
-    if !(1..=MOST).contains(&limit) {
-        return Err(wrong());
+    let limit = page_limit(request)?;
+    if request.query("cursor").is_none() {
+        return Ok((limit, None));
     }
-    let Some(sealed) = request.query("cursor") else { return Ok((limit, None)) };
     let program = services.program(&request.caller()?.program).await?;
-    let key = program.head.identity_key.open().await?;
-    Ok((limit, Some(cursor::open(key.as_bytes(), list, sealed)?)))
-}
-
-/// A page of a list.
-#[derive(Serialize)]
-struct Listed<V> {
-    items: Vec<V>,
-    next_cursor: Option<String>,
+    Ok((limit, ListCursor::new(&program, list).of(request).await?))
 }
 
 /// The response with a page.
@@ -185,11 +173,10 @@ pub(crate) async fn respond<T, V: Serialize>(
         None => None,
         Some(next) => {
             let program = services.program(&request.caller()?.program).await?;
-            let key = program.head.identity_key.open().await?;
-            Some(cursor::seal(key.as_bytes(), list, &next))
+            ListCursor::new(&program, list).seal(Some(&next)).await?
         }
     };
-    Ok(http::json(200, &Listed { items: page.items.into_iter().map(view).collect(), next_cursor }))
+    Ok(http::json(200, &ListPage { items: page.items.into_iter().map(view).collect(), next_cursor }))
 }
 
 /// `GET /v1/program/drafts`

@@ -1,8 +1,8 @@
 //! Lists of referrals: those of an advocate, and those that a person has to look at.
 
-use serde::Serialize;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, cursor, handler};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
+use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, FoundReferral, Page};
 
 use crate::referral::find;
@@ -23,35 +23,24 @@ pub(crate) const ROUTES: &[Route] = &[
         .lists::<ReferralRecord>("A page of referrals."),
 ];
 
-/// The items of a page unless the request says otherwise, and the most.
-const USUAL: u32 = 50;
-const MOST: u32 = 250;
-
-/// A page of a list.
-#[derive(Serialize)]
-struct Listed {
-    items: Vec<ReferralRecord>,
-    next_cursor: Option<String>,
-}
-
 /// `GET /v1/members/{member}/referrals`
 async fn of_member(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let limit = limit(request)?;
+    let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
     let member = services.member_for(&program, caller, request.path("member")?).await?;
     let Some(member) = member else {
         return match caller.member {
-            Some(_) => Ok(http::json(200, &Listed { items: Vec::new(), next_cursor: None })),
+            Some(_) => Ok(http::json(200, &ListPage::<ReferralRecord> { items: Vec::new(), next_cursor: None })),
             None => Err(Problem::unknown_member()),
         };
     };
     let opened = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
-    let name = format!("referrals/{}", opened.member);
-    let after = place(&program, request, &name).await?;
+    let cursor = ListCursor::new(&program, format!("referrals/{}", opened.member));
+    let after = cursor.of(request).await?;
     let page = services.store.advocated(&program.id, &opened.owners(), limit, after.as_deref()).await?;
     let is_support = caller.has(Scope::Support) && caller.member.is_none();
-    respond(services, &program, page, &name, is_support).await
+    respond(services, &program, page, &cursor, is_support).await
 }
 
 /// `GET /v1/referrals?status=flagged`
@@ -60,19 +49,19 @@ async fn flagged(services: &Services, request: &ApiRequest) -> Result<Response, 
     if request.query("status") != Some("flagged") {
         return Err(Problem::malformed_at("/status", "must be flagged"));
     }
-    let limit = limit(request)?;
+    let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
-    let name = "referrals flagged";
-    let after = place(&program, request, name).await?;
+    let cursor = ListCursor::new(&program, "referrals flagged");
+    let after = cursor.of(request).await?;
     let page = services.store.flagged_referrals(&program.id, limit, after.as_deref()).await?;
-    respond(services, &program, page, name, true).await
+    respond(services, &program, page, &cursor, true).await
 }
 
 async fn respond(
     services: &Services,
     program: &ActiveProgram,
     page: Page<FoundReferral>,
-    name: &str,
+    cursor: &ListCursor<'_>,
     is_support: bool,
 ) -> Result<Response, Problem> {
     let mut items = Vec::with_capacity(page.items.len());
@@ -81,25 +70,6 @@ async fn respond(
             items.push(ReferralRecord::new(&one, is_support.then_some(friend.as_str())));
         }
     }
-    let next_cursor = match &page.next {
-        None => None,
-        Some(next) => {
-            let key = program.head.identity_key.open().await?;
-            Some(cursor::seal(key.as_bytes(), name, next))
-        }
-    };
-    Ok(http::json(200, &Listed { items, next_cursor }))
-}
-
-/// The position that the request continues from.
-async fn place(program: &ActiveProgram, request: &ApiRequest, name: &str) -> Result<Option<String>, Problem> {
-    let Some(sealed) = request.query("cursor") else { return Ok(None) };
-    let key = program.head.identity_key.open().await?;
-    cursor::open(key.as_bytes(), name, sealed).map(Some)
-}
-
-fn limit(request: &ApiRequest) -> Result<u32, Problem> {
-    let Some(text) = request.query("limit") else { return Ok(USUAL) };
-    let limit = text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}")))
+    let next_cursor = cursor.seal(page.next.as_deref()).await?;
+    Ok(http::json(200, &ListPage { items, next_cursor }))
 }

@@ -1,9 +1,9 @@
 //! Notices.
 
-use serde::Serialize;
 use tessera_domain::notice::{NoticeContent, NoticeView};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Parameter, Problem, Route, Services, cursor, handler};
+use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
+use tessera_lambda::{Parameter, Problem, Route, Services, handler};
 use tessera_store::NoticeFilter;
 
 use crate::READ;
@@ -13,9 +13,6 @@ const TYPE: Parameter =
     Parameter::text("type", "Only the notices of this type: points_expiring, coupon_expiring, low_stock or budget.");
 /// The name of the list in its cursors.
 const LIST: &str = "notices";
-/// The items of a page unless the request says otherwise, and the most.
-const USUAL: u32 = 50;
-const MOST: u32 = 250;
 
 /// The route of notices.
 pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/notices", READ, handler!(notices))
@@ -27,23 +24,10 @@ pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/notices", READ, handler!(n
     // The member in the query is unknown.
     .fails(404)];
 
-#[derive(Serialize)]
-struct Listed {
-    items: Vec<NoticeView>,
-    next_cursor: Option<String>,
-}
-
 /// `GET /v1/notices`
 async fn notices(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let limit = match request.query("limit") {
-        None => USUAL,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MOST).contains(limit))
-            .ok_or_else(|| Problem::malformed_at("/limit", format!("must be a whole number from 1 to {MOST}")))?,
-    };
+    let limit = page_limit(request)?;
     let kind = request.query("type");
     if kind.is_some_and(|kind| !NoticeContent::TYPES.contains(&kind)) {
         return Err(Problem::malformed_at("/type", format!("must be one of {}", NoticeContent::TYPES.join(", "))));
@@ -53,11 +37,11 @@ async fn notices(services: &Services, request: &ApiRequest) -> Result<Response, 
         None => None,
         Some(named) => Some(services.member_at(&program, named).await?.ok_or_else(Problem::unknown_member)?),
     };
-    let key = program.head.identity_key.open().await?;
     let name = member.as_ref().map_or_else(|| LIST.to_owned(), |member| format!("{LIST}/{member}"));
-    let after = request.query("cursor").map(|sealed| cursor::open(key.as_bytes(), &name, sealed)).transpose()?;
+    let cursor = ListCursor::new(&program, name);
+    let after = cursor.of(request).await?;
     let filter = NoticeFilter { member, kind: kind.map(str::to_owned) };
     let page = services.store.notices(&program.id, &filter, services.clock.now(), limit, after.as_deref()).await?;
-    let next_cursor = page.next.map(|next| cursor::seal(key.as_bytes(), &name, &next));
-    Ok(http::json(200, &Listed { items: page.items, next_cursor }))
+    let next_cursor = cursor.seal(page.next.as_deref()).await?;
+    Ok(http::json(200, &ListPage { items: page.items, next_cursor }))
 }

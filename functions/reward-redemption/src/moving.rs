@@ -1,21 +1,16 @@
 //! `POST /v1/coupons/{code}/move`: a coupon that was booked on the wrong person.
 
-use serde_json::{Value, json};
 use tessera_domain::coupon::{Coupon, FoldedCode};
 use tessera_domain::decide::{CouponMove, CouponMoveFault, decide_coupon_move};
 use tessera_domain::ids::MemberId;
-use tessera_domain::input::{self, Fault, Node};
-use tessera_domain::member::MemberRef;
 use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{ApiRequest, Response};
-use tessera_lambda::{Access, Caller, Problem, Route, Scope, Services, handler};
+use tessera_lambda::moving::{MoveBody, read_move};
+use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, Audit, Commit, CommitError, EntryKey, Party};
 
 use crate::coupon::{find, respond_with, state_of, unknown};
-
-/// The longest reason, in bytes.
-const MOST_REASON_BYTES: usize = 500;
 
 /// The routes of moves.
 pub(crate) const ROUTES: &[Route] =
@@ -23,60 +18,8 @@ pub(crate) const ROUTES: &[Route] =
         .named("moveCoupon", "Coupons", "Moves a coupon and its cost to another member")
         .audited("coupon.move")
         .details("The points return to the lots that paid for it, and the other member pays.")
-        .takes::<CouponMoveBody>(CouponMoveBody::example)
+        .takes::<MoveBody>(MoveBody::example)
         .gives::<CouponView>(200, "The coupon, as its new owner has it.")];
-
-/// Where a coupon belongs.
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CouponMove), serde(deny_unknown_fields))]
-#[allow(dead_code, reason = "the schema of what `read_move` reads")]
-pub(crate) struct CouponMoveBody {
-    /// The member who gets it.
-    member: MoveTarget,
-    /// Why it is moved; the ledger keeps it.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
-    reason: String,
-}
-
-impl CouponMoveBody {
-    /// An example.
-    pub fn example() -> Value {
-        json!({ "member": { "id": "c-43" }, "reason": "redeemed on the wrong account" })
-    }
-}
-
-/// A member who must exist: a reference, or a text in one of the forms that a path takes.
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(untagged))]
-enum MoveTarget {
-    /// By identifiers.
-    Reference(Box<MemberRef>),
-    /// As in a path.
-    Path(String),
-}
-
-struct Move {
-    member: MoveTarget,
-    reason: String,
-}
-
-fn read_move(body: &Value) -> Result<Move, Vec<Fault>> {
-    input::read(body, |node| {
-        let object = node.object()?;
-        let member = object.required("member", read_target);
-        let reason = object.required("reason", |reason| {
-            let text = reason.text(MOST_REASON_BYTES)?;
-            if text.trim().is_empty() { reason.refuse("must not be empty") } else { Some(text) }
-        });
-        object.finish();
-        Some(Move { member: member?, reason: reason? })
-    })
-}
-
-fn read_target(node: &Node<'_>) -> Option<MoveTarget> {
-    match node.value {
-        Value::String(path) => Some(MoveTarget::Path(path.clone())),
-        _ => MemberRef::read(node).map(|reference| MoveTarget::Reference(Box::new(reference))),
-    }
-}
 
 /// `POST /v1/coupons/{code}/move`. A coupon that its new owner has already is left as it is.
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
@@ -84,32 +27,13 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let wanted = read_move(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let coupon = find(services, &program, caller, request.path("code")?).await?;
-    let target = find_target(services, caller, &program, wanted.member).await?;
+    let target = services.move_target(caller, &program, wanted.member).await?;
     let now = services.clock.now();
     if services.store.is_one_member(&program.id, &target, &coupon.member).await? {
         return respond_with(services, &program, 200, &coupon, now).await;
     }
     let moved = make(services, request, &program, &coupon, &target, &wanted.reason).await?;
     respond_with(services, &program, 200, &moved, now).await
-}
-
-async fn find_target(
-    services: &Services,
-    caller: &Caller,
-    program: &ActiveProgram,
-    target: MoveTarget,
-) -> Result<MemberId, Problem> {
-    let found = match target {
-        MoveTarget::Path(path) => services.member_at(program, &path).await?,
-        MoveTarget::Reference(reference) => {
-            let reference = caller.verified(program, *reference)?;
-            services.store.resolve(&program.id, &program.head.identity_key, &reference, false).await?.member
-        }
-    };
-    let found = found.ok_or_else(Problem::unknown_member)?;
-    // Our own ids are not looked up before: the move must not create an account.
-    services.store.get_profile(&program.id, &found).await?.ok_or_else(Problem::unknown_member)?;
-    Ok(found)
 }
 
 /// Writes both sides in one transaction.

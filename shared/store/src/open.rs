@@ -51,15 +51,7 @@ impl Store {
         program: &ProgramId,
         member: &MemberId,
     ) -> Result<Option<OpenedMember>, StoreError> {
-        let mut member = member.clone();
-        for _ in 0..MAX_ALIASES {
-            let Some((profile, account)) = self.get_member(program, &member).await? else { return Ok(None) };
-            match &account.merged_into {
-                Some(target) => member = target.clone(),
-                None => return Ok(Some(OpenedMember { member, profile, account })),
-            }
-        }
-        Err(endless())
+        self.open(program, member, false).await
     }
 
     /// Opens a member to show it: as [`Store::open_member`], but the profile may be a moment old, for half a read unit less.
@@ -71,9 +63,23 @@ impl Store {
         program: &ProgramId,
         member: &MemberId,
     ) -> Result<Option<OpenedMember>, StoreError> {
+        self.open(program, member, true).await
+    }
+
+    async fn open(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        is_view: bool,
+    ) -> Result<Option<OpenedMember>, StoreError> {
         let mut member = member.clone();
         for _ in 0..MAX_ALIASES {
-            let Some((profile, account)) = self.get_member_for_view(program, &member).await? else { return Ok(None) };
+            let found = if is_view {
+                self.get_member_for_view(program, &member).await?
+            } else {
+                self.get_member(program, &member).await?
+            };
+            let Some((profile, account)) = found else { return Ok(None) };
             match &account.merged_into {
                 Some(target) => member = target.clone(),
                 None => return Ok(Some(OpenedMember { member, profile, account })),

@@ -12,10 +12,11 @@ use tessera_domain::ids::MemberId;
 use tessera_domain::ledger::Cause;
 use tessera_domain::view::{CouponView, EntryView, Explainer, MemberView, held_interaction, held_receipt};
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::ListCursor;
 use tessera_lambda::{Access, Content, Parameter, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, NoticeFilter, OpenedMember, StoredEntry};
 
-use crate::list::{Place, known};
+use crate::list::known;
 use crate::notes::NoteView;
 
 /// The entries that are read at once, and the pages of them in one response.
@@ -79,7 +80,7 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, request).await?;
     let opened = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
-    let place = Place::new(&program, "export", &opened.member);
+    let place = ListCursor::new(&program, format!("export/{}", opened.member));
     let after = place.of(request).await?;
     // The page is for the person: the language of the request, else the person's own.
     let language = request.language(&program, Some(&opened.profile));
