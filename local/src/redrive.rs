@@ -6,7 +6,8 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tessera_domain::fact::Fact;
+use tessera_domain::fact::{Fact, FactId};
+use tessera_domain::ids::MemberId;
 use tessera_lambda::message::FactMessage;
 use tessera_lambda::sender::{FifoKeys, OutgoingMessage, send_all};
 use tessera_store::{EntryKey, FactImage, ScanCursor, Store};
@@ -68,10 +69,10 @@ async fn facts_of(
             if image.accepted_at < window.from || image.accepted_at >= window.to {
                 continue;
             }
-            let keys = decision_keys(store, &image).await?;
+            let Decisions { member, keys } = decisions_of(store, &image).await?;
+            let owners = store.owners(&image.program, &member).await?;
             for (message, key) in FactMessage::all_of(&image).into_iter().zip(keys) {
                 done.seen += 1;
-                let owners = store.owners(&message.program, &message.member).await?;
                 if store.find_entry(&message.program, &owners, &key).await?.is_some() {
                     continue;
                 }
@@ -86,18 +87,33 @@ async fn facts_of(
     Ok(done)
 }
 
-/// The keys of the decisions on a fact and on those that waited for it.
-async fn decision_keys(store: &Store, image: &FactImage) -> Result<Vec<EntryKey>> {
-    let root = match image.fact.parent() {
-        None => Fact::unpack(&image.fact, &image.packed)?,
+/// Where the decisions on a fact, and on those that waited for it, stand.
+struct Decisions {
+    /// Whose they are.
+    member: MemberId,
+    /// Their keys.
+    keys: Vec<EntryKey>,
+}
+
+async fn decisions_of(store: &Store, image: &FactImage) -> Result<Decisions> {
+    let (root, member, moves) = match image.fact.parent() {
+        None => (Fact::unpack(&image.fact, &image.packed)?, image.member.clone(), image.moves),
         Some(parent) => {
             let found = store.get_fact(&image.program, &parent).await?;
-            found.with_context(|| format!("{} is stored without {parent}", image.fact))?.fact
+            let found = found.with_context(|| format!("{} is stored without {parent}", image.fact))?;
+            // A refund follows its receipt to another member.
+            let moves = found.moved.as_ref().map_or(0, |moved| moved.number);
+            (found.fact, found.member.unwrap_or_else(|| image.member.clone()), moves)
         }
     };
     // Only days depend on the time zone, and they are not stored.
     let at = root.occurred_at(&TimeZone::UTC);
-    Ok(image.facts().map(|fact| EntryKey::fact(at, fact)).collect())
+    let key = |fact: &FactId| match fact {
+        FactId::Receipt { receipt } => EntryKey::moved_receipt(at, receipt, moves),
+        FactId::Refund { receipt, refund } => EntryKey::moved_refund(at, receipt, moves, refund),
+        FactId::Interaction { .. } | FactId::Birthday { .. } | FactId::Due { .. } => EntryKey::fact(at, fact),
+    };
+    Ok(Decisions { member, keys: image.facts().map(key).collect() })
 }
 
 /// Moves all messages of a dead-letter queue back. A message is sent before it is deleted: none is lost, and one that an

@@ -1,6 +1,7 @@
 //! Verifies a store: every balance follows from its entries, every fact has exactly one decision, referrals and merges agree on
 //! both sides.
 
+mod moves;
 mod referrals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +16,8 @@ use tessera_domain::ledger::{Bucket, MemberAudit, Totals};
 use tessera_domain::points::Kind;
 use tessera_domain::referral::FriendReferrals;
 use tessera_store::{ScanCursor, Store, StoreError};
+
+use self::moves::Moves;
 
 /// The result of a verification.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -88,7 +91,8 @@ struct Member {
     audit: MemberAudit,
     account: Option<Account>,
     coupons: Vec<Coupon>,
-    decided: HashSet<FactId>,
+    /// The decided facts; of a receipt and its refunds, also how often it was moved before.
+    decided: HashSet<(FactId, u32)>,
     friend: Option<FriendReferrals>,
 }
 
@@ -98,8 +102,10 @@ struct Member {
 /// When the store fails. A contradiction in the data is a discrepancy, not an error.
 pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     let mut report = Verification::default();
-    let mut members = read_members(store, &mut report).await?;
-    read_facts(store, &mut members, &mut report).await?;
+    let mut moves = Moves::default();
+    let mut members = read_members(store, &mut report, &mut moves).await?;
+    moves.forget_departed(&mut members);
+    read_facts(store, &mut members, &moves, &mut report).await?;
     report.discrepancies.extend(referrals::referrals(&members));
     report.discrepancies.extend(referrals::merges(&members));
 
@@ -114,9 +120,9 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
         program_totals.1 += account.balance().get();
         let wrong = found.audit.compare(account).into_iter().chain(reservations(account, &found.coupons));
         report.discrepancies.extend(wrong.map(|what| format!("{program} {member}: {what}")));
-        report
-            .discrepancies
-            .extend(found.decided.iter().map(|fact| format!("{program} {member}: {fact} has an entry but no fact")));
+        report.discrepancies.extend(
+            found.decided.iter().map(|(fact, _)| format!("{program} {member}: {fact} has an entry but no fact")),
+        );
     }
     for (program, (totals, balance)) in totals {
         let of = |bucket| totals.of(bucket, Kind::Redeemable);
@@ -138,12 +144,17 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     Ok(report)
 }
 
-async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMap<Owner, Member>, StoreError> {
+async fn read_members(
+    store: &Store,
+    report: &mut Verification,
+    moves: &mut Moves,
+) -> Result<HashMap<Owner, Member>, StoreError> {
     let mut members: HashMap<Owner, Member> = HashMap::new();
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
         let page = store.scan_members(0, 1, from).await?;
         for scanned in page.members {
+            let program = scanned.program.clone();
             let member = members.entry((scanned.program, scanned.member)).or_default();
             member.account = member.account.take().or(scanned.account);
             member.coupons.extend(scanned.coupons);
@@ -155,8 +166,12 @@ async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMa
                     // The last step decides the refund.
                     continue;
                 }
-                let Some(fact) = stored.entry.cause.fact().filter(|fact| fact.kind().is_stored()) else { continue };
-                if !member.decided.insert(fact.clone()) {
+                let before = stored.key.moves().unwrap_or(0);
+                moves.note(&program, &stored.entry.cause, before);
+                let moved = stored.entry.cause.receipt().map(|receipt| FactId::Receipt { receipt: receipt.clone() });
+                let fact = moved.or_else(|| stored.entry.cause.fact().cloned());
+                let Some(fact) = fact.filter(|fact| fact.kind().is_stored()) else { continue };
+                if !member.decided.insert((fact.clone(), before)) {
                     report.discrepancies.push(format!("{fact} was decided twice"));
                 }
             }
@@ -170,18 +185,21 @@ async fn read_members(store: &Store, report: &mut Verification) -> Result<HashMa
 async fn read_facts(
     store: &Store,
     members: &mut HashMap<Owner, Member>,
+    moves: &Moves,
     report: &mut Verification,
 ) -> Result<(), StoreError> {
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
         let page = store.scan_facts(0, 1, from).await?;
         for image in page.facts {
-            let owners = with_targets(members, &image.program, &image.member);
+            let (member, before) = moves.owner(&image);
+            let owners = with_targets(members, &image.program, member);
             for fact in image.facts() {
                 report.facts += 1;
+                let decision = (fact.clone(), before);
                 let mut decided = 0;
                 for owner in &owners {
-                    decided += u32::from(members.entry(owner.clone()).or_default().decided.remove(fact));
+                    decided += u32::from(members.entry(owner.clone()).or_default().decided.remove(&decision));
                 }
                 if decided > 1 {
                     report.discrepancies.push(format!("{fact} was decided twice"));

@@ -172,6 +172,9 @@ impl Desk {
         let moving = json!({ "member": { "id": "c-2" }, "reason": "wrong person" });
         self.send(post.clone(), &format!("{coupon}/move"), &moving).await;
         self.send(post.clone(), &format!("{coupon}/cancel"), &json!({})).await;
+        self.0.post("/v1/receipts", &crate::shop::receipt("r-moved", "c-1", "10.00")).await;
+        self.0.settle().await;
+        self.send(post.clone(), "/v1/receipts/r-moved/move", &moving).await;
         self.refer_and_review().await;
         self.draft_and_publish().await;
         self.import_and_undo().await;
@@ -209,6 +212,7 @@ impl Desk {
             "member.adjust",
             "member.adjust",
             "coupon.move",
+            "receipt.move",
             "coupon.cancel",
             "referral.reject",
             "referral.approve",
@@ -258,8 +262,9 @@ async fn every_audited_route_records_its_change_once() {
     let own = desk.0.get("/v1/api-keys/self").await;
     for item in &items {
         assert_eq!((&item["actor"], &item["key"]), (&own["name"], &own["id"]), "{item}");
-        let by_body = ["member.adjust", "member.exclude", "coupon.move", "referral.approve", "referral.reject"]
-            .contains(&item["action"].as_str().unwrap());
+        let by_body =
+            ["member.adjust", "member.exclude", "coupon.move", "receipt.move", "referral.approve", "referral.reject"]
+                .contains(&item["action"].as_str().unwrap());
         assert!(by_body || item["reason"] == "spring clean", "{item}");
         assert!(
             !item["changes"].as_array().unwrap().is_empty() || item["action"] == "webhook_endpoint.delete",

@@ -232,6 +232,7 @@ async fn every_permission_is_used() {
         recorded(journeys::days).await,
         recorded(journeys::referrals).await,
         recorded(journeys::merges).await,
+        recorded(journeys::moves).await,
         recorded(journeys::erasure).await,
         recorded_with(&forgetful, erasures).await,
         recorded(journeys::admin).await,

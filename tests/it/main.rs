@@ -25,6 +25,7 @@ mod joining;
 mod journey;
 mod least_privilege;
 mod members;
+mod moving;
 mod notices;
 mod outgoing;
 mod pools;

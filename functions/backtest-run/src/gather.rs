@@ -7,7 +7,7 @@ use tessera_backtest::{Partitions, Spill, SpillError};
 use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_domain::pack::{PackError, pack};
-use tessera_store::{FactImage, ScanCursor, Store, StoreError};
+use tessera_store::{FactImage, ScanCursor, Store, StoreError, StoredRefund};
 
 /// Why facts could not be collected.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +50,11 @@ async fn gather_segment(
         let page = store.scan_facts(segment, segments, from).await?;
         let waited = put_aside(page.facts, program, &mut spill.lock().unwrap_or_else(PoisonError::into_inner))?;
         for (member, receipt) in waited {
-            // Refunds that waited have no member of their own.
+            // Refunds that waited have no member of their own; those before a move have the receipt's former one.
             let Some(stored) = store.get_receipt_with_refunds(program, &receipt).await? else { continue };
             let mut spill = spill.lock().unwrap_or_else(PoisonError::into_inner);
-            for refund in stored.refunds.iter().filter(|stored_refund| stored.early.contains(&stored_refund.refund.id))
-            {
+            let is_apart = |of: &&StoredRefund| of.member.as_ref() != Some(&member);
+            for refund in stored.refunds.iter().filter(is_apart) {
                 spill.refund(member.as_str(), &receipt, &pack(&refund.refund)?)?;
             }
         }
@@ -63,7 +63,7 @@ async fn gather_segment(
     Ok(())
 }
 
-/// Writes the facts of a page; returns the receipts that refunds had waited for.
+/// Writes the facts of a page; returns the receipts with refunds that have another member, or none.
 fn put_aside(
     facts: Vec<FactImage>,
     program: &ProgramId,
@@ -75,7 +75,8 @@ fn put_aside(
             continue;
         }
         spill.fact(image.member.as_str(), &image.fact, &image.packed)?;
-        if let (FactId::Receipt { receipt }, false) = (image.fact, image.waiting.is_empty()) {
+        let has_others = !image.waiting.is_empty() || image.moves > 0;
+        if let (FactId::Receipt { receipt }, true) = (image.fact, has_others) {
             waited.push((image.member, receipt));
         }
     }

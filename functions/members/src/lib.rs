@@ -10,6 +10,7 @@ mod interaction;
 mod list;
 mod member;
 mod merge;
+mod moving;
 mod notes;
 mod receipt;
 mod search;
@@ -31,6 +32,7 @@ pub const ROUTES: Routes = &[
     entries::ROUTES,
     list::ROUTES,
     receipt::ROUTES,
+    moving::ROUTES,
     interaction::ROUTES,
     adjustment::ROUTES,
     merge::ROUTES,

@@ -6,7 +6,7 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::{ActiveProgram, StoredReceipt};
+use tessera_store::{ActiveProgram, ReceiptHistory, StoredReceipt};
 
 use crate::READ;
 
@@ -28,9 +28,19 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let caller = request.caller()?;
     let program = services.program(&caller.program).await?;
     let stored = named(services, &program, request).await?;
-    let entries = entries(services, &program, &stored).await?;
+    respond(services, &program, request, &stored).await
+}
+
+/// The receipt with what was decided on it.
+pub(crate) async fn respond(
+    services: &Services,
+    program: &ActiveProgram,
+    request: &ApiRequest,
+    stored: &StoredReceipt,
+) -> Result<Response, Problem> {
+    let entries = entries(services, program, stored).await?;
     let refunds = stored.refunds.iter().map(|stored| &stored.refund.id);
-    let explainer = Explainer::new(&program.compiled, request.language(&program, None));
+    let explainer = Explainer::new(&program.compiled, request.language(program, None));
     Ok(http::json(200, &ReceiptView::new(&stored.receipt, refunds, &entries, &explainer)))
 }
 
@@ -50,7 +60,11 @@ async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, 
     Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))
 }
 
-async fn named(services: &Services, program: &ActiveProgram, request: &ApiRequest) -> Result<StoredReceipt, Problem> {
+pub(crate) async fn named(
+    services: &Services,
+    program: &ActiveProgram,
+    request: &ApiRequest,
+) -> Result<StoredReceipt, Problem> {
     let id = ReceiptId::new(request.path("id")?).map_err(|_| unknown())?;
     services.store.get_receipt_with_refunds(&program.id, &id).await?.ok_or_else(unknown)
 }
@@ -58,12 +72,12 @@ async fn named(services: &Services, program: &ActiveProgram, request: &ApiReques
 /// The entries of a receipt and its refunds, as far as they were decided.
 async fn entries(services: &Services, program: &ActiveProgram, stored: &StoredReceipt) -> Result<Vec<Entry>, Problem> {
     let Some(member) = &stored.member else { return Ok(Vec::new()) };
-    let (at, id) = (stored.receipt.occurred_at, &stored.receipt.id);
+    let history = ReceiptHistory { at: stored.receipt.occurred_at, receipt: &stored.receipt.id, moves: stored.moves() };
     let owners = services.store.owners(&program.id, member).await?;
-    let entries = services.store.receipt_entries(&program.id, &owners, at, id).await?;
+    let entries = services.store.receipt_entries(&program.id, &owners, history).await?;
     Ok(entries.into_iter().map(|stored| stored.entry).collect())
 }
 
-fn unknown() -> Problem {
+pub(crate) fn unknown() -> Problem {
     Problem::not_found("there is no such receipt")
 }

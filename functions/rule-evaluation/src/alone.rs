@@ -4,10 +4,9 @@ use tessera_domain::account::Account;
 use tessera_domain::decide::{FactContext, NothingDecided, decide_fact};
 use tessera_domain::fact::Fact;
 use tessera_domain::ids::MemberId;
+use tessera_evaluation::{DispatchOutcome, EvaluationError, reason_of, reject};
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, StoreError};
-
-use crate::{DispatchOutcome, EvaluationError, rejection};
 
 /// The account of a member to whom nothing happened, with its next due day.
 struct Rearm {
@@ -49,9 +48,9 @@ pub(crate) async fn evaluate(
         }
         // Nothing falls due for who is gone.
         Err(CommitError::Store(StoreError::Erased { .. })) if !id.kind().is_stored() => Ok(DispatchOutcome::Nothing),
-        Err(CommitError::Store(error)) => match rejection::reason_of(&error) {
+        Err(CommitError::Store(error)) => match reason_of(&error) {
             Some(reason) => {
-                let rejected = rejection::reject(services, &commit, at, id.into(), reason).await?;
+                let rejected = reject(services, &commit, at, id.into(), reason).await?;
                 Ok(DispatchOutcome::of(&rejected))
             }
             None => Err(error.into()),

@@ -4,24 +4,19 @@
 //! after a few attempts it is in the dead-letter queue.
 
 mod alone;
-mod error;
-mod receipt;
 mod referral;
-mod refund;
-mod rejection;
 mod warnings;
-
-pub use error::EvaluationError;
 
 use std::error::Error as _;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use tessera_domain::fact::{Fact, FactError, FactId};
+use tessera_domain::ids::ReceiptId;
 use tessera_domain::program::Asked;
-use tessera_domain::time::Day;
+use tessera_evaluation::{DispatchOutcome, EvaluationError, complete_move, evaluate_receipt, evaluate_refund};
 use tessera_lambda::message::FactMessage;
 use tessera_lambda::{Services, Variable, batch};
-use tessera_store::Committed;
+use tessera_store::ActiveProgram;
 
 /// The variables that it needs besides those of every function.
 pub const NEEDS: &[Variable] = &[Variable::ReferralsQueueUrl];
@@ -35,28 +30,6 @@ pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
     .await
 }
 
-/// The result of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DispatchOutcome {
-    /// The fact was decided now. The day until which the member's purchases may concern a referral.
-    Decided(Option<Day>),
-    /// The fact had been decided before. Nothing was written.
-    DecidedBefore,
-    /// The fact changes nothing. Nothing was written.
-    Nothing,
-    /// The fact changes nothing, and the account got its next due day.
-    Rearmed,
-}
-
-impl DispatchOutcome {
-    fn of(committed: &Committed) -> Self {
-        match committed {
-            Committed::Now(decision) => Self::Decided(decision.account.referred_until),
-            Committed::Already(_) => Self::DecidedBefore,
-        }
-    }
-}
-
 async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), EvaluationError> {
     let message = FactMessage::parse(message.body.as_deref().unwrap_or_default())?;
     let FactMessage { program, member, fact: id, .. } = &message;
@@ -64,13 +37,14 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
     let active = found.ok_or_else(|| EvaluationError::UnknownProgram(program.clone()))?;
     let asks_profile = |asked| active.compiled.asks_profile(asked);
     let outcome = match id {
+        FactId::Receipt { receipt } if message.moves > 0 => moved(services, &active, receipt).await?,
         FactId::Receipt { .. } => match load(services, &message).await? {
             Fact::Receipt(receipt) => {
-                DispatchOutcome::of(&receipt::evaluate(services, &active, member, &receipt).await?)
+                DispatchOutcome::of(&evaluate_receipt(services, &active, member, &receipt).await?)
             }
             other => return Err(FactError::OtherFact { named: id.clone(), found: other.id() }.into()),
         },
-        FactId::Refund { receipt, refund } => refund::evaluate(services, &active, member, receipt, refund).await?,
+        FactId::Refund { receipt, refund } => evaluate_refund(services, &active, member, receipt, refund).await?,
         FactId::Interaction { .. } => {
             let fact = load(services, &message).await?;
             alone::evaluate(services, &active, member, &fact, asks_profile(Asked::Interaction)).await?
@@ -84,6 +58,18 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
     referral::ask(services, &active, &message, outcome).await?;
     tracing::info!(%program, %member, fact = id.kind().name(), ?outcome, "a fact was taken");
     Ok(())
+}
+
+/// Completes the move of a receipt, which asks for the referrals itself.
+async fn moved(
+    services: &Services,
+    program: &ActiveProgram,
+    receipt: &ReceiptId,
+) -> Result<DispatchOutcome, EvaluationError> {
+    let found = services.store.get_receipt_with_refunds(&program.id, receipt).await?;
+    let stored = found.ok_or_else(|| EvaluationError::UnknownFact(FactId::Receipt { receipt: receipt.clone() }))?;
+    complete_move(services, program, &stored).await?;
+    Ok(DispatchOutcome::Nothing)
 }
 
 /// The fact of a message. As a rule the message carries it; a long one is read from the table.

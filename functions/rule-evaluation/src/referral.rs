@@ -1,13 +1,14 @@
 //! Facts that may concern a referral are handed on, after their decision.
 
-use tessera_domain::fact::{Fact, FactId};
+use tessera_domain::fact::{Fact, FactId, FactKind};
 use tessera_domain::time::Day;
+use tessera_evaluation::{DispatchOutcome, EvaluationError};
 use tessera_lambda::Services;
 use tessera_lambda::message::FactMessage;
 use tessera_lambda::referrals::ReferralMessage;
 use tessera_store::ActiveProgram;
 
-use crate::{DispatchOutcome, EvaluationError, load};
+use crate::load;
 
 /// Asks for the evaluation of the member's referrals, if the fact may change one. An ordinary purchase costs nothing here.
 ///
@@ -18,7 +19,8 @@ pub(crate) async fn ask(
     message: &FactMessage,
     outcome: DispatchOutcome,
 ) -> Result<(), EvaluationError> {
-    if program.compiled.referral.is_none() {
+    // A return takes back what a referral program gave that was removed since.
+    if program.compiled.referral.is_none() && message.fact.kind() != FactKind::Refund {
         return Ok(());
     }
     let until = match outcome {

@@ -10,6 +10,8 @@ use tessera_store::FactImage;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
+/// The version of a message about a receipt that was moved: code that does not know moves must not decide on it.
+const MOVED_VERSION: u32 = 2;
 /// A packed fact larger than this is read from the table instead of being carried.
 const MOST_CARRIED: usize = 150 * 1024;
 
@@ -28,6 +30,9 @@ pub struct FactMessage {
     /// The packed content in base64; absent when it is to be read from the table, or when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    /// How often the receipt was moved to another member.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moves: u32,
 }
 
 /// Why a message is refused.
@@ -51,6 +56,11 @@ impl FactMessage {
             let packed = Some(&*image.packed).filter(|_| *fact == image.fact);
             Self::new(image.program.clone(), image.member.clone(), fact.clone(), packed)
         };
+        if image.moves > 0 {
+            // Its refunds are decided with it.
+            let moved = Self::new(image.program.clone(), image.member.clone(), image.fact.clone(), None);
+            return vec![Self { version: MOVED_VERSION, moves: image.moves, ..moved }];
+        }
         image.facts().map(message).collect()
     }
 
@@ -58,7 +68,7 @@ impl FactMessage {
     pub fn new(program: ProgramId, member: MemberId, fact: FactId, packed: Option<&[u8]>) -> Self {
         // A fact with a parent is decided from all that is stored with the parent, so that its content is not carried.
         let carried = packed.filter(|packed| fact.parent().is_none() && packed.len() <= MOST_CARRIED);
-        Self { version: VERSION, program, member, fact, body: carried.map(|packed| STANDARD.encode(packed)) }
+        Self { version: VERSION, program, member, fact, body: carried.map(|packed| STANDARD.encode(packed)), moves: 0 }
     }
 
     /// The packed content, if the message carries it.
@@ -75,7 +85,8 @@ impl FactMessage {
     /// When the type or version is unknown: the message goes to the dead-letter queue rather than being half understood.
     pub fn parse(text: &str) -> Result<Self, MessageError> {
         let message: Self = serde_json::from_str(text)?;
-        if message.version == VERSION { Ok(message) } else { Err(MessageError::Version(message.version)) }
+        let is_known = matches!((message.version, message.moves), (VERSION, 0) | (MOVED_VERSION, 1..));
+        if is_known { Ok(message) } else { Err(MessageError::Version(message.version)) }
     }
 
     /// The text that is sent.
@@ -93,6 +104,11 @@ impl FactMessage {
         }
         URL_SAFE_NO_PAD.encode(hash.finalize())
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero(moves: &u32) -> bool {
+    *moves == 0
 }
 
 #[cfg(test)]
@@ -129,8 +145,10 @@ mod tests {
     #[test]
     fn a_later_or_an_unknown_message_is_refused() {
         let text = message(FactKind::Receipt, b"packed").to_text();
-        let later = text.replace("\"version\":1", "\"version\":2");
-        assert!(matches!(FactMessage::parse(&later), Err(MessageError::Version(2))));
+        for version in [2, 3] {
+            let later = text.replace("\"version\":1", &format!("\"version\":{version}"));
+            assert!(matches!(FactMessage::parse(&later), Err(MessageError::Version(v)) if v == version));
+        }
         assert!(matches!(FactMessage::parse("{\"type\":\"wish\"}"), Err(MessageError::Unknown(_))));
         let unknown = text.replace("\"receipt\"", "\"wish\"");
         assert!(matches!(FactMessage::parse(&unknown), Err(MessageError::Unknown(_))));

@@ -9,7 +9,7 @@ use tessera_domain::decide::{Returned, decide_settlement, is_unsettled};
 use tessera_domain::fact::{Receipt, Remaining};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::program::Asked;
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, StoreError};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Party, ReceiptHistory, StoreError};
 
 use crate::Services;
 
@@ -90,7 +90,8 @@ impl Services {
         let Some(stored) = self.store.get_receipt_with_refunds(&program.id, id).await? else { return Ok(None) };
         let Some(buyer) = &stored.member else { return Ok(None) };
         let owners = self.store.owners(&program.id, buyer).await?;
-        let entries = self.store.receipt_entries(&program.id, &owners, stored.receipt.occurred_at, id).await?;
+        let history = ReceiptHistory { at: stored.receipt.occurred_at, receipt: id, moves: stored.moves() };
+        let entries = self.store.receipt_entries(&program.id, &owners, history).await?;
         let applied = entries.iter().filter(|stored| stored.entry.rejected.is_none());
         let accepted = applied.filter_map(|stored| stored.entry.cause.refund().map(|(_, refund)| refund));
         let refunds = accepted.filter_map(|id| stored.refunds.iter().find(|stored| stored.refund.id == *id));

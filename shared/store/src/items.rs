@@ -36,6 +36,10 @@ pub(crate) mod name {
     pub const CLAIMED: &str = "o";
     /// On a receipt: the refunds that came before.
     pub const EARLY: &str = "f";
+    /// On a receipt that was moved: its last move.
+    pub const MOVED: &str = "mv";
+    /// On a receipt that was moved: how often.
+    pub const MOVES: &str = "mn";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
     /// On a guard of a code that is still free: the pool that has it.

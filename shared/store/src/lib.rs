@@ -42,10 +42,12 @@ mod transfer;
 mod writes;
 
 pub use audit::{Audit, AuditFilter};
-pub use commit::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, Taking, TakingCode};
+pub use commit::{
+    Commit, CommitError, Committed, EntryKey, Party, ReceiptHistory, Snapshot, Taking, TakingCode,
+};
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
-pub use facts::{Claim, FactImage, PutFact, StoredFact, StoredReceipt, StoredRefund};
+pub use facts::{Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund};
 pub use figures::{CountedImage, CountedRecord, Sequence, SequencedRecord, StoredFigures};
 pub use idempotency::{Begin, StoredResponse};
 pub use imports::{ImportCounts, ImportCreation, ImportPart, ImportPosition, ImportStatus, StoredImport};

@@ -1,16 +1,17 @@
 //! Reads of a member: account, profile, entries.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use tessera_domain::account::Account;
-use tessera_domain::fact::FactId;
-use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
+use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
 
 use crate::calls::Range;
 use crate::items::{Item, Reader, name};
 use crate::keys::{self, ENTRIES, Key};
-use crate::{EntryKey, Store, StoreError};
+use crate::{EntryKey, ReceiptHistory, Store, StoreError};
 
 const READ: &str = "reading a member";
 /// The entries that one read of a history returns, and the most reads for one owner.
@@ -168,8 +169,8 @@ impl Store {
         Ok(found.into_iter().map(|stored| stored.entry).collect())
     }
 
-    /// A receipt's decision and those of its refunds, in the order in which they were made; strongly consistent, one Query
-    /// for each owner.
+    /// A receipt's decision, those of its refunds, and its departure, in the order in which they were made; strongly
+    /// consistent, one Query for each owner. What was decided before another move of the receipt is left out.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -177,16 +178,16 @@ impl Store {
         &self,
         program: &ProgramId,
         owners: &[MemberId],
-        at: Timestamp,
-        receipt: &ReceiptId,
+        history: ReceiptHistory<'_>,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let prefix = keys::fact_entry(at, &FactId::Receipt { receipt: receipt.clone() });
+        let prefix = EntryKey::receipt(history.at, history.receipt);
         let mut all = Vec::new();
         // What others decided came before their accounts were taken over, the latest of which is the last of them.
         for owner in owners.iter().skip(1).chain(owners.first()) {
-            let range = Range::all(keys::member_partition(program, owner), &prefix);
+            let range = Range::all(keys::member_partition(program, owner), prefix.as_str());
             let items = self.range(READ, &self.tables.members, range).await?;
             let mut entries = items.iter().map(StoredEntry::read).collect::<Result<Vec<_>, _>>()?;
+            entries.retain(|stored| stored.key.moves() == Some(history.moves));
             entries.sort_by_key(|stored| stored.entry.sequence);
             all.extend(entries);
         }
@@ -235,8 +236,34 @@ impl Store {
         cursor: Option<&str>,
     ) -> Result<Page<StoredEntry>, StoreError> {
         let mut page = self.entries(program, owners, limit, cursor).await?;
-        page.items.retain(|stored| stored.key.is_receipt());
+        let mut departures: HashSet<EntryKey> =
+            page.items.iter().filter(|stored| stored.entry.cause.departed().is_some()).map(|s| s.key.clone()).collect();
+        if cursor.is_some() {
+            departures.extend(self.departures_before(program, owners, &page.items).await?);
+        }
+        page.items.retain(|stored| {
+            stored.key.is_receipt() && !stored.key.departure_of().is_some_and(|key| departures.contains(&key))
+        });
         Ok(page)
+    }
+
+    /// The departures that an earlier page has, of the receipt that this page begins with.
+    async fn departures_before(
+        &self,
+        program: &ProgramId,
+        owners: &[MemberId],
+        page: &[StoredEntry],
+    ) -> Result<Vec<EntryKey>, StoreError> {
+        let Some(first) = page.first().and_then(|stored| stored.key.receipt_key()) else { return Ok(Vec::new()) };
+        let decisions = page.iter().take_while(|stored| stored.key.receipt_key() == Some(first));
+        let sought: Vec<EntryKey> = decisions.filter_map(|stored| stored.key.departure_of()).collect();
+        let mut found = Vec::new();
+        for key in sought {
+            if self.find_entry(program, owners, &key).await?.is_some() {
+                found.push(key);
+            }
+        }
+        Ok(found)
     }
 
     /// A page of the items of some owners whose sort keys begin with `prefix`, from the last key to the first. Items with

@@ -116,6 +116,7 @@ every_fault! {
     codes_of_a_pool_are_drawn_once: pools, halts true;
     referrals_reward_once: referrals, halts false;
     merges_move_once: merges, halts false;
+    receipts_move_once: moves, halts true;
     interactions_count_once: interactions, halts true;
     erasure_is_completed: erasure, halts true;
     waits_end_once: holds, halts false;

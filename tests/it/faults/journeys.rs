@@ -511,6 +511,26 @@ pub async fn merges(sender: &mut Sender) -> Vec<&'static str> {
     vec!["c-8", "c-9"]
 }
 
+/// A receipt with a refund is booked on the wrong person, moved, returned in part, and moved back.
+pub async fn moves(sender: &mut Sender) -> Vec<&'static str> {
+    for member in ["c-1", "c-2"] {
+        enrol(sender, member).await;
+    }
+    let mut bought = receipt("r-1", "c-1", "110.00");
+    bought["store"] = json!("outlet");
+    sender.post("/v1/receipts", &bought, None).await;
+    sender.settle().await;
+    sender.post("/v1/receipts/r-1/refunds", &refund("f-1", "20.00"), None).await;
+    sender.settle().await;
+    sender.begin();
+    let moving = |member: &str| json!({ "member": { "id": member }, "reason": "wrong card" });
+    sender.post("/v1/receipts/r-1/move", &moving("c-2"), Some("k-1")).await;
+    sender.post("/v1/receipts/r-1/refunds", &refund("f-2", "30.00"), None).await;
+    sender.settle().await;
+    sender.post("/v1/receipts/r-1/move", &moving("c-1"), None).await;
+    vec!["c-1", "c-2"]
+}
+
 /// Every read route. Reads change nothing.
 pub async fn views(sender: &mut Sender) -> Vec<&'static str> {
     enrol(sender, "c-1").await;

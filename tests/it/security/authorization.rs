@@ -265,6 +265,7 @@ fn scopes_grant_the_routes_of_the_specification() {
                 "POST /v1/members/{member}/notes",
                 "POST /v1/members/{source}/merge",
                 "POST /v1/members/{source}/unmerge",
+                "POST /v1/receipts/{id}/move",
                 "POST /v1/referrals/{id}/approve",
                 "POST /v1/referrals/{id}/reject",
                 "PUT /v1/members/{member}/exclusion",

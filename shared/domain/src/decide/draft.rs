@@ -12,7 +12,7 @@ use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Cause, Entry, MemberStanding, Movement, StandingMove, TierMove};
 use crate::points::Points;
-use crate::program::{Reward, TierWindow};
+use crate::program::{CompiledProgram, Reward, TierWindow};
 use crate::rule::CompiledRule;
 use crate::time::Day;
 
@@ -22,6 +22,8 @@ const USUAL_OUTCOMES: usize = 64;
 #[allow(clippy::struct_excessive_bools, reason = "each says another thing of the decision")]
 pub(super) struct Draft<'a> {
     pub context: &'a Context<'a>,
+    /// The version whose rules and policies count a fact; the program in force except for a receipt that was moved.
+    pub decided_by: &'a CompiledProgram,
     pub account: Account,
     pub entry: Entry,
     pub issued: Vec<Coupon>,
@@ -39,6 +41,8 @@ pub(super) struct Draft<'a> {
     is_open: bool,
     /// Set when the rules for the current entry's change of tier have run.
     pub is_concluded: bool,
+    /// False when points that are taken back become a debt whatever the program's policy.
+    pub may_forgive: bool,
     stock: Vec<RewardId>,
     /// The pool of each code that is drawn.
     pub drawn: Vec<PoolId>,
@@ -100,6 +104,7 @@ impl<'a> Draft<'a> {
         account.lots.drain_changes();
         Self {
             context,
+            decided_by: context.program,
             standing,
             entry: Entry::new(at, context.now, account.version + 1, context.program.version, cause),
             account,
@@ -112,6 +117,7 @@ impl<'a> Draft<'a> {
             tier: None,
             is_open: false,
             is_concluded: false,
+            may_forgive: true,
             stock: Vec::new(),
             drawn: Vec::new(),
             draws: BudgetDraws::new(),
@@ -316,7 +322,11 @@ impl<'a> Draft<'a> {
         if let Some(moved) = moved.filter(|_| {
             !matches!(
                 caused,
-                Cause::Fact(FactId::Refund { .. }) | Cause::Merge { .. } | Cause::Unmerge { .. } | Cause::Import { .. }
+                Cause::Fact(FactId::Refund { .. })
+                    | Cause::Move { arrives: false, .. }
+                    | Cause::Merge { .. }
+                    | Cause::Unmerge { .. }
+                    | Cause::Import { .. }
             )
         }) {
             self.follow(moved, &caused, false);

@@ -54,7 +54,7 @@ impl Draft<'_> {
                 Fired { rule, firings, fixed, per_unit }
             })
             .collect();
-        let mut extras = extras(&fired, self.context.program, occasion.basket.as_ref());
+        let mut extras = extras(&fired, self.decided_by, occasion.basket.as_ref());
         for (place, rule) in rules.iter().enumerate() {
             self.entry.outcomes[place].cut = self.draw_extra(rule, place, occasion.day, &mut extras).get();
         }
@@ -101,7 +101,7 @@ impl Draft<'_> {
 
     fn credit(&mut self, occasion: &Occasion<'_>, holds: Vec<Hold>) {
         let total = self.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.plus(outcome.credits()));
-        let policy = &self.context.program.program.points;
+        let policy = &self.decided_by.program.points;
         let mut earn = Movement::new(MovementType::Earn).post(
             Bucket::Issued,
             Bucket::Available,
@@ -129,7 +129,7 @@ impl Draft<'_> {
 
     /// Takes points. A debit stops at zero.
     fn debit(&mut self, place: usize, rule: &CompiledRule, day: Day) {
-        let policy = &self.context.program.program;
+        let policy = &self.decided_by.program;
         let outcome = &self.entry.outcomes[place];
         let firings = u64::try_from(outcome.firings).unwrap_or(0);
         let debit = &rule.gains.debit;

@@ -60,7 +60,7 @@ impl<'a> Draft<'a> {
     /// Grants the firings that are due and that the limits allow.
     fn fire(&mut self, rule: &'a CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
         let zone = &self.context.program.zone;
-        let policy = &self.context.program.program;
+        let policy = &self.decided_by.program;
         let Progress { due, counted, amount, before, .. } = progress;
         let places = counter.uses.room(rule, occasion.when(zone)).unwrap_or(u64::MAX);
         let granted = due.min(places);

@@ -43,7 +43,7 @@ impl Draft<'_> {
         shares: &BTreeMap<(usize, usize), Share>,
     ) -> Vec<Hold> {
         let Some(basket) = &occasion.basket else { return Vec::new() };
-        let policy = &self.context.program.program.points;
+        let policy = &self.decided_by.program.points;
         let mut holds = Vec::new();
         for (place, rule) in rules.iter().enumerate() {
             let Some(terms) = &rule.gains.hold else { continue };

@@ -5,6 +5,7 @@ mod budget;
 mod calendar;
 mod codes;
 mod coupon;
+mod departure;
 mod draft;
 mod due;
 mod effects;
@@ -42,6 +43,7 @@ pub use coupon::{
     CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit,
     decide_deleted_cancel, decide_redemption, may_redeem,
 };
+pub use departure::{DepartureContext, decide_departure};
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use erasure::decide_erasure;
 pub use exclusion::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
@@ -55,7 +57,7 @@ pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
 pub use next::{CountedUnit, NextStep, next_steps};
 pub use profile::decide_profile;
-pub use receipt::{ReceiptContext, decide_receipt};
+pub use receipt::{ReceiptContext, decide_arrival, decide_receipt};
 pub use referral::{
     AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, milestone_coupons, referral_gifts,
 };

@@ -57,14 +57,15 @@ pub fn decide_coupon_move(
     if target_account.status == Status::Excluded {
         return Err(CouponMoveFault::MemberExcluded);
     }
-    let cause = |other: &MemberId| Cause::Move {
+    let cause = |other: &MemberId, arrives| Cause::Move {
         moved: Moved::Coupon(coupon.code.clone()),
         other: other.clone(),
         actor: by.actor.to_owned(),
         reason: by.reason.to_owned(),
+        arrives,
     };
-    let mut from = Draft::new(source, source_account, source.now, cause(target.member));
-    let mut into = Draft::new(target, target_account, target.now, cause(source.member));
+    let mut from = Draft::new(source, source_account, source.now, cause(target.member, false));
+    let mut into = Draft::new(target, target_account, target.now, cause(source.member, true));
     if !from.owns(coupon) {
         return Err(CouponMoveFault::OtherOwner);
     }

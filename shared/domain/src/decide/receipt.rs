@@ -7,6 +7,7 @@ use crate::account::Account;
 use crate::coupon::{Coupon, CouponStatus, FoldedCode};
 use crate::fact::{FactId, Receipt};
 use crate::ledger::{Cause, Purchase};
+use crate::program::CompiledProgram;
 
 /// A receipt and what was looked up for it.
 #[derive(Debug, Clone)]
@@ -19,14 +20,42 @@ pub struct ReceiptContext<'a> {
 
 /// Decides on a receipt.
 pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptContext<'_>) -> Decision {
+    let cause = Cause::Fact(FactId::Receipt { receipt: fact.receipt.id.clone() });
+    decide(context, account, fact, context.program, cause)
+}
+
+/// Decides anew on a receipt that was moved to a member, by the version of the program that decided it first.
+///
+/// What falls due, tiers and budgets follow the program in force. `cause` is the move.
+pub fn decide_arrival(
+    context: &Context<'_>,
+    account: &Account,
+    fact: &ReceiptContext<'_>,
+    decided_by: &CompiledProgram,
+    cause: Cause,
+) -> Decision {
+    let mut decision = decide(context, account, fact, decided_by, cause);
+    // Refunds are judged by this version.
+    decision.entry.program_version = decided_by.version;
+    decision
+}
+
+fn decide(
+    context: &Context<'_>,
+    account: &Account,
+    fact: &ReceiptContext<'_>,
+    decided_by: &CompiledProgram,
+    cause: Cause,
+) -> Decision {
     let receipt = fact.receipt;
-    let cause = Cause::Fact(FactId::Receipt { receipt: receipt.id.clone() });
     let mut draft = Draft::new(context, account, receipt.occurred_at, cause);
-    let basket = Basket::whole(context.program, receipt);
-    let currency = context.program.program.currency;
+    draft.decided_by = decided_by;
+    let basket = Basket::whole(decided_by, receipt);
+    let currency = decided_by.program.currency;
     draft.entry.purchase = Some(Purchase::of(receipt, receipt.total, currency));
     let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
-    let rules = context.program.rules.for_receipt(&basket.words, occasion.at, occasion.day);
+    occasion.tier = decided_by.rules.tier_bit(draft.account.tier.current());
+    let rules = decided_by.rules.for_receipt(&basket.words, occasion.at, occasion.day);
     draft.expect(rules.size_hint().1.unwrap_or(0));
     for rule in rules {
         if let Some(eligible) = rule.eligible(receipt, &basket.words, &basket.remaining, currency) {
@@ -35,6 +64,7 @@ pub fn decide_receipt(context: &Context<'_>, account: &Account, fact: &ReceiptCo
     }
     occasion.basket = Some(basket);
     draft.apply(&occasion);
+    draft.decided_by = context.program;
     use_coupons(&mut draft, fact);
     draft.account.touch(context.program, receipt.occurred_at);
     draft.note_purchase();

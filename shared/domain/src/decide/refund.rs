@@ -15,7 +15,7 @@ use crate::fact::{FactId, Receipt, Refund, RefundFault, Remaining};
 use crate::ids::{CouponCode, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType, Outcome, Purchase, Rejection};
 use crate::points::{Both, Kind, Points};
-use crate::program::CompiledProgram;
+use crate::program::{CompiledProgram, NegativeBalance};
 use crate::time::Day;
 
 /// A refund and what was looked up for it.
@@ -42,16 +42,26 @@ impl RefundContext<'_> {
         entries.flat_map(|entry| &entry.outcomes).filter(move |outcome| outcome.rule == *rule)
     }
 
-    /// True for the earlier entry that lowered the receipt: the first of several steps, or the only one.
     fn lowers_receipt(&self, place: usize) -> bool {
-        let (refund, entry) = &self.earlier[place];
-        entry.rejected.is_none() && self.earlier[..place].iter().all(|(other, _)| other.id != refund.id)
+        lowers_receipt(self.earlier, place)
     }
 
     /// Sums a number over an outcome and its changes by earlier refunds.
     pub(super) fn standing<T>(&self, outcome: &Outcome, number: impl Fn(&Outcome) -> T, add: impl Fn(T, T) -> T) -> T {
         self.earlier_of(&outcome.rule).fold(number(outcome), |sum, change| add(sum, number(change)))
     }
+}
+
+/// True for the earlier entry that lowered the receipt: the first of several steps, or the only one.
+fn lowers_receipt(earlier: &[(Refund, Entry)], place: usize) -> bool {
+    let (refund, entry) = &earlier[place];
+    entry.rejected.is_none() && earlier[..place].iter().all(|(other, _)| other.id != refund.id)
+}
+
+/// What remains of a receipt after the refunds that were decided.
+pub(super) fn remaining_after(receipt: &Receipt, earlier: &[(Refund, Entry)]) -> Remaining {
+    let applied = (0..earlier.len()).filter(|place| lowers_receipt(earlier, *place));
+    Remaining::after(receipt, applied.map(|place| &earlier[place].0))
 }
 
 /// Decides on a refund. If it cannot be applied, its entry says `rejected` and moves nothing.
@@ -65,8 +75,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         return draft.finish();
     }
     let steps = fact.earlier.iter().filter(|(refund, _)| refund.id == fact.refund.id).count();
-    let applied = (0..fact.earlier.len()).filter(|place| fact.lowers_receipt(*place));
-    let before = Remaining::after(receipt, applied.map(|place| &fact.earlier[place].0));
+    let before = remaining_after(receipt, fact.earlier);
     let after = match before.less(fact.refund) {
         // The first step lowered the receipt; later ones cancel more coupons.
         _ if steps > 0 => before.clone(),
@@ -81,30 +90,42 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
         }
     };
 
-    let rules = &fact.decided_by.rules;
-    let currency = fact.decided_by.program.currency;
-    let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
-    occasion.tier = rules.tier_bit(fact.decision.tier.as_ref().map(|tier| &tier.before));
     if steps == 0 {
         let returned = after.net_total() - before.net_total();
         draft.entry.purchase = Some(Purchase::of(receipt, returned, context.program.program.currency));
     }
-    let basket = Basket { receipt, words: rules.words(receipt), remaining: after };
-    for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
-        if rule.is_for(occasion.tier) {
-            let left = [&before, &basket.remaining].map(|left| rule.eligible(receipt, &basket.words, left, currency));
-            let [before, after] = left;
-            Recount { draft: &mut draft, fact, rule, occasion: &occasion, basket: &basket, before, after }.run();
-        }
-    }
-    take_back_extras(&mut draft, fact, &basket);
-    take_back_held_extras(&mut draft, fact, &basket, occasion.day);
-    take_back(&mut draft, fact, occasion.day);
-    return_debits(&mut draft, fact, occasion.day);
-    draft.return_to_budgets(occasion.day);
+    let basket = lower(&mut draft, fact, &before, after);
     restore(&mut draft, fact, &basket.remaining);
     draft.entry.step = u32::try_from(steps).ok().filter(|_| draft.is_unfinished);
     draft.finish()
+}
+
+/// Recomputes every rule on what remains of a receipt, and posts the differences.
+pub(super) fn lower<'r>(
+    draft: &mut Draft<'_>,
+    fact: &RefundContext<'r>,
+    before: &Remaining,
+    after: Remaining,
+) -> Basket<'r> {
+    let (receipt, context) = (fact.receipt, draft.context);
+    let rules = &fact.decided_by.rules;
+    let currency = fact.decided_by.program.currency;
+    let mut occasion = Occasion::new(context, &draft.account, receipt.occurred_at);
+    occasion.tier = rules.tier_bit(fact.decision.tier.as_ref().map(|tier| &tier.before));
+    let basket = Basket { receipt, words: rules.words(receipt), remaining: after };
+    for rule in rules.for_receipt(&basket.words, receipt.occurred_at, occasion.day) {
+        if rule.is_for(occasion.tier) {
+            let left = [before, &basket.remaining].map(|left| rule.eligible(receipt, &basket.words, left, currency));
+            let [before, after] = left;
+            Recount { draft, fact, rule, occasion: &occasion, basket: &basket, before, after }.run();
+        }
+    }
+    take_back_extras(draft, fact, &basket);
+    take_back_held_extras(draft, fact, &basket, occasion.day);
+    take_back(draft, fact, occasion.day);
+    return_debits(draft, fact, occasion.day);
+    draft.return_to_budgets(occasion.day);
+    basket
 }
 
 /// Recomputes the extras on rules per receipt from what these have left. The extras on cumulative firings go with those.
@@ -230,7 +251,11 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
         draft.earn_qualifying(back.qualifying, day);
     }
     if lost.redeemable.is_positive() {
-        let policy = draft.context.program.program.points.negative_balance;
+        let policy = if draft.may_forgive {
+            draft.context.program.program.points.negative_balance
+        } else {
+            NegativeBalance::Allow
+        };
         for movement in draft.account.claw_back(from, lost.redeemable, policy) {
             draft.push(movement);
         }

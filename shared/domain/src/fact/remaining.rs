@@ -128,6 +128,17 @@ impl Remaining {
         Ok(())
     }
 
+    /// The return of all that remains.
+    pub(crate) fn everything(&self) -> RefundAmount {
+        let line = |part: &Part| {
+            let (quantity, amount) = (Some(part.quantity_left), part.gross_left);
+            part.id.clone().map(|line| RefundLine { line, quantity, amount })
+        };
+        let lines: Vec<RefundLine> = self.parts.iter().filter_map(line).collect();
+        // A receipt without lines has one part, without an id.
+        if lines.is_empty() { RefundAmount::Net(self.net_total()) } else { RefundAmount::Lines(lines) }
+    }
+
     /// The money that remains, net.
     pub fn net_total(&self) -> i64 {
         self.parts.iter().map(|part| part.net_left).sum()

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Events, Figures, Flows, MOST_NAMES, ReferralFunnel};
 use crate::account::Status;
-use crate::fact::FactId;
 use crate::ids::TierId;
 use crate::ledger::{Bucket, Cause, CouponAction, Entry, MemberStanding, Movement, MovementType};
 use crate::points::Kind;
@@ -188,12 +187,14 @@ impl Events {
         for (place, people) in self.people.0.iter_mut().enumerate() {
             *people += i64::from(entry.firsts.has(place));
         }
-        if let (Cause::Fact(FactId::Receipt { .. }), Some(purchase)) = (&entry.cause, &entry.purchase) {
+        let is_sale = entry.cause.receipt().is_some();
+        let is_moved = entry.cause.departed().is_some();
+        if let (true, Some(purchase)) = (is_sale || is_moved, &entry.purchase) {
             let minor = purchase.converted.unwrap_or(purchase.amount);
             let sales = if entry.status == Status::Member { &mut self.member_sales } else { &mut self.other_sales };
             let with_coupon = (!entry.coupons.is_empty()).then_some(&mut self.coupon_sales);
             for sales in [Some(sales), with_coupon].into_iter().flatten() {
-                sales.receipts += 1;
+                sales.receipts += if is_moved { -1 } else { 1 };
                 sales.minor += minor;
             }
         }

@@ -75,8 +75,7 @@ pub enum Cause {
         /// The name of the API key.
         actor: String,
     },
-    /// The move of a receipt or a coupon to another member (ruling 22). Not written yet: the move will write an entry at
-    /// its source and one at its target.
+    /// The move of a receipt or a coupon to another member (ruling 22). One entry each for the two members.
     Move {
         /// What was moved.
         moved: Moved,
@@ -86,6 +85,9 @@ pub enum Cause {
         actor: String,
         /// The reason that the person gave.
         reason: String,
+        /// True for the entry of the member who has it now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        arrives: bool,
     },
 }
 
@@ -125,6 +127,23 @@ impl Cause {
     /// The receipt and the refund, if a refund was decided.
     pub const fn refund(&self) -> Option<(&ReceiptId, &RefundId)> {
         if let Self::Fact(FactId::Refund { receipt, refund }) = self { Some((receipt, refund)) } else { None }
+    }
+
+    /// The receipt that was decided, if one was: when it was reported, or when it was moved to the member.
+    pub const fn receipt(&self) -> Option<&ReceiptId> {
+        match self {
+            Self::Fact(FactId::Receipt { receipt })
+            | Self::Move { moved: Moved::Receipt(receipt), arrives: true, .. } => Some(receipt),
+            _ => None,
+        }
+    }
+
+    /// The receipt that was moved to somebody else, if one was.
+    pub const fn departed(&self) -> Option<&ReceiptId> {
+        match self {
+            Self::Move { moved: Moved::Receipt(receipt), arrives: false, .. } => Some(receipt),
+            _ => None,
+        }
     }
 
     /// The fact that was decided, if it was one.

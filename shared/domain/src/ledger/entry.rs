@@ -8,7 +8,7 @@ use super::posting::{LotChange, Movement};
 use super::standing::StandingMove;
 use crate::account::{Firsts, LotKey, Status, Taken};
 use crate::coupon::Coupon;
-use crate::fact::{FactId, Receipt};
+use crate::fact::Receipt;
 use crate::ids::{CouponCode, ReceiptId, RewardId, RuleId, TierId};
 use crate::money::{Currency, convert};
 use crate::points::{Both, Points};
@@ -71,8 +71,8 @@ pub struct Entry {
     /// The coupons that the receipt named and could not use, with the reason.
     #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<(CouponCode, String)>,
-    /// The step of a refund that cancels more coupons than a transaction holds, from 0. The last step has none: it decides
-    /// the refund.
+    /// The step of a refund or a departure that cancels more coupons than a transaction holds, from 0. The last step has
+    /// none: it decides the refund.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
     /// Why an accepted fact could not be applied.
@@ -447,7 +447,7 @@ impl Entry {
 
     /// True for the decision on this receipt, not on one of its refunds.
     pub fn is_decision_on(&self, receipt: &ReceiptId) -> bool {
-        matches!(&self.cause, Cause::Fact(FactId::Receipt { receipt: decided }) if decided == receipt)
+        self.cause.receipt() == Some(receipt)
     }
 
     /// The change of the member's balances.

@@ -151,7 +151,7 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
             EntrySource { actor: Some(actor.clone()), ..none }
         }
         Cause::Move { moved: Moved::Receipt(receipt), actor, .. } => {
-            EntrySource { receipt: Some(receipt.clone()), actor: Some(actor.clone()), ..none }
+            EntrySource { receipt: Some(receipt.clone()), rule, actor: Some(actor.clone()), ..none }
         }
         Cause::Move { moved: Moved::Coupon(coupon), actor, .. } => {
             EntrySource { coupon: Some(coupon.clone()), actor: Some(actor.clone()), ..none }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::explain::Explainer;
 use super::reach::RewardInReach;
 use crate::decide::{Decision, NextStep};
-use crate::fact::{FactId, Receipt};
+use crate::fact::Receipt;
 use crate::ids::{CouponCode, ReceiptId, RefundId, RuleId, TierId};
-use crate::ledger::{Cause, Entry, MovementType, NamedCoupon, Outcome, Rejection, SkipReason, Skipped, TierMove};
+use crate::ledger::{Entry, MovementType, NamedCoupon, Outcome, Rejection, SkipReason, Skipped, TierMove};
 use crate::money::{Currency, Money};
 use crate::points::{Both, Points};
 use crate::program::CompiledProgram;
@@ -270,7 +270,7 @@ impl ReceiptView {
 
     /// The view of a receipt from its entry alone, for lists; `None` for other entries.
     pub fn of_entry(entry: &Entry, explainer: &Explainer<'_>) -> Option<Self> {
-        let Cause::Fact(FactId::Receipt { receipt: id }) = &entry.cause else { return None };
+        let id = entry.cause.receipt()?;
         Some(Self {
             id: id.clone(),
             status: status(Some(entry)),

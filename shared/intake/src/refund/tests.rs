@@ -20,10 +20,18 @@ fn stored(refunds: &[(&str, &str, &str)]) -> StoredReceipt {
     let refunds = (0..).zip(refunds).map(|(minute, (id, line, amount))| StoredRefund {
         refund: refund(id, &json!([{ "line": line, "amount": amount }])),
         accepted_at: jiff::Timestamp::from_second(minute * 60).unwrap(),
+        member: None,
         waited: false,
     });
     let refunds = refunds.collect();
-    StoredReceipt { receipt, member: None, accepted_at: jiff::Timestamp::UNIX_EPOCH, early: Vec::new(), refunds }
+    StoredReceipt {
+        receipt,
+        member: None,
+        accepted_at: jiff::Timestamp::UNIX_EPOCH,
+        early: Vec::new(),
+        moved: None,
+        refunds,
+    }
 }
 
 fn refund(id: &str, lines: &Value) -> Refund {

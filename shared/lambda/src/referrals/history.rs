@@ -1,5 +1,7 @@
 //! A friend's history: orders less their returns, and the interactions that convert.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use tessera_domain::fact::{Fact, FactId, Remaining};
 use tessera_domain::ids::{MemberId, ReceiptId};
@@ -32,7 +34,7 @@ impl Services {
         let entries = self.store.history_until(&program.id, owners, until).await?;
         match &referral.program.conversion {
             Conversion::Receipt(receipt) => {
-                let orders = self.orders(program, referral, receipt.first_only, &entries).await?;
+                let orders = self.orders(program, referral, receipt.first_only, (owners, &entries)).await?;
                 Ok(History { orders, ..History::default() })
             }
             Conversion::Interaction(name) => {
@@ -60,16 +62,16 @@ impl Services {
         program: &ActiveProgram,
         referral: &CompiledReferral,
         first_only: bool,
-        entries: &[Entry],
+        (owners, entries): (&[MemberId], &[Entry]),
     ) -> Result<Vec<Order>, StoreError> {
         let mut orders = Vec::new();
         let decided = entries.iter().filter(|entry| entry.rejected.is_none());
-        let receipts = decided.filter_map(|entry| match &entry.cause {
-            Cause::Fact(FactId::Receipt { receipt }) => Some(receipt),
-            _ => None,
-        });
-        for receipt in receipts.take(MAX_LOOKED_AT) {
-            let Some(order) = self.order(program, referral, receipt, entries).await? else { continue };
+        let mut seen = HashSet::new();
+        // A receipt that was moved back was decided twice.
+        let receipts = decided.filter_map(|entry| entry.cause.receipt()).filter(|receipt| seen.insert(*receipt));
+        let receipts: Vec<&ReceiptId> = receipts.take(MAX_LOOKED_AT).collect();
+        for receipt in receipts {
+            let Some(order) = self.order(program, referral, receipt, (owners, entries)).await? else { continue };
             let stands = !order.is_returned;
             orders.push(order);
             if first_only && stands {
@@ -84,15 +86,19 @@ impl Services {
         program: &ActiveProgram,
         referral: &CompiledReferral,
         id: &ReceiptId,
-        entries: &[Entry],
+        (owners, entries): (&[MemberId], &[Entry]),
     ) -> Result<Option<Order>, StoreError> {
         let Some(stored) = self.store.get_receipt_with_refunds(&program.id, id).await? else { return Ok(None) };
+        if stored.moved.is_some() && !stored.member.as_ref().is_some_and(|member| owners.contains(member)) {
+            return Ok(None);
+        }
         let accepted = entries.iter().filter(|entry| entry.rejected.is_none());
         let accepted = accepted.filter_map(|entry| entry.cause.refund());
         let accepted = accepted.filter(|(receipt, _)| *receipt == id).map(|(_, refund)| refund);
         let mut refunds: Vec<_> =
             accepted.filter_map(|id| stored.refunds.iter().find(|stored| stored.refund.id == *id)).collect();
-        refunds.dedup_by(|one, other| one.refund.id == other.refund.id);
+        let mut seen = HashSet::new();
+        refunds.retain(|stored| seen.insert(&stored.refund.id));
         let whole = Remaining::whole(&stored.receipt);
         let left = Remaining::after(&stored.receipt, refunds.iter().map(|stored| &stored.refund));
         let counted = |remaining| referral.counted(&program.compiled.program, &stored.receipt, remaining);

@@ -17,6 +17,9 @@ const REFERRAL: char = 'L';
 const UNMERGE: char = 'U';
 const ERASURE: char = 'X';
 const IMPORT: char = 'O';
+// The letters of what extends the key of a receipt that was moved: its decision for the new member, and its departure.
+const ARRIVAL: char = 'V';
+const DEPARTURE: char = 'W';
 
 /// The key of an entry within its member. It derives from the fact alone, so a fact has exactly one entry.
 ///
@@ -38,6 +41,28 @@ impl EntryKey {
     /// The decision on a refund. `receipt_at` is when the *receipt* occurred.
     pub fn refund(receipt_at: Timestamp, receipt: &ReceiptId, refund: &RefundId) -> Self {
         Self::fact(receipt_at, &FactId::Refund { receipt: receipt.clone(), refund: refund.clone() })
+    }
+
+    /// The decision on a receipt that was moved `moves` times; on one that was not, [`EntryKey::receipt`].
+    pub fn moved_receipt(at: Timestamp, receipt: &ReceiptId, moves: u32) -> Self {
+        let Self(first) = Self::receipt(at, receipt);
+        Self(if moves == 0 { first } else { format!("{first}{ARRIVAL}#{moves}#") })
+    }
+
+    /// The decision on a refund of a receipt that was moved `moves` times. `at` is when the *receipt* occurred.
+    pub fn moved_refund(at: Timestamp, receipt: &ReceiptId, moves: u32, refund: &RefundId) -> Self {
+        if moves == 0 {
+            return Self::refund(at, receipt, refund);
+        }
+        let Self(first) = Self::receipt(at, receipt);
+        let Self(of) = Self::refund(at, receipt, refund);
+        let own = of.strip_prefix(first.as_str()).unwrap_or_default();
+        Self(format!("{first}{ARRIVAL}#{moves}#{own}"))
+    }
+
+    /// The end of a receipt's decision by its move, counted from 1.
+    pub fn departure(at: Timestamp, receipt: &ReceiptId, moves: u32) -> Self {
+        Self(format!("{}{DEPARTURE}#{moves}#", Self::receipt(at, receipt).0))
     }
 
     /// A redemption, or another change of a coupon that moves points.
@@ -116,10 +141,45 @@ impl EntryKey {
         text.starts_with(keys::ENTRIES).then_some(Self(text))
     }
 
-    /// True for a receipt's own decision, not those of its refunds.
+    /// Of an entry about a receipt or its refunds: how often the receipt was moved before. A departure ends the time before
+    /// it. `None` for an entry about something else.
+    pub fn moves(&self) -> Option<u32> {
+        let parts = self.receipt_parts()?;
+        match parts.as_slice() {
+            [letter, moves, ..] if *letter == ARRIVAL.to_string() => moves.parse().ok(),
+            [letter, moves, ..] if *letter == DEPARTURE.to_string() => moves.parse::<u32>().ok()?.checked_sub(1),
+            _ => Some(0),
+        }
+    }
+
+    /// True for the decision on a receipt, also one that was moved to the member; not those on its refunds.
     pub(crate) fn is_receipt(&self) -> bool {
+        match self.receipt_parts().as_deref() {
+            Some([""]) => true,
+            Some([letter, _, ""]) => *letter == ARRIVAL.to_string(),
+            _ => false,
+        }
+    }
+
+    /// The key of the first decision on the receipt that the entry is about.
+    pub(crate) fn receipt_key(&self) -> Option<&str> {
+        self.receipt_parts()?;
+        let end = self.0.match_indices('#').nth(3)?.0;
+        self.0.get(..=end)
+    }
+
+    /// The key of the departure that ends this decision on a receipt.
+    pub(crate) fn departure_of(&self) -> Option<Self> {
+        let moves = self.moves().filter(|_| self.is_receipt())?;
+        Some(Self(format!("{}{DEPARTURE}#{}#", self.receipt_key()?, moves + 1)))
+    }
+
+    /// The parts of the key behind a receipt's id; `None` for an entry about something else.
+    fn receipt_parts(&self) -> Option<Vec<&str>> {
         let mut parts = self.0.split('#').skip(2);
-        parts.next() == Some("R") && parts.next().is_some() && parts.next() == Some("") && parts.next().is_none()
+        (parts.next() == Some("R")).then_some(())?;
+        parts.next()?;
+        Some(parts.collect())
     }
 }
 
@@ -131,7 +191,10 @@ mod tests {
 
     #[test]
     fn no_letter_has_two_meanings() {
-        let letters = [COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE, ERASURE, IMPORT];
+        let letters = [
+            COUPON, ADJUSTMENT, ENROLLMENT, PROFILE, MERGE, EVENT, REFERRAL, UNMERGE, ERASURE, IMPORT, ARRIVAL,
+            DEPARTURE,
+        ];
         assert!(FactKind::ALL.iter().all(|kind| !letters.contains(&kind.letter())));
     }
 
@@ -146,6 +209,26 @@ mod tests {
         assert!(!EntryKey::receipt(at, &receipt).tier_change(1).is_receipt());
         let interaction = FactId::from_natural_key(FactKind::Interaction, &["R".to_owned()]).unwrap();
         assert!(!EntryKey::fact(at, &interaction).is_receipt());
+    }
+
+    #[test]
+    fn keys_say_how_often_a_receipt_was_moved() {
+        let (at, receipt, refund) =
+            (Timestamp::UNIX_EPOCH, ReceiptId::new("R#1").unwrap(), RefundId::new("V").unwrap());
+        for moves in [0, 1, 12] {
+            let decision = EntryKey::moved_receipt(at, &receipt, moves);
+            assert!(decision.is_receipt());
+            assert_eq!(decision.moves(), Some(moves));
+            let of_refund = EntryKey::moved_refund(at, &receipt, moves, &refund);
+            assert!(!of_refund.is_receipt());
+            assert_eq!(of_refund.moves(), Some(moves));
+            assert_eq!(of_refund.step(0).moves(), Some(moves));
+            let departure = EntryKey::departure(at, &receipt, moves + 1);
+            assert_eq!((departure.moves(), departure.is_receipt()), (Some(moves), false));
+            assert_eq!(decision.departure_of(), Some(departure));
+        }
+        assert_eq!(EntryKey::moved_receipt(at, &receipt, 0), EntryKey::receipt(at, &receipt));
+        assert_eq!(EntryKey::coupon(at, "x").moves(), None);
     }
 
     #[test]

@@ -129,8 +129,8 @@ impl Store {
             self.load_of_sources(program, sources, party, &mut loaded).await?;
         }
         let mut stored = self.stored_coupons(program, party.coupons.iter().map(FoldedCode::from)).await?;
-        if let Some((at, receipt)) = party.history {
-            let entries = self.receipt_entries(program, &owners, at, receipt).await?;
+        if let Some(history) = party.history {
+            let entries = self.receipt_entries(program, &owners, history).await?;
             loaded.history.extend(entries.into_iter().map(|stored| stored.entry));
             // Any of them may have been given by a rule that is recounted, or have paid for the receipt.
             stored = self.all_coupons(program, &owners).await?;

@@ -75,9 +75,8 @@ pub struct Party<'a> {
     /// A reward that the decision will take a unit or a code of: both are looked up together with the account. Without it, a
     /// decision that takes a code costs one more round trip. `None` costs no read.
     pub takes: Option<Taking<'a>>,
-    /// A receipt, with its time, whose entries and refund entries are loaded, and with them all coupons of the member.
-    /// `None` costs no read.
-    pub history: Option<(Timestamp, &'a ReceiptId)>,
+    /// A receipt whose entries and refund entries are loaded, and with them all coupons of the member. `None` costs no read.
+    pub history: Option<ReceiptHistory<'a>>,
     /// Loads the member's own account, even if it is part of another one now.
     pub is_alone: bool,
     /// Decides on an erased member too; otherwise that is [`StoreError::Erased`].
@@ -99,6 +98,17 @@ impl<'a> Party<'a> {
             even_erased: false,
         }
     }
+}
+
+/// What was decided on a receipt and its refunds, for one member.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiptHistory<'a> {
+    /// When the receipt occurred.
+    pub at: Timestamp,
+    /// The receipt.
+    pub receipt: &'a ReceiptId,
+    /// How often it was moved before it came to the member.
+    pub moves: u32,
 }
 
 /// What a decision is about to take of a reward.

@@ -15,7 +15,8 @@ const READ: &str = "reading a record of the facts";
 
 /// A fact of a member, with its packed content.
 ///
-/// The stream shows a fact with a member once: when it is stored, or when its receipt is claimed.
+/// The stream shows a fact with a member once: when it is stored, or when its receipt is claimed. It shows a receipt again
+/// when it is moved to another member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactImage {
     /// The tenant.
@@ -30,6 +31,8 @@ pub struct FactImage {
     pub packed: Vec<u8>,
     /// The facts that waited for this one and are due now, in the order of their arrival.
     pub waiting: Vec<FactId>,
+    /// How often a receipt was moved to another member.
+    pub moves: u32,
 }
 
 impl FactImage {
@@ -53,6 +56,7 @@ impl FactImage {
             accepted_at: reader.moment(name::SINCE)?,
             packed: reader.bytes(name::BODY)?.to_vec(),
             waiting: waiting(READ, reader)?,
+            moves: if reader.has(name::MOVES) { reader.number(name::MOVES)? } else { 0 },
         }))
     }
 

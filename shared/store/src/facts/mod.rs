@@ -4,10 +4,12 @@
 //! parent, it waits there and is named in a marker at the parent's key.
 
 mod image;
+mod moving;
 mod put;
 mod receipt;
 
 pub use image::FactImage;
+pub use moving::ReceiptMove;
 pub use put::PutFact;
 pub use receipt::{Claim, StoredReceipt, StoredRefund};
 
@@ -34,6 +36,8 @@ pub struct StoredFact {
     pub waited: bool,
     /// The facts that waited for this one, in the order of their arrival.
     pub waiting: Vec<FactId>,
+    /// The last move of a receipt to another member.
+    pub moved: Option<ReceiptMove>,
 }
 
 impl Store {
@@ -62,6 +66,7 @@ impl StoredFact {
             accepted_at: reader.moment(name::SINCE)?,
             waited: reader.has(name::WAITS),
             waiting: waiting(READ, reader)?,
+            moved: moving::read_move(reader)?,
         }))
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tessera_domain::fact::{Fact, FactId};
 use tessera_domain::ids::{MemberId, ProgramId};
 
+use super::moving::read_move;
 use super::{member_of, unreadable, waiting_as};
 use crate::items::{Item, Reader, bytes, item, moment, name, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write, Written};
@@ -88,7 +89,10 @@ impl Store {
             if reader.has(name::BODY) {
                 let is_owner = match (first_member(reader)?, member) {
                     (None, None) => true,
-                    (Some(owner), Some(member)) => self.is_one_member(new.program, &owner, member).await?,
+                    (Some(owner), Some(member)) => {
+                        self.is_one_member(new.program, &owner, member).await?
+                            || self.is_current_owner(new.program, reader, member).await?
+                    }
                     (Some(_), None) | (None, Some(_)) => false,
                 };
                 let is_same = is_owner && new.is_stored_as(reader)?;
@@ -106,6 +110,19 @@ impl Store {
                 .value(":early", early.clone());
         }
         Err(StoreError::Contended { operation: PUT, tries: retry::TRIES })
+    }
+
+    /// True when a receipt was moved to this member.
+    async fn is_current_owner(
+        &self,
+        program: &ProgramId,
+        reader: Reader<'_>,
+        member: &MemberId,
+    ) -> Result<bool, StoreError> {
+        match member_of(reader)?.filter(|_| reader.has(name::MOVED)) {
+            Some(owner) => self.is_one_member(program, &owner, member).await,
+            None => Ok(false),
+        }
     }
 
     async fn put_with_parent(
@@ -187,5 +204,8 @@ impl From<Written> for PutAttempt {
 
 /// The member that a fact arrived with: none if it was claimed later.
 fn first_member(reader: Reader<'_>) -> Result<Option<MemberId>, StoreError> {
-    if reader.has(name::CLAIMED) { Ok(None) } else { member_of(reader) }
+    if reader.has(name::CLAIMED) {
+        return Ok(None);
+    }
+    Ok(read_move(reader)?.map(|moved| moved.first).or(member_of(reader)?))
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tessera_domain::fact::{Fact, FactId, Receipt, Refund};
 use tessera_domain::ids::{MemberId, ProgramId, ReceiptId, RefundId};
 
-use super::{READ, StoredFact, member_of};
+use super::{READ, ReceiptMove, StoredFact, member_of};
 use crate::calls::Range;
 use crate::items::{Reader, text};
 use crate::writes::{Write, Written};
@@ -37,6 +37,8 @@ pub struct StoredReceipt {
     pub accepted_at: Timestamp,
     /// The refunds that came before it or before it was claimed, in the order of their arrival.
     pub early: Vec<RefundId>,
+    /// Its last move to another member.
+    pub moved: Option<ReceiptMove>,
     /// Its refunds, in the order of their identifiers.
     pub refunds: Vec<StoredRefund>,
 }
@@ -46,6 +48,8 @@ pub struct StoredReceipt {
 pub struct StoredRefund {
     /// The refund.
     pub refund: Refund,
+    /// The member that it was stored with; its receipt says whose it is.
+    pub member: Option<MemberId>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// True when it came before its receipt, or before that was claimed.
@@ -68,7 +72,7 @@ impl Store {
         let mut found = None;
         let mut refunds = Vec::new();
         for item in &items {
-            let Some(StoredFact { fact, member, accepted_at, waited, waiting }) = StoredFact::read(item)? else {
+            let Some(StoredFact { fact, member, accepted_at, waited, waiting, moved }) = StoredFact::read(item)? else {
                 continue;
             };
             match fact {
@@ -78,9 +82,9 @@ impl Store {
                         other => Err(not_of_receipt(&other)),
                     });
                     let early = early.collect::<Result<_, _>>()?;
-                    found = Some(StoredReceipt { receipt, member, accepted_at, early, refunds: Vec::new() });
+                    found = Some(StoredReceipt { receipt, member, accepted_at, early, moved, refunds: Vec::new() });
                 }
-                Fact::Refund { refund, .. } => refunds.push(StoredRefund { refund, accepted_at, waited }),
+                Fact::Refund { refund, .. } => refunds.push(StoredRefund { refund, member, accepted_at, waited }),
                 other => return Err(not_of_receipt(&other.id())),
             }
         }

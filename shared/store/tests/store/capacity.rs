@@ -10,7 +10,7 @@ use tessera_domain::decide::{Context, ReceiptContext, Supply, decide_receipt};
 use tessera_domain::fact::{Fact, read_receipt};
 use tessera_domain::ids::{CouponCode, ReceiptId, RuleId};
 use tessera_domain::program::CompiledProgram;
-use tessera_store::{Commit, Committed, EntryKey, Party, ProgramCache};
+use tessera_store::{Commit, Committed, EntryKey, Party, ProgramCache, ReceiptHistory};
 
 use crate::bench::Bench;
 use crate::interference::Used;
@@ -153,8 +153,8 @@ async fn surcharges() {
     let early = ReceiptId::new("early").unwrap();
     measure!("refund before its receipt", store.put_fact(&program, None, &returned(&early), noon()));
     let key = EntryKey::refund(noon(), &receipt.id, &refund("f1", "1.00").id);
-    let commit =
-        Commit::for_one(&program, &config, Party { history: Some((noon(), &receipt.id)), ..Party::new(&ada, &key) });
+    let history = ReceiptHistory { at: noon(), receipt: &receipt.id, moves: 0 };
+    let commit = Commit::for_one(&program, &config, Party { history: Some(history), ..Party::new(&ada, &key) });
     let point = |seen: &tessera_store::Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r")));
     measure!("decision on a refund", store.commit(&commit, point));
     let seen = EntryKey::adjustment(noon(), "seen");

@@ -6,7 +6,7 @@ use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::decide::{Decision, MOST_COUPONS};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::NamedCoupon;
-use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, Snapshot, StoreError};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, ReceiptHistory, Snapshot, StoreError};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
@@ -212,8 +212,8 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
     commit(&bench, "r11").await.unwrap();
 
     let key = EntryKey::refund(noon(), &receipt, &RefundId::new("f1").unwrap());
-    let commit =
-        Commit::for_one(&program, &config, Party { history: Some((noon(), &receipt)), ..Party::new(&owner, &key) });
+    let history = ReceiptHistory { at: noon(), receipt: &receipt, moves: 0 };
+    let commit = Commit::for_one(&program, &config, Party { history: Some(history), ..Party::new(&owner, &key) });
     let end = bench.store.commit(&commit, |seen| {
         assert_eq!(seen.history.len(), 1);
         let codes: Vec<&str> = seen.coupons.iter().map(|coupon| coupon.code.as_str()).collect();
@@ -222,7 +222,7 @@ async fn a_refund_sees_the_receipts_entries_and_the_members_coupons() {
         Ok::<_, Infallible>(one_point(seen.account, for_receipt("r1")))
     });
     assert!(matches!(end.await.unwrap(), Committed::Now(_)));
-    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&owner), noon(), &receipt).await.unwrap();
+    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&owner), history).await.unwrap();
     assert_eq!(entries.iter().map(|stored| stored.entry.sequence).collect::<Vec<_>>(), [1, 3]);
 }
 

@@ -9,7 +9,7 @@ use tessera_domain::decide::Decision;
 use tessera_domain::fact::{Fact, FactId, Interaction, read_interaction};
 use tessera_domain::ids::{InteractionId, ReceiptId};
 use tessera_domain::ledger::Cause;
-use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutFact, Snapshot};
+use tessera_store::{Commit, Committed, EntryKey, FactImage, Party, PutFact, ReceiptHistory, Snapshot};
 
 use crate::bench::Bench;
 use crate::interference::{Fault, Used};
@@ -70,7 +70,7 @@ async fn an_interaction_is_stored_once_and_shows_in_the_stream() {
     let image = FactImage::read(item.clone()).unwrap().unwrap();
     let packed = tessera_domain::pack::pack(&open).unwrap();
     let (fact, waiting) = (named("i-1"), Vec::new());
-    let expected = FactImage { program: program(), member: ada, fact, accepted_at: noon(), packed, waiting };
+    let expected = FactImage { program: program(), member: ada, fact, accepted_at: noon(), packed, waiting, moves: 0 };
     assert_eq!(image, expected);
 }
 
@@ -156,7 +156,8 @@ async fn what_tier_changes_did_is_written_with_the_decision() {
     assert!(matches!(bench.store.commit(&commit, decide).await.unwrap(), Committed::Already(_)));
     assert_eq!(points(&bench).await, (3, 3));
     // All of it stands in the receipt's history, in its order; and the receipt is one.
-    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&ada), noon(), &receipt).await.unwrap();
+    let history = ReceiptHistory { at: noon(), receipt: &receipt, moves: 0 };
+    let entries = bench.store.receipt_entries(&program, std::slice::from_ref(&ada), history).await.unwrap();
     let sequences: Vec<(u64, bool)> =
         entries.iter().map(|stored| (stored.entry.sequence, stored.entry.is_decision_on(&receipt))).collect();
     assert_eq!(sequences, [(1, true), (2, false), (3, false)]);

@@ -12,7 +12,7 @@ use tessera_store::{Commit, CommitError, Committed, Party, StoreError};
 use crate::EvaluationError;
 
 /// Why a fact whose commit failed with this error is rejected; `None` when it is to be tried again.
-pub(crate) const fn reason_of(error: &StoreError) -> Option<Rejection> {
+pub const fn reason_of(error: &StoreError) -> Option<Rejection> {
     match error {
         StoreError::AccountFull { .. } => Some(Rejection::AccountFull),
         StoreError::Erased { .. } => Some(Rejection::Erased),
@@ -27,7 +27,10 @@ pub(crate) fn of_anyone<'a>(commit: &Commit<'a>) -> Commit<'a> {
 }
 
 /// Commits the rejection of a fact, once. `at` is when the fact happened.
-pub(crate) async fn reject(
+///
+/// # Errors
+/// When the store fails.
+pub async fn reject(
     services: &Services,
     commit: &Commit<'_>,
     at: Timestamp,

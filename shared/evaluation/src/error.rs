@@ -35,6 +35,9 @@ pub enum EvaluationError {
     /// The inputs of a refund kept changing while they were read.
     #[error("refund {1} of receipt {0} was given up: what it needs kept changing")]
     Unsettled(ReceiptId, RefundId),
+    /// The inputs of a move kept changing while they were read, or the receipt was never decided.
+    #[error("the move of receipt {0} was given up: what it needs kept changing")]
+    UnsettledMove(ReceiptId),
     /// The queue of referrals did not take a message.
     #[error("a referral cannot be evaluated: {0}")]
     Referral(String),

@@ -38,11 +38,12 @@ fn stored(program: &CompiledProgram, refunds: &[(&str, &str)]) -> StoredReceipt 
     let refund = |(id, amount): &(&str, &str)| -> Value { json!({ "id": id, "occurred_at": at, "amount": amount }) };
     let refunds = refunds.iter().map(|refund_of| StoredRefund {
         refund: read_refund(&refund(refund_of), currency).unwrap(),
+        member: Some(member()),
         accepted_at: now(),
         waited: false,
     });
     let refunds = refunds.collect();
-    StoredReceipt { receipt, member: Some(member()), accepted_at: now(), early: Vec::new(), refunds }
+    StoredReceipt { receipt, member: Some(member()), accepted_at: now(), early: Vec::new(), moved: None, refunds }
 }
 
 fn member() -> MemberId {

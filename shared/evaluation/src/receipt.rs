@@ -12,7 +12,10 @@ use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, Par
 use crate::{EvaluationError, rejection};
 
 /// Decides on a receipt, once: when it was decided before, nothing is written and that decision stands.
-pub(crate) async fn evaluate(
+///
+/// # Errors
+/// When the store fails.
+pub async fn evaluate(
     services: &Services,
     program: &ActiveProgram,
     member: &MemberId,
