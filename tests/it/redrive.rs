@@ -69,3 +69,66 @@ async fn facts_lost_in_an_outage_are_redriven_by_their_acceptance_time() {
     assert_eq!(again, Redriven { seen: 2, sent: 0 });
     shop.verify().await;
 }
+
+/// A stack on which the decisions on some receipts failed until they became dead letters.
+async fn with_dead_letters(count: usize) -> (Shop, Arc<FaultPlan>) {
+    let faults = Arc::new(FaultPlan::new());
+    let clock = Some("2026-03-01T12:00:00+01:00".parse().unwrap());
+    let options = StackOptions { clock, faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
+    let shop = Shop::with(&program(&per_euro()), options).await;
+    faults.inject("rule-evaluation", "GetItem", .., InjectedFault::Unavailable);
+    for n in 0..count {
+        let body = receipt(&format!("r-{n}"), &format!("c-{n}"), "10.00");
+        assert_eq!(shop.post("/v1/receipts", &body).await.status, 202);
+    }
+    shop.settle().await;
+    faults.clear();
+    (shop, faults)
+}
+
+async fn redrive_dead_letters(shop: &Shop, run: &str) -> Result<Redriven, String> {
+    let stack = shop.stack.stack();
+    let sqs = stack.clients("operator").sqs;
+    let url = |name: &str| RedriveQueue { sqs: &sqs, url: &stack.template().queues[name].url };
+    redrive::dead_letters(url("tessera-facts-dead.fifo"), url("tessera-facts.fifo"), run)
+        .await
+        .map_err(|error| format!("{error:#}"))
+}
+
+/// Every receipt was decided once.
+async fn decided(shop: &Shop, count: usize) {
+    shop.settle().await;
+    for n in 0..count {
+        assert_eq!(shop.member(&format!("c-{n}")).await["points"]["available"], 10, "c-{n}");
+    }
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_operators_redrive_at_once() {
+    let (shop, _) = with_dead_letters(12).await;
+    let (from, to) = ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z");
+    let (one, other, facts, again) = tokio::join!(
+        redrive_dead_letters(&shop, "ada"),
+        redrive_dead_letters(&shop, "grace"),
+        redrive_facts(&shop, from, to, "ada-facts"),
+        redrive_facts(&shop, from, to, "grace-facts"),
+    );
+    // Each letter was moved by one of them; both found the facts without a decision.
+    assert_eq!(one.unwrap().sent + other.unwrap().sent, 12);
+    assert_eq!((facts.seen, again.seen), (12, 12));
+    decided(&shop, 12).await;
+    assert_eq!(redrive_facts(&shop, from, to, "later").await, Redriven { seen: 12, sent: 0 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_that_is_interrupted_is_repeated() {
+    let (shop, faults) = with_dead_letters(12).await;
+    // The letters are sent, and the first of them cannot be deleted.
+    faults.inject("operator", "DeleteMessage", .., InjectedFault::Unavailable);
+    let error = redrive_dead_letters(&shop, "ada").await.unwrap_err();
+    assert!(error.contains("was sent but could not be deleted"), "{error}");
+    faults.clear();
+    assert!(redrive_dead_letters(&shop, "ada-again").await.is_ok());
+    decided(&shop, 12).await;
+}

@@ -7,6 +7,7 @@ mod merging;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_domain::program::SubmittedProgram;
 
 use crate::shop::{Response, Shop, program, receipt};
 
@@ -317,4 +318,64 @@ async fn codes_are_read_as_people_type_them() {
         let listed = shop.request(Method::GET, &format!("/v1/referrals{status}"), None).await;
         assert_eq!((listed.status, listed.problem()), (400, "invalid"), "{status}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_takes_back_what_a_removed_program_gave() {
+    let (shop, code) = shop(&json!({ "hold_days": 0 })).await;
+    for (friend, order) in [("c-grace", "r-1"), ("c-joan", "r-2")] {
+        refer(&shop, &code, friend).await;
+        buy(&shop, order, friend, "70.00").await;
+    }
+    refer(&shop, &code, "c-mary").await;
+    assert_eq!((available(&shop, "c-ada").await, available(&shop, "c-grace").await), (16, 50));
+    let mut without = document(&json!({}));
+    without.as_object_mut().unwrap().remove("referral");
+    without["rules"] = json!([]);
+    assert_eq!(shop.request(Method::PUT, "/v1/program", Some(&without)).await.status, 200);
+    shop.clock("2026-03-01T13:00:00+01:00").await;
+    // Nothing more is given.
+    buy(&shop, "r-3", "c-mary", "70.00").await;
+    assert_eq!(available(&shop, "c-mary").await, 0);
+    for _ in 0..2 {
+        refund(&shop, "r-1", "f-1", "70.00").await;
+        assert_eq!((available(&shop, "c-grace").await, available(&shop, "c-joan").await), (0, 50));
+        // The rule's bonus for the first friend, and no milestone: one friend still counts.
+        assert_eq!(available(&shop, "c-ada").await, 13);
+    }
+    refund(&shop, "r-2", "f-2", "70.00").await;
+    assert_eq!((available(&shop, "c-ada").await, available(&shop, "c-joan").await), (0, 0));
+    assert_eq!(statuses(&shop, "c-ada").await, ["pending", "reversed", "reversed"]);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_of_an_excluded_advocate_and_of_another_program_are_refused() {
+    let (shop, code) = shop(&json!({ "hold_days": 0 })).await;
+    let other = SubmittedProgram::read(&document(&json!({ "hold_days": 0 }))).unwrap();
+    let (store, key, now) = (shop.stack.store(), shop.stack.secrets_key(), shop.stack.now());
+    let second = store.create_program(&other, Some("tsk_second_admin"), key, now).await.unwrap();
+    let authorization = format!("Bearer {}", second.admin_key);
+    let headers = [("authorization", authorization.as_str())];
+    let advocate = json!({ "id": "c-else", "email": "else@example.com" });
+    let foreign = shop.request_with(Method::POST, "/v1/members", Some(&advocate), &headers).await;
+    let foreign = foreign.body["referral_code"].as_str().unwrap().to_owned();
+    assert_eq!(refer(&shop, &foreign, "c-x").await.problem(), "unknown_code");
+    let here = json!({ "code": code, "friend": { "id": "c-x" } });
+    let there = shop.request_with(Method::POST, "/v1/referrals", Some(&here), &headers).await;
+    assert_eq!(there.problem(), "unknown_code");
+
+    refer(&shop, &code, "c-before").await;
+    let excluded = json!({ "excluded": true, "reason": "resells coupons" });
+    assert_eq!(shop.request(Method::PUT, "/v1/members/c-ada/exclusion", Some(&excluded)).await.status, 200);
+    assert_eq!(refer(&shop, &code, "c-x").await.problem(), "advocate_not_eligible");
+    assert_eq!(shop.request(Method::GET, "/v1/members/c-x", None).await.status, 404);
+    assert_eq!(shop.get(&format!("/v1/referral-codes/{code}")).await["valid"], false);
+    // A receipt is taken nevertheless, without a referral.
+    let mut bought = receipt("r-1", "c-y", "70.00");
+    bought["referral_code"] = json!(code);
+    assert_eq!(shop.post("/v1/receipts", &bought).await.status, 202);
+    shop.settle().await;
+    assert_eq!(available(&shop, "c-y").await, 0);
+    shop.verify().await;
 }

@@ -43,7 +43,8 @@ enum Step {
 /// Everything that an evaluation works with.
 struct Evaluation<'a> {
     program: &'a ActiveProgram,
-    referral: &'a CompiledReferral,
+    /// The referral program in force; `None` when it was removed. What was given before is still taken back.
+    referral: Option<&'a CompiledReferral>,
     friend: OpenedMember,
     stored: Vec<StoredFriend>,
     places: Vec<Place>,
@@ -59,9 +60,8 @@ impl Services {
     /// # Errors
     /// When the store fails; evaluating again completes it.
     pub async fn evaluate_friend(&self, program: &ActiveProgram, friend: &MemberId) -> Result<(), StoreError> {
-        let Some(referral) = &program.compiled.referral else { return Ok(()) };
         for _ in 0..TRIES {
-            let Some(evaluation) = self.prepare(program, referral, friend).await? else { return Ok(()) };
+            let Some(evaluation) = self.prepare(program, friend).await? else { return Ok(()) };
             if let Some((place, step)) = evaluation.next_step() {
                 self.take_step(&evaluation, place, step).await?;
                 continue;
@@ -80,7 +80,6 @@ impl Services {
     async fn prepare<'a>(
         &self,
         program: &'a ActiveProgram,
-        referral: &'a CompiledReferral,
         friend: &MemberId,
     ) -> Result<Option<Evaluation<'a>>, StoreError> {
         let Some(friend) = self.store.open_member(&program.id, friend).await? else { return Ok(None) };
@@ -105,7 +104,9 @@ impl Services {
         };
         // A later version of the program never undoes a conversion that an earlier one has judged.
         let earlier = earlier.as_deref().and_then(|config| Some((config, config.referral.as_ref()?)));
-        let (config, rules) = earlier.unwrap_or((&*program.compiled, referral));
+        let referral = program.compiled.referral.as_ref();
+        let current = referral.map(|referral| (&*program.compiled, referral));
+        let Some((config, rules)) = earlier.or(current) else { return Ok(None) };
         let zone = &config.zone;
         let days = rules.program.attribution_days;
         let until = all.iter().map(|one| one.until(days, zone)).max();
@@ -124,6 +125,10 @@ impl Services {
                 let status = if counts || one.counted { ReferralStatus::Reversed } else { ReferralStatus::Rejected };
                 let reason = Some(ReferralReason::SelfReferral);
                 *judgement = Judgement { status, reason, conversion: None };
+            }
+            // A program that was removed gives nothing more.
+            if referral.is_none() && judgement.status == ReferralStatus::Rewarded && !one.counted {
+                *judgement = Judgement { status: one.status, reason: one.reason, conversion: one.conversion };
             }
             advocates.push(Some(advocate).filter(|_| account.erased_at.is_none()));
         }
@@ -286,11 +291,12 @@ impl Evaluation<'_> {
         if let Some((place, ..)) = undone {
             return Some((place, Step::TakeBack));
         }
+        let referral = self.referral?;
         let due = all().find(|(_, one, judged)| judged.status == ReferralStatus::Rewarded && !one.counted);
         if let Some((place, ..)) = due {
             return Some((place, Step::Reward));
         }
-        let on = self.referral.program.friend.as_ref().map(|friend| friend.on);
+        let on = referral.program.friend.as_ref().map(|friend| friend.on);
         let is_verified = self.friend.profile.id.is_some()
             || self.friend.profile.identifiers.iter().any(|held| held.holding == Holding::Verified);
         if on != Some(FriendRewardTime::Attributed) || !is_verified || self.friend_was_rewarded() {
@@ -310,9 +316,10 @@ impl Evaluation<'_> {
                 one.judged_by = Some(self.program.compiled.version);
             }
             let today = Day::of(self.now, &self.program.compiled.zone);
-            one.reminded |= reminder(one, self.referral, &self.program.compiled).is_some_and(|day| day <= today);
+            let reminder = self.referral.and_then(|referral| reminder(one, referral, &self.program.compiled));
+            one.reminded |= reminder.is_some_and(|day| day <= today);
         }
-        let due = next_due(&after, self.referral, &self.program.compiled, self.now);
+        let due = self.referral.and_then(|referral| next_due(&after, referral, &self.program.compiled, self.now));
         FriendUpdate { after, due, at: self.now }
     }
 }
