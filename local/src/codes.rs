@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use http::Method;
 use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::web::{WebClient, WebRequest};
 
 /// The codes of one request.
 const PER_REQUEST: usize = 10_000;
@@ -40,7 +44,7 @@ pub async fn load(file: &Path, loading: &Loading) -> anyhow::Result<Loaded> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let codes = read_codes(&text);
     anyhow::ensure!(!codes.is_empty(), "{} has no code", file.display());
-    let client = reqwest::Client::new();
+    let client = WebClient::new();
     let mut loaded = Loaded::default();
     for codes in codes.chunks(PER_REQUEST) {
         let response = send(&client, loading, codes).await?;
@@ -64,19 +68,19 @@ fn read_codes(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-async fn send(client: &reqwest::Client, loading: &Loading, codes: &[(usize, &str)]) -> anyhow::Result<Value> {
+async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) -> anyhow::Result<Value> {
     let url = format!("{}/v1/rewards/{}/codes", loading.url.trim_end_matches('/'), loading.reward);
     let body = json!({ "codes": codes.iter().map(|(_, code)| code).collect::<Vec<_>>() });
     let mut last = String::new();
     for _ in 0..TRIES {
-        match client.post(&url).bearer_auth(&loading.key).json(&body).send().await {
-            Ok(response) if response.status().is_success() => return Ok(response.json().await?),
-            Ok(response) if response.status().is_server_error() => last = response.status().to_string(),
-            Ok(response) => bail!("{}", refusal(&response.text().await?, codes)),
+        match client.send(WebRequest::new(Method::POST, &url).bearer(&loading.key).json(&body)).await {
+            Ok(response) if response.status.is_success() => return Ok(response.json()),
+            Ok(response) if response.status.is_server_error() => last = response.status.to_string(),
+            Ok(response) => return Err(Failure::Refused(refusal(&response.text(), codes)).into()),
             Err(error) => last = error.to_string(),
         }
     }
-    bail!("the API does not respond: {last}")
+    Err(Failure::Unreachable(format!("the API does not respond: {last}")).into())
 }
 
 /// What the API says of codes that it refuses, with the lines of the file.

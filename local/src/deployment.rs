@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use clap::Args;
 use tessera_store::{Store, Tables};
+
+use crate::web::WebClient;
 
 /// The stack to use.
 #[derive(Debug, Clone, Args)]
@@ -22,18 +22,21 @@ pub struct Deployment {
     pub store: Store,
     /// Its queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// The client of its tables.
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     /// The configuration for further AWS clients.
     pub sdk: SdkConfig,
-    name: String,
+    /// The HTTP client below all of them.
+    pub(crate) web: WebClient,
+    /// Its name.
+    pub(crate) name: String,
 }
 
 impl Deployment {
     /// Connects to the tables and queues by their names in the template.
     pub async fn connect(stack: &str) -> Self {
-        // The default client would link a second cryptography library.
-        let http =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+        let web = WebClient::new();
+        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(web.sdk()).load().await;
         let table = |table: &str| format!("{stack}-{table}");
         let tables = Tables {
             members: table("members"),
@@ -44,7 +47,9 @@ impl Deployment {
         Self {
             store: Store::new(aws_sdk_dynamodb::Client::new(&config), tables),
             sqs: aws_sdk_sqs::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sdk: config,
+            web,
             name: stack.to_owned(),
         }
     }

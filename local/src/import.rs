@@ -6,10 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tessera_import::{Parts, PlanRequest};
+
+use crate::failure::Failure;
+use crate::web::{WebClient, WebRequest, WebResponse};
 
 /// The most bytes of a part: the API takes 4 MB.
 const PART_BYTES: usize = 3 * 1024 * 1024;
@@ -21,7 +24,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// A client of the API's imports.
 #[derive(Debug, Clone)]
 pub struct ImportClient {
-    client: reqwest::Client,
+    client: WebClient,
     url: String,
     key: String,
 }
@@ -47,7 +50,7 @@ pub fn file_key(file: &Path, plan: &PlanRequest) -> Result<String> {
 impl ImportClient {
     /// A client of the API at an address, with an API key of scope `admin`.
     pub fn new(url: &str, key: &str) -> Self {
-        Self { client: reqwest::Client::new(), url: url.trim_end_matches('/').to_owned(), key: key.to_owned() }
+        Self { client: WebClient::new(), url: url.trim_end_matches('/').to_owned(), key: key.to_owned() }
     }
 
     /// Creates the import of a request, or finds it.
@@ -131,13 +134,13 @@ impl ImportClient {
         while let Some(next) = path {
             let response = self.repeat(|| self.request(Method::GET, &next)).await?;
             path = next_link(&response);
-            out.write_all(&response.bytes().await?)?;
+            out.write_all(&response.body)?;
         }
         Ok(())
     }
 
-    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
+    pub(crate) fn request(&self, method: Method, path: &str) -> WebRequest {
+        WebRequest::new(method, format!("{}{path}", self.url)).bearer(&self.key)
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
@@ -148,31 +151,28 @@ impl ImportClient {
                 None => request,
             }
         });
-        Ok(response.await?.json().await?)
+        Ok(serde_json::from_slice(&response.await?.body)?)
     }
 
     /// Sends a request that may be repeated.
-    pub(crate) async fn repeat(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<reqwest::Response> {
+    pub(crate) async fn repeat(&self, request: impl Fn() -> WebRequest) -> Result<WebResponse> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            let problem = match request().send().await {
-                Ok(response) if response.status().is_success() => return Ok(response),
+            let problem = match self.client.send(request()).await {
+                Ok(response) if response.status.is_success() => return Ok(response),
                 Ok(response) => {
-                    let passes =
-                        response.status() == StatusCode::TOO_MANY_REQUESTS || response.status().is_server_error();
-                    let status = response.status();
-                    let text = response.text().await.unwrap_or_default();
-                    let text = describe(&text).unwrap_or(text);
-                    let error = anyhow::anyhow!("{status}: {text}");
-                    if !passes {
-                        return Err(error);
+                    let status = response.status;
+                    let text = response.text();
+                    let text = format!("{status}: {}", describe(&text).unwrap_or(text));
+                    if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
+                        return Err(Failure::Refused(text).into());
                     }
-                    error
+                    Failure::Unreachable(text)
                 }
-                Err(error) => error.into(),
+                Err(error) => Failure::Unreachable(format!("{} cannot be reached: {error}", self.url)),
             };
             if attempt >= TRIES {
-                return Err(problem);
+                return Err(problem.into());
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -182,8 +182,8 @@ impl ImportClient {
 }
 
 /// The next page that a response names.
-pub(crate) fn next_link(response: &reqwest::Response) -> Option<String> {
-    let link = response.headers().get("link")?.to_str().ok()?;
+pub(crate) fn next_link(response: &WebResponse) -> Option<String> {
+    let link = response.header("link")?;
     let (address, relation) = link.split_once(';')?;
     relation.contains("rel=\"next\"").then(|| address.trim().trim_matches(['<', '>']).to_owned())
 }

@@ -1,10 +1,13 @@
 //! The `tessera` binary's library: the local stack, the command line and the demo.
 
+pub mod aws_fault;
 pub mod backtest;
 pub mod cli;
 pub mod codes;
 pub mod demo;
 pub mod deployment;
+pub mod doctor;
+pub mod failure;
 pub mod figures;
 pub mod import;
 pub mod platform;
@@ -15,6 +18,7 @@ pub mod shop;
 pub mod stack;
 pub mod transfer;
 pub mod verify;
+pub mod web;
 
 pub use platform::Platform;
 

@@ -16,7 +16,7 @@ use crate::private;
 use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
 /// The template, embedded so that the binary runs from any folder.
-const TEMPLATE: &str = include_str!("../../template.yaml");
+pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// The routes of each HTTP function.
 pub const ROUTES: &[(&str, Routes)] = &[

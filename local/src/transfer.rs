@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use tessera_store::ExportKind;
 
@@ -35,7 +35,7 @@ pub async fn export(client: &ImportClient, folder: &Path, progress: impl Fn(Expo
         while let Some(path) = next {
             let response = client.repeat(|| client.request(Method::GET, &path)).await?;
             next = next_link(&response);
-            let page = response.bytes().await?;
+            let page = response.body;
             lines += page.split(|byte| *byte == b'\n').skip(1).count() as u64;
             out.write_all(&page)?;
             progress(kind, page.len() as u64);

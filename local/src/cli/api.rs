@@ -2,25 +2,25 @@
 
 use std::io::{IsTerminal, stdout};
 
-use anyhow::Context;
 use clap::Args;
-use reqwest::{Method, Response};
+use http::Method;
 use serde_json::Value;
 
-use super::exit::Failure;
+use super::OutputArgs;
+use crate::failure::Failure;
+use crate::web::{WebClient, WebRequest, WebResponse};
 
 /// The API to use.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ApiArgs {
     /// The API's address.
     #[arg(long, env = "TESSERA_URL", default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with the scope `admin`.
+    pub url: String,
+    /// An API key with the scope that the command needs: `admin`, or what `docs/cli.md` says.
     #[arg(long, env = "TESSERA_KEY", hide_env_values = true)]
-    key: String,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
+    pub key: String,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// What the API responded.
@@ -45,35 +45,29 @@ impl ApiArgs {
         body: Option<&Value>,
     ) -> anyhow::Result<Answered> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        // A pasted key often has a line end.
-        let mut request = reqwest::Client::new().request(method, &url).bearer_auth(self.key.trim());
+        let mut request = WebRequest::new(method, url).bearer(&self.key);
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(name, *value);
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        let unreachable = |why: String| Failure::Unreachable(format!("{} cannot be reached: {why}", self.url));
-        let response = request.send().await.map_err(|error| unreachable(error.to_string()))?;
-        read(response, &self.url).await
+        let response = WebClient::new().send(request).await;
+        let response =
+            response.map_err(|error| Failure::Unreachable(format!("{} cannot be reached: {error}", self.url)))?;
+        read(&response, &self.url)
     }
 
     /// Prints a value as JSON, or a text.
     pub fn print(&self, value: &Value, text: &str) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
-        } else {
-            print!("{text}");
-        }
-        Ok(())
+        self.output.print(value, text)
     }
 }
 
-async fn read(response: Response, url: &str) -> anyhow::Result<Answered> {
-    let status = response.status();
-    let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-    let text = response.text().await.with_context(|| format!("the response of {url} broke off"))?;
-    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+fn read(response: &WebResponse, url: &str) -> anyhow::Result<Answered> {
+    let status = response.status;
+    let etag = response.header("etag").map(str::to_owned);
+    let body = response.json();
     if status.is_success() {
         return Ok(Answered { etag, body });
     }

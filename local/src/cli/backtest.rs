@@ -57,6 +57,9 @@ pub struct BacktestArgs {
     /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Print JSON: as --format json.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// The output file; by default standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -89,7 +92,7 @@ impl BacktestArgs {
         let started = std::time::Instant::now();
         let report = replay(&plan, &facts.facts, self.threads)?;
         let millis = started.elapsed().as_millis().max(1);
-        let text = match self.format {
+        let text = match if self.json { Format::Json } else { self.format } {
             Format::Table => report.table(),
             Format::Json => serde_json::to_string_pretty(&report)? + "\n",
             Format::Html => report.html(),

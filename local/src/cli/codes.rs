@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
-use crate::codes::{Loading, load};
+use super::api::ApiArgs;
+use crate::codes::{Loaded, Loading, load};
 
 /// Load a file of codes into the pool of a reward: one code a line. Loading a file again adds nothing twice.
 #[derive(Debug, Args)]
@@ -14,22 +16,19 @@ pub struct CodesArgs {
     /// The reward.
     #[arg(long, value_name = "ID")]
     reward: String,
-    /// The API's address.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with `admin`.
-    #[arg(long, env = "TESSERA_KEY")]
-    key: String,
+    #[command(flatten)]
+    api: ApiArgs,
 }
 
 impl CodesArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let loading = Loading { url: self.url, key: self.key, reward: self.reward };
+        let loading = Loading { url: self.api.url.clone(), key: self.api.key.clone(), reward: self.reward };
         let loaded = load(&self.file, &loading).await?;
-        println!(
-            "{} codes added, {} known already; {} are left in the pool",
-            loaded.added, loaded.duplicates, loaded.remaining
-        );
-        Ok(())
+        let Loaded { added, duplicates, remaining } = loaded;
+        let told = json!({ "added": added, "duplicates": duplicates, "remaining": remaining });
+        self.api.print(
+            &told,
+            &format!("{added} codes added, {duplicates} known already;\n{remaining} are left in the pool\n"),
+        )
     }
 }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use tessera_store::ExportKind;
 
+use super::api::ApiArgs;
 use crate::import::ImportClient;
 use crate::transfer;
 
@@ -15,12 +17,8 @@ use crate::transfer;
 /// `tessera import --full DIR` restores it into a program without members and facts.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The API's address.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with `admin`.
-    #[arg(long, env = "TESSERA_KEY")]
-    key: String,
+    #[command(flatten)]
+    api: ApiArgs,
     /// The folder to write.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -28,22 +26,22 @@ pub struct ExportArgs {
 
 impl ExportArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let client = ImportClient::new(&self.url, &self.key);
+        let client = ImportClient::new(&self.api.url, &self.api.key);
         let bar = bar("exporting {msg} {bytes} {binary_bytes_per_sec}")?;
         let lines = transfer::export(&client, &self.out, step(&bar)).await?;
         bar.finish_and_clear();
-        println!("{lines} items are in {}", self.out.display());
-        Ok(())
+        let folder = self.out.display().to_string();
+        self.api.print(&json!({ "items": lines, "folder": folder }), &format!("{lines} items are in\n{folder}\n"))
     }
 }
 
 /// Restores an exported folder.
-pub(super) async fn restore(client: &ImportClient, folder: &Path) -> anyhow::Result<()> {
+pub(super) async fn restore(client: &ImportClient, folder: &Path, api: &ApiArgs) -> anyhow::Result<()> {
     let bar = bar("restoring {msg} {bytes} {binary_bytes_per_sec}")?;
     let sealed = transfer::restore(client, folder, step(&bar)).await?;
     bar.finish_and_clear();
-    println!("{} members and {} entries are restored; every balance is proven", sealed["members"], sealed["entries"]);
-    Ok(())
+    let (members, entries) = (&sealed["members"], &sealed["entries"]);
+    api.print(&sealed, &format!("{members} members and {entries} entries are\nrestored; every balance is proven\n"))
 }
 
 fn step(bar: &ProgressBar) -> impl Fn(ExportKind, u64) + '_ {

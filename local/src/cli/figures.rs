@@ -1,9 +1,10 @@
 //! `tessera figures`.
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use tessera_lambda::Clock;
 
-use super::StorageArgs;
+use super::{OutputArgs, StorageArgs};
 use crate::Platform;
 use crate::deployment::Deployment;
 use crate::figures::{RebuildScope, rebuild};
@@ -26,6 +27,8 @@ pub(super) struct RebuildArgs {
     /// Replace today and the two days before too: only while nothing is written and the stream is read to its end.
     #[arg(long)]
     all_days: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl FiguresCommand {
@@ -42,9 +45,10 @@ impl FiguresCommand {
         } else {
             rebuild(&Deployment::connect(&args.stack).await.store, Clock::system().now(), scope).await?
         };
-        for (program, items) in changed {
-            println!("{program}: {items} items changed");
-        }
-        Ok(())
+        let text: String =
+            changed.iter().map(|(program, items)| format!("{program}: {items} items changed\n")).collect();
+        let told: serde_json::Map<String, Value> =
+            changed.iter().map(|(program, items)| (program.to_string(), json!(items))).collect();
+        args.output.print(&json!({ "changed": told }), &text)
     }
 }

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, ImportSource, PlanRequest};
 
+use super::api::ApiArgs;
 use super::export;
 use crate::import::{ImportClient, file_key};
 
@@ -27,12 +28,8 @@ pub struct ImportArgs {
     /// Restore the folder of `tessera export` into a program without members and facts.
     #[arg(long, value_name = "DIR", conflicts_with = "file")]
     full: Option<PathBuf>,
-    /// The API's address.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with `admin`.
-    #[arg(long, env = "TESSERA_KEY")]
-    key: String,
+    #[command(flatten)]
+    api: ApiArgs,
     /// What the rows are: members, tiers, coupons or orders.
     #[arg(long, default_value = "members", value_parser = choice(&ImportKind::ALL))]
     kind: ImportKind,
@@ -81,9 +78,9 @@ fn choice<T: Copy + Send + Sync + 'static, const N: usize>(
 
 impl ImportArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let client = ImportClient::new(&self.url, &self.key);
+        let client = ImportClient::new(&self.api.url, &self.api.key);
         if let Some(folder) = &self.full {
-            return export::restore(&client, folder).await;
+            return export::restore(&client, folder, &self.api).await;
         }
         let plan = self.plan()?;
         let request = self.request(&plan)?;
@@ -97,10 +94,14 @@ impl ImportArgs {
             let bar = bar(size, "sending {bytes} of {total_bytes} {wide_bar} {eta}")?;
             let parts = client.upload(&id, self.file(), &plan, |bytes| bar.inc(bytes)).await?;
             bar.finish_and_clear();
-            print!("{}", mapping(&client.get(&id).await?));
+            if !self.api.output.json {
+                print!("{}", mapping(&client.get(&id).await?));
+            }
             client.start(&id, Some(parts)).await?;
         } else {
-            println!("{id} was sent before and is {}", created["state"].as_str().unwrap_or_default());
+            if !self.api.output.json {
+                println!("{id} was sent before and is {}", created["state"].as_str().unwrap_or_default());
+            }
             // Its worker may have been killed.
             client.start(&id, None).await?;
         }
@@ -135,7 +136,9 @@ impl ImportArgs {
 
     async fn report(&self, client: &ImportClient, id: &str, seen: &Value, verb: &str) -> anyhow::Result<()> {
         let (done, failed) = (seen["done"].as_u64().unwrap_or(0), seen["failed"].as_u64().unwrap_or(0));
-        println!("{done} rows: {} {verb}, {failed} refused", done.saturating_sub(failed));
+        let mut told = json!({ "import": id, "state": seen["state"], "rows": seen["rows"], "done": done, "failed": failed,
+                               "mapping": seen["preview"]["mapping"] });
+        let mut text = format!("{done} rows: {} {verb}, {failed} refused\n", done.saturating_sub(failed));
         if failed > 0 {
             let file = self.errors.clone().unwrap_or_else(|| {
                 let mut name = self.file().file_stem().unwrap_or_default().to_owned();
@@ -144,9 +147,10 @@ impl ImportArgs {
             });
             let out = File::create(&file).with_context(|| format!("{} cannot be written", file.display()))?;
             client.errors(id, out).await?;
-            println!("the refused rows are in {}", file.display());
+            told["errors"] = json!(file.display().to_string());
+            text += &format!("the refused rows are in {}\n", file.display());
         }
-        Ok(())
+        self.api.print(&told, &text)
     }
 
     fn plan(&self) -> anyhow::Result<PlanRequest> {

@@ -1,7 +1,7 @@
 //! `tessera keys`.
 
 use clap::{Args, Subcommand};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::api::ApiArgs;

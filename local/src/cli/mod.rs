@@ -4,7 +4,7 @@ mod api;
 mod backtest;
 mod codes;
 mod completion;
-mod exit;
+mod doctor;
 mod export;
 mod figures;
 mod import;
@@ -17,13 +17,14 @@ mod report;
 mod serve;
 mod verify;
 
-pub use exit::{end_with_a_closed_pipe, report as report_failure};
+pub use crate::failure::{end_with_a_closed_pipe, report as report_failure};
 pub(crate) use replay::report as replay_report;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::stack::Storage;
 
@@ -68,6 +69,8 @@ enum Command {
         #[command(subcommand)]
         command: programs::ProgramsCommand,
     },
+    /// Check a deployed stack: its parts, alarms, dead letters, secrets and clock.
+    Doctor(doctor::DoctorArgs),
     /// Resend lost facts or dead letters of a deployed stack.
     Redrive {
         #[command(subcommand)]
@@ -101,6 +104,26 @@ impl StorageArgs {
     }
 }
 
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OutputArgs {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// Prints a value as JSON, or a text.
+    fn print(self, value: &Value, text: &str) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(value)?);
+        } else {
+            print!("{text}");
+        }
+        Ok(())
+    }
+}
+
 /// Parses a time argument.
 fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|error| format!("not a time such as 2026-03-01T09:00:00Z: {error}"))
@@ -119,13 +142,11 @@ impl Cli {
             Some(Command::Codes(args)) => args.run().await,
             Some(Command::Program { command }) => command.run().await,
             Some(Command::Keys { command }) => command.run().await,
-            Some(Command::Completion(args)) => {
-                args.run();
-                Ok(())
-            }
+            Some(Command::Completion(args)) => args.run(),
             Some(Command::Import(args)) => args.run().await,
             Some(Command::Export(args)) => args.run().await,
             Some(Command::Programs { command }) => command.run().await,
+            Some(Command::Doctor(args)) => args.run().await,
             Some(Command::Redrive { command }) => command.run().await,
             Some(Command::Report(args)) => args.run().await,
             Some(Command::Figures { command }) => command.run().await,

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::api::{ApiArgs, has_colours};
-use super::exit::Failure;
+use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ProgramCommand {

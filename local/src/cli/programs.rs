@@ -10,6 +10,7 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::{Clock, Secrets};
 use tessera_store::NewProgram;
 
+use super::OutputArgs;
 use crate::deployment::{Deployment, DeploymentArgs};
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +34,8 @@ pub(super) struct CreateArgs {
     /// The admin key; by default a new one. A repetition with the same key creates nothing.
     #[arg(long, value_name = "KEY")]
     admin_key: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl ProgramsCommand {
@@ -64,16 +67,24 @@ impl CreateArgs {
         })?;
         let now = Clock::system().now();
         let made = deployment.store.create_program(&program, self.admin_key.as_deref(), &key, now).await?;
-        show(&made);
-        Ok(())
+        show(&made, self.output)
     }
 }
 
 /// Prints the credentials, which are shown only once.
-pub(super) fn show(made: &NewProgram) {
-    println!("program           {}", made.id);
-    println!("admin key         {}", made.admin_key);
-    println!("storefront secret {}", made.storefront_secret);
+fn show(made: &NewProgram, output: OutputArgs) -> anyhow::Result<()> {
+    output.print(&told(made), &credentials(made))
+}
+
+/// A program's credentials as JSON.
+pub(super) fn told(made: &NewProgram) -> Value {
+    json!({ "program": made.id, "admin_key": made.admin_key, "storefront_secret": made.storefront_secret })
+}
+
+/// A program's credentials as text.
+pub(super) fn credentials(made: &NewProgram) -> String {
+    let (id, admin_key, secret) = (&made.id, &made.admin_key, &made.storefront_secret);
+    format!("program           {id}\nadmin key         {admin_key}\nstorefront secret {secret}\n")
 }
 
 /// A program without rules, to be replaced with `PUT /v1/program`.

@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use serde_json::json;
 use tessera_lambda::Clock;
 
-use super::time;
+use super::{OutputArgs, time};
 use crate::deployment::{Deployment, DeploymentArgs};
 use crate::redrive::{self, AcceptanceWindow, RedriveQueue};
 
@@ -27,6 +28,8 @@ pub(super) struct FactsArgs {
     /// Facts accepted before this time.
     #[arg(long, value_parser = time, default_value_t = Timestamp::MAX, hide_default_value = true, value_name = "TIME")]
     to: Timestamp,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// The dead-letter queue.
@@ -37,11 +40,13 @@ pub(super) struct DeadLettersArgs {
     /// The queue whose dead letters are moved.
     #[arg(long, value_enum, default_value_t = Given::Facts)]
     queue: Given,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// A queue with dead letters.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Given {
+pub(crate) enum Given {
     /// Facts.
     Facts,
     /// Notifications.
@@ -60,7 +65,7 @@ enum Given {
 
 impl Given {
     /// The dead-letter queue, and the queue that its messages come from.
-    const fn queues(self) -> (&'static str, &'static str) {
+    pub(crate) const fn queues(self) -> (&'static str, &'static str) {
         match self {
             Self::Facts => ("facts-dead.fifo", "facts.fifo"),
             Self::Notifications => ("notifications-dead.fifo", "notifications.fifo"),
@@ -91,8 +96,8 @@ impl FactsArgs {
         let queue = RedriveQueue { sqs: &deployment.sqs, url: &url };
         let done =
             redrive::facts(&deployment.store, queue, AcceptanceWindow { from: self.from, to: self.to }, run).await?;
-        println!("{} facts, of which {} had no decision and were sent again", done.seen, done.sent);
-        Ok(())
+        let text = format!("{} facts, of which {} had no decision and were sent again\n", done.seen, done.sent);
+        self.output.print(&json!({ "seen": done.seen, "sent": done.sent }), &text)
     }
 }
 
@@ -104,8 +109,8 @@ impl DeadLettersArgs {
         let sqs = &deployment.sqs;
         let done =
             redrive::dead_letters(RedriveQueue { sqs, url: &dead }, RedriveQueue { sqs, url: &queue }, run).await?;
-        println!("{} dead letters sent again", done.sent);
-        Ok(())
+        let told = json!({ "seen": done.seen, "sent": done.sent });
+        self.output.print(&told, &format!("{} dead letters sent again\n", done.sent))
     }
 }
 

@@ -1,14 +1,17 @@
 //! `tessera replay FILE`.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, IsTerminal as _};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use jiff::tz::TimeZone;
+use serde_json::json;
 use tessera_domain::money::Currency;
 
+use super::api::ApiArgs;
+use crate::failure::Failure;
 use crate::replay::{Columns, Orders, ReadOptions, SendOptions, Summary, read_orders, send};
 
 /// Send the orders of a CSV file. By default, the columns are those of the UCI Online Retail data set. Rows with the same
@@ -17,12 +20,8 @@ use crate::replay::{Columns, Orders, ReadOptions, SendOptions, Summary, read_ord
 pub struct ReplayArgs {
     /// The file: uncompressed CSV with a header.
     file: PathBuf,
-    /// The API's address.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with `receipts:write`.
-    #[arg(long, env = "TESSERA_KEY")]
-    key: String,
+    #[command(flatten)]
+    api: ApiArgs,
     /// Map a field to another column, as field=column; may be repeated.
     #[arg(long, value_name = "FIELD=COLUMN")]
     map: Vec<String>,
@@ -60,11 +59,20 @@ impl ReplayArgs {
         };
         let file = File::open(&self.file).with_context(|| format!("{} cannot be opened", self.file.display()))?;
         let orders = read_orders(BufReader::new(file), &options)?;
-        let sending = SendOptions { url: self.url, key: self.key, concurrency: self.concurrency, progress: true };
+        let (url, key) = (self.api.url.clone(), self.api.key.clone());
+        let progress = std::io::stderr().is_terminal();
+        let sending = SendOptions { url, key, concurrency: self.concurrency, progress };
         let summary = send(&orders.operations, &sending).await?;
-        print!("{}", report(&orders, &summary));
-        anyhow::ensure!(summary.refused_count == 0, "{} requests were refused", summary.refused_count);
-        Ok(())
+        let told = json!({
+            "rows": orders.rows, "without_customer": orders.without_customer, "without_value": orders.without_value,
+            "unmatched": orders.unmatched, "receipts": summary.receipts, "refunds": summary.refunds,
+            "repeated": summary.repeated, "refused": summary.refused_count, "refusals": summary.refused,
+        });
+        self.api.print(&told, &report(&orders, &summary))?;
+        match summary.refused_count {
+            0 => Ok(()),
+            refused => Err(Failure::Refused(format!("{refused} requests were refused")).into()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 use tessera_store::CreateProgramError;
 
@@ -34,6 +35,9 @@ pub struct ServeArgs {
     /// Stop the clock at this time; `POST /_local/clock` moves it.
     #[arg(long, value_parser = time, value_name = "TIME")]
     clock: Option<Timestamp>,
+    /// Print JSON, one object a line: the program's credentials, then the address when requests can be sent.
+    #[arg(long)]
+    json: bool,
 }
 
 impl ServeArgs {
@@ -49,15 +53,28 @@ impl ServeArgs {
             self.open(&stack, &programs::without_rules()).await?;
         } else {
             let key = self.open(&stack, &demo::program(stack.url())?).await?;
-            demo::present(&stack, key.as_deref()).await?;
-            if key.is_some() {
+            demo::present(&stack, key.as_deref(), !self.json).await?;
+            if key.is_some() && !self.json {
                 println!("The demo shop is at {}/_local/shop/\n", stack.url());
             }
         }
-        println!("ready {}", stack.url());
+        if self.json {
+            println!("{}", json!({ "ready": stack.url() }));
+        } else {
+            println!("ready {}", stack.url());
+        }
         tokio::signal::ctrl_c().await?;
         stack.shutdown().await;
         Ok(())
+    }
+
+    /// Prints a line of text, or its JSON.
+    fn say(&self, value: &Value, text: &str) {
+        if self.json {
+            println!("{value}");
+        } else {
+            println!("{text}");
+        }
     }
 
     /// Creates the program, prints its credentials once, and returns the admin key. Creates nothing in a folder that has
@@ -68,7 +85,10 @@ impl ServeArgs {
         let made_before = self.storage.data.as_ref().map(|folder| folder.join("program"));
         if let (None, Some(id)) = (&self.admin_key, made_before.as_ref().and_then(|file| fs::read_to_string(file).ok()))
         {
-            println!("program           {id} (its keys were shown when it was created)");
+            self.say(
+                &json!({ "program": id }),
+                &format!("program           {id} (its keys were shown when it was created)"),
+            );
             return Ok(None);
         }
         match store.create_program(&program, self.admin_key.as_deref(), stack.secrets_key(), now).await {
@@ -76,12 +96,12 @@ impl ServeArgs {
                 if let Some(file) = made_before {
                     private::write(&file, made.id.as_str().as_bytes())?;
                 }
-                programs::show(&made);
+                self.say(&programs::told(&made), programs::credentials(&made).trim_end());
                 DemoShop::open(stack, &made.id, &made.admin_key).await?;
                 Ok(Some(made.admin_key))
             }
             Err(CreateProgramError::KeyTaken(id)) => {
-                println!("program           {id} (found in the folder)");
+                self.say(&json!({ "program": id }), &format!("program           {id} (found in the folder)"));
                 if let Some(key) = &self.admin_key {
                     DemoShop::open(stack, &id, key).await?;
                 }

@@ -2,12 +2,16 @@
 
 use anyhow::Context;
 use clap::Args;
+use http::Method;
+use serde_json::json;
 
-use super::StorageArgs;
+use super::{OutputArgs, StorageArgs};
 use crate::Platform;
 use crate::deployment::Deployment;
+use crate::failure::Failure;
 use crate::stack::StackOptions;
 use crate::verify::{Verification, verify};
+use crate::web::{WebClient, WebRequest};
 
 /// Verify the ledger of a folder, a deployed stack or a running local stack.
 #[derive(Debug, Args)]
@@ -20,6 +24,8 @@ pub struct VerifyArgs {
     /// The address of a running local stack, when neither option above is set.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     url: String,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl VerifyArgs {
@@ -35,13 +41,18 @@ impl VerifyArgs {
             stack.shutdown().await;
             report
         } else {
-            let response = reqwest::get(format!("{}/_local/verify", self.url)).await;
-            let response =
-                response.with_context(|| format!("{} cannot be reached; name a folder with --data", self.url))?;
-            response.error_for_status()?.json().await?
+            let url = format!("{}/_local/verify", self.url.trim_end_matches('/'));
+            let response = WebClient::new().send(WebRequest::new(Method::GET, url)).await.map_err(|error| {
+                let why = format!("{} cannot be reached; name a folder with --data: {error}", self.url);
+                Failure::Unreachable(why)
+            })?;
+            serde_json::from_slice(&response.body)
+                .with_context(|| format!("{} is no running local stack: {}", self.url, response.status))?
         };
-        print!("{report}");
-        anyhow::ensure!(report.discrepancies.is_empty(), "the ledger has discrepancies");
-        Ok(())
+        self.output.print(&json!(report), &report.to_string())?;
+        match report.discrepancies.len() {
+            0 => Ok(()),
+            discrepancies => Err(Failure::Unsound(discrepancies).into()),
+        }
     }
 }

@@ -25,11 +25,11 @@ pub fn program(url: &str) -> anyhow::Result<Value> {
 }
 
 /// Sends the week through the API as if it had just passed, and prints requests to try. Without a key (an existing folder),
-/// the week is stored already.
+/// the week is stored already. `is_text`: otherwise nothing is printed.
 ///
 /// # Errors
 /// When the stack refuses a receipt.
-pub async fn present(stack: &Platform, key: Option<&str>) -> anyhow::Result<()> {
+pub async fn present(stack: &Platform, key: Option<&str>, is_text: bool) -> anyhow::Result<()> {
     let Some(key) = key else { return Ok(()) };
     let options = ReadOptions {
         columns: Columns::default(),
@@ -40,10 +40,15 @@ pub async fn present(stack: &Platform, key: Option<&str>) -> anyhow::Result<()> 
         limit: None,
     };
     let orders = read_orders(WEEK.as_bytes(), &options)?;
-    println!("a week of real receipts (UCI Online Retail, CC BY 4.0, December 2010, moved to the last week):");
-    let sending = SendOptions { url: stack.url().to_owned(), key: key.to_owned(), concurrency: 16, progress: true };
+    if is_text {
+        println!("a week of real receipts (UCI Online Retail, CC BY 4.0, December 2010, moved to the last week):");
+    }
+    let sending = SendOptions { url: stack.url().to_owned(), key: key.to_owned(), concurrency: 16, progress: is_text };
     let summary = send(&orders.operations, &sending).await?;
     stack.settle().await?;
+    if !is_text {
+        return Ok(());
+    }
     print!("{}", replay_report(&orders, &summary));
     let best = orders.spent.iter().max_by_key(|(_, spent)| **spent).map_or("17850", |(customer, _)| customer);
     let (url, authorization) = (stack.url(), format!("Authorization: Bearer {key}"));

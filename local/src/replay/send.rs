@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use futures::{StreamExt, stream};
+use http::{Method, StatusCode};
 use indicatif::{ProgressBar, ProgressStyle};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use reqwest::StatusCode;
-use serde_json::Value;
 
 use super::orders::ReplayRequest;
+use crate::failure::Failure;
+use crate::web::{WebClient, WebRequest};
 
 /// Options for sending.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ const REFUSALS_SHOWN: usize = 5;
 /// # Errors
 /// When the API cannot be reached, or refuses the key.
 pub async fn send(operations: &[ReplayRequest], options: &SendOptions) -> anyhow::Result<Summary> {
-    let client = reqwest::Client::new();
+    let client = WebClient::new();
     let bar = if options.progress { ProgressBar::new(operations.len() as u64) } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta}")?);
     let started = Instant::now();
@@ -86,28 +86,30 @@ pub async fn send(operations: &[ReplayRequest], options: &SendOptions) -> anyhow
     Ok(summary)
 }
 
-async fn call(client: &reqwest::Client, operation: &ReplayRequest, options: &SendOptions) -> anyhow::Result<Sent> {
+async fn call(client: &WebClient, operation: &ReplayRequest, options: &SendOptions) -> anyhow::Result<Sent> {
     let (path, body) = match operation {
         ReplayRequest::Receipt { body } => ("/v1/receipts".to_owned(), body),
         ReplayRequest::Refund { receipt, body } => (format!("/v1/receipts/{}/refunds", escape(receipt)), body),
     };
     let mut pause = Duration::from_millis(100);
     for attempt in 1.. {
-        let response = client.post(format!("{}{path}", options.url)).bearer_auth(&options.key).json(body).send().await;
-        match response {
-            Ok(response) => match response.status() {
+        let request = WebRequest::new(Method::POST, format!("{}{path}", options.url.trim_end_matches('/')));
+        match client.send(request.bearer(&options.key).json(body)).await {
+            Ok(response) => match response.status {
                 StatusCode::ACCEPTED => return Ok(Sent::Accepted),
                 StatusCode::OK => return Ok(Sent::Repeated),
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    bail!("the API refuses the key: {}", response.text().await.unwrap_or_default())
+                    return Err(Failure::Refused(format!("the API refuses the key: {}", response.text())).into());
                 }
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if attempt < TRIES => {}
                 status => {
-                    let problem: Value = response.json().await.unwrap_or_default();
+                    let problem = response.json();
                     return Ok(Sent::Refused(format!("{path} {}: {status} {problem}", body["id"])));
                 }
             },
-            Err(error) if attempt >= TRIES => return Err(error).context(format!("{} cannot be reached", options.url)),
+            Err(error) if attempt >= TRIES => {
+                return Err(Failure::Unreachable(format!("{} cannot be reached: {error}", options.url)).into());
+            }
             Err(_) => {}
         }
         tokio::time::sleep(pause).await;

@@ -8,11 +8,14 @@ mod table;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
+use http::Method;
 use serde_json::{Value, json};
 
 use statement::Statement;
+
+use super::api::ApiArgs;
 
 /// Print the statement of a period: how the points that customers hold came about, in points and money.
 ///
@@ -20,12 +23,8 @@ use statement::Statement;
 /// point value.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The API's address.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// An API key with `reports:read`.
-    #[arg(long, env = "TESSERA_KEY")]
-    key: String,
+    #[command(flatten)]
+    api: ApiArgs,
     /// The first day, such as 2026-03-01.
     #[arg(long, value_name = "DATE")]
     from: String,
@@ -55,7 +54,7 @@ impl ReportArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let liability = self.get("liability", "").await?;
         let overview = self.get("overview", "&bucket=day").await?;
-        let text = match self.format {
+        let text = match if self.api.output.json { Format::Json } else { self.format } {
             Format::Json => {
                 let both = json!({ "liability": liability, "overview": overview });
                 serde_json::to_string_pretty(&both)? + "\n"
@@ -71,22 +70,7 @@ impl ReportArgs {
     }
 
     async fn get(&self, report: &str, more: &str) -> anyhow::Result<Value> {
-        let url = format!("{}/v1/{report}?from={}&to={}{more}", self.url, self.from, self.to);
-        let request = reqwest::Client::new().get(&url).bearer_auth(&self.key);
-        let response = request.send().await.with_context(|| format!("{} cannot be reached", self.url))?;
-        let status = response.status();
-        let body: Value = response.json().await.with_context(|| format!("{url} does not respond with JSON"))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let faults = body["errors"].as_array().into_iter().flatten();
-        let faults: Vec<String> = faults
-            .map(|fault| {
-                let [pointer, detail] = ["pointer", "detail"].map(|name| fault[name].as_str().unwrap_or_default());
-                format!("{}: {detail}", pointer.trim_start_matches('/'))
-            })
-            .collect();
-        let detail = body["detail"].as_str().unwrap_or_default();
-        bail!("{report} is refused: {}", if faults.is_empty() { detail.to_owned() } else { faults.join("; ") })
+        let path = format!("/v1/{report}?from={}&to={}{more}", self.from, self.to);
+        Ok(self.api.send(Method::GET, &path, &[], None).await?.body)
     }
 }

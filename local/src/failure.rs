@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::aws_fault::AwsFault;
+
 /// A failure with an exit code of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -14,6 +16,9 @@ pub enum Failure {
     /// There are differences.
     #[error("{0} differences")]
     Differs(usize),
+    /// A stack has faults, or a ledger has discrepancies.
+    #[error("{0} faults")]
+    Unsound(usize),
 }
 
 impl Failure {
@@ -23,6 +28,7 @@ impl Failure {
             Self::Refused(_) => 3,
             Self::Unreachable(_) => 4,
             Self::Differs(_) => 5,
+            Self::Unsound(_) => 6,
         }
     }
 }
@@ -30,15 +36,17 @@ impl Failure {
 /// The exit code of an error, after it was reported on standard error.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Failure>() {
-        // The differences themselves were printed.
-        Some(failure @ Failure::Differs(_)) => ExitCode::from(failure.code()),
+        // The differences or faults themselves were printed.
+        Some(failure @ (Failure::Differs(_) | Failure::Unsound(_))) => ExitCode::from(failure.code()),
         Some(failure) => {
             eprintln!("Error: {failure}");
             ExitCode::from(failure.code())
         }
         None => {
             eprintln!("Error: {error:?}");
-            ExitCode::FAILURE
+            let Some(fault) = AwsFault::read(&format!("{error:#}")) else { return ExitCode::FAILURE };
+            eprintln!("\n{fault}");
+            ExitCode::from(Failure::Unreachable(String::new()).code())
         }
     }
 }
