@@ -23,8 +23,8 @@ struct Case<'a> {
 }
 
 const ORDERS: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n\
-                      536365,85123A,HEART,6,2010-12-01 08:26,2.55,17850,United Kingdom\n\
-                      536366,22633,WARMER,1,2010-12-01 08:28,1.85,,United Kingdom\n";
+                      536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n\
+                      536366,22633,WARMER,1,2010-12-01 08:28:00,1.85,,United Kingdom\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_subcommand_prints_text_and_json_and_ends_with_its_code() {

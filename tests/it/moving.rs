@@ -78,12 +78,13 @@ async fn a_moved_receipt_is_owed_by_one_and_earned_by_the_other() {
         let found = entries.iter().filter(|entry| entry["type"] == kind && entry["source"]["actor"].is_string());
         found.map(|entry| json!([entry["source"]["receipt"], entry["points"]["redeemable"]])).collect()
     };
-    assert_eq!(of(&source, "reverse"), [json!(["r-1", -600])]);
+    // Qualifying points have a line of their own.
+    assert_eq!(of(&source, "reverse"), [json!(["r-1", 0]), json!(["r-1", -600])]);
     assert_eq!(of(&target, "earn"), [json!(["r-1", 600])]);
     assert!(source.iter().all(|entry| entry["type"] != "write_off"));
     assert_eq!((receipts(&shop, "c-1", 50).await, receipts(&shop, "c-2", 50).await), (vec![], vec![json!("r-1")]));
     // The sender goes on naming the first member.
-    buy(&shop, &receipt("r-1", "c-1", "600.00")).await;
+    assert_eq!(shop.post("/v1/receipts", &receipt("r-1", "c-1", "600.00")).await.status, 200);
     let other = shop.post("/v1/receipts", &receipt("r-1", "c-3", "600.00")).await;
     assert_eq!(other.status, 422, "{}", other.body);
     let overview = shop.get("/v1/overview?from=2026-03-01&to=2026-03-02").await;
@@ -259,7 +260,7 @@ async fn a_receipt_goes_to_one_of_those_who_move_it_at_once() {
         async move { shop.post("/v1/receipts/r-1/move", &body).await }
     });
     for moved in futures::future::join_all(moves).await {
-        assert!(matches!(moved.status, 200 | 409 | 422), "{}", moved.body);
+        assert!(matches!(moved.status, 200 | 409 | 422 | 503), "{}", moved.body);
     }
     shop.settle().await;
     let all = [points(&shop, "c-1").await, points(&shop, "c-2").await, points(&shop, "c-3").await];
@@ -286,8 +287,11 @@ async fn a_friends_conversion_goes_with_the_order() {
     buy(&shop, &bought).await;
     assert_eq!((points(&shop, "c-1").await.0, points(&shop, "c-friend").await.0), (10, 50));
     assert_eq!(move_to(&shop, "r-1", "c-2").await.status, 200);
-    assert_eq!((points(&shop, "c-1").await, points(&shop, "c-friend").await), ((0, 0), (0, 0)));
+    // The code stands on the receipt: the other member is the friend now.
+    let rewarded =
+        async || [points(&shop, "c-1").await.0, points(&shop, "c-2").await.0, points(&shop, "c-friend").await.0];
+    assert_eq!(rewarded().await, [10, 50, 0]);
     assert_eq!(move_to(&shop, "r-1", "c-friend").await.status, 200);
-    assert_eq!((points(&shop, "c-1").await.0, points(&shop, "c-friend").await.0), (10, 50));
+    assert_eq!(rewarded().await, [10, 0, 50]);
     shop.verify().await;
 }

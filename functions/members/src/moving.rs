@@ -97,6 +97,10 @@ async fn load(services: &Services, program: &ActiveProgram, id: &ReceiptId) -> R
 async fn complete(services: &Services, program: &ActiveProgram, stored: &StoredReceipt) -> Result<(), Problem> {
     complete_move(services, program, stored).await.map_err(|error| match error {
         EvaluationError::Store(error) => error.into(),
+        EvaluationError::UnsettledMove(_) | EvaluationError::Unsettled(..) | EvaluationError::Referral(_) => {
+            tracing::warn!(%error, "a move was not completed");
+            Problem::unavailable()
+        }
         other => Problem::internal(&other),
     })
 }

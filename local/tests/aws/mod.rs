@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 use tessera_local::Platform;
-use tessera_local::stack::StackOptions;
+use tessera_local::stack::{StackOptions, Storage};
 use tessera_store::SecretsKey;
 
 /// The admin key of the program.
@@ -40,6 +40,7 @@ pub struct Ward {
     pub stack: Platform,
     pub aws: Arc<Mutex<Aws>>,
     pub url: String,
+    _folder: tempfile::TempDir,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,11 @@ impl Ward {
     }
 
     pub async fn at(options: StackOptions) -> Self {
-        let stack = Platform::start(options).await.unwrap();
+        // The secrets key is known: the parameter holds it too.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secrets.key"), [7; 32]).unwrap();
+        let storage = Storage::Folder(folder.path().to_owned());
+        let stack = Platform::start(StackOptions { storage, ..options }).await.unwrap();
         let document =
             json!({ "name": "One", "currency": "EUR", "timezone": "Europe/Rome", "rewards": [], "rules": [] });
         let document = SubmittedProgram::read(&document).unwrap();
@@ -78,7 +83,7 @@ impl Ward {
             async move { respond(&aws, &method, &uri, &headers, &body) }
         };
         tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(respond)).await.unwrap() });
-        Self { stack, aws, url }
+        Self { stack, aws, url, _folder: folder }
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Aws)) {
