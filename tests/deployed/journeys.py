@@ -1,5 +1,8 @@
 """The main journeys, shared by both stacks."""
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 import unittest
@@ -46,6 +49,17 @@ PROGRAM = {
             "code": {"pattern": "ADA-########"},
         }
     ],
+    "referral": {
+        "enabled": True,
+        "advocates": {"who": "members"},
+        "conversion": {"receipt": {"spend_at_least": "20.00", "first_only": True}},
+        "code": {"length": 8},
+        "attribution_days": 30,
+        "hold_days": 0,
+        "friend": {"on": "qualified", "then": [{"credit": {"points": 20}}]},
+        "advocate": {"mode": "additive", "milestones": [{"at": 1, "then": [{"credit": {"points": 40}}]}]},
+    },
+    "storefront": {"shop_url": "https://shop.example"},
     "rules": [
         rule("per-euro", {"receipt": {}}, {"per_unit": "1", "kind": "both"}),
         rule("gift", {"birthday": {"days_before": 1}}, {"points": 50}),
@@ -218,6 +232,143 @@ class Journeys(unittest.TestCase):
         self.assertEqual((self.points("fara"), self.stack.waiting("facts-dead.fifo")), (40, 0))
         said = self.stack.tessera("redrive", "facts", "--from", now(60), "--to", now())
         self.assertIn(", of which 0 had no decision", said)
+
+    def test_a_shops_orders_come_in(self) -> None:
+        """Signed deliveries of a till and of Shopify become points; an order that changed goes through the queue of what shops
+        delivered. The poll finds no shop that it should ask."""
+        secret = "a-secret-of-the-tests-0123456789"
+        connect = {
+            "enabled": True,
+            "settings": {
+                "signature": {"scheme": "hmac_sha256", "header": "x-till-signature", "encoding": "hex"},
+                "mappings": [
+                    {
+                        "receipt": {
+                            "id": "/number",
+                            "occurred_at": "/time",
+                            "currency": {"const": "EUR"},
+                            "total": "/total",
+                            "member": {"id": "/customer"},
+                        }
+                    }
+                ],
+            },
+            "credentials": {"secret": secret},
+        }
+        self.answered(self.stack.call("PUT", "/v1/integrations/generic/till", connect), 200)
+        sale = json.dumps({"number": "1", "time": now(5), "total": "12.00", "customer": "kira"}).encode()
+        signature = hmac.new(secret.encode(), sale, hashlib.sha256).hexdigest()
+        path = f"/v1/hooks/{self.stack.program}/till"
+        for given, status in [("00", 401), (signature, 200), (signature, 200)]:
+            answer = self.stack.call("POST", path, sale, None, {"x-till-signature": given})
+            self.answered(answer, status)
+        self.stack.evaluated("till:1")
+        self.assertEqual(self.points("kira"), 12)
+
+        credentials = {"shop": "ada.myshopify.com", "client_id": "id", "client_secret": secret}
+        connect = {"enabled": True, "settings": {}, "credentials": credentials}
+        self.answered(self.stack.call("PUT", "/v1/integrations/shopify", connect), 200)
+        order = {
+            "id": 77,
+            "test": False,
+            "currency": "EUR",
+            "created_at": now(5),
+            "processed_at": now(5),
+            "updated_at": now(5),
+            "financial_status": "paid",
+            "customer": {"id": 4711, "verified_email": False},
+            "line_items": [
+                {
+                    "id": 1,
+                    "sku": "CUP",
+                    "quantity": 1,
+                    "gift_card": False,
+                    "price_set": {"shop_money": {"amount": "30.00", "currency_code": "EUR"}},
+                    "discount_allocations": [],
+                }
+            ],
+            "discount_codes": [],
+            "refunds": [],
+        }
+        for topic in ["orders/paid", "orders/updated"]:
+            sent = json.dumps(order).encode()
+            digest = hmac.new(secret.encode(), sent, hashlib.sha256).digest()
+            headers = {
+                "x-shopify-topic": topic,
+                "x-shopify-shop-domain": credentials["shop"],
+                "x-shopify-api-version": "2026-10",
+                "x-shopify-hmac-sha256": base64.b64encode(digest).decode(),
+            }
+            path = f"/v1/webhooks/shopify/{self.stack.program}"
+            self.answered(self.stack.call("POST", path, sent, None, headers), 200)
+        self.stack.evaluated("shopify:77")
+        self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
+        self.assertEqual(self.points("4711"), 30)
+        self.assertEqual(self.get("/v1/integrations/shopify")["health"]["dead"], 0)
+        self.assertEqual(self.stack.run_job("inbound-poll"), {"asked": 0})
+
+    def test_a_friend_is_referred(self) -> None:
+        """A friend follows an advocate's link and buys; both are rewarded."""
+        self.post("/v1/members", {"id": "lara"}, 201)
+        shared = self.post("/v1/members/lara/referral-shares", {"channel": "whatsapp"}, 201)
+        link = f"/r/{self.stack.program}/{shared['code']}"
+        self.answered(self.stack.call("GET", link, credentials=None), 302)
+        friend = {"id": "milo", "email": "milo@example.com", "verified": ["email"], "referral_code": shared["code"]}
+        self.post("/v1/members", friend, 201)
+        self.post("/v1/receipts", receipt("friend-1", {"id": "milo"}, "50.00", occurred_at=now()), 202)
+        self.stack.evaluated("friend-1")
+        self.stack.until("the advocate is rewarded", lambda: self.points("lara") == 40)
+        self.stack.until("the friend is rewarded", lambda: self.points("milo") == 70)
+        self.assertEqual(len(self.get("/v1/members/lara/referrals?limit=1")["items"]), 1)
+
+    def test_members_move_in_and_out(self) -> None:
+        """A file of members is imported once, exported, and one of them is erased."""
+        made = self.post("/v1/imports", {"kind": "members", "source": "smile", "mode": "add", "key": "first"}, 201)
+        path = f"/v1/imports/{made['id']}"
+        rows = b"email,points\nnora@example.com,120\n"
+        self.answered(self.stack.call("PUT", f"{path}/parts/1", rows, "", {"Content-Type": "text/csv"}), 200)
+        self.post(f"{path}/start", {}, 202)
+        self.stack.until("the import is done", lambda: self.get(path)["state"] == "done")
+        found = self.get("/v1/members?query=nora@example.com")["items"]
+        self.assertEqual([each["points"]["available"] for each in found], [120])
+        exported = self.stack.call("GET", "/v1/export?kind=members").body
+        self.assertIn("nora@example.com", str(exported))
+        self.answered(self.stack.call("DELETE", f"/v1/members/{found[0]['inner_id']}"), 204)
+        self.assertEqual(self.get("/v1/members?query=nora@example.com")["items"], [])
+        self.stack.run_job("retention")
+
+    def test_a_draft_is_published(self) -> None:
+        """A change of the program goes through a draft, and stands in the versions and in the audit."""
+        changed = self.get("/v1/program")
+        changed["name"] = "Club Ada and friends"
+        for each in ["version", "published_at", "published_by"]:
+            changed.pop(each, None)
+        draft = self.post("/v1/program/drafts", {"program": changed, "note": "a new name"}, 201)
+        self.post(f"/v1/program/drafts/{draft['id']}/publish", {}, 200)
+        self.stack.until("the program is changed", lambda: self.get("/v1/program")["name"] == changed["name"])
+        # Pages of one item, so that their cursors are sealed too.
+        for path in ["/v1/program/drafts", "/v1/program/versions", "/v1/audit", "/v1/notices", "/v1/members"]:
+            page = self.get(f"{path}?limit=1")
+            if page.get("next"):
+                self.get(f"{path}?limit=1&cursor={page['next']}")
+        today = datetime.now(ROME).date()
+        self.get(f"/v1/overview?from={today}&to={today + timedelta(days=1)}")
+
+    def test_events_go_out(self) -> None:
+        """An endpoint that cannot be reached gets its delivery later; nothing is lost, and nobody waits for it."""
+        made = self.post("/v1/webhook-endpoints", {"url": "https://shop.invalid/hooks"}, 201)
+        path = f"/v1/webhook-endpoints/{made['id']}"
+
+        def failed() -> Any:
+            # Functions learn of a new endpoint within seconds.
+            name = f"out-{time.monotonic_ns()}"
+            self.post("/v1/receipts", receipt(name, {"id": "olga"}, "5.00"), 202)
+            self.stack.evaluated(name)
+            return self.get(f"{path}/deliveries")["items"]
+
+        self.stack.until("a delivery has failed", failed)
+        self.stack.run_job("redeliveries")
+        self.answered(self.stack.call("DELETE", path), 204)
 
     @classmethod
     def tearDownClass(cls) -> None:

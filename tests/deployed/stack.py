@@ -21,9 +21,6 @@ TARGET = ROOT / "target"
 TESSERA = Path(os.environ.get("CARGO_TARGET_DIR", TARGET)) / "debug" / "tessera"
 PATIENCE = 60.0
 
-# Loopback, without the machine's proxy.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -36,6 +33,25 @@ class Answer:
     def problem(self) -> str:
         """The problem's slug; None for other responses."""
         return str(self.body.get("type", "")).removeprefix("urn:tessera:problem:")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: where it leads is not ours."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# Loopback, without the machine's proxy.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
+
+
+def parsed(text: bytes) -> Any:
+    """JSON, or the lines of a response that is none."""
+    try:
+        return json.loads(text) if text else None
+    except json.JSONDecodeError:
+        return text.decode()
 
 
 class Stack(ABC):
@@ -54,21 +70,29 @@ class Stack(ABC):
         said = {words[0].strip(): words[1] for words in words if len(words) == 2}
         self.program, self.key, self.secret = said["program"], said["admin key"], said["storefront secret"]
 
-    def call(self, method: str, path: str, body: Any = None, credentials: str | None = "") -> Answer:
-        """Sends a request with the admin key, other credentials, or none."""
-        headers = {"Content-Type": "application/json"}
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        credentials: str | None = "",
+        more: dict[str, str] | None = None,
+    ) -> Answer:
+        """Sends a request with the admin key, other credentials, or none, and with further headers. A body of bytes is sent as
+        it is."""
+        headers = {"Content-Type": "application/json"} | (more or {})
         if self.host:
             headers["Host"] = self.host
         if credentials is not None:
             headers["Authorization"] = f"Bearer {credentials or self.key}"
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with _OPENER.open(request, timeout=60) as answer:
                 status, text = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read()
-        return Answer(status, json.loads(text) if text else None)
+        return Answer(status, parsed(text))
 
     def until(self, what: str, found: Callable[[], Any]) -> Any:
         """Polls until there is a result, such as a decision."""
