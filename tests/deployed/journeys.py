@@ -1,6 +1,7 @@
 """The main journeys, shared by both stacks."""
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -104,6 +105,11 @@ class Journeys(unittest.TestCase):
         """The body of a response, after a check of its status."""
         self.assertEqual(answer.status, status, answer.body)
         return answer.body
+
+    def delivered(self, sent: bytes, headers: dict[str, str]) -> bool:
+        """Delivers an event of Shopify; False while the connection is not known."""
+        path = f"/v1/webhooks/shopify/{self.stack.program}"
+        return self.stack.call("POST", path, sent, None, headers).status == 200
 
     def points(self, member: str) -> int:
         """A member's available points."""
@@ -299,8 +305,8 @@ class Journeys(unittest.TestCase):
                 "x-shopify-api-version": "2026-10",
                 "x-shopify-hmac-sha256": base64.b64encode(digest).decode(),
             }
-            path = f"/v1/webhooks/shopify/{self.stack.program}"
-            self.answered(self.stack.call("POST", path, sent, None, headers), 200)
+            # Functions learn of a new connection within seconds.
+            self.stack.until("the delivery is taken", functools.partial(self.delivered, sent, headers))
         self.stack.evaluated("shopify:77")
         self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
         self.assertEqual(self.points("4711"), 30)
