@@ -241,7 +241,7 @@ class Journeys(unittest.TestCase):
 
     def test_a_shops_orders_come_in(self) -> None:
         """Signed deliveries of a till and of Shopify become points; an order that changed goes through the queue of what shops
-        delivered. The poll finds no shop that it should ask."""
+        delivered. A shop that is down is polled in vain and holds nothing up."""
         secret = "a-secret-of-the-tests-0123456789"
         connect = {
             "enabled": True,
@@ -311,7 +311,18 @@ class Journeys(unittest.TestCase):
         self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
         self.assertEqual(self.points("4711"), 30)
         self.assertEqual(self.get("/v1/integrations/shopify")["health"]["dead"], 0)
-        self.assertEqual(self.stack.run_job("inbound-poll"), {"asked": 0})
+
+        connect = {
+            "enabled": True,
+            "settings": {"base_url": "https://shop.invalid"},
+            "credentials": {"consumer_key": "ck", "consumer_secret": "cs", "webhook_secret": secret},
+        }
+        self.answered(self.stack.call("PUT", "/v1/integrations/woocommerce", connect), 200)
+        self.assertEqual(self.stack.run_job("inbound-poll"), {"asked": 1})
+        # The shop is down: what was asked for waits for its next attempt.
+        self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
+        connect = {"enabled": False, "settings": connect["settings"]}
+        self.answered(self.stack.call("PUT", "/v1/integrations/woocommerce", connect), 200)
 
     def test_a_friend_is_referred(self) -> None:
         """A friend follows an advocate's link and buys; both are rewarded."""
@@ -357,6 +368,8 @@ class Journeys(unittest.TestCase):
             page = self.get(f"{path}?limit=1")
             if page.get("next"):
                 self.get(f"{path}?limit=1&cursor={page['next']}")
+        basket = {"receipt": {"total": "10.00", "currency": "EUR", "member": {"id": "pia"}}}
+        self.post("/v1/rules/examine", {"fact": basket, "member": {"email": "pia@example.com"}}, 200)
         today = datetime.now(ROME).date()
         self.get(f"/v1/overview?from={today}&to={today + timedelta(days=1)}")
 
