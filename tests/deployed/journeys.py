@@ -320,7 +320,8 @@ class Journeys(unittest.TestCase):
         self.answered(self.stack.call("PUT", "/v1/integrations/woocommerce", connect), 200)
         self.assertEqual(self.stack.run_job("inbound-poll"), {"asked": 1})
         # The shop is down: what was asked for waits for its next attempt.
-        self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
+        path = "/v1/integrations/woocommerce"
+        self.stack.until("the attempt has failed", lambda: self.get(path)["health"]["last_error"])
         connect = {"enabled": False, "settings": connect["settings"]}
         self.answered(self.stack.call("PUT", "/v1/integrations/woocommerce", connect), 200)
 
