@@ -43,7 +43,7 @@ const sizesOf = async (url) => {
 };
 
 /** What the sum of all files may be until it reaches its goal. */
-const MOST_IN_ALL = 100 * KB;
+const MOST_IN_ALL = 101 * KB;
 
 /** Each figure with its goal and, where a test asserts one, its bound; without them it is printed only. */
 export const measure = async () => {
