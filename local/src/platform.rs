@@ -170,7 +170,8 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "member-import" => handler!(Queue, tessera_member_import),
         "members" => http(tessera_members::NEEDS, tessera_members::ROUTES)?,
         "notifications" => {
-            let (services, notifier) = (services(tessera_notifications::NEEDS)?, Arc::new(Notifier::default()));
+            let notifier = Arc::new(Notifier::at_rate(setting.vendor_rate));
+            let services = services(tessera_notifications::NEEDS)?;
             Handler::Queue(Arc::new(move |event| {
                 let (services, notifier) = (Arc::clone(&services), Arc::clone(&notifier));
                 async move { tessera_notifications::handle(&services, &notifier, event).await }.boxed()

@@ -19,6 +19,7 @@ const CHANGE_NOTHING: &[&str] = &[
     "POST /v1/webhook-endpoints/{id}/deliveries/{delivery}/resend",
     "POST /v1/events/{entry}/replay",
     "POST /v1/integrations/klaviyo/redrive",
+    "POST /v1/integrations/klaviyo/backfill",
     "POST /v1/integrations/klaviyo/test",
     "POST /v1/integrations/shopify/redrive",
     "POST /v1/integrations/shopify/test",

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::notification::{Notification, NotificationContent};
-use tessera_lambda::{Problem, Route, Services, cursor, handler};
-use tessera_store::{Delivery, DeliveryStatus, Target};
+use tessera_lambda::{Problem, Route, Services, handler};
+use tessera_store::{Delivery, DeliveryStatus};
 
 use crate::send::send;
 use crate::{ADMIN, endpoint};
@@ -86,36 +86,12 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-/// A page of deliveries, and the cursor of the next one.
-pub(crate) async fn page(
-    services: &Services,
-    request: &ApiRequest,
-    target: &Target,
-) -> Result<(Vec<Delivery>, Option<String>), Problem> {
-    let program = services.program(&request.caller()?.program).await?;
-    let key = program.head.identity_key.open().await?;
-    let list = format!("deliveries/{}", target.id);
-    let after = request.query("cursor").map(|sealed| cursor::open(key.as_bytes(), &list, sealed)).transpose()?;
-    let page = services.store.deliveries(&program.id, &target.id, limit(request)?, after.as_deref()).await?;
-    let next = page.next.map(|next| cursor::seal(key.as_bytes(), &list, &next));
-    Ok((page.items, next))
-}
-
-/// How many items the request asks for.
-fn limit(request: &ApiRequest) -> Result<u32, Problem> {
-    let Some(text) = request.query("limit") else { return Ok(50) };
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=250).contains(limit))
-        .ok_or_else(|| Problem::malformed_at("/limit", "must be a whole number from 1 to 250"))
-}
-
 /// `GET /v1/webhook-endpoints/{id}/deliveries`
 async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let target = endpoint::named(services, request).await?;
-    let (items, next) = page(services, request, &target).await?;
-    let items: Vec<DeliveryView> = items.into_iter().map(DeliveryView::from).collect();
-    Ok(http::json(200, &json!({ "items": items, "next_cursor": next })))
+    let page = services.delivery_page(request, &target.id).await?;
+    let items: Vec<DeliveryView> = page.items.into_iter().map(DeliveryView::from).collect();
+    Ok(http::json(200, &json!({ "items": items, "next_cursor": page.next })))
 }
 
 /// `POST /v1/webhook-endpoints/{id}/deliveries/{delivery}/resend`
@@ -126,7 +102,7 @@ async fn resend(services: &Services, request: &ApiRequest) -> Result<Response, P
     let found = services.store.delivery(program, &target.id, request.path("delivery")?).await?;
     let before = found.ok_or_else(|| Problem::not_found("there is no such delivery"))?;
     let (now, natural) = (services.clock.now(), request.natural_key());
-    let again = due_now(services, request, &target, &before, now).await?;
+    let again = services.due_now(program, &target.id, &before, now).await?;
     let again = again.ok_or_else(|| Problem::conflict("in_flight", "the delivery is being sent"))?;
     let due = again.due.unwrap_or(now);
     // The job would find it too; the message makes it quick.
@@ -134,19 +110,4 @@ async fn resend(services: &Services, request: &ApiRequest) -> Result<Response, P
     let message = Notification::new(program.clone(), target.id.clone(), again.member.clone(), content);
     send(services, &message, &format!("{} {}", natural.started_at.as_millisecond(), natural.key)).await?;
     Ok(http::json(202, &DeliveryView::from(again)))
-}
-
-/// Makes a delivery due now; `None` when a worker tried it meanwhile.
-pub(crate) async fn due_now(
-    services: &Services,
-    request: &ApiRequest,
-    target: &Target,
-    before: &Delivery,
-    now: Timestamp,
-) -> Result<Option<Delivery>, Problem> {
-    let due = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-    let again = Delivery { status: DeliveryStatus::Pending, due: Some(due), ..before.clone() };
-    let program = &request.caller()?.program;
-    let stored = services.store.put_delivery(program, &target.id, &again, Some(before)).await?;
-    Ok(stored.then_some(again))
 }

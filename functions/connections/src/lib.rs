@@ -17,4 +17,11 @@ pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::Secr
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Its routes.
-pub const ROUTES: Routes = &[event::ROUTES, endpoint::ROUTES, delivery::ROUTES, klaviyo::ROUTES];
+pub const ROUTES: Routes = &[
+    event::ROUTES,
+    endpoint::ROUTES,
+    delivery::ROUTES,
+    klaviyo::ROUTES,
+    klaviyo::DEAD_LETTER_ROUTES,
+    klaviyo::BACKFILL_ROUTES,
+];

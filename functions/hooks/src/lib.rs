@@ -1,7 +1,8 @@
-//! HTTP: deliveries of shops. A delivery is verified on its raw bytes, stored, and then responded to.
+//! HTTP: deliveries of shops and of Klaviyo. A delivery is verified on its raw bytes, stored, and then responded to.
 //!
 //! What needs more (an order that has changed, a payload that is thin) waits in `inbound.fifo`.
 
+mod klaviyo;
 mod receive;
 mod verify;
 
@@ -40,6 +41,12 @@ pub const ROUTES: Routes = &[&[
         "receiveSquare",
         "Receives a delivery of Square",
         handler!(receive::vendor, Vendor::Square),
+    ),
+    hook(
+        "/v1/webhooks/klaviyo/{program}",
+        "receiveKlaviyo",
+        "Receives opened and clicked e-mails from Klaviyo",
+        handler!(klaviyo::receive),
     ),
     hook(
         "/v1/hooks/{program}/{connection}",

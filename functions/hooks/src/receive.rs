@@ -8,7 +8,7 @@ use tessera_orders::{Follower, Handled, InboundMessage, InboundWork, Received, S
 use tessera_shops::{Delivered, Vendor, shopify, woocommerce};
 use tessera_store::{HealthChange, TargetId};
 
-use crate::verify::verified;
+use crate::verify::{unknown_connection, verified};
 
 /// `POST /v1/webhooks/{vendor}/{program}`
 pub(crate) async fn vendor(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
@@ -26,8 +26,7 @@ pub(crate) async fn generic(services: &Services, request: &ApiRequest) -> Result
 }
 
 async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>) -> Result<Response, Problem> {
-    let unknown = |_| Problem::not_found("there is no such connection, or it is disabled");
-    let program = ProgramId::new(request.path("program")?).map_err(unknown)?;
+    let program = ProgramId::new(request.path("program")?).map_err(|_| unknown_connection())?;
     let connection = verified(services, request, &program, id).await?;
     let program = services.program(&program).await?;
     let vendor = connection.settings.vendor;

@@ -2,6 +2,7 @@
 
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::http::ApiRequest;
+use tessera_lambda::limits::LookUp;
 use tessera_lambda::{Problem, Services};
 use tessera_orders::{ShopConnection, ShopCredentials};
 use tessera_shops::{SignatureError, Vendor, shopify, square, woocommerce};
@@ -22,30 +23,45 @@ pub(crate) async fn verified(
     program: &ProgramId,
     id: Option<TargetId>,
 ) -> Result<ShopConnection, Problem> {
-    if request.body().len() > MOST_BYTES {
-        return Err(Problem::too_large(format!("a delivery is at most {} MB", MOST_BYTES / 1024 / 1024)));
-    }
-    let source = request.source(services);
-    let misses = RateCounter::new(None, &["misses", "hook", source.as_str()]);
-    let look_up = services.limits.begin(&services.store, misses, services.clock.now())?;
+    let look_up = begin(services, request)?;
     let connection = match &id {
         Some(id) => ShopConnection::enabled(services, program, id).await?,
         None => None,
     };
     let Some(connection) = connection else {
-        return Err(look_up.missed(Problem::not_found("there is no such connection, or it is disabled")).await);
+        return Err(look_up.missed(unknown_connection()).await);
     };
     match check(services, request, program, &connection).await? {
         Ok(()) => Ok(connection),
-        Err(error) => {
-            let detail = match error {
-                SignatureError::Malformed => "the signature is missing, or has another form",
-                SignatureError::Wrong => "the signature is wrong",
-                SignatureError::Stale => "the time of the delivery is more than five minutes off",
-            };
-            Err(look_up.missed(Problem::unauthorized(detail)).await)
-        }
+        Err(error) => Err(look_up.missed(refuse(error)).await),
     }
+}
+
+/// Checks the size of a delivery, and that its source has not missed too often.
+///
+/// # Errors
+/// 413 for a delivery that is too large; 429 after too many misses.
+pub(crate) fn begin<'a>(services: &'a Services, request: &ApiRequest) -> Result<LookUp<'a>, Problem> {
+    if request.body().len() > MOST_BYTES {
+        return Err(Problem::too_large(format!("a delivery is at most {} MB", MOST_BYTES / 1024 / 1024)));
+    }
+    let source = request.source(services);
+    let misses = RateCounter::new(None, &["misses", "hook", source.as_str()]);
+    services.limits.begin(&services.store, misses, services.clock.now())
+}
+
+/// The problem of a delivery for a connection that is not there, or is disabled.
+pub(crate) fn unknown_connection() -> Problem {
+    Problem::not_found("there is no such connection, or it is disabled")
+}
+
+/// The problem of a delivery whose signature is refused.
+pub(crate) fn refuse(error: SignatureError) -> Problem {
+    Problem::unauthorized(match error {
+        SignatureError::Malformed => "the signature is missing, or has another form",
+        SignatureError::Wrong => "the signature is wrong",
+        SignatureError::Stale => "the time of the delivery is more than five minutes off",
+    })
 }
 
 async fn check(

@@ -4,6 +4,7 @@
 //! shop that is down holds up nobody.
 
 mod fetch;
+mod privacy;
 mod shopify;
 mod square;
 mod woocommerce;
@@ -17,7 +18,8 @@ use tessera_orders::InboundMessage;
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] =
+    &[Variable::InboundQueueUrl, Variable::NotificationsQueueUrl, Variable::SecretsKeyParameter];
 
 /// What a warm function keeps between batches.
 #[derive(Debug, Default)]

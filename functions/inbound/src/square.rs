@@ -80,9 +80,9 @@ async fn get(source: &Source<'_>, credentials: &ShopCredentials, path: &str) -> 
 
 impl From<FollowError> for Failure {
     fn from(error: FollowError) -> Self {
-        match error {
-            FollowError::Unusable(reason) => Self::Unusable(reason),
-            FollowError::Store(error) => Self::Store(error),
+        match error.unusable() {
+            Ok(reason) => Self::Unusable(reason),
+            Err(error) => Self::Store(error),
         }
     }
 }

@@ -5,17 +5,15 @@ use tessera_domain::money::Currency;
 use tessera_lambda::Services;
 use tessera_lambda::sender::send_all;
 use tessera_orders::{
-    Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count, next_attempt,
-    record,
+    FollowError, Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count,
+    next_attempt, record,
 };
 use tessera_outbound::Client;
 use tessera_shops::Vendor;
-use tessera_store::{
-    ActiveProgram, Delivery, DeliveryContent, DeliveryStatus, HealthChange, StoreError, Target, TargetId,
-};
+use tessera_store::{ActiveProgram, Delivery, DeliveryContent, DeliveryStatus, HealthChange, StoreError, TargetId};
 
 use crate::fetch::FetchError;
-use crate::{Vendors, WorkError, shopify, square, woocommerce};
+use crate::{Vendors, WorkError, privacy, shopify, square, woocommerce};
 
 /// The marker of how far WooCommerce was polled; ids of orders have another form.
 pub(crate) const POLL_MARKER: &str = "poll";
@@ -67,23 +65,23 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
     };
     let unavailable = |problem: tessera_lambda::Problem| WorkError::Unavailable(problem.detail().to_owned());
     let program = services.program(&program_id).await.map_err(unavailable)?;
-    let received = match ShopConnection::enabled(services, &program_id, &id).await? {
-        None => ended(services, before.as_ref(), Failure::Unusable("the connection is disabled".to_owned()), work)?,
-        Some(connection) => {
-            let outcome = Box::pin(attempt(services, vendors, &program, &connection, &work)).await;
-            match outcome {
-                Ok(received) => received,
-                Err(failure) => {
-                    let is_once = matches!(work, InboundWork::Poll { .. } | InboundWork::Test { .. });
-                    if let (true, Failure::Again(error)) = (is_once, &failure) {
-                        // The next poll begins where this one did; a test is for a person who waits.
-                        let change = HealthChange { error: Some(error.reason.clone()), ..HealthChange::default() };
-                        count(services, &program_id, &id, &change).await;
-                        return Ok(());
-                    }
-                    ended(services, before.as_ref(), failure, work)?
-                }
+    let outcome = match ShopConnection::enabled(services, &program_id, &id).await? {
+        Some(connection) => Box::pin(attempt(services, vendors, &program, &connection, &work)).await,
+        // A person's request stands, whatever became of the connection meanwhile.
+        None if privacy::is_request(&work) => privacy::handle(services, &program, &id, &work).await,
+        None => Err(Failure::Unusable("the connection is disabled".to_owned())),
+    };
+    let received = match outcome {
+        Ok(received) => received,
+        Err(failure) => {
+            let is_once = matches!(work, InboundWork::Poll { .. } | InboundWork::Test { .. });
+            if let (true, Failure::Again(error)) = (is_once, &failure) {
+                // The next poll begins where this one did; a test is for a person who waits.
+                let change = HealthChange { error: Some(error.reason.clone()), ..HealthChange::default() };
+                count(services, &program_id, &id, &change).await;
+                return Ok(());
             }
+            ended(services, before.as_ref(), failure, work)?
         }
     };
     Box::pin(record(services, &program_id, &id, &received, before.as_ref())).await?;
@@ -99,7 +97,10 @@ fn ended(
 ) -> Result<Received, WorkError> {
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
     match failure {
-        Failure::Store(error) => Err(error.into()),
+        Failure::Store(error) => match FollowError::from(error).unusable() {
+            Ok(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
+            Err(error) => Err(error.into()),
+        },
         Failure::Unusable(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
         Failure::Again(FetchError { reason, asked }) => {
             let due = next_attempt(services.clock.now(), &work.subject(), attempts, asked);
@@ -151,9 +152,10 @@ async fn attempt(
                 Box::pin(square::follow(&source, &follower, &credentials, &number)).await?;
                 return Ok(Received::Stored);
             }
-            InboundWork::ShopErasure => {
-                close(services, program, &connection.id).await?;
-                return Ok(Received::Stored);
+            work @ (InboundWork::CustomerData { .. }
+            | InboundWork::CustomerErasure { .. }
+            | InboundWork::ShopErasure { .. }) => {
+                return privacy::handle(services, program, &connection.id, &work).await;
             }
             InboundWork::Test { .. } => {
                 let credentials = credentials(services, program, &connection.id).await?;
@@ -188,26 +190,6 @@ async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), 
         // It has no API that could be asked.
         Vendor::Generic => Ok(()),
     }
-}
-
-/// Ends a connection whose shop has left, and deletes its credentials.
-async fn close(services: &Services, program: &ActiveProgram, id: &TargetId) -> Result<(), Failure> {
-    services.store.delete_target_secrets(&program.id, id).await?;
-    let closed = services.store.change_target(&program.id, id, None, |target| match target {
-        Some(target) => Ok(Target {
-            is_enabled: false,
-            disabled_because: Some("the shop has left: its data are to be erased (shop/redact)".to_owned()),
-            ..target
-        }),
-        None => Err(()),
-    });
-    // Without a connection there is nothing to end.
-    let _ = closed.await?;
-    services.targets.forget(&program.id);
-    // After it is disabled: nothing fills them again.
-    services.store.delete_shop_pools(&program.id, id).await?;
-    tracing::warn!(program = %program.id, connection = %id, "the shop has left: the connection was disabled");
-    Ok(())
 }
 
 /// Fetches a page of changed orders, and asks for the next one.

@@ -1,16 +1,14 @@
 //! The connections: their settings, credentials and health.
 
 use http::Uri;
-use jiff::Timestamp;
 use serde_json::json;
-use tessera_domain::audit::AuditChange;
-use tessera_domain::program::diff;
+use tessera_lambda::connection::ConnectionChange;
 use tessera_lambda::http::{self as responses, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_orders::ShopConnection;
 use tessera_outbound::Targets;
 use tessera_shops::{ShopSettings, Vendor};
-use tessera_store::{Delivery, DeliveryStatus, SecretChange, Target, TargetHealth, TargetId, TargetKind};
+use tessera_store::{Target, TargetId, TargetKind};
 
 use crate::ADMIN;
 use crate::codes::codes_health;
@@ -20,10 +18,6 @@ use crate::schema::{ConnectionView, GenericBody, HealthView, ShopifyBody, Square
 const TAG: &str = "Shops";
 const DETAILS: &str = "Credentials that are left out stay; a replaced secret still verifies for 24 hours. Another host \
                        needs them in the same request, else 422 `credentials_required`.";
-/// Deliveries that the health looks at.
-const LOOKED_AT: u32 = 250;
-/// Errors that the health shows.
-const SHOWN_ERRORS: usize = 10;
 /// The most generic connections of a program.
 const MOST_GENERIC: usize = 20;
 
@@ -98,37 +92,15 @@ async fn view(
     target: Option<&Target>,
 ) -> Result<Response, Problem> {
     let program = &request.caller()?.program;
-    let (health, page) = tokio::join!(
-        services.store.target_health(program, id),
-        services.store.deliveries(program, id, LOOKED_AT, None),
-    );
-    let mut health = health_view(health?, &page?.items, services.clock.now());
-    health.codes = codes_health(services, program, id).await?;
+    let connection = services.connection_health(program, id).await?;
+    let mut health = HealthView { connection, codes: codes_health(services, program, id).await? };
     if let Some(reason) = target.and_then(|target| target.disabled_because.clone()) {
-        health.last_error = Some(reason);
+        health.connection.last_error = Some(reason);
     }
     let connection = target.and_then(ShopConnection::of);
     let settings = connection.map_or_else(|| ShopSettings::new(vendor), |connection| connection.settings);
     let enabled = target.is_some_and(|target| target.is_enabled);
     Ok(responses::json(200, &ConnectionView { enabled, settings: show_settings(&settings), health }))
-}
-
-fn health_view(health: TargetHealth, deliveries: &[Delivery], now: Timestamp) -> HealthView {
-    let pending = deliveries.iter().filter(|delivery| delivery.status == DeliveryStatus::Pending);
-    let oldest = pending.map(|delivery| delivery.made_at).min();
-    let age = oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs().max(0).unsigned_abs());
-    let dead = deliveries.iter().filter(|delivery| delivery.status == DeliveryStatus::Failed).count();
-    HealthView {
-        last_success_at: health.last_success_at,
-        last_error: health.last_error.filter(|_| health.failing_since.is_some()),
-        queue_age_seconds: age,
-        delivered: health.delivered,
-        skipped: health.skipped,
-        dead: dead as u64,
-        unknown_versions: health.unknown_versions,
-        errors: deliveries.iter().filter_map(|delivery| delivery.response.clone()).take(SHOWN_ERRORS).collect(),
-        codes: Vec::new(),
-    }
 }
 
 /// `GET /v1/integrations/…`
@@ -152,44 +124,19 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
     if vendor == Vendor::Generic && before.is_none() {
         check_room(services, request).await?;
     }
-    let key = services.secrets().await?;
-    let has_credentials = services.store.target_secrets(program, &id, &key).await?.is_some();
+    let has_credentials = services.has_credentials(request, &id).await?;
     let old = before.as_ref().and_then(ShopConnection::of).map(|connection| connection.settings);
     let settings = settings_after(&wanted, old.as_ref(), has_credentials)?;
-    let now = services.clock.now();
-    if let Some(credentials) = &wanted.credentials {
-        let secret = json!(credentials).to_string();
-        let natural = format!("{} {}", now.as_millisecond(), request.natural_key().key);
-        let change = SecretChange { secret: Some(&secret), request: &natural, revoke_previous: false, now };
-        let audit = request.audit(format!("integrations/{id}"))?.doing("integration.replace_credentials");
-        services.store.change_target_secret(program, &id, &key, change, &audit).await?;
-    }
-    let after = Target {
-        id: id.clone(),
-        is_enabled: wanted.enabled,
-        created_at: before.as_ref().map_or(now, |before| before.created_at),
-        disabled_because: None,
-        kind: TargetKind::Shop(json!(settings).to_string()),
-    };
     let shown = |enabled: bool, settings: &ShopSettings| json!({ "enabled": enabled, "settings": settings });
     let shown_before = before.as_ref().zip(old.as_ref()).map(|(before, old)| shown(before.is_enabled, old));
-    let differences = diff(&shown_before.unwrap_or_else(|| json!({})), &shown(wanted.enabled, &settings));
-    let audit = request.audit(format!("integrations/{id}"))?;
-    let audit = audit.changing(differences.into_iter().map(AuditChange::from));
-    // Times are stored in milliseconds.
-    let is_after = |stored: &Target| stored.kind == after.kind && stored.is_enabled == after.is_enabled;
-    let changed = services.store.change_target(program, &id, Some(&audit), |stored| {
-        // The check of the credentials was made for what was read. Or this request wrote it, and its response was lost.
-        if stored == before {
-            Ok(after.clone())
-        } else if let Some(stored) = stored.filter(is_after) {
-            Ok(stored)
-        } else {
-            Err(Problem::conflict("stale_version", "the connection was changed meanwhile; read it again"))
-        }
-    });
-    let target = changed.await??;
-    services.targets.forget(program);
+    let change = ConnectionChange {
+        id: id.clone(),
+        is_enabled: wanted.enabled,
+        kind: TargetKind::Shop(json!(settings).to_string()),
+        credentials: wanted.credentials.as_ref().map(|credentials| json!(credentials).to_string()),
+        shown: (shown_before.unwrap_or_else(|| json!({})), shown(wanted.enabled, &settings)),
+    };
+    let target = services.replace_connection(request, before, change).await?;
     // What a shop has refused may work with these settings.
     let cause = format!("{id} {}", request.natural_key().key);
     if let Err(error) = services.ask_codes(program, &cause, true).await {
@@ -207,8 +154,7 @@ fn settings_after(wanted: &Wanted, old: Option<&ShopSettings>, has_credentials: 
     settings.shop = old.and_then(|old| old.shop.clone());
     let is_elsewhere = old.is_some_and(|old| old.base_url != settings.base_url);
     if (has_credentials && is_elsewhere) || (wanted.enabled && !has_credentials) {
-        let detail = "send the credentials in the same request: they are missing, or would go to another host";
-        return Err(Problem::not_allowed("credentials_required", detail));
+        return Err(Problem::credentials_required());
     }
     Ok(settings)
 }

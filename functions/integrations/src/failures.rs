@@ -1,20 +1,17 @@
 //! What connections delivered in vain: listed, and tried again.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Node, Object};
+use tessera_lambda::connection::RedrivenDeliveries;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Route, Services, cursor, handler};
+use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_shops::Vendor;
-use tessera_store::{Delivery, DeliveryStatus};
 
 use crate::ADMIN;
 use crate::connection::named;
-use crate::schema::{DeadLetterView, RedrivenView};
+use crate::schema::DeadLetterView;
 
 const TAG: &str = "Shops";
-/// Deliveries that a request looks at.
-const LOOKED_AT: u32 = 250;
 
 const fn dead_letters_of(path: &'static str, id: &'static str, handler: tessera_lambda::RouteHandler) -> Route {
     Route::get(path, ADMIN, handler)
@@ -26,7 +23,7 @@ const fn dead_letters_of(path: &'static str, id: &'static str, handler: tessera_
 const fn redrive_of(path: &'static str, id: &'static str, handler: tessera_lambda::RouteHandler) -> Route {
     Route::post(path, ADMIN, handler)
         .named(id, TAG, "Tries deliveries again that could not be used")
-        .gives::<RedrivenView>(202, "They wait to be tried.")
+        .gives::<RedrivenDeliveries>(202, "They wait to be tried.")
 }
 
 /// The routes of failed deliveries.
@@ -60,14 +57,10 @@ pub(crate) const ROUTES: &[Route] = &[
 /// `GET /v1/integrations/…/dead-letters`
 async fn dead_letters(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
     let id = named(request, vendor)?;
-    let program = services.program(&request.caller()?.program).await?;
-    let key = program.head.identity_key.open().await?;
-    let list = format!("deliveries/{id}");
-    let after = request.query("cursor").map(|sealed| cursor::open(key.as_bytes(), &list, sealed)).transpose()?;
-    let page = services.store.deliveries(&program.id, &id, limit(request)?, after.as_deref()).await?;
-    let next = page.next.map(|next| cursor::seal(key.as_bytes(), &list, &next));
-    let dead = page.items.into_iter().filter(|delivery| delivery.status == DeliveryStatus::Failed);
-    let items: Vec<DeadLetterView> = dead
+    let page = services.delivery_page(request, &id).await?;
+    let next = page.next.clone();
+    let items: Vec<DeadLetterView> = page
+        .dead()
         .map(|delivery| DeadLetterView {
             id: delivery.id,
             at: delivery.tried_at,
@@ -76,12 +69,6 @@ async fn dead_letters(services: &Services, request: &ApiRequest, vendor: Vendor)
         })
         .collect();
     Ok(http::json(200, &json!({ "items": items, "next_cursor": next })))
-}
-
-fn limit(request: &ApiRequest) -> Result<u32, Problem> {
-    let Some(text) = request.query("limit") else { return Ok(50) };
-    let limit = text.parse().ok().filter(|limit| (1..=250).contains(limit));
-    limit.ok_or_else(|| Problem::malformed_at("/limit", "must be a whole number from 1 to 250"))
 }
 
 /// A body, where there is one, has no fields.
@@ -94,21 +81,7 @@ pub(crate) fn no_fields(request: &ApiRequest) -> Result<(), Problem> {
 /// `POST /v1/integrations/…/redrive`
 async fn redrive(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
     no_fields(request)?;
-    let (program, id, now) = (&request.caller()?.program, named(request, vendor)?, services.clock.now());
-    let due = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-    let (mut redriven, mut cursor) = (0, None);
-    loop {
-        let page = services.store.deliveries(program, &id, LOOKED_AT, cursor.as_deref()).await?;
-        for dead in page.items.iter().filter(|delivery| delivery.status == DeliveryStatus::Failed) {
-            // `redeliveries` sends what is due.
-            let again =
-                Delivery { status: DeliveryStatus::Pending, due: Some(due), attempts: dead.attempts, ..dead.clone() };
-            redriven += usize::from(services.store.put_delivery(program, &id, &again, Some(dead)).await?);
-        }
-        cursor = page.next;
-        if cursor.is_none() || redriven >= LOOKED_AT as usize {
-            break;
-        }
-    }
-    Ok(http::json(202, &RedrivenView { redriven, more: cursor.is_some() }))
+    let id = named(request, vendor)?;
+    let redriven = services.redrive_deliveries(&request.caller()?.program, &id).await?;
+    Ok(http::json(202, &redriven))
 }

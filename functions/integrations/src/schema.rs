@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tessera_lambda::connection::ConnectionHealth;
 
 /// Which part of the price of goods earns points.
 #[cfg(feature = "openapi")]
@@ -221,23 +222,9 @@ pub(crate) struct ConnectionView {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ShopHealth))]
 pub(crate) struct HealthView {
-    /// The last delivery that was stored.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
-    pub last_success_at: Option<Timestamp>,
-    /// What went wrong last; null once a delivery is stored again.
-    pub last_error: Option<String>,
-    /// The age of the oldest delivery that waits to be tried again; 0 without any.
-    pub queue_age_seconds: u64,
-    /// Deliveries that were stored.
-    pub delivered: u64,
-    /// Deliveries of no use: test orders, topics that are not used, payloads without a mapping.
-    pub skipped: u64,
-    /// Deliveries that cannot be used and were not tried again, 250 at most.
-    pub dead: u64,
-    /// Deliveries in a newer version of the vendor's API than is known here.
-    pub unknown_versions: u64,
-    /// Why the latest deliveries were not stored.
-    pub errors: Vec<String>,
+    /// What every connection has.
+    #[serde(flatten)]
+    pub connection: ConnectionHealth,
     /// The codes that the shop creates, by reward; at most 50 rewards.
     pub codes: Vec<CodesHealthView>,
 }
@@ -271,19 +258,9 @@ pub(crate) struct DeadLetterView {
     pub at: Timestamp,
     /// Why it cannot be used.
     pub reason: String,
-    /// What it was: `delivery`, `order`, `poll`, `webhook` or `codes`.
+    /// What it was: `delivery`, `order`, `poll`, `webhook`, `codes`, or a request about personal data.
     #[serde(rename = "type")]
     pub kind: String,
-}
-
-/// How many deliveries are tried again.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ShopRedriven))]
-pub(crate) struct RedrivenView {
-    /// So many wait to be tried.
-    pub redriven: usize,
-    /// Whether more may be left: the request can be repeated.
-    pub more: bool,
 }
 
 /// A connection whose credentials are tried.

@@ -22,6 +22,9 @@ use crate::pass::Pass;
 /// How often a profile is read again that others keep changing.
 const TRIES: u32 = 8;
 
+/// Why a row about somebody whose erasure has begun is refused.
+const ERASED: &str = "erased";
+
 /// A row was imported, or the reasons why it was not.
 pub(crate) type Taken = Result<(), Vec<RowFault>>;
 
@@ -50,6 +53,11 @@ impl Pass<'_> {
                 ImportError::Store(StoreError::AccountFull { what, .. })
                 | ImportError::Identity(IdentityError::Store(StoreError::AccountFull { what, .. })),
             ) => Ok(refused(format!("the member has no room for {what}"))),
+            // Trying again would not help, however long an interrupted erasure takes.
+            Err(
+                ImportError::Store(StoreError::Erased { .. })
+                | ImportError::Identity(IdentityError::Store(StoreError::Erased { .. })),
+            ) => Ok(refused(ERASED)),
             taken => taken,
         }
     }

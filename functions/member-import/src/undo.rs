@@ -7,7 +7,7 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::member::MemberRef;
 use tessera_import::{ImportRow, OrderRow};
 use tessera_intake::{Intake, RefundError};
-use tessera_store::{Commit, CommitError, Committed, Party, PutFact, Snapshot, StoredRefund};
+use tessera_store::{Commit, CommitError, Committed, Party, PutFact, Snapshot, StoreError, StoredRefund};
 
 use crate::ImportError;
 use crate::pass::Pass;
@@ -58,7 +58,10 @@ impl Pass<'_> {
         let entry = match self.services.store.commit(&commit, decide).await {
             Ok(Committed::Now(decision)) => decision.entry,
             Ok(Committed::Already(entry)) => *entry,
-            Err(CommitError::Refused(ImportFault::NothingToUndo)) => return Ok(Ok(())),
+            // The erasure has removed what the row gave.
+            Err(CommitError::Refused(ImportFault::NothingToUndo) | CommitError::Store(StoreError::Erased { .. })) => {
+                return Ok(Ok(()));
+            }
             Err(CommitError::Refused(refusal)) => return Ok(refused(refusal)),
             Err(CommitError::Store(error)) => return Err(error.into()),
         };

@@ -100,7 +100,7 @@ impl Run<'_> {
     }
 
     /// The secrets of a target, read once for each batch.
-    async fn secrets(&self, to: &Addressed<'_>) -> Result<Option<Arc<TargetSecrets>>, NotifyError> {
+    pub(crate) async fn secrets(&self, to: &Addressed<'_>) -> Result<Option<Arc<TargetSecrets>>, NotifyError> {
         let key = key_of(&to.program.id, to.target);
         if let Some(known) = lock(&self.secrets).get(&key) {
             return Ok(Some(Arc::clone(known)));

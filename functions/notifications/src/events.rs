@@ -6,6 +6,7 @@ use tessera_domain::event::{Event, events_of_entry};
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::view::Explainer;
+use tessera_lambda::connection::BACKFILL;
 use tessera_lambda::notification::{Notification, NotificationContent, Replay};
 use tessera_store::{
     ActiveProgram, Delivery, DeliveryContent, DeliveryStatus, EntryKey, OpenedMember, Target, entry_id,
@@ -58,6 +59,14 @@ impl Run<'_> {
         };
         let to = Addressed { program: &known, target, member: member.as_ref(), opened };
         let outgoing = match content {
+            NotificationContent::Delivery { delivery, due } if delivery == BACKFILL => {
+                let found = self.services.store.delivery(&program, &target_id, BACKFILL).await?;
+                return match found.filter(|found| found.due == Some(due)) {
+                    Some(before) => Box::pin(self.backfill(&to, before)).await,
+                    // Another worker has gone further.
+                    None => Ok(()),
+                };
+            }
             NotificationContent::Delivery { delivery, due } => {
                 let Some(outgoing) = self.again(&to, &delivery, due).await? else { return Ok(()) };
                 vec![outgoing]

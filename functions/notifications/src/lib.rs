@@ -37,6 +37,8 @@ pub struct Notifier {
     paused: Mutex<HashMap<TargetKey, Timestamp>>,
     /// Tokens that were taken from a shared bucket and not used yet.
     tokens: limits::Tokens,
+    /// How often more than once the vendors' limits apply.
+    extra_rate: u32,
 }
 
 /// One batch.
@@ -80,6 +82,11 @@ pub async fn handle(services: &Services, notifier: &Notifier, event: SqsEvent) -
 }
 
 impl Notifier {
+    /// One for which vendors' limits apply so many times: for benchmarks.
+    pub fn at_rate(times: u32) -> Self {
+        Self { extra_rate: times.saturating_sub(1), ..Self::default() }
+    }
+
     fn client(&self) -> Result<&Client, OutboundError> {
         if let Some(client) = self.client.get() {
             return Ok(client);

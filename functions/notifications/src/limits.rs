@@ -31,6 +31,11 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
+    /// The limit so many times.
+    const fn times(self, times: u32) -> Self {
+        Self { per_minute: self.per_minute.saturating_mul(times), burst: self.burst.saturating_mul(times), ..self }
+    }
+
     /// The tokens that are taken at once.
     fn chunk(self) -> u32 {
         CHUNK.min(self.burst)
@@ -70,6 +75,7 @@ impl Run<'_> {
         to: &Addressed<'_>,
         limit: Limit,
     ) -> Result<Result<(), SignedDuration>, NotifyError> {
+        let limit = limit.times(self.notifier.extra_rate.saturating_add(1));
         let key = (to.program.id.to_string(), to.target.id.clone(), limit.name);
         for _ in 0..TRIES {
             let now = self.now();
@@ -101,6 +107,7 @@ impl Run<'_> {
         limit: Limit,
         wait: SignedDuration,
     ) -> Result<(), NotifyError> {
+        let limit = limit.times(self.notifier.extra_rate.saturating_add(1));
         let key = (to.program.id.to_string(), to.target.id.clone(), limit.name);
         lock(&self.notifier.tokens.0).remove(&key);
         let until = self.now().saturating_add(wait).unwrap_or(Timestamp::MAX);

@@ -10,7 +10,7 @@ use crate::READ;
 
 const MEMBER: Parameter = Parameter::text("member", "Only the notices about this member, named as in paths.");
 const TYPE: Parameter =
-    Parameter::text("type", "Only the notices of this type: points_expiring, coupon_expiring, low_stock or budget.");
+    Parameter::text("type", "Only the notices of this type, such as points_expiring, low_stock or data_request.");
 /// The name of the list in its cursors.
 const LIST: &str = "notices";
 

@@ -58,6 +58,8 @@ pub struct Setting {
     pub clients: Clients,
     /// The time of the stack.
     pub clock: Clock,
+    /// How many times the limits that vendors publish apply.
+    pub vendor_rate: u32,
 }
 
 /// Why an invocation has no response.

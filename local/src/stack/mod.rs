@@ -93,11 +93,20 @@ pub struct StackOptions {
     pub parameters: HashMap<String, String>,
     /// A plan of faults, for tests.
     pub faults: Option<Arc<FaultPlan>>,
+    /// How many times the limits that vendors publish apply; more than 1 for benchmarks alone.
+    pub vendor_rate: u32,
 }
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { port: None, storage: Storage::Memory, clock: None, parameters: HashMap::new(), faults: None }
+        Self {
+            port: None,
+            storage: Storage::Memory,
+            clock: None,
+            parameters: HashMap::new(),
+            faults: None,
+            vendor_rate: 1,
+        }
     }
 }
 
@@ -145,6 +154,7 @@ impl Stack {
                 variables: function.variables.clone(),
                 clients: Clients::new(&wire, &engines),
                 clock: clock.clone(),
+                vendor_rate: options.vendor_rate,
             };
             let handler = mount(&setting).with_context(|| format!("function {name}"))?;
             functions.insert(name.clone(), handler);

@@ -62,11 +62,26 @@ pub enum NoticeContent {
         /// Its points.
         points: Points,
     },
+    /// A member has asked a shop for the data held on them.
+    DataRequest {
+        /// The member.
+        member: MemberId,
+        /// The connection to the shop.
+        connection: String,
+        /// The shop's own name of the request.
+        request: String,
+    },
+    /// A shop has left: its connection is disabled, and its credentials are deleted.
+    ShopLeft {
+        /// The connection to the shop.
+        connection: String,
+    },
 }
 
 impl NoticeContent {
     /// The names of all types.
-    pub const TYPES: [&'static str; 4] = ["points_expiring", "coupon_expiring", "low_stock", "budget"];
+    pub const TYPES: [&'static str; 6] =
+        ["points_expiring", "coupon_expiring", "low_stock", "budget", "data_request", "shop_left"];
 
     /// The type, as `?type` and events name it.
     pub const fn name(&self) -> &'static str {
@@ -75,14 +90,18 @@ impl NoticeContent {
             Self::CouponExpiring { .. } => "coupon_expiring",
             Self::LowStock { .. } => "low_stock",
             Self::Budget { .. } => "budget",
+            Self::DataRequest { .. } => "data_request",
+            Self::ShopLeft { .. } => "shop_left",
         }
     }
 
     /// The member that it concerns, if it concerns one.
     pub const fn member(&self) -> Option<&MemberId> {
         match self {
-            Self::PointsExpiring { member, .. } | Self::CouponExpiring { member, .. } => Some(member),
-            Self::LowStock { .. } | Self::Budget { .. } => None,
+            Self::PointsExpiring { member, .. }
+            | Self::CouponExpiring { member, .. }
+            | Self::DataRequest { member, .. } => Some(member),
+            Self::LowStock { .. } | Self::Budget { .. } | Self::ShopLeft { .. } => None,
         }
     }
 
@@ -97,6 +116,8 @@ impl NoticeContent {
                 let rule = rule.as_ref().map(ToString::to_string).unwrap_or_default();
                 format!("{name}/{rule}/{}", period.map(|day| day.to_string()).unwrap_or_default())
             }
+            Self::DataRequest { connection, request, .. } => format!("{name}/{connection}/{request}"),
+            Self::ShopLeft { connection } => format!("{name}/{connection}"),
         }
     }
 }
@@ -110,7 +131,7 @@ pub struct NoticeView {
     /// When its cause fell due or happened.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
-    /// `points_expiring`, `coupon_expiring`, `low_stock` or `budget`.
+    /// `points_expiring`, `coupon_expiring`, `low_stock`, `budget`, `data_request` or `shop_left`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The member.
@@ -137,6 +158,12 @@ pub struct NoticeView {
     /// The first day of the budget's period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<String>,
+    /// The connection to the shop that asked, or that has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// Where the data that was asked for is returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
 }
 
 impl NoticeView {
@@ -154,6 +181,8 @@ impl NoticeView {
             left: None,
             rule: None,
             period: None,
+            connection: None,
+            export: None,
         };
         match notice.content.clone() {
             NoticeContent::PointsExpiring { on, points, .. } => {
@@ -166,6 +195,11 @@ impl NoticeView {
             NoticeContent::Budget { rule, period, points } => {
                 Self { rule, period: period.map(|day| day.to_string()), points: Some(points), ..blank }
             }
+            NoticeContent::DataRequest { member, connection, .. } => {
+                let export = format!("/v1/members/{member}/export");
+                Self { connection: Some(connection), export: Some(export), ..blank }
+            }
+            NoticeContent::ShopLeft { connection } => Self { connection: Some(connection), ..blank },
         }
     }
 }

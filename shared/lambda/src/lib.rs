@@ -7,6 +7,7 @@ pub mod batch;
 mod callers;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod cursor;
 mod deadline;
 pub mod erasure;

@@ -25,6 +25,20 @@ pub enum FollowError {
     Store(#[from] StoreError),
 }
 
+impl FollowError {
+    /// Why it will never be stored.
+    ///
+    /// # Errors
+    /// When it may be stored later: what the store said.
+    pub fn unusable(self) -> Result<String, StoreError> {
+        match self {
+            Self::Unusable(reason) => Ok(reason),
+            Self::Store(StoreError::Erased { .. }) => Ok("erased".to_owned()),
+            Self::Store(error) => Err(error),
+        }
+    }
+}
+
 /// Stores what a connection of a program delivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Follower<'a> {

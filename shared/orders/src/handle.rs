@@ -1,9 +1,10 @@
 //! What is done about a delivery at once, and what waits in the queue.
 
+use jiff::Timestamp;
 use tessera_shops::{Delivered, PrivacyRequest, ShopFact, Vendor};
 use tessera_store::{PutFact, StoreError};
 
-use crate::follow::{FollowError, Follower};
+use crate::follow::Follower;
 use crate::message::InboundWork;
 
 /// How a delivery was handled.
@@ -32,7 +33,7 @@ impl Follower<'_> {
                 return Ok(Handled::Later(InboundWork::OrderWithoutRefunds { order, number, is_taxed }));
             }
             Delivered::OrderNumber(number) => return Ok(Handled::Later(InboundWork::OrderNumber { number })),
-            Delivered::Privacy(request) => return Ok(privacy(&request)),
+            Delivered::Privacy(request) => return Ok(Handled::Later(self.privacy(request))),
             Delivered::Fact(fact) => Box::pin(self.put(&fact)).await.map(|put| match put {
                 PutFact::Stored | PutFact::Waiting | PutFact::Same => Handled::Stored,
                 PutFact::Different => Handled::Unusable("the id was sent before with other content".to_owned()),
@@ -53,21 +54,23 @@ impl Follower<'_> {
         };
         match stored {
             Ok(handled) => Ok(handled),
-            Err(FollowError::Unusable(reason)) => Ok(Handled::Unusable(reason)),
-            Err(FollowError::Store(error)) => Err(error),
+            Err(error) => match error.unusable() {
+                Ok(reason) => Ok(Handled::Unusable(reason)),
+                Err(error) => Err(error),
+            },
         }
     }
-}
 
-/// A request about personal data is for a person: it stays in the list of failures until somebody has acted.
-fn privacy(request: &PrivacyRequest) -> Handled {
-    match request {
-        PrivacyRequest::CustomerData { customer } => {
-            Handled::Unusable(format!("customer {customer} asks for the data held on them: export member {customer}"))
+    /// What is to be done about a request about personal data. The worker does it: an erasure has many steps.
+    fn privacy(&self, request: PrivacyRequest) -> InboundWork {
+        match request {
+            PrivacyRequest::CustomerData { customer, request } => InboundWork::CustomerData { customer, request },
+            PrivacyRequest::CustomerErasure { customer } => InboundWork::CustomerErasure { customer },
+            PrivacyRequest::ShopErasure => {
+                // Notices are stored in milliseconds.
+                let now = self.services.clock.now();
+                InboundWork::ShopErasure { at: Timestamp::from_millisecond(now.as_millisecond()).ok() }
+            }
         }
-        PrivacyRequest::CustomerErasure { customer } => {
-            Handled::Unusable(format!("the data of customer {customer} are to be erased: erase member {customer}"))
-        }
-        PrivacyRequest::ShopErasure => Handled::Later(InboundWork::ShopErasure),
     }
 }

@@ -57,8 +57,25 @@ pub enum InboundWork {
         /// Its number.
         number: String,
     },
+    /// A customer has asked for the data held on them: the merchant is told where it is.
+    CustomerData {
+        /// The customer's id.
+        customer: String,
+        /// The shop's own name of the request, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
+    },
+    /// The data of a customer is to be erased.
+    CustomerErasure {
+        /// The customer's id.
+        customer: String,
+    },
     /// The shop has left: the connection ends, and its credentials are deleted.
-    ShopErasure,
+    ShopErasure {
+        /// When the shop said so; absent in messages of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
     /// The credentials of the connection are to be tried.
     Test {
         /// When it was asked for.
@@ -102,7 +119,8 @@ impl InboundWork {
             Self::Read { body, .. } => hash(&[body]),
             Self::Order { order } | Self::OrderWithoutRefunds { order, .. } => of_order(order),
             Self::OrderNumber { number } => number.clone(),
-            Self::ShopErasure | Self::Test { .. } | Self::Poll { .. } => self.name().to_owned(),
+            Self::CustomerData { customer, .. } | Self::CustomerErasure { customer } => format!("customer {customer}"),
+            Self::ShopErasure { .. } | Self::Test { .. } | Self::Poll { .. } => self.name().to_owned(),
             Self::Delivery { delivery, .. } => delivery.clone(),
         }
     }
@@ -112,7 +130,9 @@ impl InboundWork {
         match self {
             Self::Read { .. } => "delivery",
             Self::Order { .. } | Self::OrderWithoutRefunds { .. } | Self::OrderNumber { .. } => "order",
-            Self::ShopErasure => "shop/redact",
+            Self::CustomerData { .. } => "customers/data_request",
+            Self::CustomerErasure { .. } => "customers/redact",
+            Self::ShopErasure { .. } => "shop/redact",
             Self::Test { .. } => "test",
             Self::Poll { .. } => "poll",
             Self::Delivery { .. } => "retry",
@@ -181,7 +201,9 @@ mod tests {
                 is_taxed: true,
             },
             InboundWork::OrderNumber { number: "1".to_owned() },
-            InboundWork::ShopErasure,
+            InboundWork::CustomerData { customer: "7".to_owned(), request: Some("9".to_owned()) },
+            InboundWork::CustomerErasure { customer: "7".to_owned() },
+            InboundWork::ShopErasure { at: Some(at) },
             InboundWork::Test { at },
             InboundWork::Poll { since: at, until: at, page: 1 },
             InboundWork::Delivery { delivery: "dlv_1".to_owned(), due: at },
@@ -193,6 +215,12 @@ mod tests {
             assert!(matches!(InboundMessage::parse(&later), Err(InboundError::Version(2))));
         }
         assert!(matches!(InboundMessage::parse("{\"type\":\"wish\"}"), Err(InboundError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_message_of_a_shop_that_left_is_read_without_its_time() {
+        let text = r#"{"version":1,"program":"prg_1","connection":"shopify","type":"shop_erasure"}"#;
+        assert_eq!(InboundMessage::parse(text).unwrap(), message(InboundWork::ShopErasure { at: None }));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - [`ShopOrder`] is an order as its shop shows it now. [`next_facts`] compares it with what is stored.
 
 pub mod generic;
+pub mod klaviyo;
 mod order;
 mod payload;
 mod settings;
@@ -83,6 +84,8 @@ pub enum PrivacyRequest {
     CustomerData {
         /// The customer's id.
         customer: String,
+        /// The shop's own name of the request, if it has one.
+        request: Option<String>,
     },
     /// The data of a customer are to be erased.
     CustomerErasure {

@@ -109,6 +109,93 @@ async fn journey(sender: &mut Sender, server: &Server) -> Vec<Value> {
     end
 }
 
+/// A buyer's data is asked for and erased, each delivered twice, and then the shop leaves.
+async fn privacy_journey(sender: &mut Sender, server: &Server) -> Vec<Value> {
+    connect(sender, server).await;
+    let klaviyo = json!({ "enabled": true, "settings": { "base_url": server.url("") },
+                          "credentials": { "api_key": "pk_1" } });
+    let put = sender.request(reqwest::Method::PUT, "/v1/integrations/klaviyo", Some(&klaviyo), None).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    sender.post("/v1/members", &json!({ "id": "207119551" }), None).await;
+    deliver(sender, async |shop: &Shop| shopify(shop, "orders/paid", &shopify_order()).await).await;
+    sender.settle().await;
+    let redemption = json!({ "reward": "five-off" });
+    sender.post("/v1/members/207119551/redemptions", &redemption, None).await;
+    sender.settle().await;
+    sender.begin();
+    let customer = json!({ "customer": { "id": 207_119_551 }, "data_request": { "id": 1 } });
+    for topic in ["customers/data_request", "customers/redact", "shop/redact"] {
+        for _ in 0..2 {
+            let response = sender.with(async |shop| shopify(shop, topic, &customer).await).await;
+            let is_known = response.status == 200 || response.status >= 500 || topic == "shop/redact";
+            assert!(is_known, "{topic}: {}", response.body);
+        }
+        deliver_or_gone(sender, topic, &customer).await;
+        sender.settle().await;
+    }
+    sender.end();
+    for now in ["2026-03-01T14:30:00+01:00", "2026-03-01T16:30:00+01:00"] {
+        sender.clock(now).await;
+    }
+    let gone = sender.request(reqwest::Method::GET, "/v1/members/207119551", None, None).await;
+    let notices = sender.get("/v1/notices").await;
+    let kinds = notices["items"].as_array().unwrap().iter().map(|notice| notice["type"].clone());
+    let mut end: Vec<Value> = kinds.collect();
+    end.push(json!(gone.status));
+    end.push(sender.get("/v1/integrations/shopify").await["enabled"].clone());
+    end.push(sender.get("/v1/integrations/shopify/dead-letters").await["items"].clone());
+    let report = sender.shop().verify().await;
+    end.push(json!(report.programs.values().map(|sums| (sums.issued, sums.balance)).collect::<Vec<_>>()));
+    end
+}
+
+/// Delivers until the response is definite: 404 once the shop has left.
+async fn deliver_or_gone(sender: &mut Sender, topic: &str, payload: &Value) {
+    for _ in 0..60 {
+        let response = sender.with(async |shop| shopify(shop, topic, payload).await).await;
+        if response.status < 500 {
+            // Its secrets are gone before its connection is.
+            assert!([200, 401, 404].contains(&response.status), "{}", response.body);
+            return;
+        }
+    }
+    panic!("{topic} never gets through");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_about_personal_data_are_done_once_whatever_call_fails() {
+    let run = async |planned: Option<Planned>| {
+        let server = Server::start().await;
+        server.react(|request| match request.path.as_str() {
+            "/api/profile-import" => Reaction::Respond(200, Vec::new(), json!({ "data": { "id": "1" } }).to_string()),
+            _ => Reaction::status(202),
+        });
+        let mut sender = Sender::open(&program(&per_euro()), super::CLOCK, planned).await;
+        let end = privacy_journey(&mut sender, &server).await;
+        let injected: u64 = sender.faults.log().values().sum();
+        let deletions = server.received().iter().filter(|one| one.path == "/api/data-privacy-deletion-jobs").count();
+        (end, calls(&sender), injected, deletions)
+    };
+    let (expected, calls, _, deletions) = run(None).await;
+    let told = [json!("shop_left"), json!("data_request"), json!(404), json!(false), json!([]), json!([[105, 0]])];
+    assert_eq!((&expected[..], deletions), (&told[..], 1));
+    let taking = calls.into_iter().filter(|((function, _), _)| function == "inbound").collect();
+    let mut plans = plans(&taking, false);
+    plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
+    let injected = std::cell::Cell::new(0);
+    stream::iter(&plans)
+        .for_each_concurrent(12, async |planned| {
+            let (end, _, faults, deletions) = run(Some(planned.clone())).await;
+            assert_eq!(end, expected, "{planned:?}");
+            // Klaviyo may be asked twice to delete one profile, never not at all.
+            assert!(deletions >= 1, "{planned:?}");
+            injected.set(injected.get() + faults);
+        })
+        .await;
+    println!("{} plans, {} faults injected", plans.len(), injected.get());
+    assert!(injected.get() >= plans.len() as u64);
+}
+
 async fn run(planned: Option<Planned>) -> (Vec<Value>, tessera_local::stack::Calls, u64) {
     let server = fake().await;
     let mut sender = Sender::open(&program(&per_euro()), super::CLOCK, planned).await;
@@ -178,7 +265,14 @@ pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
     sender.get("/v1/integrations/shopify").await;
     sender.get("/v1/integrations/shopify/dead-letters").await;
     sender.post("/v1/integrations/shopify/redrive", &json!({}), Some("k-redrive")).await;
-    deliver(sender, async |shop: &Shop| shopify(shop, "shop/redact", &json!({})).await).await;
-    sender.settle().await;
+    // A customer whose coupon and profile at Klaviyo go too.
+    let klaviyo = json!({ "enabled": true, "settings": { "base_url": server.url("") },
+                          "credentials": { "api_key": "pk_1" } });
+    sender.request(reqwest::Method::PUT, "/v1/integrations/klaviyo", Some(&klaviyo), None).await;
+    let customer = json!({ "customer": { "id": 207_119_551 } });
+    for topic in ["customers/data_request", "customers/redact", "shop/redact"] {
+        deliver(sender, async |shop: &Shop| shopify(shop, topic, &customer).await).await;
+        sender.settle().await;
+    }
     vec![]
 }

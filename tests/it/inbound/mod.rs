@@ -3,6 +3,8 @@
 pub mod faults;
 mod files;
 mod generic;
+mod klaviyo;
+mod privacy;
 mod settings;
 mod shopify;
 mod square;

@@ -1,6 +1,7 @@
 //! Deliveries of Shopify, from the webhook to the ledger.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -225,4 +226,36 @@ async fn fifty_deliveries_at_once_are_stored_once_each() {
     times.sort();
     println!("responses to 200 webhooks, 50 at once: median {:?}, p99 {:?}", times[100], times[197]);
     assert_eq!(points(&shop, BUYER).await, 200);
+}
+
+/// 50 deliveries a second for twenty seconds, sent at their times whether or not earlier ones were responded to. The times are
+/// printed, never asserted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a benchmark of twenty seconds"]
+async fn fifty_deliveries_a_second() {
+    const DELIVERIES: u32 = 1_000;
+    const APART: Duration = Duration::from_millis(20);
+    let shop = Arc::new(shop().await);
+    connect_shopify(&shop).await;
+    let mut ticks = tokio::time::interval(APART);
+    let mut sent = tokio::task::JoinSet::new();
+    for number in 0..DELIVERIES {
+        ticks.tick().await;
+        let (shop, payload) = (Arc::clone(&shop), order(number.into(), "1.00", "2026-03-01T10:15:07+01:00"));
+        sent.spawn(async move {
+            let started = Instant::now();
+            assert_eq!(shopify(&shop, "orders/paid", &payload).await.status, 200);
+            started.elapsed()
+        });
+    }
+    let mut times = sent.join_all().await;
+    times.sort();
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    println!(
+        "responses to {DELIVERIES} webhooks at 50 a second: median {:?}, p99 {:?}, longest {:?}",
+        at(50),
+        at(99),
+        at(100)
+    );
+    assert_eq!(points(&shop, BUYER).await, DELIVERIES);
 }

@@ -2,7 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_local::stack::InjectedFault;
 
+use crate::faults::sender::Sender;
 use crate::shop::{Shop, per_euro, program, receipt};
 
 const CLOCK: &str = "2026-03-05T12:00:00+01:00";
@@ -176,4 +178,39 @@ async fn idle_visitors_are_erased_after_the_days_of_the_program() {
     assert_eq!(run().await.status, 200);
     assert_eq!(known().await, ["member"]);
     shop.verify().await;
+}
+
+/// From its first step on, an erasure that is interrupted makes everything final that comes about the member.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_an_erasure_is_interrupted_is_refused_for_good() {
+    let mut sender = Sender::open(&program(&per_euro()), CLOCK, None).await;
+    sender.post("/v1/members", &json!({ "id": "207119551" }), None).await;
+    let import = json!({ "kind": "members", "source": "generic", "mode": "add" });
+    let id = sender.post("/v1/imports", &import, None).await["id"].as_str().unwrap().to_owned();
+    sender.put_text(&format!("/v1/imports/{id}/parts/1"), "id,points\n207119551,100\nc-2,50\n").await;
+    crate::inbound::connect_shopify(sender.shop()).await;
+    // The balance is removed; who has coupons cannot be read.
+    sender.faults.inject("erasure", "Query", 1..10_000, InjectedFault::Timeout);
+    let interrupted = sender.shop().request(Method::DELETE, "/v1/members/207119551", None).await;
+    assert_eq!(interrupted.status, 503, "{}", interrupted.body);
+    assert_eq!(sender.get("/v1/members/207119551").await["id"], "207119551");
+
+    sender.post(&format!("/v1/imports/{id}/start"), &json!({}), None).await;
+    let given_up = sender.with(async |shop| shop.stack.stack().settle().await.unwrap()).await;
+    assert!(given_up.is_empty(), "{given_up:?}");
+    let state = sender.get(&format!("/v1/imports/{id}")).await;
+    assert_eq!((&state["state"], &state["done"], &state["failed"]), (&json!("done"), &json!(2), &json!(1)));
+    let errors = sender.shop().text(&format!("/v1/imports/{id}/errors.csv")).await;
+    assert!(errors.contains("erased"), "{errors}");
+    let order = crate::inbound::shopify_order();
+    for topic in ["orders/paid", "orders/updated"] {
+        assert_eq!(crate::inbound::shopify(sender.shop(), topic, &order).await.status, 200);
+    }
+    let given_up = sender.with(async |shop| shop.stack.stack().settle().await.unwrap()).await;
+    assert!(given_up.is_empty(), "{given_up:?}");
+    let seen = sender.get("/v1/receipts/shopify:450789469").await;
+    assert_eq!((&seen["status"], &seen["reason"]), (&json!("rejected"), &json!("erased")));
+    sender.end();
+    assert_eq!(sender.request(Method::DELETE, "/v1/members/207119551", None, None).await.status, 204);
+    sender.shop().verify().await;
 }

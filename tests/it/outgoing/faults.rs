@@ -132,6 +132,7 @@ pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
     sender.post(&path, &json!({ "target": ids[0] }), None).await;
     let path = format!("/v1/webhook-endpoints/{}", ids[2]);
     assert_eq!(sender.request(reqwest::Method::DELETE, &path, None, None).await.status, 204);
+    super::backfill::journey(sender, &klaviyo, 13).await;
     vec![]
 }
 

@@ -7,20 +7,21 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::rates::per_event;
 use super::server::{Reaction, Received, Server};
 use super::{buy, rules, shop};
 use crate::shop::{Shop, program, receipt};
 
 /// What the stand-in took.
 #[derive(Default)]
-struct Account {
+pub(super) struct Account {
     /// By profile, metric and `unique_id`: Klaviyo keeps the first.
-    events: BTreeMap<(String, String, String), Value>,
+    pub events: BTreeMap<(String, String, String), Value>,
     /// The profiles by `external_id`, with the properties of the latest request.
     profiles: BTreeMap<String, Value>,
-    faults: Vec<String>,
+    pub faults: Vec<String>,
     /// Requests for events that misbehaved once.
-    hit: HashSet<String>,
+    pub hit: HashSet<String>,
     moments: VecDeque<Instant>,
 }
 
@@ -99,7 +100,7 @@ impl Account {
     }
 }
 
-async fn connected(shop: &Shop, server: &Server, mut settings: Value) -> Arc<Mutex<Account>> {
+pub(super) async fn connected(shop: &Shop, server: &Server, mut settings: Value) -> Arc<Mutex<Account>> {
     let account = Arc::new(Mutex::new(Account::default()));
     let taking = Arc::clone(&account);
     server.react(move |request| taking.lock().unwrap().take(request));
@@ -156,6 +157,37 @@ async fn events_bring_the_new_properties_under_the_chosen_names() {
     let account = account.lock().unwrap();
     assert_eq!(account.profiles["c-1"]["properties"]["Smile Points Balance"], 700);
     assert_eq!(server.received().last().unwrap().path, "/api/profile-import");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_has_the_referral_link_and_how_it_does() {
+    let mut document = program(&rules());
+    document["storefront"] = json!({ "shop_url": "https://shop.example" });
+    document["referral"] = json!({
+        "conversion": { "receipt": { "spend_over": "60.00" } },
+        "friend": { "on": "qualified", "then": [{ "credit": { "points": 50 } }] },
+        "advocate": { "mode": "additive", "milestones": [{ "at": 1, "then": [{ "credit": { "points": 10 } }] }] } });
+    let (shop, server) = (Shop::open(&document, super::CLOCK).await, Server::start().await);
+    let settings = json!({ "properties": { "Referral Code": ["referral_klaviyo", "code"] } });
+    let account = connected(&shop, &server, settings).await;
+    let ada = shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    let code = ada.body["referral_code"].as_str().unwrap().to_owned();
+    let link = shop.get("/v1/members/c-1/hub").await["referral"]["url"].clone();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    client.get(link.as_str().unwrap()).header("user-agent", "Mozilla/5.0 Chrome/140.0").send().await.unwrap();
+    shop.post("/v1/members/c-1/referral-shares", &json!({ "channel": "whatsapp" })).await;
+    shop.settle().await;
+    let account = account.lock().unwrap();
+    assert!(account.metrics().contains("Referral Shared"));
+    let properties = &account.profiles["c-1"]["properties"];
+    assert_eq!(properties["Loyalty Referral URL"], link);
+    for name in ["Loyalty Referral Code", "referral_klaviyo", "code"] {
+        assert_eq!(properties[name], code, "{name}");
+    }
+    assert_eq!(
+        (&properties["Loyalty Referrals Completed"], &properties["Loyalty Referral Clicks"]),
+        (&json!(0), &json!(1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,16 +303,29 @@ async fn a_test_event_is_marked_and_about_nobody() {
     assert_eq!(account.lock().unwrap().faults, Vec::<String>::new());
 }
 
-/// 1,000 events at the published limits. Every twentieth request misbehaves once: 429, 500, or a response that is lost after
-/// the event was taken. Rates are printed.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
-    const EVENTS: usize = 1_000;
-    let options = tessera_local::stack::StackOptions::default();
-    let (shop, server) = (Shop::with(&program(&rules()), options).await, Server::start().await);
-    let account = connected(&shop, &server, json!({})).await;
-    let taking = Arc::clone(&account);
-    server.react(move |request| {
+/// How many requests an account permits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    per_minute: usize,
+    per_second: usize,
+}
+
+impl Limits {
+    /// The published ones so many times.
+    pub fn times(times: u32) -> Self {
+        let times = usize::try_from(times).unwrap();
+        Self { per_minute: 3_500 * times, per_second: 350 * times }
+    }
+}
+
+/// An account that notes when its limits are exceeded. Every twentieth request misbehaves once: 429, 500, or a response that is
+/// lost after the event was taken.
+pub(super) fn misbehaving(
+    account: &Arc<Mutex<Account>>,
+    limits: Limits,
+) -> impl Fn(&Received) -> Reaction + Send + Sync + use<> {
+    let taking = Arc::clone(account);
+    move |request| {
         let mut account = taking.lock().unwrap();
         let now = Instant::now();
         account.moments.push_back(now);
@@ -288,7 +333,7 @@ async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
             account.moments.pop_front();
         }
         let last_second = account.moments.iter().rev().take_while(|at| now - **at < Duration::from_secs(1)).count();
-        if account.moments.len() > 3_500 || last_second > 350 {
+        if account.moments.len() > limits.per_minute || last_second > limits.per_second {
             let fault = format!("{} in a minute, {last_second} in a second", account.moments.len());
             account.faults.push(fault);
         }
@@ -305,7 +350,20 @@ async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
             };
         }
         account.take(request)
-    });
+    }
+}
+
+/// 1,000 events at the published limits. Every twentieth request misbehaves once: 429, 500, or a response that is lost after
+/// the event was taken. Rates are printed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
+    const EVENTS: usize = 1_000;
+    let options = tessera_local::stack::StackOptions::default();
+    let (shop, server) = (Shop::with(&program(&rules()), options).await, Server::start().await);
+    let account = connected(&shop, &server, json!({})).await;
+    server.react(misbehaving(&account, Limits::times(1)));
+    let capacity = async || shop.get("/_local/capacity").await["functions"]["notifications"].clone();
+    let before = capacity().await;
     let started = Instant::now();
     let at = shop.stack.now().checked_sub(jiff::SignedDuration::from_hours(1)).unwrap().to_string();
     // Nobody reaches the next tier, which would be an event more.
@@ -326,6 +384,7 @@ async fn a_thousand_events_are_neither_lost_nor_doubled_within_the_limits() {
     }
     let elapsed = started.elapsed();
     shop.settle().await;
+    println!("per event: {}", per_event(&before, &capacity().await, EVENTS));
     let account = account.lock().unwrap();
     assert_eq!(account.faults, Vec::<String>::new());
     assert_eq!(account.events.len(), EVENTS, "none is doubled");

@@ -1,9 +1,11 @@
 //! Events go out: webhooks and Klaviyo, against servers on this machine.
 
+mod backfill;
 mod erasure;
 pub mod faults;
 mod klaviyo;
 mod log;
+mod rates;
 mod referrals;
 pub mod server;
 mod settings;

@@ -85,6 +85,11 @@ impl Server {
         self.received.lock().unwrap().clone()
     }
 
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        self.received.lock().unwrap().clear();
+    }
+
     /// The requests so far, which are forgotten.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.received.lock().unwrap())

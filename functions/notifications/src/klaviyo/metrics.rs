@@ -62,6 +62,11 @@ pub(super) fn properties(event: &Event, metric: &str, coupons: &[Coupon]) -> Val
     };
     let data = &event.data;
     set("Points", &data["points"]["redeemable"]);
+    // Those of a notice are a number.
+    set("Points", if data["points"].is_number() { &data["points"] } else { &Value::Null });
+    set("Expires On", &data["on"]);
+    set("Friends", &data["friends"]);
+    set("Channel", &data["channel"]);
     set("Qualifying Points", &data["points"]["qualifying"]);
     set("Balance", &data["balance"]);
     set("Previous Tier", &data["before"]);
@@ -71,7 +76,8 @@ pub(super) fn properties(event: &Event, metric: &str, coupons: &[Coupon]) -> Val
     for (name, field) in [("Receipt", "receipt"), ("Rule", "rule"), ("Reward", "reward")] {
         set(name, &data["source"][field]);
     }
-    let Some(code) = data["code"].as_str() else { return properties };
+    let code = data["code"].as_str().filter(|_| !event.kind.starts_with("tessera.referral"));
+    let Some(code) = code.or_else(|| data["coupon"].as_str()) else { return properties };
     properties["Code"] = json!(code);
     if metric == "Coupon Assigned" {
         // What fills Klaviyo's own coupon wallet.
@@ -89,6 +95,7 @@ pub(super) fn properties(event: &Event, metric: &str, coupons: &[Coupon]) -> Val
 mod tests {
     use jiff::Timestamp;
     use tessera_domain::program::SubmittedProgram;
+    use tessera_lambda::connection::{EVENT_PROPERTIES, METRICS};
 
     use super::*;
 
@@ -132,6 +139,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mail_shows_is_there() {
+        let of = |kind: &str, data: Value| properties(&event(kind, data), "x", &[]);
+        let expiring = of("tessera.notice.points_expiring", json!({ "points": 120, "on": "2026-03-31" }));
+        assert_eq!((&expiring["Points"], &expiring["Expires On"]), (&json!(120), &json!("2026-03-31")));
+        let coupon = of("tessera.notice.coupon_expiring", json!({ "coupon": "ADA-1", "reward": "five-off" }));
+        assert_eq!((&coupon["Code"], &coupon["Reward"]), (&json!("ADA-1"), &json!("five-off")));
+        assert_eq!(of("tessera.referral_event.progress", json!({ "friends": 2 }))["Friends"], 2);
+        let shared = of("tessera.referral_event.share", json!({ "channel": "whatsapp", "code": "ADA4" }));
+        assert_eq!((&shared["Channel"], shared.get("Code")), (&json!("whatsapp"), None));
+        for properties in [expiring, coupon, shared] {
+            assert!(properties.as_object().unwrap().keys().all(|name| EVENT_PROPERTIES.contains(&name.as_str())));
+        }
+    }
+
+    #[test]
     fn every_metric_belongs_to_a_known_type() {
         for kind in [
             "tessera.coupon.used",
@@ -146,6 +168,7 @@ mod tests {
         ] {
             assert!(tessera_domain::event::EventType::named(kind).is_some(), "{kind}");
             assert!(has_metric(&event(kind, json!({}))), "{kind}");
+            assert!(by_kind(&event(kind, json!({}))).iter().all(|metric| METRICS.contains(metric)), "{kind}");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The channel of Klaviyo: each event as a metric that carries the profile's new properties.
 //!
 //! Properties are read when an event is sent, so that a late attempt never brings an older balance. What Klaviyo's API asks
-//! for stands here and in the two modules below, and nowhere else.
+//! for stands here and in the modules below, and nowhere else.
 
+mod backfill;
 mod metrics;
 mod profile;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,6 +35,10 @@ const EVENTS: Limit = Limit { name: "events", per_minute: 3_500, burst: 175 };
 const PROFILES: Limit = Limit { name: "profiles", per_minute: 750, burst: 37 };
 /// 3 per second.
 const DELETIONS: Limit = Limit { name: "deletions", per_minute: 120, burst: 1 };
+/// Bulk jobs: 10 per second and 150 per minute.
+const JOBS: Limit = Limit { name: "jobs", per_minute: 150, burst: 5 };
+/// Reads of bulk jobs: 10 per second and 150 per minute.
+const JOB_READS: Limit = Limit { name: "job-reads", per_minute: 150, burst: 5 };
 /// The wait after a 429 without `Retry-After`.
 const USUAL_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
@@ -65,18 +70,15 @@ pub(crate) fn without_idle_updates(mut outgoing: Vec<Outgoing>) -> Vec<Outgoing>
 impl Sender<'_> {
     /// Sends one event: a request for each metric, or an update of the profile.
     pub async fn send(&self, event: &Event, is_test: bool, profile: &mut ProfileOnce) -> Result<Outcome, NotifyError> {
-        let Ok(Credentials { api_key }) = serde_json::from_str(&self.secrets.current) else {
-            return Ok(Outcome::Failed { reason: "the credentials cannot be read".to_owned(), asked: None });
-        };
         if event.kind == ERASED {
             // A test deletes nobody.
-            return if is_test { Ok(Outcome::Skipped) } else { self.delete(event, &api_key).await };
+            return if is_test { Ok(Outcome::Skipped) } else { self.delete(event).await };
         }
         let Some(attributes) = profile.attributes(self).await? else { return Ok(Outcome::Skipped) };
         let metrics = metrics::of(event, &self.to.program.compiled);
         if metrics.is_empty() {
             let body = json!({ "data": { "type": "profile", "attributes": attributes } });
-            return Ok(self.post("/api/profile-import", PROFILES, &api_key, &body).await?.0);
+            return Ok(self.post("/api/profile-import", PROFILES, &body).await?.0);
         }
         let mut outcome = Outcome::Skipped;
         for metric in metrics {
@@ -86,7 +88,7 @@ impl Sender<'_> {
                 properties["Test"] = json!(true);
             }
             let body = event_body(event, name, &properties, &attributes, self.settings.backfill);
-            (outcome, _) = self.post("/api/events", EVENTS, &api_key, &body).await?;
+            (outcome, _) = self.post("/api/events", EVENTS, &body).await?;
             if !matches!(outcome, Outcome::Accepted(_)) {
                 // Klaviyo keeps the first event of a `unique_id`, so that all can be sent again.
                 break;
@@ -97,10 +99,10 @@ impl Sender<'_> {
 
     /// Deletes the profile of somebody who was erased. Klaviyo deletes by its own id alone, which an import of the profile by
     /// our id returns; the import creates a profile that is not there, and it is deleted.
-    async fn delete(&self, event: &Event, api_key: &str) -> Result<Outcome, NotifyError> {
+    async fn delete(&self, event: &Event) -> Result<Outcome, NotifyError> {
         let attributes = json!({ "external_id": event.data["member"] });
         let body = json!({ "data": { "type": "profile", "attributes": attributes } });
-        let (outcome, response) = self.post("/api/profile-import", PROFILES, api_key, &body).await?;
+        let (outcome, response) = self.post("/api/profile-import", PROFILES, &body).await?;
         if !matches!(outcome, Outcome::Accepted(_)) {
             return Ok(outcome);
         }
@@ -109,28 +111,41 @@ impl Sender<'_> {
         };
         let profile = json!({ "data": { "type": "profile", "id": id } });
         let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": { "profile": profile } } });
-        Ok(self.post("/api/data-privacy-deletion-jobs", DELETIONS, api_key, &body).await?.0)
+        Ok(self.post("/api/data-privacy-deletion-jobs", DELETIONS, &body).await?.0)
+    }
+
+    /// Sends a document; returns how it ended, and the body of an accepted one.
+    async fn post(&self, path: &str, limit: Limit, body: &Value) -> Result<(Outcome, Value), NotifyError> {
+        self.exchange(Method::POST, path, limit, Some(body)).await
     }
 
     /// Sends a request; returns how it ended, and the body of an accepted one.
-    async fn post(
+    async fn exchange(
         &self,
+        method: Method,
         path: &str,
         limit: Limit,
-        api_key: &str,
-        body: &Value,
+        body: Option<&Value>,
     ) -> Result<(Outcome, Value), NotifyError> {
+        let Ok(Credentials { api_key }) = serde_json::from_str(&self.secrets.current) else {
+            let reason = "the credentials cannot be read".to_owned();
+            return Ok((Outcome::Failed { reason, asked: None }, Value::Null));
+        };
         if let Err(wait) = self.run.take_token(self.to, limit).await? {
             let until = self.run.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
             return Ok((Outcome::Deferred(until), Value::Null));
         }
         let host = self.settings.base_url.as_deref().unwrap_or(HOST).trim_end_matches('/');
-        let request = Request::post(format!("{host}{path}"))
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{host}{path}"))
             .header("authorization", format!("Klaviyo-API-Key {api_key}"))
             .header("revision", REVISION)
-            .header("accept", MEDIA_TYPE)
-            .header("content-type", MEDIA_TYPE)
-            .body(Bytes::from(body.to_string()));
+            .header("accept", MEDIA_TYPE);
+        let request = match body {
+            Some(body) => request.header("content-type", MEDIA_TYPE).body(Bytes::from(body.to_string())),
+            None => request.body(Bytes::new()),
+        };
         let Ok(request) = request else {
             // The key is in the request: the error is not shown.
             return Ok((Outcome::Refused("the API key or the URL cannot be used".to_owned()), Value::Null));

@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 use tessera_domain::coupon::Coupon;
 use tessera_domain::member::IdentifierKind;
 use tessera_domain::view::{HubView, MemberView, Visitor};
+use tessera_lambda::connection::USUAL_PREFIX;
+use tessera_lambda::referrals::referral_link;
 use tessera_store::{KlaviyoSettings, OpenedMember};
 
 use super::Sender;
 use crate::NotifyError;
 
-/// What the names of properties begin with unless the settings say otherwise.
-const PREFIX: &str = "Loyalty ";
 /// How many coupons are looked at.
 const MOST_COUPONS: u32 = 100;
 /// The member of a test event that is about nobody.
@@ -46,7 +46,8 @@ impl ProfileOnce {
         Ok(Some(attributes))
     }
 
-    async fn of_member(&mut self, sender: &Sender<'_>, opened: &OpenedMember) -> Result<Value, NotifyError> {
+    /// The attributes of a member.
+    pub(super) async fn of_member(&mut self, sender: &Sender<'_>, opened: &OpenedMember) -> Result<Value, NotifyError> {
         let (store, program) = (&sender.run.services.store, sender.to.program);
         let now = sender.run.now();
         let owners = opened.owners();
@@ -62,7 +63,9 @@ impl ProfileOnce {
         let mut hub = json!(HubView::new(&program.compiled, Some(&visitor), &sold_out?, now, language));
         if program.compiled.referral.is_some() && profile.referral_code.is_some() {
             let counts = store.advocate_counts(&program.id, &owners).await?;
-            hub["referral"] = json!({ "clicks": counts.clicks, "qualified": counts.qualified });
+            let link = sender.settings.origin.as_deref().zip(profile.referral_code.as_deref());
+            let link = link.map(|(origin, code)| referral_link(origin, &program.id, code));
+            hub["referral"] = json!({ "clicks": counts.clicks, "qualified": counts.qualified, "url": link });
         }
         Ok(attributes(sender.settings, opened, &view, &hub))
     }
@@ -101,7 +104,7 @@ fn properties(settings: &KlaviyoSettings, member: &Value, hub: &Value) -> Value 
         ("Referrals Completed", referral["qualified"].clone()),
         ("Referral Clicks", referral["clicks"].clone()),
     ];
-    let prefix = settings.prefix.as_deref().unwrap_or(PREFIX);
+    let prefix = settings.prefix.as_deref().unwrap_or(USUAL_PREFIX);
     let mut properties = Map::new();
     for (name, value) in values {
         let chosen = settings.properties.get(name);
@@ -124,6 +127,7 @@ mod tests {
     use tessera_domain::account::Account;
     use tessera_domain::ids::{CustomerId, MemberId};
     use tessera_domain::member::{MemberRef, Profile};
+    use tessera_lambda::connection::PROFILE_PROPERTIES;
 
     use super::*;
 
@@ -145,7 +149,9 @@ mod tests {
         assert_eq!(usual["Loyalty Points Balance"], 120);
         assert_eq!(usual["Loyalty Points To Next Tier"], Value::Null);
         assert_eq!(usual["Loyalty Next Reward"], "Five");
-        assert_eq!(usual.as_object().unwrap().len(), 13);
+        let mut names = PROFILE_PROPERTIES.map(|name| format!("Loyalty {name}"));
+        names.sort();
+        assert!(usual.as_object().unwrap().keys().eq(&names), "{usual}");
         let names = BTreeMap::from([
             ("Referral Code".to_owned(), vec!["referral_klaviyo".to_owned()]),
             ("Points Balance".to_owned(), vec!["Balance".to_owned(), "Points".to_owned()]),

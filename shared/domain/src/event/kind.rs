@@ -60,6 +60,16 @@ pub const EVENT_TYPES: &[EventType] = &[
     of("tessera.notice.low_stock", Content::ProgramNotice, "Few units or codes of a reward are left."),
     of("tessera.notice.budget", Content::ProgramNotice, "A budget is used up."),
     of(
+        "tessera.notice.data_request",
+        Content::ProgramNotice,
+        "A member has asked a shop for the data held on them: send them what `export` returns.",
+    ),
+    of(
+        "tessera.notice.shop_left",
+        Content::ProgramNotice,
+        "A shop has left: its connection is disabled, and its credentials are deleted.",
+    ),
+    of(
         "tessera.notice.webhook_disabled",
         Content::ProgramNotice,
         "A webhook endpoint was disabled because its deliveries failed.",

@@ -78,6 +78,9 @@ impl Content {
                     "reward": { "type": "string" }, "left": { "type": "integer" }, "rule": { "type": "string" },
                     "period": { "type": "string", "format": "date" }, "points": { "type": "integer" },
                     "endpoint": { "type": "string" }, "reason": { "type": "string" },
+                    "member": { "type": "string", "description": "Of data requests: who has asked." },
+                    "connection": { "type": "string" },
+                    "export": { "type": "string", "description": "The path of the data that was asked for." },
                 }),
             ),
             Self::ReferralEvent => object(
@@ -148,6 +151,12 @@ impl Content {
             "budget" => {
                 vec![("rule", json!("per-euro")), ("period", json!("2026-03-01")), ("points", json!(50_000))]
             }
+            "data_request" => vec![
+                ("member", json!("c-42")),
+                ("connection", json!("shopify")),
+                ("export", json!("/v1/members/m_01jnq52f9c8t/export")),
+            ],
+            "shop_left" => vec![("connection", json!("shopify"))],
             _ => vec![("endpoint", json!("whe_01jnq5")), ("reason", json!("410 Gone"))],
         }
     }

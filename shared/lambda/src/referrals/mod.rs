@@ -79,8 +79,13 @@ pub fn may_recommend(referral: &CompiledReferral, account: &Account) -> bool {
 
 /// The link of a code, on the stack that a request was sent to.
 pub fn referral_url(request: &ApiRequest, program: &ProgramId, code: &str) -> String {
+    referral_link(&request.origin(), program, code)
+}
+
+/// The link of a code, on the stack that is reached at an origin.
+pub fn referral_link(origin: &str, program: &ProgramId, code: &str) -> String {
     // Both consist of letters, digits, `-` and `_`.
-    format!("{}/r/{program}/{code}", request.origin())
+    format!("{origin}/r/{program}/{code}")
 }
 
 impl Services {

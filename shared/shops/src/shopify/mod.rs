@@ -72,7 +72,8 @@ pub fn read(topic: &str, payload: &Value, terms: &Terms<'_>) -> Result<Delivered
         }
         "customers/data_request" => {
             let customer = payload.required("/customer/id")?.to_owned();
-            Ok(Delivered::Privacy(PrivacyRequest::CustomerData { customer }))
+            let request = payload.text("/data_request/id").map(str::to_owned);
+            Ok(Delivered::Privacy(PrivacyRequest::CustomerData { customer, request }))
         }
         "customers/redact" => {
             let customer = payload.required("/customer/id")?.to_owned();

@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tessera_domain::fact::read_receipt;
+use tessera_domain::fact::{read_receipt, read_refund_of};
 use tessera_domain::money::Currency;
 
 use super::*;
-use crate::ShopOrder;
+use crate::{ShopFact, ShopOrder, SoldReceipt, next_facts};
 
 const ORDERS: [&str; 3] = [
     include_str!("fixtures/2023-10-order.json"),
     include_str!("fixtures/2024-07-order.json"),
     include_str!("fixtures/2026-10-order.json"),
+];
+/// The same order after an edit and a refund, as `orders/updated` shows it.
+const UPDATED: [&str; 3] = [
+    include_str!("fixtures/2023-10-order-updated.json"),
+    include_str!("fixtures/2024-07-order-updated.json"),
+    include_str!("fixtures/2026-10-order-updated.json"),
 ];
 const REFUNDS: [&str; 2] = [include_str!("fixtures/2024-07-refund.json"), include_str!("fixtures/2026-10-refund.json")];
 
@@ -65,6 +71,33 @@ fn an_order_of_every_version_is_the_same_receipt() {
             })
         );
         assert!(read_receipt(&body, eur()).is_ok());
+    }
+}
+
+/// What follows from the update, in every version: the refund first, and then the edit.
+#[test]
+fn an_update_of_every_version_is_the_same_refund_and_edit() {
+    for (first, payload) in ORDERS.iter().zip(UPDATED) {
+        let order = updated(payload, AmountBasis::AsPriced);
+        assert_eq!((order.is_paid, order.updated_at.to_string()), (true, "2026-03-05T08:00:01Z".to_owned()));
+        let receipt = read_receipt(&paid(first), eur()).unwrap().receipt;
+        let mut sold = vec![SoldReceipt { receipt, refunds: Vec::new() }];
+        let facts = next_facts(&order, &sold, None);
+        let [ShopFact::Refund { receipt, body: refund }, ShopFact::Receipt(edit)] = facts.as_slice() else {
+            panic!("{facts:?}")
+        };
+        assert_eq!(receipt, "shopify:450789469");
+        assert_eq!(
+            refund,
+            &json!({ "id": "shopify:509562969", "occurred_at": "2026-03-05T08:00:00Z",
+                     "lines": [{ "line": "518995019", "quantity": "1", "amount": "8.75" }] })
+        );
+        assert_eq!((&edit["id"], &edit["total"]), (&json!("shopify:450789469:edit-1"), &json!("100.00")));
+        // Delivered again once both are stored, it changes nothing.
+        sold[0].refunds = vec![read_refund_of(refund, &sold[0].receipt).unwrap()];
+        let receipt = read_receipt(edit, eur()).unwrap().receipt;
+        sold.push(SoldReceipt { receipt, refunds: Vec::new() });
+        assert_eq!(next_facts(&order, &sold, Some(order.updated_at)), Vec::new());
     }
 }
 
@@ -213,14 +246,15 @@ fn what_cannot_be_read_is_an_error_and_never_a_panic() {
 #[test]
 fn privacy_requests_name_the_customer_by_id() {
     let payload = r#"{"shop_id": 954889, "shop_domain": "ada.myshopify.com",
-        "customer": {"id": 191167, "email": "ada@example.com", "phone": "555-625-1199"}, "orders_to_redact": [299938]}"#;
+        "customer": {"id": 191167, "email": "ada@example.com", "phone": "555-625-1199"}, "orders_to_redact": [299938], "data_request": {"id": 9999}}"#;
     let privacy = |topic| match deliver(topic, payload, AmountBasis::AsPriced).unwrap() {
         Delivered::Privacy(request) => request,
         other => panic!("{other:?}"),
     };
     let customer = "191167".to_owned();
     assert_eq!(privacy("customers/redact"), PrivacyRequest::CustomerErasure { customer: customer.clone() });
-    assert_eq!(privacy("customers/data_request"), PrivacyRequest::CustomerData { customer });
+    let request = Some("9999".to_owned());
+    assert_eq!(privacy("customers/data_request"), PrivacyRequest::CustomerData { customer, request });
     assert_eq!(privacy("shop/redact"), PrivacyRequest::ShopErasure);
 }
 

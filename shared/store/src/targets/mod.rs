@@ -167,6 +167,9 @@ pub struct KlaviyoSettings {
     /// Records events without starting flows: for a migration.
     #[serde(rename = "b", default, skip_serializing_if = "std::ops::Not::not")]
     pub backfill: bool,
+    /// Where this stack is reached, for the referral link of profiles. Nobody sets it: it is where the settings were sent to.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl WebhookEndpoint {
