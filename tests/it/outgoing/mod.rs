@@ -5,6 +5,7 @@ mod erasure;
 pub mod faults;
 mod klaviyo;
 mod log;
+mod mails;
 mod rates;
 mod referrals;
 pub mod server;
