@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_local::stack::{Calls, InjectedFault};
 
-use super::fake_shopify::FakeShopify;
+use super::fake_shopify::{FakeShopify, Misbehaviour};
 use super::{BUYER, CLOCK, connection, offering, order, reward};
 use crate::faults::every_call::{calls, plans};
 use crate::faults::sender::{Planned, Sender};
@@ -116,5 +116,17 @@ async fn no_code_is_lost_or_handed_out_twice_whatever_call_fails() {
 pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
     let fake = FakeShopify::start().await;
     journey(sender, &fake).await;
+    // The reward comes back by a draft. A shop that is down is asked again to delete a code.
+    let draft = sender.post("/v1/program/drafts", &json!({ "program": program() }), Some("k-draft")).await;
+    let publish = format!("/v1/program/drafts/{}/publish", draft["id"].as_str().unwrap());
+    sender.post(&publish, &json!({}), Some("k-publish")).await;
+    sender.settle().await;
+    let path = format!("/v1/members/{BUYER}/redemptions");
+    let coupon = sender.post(&path, &json!({ "reward": "five" }), Some("k-again")).await;
+    fake.misbehave(Misbehaviour { status: Some(503), ..Misbehaviour::default() });
+    sender.post(&format!("/v1/coupons/{}/cancel", coupon["code"].as_str().unwrap()), &json!({}), None).await;
+    sender.settle().await;
+    fake.behave();
+    sender.clock("2026-03-03T12:00:00+01:00").await;
     vec![]
 }
