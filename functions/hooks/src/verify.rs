@@ -25,7 +25,7 @@ pub(crate) async fn verified(
 ) -> Result<ShopConnection, Problem> {
     let look_up = begin(services, request)?;
     let connection = match &id {
-        Some(id) => ShopConnection::enabled(services, program, id).await?,
+        Some(id) => ShopConnection::remembered(services, program, id).await?,
         None => None,
     };
     let Some(connection) = connection else {

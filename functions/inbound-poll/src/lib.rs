@@ -59,7 +59,7 @@ pub async fn handle(services: &Services, _invocation: Invocation) -> Result<Valu
 async fn ask(services: &Services, program: &ProgramId) -> Result<bool, String> {
     let text = |error: tessera_store::StoreError| error.to_string();
     let Some(id) = TargetId::parse(Vendor::Woocommerce.name()) else { return Ok(false) };
-    if ShopConnection::enabled(services, program, &id).await.map_err(text)?.is_none() {
+    if ShopConnection::remembered(services, program, &id).await.map_err(text)?.is_none() {
         return Ok(false);
     }
     let until = services.clock.now();

@@ -46,7 +46,7 @@ impl Run<'_> {
     /// Handles a message.
     pub(crate) async fn notify(&self, message: Notification) -> Result<(), NotifyError> {
         let Notification { program, target: target_id, member, content, .. } = message;
-        let targets = self.services.targets.get(&self.services.store, &program).await?;
+        let targets = self.services.targets.for_message(&self.services.store, &program, &target_id).await?;
         let Some(target) = targets.iter().find(|target| target.id == target_id) else {
             // It was deleted.
             return Ok(());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tessera_domain::ids::ProgramId;
-use tessera_store::{Store, StoreError, Target};
+use tessera_store::{Store, StoreError, Target, TargetId};
 
 /// How many programs are remembered at most. Deliveries name programs before their signature is checked.
 const MOST: usize = 256;
@@ -47,6 +47,25 @@ impl TargetCache {
         known.insert(program.clone(), Remembered { targets: Arc::clone(&targets), read_at });
         drop(known);
         Ok(targets)
+    }
+
+    /// The targets of a program, for a message about one of them: read again unless the remembered ones hold it, enabled. Who sent
+    /// the message may know of a change that this function does not know yet.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn for_message(
+        &self,
+        store: &Store,
+        program: &ProgramId,
+        id: &TargetId,
+    ) -> Result<Arc<Vec<Target>>, StoreError> {
+        let known = self.get(store, program).await?;
+        if known.iter().any(|target| target.id == *id && target.is_enabled) {
+            return Ok(known);
+        }
+        self.forget(program);
+        self.get(store, program).await
     }
 
     /// Forgets the targets of a program, because they were changed.

@@ -71,13 +71,27 @@ impl ShopConnection {
         Some(Self { id: target.id.clone(), is_enabled: target.is_enabled, settings })
     }
 
-    /// The enabled connection of a program with this id, from the cache of targets.
+    /// The enabled connection of a program with this id, as a warm function remembers it: a change is known within seconds.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn remembered(
+        services: &Services,
+        program: &ProgramId,
+        id: &TargetId,
+    ) -> Result<Option<Self>, StoreError> {
+        Ok(Self::enabled_of(&services.targets.get(&services.store, program).await?, id))
+    }
+
+    /// The enabled connection of a program with this id, for a message about it: read again where it is not remembered.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn enabled(services: &Services, program: &ProgramId, id: &TargetId) -> Result<Option<Self>, StoreError> {
-        let targets = services.targets.get(&services.store, program).await?;
-        let target = targets.iter().find(|target| target.id == *id && target.is_enabled);
-        Ok(target.and_then(Self::of))
+        Ok(Self::enabled_of(&services.targets.for_message(&services.store, program, id).await?, id))
+    }
+
+    fn enabled_of(targets: &[Target], id: &TargetId) -> Option<Self> {
+        targets.iter().find(|target| target.id == *id && target.is_enabled).and_then(Self::of)
     }
 }

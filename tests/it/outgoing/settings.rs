@@ -1,7 +1,12 @@
 //! The API of webhook endpoints and of the connection to Klaviyo.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_domain::ids::ProgramId;
+use tessera_lambda::TargetCache;
+use tessera_store::TargetId;
 
 use super::server::Server;
 use super::{endpoint, patch, shop};
@@ -113,4 +118,20 @@ async fn the_connection_to_klaviyo_keeps_its_credentials_to_itself() {
         assert_eq!((refused.status, refused.problem()), (422, "credentials_required"));
     }
     assert_eq!(put(json!({ "enabled": false, "settings": settings })).await.body["enabled"], false);
+}
+
+/// What sends a message may know of an endpoint before what handles it does: dropping the message would lose the event.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_about_a_new_target_finds_it_whatever_is_remembered() {
+    let (shop, server) = (shop().await, Server::start().await);
+    let (store, remembered) = (shop.stack.store(), TargetCache::new(Duration::from_hours(1)));
+    let program = ProgramId::new(shop.program.clone()).unwrap();
+    assert!(remembered.get(store, &program).await.unwrap().is_empty());
+    let (id, _) = endpoint(&shop, &server, &["*"]).await;
+    let id = TargetId::parse(&id).unwrap();
+    assert!(remembered.get(store, &program).await.unwrap().is_empty());
+    for _ in 0..2 {
+        let known = remembered.for_message(store, &program, &id).await.unwrap();
+        assert_eq!(known.iter().map(|target| &target.id).collect::<Vec<_>>(), [&id]);
+    }
 }
