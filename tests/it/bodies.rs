@@ -310,7 +310,7 @@ async fn shop_for(operation: &Operation, all: &[Operation]) -> (Shop, Made) {
         let pooled = json!({ "id": "pooled", "name": "Pooled", "type": "custom", "cost": 1, "code": { "pool": true } });
         done(Method::POST, "/v1/rewards", &pooled).await;
     }
-    if ["moveCoupon", "mergeMember"].contains(&operation.id.as_str()) {
+    if ["moveCoupon", "moveReceipt", "mergeMember"].contains(&operation.id.as_str()) {
         done(Method::POST, "/v1/members", &json!({ "id": "c-43" })).await;
         done(Method::POST, "/v1/members/c-43/adjustments", &json!({ "award": 1000, "reason": "a test" })).await;
     }

@@ -24,6 +24,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("Storefront", &[]),
     ("CouponPolicy", &[]),
     ("Amount", &[]),
+    ("Credit/allOf/1", &[]),
     ("BirthdayTrigger", &[]),
     ("Effect/oneOf/2/properties/reset", &[]),
     ("Multiply", &["factor"]),

@@ -55,6 +55,7 @@ impl Queue {
             ("FACTS_TABLE", "facts"),
             ("PROGRAMS_TABLE", "programs"),
             ("CREDENTIALS_TABLE", "credentials"),
+            ("CODES_QUEUE_URL", "http://sqs.test/1/codes.fifo"),
             ("FACTS_QUEUE_URL", "http://sqs.test/1/facts.fifo"),
             ("NOTIFICATIONS_QUEUE_URL", "http://sqs.test/1/notifications.fifo"),
         ];

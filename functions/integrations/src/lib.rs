@@ -11,7 +11,7 @@ mod test;
 use tessera_lambda::{Access, Routes, Scope, Variable};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl, Variable::CodesQueueUrl, Variable::SecretsKeyParameter];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -14,7 +14,7 @@ mod template;
 use tessera_lambda::{Access, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl, Variable::CodesQueueUrl];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -10,7 +10,7 @@ mod view;
 use tessera_lambda::{Access, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::CodesQueueUrl];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -70,10 +70,13 @@ impl Draft<'_> {
                 extras: extras.iter().map(|(rule, extra)| (rule.clone(), extra.redeemable)).collect(),
             };
             let points = hold.total();
-            if points.is_positive() {
-                // The extras on cumulative firings are remembered with those.
-                let extras = if rule.measure().1.is_cumulative() { Vec::new() } else { extras };
+            // The extras on cumulative firings are remembered with those.
+            let extras = if rule.measure().1.is_cumulative() { Vec::new() } else { extras };
+            // Multipliers may take all that the rule gave: nothing waits then, but a return still finds what they took.
+            if points.is_positive() || !extras.is_empty() {
                 outcome.held = Some(HeldCredit { points, extras });
+            }
+            if points.is_positive() {
                 holds.push(hold);
             }
         }

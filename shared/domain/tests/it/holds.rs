@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tessera_domain::account::Account;
 use tessera_domain::ledger::{Cause, MovementType};
+use tessera_domain::points::Both;
 use tessera_domain::program::SubmittedProgram;
 
 use crate::book::Book;
@@ -82,6 +83,30 @@ fn programs_hold_points_of_receipts_alone() {
     }
     let debit = json!([{ "debit": { "points": 1, "hold": hold(1, "cancel") } }]);
     assert_eq!(faults(json!([rule("r", &on_receipt, &debit)]))[0].0, "/rules/0/then/0/debit/hold");
+}
+
+/// Multipliers that take all that a rule gave leave nothing that waits; a return gives back what they took all the same.
+#[test]
+fn a_return_finds_the_multipliers_of_points_of_which_nothing_waited() {
+    let half =
+        |id: &str| rule(id, &json!({ "receipt": {} }), &json!([{ "multiply": { "factor": "0.5", "kind": "both" } }]));
+    let every = json!({ "receipt": { "spend": { "every_per_receipt": "15.00" } } });
+    let held = rule("held", &every, &json!([credit(&json!({ "points": 20, "kind": "both" }), 10, "cancel")]));
+    let mut document = program(&json!([held, half("first"), half("second")]));
+    document["points"] = json!({ "name": { "one": "p", "other": "p" }, "multiplier_stacking": "additive" });
+    let mut book = Book::open(&document, "2026-03-01T08:00:00+01:00".parse().unwrap()).unwrap();
+    book.enroll(&json!({ "id": "c" }));
+    buy(&mut book, "r", "2026-03-01", "15.00");
+    assert_eq!(points(&book.view("c")), (0, 0));
+    for (id, day, amount) in [("p", "2026-03-02", "0.01"), ("q", "2026-03-03", "14.99")] {
+        let body = json!({ "id": id, "occurred_at": format!("{day}T10:00:00Z"), "amount": amount });
+        book.refund("r", &body).unwrap();
+        book.check();
+        let outcomes = book.entries["c"].iter().flat_map(|entry| &entry.outcomes);
+        let first = outcomes.filter(|outcome| outcome.rule.as_str() == "first").map(|outcome| outcome.extra);
+        assert!(first.fold(Both::ZERO, Both::plus).is_zero(), "after {id}");
+    }
+    assert_eq!(points(&book.view("c")), (0, 0));
 }
 
 #[test]
