@@ -222,7 +222,7 @@ mod tests {
         };
         assert_eq!(
             file_key(file.path(), &plan).unwrap(),
-            "ecdad0509c0a2807e6e4b0e5db58250bcdc494f389709c62f5b8baa1ee65f665"
+            "a621123b00e306a00c1e067bdc84827538341957ba2ac3bbbc2c10985bd5e89a"
         );
     }
 }

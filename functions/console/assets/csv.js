@@ -61,6 +61,6 @@ export async function* cut(file, orderOf, most = PART) {
 
 /** The key of an import, as the command line makes it: SHA-256 of file, kind and mode. */
 export const keyOf = async (file, { kind, mode }) => {
-  const bytes = await new Blob([file, `\n${kind}\n${mode}\n`]).arrayBuffer();
+  const bytes = await new Blob([file, `\n${kind}\n${mode}`]).arrayBuffer();
   return [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 };
