@@ -168,8 +168,9 @@ async fn read_members(
                 }
                 let before = stored.key.moves().unwrap_or(0);
                 moves.note(&program, &stored.entry.cause, before);
-                let moved = stored.entry.cause.receipt().map(|receipt| FactId::Receipt { receipt: receipt.clone() });
-                let fact = moved.or_else(|| stored.entry.cause.fact().cloned());
+                let of_receipt =
+                    stored.entry.cause.receipt().map(|receipt| FactId::Receipt { receipt: receipt.clone() });
+                let fact = of_receipt.or_else(|| stored.entry.cause.fact().cloned());
                 let Some(fact) = fact.filter(|fact| fact.kind().is_stored()) else { continue };
                 if !member.decided.insert((fact.clone(), before)) {
                     report.discrepancies.push(format!("{fact} was decided twice"));

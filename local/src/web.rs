@@ -134,7 +134,7 @@ impl WebClient {
             .no_retry()
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
             .serializer(|request: HttpRequest| Ok(request))
-            .deserializer(received)
+            .deserializer(|response: &HttpResponse| Ok::<_, OrchestratorError<WebError>>(received(response)))
             .build();
         operation.invoke(built).await.map_err(|error| WebError(DisplayErrorContext(error).to_string()))
     }
@@ -156,7 +156,7 @@ fn split(url: &str) -> Result<(&str, &str), WebError> {
     Ok((base, if path.is_empty() { "/" } else { path }))
 }
 
-fn received(response: &HttpResponse) -> Result<WebResponse, OrchestratorError<WebError>> {
+fn received(response: &HttpResponse) -> WebResponse {
     let mut headers = HeaderMap::new();
     for (name, value) in response.headers() {
         let pair = (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_str(value));
@@ -166,7 +166,7 @@ fn received(response: &HttpResponse) -> Result<WebResponse, OrchestratorError<We
     }
     let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     let body = Bytes::copy_from_slice(response.body().bytes().unwrap_or_default());
-    Ok(WebResponse { status, headers, body })
+    WebResponse { status, headers, body }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ const ORDERS: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitP
                       536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n\
                       536366,22633,WARMER,1,2010-12-01 08:28:00,1.85,,United Kingdom\n";
 
+#[expect(clippy::too_many_lines, reason = "one table of all subcommands, on one stack")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_subcommand_prints_text_and_json_and_ends_with_its_code() {
     let ward =

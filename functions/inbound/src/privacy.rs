@@ -85,13 +85,12 @@ async fn announce(
     // The time of the first delivery is noted before the notice is given, so that a repetition gives the same one.
     let mark = format!("customers/data_request/{request}");
     let now = services.clock.now();
-    let first = match services.store.order_followed_until(&program.id, connection, &mark).await? {
-        Some(first) => first,
-        None => {
-            let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-            services.store.follow_order_until(&program.id, connection, &mark, now).await?;
-            now
-        }
+    let first = if let Some(first) = services.store.order_followed_until(&program.id, connection, &mark).await? {
+        first
+    } else {
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        services.store.follow_order_until(&program.id, connection, &mark, now).await?;
+        now
     };
     let (connection, request) = (connection.to_string(), request.to_owned());
     let content = NoticeContent::DataRequest { member, connection, request };

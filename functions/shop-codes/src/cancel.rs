@@ -27,13 +27,12 @@ pub(crate) async fn finish_cancel(
         decide_deleted_cancel(&seen.context(config, now), seen.account, current)
     });
     match committed.await {
-        Ok(_) => Ok(()),
         Err(CommitError::Refused(fault)) => {
             tracing::info!(program = %program.id, status = ?fault.status, "a cancelled coupon was used or moved meanwhile");
             Ok(())
         }
-        // Erased meanwhile, which cancels coupons without giving points back.
-        Err(CommitError::Store(StoreError::Erased { .. })) => Ok(()),
+        // Or erased meanwhile, which cancels coupons without giving points back.
+        Ok(_) | Err(CommitError::Store(StoreError::Erased { .. })) => Ok(()),
         Err(CommitError::Store(error)) => Err(error),
     }
 }

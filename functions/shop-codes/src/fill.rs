@@ -71,15 +71,14 @@ impl Filler<'_> {
             return Ok(discount.clone());
         }
         for _ in 0..FIRST_CODES {
-            let (first, is_repeated) = match stored.pool.first_code.clone() {
-                Some(first) => (first, true),
-                None => {
-                    let first = new_codes(1)?.into_iter().next();
-                    let first = first.ok_or_else(|| Failure::again("no code could be generated"))?;
-                    stored.pool.first_code = Some(first.clone());
-                    self.save(stored).await?;
-                    (first, false)
-                }
+            let (first, is_repeated) = if let Some(first) = stored.pool.first_code.clone() {
+                (first, true)
+            } else {
+                let first = new_codes(1)?.into_iter().next();
+                let first = first.ok_or_else(|| Failure::again("no code could be generated"))?;
+                stored.pool.first_code = Some(first.clone());
+                self.save(stored).await?;
+                (first, false)
             };
             match self.shop.create_discount(&stored.pool, &first, is_repeated).await? {
                 Some(discount) => {
@@ -116,14 +115,13 @@ impl Filler<'_> {
     async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), Failure> {
         let none = || Failure::again("there is no batch");
         let mut batch = stored.pool.batch.clone().ok_or_else(none)?;
-        let sent = match batch.job.clone() {
-            Some(job) => Sent::Job(job),
-            None => {
-                batch.sent = batch.sent.saturating_add(1);
-                stored.pool.batch = Some(batch.clone());
-                self.save(stored).await?;
-                self.shop.send(&stored.pool, discount, &batch).await?
-            }
+        let sent = if let Some(job) = batch.job.clone() {
+            Sent::Job(job)
+        } else {
+            batch.sent = batch.sent.saturating_add(1);
+            stored.pool.batch = Some(batch.clone());
+            self.save(stored).await?;
+            self.shop.send(&stored.pool, discount, &batch).await?
         };
         let BatchOutcome { created, refused } = match sent {
             Sent::Done(outcome) => outcome,

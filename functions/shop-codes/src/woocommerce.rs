@@ -50,12 +50,11 @@ impl<'a> Woocommerce<'a> {
         for (place, code) in batch.codes.iter().enumerate() {
             let result = results.get(place).unwrap_or(&Value::Null);
             let is_it = result["code"].as_str().and_then(FoldedCode::parse) == Some(FoldedCode::from(code));
-            match result["id"].as_u64().filter(|id| *id > 0 && is_it) {
-                Some(id) => outcome.created.push((code.clone(), self.shop_code(id))),
-                None => {
-                    let reason = result["error"]["message"].as_str().unwrap_or("the shop did not create it");
-                    outcome.refused.push((code.clone(), reason.to_owned()));
-                }
+            if let Some(id) = result["id"].as_u64().filter(|id| *id > 0 && is_it) {
+                outcome.created.push((code.clone(), self.shop_code(id)))
+            } else {
+                let reason = result["error"]["message"].as_str().unwrap_or("the shop did not create it");
+                outcome.refused.push((code.clone(), reason.to_owned()));
             }
         }
         if batch.sent > 1 && !outcome.refused.is_empty() {

@@ -45,10 +45,10 @@ impl FiguresCommand {
         } else {
             rebuild(&Deployment::connect(&args.stack).await.store, Clock::system().now(), scope).await?
         };
-        let text: String =
+        let lines: Vec<_> =
             changed.iter().map(|(program, items)| format!("{program}: {items} items changed\n")).collect();
         let told: serde_json::Map<String, Value> =
             changed.iter().map(|(program, items)| (program.to_string(), json!(items))).collect();
-        args.output.print(&json!({ "changed": told }), &text)
+        args.output.print(&json!({ "changed": told }), &lines.concat())
     }
 }

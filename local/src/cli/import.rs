@@ -148,7 +148,7 @@ impl ImportArgs {
             let out = File::create(&file).with_context(|| format!("{} cannot be written", file.display()))?;
             client.errors(id, out).await?;
             told["errors"] = json!(file.display().to_string());
-            text += &format!("the refused rows are in {}\n", file.display());
+            text.extend(["the refused rows are in ", &file.display().to_string(), "\n"]);
         }
         self.api.print(&told, &text)
     }

@@ -76,7 +76,7 @@ impl fmt::Display for Health {
 /// # Errors
 /// Never because of the stack: what cannot be seen is a finding.
 pub async fn examine(deployment: &Deployment, parameter: &str) -> anyhow::Result<Examination> {
-    let region = deployment.sdk.region().map(|region| region.to_string());
+    let region = deployment.sdk.region().map(std::string::ToString::to_string);
     let expected = Expected::of(&deployment.name)?;
     let mut patient = Patient { deployment, expected: &expected, findings: Vec::new() };
     let stopped_by = patient.examine(parameter).await.err();

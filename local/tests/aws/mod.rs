@@ -1,4 +1,4 @@
-//! A deployed stack as far as the command line can tell: the engines of a local stack, with Lambda, CloudWatch and Systems
+//! A deployed stack as far as the command line can tell: the engines of a local stack, with Lambda, `CloudWatch` and Systems
 //! Manager beside them.
 #![allow(dead_code, reason = "each test binary uses a part")]
 

@@ -147,6 +147,7 @@ impl Asset {
     }
 
     /// The same file with its content as gzip, which is sent where that is smaller.
+    #[must_use]
     pub const fn compressed(self, gzip: &'static [u8]) -> Self {
         Self { gzip: Some(gzip), ..self }
     }
@@ -274,13 +275,13 @@ mod tests {
     #[test]
     fn a_file_is_compressed_where_that_is_smaller() {
         static LONG: Assets = Assets::new(&[Asset::new("a.js", &[b'a'; 4000]), Asset::new("b.js", b"b")]);
+        static BUILT: Assets =
+            Assets::new(&[Asset::new("a.js", b"aaaa").compressed(b"zz"), Asset::new("b.js", b"b").compressed(b"bb")]);
         let versioned = LONG.immutable_path("a.js").unwrap();
         assert_eq!(LONG.compressed("a.js"), LONG.compressed(&versioned));
         assert!(LONG.compressed("a.js").unwrap().len() < 100);
         assert_eq!(LONG.compressed("b.js"), None);
         assert_eq!(LONG.compressed("c.js"), None);
-        static BUILT: Assets =
-            Assets::new(&[Asset::new("a.js", b"aaaa").compressed(b"zz"), Asset::new("b.js", b"b").compressed(b"bb")]);
         assert_eq!(BUILT.compressed("a.js"), Some(&b"zz"[..]));
         assert_eq!(BUILT.compressed("b.js"), None);
     }

@@ -185,6 +185,7 @@ mod tests {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
+    #[expect(clippy::too_many_lines, reason = "one list of all keys")]
     /// Every kind of key, from the same few texts; with a description that is different for different items.
     fn all(program: &str, a: &str, b: &str, minute: i64) -> Vec<(String, Key)> {
         let at = at(minute);

@@ -339,7 +339,7 @@ pub(super) fn misbehaving(
         }
         let unique = request.json()["data"]["attributes"]["unique_id"].as_str().unwrap_or_default().to_owned();
         let place = account.hit.len() + account.events.len();
-        if place % 20 == 0 && account.hit.insert(unique) {
+        if place.is_multiple_of(20) && account.hit.insert(unique) {
             return match account.hit.len() % 3 {
                 0 => Reaction::Respond(429, vec![("retry-after", "1".to_owned())], String::new()),
                 1 => Reaction::status(500),

@@ -24,6 +24,7 @@ const MEMBERS: usize = 200;
 const BATCH: usize = 500;
 
 /// The number of events: `EVENTS`, or 100,000.
+#[expect(clippy::disallowed_methods, reason = "a benchmark is told its size")]
 fn count() -> usize {
     std::env::var("EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
 }
@@ -104,7 +105,7 @@ async fn a_hundred_thousand_events_are_neither_lost_nor_doubled() {
 }
 
 /// What an event costs, by field.
-#[allow(clippy::float_arithmetic, reason = "capacity units are fractions")]
+#[allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "capacity units are fractions")]
 pub(super) fn per_event(before: &Value, after: &Value, events: usize) -> String {
     let fields = after.as_object().unwrap().keys().map(|field| {
         let of = |capacity: &Value| capacity[field].as_f64().unwrap_or(0.0);

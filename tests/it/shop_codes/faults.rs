@@ -25,7 +25,7 @@ fn rewards() -> Vec<Value> {
 
 /// The program of the journey.
 pub fn program() -> Value {
-    offering(rewards())
+    offering(&rewards())
 }
 
 /// Connects, fills, draws, uses, cancels, lets a coupon expire, and withdraws the reward.
@@ -71,7 +71,7 @@ async fn journey(sender: &mut Sender, fake: &FakeShopify) -> Vec<Value> {
     let ready = health["codes"][0]["ready"].as_u64().unwrap();
     assert_eq!(ready, fake.live().len() as u64, "{health}");
     end.push(json!([ready, health["codes"][0]["dead"], fake.discounts().len()]));
-    let emptied = offering(vec![reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))]);
+    let emptied = offering(&[reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))]);
     let put = sender.request(Method::PUT, "/v1/program", Some(&emptied), None).await;
     assert_eq!(put.status, 200, "{}", put.body);
     sender.settle().await;

@@ -15,7 +15,7 @@ async fn discounts_that_a_checkout_cannot_give_are_refused_by_name() {
         (json!({ "bind": "member" }), "/rewards/0/bind"),
         (json!({ "code": { "provider": "square" } }), "/rewards/0/code/provider"),
     ] {
-        let body = offering(vec![reward("five", "shopify", &change)]);
+        let body = offering(&[reward("five", "shopify", &change)]);
         let refused = shop.request(Method::PUT, "/v1/program", Some(&body)).await;
         assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (400, &json!(pointer)), "{}", refused.body);
     }

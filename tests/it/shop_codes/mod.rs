@@ -29,7 +29,7 @@ fn reward(id: &str, provider: &str, more: &Value) -> Value {
 }
 
 /// A program with these rewards.
-fn offering(rewards: Vec<Value>) -> Value {
+fn offering(rewards: &[Value]) -> Value {
     let mut program = program(&json!([]));
     program["points"]["returned_redemption"] = json!("prorata");
     program["rewards"] = json!(rewards);
@@ -38,7 +38,7 @@ fn offering(rewards: Vec<Value>) -> Value {
 
 /// A shop with one member who has 1,000 points.
 async fn open(rewards: Vec<Value>) -> Shop {
-    let shop = Shop::open(&offering(rewards), CLOCK).await;
+    let shop = Shop::open(&offering(&rewards), CLOCK).await;
     shop.post("/v1/members", &json!({ "id": BUYER })).await;
     let award = json!({ "award": 1000, "reason": "opening" });
     assert_eq!(shop.post(&format!("/v1/members/{BUYER}/adjustments"), &award).await.status, 201);
@@ -120,7 +120,7 @@ async fn deliver(shop: &Shop, topic: &str, payload: &Value) {
 
 /// Replaces the program's rewards.
 async fn publish(shop: &Shop, rewards: Vec<Value>) {
-    let put = shop.request(Method::PUT, "/v1/program", Some(&offering(rewards))).await;
+    let put = shop.request(Method::PUT, "/v1/program", Some(&offering(&rewards))).await;
     assert_eq!(put.status, 200, "{}", put.body);
     shop.settle().await;
 }

@@ -268,13 +268,12 @@ impl Sender<'_> {
     /// What follows a failure that may pass.
     fn failed(&self, backfill: &mut Backfill, reason: &str, asked: Option<SignedDuration>) -> Progress {
         backfill.failures = backfill.failures.saturating_add(1);
-        match next_attempt(self.run.now(), BACKFILL, backfill.failures, asked) {
-            Some(until) => Progress::Wait(until, Some(reason.to_owned())),
-            None => {
-                // A redrive has all attempts before it.
-                backfill.failures = 0;
-                Progress::Over(reason.to_owned())
-            }
+        if let Some(until) = next_attempt(self.run.now(), BACKFILL, backfill.failures, asked) {
+            Progress::Wait(until, Some(reason.to_owned()))
+        } else {
+            // A redrive has all attempts before it.
+            backfill.failures = 0;
+            Progress::Over(reason.to_owned())
         }
     }
 }

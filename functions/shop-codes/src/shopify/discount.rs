@@ -65,6 +65,7 @@ fn combines(with: CombinesWith) -> Value {
 }
 
 /// A percentage as the fraction of one that Shopify takes.
+#[expect(clippy::float_arithmetic, reason = "the API takes a JSON number")]
 fn fraction(percent: Option<&str>) -> Result<f64, Failure> {
     let percent: Option<f64> = percent.and_then(|percent| percent.parse().ok());
     percent.map(|percent| percent / 100.0).ok_or_else(|| Failure::Refused("the reward has no percentage".to_owned()))

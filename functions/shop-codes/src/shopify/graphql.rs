@@ -128,6 +128,7 @@ impl<'a> GraphqlClient<'a> {
 }
 
 /// The seconds until the shop has enough points again for a request that it throttled.
+#[expect(clippy::float_arithmetic, reason = "the API gives JSON numbers with fractions; they say how long to wait")]
 fn cost_wait(cost: &Value) -> f64 {
     let number = |value: &Value| value.as_f64();
     let status = &cost["throttleStatus"];

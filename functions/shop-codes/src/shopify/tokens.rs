@@ -89,7 +89,7 @@ fn credentials_id(access: &Access<'_>, base: &str) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize().get(..8).unwrap_or_default())
 }
 
 /// Asks the shop for a token.

@@ -38,7 +38,7 @@ impl PoolId {
         // A discount consists of texts and numbers alone, so it always has JSON.
         let text = serde_json::to_string(discount).unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
-        let hash = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(hash.get(..HASH_BYTES).unwrap_or_default());
         Self { reward, discount: Some(hash) }
     }
 

@@ -53,13 +53,12 @@ pub(super) fn advance(
     let (due, before, reached) = match (form.is_cumulative(), rule.frame()) {
         (false, _) => (form.due(counted), None, counted),
         (true, Some(Frame::Rolling(length))) => {
-            let before = match (band(rule), spent_before) {
-                (Some(range), Some(spent)) => range.inside(spent),
-                _ => {
-                    let before = kept.sum_of_days(first_of(day, length), day);
-                    kept.add_to_day(day, counted);
-                    before
-                }
+            let before = if let (Some(range), Some(spent)) = (band(rule), spent_before) {
+                range.inside(spent)
+            } else {
+                let before = kept.sum_of_days(first_of(day, length), day);
+                kept.add_to_day(day, counted);
+                before
             };
             let after = before.saturating_add(counted);
             // A window's sum falls as days leave it, so that only this receipt's steps fire.
@@ -219,15 +218,12 @@ fn recount_days(
 /// The number of firings that the days of a rolling window are worth together.
 pub(super) fn due_of_days(rule: &CompiledRule, counter: &Counter, form: Form, length: u32) -> u64 {
     let due_on = |day: Day| {
-        let (with, without) = match band(rule) {
-            Some(range) => {
-                let with = counter.spent_between(first_of(day, length), day);
-                (range.inside(with), range.inside(with - counter.spent_between(day, day)))
-            }
-            None => {
-                let with = counter.sum_of_days(first_of(day, length), day);
-                (with, with - counter.sum_of_days(day, day))
-            }
+        let (with, without) = if let Some(range) = band(rule) {
+            let with = counter.spent_between(first_of(day, length), day);
+            (range.inside(with), range.inside(with - counter.spent_between(day, day)))
+        } else {
+            let with = counter.sum_of_days(first_of(day, length), day);
+            (with, with - counter.sum_of_days(day, day))
         };
         form.due(with).saturating_sub(form.due(without))
     };

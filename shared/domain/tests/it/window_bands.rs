@@ -136,7 +136,7 @@ fn expected(steps: &[Step], is_cumulative: bool, is_band: bool) -> Vec<i64> {
                     (spent + one.left, counted + if one.counts { one.left } else { 0 })
                 });
                 let total = spent + cents;
-                let counts = is_band || (FROM <= total && total < UP_TO);
+                let counts = is_band || (FROM..UP_TO).contains(&total);
                 let firings = match (counts, is_cumulative, is_band) {
                     (false, ..) => 0,
                     (true, true, true) => inside(total) / STEP - inside(spent) / STEP,
