@@ -51,7 +51,7 @@ impl<'a> Woocommerce<'a> {
             let result = results.get(place).unwrap_or(&Value::Null);
             let is_it = result["code"].as_str().and_then(FoldedCode::parse) == Some(FoldedCode::from(code));
             if let Some(id) = result["id"].as_u64().filter(|id| *id > 0 && is_it) {
-                outcome.created.push((code.clone(), self.shop_code(id)))
+                outcome.created.push((code.clone(), self.shop_code(id)));
             } else {
                 let reason = result["error"]["message"].as_str().unwrap_or("the shop did not create it");
                 outcome.refused.push((code.clone(), reason.to_owned()));
