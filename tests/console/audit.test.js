@@ -5,7 +5,7 @@ import { browserTest, setUp, settled } from './harness.js';
 
 const shared = setUp('--demo');
 
-browserTest(shared, 'changes are listed with actor, reason and fields, are searched, and lead to what they changed', { at: '/audit', needs: '/v1/audit' }, async ({ page, stack }) => {
+browserTest(shared, 'changes are listed with actor, reason and fields, are searched, and lead to what they changed', { at: '/audit' }, async ({ page, stack }) => {
   const reward = { id: 'audited', name: 'Audited', type: 'custom', value: 'a cup', cost: 5, code: { pattern: 'CUP-########' } };
   assert.equal((await stack.call('POST', '/v1/rewards', reward)).status, 201);
   assert.equal((await stack.call('PUT', '/v1/rewards/audited', { ...reward, cost: 6 })).status, 200);

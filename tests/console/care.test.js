@@ -17,7 +17,7 @@ const more = async (page, name) => {
   await page.getByRole('button', { name, exact: true }).click();
 };
 
-browserTest(shared, 'notes are text, and are added and deleted', { needs: '/v1/members/15061/notes' }, async ({ page, stack, url }) => {
+browserTest(shared, 'notes are text, and are added and deleted', {}, async ({ page, stack, url }) => {
   await enrol(stack, 'Noted');
   await page.goto(url('/members/Noted/notes'));
   await settled(page);
@@ -30,7 +30,7 @@ browserTest(shared, 'notes are text, and are added and deleted', { needs: '/v1/m
   await page.getByText('No notes yet').waitFor();
 });
 
-browserTest(shared, 'a member is excluded with a reason, and the exclusion is undone', { needs: '/v1/members/15061/notes' }, async ({ page, stack, url }) => {
+browserTest(shared, 'a member is excluded with a reason, and the exclusion is undone', {}, async ({ page, stack, url }) => {
   await enrol(stack, 'Cheat');
   const status = async () => (await stack.call('GET', '/v1/members/Cheat')).body.status;
   await page.goto(url('/members/Cheat'));
@@ -48,7 +48,7 @@ browserTest(shared, 'a member is excluded with a reason, and the exclusion is un
   assert.equal(await status(), 'member');
 });
 
-browserTest(shared, 'a person gets what is held on them, and is erased', { needs: '/v1/members/15061/export', acceptDownloads: true }, async ({ page, stack, url }) => {
+browserTest(shared, 'a person gets what is held on them, and is erased', { acceptDownloads: true }, async ({ page, stack, url }) => {
   await enrol(stack, 'Gone', { last_name: 'Forever' });
   await give(stack, 'Gone', 75);
   await page.goto(url('/members/Gone'));

@@ -4,15 +4,13 @@ import assert from 'node:assert/strict';
 import { browserTest, openPage, setUp, settled } from './harness.js';
 
 const shared = setUp('--demo');
-const needs = '/v1/program/drafts';
-
 /** The name in the newest version; `GET /v1/program` may be a cached one for a while. */
 const name = async (stack) => {
   const { items } = (await stack.call('GET', '/v1/program/versions?limit=1')).body;
   return (await stack.call('GET', `/v1/program/versions/${items[0].version}`)).body.program.name;
 };
 
-browserTest(shared, 'a draft is saved, shows what it changes, is published, and the version before comes back', { at: '/programme', needs }, async ({ page, stack }) => {
+browserTest(shared, 'a draft is saved, shows what it changes, is published, and the version before comes back', { at: '/programme' }, async ({ page, stack }) => {
   const before = await name(stack);
   await page.getByLabel('Name', { exact: true }).fill('Club <i>Ada</i>');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
@@ -37,7 +35,7 @@ browserTest(shared, 'a draft is saved, shows what it changes, is published, and 
   assert.equal(await name(stack), before);
 });
 
-browserTest(shared, 'offline in the middle of publishing: nothing is lost, and the second try publishes once', { at: '/programme', needs }, async ({ page, stack, context }) => {
+browserTest(shared, 'offline in the middle of publishing: nothing is lost, and the second try publishes once', { at: '/programme' }, async ({ page, stack, context }) => {
   await page.getByLabel('Name', { exact: true }).fill('By train');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   const dialog = page.getByRole('dialog');
@@ -65,7 +63,7 @@ browserTest(shared, 'offline in the middle of publishing: nothing is lost, and t
   assert.equal(await name(stack), 'By train');
 });
 
-browserTest(shared, 'where two persons publish, the author cannot, nor can a key of the author', { at: '/programme', needs }, async ({ page, stack, browser }) => {
+browserTest(shared, 'where two persons publish, the author cannot, nor can a key of the author', { at: '/programme' }, async ({ page, stack, browser }) => {
   const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', '/v1/program')).body;
   const { body: second } = await stack.call('POST', '/v1/api-keys', { name: 'Second', scopes: ['admin'] });
   assert.equal((await stack.call('PUT', '/v1/program', { ...program, publishing: { two_person: true } })).status, 200);
@@ -91,7 +89,7 @@ browserTest(shared, 'where two persons publish, the author cannot, nor can a key
   assert.notEqual(await name(stack), 'Two persons');
 });
 
-browserTest(shared, 'a key that may only publish is given the link of a draft, and no other screen', { needs }, async ({ page, stack, browser, url }) => {
+browserTest(shared, 'a key that may only publish is given the link of a draft, and no other screen', {}, async ({ page, stack, browser, url }) => {
   const { body: publisher } = await stack.call('POST', '/v1/api-keys', { name: 'Publisher', scopes: ['publisher'] });
   const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', `/v1/program/versions/${(await stack.call('GET', '/v1/program/versions?limit=1')).body.items[0].version}`)).body.program;
   const { status, body: draft } = await stack.call('POST', '/v1/program/drafts', { program: { ...program, name: 'By link' } });

@@ -60,11 +60,9 @@ export const openPage = async ({ stack, browser }, { at = '', key = KEY, width =
   return { page, context, complaints };
 };
 
-/** A test on a page of its own; it is skipped, aloud, where the stack has no route `needs`, such as `/v1/x` or `POST /v1/x`. */
-export const browserTest = (shared, name, { needs, ...options }, work) =>
-  test(name, { timeout: 300_000 }, async (context) => {
-    const [path, method = 'GET'] = (needs ?? '').split(' ').reverse();
-    if (needs && /^there is no route/.test((await shared.stack.call(method, path, method === 'GET' ? undefined : {})).body?.detail)) return context.skip(`the stack has no ${needs}`);
+/** A test on a page of its own. */
+export const browserTest = (shared, name, options, work) =>
+  test(name, { timeout: 300_000 }, async () => {
     const opened = await openPage(shared, options);
     try {
       await work({ ...opened, ...shared, url: (at) => `${shared.stack.url}/console${at}` });

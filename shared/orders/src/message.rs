@@ -57,7 +57,7 @@ pub enum InboundWork {
         /// Its number.
         number: String,
     },
-    /// A customer has asked for the data held on them: the merchant is told where it is.
+    /// A customer asks for their data. The merchant gets a notice that names the export.
     CustomerData {
         /// The customer's id.
         customer: String,

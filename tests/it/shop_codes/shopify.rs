@@ -181,7 +181,7 @@ async fn a_cancelled_coupon_gives_its_points_back_when_its_code_is_dead() {
 async fn an_order_that_used_the_code_wins_over_a_cancellation() {
     let fake = FakeShopify::start().await;
     let shop = connected(&fake, 4, vec![reward("five", "shopify", &json!({}))]).await;
-    // The shop is down, and the order comes before the deletion, dated after the wish to cancel.
+    // The shop is down, so the code still works. An order uses it after the member cancelled the coupon.
     let code = drawn(&shop, "five").await;
     fake.misbehave(super::fake_shopify::Misbehaviour { status: Some(503), ..Default::default() });
     cancel(&shop, &code).await;

@@ -1,4 +1,4 @@
-// Publishing for a key that may do nothing else: it is told which draft.
+// Publishing with a key that may only publish. It cannot list drafts: a link names the draft.
 
 import { html, useState } from '../vendor/preact.js';
 import { send, useAction } from '../core.js';

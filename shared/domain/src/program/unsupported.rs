@@ -1,7 +1,6 @@
-//! Parts of a program that this version does not carry out yet.
+//! Rewards with codes of a shop that the shop's checkout could not honour.
 //!
-//! They are refused, never ignored: a reward that can never be redeemed is worse than one that cannot be saved. They are
-//! all listed here, so that whoever implements one removes a line.
+//! They are refused, never ignored: a reward that can never be redeemed is worse than one that cannot be saved.
 
 use super::check::Parts;
 use super::{Reward, RewardType};
@@ -14,7 +13,7 @@ fn refuse(faults: &Faults, pointer: String, what: &str) {
     faults.add(pointer, format_args!("is not supported by this version: {what}"));
 }
 
-/// Adds a fault for every part of a program that would not be evaluated.
+/// Adds a fault for every reward that a shop's checkout could not honour.
 pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
     for (place, reward) in parts.rewards.iter().enumerate() {
         if let Some(reward) = reward.as_ref().filter(|reward| reward.code.provider().is_some()) {
@@ -23,7 +22,7 @@ pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
     }
 }
 
-/// The discounts that a shop's own checkout cannot give as this reward says.
+/// Names what a shop's own checkout cannot give as this reward says.
 fn check_provided(reward: &Reward, pointer: &str, faults: &Faults) {
     match reward.kind {
         RewardType::AmountOff | RewardType::PercentOff | RewardType::FreeShipping => {}

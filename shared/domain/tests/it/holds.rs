@@ -232,7 +232,7 @@ fn an_erased_or_reset_member_is_booked_whole() {
     assert_eq!(points(&book.view("c")), (0, 10), "what waits stays (L6)");
 }
 
-/// One receipt with held points and a multiplier: what is left of it must not depend on when things happen to it.
+/// One receipt with held points and a multiplier. What it leaves must not depend on the order of returns and events.
 #[derive(Debug, Clone)]
 enum Happening {
     Event,

@@ -97,7 +97,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..30)
 }
 
-/// A receipt: its day, what it was, what is left of it, the window's spend before it, and whether a gate let it in.
+/// A receipt as the oracle remembers it.
 struct Bought {
     day: i64,
     left: i64,
