@@ -59,7 +59,7 @@ fn render(found: &Examination, width: usize, has_colours: bool) -> String {
         };
         let status = finding.status.to_string();
         let mark = if has_colours { format!("\u{1b}[{colour}m{status}\u{1b}[0m") } else { status };
-        text.extend([&mark, " ", &finding.check, "\n"]);
+        text.extend([&mark, " ", finding.check, "\n"]);
         text += &wrapped(&finding.detail, "  ", width);
         if let Some(remedy) = &finding.remedy {
             text += &wrapped(remedy, "  > ", width);
