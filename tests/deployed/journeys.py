@@ -1,7 +1,5 @@
 """The main journeys, shared by both stacks."""
 
-import base64
-import functools
 import hashlib
 import hmac
 import json
@@ -11,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import shopify
 from stack import Answer, Stack
 
 ROME = ZoneInfo("Europe/Rome")
@@ -106,10 +105,15 @@ class Journeys(unittest.TestCase):
         self.assertEqual(answer.status, status, answer.body)
         return answer.body
 
-    def delivered(self, sent: bytes, headers: dict[str, str]) -> bool:
-        """Delivers an event of Shopify; False while the connection is not known."""
+    def deliver(self, sent: bytes, headers: dict[str, str]) -> None:
+        """Delivers an event of Shopify."""
         path = f"/v1/webhooks/shopify/{self.stack.program}"
-        return self.stack.call("POST", path, sent, None, headers).status == 200
+
+        def is_taken() -> bool:
+            return self.stack.call("POST", path, sent, None, headers).status == 200
+
+        # Functions learn of a new connection within seconds.
+        self.stack.until("the delivery is taken", is_taken)
 
     def points(self, member: str) -> int:
         """A member's available points."""
@@ -271,46 +275,18 @@ class Journeys(unittest.TestCase):
         self.stack.evaluated("till:1")
         self.assertEqual(self.points("kira"), 12)
 
-        credentials = {"shop": "ada.myshopify.com", "client_id": "id", "client_secret": secret}
+        credentials = {"shop": shopify.SHOP, "client_id": "id", "client_secret": secret}
         connect = {"enabled": True, "settings": {}, "credentials": credentials}
         self.answered(self.stack.call("PUT", "/v1/integrations/shopify", connect), 200)
-        order = {
-            "id": 77,
-            "test": False,
-            "currency": "EUR",
-            "created_at": now(5),
-            "processed_at": now(5),
-            "updated_at": now(5),
-            "financial_status": "paid",
-            "customer": {"id": 4711, "verified_email": False},
-            "line_items": [
-                {
-                    "id": 1,
-                    "sku": "CUP",
-                    "quantity": 1,
-                    "gift_card": False,
-                    "price_set": {"shop_money": {"amount": "30.00", "currency_code": "EUR"}},
-                    "discount_allocations": [],
-                }
-            ],
-            "discount_codes": [],
-            "refunds": [],
-        }
+        sold = shopify.order(77, 4711, "30.00", now(5), [])
         for topic in ["orders/paid", "orders/updated"]:
-            sent = json.dumps(order).encode()
-            digest = hmac.new(secret.encode(), sent, hashlib.sha256).digest()
-            headers = {
-                "x-shopify-topic": topic,
-                "x-shopify-shop-domain": credentials["shop"],
-                "x-shopify-api-version": "2026-10",
-                "x-shopify-hmac-sha256": base64.b64encode(digest).decode(),
-            }
-            # Functions learn of a new connection within seconds.
-            self.stack.until("the delivery is taken", functools.partial(self.delivered, sent, headers))
+            self.deliver(*shopify.signed(topic, sold, secret))
         self.stack.evaluated("shopify:77")
         self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
         self.assertEqual(self.points("4711"), 30)
         self.assertEqual(self.get("/v1/integrations/shopify")["health"]["dead"], 0)
+        # No test asks a real shop for anything.
+        self.answered(self.stack.call("PUT", "/v1/integrations/shopify", {"enabled": False, "settings": {}}), 200)
 
         connect = {
             "enabled": True,
@@ -324,6 +300,70 @@ class Journeys(unittest.TestCase):
         self.stack.until("the attempt has failed", lambda: self.get(path)["health"]["last_error"])
         connect = {"enabled": False, "settings": connect["settings"]}
         self.answered(self.stack.call("PUT", "/v1/integrations/woocommerce", connect), 200)
+
+    def test_codes_that_the_shops_checkout_accepts(self) -> None:
+        """A redeemed code works at the checkout of Shopify. The order uses its coupon, and the refund brings the points back. A
+        cancelled coupon's code is deleted; a reward that is withdrawn gives no discount any more."""
+        customer, reward = 5120, {"id": "at-checkout", "name": "Five at the checkout", "type": "amount_off"}
+        reward |= {"value": "5.00", "cost": 100, "code": {"provider": "shopify"}}
+        self.post("/v1/members", {"id": str(customer)}, 201)
+        self.post(f"/v1/members/{customer}/adjustments", {"award": 300, "reason": "opening"}, 201)
+        path, redemptions = "/v1/integrations/shopify", f"/v1/members/{customer}/redemptions"
+
+        def has_points(points: int) -> Any:
+            return lambda: self.points(str(customer)) == points
+
+        with shopify.FakeShopify() as shop:
+            connect: dict[str, Any] = {
+                "enabled": True,
+                "settings": {"base_url": shop.url, "codes": {"low_water": 5, "fill_to": 5}},
+                "credentials": {"shop": shopify.SHOP, "client_id": "id", "client_secret": shopify.SECRET},
+            }
+            self.answered(self.stack.call("PUT", path, connect), 200)
+            # Publishing fills the pool.
+            self.post("/v1/rewards", reward, 201)
+
+            def is_filled() -> bool:
+                codes = self.get(path)["health"]["codes"]
+                return [each["ready"] for each in codes if each["reward"] == reward["id"]] == [5]
+
+            self.stack.until("the pool is filled", is_filled)
+
+            def redeemed() -> Any:
+                # Functions learn of a new reward within seconds.
+                return self.stack.call("POST", redemptions, {"reward": reward["id"]}).body.get("code")
+
+            code, other = (self.stack.until("the reward is redeemed", redeemed) for _ in range(2))
+            self.assertEqual(self.points(str(customer)), 100)
+
+            self.assertTrue(shop.checkout(code.lower()))
+            paid = shopify.order(78, customer, "30.00", now(1), [code.lower()])
+            self.deliver(*shopify.signed("orders/paid", paid))
+            self.stack.evaluated("shopify:78")
+            self.assertEqual(self.get(f"/v1/coupons/{code}")["status"], "used")
+            self.assertEqual(self.points(str(customer)), 130)
+            line = {"line_item_id": 1, "quantity": 1, "subtotal": 30.0}
+            line["subtotal_set"] = {"shop_money": {"amount": "30.00", "currency_code": "EUR"}}
+            refund = {"id": 1, "order_id": 78, "created_at": now(), "processed_at": now(), "refund_line_items": [line]}
+            self.deliver(*shopify.signed("refunds/create", refund))
+            self.stack.until("the points are back", has_points(200))
+
+            self.assertTrue(shop.accepts(other))
+            self.post(f"/v1/coupons/{other}/cancel", {}, 200)
+            self.stack.until("the code is deleted", has_points(300))
+            self.assertFalse(shop.checkout(other))
+
+            reward["code"] = {"pattern": "ADA-########"}
+            self.answered(self.stack.call("PUT", f"/v1/rewards/{reward['id']}", reward), 200)
+            self.stack.until("the discount is deactivated", lambda: not any(shop.discounts.values()))
+            self.assertEqual((shop.tokens, shop.violations), (1, []))
+            # The customer asks the shop to be forgotten.
+            forget = {"shop_domain": shopify.SHOP, "customer": {"id": customer}, "orders_to_redact": [78]}
+            self.deliver(*shopify.signed("customers/redact", forget))
+            member = f"/v1/members/{customer}"
+            self.stack.until("the member is erased", lambda: self.stack.call("GET", member).status == 404)
+            disconnect = {"enabled": False, "settings": connect["settings"]}
+            self.answered(self.stack.call("PUT", path, disconnect), 200)
 
     def test_a_friend_is_referred(self) -> None:
         """A friend follows an advocate's link and buys; both are rewarded."""
