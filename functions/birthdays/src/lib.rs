@@ -5,11 +5,11 @@ use tessera_domain::fact::FactId;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::time::Day;
 use tessera_lambda::job::{Invocation, Job, MissedDays, run_job};
-use tessera_lambda::{Services, Variable};
+use tessera_lambda::{Queue, Services, Variable};
 use tessera_store::{ActiveProgram, FoundMembers, JobPosition, StoreError};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Facts)];
 
 /// Serves the days that have begun.
 ///

@@ -9,10 +9,10 @@ mod event;
 mod klaviyo;
 mod send;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Notifications), Variable::SecretsKeyParameter];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -6,10 +6,10 @@ mod body;
 mod enroll;
 mod patch;
 
-use tessera_lambda::{Routes, Variable};
+use tessera_lambda::{Queue, Routes, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::ReferralsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Referrals)];
 
 /// Its routes.
 pub const ROUTES: Routes = &[enroll::ROUTES, patch::ROUTES, activate::ROUTES];

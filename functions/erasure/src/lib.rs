@@ -2,10 +2,10 @@
 
 use tessera_domain::audit::AuditChange;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Access, Content, Problem, Route, Routes, Scope, Services, Variable, handler};
+use tessera_lambda::{Access, Content, Problem, Queue, Route, Routes, Scope, Services, Variable, handler};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::NotificationsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Notifications)];
 
 /// Its routes.
 pub const ROUTES: Routes = &[&[Route::delete("/v1/members/{member}", Access::Scope(Scope::Support), handler!(delete))

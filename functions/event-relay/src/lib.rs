@@ -6,8 +6,8 @@ mod members;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use tessera_lambda::sender::{OutgoingMessage, send_all};
-use tessera_lambda::{Services, Variable, batch};
+use tessera_lambda::sender::OutgoingMessage;
+use tessera_lambda::{Queue, Services, Variable, batch};
 
 /// A message, its queue, and the sequence number of its record, from which the stream resumes when it is not sent.
 struct Relayed {
@@ -16,26 +16,9 @@ struct Relayed {
     message: OutgoingMessage,
 }
 
-/// Where a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    Facts,
-    Notifications,
-    Codes,
-}
-
-impl Queue {
-    fn url(self, services: &Services) -> Option<&str> {
-        match self {
-            Self::Facts => services.config.facts_queue_url.as_deref(),
-            Self::Notifications => services.config.notifications_queue_url.as_deref(),
-            Self::Codes => services.config.codes_queue_url.as_deref(),
-        }
-    }
-}
-
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::NotificationsQueueUrl, Variable::CodesQueueUrl];
+pub const NEEDS: &[Variable] =
+    &[Variable::QueueUrl(Queue::Facts), Variable::QueueUrl(Queue::Notifications), Variable::QueueUrl(Queue::Codes)];
 
 /// Relays a batch of records in order. The response names the first of a queue that failed; the stream resumes there.
 pub async fn handle(services: &Services, event: Event) -> DynamoDbEventResponse {
@@ -88,14 +71,9 @@ async fn messages(services: &Services, record: EventRecord) -> Result<Vec<Relaye
 
 /// Sends messages in their order. The error is the sequence number of the first that was not sent.
 async fn send(services: &Services, queue: Queue, relayed: Vec<Relayed>) -> Result<(), String> {
-    let Some(first) = relayed.first() else { return Ok(()) };
-    let url = queue.url(services).ok_or_else(|| {
-        tracing::error!(?queue, "the queue's URL is not set");
-        first.sequence.clone()
-    })?;
     let (sequences, messages): (Vec<String>, Vec<OutgoingMessage>) =
         relayed.into_iter().map(|relayed| (relayed.sequence, relayed.message)).unzip();
-    send_all(&services.sqs, url, &messages).await.map_err(|error| {
+    services.send(queue, &messages).await.map_err(|error| {
         let sequence = sequences.get(error.first_unsent).cloned().unwrap_or_default();
         tracing::error!(%error, sequence, ?queue, "messages were not relayed");
         sequence

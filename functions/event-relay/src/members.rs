@@ -12,13 +12,11 @@ use tessera_domain::event::{
 };
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Cause;
-use tessera_lambda::Services;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork, connection_of};
+use tessera_lambda::{Queue, Services};
 use tessera_store::{MemberChange, MemberImage};
-
-use crate::Queue;
 
 /// The messages of a record.
 pub(super) async fn messages(

@@ -6,11 +6,11 @@ mod klaviyo;
 mod receive;
 mod verify;
 
-use tessera_lambda::{Access, Content, Route, RouteHandler, Routes, Variable, handler};
+use tessera_lambda::{Access, Content, Queue, Route, RouteHandler, Routes, Variable, handler};
 use tessera_shops::Vendor;
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Inbound), Variable::SecretsKeyParameter];
 
 const fn hook(path: &'static str, id: &'static str, summary: &'static str, handler: RouteHandler) -> Route {
     Route::post(path, Access::Public, handler)

@@ -2,8 +2,7 @@
 
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::sender::send_all;
-use tessera_lambda::{Problem, Services};
+use tessera_lambda::{Problem, Queue, Services};
 use tessera_orders::{Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, count, record};
 use tessera_shops::{Delivered, Vendor, shopify, woocommerce};
 use tessera_store::{HealthChange, TargetId};
@@ -55,13 +54,7 @@ async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>
         Handled::Stored => return Ok(http::empty(200)),
         Handled::Later(work) => {
             let message = InboundMessage::new(program.id.clone(), connection.id.clone(), work);
-            let queue = services.config.inbound_queue_url.as_deref();
-            let queue = queue.ok_or_else(|| Problem::internal(&"INBOUND_QUEUE_URL is not set"))?;
-            let sent = send_all(&services.sqs, queue, &[message.outgoing()]).await;
-            sent.map_err(|error| {
-                tracing::error!(%error, "a delivery of a shop was not queued");
-                Problem::unavailable()
-            })?;
+            services.send(Queue::Inbound, &[message.outgoing()]).await?;
             None
         }
         Handled::Skipped(reason) => Some(Received::Skipped(reason)),

@@ -23,11 +23,12 @@ use tessera_domain::fact::FactId;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::time::Day;
 use tessera_lambda::job::{Invocation, Job, MissedDays, run_job};
-use tessera_lambda::{Services, Variable};
+use tessera_lambda::{Queue, Services, Variable};
 use tessera_store::{ActiveProgram, DUE_SHARDS, FoundMembers, JobPosition, StoreError};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::FactsQueueUrl, Variable::ReferralsQueueUrl, Variable::CodesQueueUrl];
+pub const NEEDS: &[Variable] =
+    &[Variable::QueueUrl(Queue::Facts), Variable::QueueUrl(Queue::Referrals), Variable::QueueUrl(Queue::Codes)];
 
 /// Makes all passes.
 ///

@@ -7,14 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::job::Invocation;
-use tessera_lambda::sender::send_all;
-use tessera_lambda::{Services, Variable};
+use tessera_lambda::{Queue, Services, Variable};
 use tessera_orders::{InboundMessage, InboundWork, ShopConnection};
 use tessera_shops::Vendor;
 use tessera_store::TargetId;
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Inbound)];
 
 /// Programs that are listed at once.
 const PROGRAMS_PER_PAGE: u32 = 100;
@@ -66,9 +65,8 @@ async fn ask(services: &Services, program: &ProgramId) -> Result<bool, String> {
     let marker = services.store.order_followed_until(program, &id, MARKER).await.map_err(text)?;
     let back = |at: Timestamp, by| at.checked_sub(by).unwrap_or(at);
     let since = marker.map_or_else(|| back(until, FIRST), |marker| back(marker, OVERLAP));
-    let queue = services.config.inbound_queue_url.as_deref().ok_or("INBOUND_QUEUE_URL is not set")?;
     let work = InboundWork::Poll { since, until, page: 1 };
     let message = InboundMessage::new(program.clone(), id, work).outgoing();
-    send_all(&services.sqs, queue, &[message]).await.map_err(|error| error.to_string())?;
+    services.send(Queue::Inbound, &[message]).await.map_err(|error| error.to_string())?;
     Ok(true)
 }

@@ -13,13 +13,13 @@ mod work;
 use std::sync::OnceLock;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use tessera_lambda::{Services, Variable, batch};
+use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_orders::InboundMessage;
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
 
 /// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] =
-    &[Variable::InboundQueueUrl, Variable::NotificationsQueueUrl, Variable::SecretsKeyParameter];
+    &[Variable::QueueUrl(Queue::Inbound), Variable::QueueUrl(Queue::Notifications), Variable::SecretsKeyParameter];
 
 /// What a warm function keeps between batches.
 #[derive(Debug, Default)]

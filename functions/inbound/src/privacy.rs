@@ -48,7 +48,7 @@ pub(crate) async fn handle(
             let erased = Box::pin(services.erase(program, &member, connection.as_str(), None)).await;
             erased.map_err(|error| match error {
                 ErasureError::Store(error) => Failure::Store(error),
-                ErasureError::Send(_) | ErasureError::NoQueue => FetchError::new(error.to_string()).into(),
+                ErasureError::Send(_) => FetchError::new(error.to_string()).into(),
             })?;
             Ok(Received::Stored)
         }

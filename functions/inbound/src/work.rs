@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use tessera_domain::money::Currency;
-use tessera_lambda::Services;
-use tessera_lambda::sender::send_all;
+use tessera_lambda::{Queue, Services};
 use tessera_orders::{
     FollowError, Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count,
     next_attempt, record,
@@ -216,8 +215,7 @@ async fn poll(
     if polled.has_more {
         let next = InboundWork::Poll { since, until, page: page.saturating_add(1) };
         let message = InboundMessage::new(program.clone(), id.clone(), next).outgoing();
-        let queue = services.config.inbound_queue_url.as_deref().unwrap_or_default();
-        let sent = send_all(&services.sqs, queue, &[message]).await;
+        let sent = services.send(Queue::Inbound, &[message]).await;
         sent.map_err(|error| FetchError::new(error.to_string()))?;
     } else {
         services.store.follow_order_until(program, id, POLL_MARKER, until).await?;

@@ -8,10 +8,11 @@ mod read;
 mod schema;
 mod test;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::InboundQueueUrl, Variable::CodesQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] =
+    &[Variable::QueueUrl(Queue::Inbound), Variable::QueueUrl(Queue::Codes), Variable::SecretsKeyParameter];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -1,8 +1,7 @@
 //! Tries the credentials of connections with a request to the vendor. A connection to any other sender has no API to ask.
 
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::sender::send_all;
-use tessera_lambda::{Problem, Route, RouteHandler, Services, handler};
+use tessera_lambda::{Problem, Queue, Route, RouteHandler, Services, handler};
 use tessera_orders::{InboundMessage, InboundWork, ShopConnection};
 use tessera_shops::Vendor;
 
@@ -36,12 +35,6 @@ async fn test(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resu
     }
     let work = InboundWork::Test { at: request.natural_key().started_at };
     let message = InboundMessage::new(program.clone(), id, work).outgoing();
-    let queue = services.config.inbound_queue_url.as_deref();
-    let queue = queue.ok_or_else(|| Problem::internal(&"INBOUND_QUEUE_URL is not set"))?;
-    let sent = send_all(&services.sqs, queue, &[message]).await;
-    sent.map_err(|error| {
-        tracing::error!(%error, "a test was not queued");
-        Problem::unavailable()
-    })?;
+    services.send(Queue::Inbound, &[message]).await?;
     Ok(http::json(202, &TestedView { connection: vendor.name() }))
 }

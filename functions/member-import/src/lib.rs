@@ -13,9 +13,9 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use tessera_domain::pack::PackError;
 use tessera_lambda::message::MessageError;
-use tessera_lambda::sender::{OutgoingMessage, SendError, send_all};
+use tessera_lambda::sender::{OutgoingMessage, SendError};
 use tessera_lambda::task::TaskMessage;
-use tessera_lambda::{Deadline, Services, Variable, batch};
+use tessera_lambda::{Deadline, Queue, Services, Variable, batch};
 use tessera_store::{IdentityError, ImportStatus, StoreError, TaskKind};
 
 pub use pass::PassEnd;
@@ -44,16 +44,13 @@ pub enum ImportError {
     /// The next worker was not asked for.
     #[error("the import cannot go on: {0}")]
     Queue(#[from] SendError),
-    /// The function is configured without its queue.
-    #[error("there is no queue of imports")]
-    NoQueue,
     /// A profile keeps changing.
     #[error("a profile keeps changing")]
     Contended,
 }
 
 /// The environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::ImportsQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Imports), Variable::SecretsKeyParameter];
 
 /// Works on the imports of a batch of messages.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
@@ -97,8 +94,7 @@ pub async fn work(services: &Services, message: &TaskMessage, deadline: &Deadlin
         }
         PassEnd::Elsewhere => tracing::info!(%program, import = id, "another worker is at it"),
         PassEnd::DeadlineNear => {
-            let queue = services.config.imports_queue_url.as_deref().ok_or(ImportError::NoQueue)?;
-            send_all(&services.sqs, queue, &[OutgoingMessage::standard(message.to_text())]).await?;
+            services.send(Queue::Imports, &[OutgoingMessage::standard(message.to_text())]).await?;
         }
     }
     Ok(())

@@ -16,10 +16,10 @@ mod receipt;
 mod search;
 mod unmerge;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::ReferralsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Referrals)];
 
 const READ: Access = Access::Scope(Scope::MembersRead);
 const READ_OWN: Access = Access::ScopeOrMember(Scope::MembersRead);

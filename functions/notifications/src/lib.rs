@@ -18,12 +18,12 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::notification::Notification;
-use tessera_lambda::{Services, Variable, batch};
+use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
 use tessera_store::{HealthChange, TargetId, TargetSecrets};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Notifications), Variable::SecretsKeyParameter];
 
 /// A target of a program.
 type TargetKey = (ProgramId, TargetId);

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tessera_domain::event::Event;
+use tessera_lambda::Queue;
 use tessera_lambda::notification::{Notification, NotificationContent};
-use tessera_lambda::sender::send_all;
 use tessera_store::{Delivery, DeliveryStatus, Target, TargetKind};
 
 use crate::attempt::Outcome;
@@ -133,9 +133,7 @@ impl Run<'_> {
                 Notification::new(program.clone(), target.id.clone(), None, content).outgoing(&event.id)
             })
             .collect();
-        let queue = self.services.config.notifications_queue_url.as_deref();
-        let queue = queue.ok_or_else(|| NotifyError::Unavailable("NOTIFICATIONS_QUEUE_URL is not set".to_owned()))?;
-        let sent = send_all(&self.services.sqs, queue, &messages).await;
+        let sent = self.services.send(Queue::Notifications, &messages).await;
         sent.map_err(|error| NotifyError::Unavailable(error.to_string()))
     }
 }

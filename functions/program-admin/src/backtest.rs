@@ -9,9 +9,9 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_domain::rule::Rule;
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::sender::{OutgoingMessage, send_all};
+use tessera_lambda::sender::OutgoingMessage;
 use tessera_lambda::task::TaskMessage;
-use tessera_lambda::{Problem, Route, Services, handler};
+use tessera_lambda::{Problem, Queue, Route, Services, handler};
 use tessera_store::{BacktestRequest, Task, TaskKind, TaskStatus};
 
 use crate::ADMIN;
@@ -131,9 +131,6 @@ fn read_body(body: &Value, zone: &TimeZone) -> Result<Draft, Vec<Fault>> {
 /// `POST /v1/rules/backtest`
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let Some(queue) = &services.config.backtests_queue_url else {
-        return Err(Problem::internal(&"there is no queue of backtests"));
-    };
     let present = latest(services, &caller.program).await?;
     let body = read_body(&request.large_json()?, &present.zone).map_err(Problem::malformed)?;
     let now = services.clock.now();
@@ -152,10 +149,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let task = BacktestRequest { version: present.version, from: body.from, to: body.to, requested_at: now, draft };
     let id = services.store.create_task(&caller.program, &task).await?;
     let message = TaskMessage::new(kind, caller.program.clone(), id.clone()).to_text();
-    send_all(&services.sqs, queue, &[OutgoingMessage::standard(message)]).await.map_err(|error| {
-        tracing::error!(%error, "a backtest was not queued");
-        Problem::unavailable()
-    })?;
+    services.send(Queue::Backtests, &[OutgoingMessage::standard(message)]).await?;
     Ok(http::json(202, &BacktestAccepted { id, status: TaskStatus::Queued.name() }))
 }
 

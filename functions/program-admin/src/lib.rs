@@ -11,10 +11,11 @@ mod program;
 mod referral;
 mod template;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::BacktestsQueueUrl, Variable::CodesQueueUrl];
+pub const NEEDS: &[Variable] =
+    &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Backtests), Variable::QueueUrl(Queue::Codes)];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -7,10 +7,10 @@ mod draft;
 mod version;
 mod view;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::CodesQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Codes)];
 
 const ADMIN: Access = Access::Scope(Scope::Admin);
 

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::job::Invocation;
 use tessera_lambda::notification::{Notification, NotificationContent};
-use tessera_lambda::sender::send_all;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork};
-use tessera_lambda::{Services, Variable};
+use tessera_lambda::{Queue, Services, Variable};
 use tessera_orders::{InboundMessage, InboundWork};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::NotificationsQueueUrl, Variable::InboundQueueUrl, Variable::CodesQueueUrl];
+pub const NEEDS: &[Variable] =
+    &[Variable::QueueUrl(Queue::Notifications), Variable::QueueUrl(Queue::Inbound), Variable::QueueUrl(Queue::Codes)];
 
 /// Programs that are listed at once.
 const PROGRAMS_PER_PAGE: u32 = 100;
@@ -62,8 +62,6 @@ async fn send_due(
     invocation: &Invocation,
     sent: &mut u64,
 ) -> Result<bool, String> {
-    let queue = services.config.notifications_queue_url.as_deref().ok_or("NOTIFICATIONS_QUEUE_URL is not set")?;
-    let inbound = services.config.inbound_queue_url.as_deref().ok_or("INBOUND_QUEUE_URL is not set")?;
     let mut cursor: Option<String> = None;
     loop {
         if invocation.deadline.is_near() {
@@ -91,7 +89,7 @@ async fn send_due(
                 InboundMessage::new(program.clone(), due.target, work).outgoing()
             })
             .collect();
-        send_all(&services.sqs, inbound, &from_shops).await.map_err(|error| error.to_string())?;
+        services.send(Queue::Inbound, &from_shops).await.map_err(|error| error.to_string())?;
         let messages: Vec<_> = of_events
             .into_iter()
             .map(|due| {
@@ -101,7 +99,7 @@ async fn send_due(
                 Notification::new(program.clone(), due.target, due.member, content).outgoing(&natural)
             })
             .collect();
-        send_all(&services.sqs, queue, &messages).await.map_err(|error| error.to_string())?;
+        services.send(Queue::Notifications, &messages).await.map_err(|error| error.to_string())?;
         *sent += (messages.len() + from_shops.len() + of_codes.len()) as u64;
         cursor = page.next;
         if cursor.is_none() {

@@ -10,11 +10,11 @@ use tessera_domain::ids::ProgramId;
 use tessera_domain::time::Day;
 use tessera_lambda::erasure::ErasureError;
 use tessera_lambda::job::{Deadline, Invocation};
-use tessera_lambda::{Services, Variable};
+use tessera_lambda::{Queue, Services, Variable};
 use tessera_store::{ActiveProgram, OpenedMember};
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::NotificationsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::SecretsKeyParameter, Variable::QueueUrl(Queue::Notifications)];
 
 /// The actor of these erasures, as the ledger names it.
 const ACTOR: &str = "retention";

@@ -15,11 +15,11 @@ use tessera_domain::ids::ReceiptId;
 use tessera_domain::program::Asked;
 use tessera_evaluation::{DispatchOutcome, EvaluationError, complete_move, evaluate_receipt, evaluate_refund};
 use tessera_lambda::message::FactMessage;
-use tessera_lambda::{Services, Variable, batch};
+use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_store::ActiveProgram;
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::ReferralsQueueUrl];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Referrals)];
 
 /// Decides on every fact of a batch, those of one member in their order. The response names the messages to retry.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {

@@ -21,13 +21,13 @@ use std::sync::OnceLock;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use tessera_lambda::shop_codes::CodesMessage;
-use tessera_lambda::{Services, Variable, batch};
+use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
 
 use crate::shopify::Tokens;
 
 /// Environment variables that this function needs besides the common ones.
-pub const NEEDS: &[Variable] = &[Variable::CodesQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Codes), Variable::SecretsKeyParameter];
 
 /// What a warm function keeps between batches.
 #[derive(Debug, Default)]

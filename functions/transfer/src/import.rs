@@ -10,9 +10,9 @@ use tessera_domain::input::{self, Node};
 use tessera_domain::pack::{pack, unpack};
 use tessera_import::{ImportKind, ImportPlan, PlanRequest};
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::sender::{OutgoingMessage, send_all};
+use tessera_lambda::sender::OutgoingMessage;
 use tessera_lambda::task::TaskMessage;
-use tessera_lambda::{Problem, Route, Services, handler};
+use tessera_lambda::{Problem, Queue, Route, Services, handler};
 use tessera_store::{ImportCreation, ImportStatus, StoredImport, TaskKind};
 
 use crate::ADMIN;
@@ -282,13 +282,8 @@ async fn check_upload(
 }
 
 async fn enqueue(services: &Services, program: &ProgramId, id: &str) -> Result<(), Problem> {
-    let queue = services.config.imports_queue_url.as_deref();
-    let queue = queue.ok_or_else(|| Problem::internal(&"there is no queue of imports"))?;
     let message = TaskMessage::new(TaskKind::Import, program.clone(), id.to_owned()).to_text();
-    send_all(&services.sqs, queue, &[OutgoingMessage::standard(message)]).await.map_err(|error| {
-        tracing::error!(%error, "an import was not queued");
-        Problem::unavailable()
-    })
+    Ok(services.send(Queue::Imports, &[OutgoingMessage::standard(message)]).await?)
 }
 
 /// `POST /v1/imports/{id}/undo`

@@ -7,10 +7,10 @@ mod export;
 mod import;
 mod part;
 
-use tessera_lambda::{Access, Routes, Scope, Variable};
+use tessera_lambda::{Access, Queue, Routes, Scope, Variable};
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::ImportsQueueUrl, Variable::SecretsKeyParameter];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Imports), Variable::SecretsKeyParameter];
 
 /// Its routes.
 pub const ROUTES: Routes = &[import::ROUTES, part::ROUTES, errors::ROUTES, export::ROUTES];

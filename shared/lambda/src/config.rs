@@ -16,20 +16,8 @@ pub struct Config {
     pub function: String,
     /// The tables.
     pub tables: Tables,
-    /// The queue of facts; for `event-relay` alone.
-    pub facts_queue_url: Option<String>,
-    /// The queue of notifications; for the functions that send to it.
-    pub notifications_queue_url: Option<String>,
-    /// The queue of referrals; for the functions that ask for evaluations.
-    pub referrals_queue_url: Option<String>,
-    /// The queue of what shops delivered; for the functions that send to it.
-    pub inbound_queue_url: Option<String>,
-    /// The queue of the codes that shops create; for the functions that send to it.
-    pub codes_queue_url: Option<String>,
-    /// The queue of backtests; for the function that takes them in.
-    pub backtests_queue_url: Option<String>,
-    /// The queue of imports; for the functions that start and continue them.
-    pub imports_queue_url: Option<String>,
+    /// The URLs of the queues that the function sends to.
+    pub queues: BTreeMap<Queue, String>,
     /// The SSM parameter with the key of stored secrets; for the functions that read them.
     pub secrets_key_parameter: Option<String>,
     /// After how long a warm function looks for a newer version of a program.
@@ -38,23 +26,49 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
 }
 
+/// A queue that functions send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// Facts to evaluate.
+    Facts,
+    /// Events for webhooks and Klaviyo.
+    Notifications,
+    /// Friends to evaluate.
+    Referrals,
+    /// What shops delivered.
+    Inbound,
+    /// Codes that shops create.
+    Codes,
+    /// Backtests.
+    Backtests,
+    /// Imports.
+    Imports,
+}
+
+impl Queue {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Facts, Self::Notifications, Self::Referrals, Self::Inbound, Self::Codes, Self::Backtests, Self::Imports];
+
+    /// The environment variable with its URL.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Facts => "FACTS_QUEUE_URL",
+            Self::Notifications => "NOTIFICATIONS_QUEUE_URL",
+            Self::Referrals => "REFERRALS_QUEUE_URL",
+            Self::Inbound => "INBOUND_QUEUE_URL",
+            Self::Codes => "CODES_QUEUE_URL",
+            Self::Backtests => "BACKTESTS_QUEUE_URL",
+            Self::Imports => "IMPORTS_QUEUE_URL",
+        }
+    }
+}
+
 /// A variable that only some functions have. The others belong to all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variable {
-    /// The queue of facts.
-    FactsQueueUrl,
-    /// The queue of notifications.
-    NotificationsQueueUrl,
-    /// The queue of referrals.
-    ReferralsQueueUrl,
-    /// The queue of what shops delivered.
-    InboundQueueUrl,
-    /// The queue of the codes that shops create.
-    CodesQueueUrl,
-    /// The queue of backtests.
-    BacktestsQueueUrl,
-    /// The queue of imports.
-    ImportsQueueUrl,
+    /// The URL of a queue that the function sends to.
+    QueueUrl(Queue),
     /// The SSM parameter with the key of stored secrets. A function that needs it and is built without what reads it does
     /// not compile, rather than fail at the first call.
     #[cfg(feature = "ssm")]
@@ -65,13 +79,7 @@ impl Variable {
     /// Its name in the environment.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::FactsQueueUrl => "FACTS_QUEUE_URL",
-            Self::NotificationsQueueUrl => "NOTIFICATIONS_QUEUE_URL",
-            Self::ReferralsQueueUrl => "REFERRALS_QUEUE_URL",
-            Self::InboundQueueUrl => "INBOUND_QUEUE_URL",
-            Self::CodesQueueUrl => "CODES_QUEUE_URL",
-            Self::BacktestsQueueUrl => "BACKTESTS_QUEUE_URL",
-            Self::ImportsQueueUrl => "IMPORTS_QUEUE_URL",
+            Self::QueueUrl(queue) => queue.variable(),
             #[cfg(feature = "ssm")]
             Self::SecretsKeyParameter => SECRETS_KEY_PARAMETER,
         }
@@ -124,13 +132,7 @@ impl Config {
         Ok(Self {
             function: given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             tables,
-            facts_queue_url: given(Variable::FactsQueueUrl.name()),
-            notifications_queue_url: given(Variable::NotificationsQueueUrl.name()),
-            referrals_queue_url: given(Variable::ReferralsQueueUrl.name()),
-            inbound_queue_url: given(Variable::InboundQueueUrl.name()),
-            codes_queue_url: given(Variable::CodesQueueUrl.name()),
-            backtests_queue_url: given(Variable::BacktestsQueueUrl.name()),
-            imports_queue_url: given(Variable::ImportsQueueUrl.name()),
+            queues: Queue::ALL.into_iter().filter_map(|queue| Some((queue, given(queue.variable())?))).collect(),
             secrets_key_parameter: given(SECRETS_KEY_PARAMETER),
             program_recheck,
             trusted_proxies: trusted_proxies.unwrap_or_default(),
@@ -149,7 +151,7 @@ mod tests {
             ("PROGRAM_RECHECK_MS".to_owned(), "soon".to_owned()),
             ("TRUSTED_PROXIES".to_owned(), "10.0.0.0/8,proxy.example".to_owned()),
         ]);
-        let error = Config::from_vars(&vars, &[Variable::FactsQueueUrl]).unwrap_err();
+        let error = Config::from_vars(&vars, &[Variable::QueueUrl(Queue::Facts)]).unwrap_err();
         let expected = [
             "MEMBERS_TABLE",
             "PROGRAMS_TABLE",

@@ -16,8 +16,9 @@ use tessera_store::{
 };
 
 use crate::Services;
+use crate::config::Queue;
 use crate::notification::{Notification, NotificationContent};
-use crate::sender::{OutgoingMessage, SendError, send_all};
+use crate::sender::{OutgoingMessage, SendError};
 
 /// The type of the event that targets receive.
 pub const ERASED: &str = "tessera.entry.erase";
@@ -31,9 +32,6 @@ pub enum ErasureError {
     /// The targets were not notified.
     #[error("targets were not notified: {0}")]
     Send(#[from] SendError),
-    /// The function does not know the queue of notifications.
-    #[error("NOTIFICATIONS_QUEUE_URL is not set")]
-    NoQueue,
 }
 
 impl Services {
@@ -158,7 +156,6 @@ impl Services {
         if messages.is_empty() {
             return Ok(());
         }
-        let queue = self.config.notifications_queue_url.as_deref().ok_or(ErasureError::NoQueue)?;
-        Ok(send_all(&self.sqs, queue, &messages).await?)
+        Ok(self.send(Queue::Notifications, &messages).await?)
     }
 }

@@ -19,8 +19,9 @@ pub use crate::deadline::Deadline;
 
 use self::days::days_to_serve;
 use crate::Services;
+use crate::config::Queue;
 use crate::message::FactMessage;
-use crate::sender::{OutgoingMessage, SendError, send_all};
+use crate::sender::{OutgoingMessage, SendError};
 
 /// Programs that are listed at once.
 const PROGRAMS_PER_PAGE: u32 = 100;
@@ -40,9 +41,6 @@ pub enum JobError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The function does not know the queue of facts.
-    #[error("FACTS_QUEUE_URL is not set")]
-    NoQueue,
     /// The facts were not sent.
     #[error("facts were not sent: {0}")]
     Send(#[from] SendError),
@@ -202,7 +200,6 @@ impl<J: Job> ProgramRun<'_, J> {
 
     /// Sends a page of members to the queue of facts.
     async fn hand_over(&mut self, members: Vec<MemberId>, day: Day) -> Result<(), JobError> {
-        let queue = self.services.config.facts_queue_url.as_deref().ok_or(JobError::NoQueue)?;
         let messages: Vec<OutgoingMessage> = members
             .into_iter()
             .map(|member| {
@@ -213,7 +210,7 @@ impl<J: Job> ProgramRun<'_, J> {
                 OutgoingMessage::fifo(message.to_text(), group, deduplication)
             })
             .collect();
-        send_all(&self.services.sqs, queue, &messages).await?;
+        self.services.send(Queue::Facts, &messages).await?;
         *self.handed += messages.len() as u64;
         Ok(())
     }

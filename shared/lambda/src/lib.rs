@@ -42,7 +42,7 @@ pub mod version;
 
 pub use auth::{Caller, Scope};
 pub use clock::Clock;
-pub use config::{Config, Variable};
+pub use config::{Config, Queue, Variable};
 pub use deadline::Deadline;
 pub use operation::{Content, Parameter, ValueKind};
 pub use problem::Problem;

@@ -9,6 +9,7 @@ use tessera_domain::input::Fault;
 use tessera_store::{IdentityError, StoreError};
 
 use crate::erasure::ErasureError;
+use crate::sender::SendError;
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,11 +226,16 @@ impl From<ErasureError> for Problem {
     fn from(error: ErasureError) -> Self {
         match error {
             ErasureError::Store(error) => error.into(),
-            ErasureError::Send(_) | ErasureError::NoQueue => {
-                tracing::error!(%error, "an erasure was not completed");
-                Self::unavailable()
-            }
+            ErasureError::Send(error) => error.into(),
         }
+    }
+}
+
+/// Logs the cause. The response is 503.
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        tracing::error!(%error, "a queue did not take a message");
+        Self::unavailable()
     }
 }
 

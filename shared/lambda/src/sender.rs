@@ -8,6 +8,8 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 
+use crate::config::Queue;
+use crate::services::Services;
 use crate::trace;
 
 /// SQS: messages per batch.
@@ -76,6 +78,19 @@ pub async fn send_all(sqs: &Client, queue_url: &str, messages: &[OutgoingMessage
         sent += batch.len();
     }
     Ok(())
+}
+
+impl Services {
+    /// Sends messages to a queue, as [`send_all`] does.
+    ///
+    /// # Errors
+    /// [`SendError`], also when the function has no URL of the queue.
+    pub async fn send(&self, queue: Queue, messages: &[OutgoingMessage]) -> Result<(), SendError> {
+        let Some(url) = self.config.queues.get(&queue) else {
+            return Err(SendError::new(0, format!("{} is not set", queue.variable())));
+        };
+        send_all(&self.sqs, url, messages).await
+    }
 }
 
 impl SendError {

@@ -7,8 +7,9 @@ use tessera_domain::ids::{CouponCode, ProgramId, RewardId};
 use tessera_domain::program::Provider;
 use tessera_store::TargetId;
 
+use crate::config::Queue;
 use crate::message::MessageError;
-use crate::sender::{OutgoingMessage, send_all};
+use crate::sender::OutgoingMessage;
 use crate::services::Services;
 
 /// The version of the format that is written.
@@ -145,8 +146,7 @@ impl Services {
     /// # Errors
     /// When the queue cannot be reached.
     pub async fn send_codes(&self, messages: &[OutgoingMessage]) -> Result<(), String> {
-        let queue = self.config.codes_queue_url.as_deref().ok_or("CODES_QUEUE_URL is not set")?;
-        send_all(&self.sqs, queue, messages).await.map_err(|error| error.to_string())
+        self.send(Queue::Codes, messages).await.map_err(|error| error.to_string())
     }
 }
 

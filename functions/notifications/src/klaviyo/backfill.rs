@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tessera_domain::event::Event;
 use tessera_domain::ids::MemberId;
+use tessera_lambda::Queue;
 use tessera_lambda::connection::{BACKFILL, Backfill, UPDATED_PROFILE};
 use tessera_lambda::notification::{Notification, NotificationContent};
-use tessera_lambda::sender::send_all;
 use tessera_store::{Delivery, DeliveryContent, DeliveryStatus, MemberList, OpenedMember, TargetKind};
 
 use super::{JOB_READS, JOBS, ProfileOnce, Sender};
@@ -95,10 +95,8 @@ impl Run<'_> {
         let Some(due) = backfill.due else { return Ok(()) };
         let content = NotificationContent::Delivery { delivery: backfill.id.clone(), due };
         let message = Notification::new(to.program.id.clone(), to.target.id.clone(), None, content);
-        let queue = self.services.config.notifications_queue_url.as_deref();
-        let queue = queue.ok_or_else(|| NotifyError::Unavailable("NOTIFICATIONS_QUEUE_URL is not set".to_owned()))?;
         let natural = format!("{BACKFILL} {} {}", due.as_millisecond(), backfill.attempts);
-        let sent = send_all(&self.services.sqs, queue, &[message.outgoing(&natural)]).await;
+        let sent = self.services.send(Queue::Notifications, &[message.outgoing(&natural)]).await;
         sent.map_err(|error| NotifyError::Unavailable(error.to_string()))
     }
 }

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::{MemberId, ProgramId};
 
+use crate::config::Queue;
 use crate::message::MessageError;
-use crate::sender::{OutgoingMessage, send_all};
+use crate::sender::OutgoingMessage;
 use crate::services::Services;
 
 /// The version of the format that is written.
@@ -76,14 +77,13 @@ impl Services {
     /// # Errors
     /// When the queue cannot be reached.
     pub async fn ask_referral(&self, message: &ReferralMessage, cause: &str) -> Result<(), String> {
-        let queue = self.config.referrals_queue_url.as_deref().ok_or("REFERRALS_QUEUE_URL is not set")?;
         let of = message.code.as_deref().and_then(FoldedCode::parse);
         let of = of.map_or_else(|| message.friend.to_string(), |code| code.to_string());
         let group = referral_group(&message.program, &of);
         let text = message.to_text();
         let deduplication = hex::encode(Sha256::digest(format!("{cause}#{text}").as_bytes()));
         let outgoing = OutgoingMessage::fifo(text, group, deduplication);
-        send_all(&self.sqs, queue, &[outgoing]).await.map_err(|error| error.to_string())
+        self.send(Queue::Referrals, &[outgoing]).await.map_err(|error| error.to_string())
     }
 }
 

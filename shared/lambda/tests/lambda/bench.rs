@@ -1,5 +1,6 @@
 //! A program, the services of a function, and requests as the gateway sends them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::auth::{AuthContext, AuthFault, Caller, authenticate};
 use tessera_lambda::http::Response;
 use tessera_lambda::{
-    Access, Clock, Config, Route, RouteHandler, Routes, Scope, Secrets, Services, Source, TrustedProxies, aws,
+    Access, Clock, Config, Queue, Route, RouteHandler, Routes, Scope, Secrets, Services, Source, TrustedProxies, aws,
 };
 use tessera_store::{NewProgram, SecretsKey, Store, Tables};
 
@@ -58,13 +59,7 @@ impl Bench {
         let config = Config {
             function: "test".to_owned(),
             tables,
-            notifications_queue_url: None,
-            facts_queue_url: Some("http://sqs.test/1/facts.fifo".to_owned()),
-            referrals_queue_url: None,
-            inbound_queue_url: None,
-            codes_queue_url: None,
-            backtests_queue_url: None,
-            imports_queue_url: None,
+            queues: BTreeMap::from([(Queue::Facts, "http://sqs.test/1/facts.fifo".to_owned())]),
             secrets_key_parameter: None,
             program_recheck: Duration::ZERO,
             trusted_proxies: TrustedProxies::default(),
