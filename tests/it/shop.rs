@@ -38,6 +38,13 @@ impl Response {
     }
 }
 
+/// Starts a stack whose functions never look for a newer version of a program on their own: on the local stack they see a change at
+/// once, and a look now and then would disturb the tests that count calls.
+async fn start(mut options: StackOptions) -> Platform {
+    options.parameters.entry("ProgramRecheckMilliseconds".to_owned()).or_insert_with(|| "3600000".to_owned());
+    Platform::start(options).await.unwrap()
+}
+
 impl Shop {
     /// Starts a stack in memory with a program and a fixed clock.
     pub async fn open(program: &Value, clock: &str) -> Self {
@@ -46,7 +53,7 @@ impl Shop {
     }
 
     pub async fn with(program: &Value, options: StackOptions) -> Self {
-        let stack = Platform::start(options).await.unwrap();
+        let stack = start(options).await;
         let document = SubmittedProgram::read(program).unwrap();
         let created =
             stack.store().create_program(&document, Some(KEY), stack.secrets_key(), stack.now()).await.unwrap();
@@ -65,7 +72,7 @@ impl Shop {
 
     /// Starts a stack on existing data.
     pub async fn again(options: StackOptions) -> Self {
-        let stack = Platform::start(options).await.unwrap();
+        let stack = start(options).await;
         Self { stack, program: String::new(), secret: String::new(), client: reqwest::Client::new() }
     }
 

@@ -263,7 +263,9 @@ pub async fn holds(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/receipts/r-3/refunds", &refund("f-1", "10.00"), None).await;
     sender.settle().await;
     for now in ["2026-03-10T09:00:00+01:00", "2026-03-11T09:00:00+01:00"] {
+        // A failed run is repeated.
         sender.clock(now).await;
+        sender.job("birthdays").await;
         sender.job("inactivity").await;
     }
     sender.settle().await;
