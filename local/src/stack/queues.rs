@@ -22,7 +22,7 @@ use rustack_sqs_model::operations::SqsOperation;
 use rustack_sqs_model::types::Message;
 
 use super::names;
-use super::template::{Queue, Template};
+use super::template::{Template, TemplateQueue};
 
 /// The engine's size limit. Larger bodies, up to the queue's own limit, are stored beside it.
 const ENGINE_LIMIT: usize = 262_144;
@@ -34,7 +34,7 @@ const KEPT: &str = "tessera-kept-body:";
 /// All queues of the template.
 pub(super) struct Queues {
     engine: Arc<RustackSqs>,
-    named: BTreeMap<String, Queue>,
+    named: BTreeMap<String, TemplateQueue>,
     large: Large,
 }
 

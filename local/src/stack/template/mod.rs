@@ -24,7 +24,7 @@ pub struct Template {
     /// Tables by name.
     pub tables: BTreeMap<String, Table>,
     /// Queues by name.
-    pub queues: BTreeMap<String, Queue>,
+    pub queues: BTreeMap<String, TemplateQueue>,
     /// Routes of the HTTP API, in the order of the template.
     pub routes: Vec<Route>,
     /// SQS event sources.
@@ -78,7 +78,7 @@ pub struct Index {
 
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
+pub struct TemplateQueue {
     /// The ARN in policies and event sources.
     pub arn: String,
     /// The URL on the local engine.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::resolve::{Resource, Scope, scalar};
 use super::yaml::{self, TemplateNode};
-use super::{Function, Index, Queue, Table, Template, policy, triggers};
+use super::{Function, Index, Table, Template, TemplateQueue, policy, triggers};
 use crate::stack::names;
 
 /// Values from outside the template.
@@ -168,7 +168,7 @@ fn keys(node: &TemplateNode) -> Result<Vec<String>> {
     Ok(keys.into_iter().map(|(_, name)| name).collect())
 }
 
-fn queue(arn: &str, url: String, properties: &TemplateNode) -> Result<Queue> {
+fn queue(arn: &str, url: String, properties: &TemplateNode) -> Result<TemplateQueue> {
     let mut attributes = BTreeMap::new();
     let mut dead_letter = None;
     for (name, value) in properties.pairs() {
@@ -192,7 +192,7 @@ fn queue(arn: &str, url: String, properties: &TemplateNode) -> Result<Queue> {
             }
         }
     }
-    Ok(Queue { arn: arn.to_owned(), url, attributes, dead_letter })
+    Ok(TemplateQueue { arn: arn.to_owned(), url, attributes, dead_letter })
 }
 
 fn function(scope: &Scope<'_>, globals: &TemplateNode, properties: &TemplateNode) -> Result<Function> {
