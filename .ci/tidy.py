@@ -252,6 +252,54 @@ def check_functions(faults: list[str]) -> int:
     return len(functions)
 
 
+# What the dashboard shows of each kind of resource.
+SHOWN = {
+    "AWS::Serverless::Function": {"Errors", "Duration", "ConcurrentExecutions"},
+    "AWS::SQS::Queue": {"ApproximateNumberOfMessagesVisible"},
+    "AWS::DynamoDB::Table": {
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "WriteThrottleEvents",
+    },
+}
+
+
+def shown_metrics(body: str) -> set[tuple[str, str]]:
+    """The pairs of metric and resource on a dashboard.
+
+    >>> shown_metrics('{"widgets": [{"properties": {"metrics": [["AWS/Lambda", "Errors", "FunctionName", "${Kpi}"]]}}]}')
+    {('Errors', 'Kpi')}
+    """
+    widgets = json.loads(body)["widgets"]
+    metrics = [metric for widget in widgets for metric in widget["properties"]["metrics"]]
+    # The last name is that of the resource; an account's metric has none.
+    named = [[word for word in metric if isinstance(word, str)] for metric in metrics]
+    return {(words[1], re.sub(r"[${}]|\.QueueName", "", words[3]) if len(words) > 3 else "") for words in named}
+
+
+def check_dashboard(faults: list[str]) -> None:
+    """Checks that the dashboard shows every function, queue and table, and the metric of every alarm."""
+    template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Template)
+    resources = template["Resources"]
+    (dashboard,) = (it for it in resources.values() if it["Type"] == "AWS::CloudWatch::Dashboard")
+    shown = shown_metrics(dashboard["Properties"]["DashboardBody"][1])
+    expected = {(metric, name) for name, it in resources.items() for metric in SHOWN.get(it["Type"], ())}
+    # Messages wait in these; the others hold what was given up.
+    waiting = {name for name, it in resources.items() if "RedrivePolicy" in it.get("Properties", {})}
+    expected |= {("ApproximateAgeOfOldestMessage", name) for name in waiting}
+    for it in resources.values():
+        if it["Type"] != "AWS::CloudWatch::Alarm":
+            continue
+        alarm = it["Properties"]
+        for metric in [alarm, *(part.get("MetricStat", {}).get("Metric", {}) for part in alarm.get("Metrics", []))]:
+            if "MetricName" in metric:
+                names = [dimension["Value"][1].split(".")[0] for dimension in metric.get("Dimensions", [])]
+                expected.add((metric["MetricName"], names[0] if names else ""))
+    for metric, name in sorted(expected - shown):
+        faults.append(f"template.yaml: the dashboard does not show {metric} of {name or 'the account'}")
+
+
 def main() -> int:
     """Prints all faults; the exit code is 1 if there are any."""
     faults: list[str] = []
@@ -260,6 +308,7 @@ def main() -> int:
     check_manifests(faults)
     check_names(faults)
     functions = check_functions(faults)
+    check_dashboard(faults)
     for note in notes:
         print(f"note: {note}")
     for fault in faults:
