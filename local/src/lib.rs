@@ -1,5 +1,6 @@
 //! The `tessera` binary's library: the local stack, the command line and the demo.
 
+mod aws_call;
 pub mod aws_fault;
 pub mod backtest;
 pub mod cli;
@@ -7,6 +8,7 @@ pub mod codes;
 pub mod demo;
 pub mod deployment;
 pub mod doctor;
+mod event_sources;
 pub mod failure;
 pub mod figures;
 pub mod import;

@@ -179,6 +179,12 @@ async fn every_subcommand_prints_text_and_json_and_ends_with_its_code() {
             json: vec![],
         },
         Case { arguments: &["doctor"], code: 0, text: "no faults", json: vec![("/faults", json!(0))] },
+        Case {
+            arguments: &["reconnect"],
+            code: 0,
+            text: "all streams are read",
+            json: vec![("/reconnected", json!([]))],
+        },
         Case { arguments: &["completion", "bash"], code: 0, text: "doctor", json: vec![("/shell", json!("bash"))] },
         Case { arguments: &["unknown"], code: 2, text: "unrecognized subcommand", json: vec![] },
     ];

@@ -47,6 +47,8 @@ async fn every_fault_is_named_with_what_to_do() {
     let ended = ward.run_with(&["doctor"], &[("COLUMNS", "40")]).await;
     assert_eq!((ended.code, &*ended.err), (Some(6), ""), "{ended:?}");
     assert!(ended.out.lines().all(|line| line.chars().count() <= 40 || line.split_whitespace().count() == 1));
+    // A table is gone; the others are examined all the same.
+    stack.clients("operator").dynamodb.delete_table().table_name("tessera-facts").send().await.unwrap();
     let told: Value = serde_json::from_str(&ward.run(&["doctor", "--json"]).await.out).unwrap();
     let faults: Vec<(&str, &str)> = told["findings"]
         .as_array()
@@ -56,6 +58,7 @@ async fn every_fault_is_named_with_what_to_do() {
         .map(|finding| (finding["check"].as_str().unwrap(), finding["detail"].as_str().unwrap()))
         .collect();
     let expected = [
+        ("tables", "the stack is half deployed, 1 missing: tessera-facts"),
         ("dead_letters", "tessera-facts-dead.fifo holds 1 dead letters"),
         ("functions", "the stack is half deployed, 1 missing: tessera-kpi"),
         ("functions", "the last update of tessera-hooks is Failed: no role"),
@@ -93,6 +96,18 @@ async fn what_stops_every_command_is_said_precisely() {
         let ended = ward.run_with(&["doctor"], &everything_at).await;
         assert_eq!((ended.code, ended.err.contains(text)), (Some(4), true), "{code}: {ended:?}");
     }
+    // This machine's clock is years ahead: the check of the clock comes before the refusal that follows from it.
+    ward.set(|aws| {
+        aws.refuses = Some("RequestTimeTooSkewed");
+        aws.date = Some("Sun, 01 Mar 2020 12:00:00 GMT");
+    });
+    let ended = ward.run_with(&["doctor"], &everything_at).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(
+        ended.out.contains("FAULT clock\n  this machine's clock is ") && ended.out.contains(" s ahead"),
+        "{ended:?}"
+    );
+    ward.set(|aws| aws.date = None);
     let ended = ward.run_with(&["doctor"], &[("AWS_REGION", "")]).await;
     assert_eq!((ended.code, ended.err.contains("set AWS_REGION")), (Some(4), true), "{ended:?}");
     let nobody = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")];
@@ -102,4 +117,40 @@ async fn what_stops_every_command_is_said_precisely() {
     ward.set(|aws| aws.refuses = Some("UnknownOperationException"));
     let ended = ward.run(&["doctor"]).await;
     assert_eq!((ended.code, ended.out.contains("unknown alarms")), (Some(0), true), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_read_the_stream_of_a_restored_table_once_they_are_reconnected() {
+    let ward = Ward::open().await;
+    let ended = ward.run(&["reconnect"]).await;
+    assert_eq!((ended.code, &*ended.out), (Some(0), "all streams are read\n"), "{ended:?}");
+    // The table was restored: the mapping of the template names the stream of before.
+    let function = "arn:aws:lambda:eu-south-1:1:function:tessera-kpi";
+    let former = json!({ "UUID": "u", "FunctionArn": function, "State": "Disabled", "BatchSize": 100,
+                         "EventSourceArn": "arn:aws:dynamodb:eu-south-1:1:table/tessera-members/stream/2026-03-01T00:00:00.000",
+                         "FilterCriteria": { "Filters": [{ "Pattern": "{}" }] } });
+    ward.set(|aws| aws.further = vec![former.clone()]);
+    let ended = ward.run(&["doctor"]).await;
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+    let text = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["tessera-kpi does not read the stream of tessera-members", "run `tessera reconnect --stack tessera`"] {
+        assert!(text.contains(said), "{ended:?}");
+    }
+    // A refusal changes nothing.
+    ward.set(|aws| aws.refuses = Some("AccessDeniedException"));
+    let ended = ward.run(&["reconnect"]).await;
+    assert_eq!((ended.code, ended.err.contains("may not do this")), (Some(4), true), "{ended:?}");
+    ward.set(|aws| aws.refuses = None);
+
+    let ended = ward.run(&["reconnect", "--json"]).await;
+    let told: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(told, json!({ "reconnected": [{ "function": "tessera-kpi", "table": "tessera-members" }] }));
+    let made = ward.aws.lock().unwrap().further[1].clone();
+    assert_eq!(
+        (&made["StartingPosition"], &made["BatchSize"], &made["FilterCriteria"]),
+        (&json!("TRIM_HORIZON"), &json!(100), &former["FilterCriteria"])
+    );
+    assert!(made["EventSourceArn"].as_str().unwrap().contains(":table/tessera-members/stream/"), "{made}");
+    assert_eq!(ward.run(&["reconnect"]).await.out, "all streams are read\n");
+    assert_eq!(ward.run(&["doctor"]).await.code, Some(0));
 }

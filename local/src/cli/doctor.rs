@@ -42,10 +42,11 @@ impl DoctorArgs {
     }
 }
 
-/// The columns of the terminal, as its shell says.
+/// The columns of the terminal: what `COLUMNS` says, or the terminal itself.
 fn width() -> usize {
-    let columns = std::env::var_os("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
-    columns.filter(|columns| *columns >= 20).unwrap_or(USUAL_WIDTH)
+    let said = std::env::var_os("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
+    let own = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    said.or_else(own).filter(|columns| *columns >= 20).unwrap_or(USUAL_WIDTH)
 }
 
 /// The findings as text: a head line each, and what belongs to it below.

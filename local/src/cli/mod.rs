@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod program;
 mod programs;
+mod reconnect;
 mod redrive;
 mod replay;
 mod report;
@@ -76,6 +77,8 @@ enum Command {
         #[command(subcommand)]
         command: redrive::RedriveCommand,
     },
+    /// Let the functions of a deployed stack read the streams of restored tables.
+    Reconnect(reconnect::ReconnectArgs),
     /// Print the statement of a period: how the liability came about, and the figures beside it.
     Report(report::ReportArgs),
     /// Rebuild the figures of the reports.
@@ -148,6 +151,7 @@ impl Cli {
             Some(Command::Programs { command }) => command.run().await,
             Some(Command::Doctor(args)) => args.run().await,
             Some(Command::Redrive { command }) => command.run().await,
+            Some(Command::Reconnect(args)) => args.run().await,
             Some(Command::Report(args)) => args.run().await,
             Some(Command::Figures { command }) => command.run().await,
             Some(Command::Verify(args)) => args.run().await,

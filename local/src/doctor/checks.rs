@@ -14,15 +14,18 @@ use serde_json::{Value, json};
 use tessera_lambda::Clock;
 use tessera_store::{SecretsKey, StoreError};
 
-use super::aws::{self, CLOUDWATCH, Call, DYNAMODB, LAMBDA, SSM};
 use super::expected::Expected;
 use super::{Finding, Health};
+use crate::aws_call::{self, CLOUDWATCH, Call, DYNAMODB, SSM, refusal};
 use crate::aws_fault::AwsFault;
 use crate::deployment::Deployment;
-use crate::web::{WebRequest, WebResponse};
+use crate::event_sources::{self, short_name};
+use crate::web::WebRequest;
 
 /// From this on, a clock is reported; AWS refuses requests from 300 s on.
 const SECONDS_OFF: i64 = 60;
+/// How much of an error is shown.
+const ERROR_CHARS: usize = 160;
 /// Requests at once.
 const PARALLEL: usize = 8;
 
@@ -73,13 +76,8 @@ impl Patient<'_> {
     /// Something could not be looked at: only a person can say whether that matters.
     fn unknown(&mut self, check: &'static str, why: &str) {
         let fault = AwsFault::read(why);
-        let short = why.lines().next().unwrap_or_default().chars().take(160).collect::<String>();
-        self.note(
-            check,
-            Health::Unknown,
-            format!("cannot be looked at: {short}"),
-            fault.map(|fault| fault.to_string()),
-        );
+        let detail = format!("cannot be looked at: {}", one_line(why));
+        self.note(check, Health::Unknown, detail, fault.map(|fault| fault.to_string()));
     }
 
     /// Notes that nothing can be asked.
@@ -144,7 +142,7 @@ impl Patient<'_> {
                     match AwsFault::read(&text) {
                         Some(AwsFault::Missing) => parts.missing.push(name.clone()),
                         Some(fault) => return Err(self.stop("tables", fault)),
-                        None => parts.faults.push(format!("{name}: {text}")),
+                        None => parts.faults.push(format!("{name}: {}", one_line(&text))),
                     }
                 }
             }
@@ -179,7 +177,7 @@ impl Patient<'_> {
                     }
                 }
                 Err(text) if AwsFault::read(&text) == Some(AwsFault::Missing) => parts.missing.push(name.clone()),
-                Err(text) => parts.faults.push(format!("{name}: {text}")),
+                Err(text) => parts.faults.push(format!("{name}: {}", one_line(&text))),
             }
         }
         self.report("queues", parts);
@@ -235,44 +233,32 @@ impl Patient<'_> {
     }
 
     async fn check_event_sources(&mut self) {
-        let own = format!(":function:{}-", self.deployment.name);
-        let (mut sources, mut marker) = (Vec::new(), String::new());
-        loop {
-            let path = format!("/2015-03-31/event-source-mappings/?MaxItems=100{marker}");
-            let page = match get(self.deployment, &path).await {
-                Ok(response) if response.status.is_success() => response.json(),
-                Ok(response) => return self.unknown("event_sources", &refusal(&response)),
-                Err(why) => return self.unknown("event_sources", &why),
-            };
-            sources.extend(page["EventSourceMappings"].as_array().into_iter().flatten().cloned());
-            match page["NextMarker"].as_str() {
-                Some(next) if !next.is_empty() => {
-                    marker = format!(
-                        "&Marker={}",
-                        percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
-                    );
-                }
-                _ => break,
-            }
+        let sources = match event_sources::list(self.deployment).await {
+            Ok(sources) => sources,
+            Err(why) => return self.unknown("event_sources", &why),
+        };
+        let streams = match event_sources::current_streams(self.deployment, &sources).await {
+            Ok(streams) => streams,
+            Err(why) => return self.unknown("event_sources", &why),
+        };
+        let mut faults = Vec::new();
+        for source in sources.iter().filter(|source| source.is_current(&streams) && source.state != "Enabled") {
+            let (function, from) = (short_name(&source.function), short_name(&source.from));
+            let remedy = "enable the event source mapping, or run `sam deploy` again".to_owned();
+            faults.push((format!("{function} does not read {from}: {}", source.state), remedy));
         }
-        sources.retain(|source| source["FunctionArn"].as_str().is_some_and(|arn| arn.contains(&own)));
-        let text = |source: &Value, field: &str| source[field].as_str().unwrap_or_default().to_owned();
-        let short = |arn: String| arn.rsplit(':').next().unwrap_or_default().to_owned();
-        let stopped: Vec<String> = sources
-            .iter()
-            .filter(|source| source["State"] != "Enabled")
-            .map(|source| {
-                let (function, from) = (short(text(source, "FunctionArn")), short(text(source, "EventSourceArn")));
-                format!("{function} does not read {from}: {}", text(source, "State"))
-            })
-            .collect();
+        for (source, stream) in event_sources::former(&sources, &streams) {
+            let (function, table) = (short_name(&source.function), &stream.table);
+            let detail = format!("{function} does not read the stream of {table}, but one that the table had before");
+            faults.push((detail, format!("run `tessera reconnect --stack {}`", self.deployment.name)));
+        }
         if sources.is_empty() {
             self.fault("event_sources", "no function reads a queue or a stream", "run `sam deploy` again");
-        } else if stopped.is_empty() {
+        } else if faults.is_empty() {
             self.ok("event_sources", format!("{} are read", sources.len()));
         }
-        for detail in stopped {
-            self.fault("event_sources", detail, "enable the event source mapping, or run `sam deploy` again");
+        for (detail, remedy) in faults {
+            self.fault("event_sources", detail, remedy);
         }
     }
 
@@ -282,7 +268,7 @@ impl Patient<'_> {
         let body = format!("Action=DescribeAlarms&Version=2010-08-01&MaxRecords=100&AlarmNamePrefix={encoded}");
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         let call = Call { service: CLOUDWATCH, method: Method::POST, path: "/", headers: &headers, body };
-        let described = match aws::send(&self.deployment.web, &self.deployment.sdk, call).await {
+        let described = match aws_call::send(&self.deployment.web, &self.deployment.sdk, call).await {
             Ok(response) if response.status.is_success() => response.text(),
             Ok(response) => return self.unknown("alarms", &refusal(&response)),
             Err(why) => return self.unknown("alarms", &why),
@@ -316,7 +302,7 @@ impl Patient<'_> {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AmazonSSM.GetParameter")];
         let body = json!({ "Name": parameter, "WithDecryption": true }).to_string();
         let call = Call { service: SSM, method: Method::POST, path: "/", headers: &headers, body };
-        let response = match aws::send(&self.deployment.web, &self.deployment.sdk, call).await {
+        let response = match aws_call::send(&self.deployment.web, &self.deployment.sdk, call).await {
             Ok(response) => response,
             Err(why) => return self.unknown("secrets", &why),
         };
@@ -372,6 +358,11 @@ impl Patient<'_> {
     }
 }
 
+/// The beginning of an error: the SDK's contain whole responses.
+fn one_line(error: &str) -> String {
+    error.lines().next().unwrap_or_default().chars().take(ERROR_CHARS).collect()
+}
+
 /// How many messages a queue holds.
 async fn messages(deployment: &Deployment, name: &str) -> Result<u64, String> {
     let sqs = &deployment.sqs;
@@ -386,18 +377,12 @@ async fn messages(deployment: &Deployment, name: &str) -> Result<u64, String> {
 /// The configuration of a function; `None` when there is none.
 async fn configuration(deployment: &Deployment, name: &str) -> Result<Option<Value>, String> {
     let path = format!("/2015-03-31/functions/{name}/configuration");
-    let response = get(deployment, &path).await?;
+    let response = event_sources::get(deployment, &path).await?;
     match response.status.as_u16() {
         200 => Ok(Some(response.json())),
         404 if response.text().contains("ResourceNotFoundException") => Ok(None),
         _ => Err(refusal(&response)),
     }
-}
-
-/// Asks Lambda.
-async fn get(deployment: &Deployment, path: &str) -> Result<WebResponse, String> {
-    let call = Call { service: LAMBDA, method: Method::GET, path, headers: &[], body: String::new() };
-    aws::send(&deployment.web, &deployment.sdk, call).await
 }
 
 /// What is wrong with a function, if anything.
@@ -411,11 +396,6 @@ fn fault_of_function(name: &str, configuration: &Value) -> Option<String> {
     }
     let why = text("LastUpdateStatusReason").unwrap_or("no reason is given");
     (update != "Successful").then(|| format!("the last update of {name} is {update}: {why}"))
-}
-
-/// A refused request in one line.
-fn refusal(response: &WebResponse) -> String {
-    format!("{}: {}", response.status, response.text().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The texts of all elements of a name, in their order.

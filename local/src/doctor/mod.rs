@@ -1,6 +1,5 @@
 //! Checks of a deployed stack: whether its parts are there and work, what waits for a person, and what would go wrong next.
 
-mod aws;
 mod checks;
 mod expected;
 

@@ -31,8 +31,12 @@ pub struct Aws {
     pub secret: Option<String>,
     /// The state of every event source mapping.
     pub sources: &'static str,
+    /// Mappings beside those of the template.
+    pub further: Vec<Value>,
     /// An error for every request.
     pub refuses: Option<&'static str>,
+    /// The time of its clock, when it is not ours.
+    pub date: Option<&'static str>,
 }
 
 /// A deployed stack as far as the doctor can tell.
@@ -72,15 +76,17 @@ impl Ward {
             ringing: Vec::new(),
             secret: Some(STANDARD.encode([7; 32])),
             sources: "Enabled",
+            further: Vec::new(),
             refuses: None,
+            date: None,
         };
         let aws = Arc::new(Mutex::new(aws));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::clone(&aws);
         let respond = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let aws = state.lock().unwrap().clone();
-            async move { respond(&aws, &method, &uri, &headers, &body) }
+            let response = respond(&mut state.lock().unwrap(), &method, &uri, &headers, &body);
+            async move { response }
         };
         tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(respond)).await.unwrap() });
         Self { stack, aws, url, _folder: folder }
@@ -124,9 +130,14 @@ impl Ward {
     }
 }
 
-fn respond(aws: &Aws, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Response {
+fn respond(aws: &mut Aws, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Response {
     if let Some(code) = aws.refuses {
-        return (StatusCode::BAD_REQUEST, json!({ "__type": code, "message": code }).to_string()).into_response();
+        let refusal = json!({ "__type": code, "message": code }).to_string();
+        let date = aws.date.map(|date| [("date", date)]);
+        return date.map_or_else(
+            || (StatusCode::BAD_REQUEST, refusal.clone()).into_response(),
+            |date| (StatusCode::BAD_REQUEST, date, refusal.clone()).into_response(),
+        );
     }
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     assert!(headers["authorization"].to_str().unwrap().starts_with("AWS4-HMAC-SHA256 Credential="), "{uri}");
@@ -148,11 +159,20 @@ fn respond(aws: &Aws, method: &Method, uri: &Uri, headers: &HeaderMap, body: &By
                             "Architectures": ["arm64"] });
         return changed.unwrap_or(usual).to_string().into_response();
     }
+    if (method, uri.path()) == (&Method::POST, "/2015-03-31/event-source-mappings") {
+        let mut mapping: Value = serde_json::from_slice(body).unwrap();
+        mapping["FunctionArn"] = mapping["FunctionName"].take();
+        mapping["State"] = json!("Enabled");
+        aws.further.push(mapping.clone());
+        return (StatusCode::ACCEPTED, mapping.to_string()).into_response();
+    }
     if uri.path() == "/2015-03-31/event-source-mappings/" {
         let arn = |name: &str| format!("arn:aws:lambda:eu-south-1:1:function:{name}");
         // Two pages, and a mapping of somebody else's function.
         let page = if uri.query().unwrap().contains("Marker=") {
-            json!({ "EventSourceMappings": [{ "FunctionArn": arn("other-kpi"), "State": "Disabled" }] })
+            let mut mappings = aws.further.clone();
+            mappings.push(json!({ "FunctionArn": arn("other-kpi"), "State": "Disabled" }));
+            json!({ "EventSourceMappings": mappings })
         } else {
             json!({ "NextMarker": "a/b", "EventSourceMappings": [{ "FunctionArn": arn("tessera-rule-evaluation"),
                     "EventSourceArn": "arn:aws:sqs:eu-south-1:1:tessera-facts.fifo", "State": aws.sources }] })

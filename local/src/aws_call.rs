@@ -12,7 +12,7 @@ use crate::web::{WebClient, WebRequest, WebResponse};
 
 /// A service of AWS.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// The end of its variable `AWS_ENDPOINT_URL_…`.
     pub variable: &'static str,
     /// The beginning of its host.
@@ -22,13 +22,13 @@ pub(super) struct Service {
 }
 
 /// `DynamoDB`.
-pub(super) const DYNAMODB: Service = Service { variable: "DYNAMODB", host: "dynamodb", signed_as: "dynamodb" };
+pub(crate) const DYNAMODB: Service = Service { variable: "DYNAMODB", host: "dynamodb", signed_as: "dynamodb" };
 /// Lambda.
-pub(super) const LAMBDA: Service = Service { variable: "LAMBDA", host: "lambda", signed_as: "lambda" };
+pub(crate) const LAMBDA: Service = Service { variable: "LAMBDA", host: "lambda", signed_as: "lambda" };
 /// `CloudWatch`.
-pub(super) const CLOUDWATCH: Service = Service { variable: "CLOUDWATCH", host: "monitoring", signed_as: "monitoring" };
+pub(crate) const CLOUDWATCH: Service = Service { variable: "CLOUDWATCH", host: "monitoring", signed_as: "monitoring" };
 /// Systems Manager.
-pub(super) const SSM: Service = Service { variable: "SSM", host: "ssm", signed_as: "ssm" };
+pub(crate) const SSM: Service = Service { variable: "SSM", host: "ssm", signed_as: "ssm" };
 
 impl Service {
     /// The address of the service: the configured endpoint, or the one of the region.
@@ -48,7 +48,7 @@ impl Service {
 }
 
 /// A request to a service.
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub service: Service,
     pub method: Method,
     /// Path and query.
@@ -61,7 +61,7 @@ pub(super) struct Call<'a> {
 ///
 /// # Errors
 /// When it cannot be signed, or nobody responds.
-pub(super) async fn send(web: &WebClient, sdk: &SdkConfig, call: Call<'_>) -> Result<WebResponse, String> {
+pub(crate) async fn send(web: &WebClient, sdk: &SdkConfig, call: Call<'_>) -> Result<WebResponse, String> {
     let url = format!("{}{}", call.service.endpoint(sdk)?, call.path);
     let mut request = WebRequest::new(call.method.clone(), url.clone());
     for (name, value) in call.headers {
@@ -96,4 +96,9 @@ async fn signature(sdk: &SdkConfig, call: &Call<'_>, url: &str) -> Result<Vec<(S
         .map_err(|error| error.to_string())?
         .into_parts();
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// A refused request in one line.
+pub(crate) fn refusal(response: &WebResponse) -> String {
+    format!("{}: {}", response.status, response.text().split_whitespace().collect::<Vec<_>>().join(" "))
 }
