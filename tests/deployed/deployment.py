@@ -36,10 +36,14 @@ LOOPBACK = {"Integrations": "integrations", "ShopCodes": "shop-codes"}
 
 
 class Deployment(Stack):
-    """A deployed stack, for as long as the block runs."""
+    """A deployed stack, for as long as the block runs. With `built`, its functions were built before."""
+
+    def __init__(self, built: bool = False) -> None:
+        self.built = built
 
     def __enter__(self) -> "Deployment":
-        build()
+        if not self.built:
+            build()
         self.emulator = Emulator()
         try:
             self._deploy()
@@ -69,6 +73,7 @@ class Deployment(Stack):
             environment=self.emulator.variables(),
         )
         allow_batches(self.client("iam"))
+        protect_nothing(self.client("dynamodb"))
         self.api = connect_api(self)
         self.url = self.emulator.url
         self.host = f"{self.api}.execute-api.localhost:{self.emulator.port}"
@@ -169,6 +174,13 @@ def allow_batches(iam: Any) -> None:
                     iam.put_role_policy(
                         RoleName=role["RoleName"], PolicyName=name, PolicyDocument=json.dumps(document)
                     )
+
+
+def protect_nothing(dynamodb: Any) -> None:
+    """Says again that tables may be deleted: the emulator keeps the template's parameter as a text, which clients refuse to
+    read."""
+    for table in dynamodb.list_tables()["TableNames"]:
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
 
 
 def connect_api(stack: Deployment) -> str:

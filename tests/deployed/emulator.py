@@ -43,7 +43,7 @@ class Emulator:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [WORK / "emulator" / "bin" / "ministack"],
+                [WORK / "emulator" / "bin" / "python", Path(__file__).with_name("emulated.py")],
                 cwd=WORK,
                 env=os.environ | self.variables() | settings,
                 stdout=log,
@@ -75,6 +75,7 @@ class Emulator:
 
     def stop(self) -> None:
         """Stops the emulator with everything deployed on it."""
+        self.recorder.stop()
         self.process.terminate()
         try:
             self.process.wait(20)

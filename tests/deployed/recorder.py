@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 # By the first word of `X-Amz-Target`.
 SERVICES = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
 
+THROTTLED = b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "throttled"}'
+
 
 class Recorder:
     """Counts calls and the capacity units in their responses, and records each function's permissions."""
@@ -19,6 +21,9 @@ class Recorder:
         self.calls: Counter[str] = Counter()
         self.units: Counter[str] = Counter()
         self.used: set[tuple[str, str, str]] = set()
+        # A table whose requests are refused, as DynamoDB does when it throttles, and how often.
+        self.throttled: str | None = None
+        self.refused = 0
         self.lock = threading.Lock()
         recorder = self
 
@@ -32,6 +37,12 @@ class Recorder:
             def pass_on(self) -> None:
                 """Forwards a request and returns its response."""
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if recorder.refuses(self.headers, body):
+                    self.send_response(400)
+                    self.send_header("Content-Length", str(len(THROTTLED)))
+                    self.end_headers()
+                    self.wfile.write(THROTTLED)
+                    return
                 emulator = http.client.HTTPConnection("127.0.0.1", port)
                 emulator.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = emulator.getresponse()
@@ -52,6 +63,15 @@ class Recorder:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def refuses(self, headers: Message, asked: bytes) -> bool:
+        """Whether a request is throttled."""
+        table = self.throttled
+        if not table or not headers.get("X-Amz-Target", "").startswith("DynamoDB") or f'"{table}"'.encode() not in asked:
+            return False
+        with self.lock:
+            self.refused += 1
+        return True
+
     def note(self, headers: Message, asked: bytes, answer: bytes) -> None:
         """Records a call, its units and its function."""
         target = headers.get("X-Amz-Target", "")
@@ -71,6 +91,10 @@ class Recorder:
             self.used.add((function[1], f"{service}:{operation}", resource))
             self.calls[operation] += 1
             self.units[operation] += used
+
+    def stop(self) -> None:
+        """Goes on, in silence: functions that still run have nobody to call."""
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
 
     def reset(self) -> None:
         """Resets the counts, not the permissions."""
