@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { lighter } from './lighter.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const vendor = join(here, '../../functions/console/assets/vendor');
@@ -25,56 +26,6 @@ const bundle = async (contents) => {
   return outputFiles[0].text;
 };
 
-/**
- * The functions of uPlot that no chart of the console calls, because charts here are lines over numbers, without cursor,
- * legend, zoom, time axis and logarithms. Without them it is a third smaller.
- */
-const UNUSED = [
-  ...['bars', 'stepped', 'splineInterp', '_monotoneCubic', 'findColWidth', 'join', 'nullExpand', 'isAsc', 'sortCols'],
-  ...['timeAxisVals', 'timeAxisStamps', 'timeSeriesVal', 'timeSeriesStamp', 'tzDate', 'fmtDate', 'rangeLog', 'rangeAsinh'],
-  ...['logAxisSplits', 'asinhAxisSplits', 'log10AxisValsFilt', 'log2AxisValsFilt', 'legendStroke', 'legendFill'],
-  ...['updateCursor', 'initLegendRow', 'onMouse', 'offMouse', 'cacheMouse', 'mouseMove', 'mouseDown', 'mouseUp', 'mouseLeave'],
-  ...['dblClick', 'setLegend', 'setLegendValues', 'syncLegend', 'initCursorPt', 'setSelect', 'setFocus', 'addBand', 'setBand'],
-  ...['delSeries', 'addSeries', 'posToVal', 'toggleDOM', 'setSeries', 'setAlpha', 'hideSelect'],
-];
-
-/** What is left of functions whose results are used. */
-const REDUCED = {
-  genTimeStuffs: 'return [[], [], () => {}];',
-  bandFillClipDirs: 'return [0, 0];',
-  clipBandLine: '',
-  _sync: 'return { sub() {}, unsub() {}, pub() {} };',
-  fillStroke: 'strokeFill(strokeStyle, lineWidth, lineDash, lineCap, fillStyle, strokePath, fillPath, flags, boundsClip, gapsClip);',
-  cursorPointShow: '',
-};
-/** Statements without which it works: names of months and days, and powers of two. */
-const DROPPED = [
-  [/^const (months|days) = \[[^\]]*\]/gm, 'const $1 = []'],
-  [/^genIncrs\(2,.*$/m, ''],
-  [/const showLegend = .*/, 'const showLegend = false;'],
-  [/const showCursor = .*/, 'const showCursor = false;'],
-  [/if \(cursor\.dataIdx == null\)/, 'if (false)'],
-  [/const mode = self\.mode;\n\n/, 'const mode = 1;\n'],
-  [/const select = self\.select = [^}]*\}, opts\.select\);/, 'const select = { show: false };'],
-  [/const cursorFocus = .*/, 'const cursorFocus = false;'],
-];
-
-/** Reduces the functions of these names to other bodies. */
-const reduced = (source, bodies) =>
-  Object.entries(bodies).reduce((text, [name, body]) => {
-    const found = new RegExp(`^(\\t*)((?:function ${name}|const ${name} = function)\\([^\\n]*\\{)\\n[^]*?\\n\\1\\}`, 'm');
-    if (!found.test(text)) throw new Error(`uPlot has no function ${name}`);
-    return text.replace(found, `$1$2${body}}`);
-  }, source);
-
-const lighter = (source) => {
-  for (const [found, put] of DROPPED) {
-    if (source.search(found) < 0) throw new Error(`uPlot has no ${found}`);
-    source = source.replace(found, put);
-  }
-  return reduced(source, { ...Object.fromEntries(UNUSED.map((name) => [name, ''])), ...REDUCED });
-};
-
 /** The files by name, with their licences and hashes. */
 export const make = async () => {
   const files = new Map();
@@ -84,9 +35,8 @@ export const make = async () => {
     await bundle(`
       import { h } from 'preact';
       import htm from 'htm';
-      export { render, Fragment, createContext } from 'preact';
-      export { useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useContext } from 'preact/hooks';
-      export { h };
+      export { render } from 'preact';
+      export { useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback } from 'preact/hooks';
       export const html = htm.bind(h);
     `),
   );
