@@ -78,30 +78,54 @@ browserTest(shared, 'where two persons publish, the author cannot, nor can a key
   await dialog.getByRole('button', { name: 'Save as draft' }).click();
   await page.getByText('The draft is saved.').waitFor();
   await page.getByRole('button', { name: 'Publish', exact: true }).click();
-  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
   await dialog.getByText('Another person has to publish it').waitFor();
   // A key that the author made is the author's own hand.
   const other = await openPage({ stack, browser }, { at: '/programme', key: second.key });
   await other.page.getByRole('button', { name: 'Publish', exact: true }).click();
-  await other.page.getByRole('dialog').getByRole('button', { name: 'Publish', exact: true }).click();
   await other.page.getByRole('dialog').getByText('Another person has to publish it').waitFor();
   await other.context.close();
   assert.notEqual(await name(stack), 'Two persons');
 });
 
-browserTest(shared, 'a key that may only publish is given the link of a draft, and no other screen', {}, async ({ page, stack, browser, url }) => {
-  const { body: publisher } = await stack.call('POST', '/v1/api-keys', { name: 'Publisher', scopes: ['publisher'] });
-  const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', `/v1/program/versions/${(await stack.call('GET', '/v1/program/versions?limit=1')).body.items[0].version}`)).body.program;
-  const { status, body: draft } = await stack.call('POST', '/v1/program/drafts', { program: { ...program, name: 'By link' } });
-  assert.equal(status, 201);
-  await page.goto(url('/programme'));
-  await settled(page);
-  await page.getByText('Link for a key that may only publish').first().click();
-  const link = await page.locator('.copied code').first().innerText();
-  assert.ok(link.endsWith(`/console/publish/${draft.id}`), link);
-  const other = await openPage({ stack, browser }, { at: `/publish/${draft.id}`, key: publisher.key });
-  assert.deepEqual(await other.page.locator('nav.side > a').allInnerTexts(), ['Publish a draft']);
-  await other.page.getByRole('button', { name: 'Publish' }).click();
-  await other.page.getByText(/Published\. It is version|Another person has to publish it/).waitFor();
-  await other.context.close();
+browserTest(shared, 'two persons with two keys: one saves a draft, the other sees what it changes and publishes it by its link', { key: null }, async ({ page: _page, stack, browser }) => {
+  const create = async (name, scope, by) => {
+    const { status, body } = await stack.call('POST', '/v1/api-keys', { name, scopes: [scope] }, by);
+    assert.equal(status, 201, JSON.stringify(body));
+    return body.key;
+  };
+  // Anna created the keys of Bea, who writes the draft, and of Dora; Carl's is from somebody else.
+  const anna = await create('Anna', 'admin');
+  const [bea, dora, carl] = [await create('Bea', 'admin', anna), await create('Dora', 'publisher', anna), await create('Carl', 'publisher')];
+  const author = await openPage({ stack, browser }, { at: '/programme', key: bea });
+  await author.page.getByLabel('Name', { exact: true }).fill('By Bea');
+  await author.page.getByRole('button', { name: 'Save', exact: true }).click();
+  await author.page.getByText('Save it as a draft instead').click();
+  await author.page.getByLabel('What the publisher should know').fill('for spring');
+  await author.page.getByRole('button', { name: 'Save as draft' }).click();
+  await author.page.getByText('The draft is saved.').waitFor();
+  const drafts = author.page.getByRole('region', { name: 'Drafts' });
+  await drafts.getByText('Link for a key that may only publish').first().click();
+  const link = new URL(await drafts.locator('.copied code').first().innerText());
+  await author.context.close();
+  const at = link.pathname.replace('/console', '');
+
+  const sister = await openPage({ stack, browser }, { at, key: dora });
+  await sister.page.getByRole('dialog').getByText('Another person has to publish it').waitFor();
+  await sister.context.close();
+  assert.notEqual(await name(stack), 'By Bea');
+
+  const second = await openPage({ stack, browser }, { at, key: carl });
+  assert.deepEqual(await second.page.locator('nav.side > a').allInnerTexts(), ['Publish a draft']);
+  const dialog = second.page.getByRole('dialog');
+  await dialog.getByText('Bea · for spring').waitFor();
+  await dialog.getByRole('cell', { name: '"By Bea"' }).waitFor();
+  assert.notEqual(await name(stack), 'By Bea');
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await second.page.getByText(/^Published\. It is version/).waitFor();
+  assert.equal(await name(stack), 'By Bea');
+  // The link still says what became of it.
+  await second.page.getByRole('button', { name: 'Show what it changes' }).click();
+  await dialog.getByText(/^Published\. It is version/).waitFor();
+  await second.context.close();
+  assert.deepEqual(second.complaints, []);
 });

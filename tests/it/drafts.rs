@@ -172,6 +172,16 @@ async fn two_persons_change_a_guarded_program() {
         assert_eq!((refused.status, refused.problem()), (403, "two_person"), "{who}");
     }
     assert_eq!(name(&shop).await, "One");
+    // A key that may only publish reads no draft, but sees what it would publish.
+    assert_eq!(send(&shop, &carl, Method::GET, &path, &json!({})).await.status, 403);
+    let refused = post(&shop, &dora, &format!("{publish}?dry_run=true"), &json!({})).await;
+    assert_eq!((refused.status, refused.problem()), (403, "two_person"));
+    let refused = post(&shop, &carl, &format!("{publish}?dry_run=perhaps"), &json!({})).await;
+    assert_eq!((refused.status, refused.problem()), (400, "invalid"));
+    let tried = post(&shop, &carl, &format!("{publish}?dry_run=true"), &json!({})).await;
+    let change = json!({ "pointer": "/name", "change": "changed", "before": "One", "after": "Two" });
+    assert_eq!((tried.status, &tried.body["status"], &tried.body["diff"]), (200, &json!("draft"), &json!([change])));
+    assert_eq!((name(&shop).await, tried.body.get("program")), (json!("One"), None));
     assert_eq!(post(&shop, &carl, &publish, &json!({})).await.status, 200);
     assert_eq!(name(&shop).await, "Two");
     let version = shop.get("/v1/program/versions?limit=1").await["items"][0].clone();
@@ -215,6 +225,8 @@ async fn a_scheduled_draft_that_is_stale_at_its_time_returns_to_its_author() {
     assert_eq!(name(&shop).await, "Three");
     let returned = shop.get(&path).await;
     assert_eq!((&returned["status"], &returned["refused"]), (&json!("draft"), &json!("stale_version")), "{returned}");
+    let tried = post(&shop, KEY, &format!("{path}/publish?dry_run=true"), &json!({})).await;
+    assert_eq!((tried.status, tried.problem()), (409, "stale_version"));
     assert_eq!(shop.get("/v1/audit?action=draft.refuse").await["items"].as_array().unwrap().len(), 1);
 }
 

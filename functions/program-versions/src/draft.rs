@@ -11,8 +11,8 @@ use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
 use tessera_lambda::version::Expected;
-use tessera_lambda::{Access, Caller, Content, Problem, Route, Scope, Services, handler};
-use tessera_store::{DraftAuthor, DraftError, NewDraft, Page, ProgramDraft, PutProgramError};
+use tessera_lambda::{Access, Caller, Content, Parameter, Problem, Route, Scope, Services, ValueKind, handler};
+use tessera_store::{DraftAuthor, DraftError, DraftStatus, NewDraft, Page, ProgramDraft, PutProgramError};
 
 use crate::ADMIN;
 use crate::version::read_nothing;
@@ -22,6 +22,11 @@ use crate::view::{DraftView, WholeDraftView, document};
 const LIST: &str = "drafts";
 /// The longest note, in bytes.
 const MOST_NOTE_BYTES: usize = 500;
+
+const DRY_RUN: Parameter = Parameter {
+    values: ValueKind::Boolean,
+    ..Parameter::text("dry_run", "Publish nothing, and return everything that the draft changes.")
+};
 
 /// The routes of drafts.
 pub(crate) const ROUTES: &[Route] = &[
@@ -52,10 +57,12 @@ pub(crate) const ROUTES: &[Route] = &[
         .details(
             "With `publish_at`, it approves the draft, which comes into force at that time, give or take 15 minutes. With \
              two-person publishing, neither its author nor a key that descends from the author or the author's creator can \
-             publish it: 403 `two_person`.",
+             publish it: 403 `two_person`. With `dry_run`, it changes nothing and returns the draft with everything that it \
+             changes: a key that may only publish sees what it approves.",
         )
         .audited("draft.publish")
-        .gives::<DraftView>(200, "The draft, published or scheduled."),
+        .query(DRY_RUN)
+        .gives::<DraftView>(200, "The draft, published or scheduled, or as it would be published."),
 ];
 
 /// A draft to create.
@@ -194,12 +201,16 @@ async fn named(services: &Services, request: &ApiRequest) -> Result<ProgramDraft
 /// `GET /v1/program/drafts/{id}`
 async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let (program, draft) = (&request.caller()?.program, named(services, request).await?);
+    Ok(http::json(200, &whole(services, program, draft).await?))
+}
+
+/// A draft with its program and everything that it changes.
+async fn whole(services: &Services, program: &ProgramId, draft: ProgramDraft) -> Result<WholeDraftView, Problem> {
     let would_be = document(&services.store.draft_program(program, &draft).await?.program);
     let base = services.programs.at_version(program, draft.base_version).await?;
     let base = base.ok_or_else(|| Problem::internal(&"the version that a draft was made from is not there"))?;
-    let whole = diff(&document(&base.program), &would_be);
-    let view = WholeDraftView { draft: DraftView::from(draft).with_whole_diff(whole), program: would_be };
-    Ok(http::json(200, &view))
+    let changes = diff(&document(&base.program), &would_be);
+    Ok(WholeDraftView { draft: DraftView::from(draft).with_whole_diff(changes), program: would_be })
 }
 
 /// `DELETE /v1/program/drafts/{id}`
@@ -224,6 +235,13 @@ async fn publish(services: &Services, request: &ApiRequest) -> Result<Response, 
     if is_two_person && !is_second_person(caller, &draft.author)? {
         return Err(Problem::two_person());
     }
+    if is_dry_run(request)? {
+        if draft.status == DraftStatus::Draft && draft.base_version != head.version {
+            let stale = DraftError::Program(PutProgramError::Stale { current: head.version });
+            return Err(refused(services, &caller.program, draft.base_version, stale).await);
+        }
+        return Ok(http::json(200, &whole(services, &caller.program, draft).await?.draft));
+    }
     let audit = request.audit(format!("drafts/{}", draft.id))?;
     let published = services.store.publish_draft(&caller.program, &draft.id, &audit, services.clock.now()).await;
     match published {
@@ -233,6 +251,15 @@ async fn publish(services: &Services, request: &ApiRequest) -> Result<Response, 
             Ok(http::json(200, &DraftView::from(draft)))
         }
         Err(error) => Err(refused(services, &caller.program, draft.base_version, error).await),
+    }
+}
+
+/// Whether the request only asks what would be published.
+fn is_dry_run(request: &ApiRequest) -> Result<bool, Problem> {
+    match request.query("dry_run") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::malformed_at("", "dry_run must be true or false")),
     }
 }
 

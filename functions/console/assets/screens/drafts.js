@@ -1,15 +1,15 @@
 // Drafts of the programme: what they change, publishing by a second person or at a time, and earlier versions.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, may, send, useAction, useList } from '../core.js';
-import { Button, Chip, Confirm, Copied, Status, TextField } from '../ui.js';
+import { address, may, send, useAction, useList, useLoad } from '../core.js';
+import { Button, Chip, Confirm, Copied, Loading, Status, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 import { Diff } from './editor.js';
 
 const path = (id, rest = '') => `/v1/program/drafts/${encodeURIComponent(id)}${rest}`;
 
 /** The API's words, except where a second person is asked for. */
-export const wordsOf = (error) => (error?.slug === 'two_person' ? t('Another person has to publish it, with a key that is not yours or made by yours.') : error?.words);
+const wordsOf = (error) => (error?.slug === 'two_person' ? t('Another person has to publish it, with a key that is not yours or made by yours.') : error?.words);
 const plain = (error) => error && { words: wordsOf(error), faults: error.faults };
 
 const statusWords = () => ({ draft: [t('draft'), 'warn'], scheduled: [t('scheduled'), ''], published: [t('published'), 'off'] });
@@ -18,16 +18,26 @@ const Changes = ({ one }) =>
   one.diff?.length > 0 &&
   html`<details class="why"><summary>${t('{n} changes', { n: one.diff.length })}</summary><${Diff} caption=${t('Changes')} changes=${one.diff} /></details>`;
 
-const PublishDialog = ({ draft, onClose, onDone }) => {
+const outcome = ({ status, publish_at: time, version }) => (status === 'published' ? t('Published. It is version {version}.', { version }) : time ? t('It comes into force on {time}.', { time: dateTime(time) }) : t('It counts from this moment.'));
+
+/** Shows everything that a draft changes, and publishes it: also for a key that may do nothing else. */
+export const PublishDialog = ({ id, onClose, onDone }) => {
+  const { data: draft, error: unseen } = useLoad(async (signal) => (await send('POST', path(id, '/publish?dry_run=true'), { signal })).data, [id]);
   const { run, busy, error } = useAction(async (idempotencyKey) => {
-    const { data } = await send('POST', path(draft.id, '/publish'), { idempotencyKey });
-    onDone(data.status === 'scheduled' ? t('It comes into force on {time}.', { time: dateTime(data.publish_at) }) : t('Published. It is version {version}.', { version: data.version }));
+    onDone(outcome((await send('POST', path(id, '/publish'), { idempotencyKey })).data));
   });
+  const isLater = draft?.publish_at;
   return html`
-    <${Confirm} title=${draft.publish_at ? t('Approve this draft?') : t('Publish this draft?')} action=${draft.publish_at ? t('Approve') : t('Publish')} ...${{ busy, onClose }} error=${plain(error)} onConfirm=${() => run()}>
-      ${draft.changes_publishing && html`<p class="notice warn">${t('It changes who may publish.')}</p>`}
-      <p>${draft.publish_at ? t('It comes into force on {time}.', { time: dateTime(draft.publish_at) }) : t('It counts from this moment.')}</p>
-      ${draft.diff?.length > 0 && html`<${Diff} caption=${t('Changes')} changes=${draft.diff} />`}
+    <${Confirm} title=${isLater ? t('Approve this draft?') : t('Publish this draft?')} action=${isLater ? t('Approve') : t('Publish')} busy=${busy || !draft} onClose=${onClose} error=${plain(error ?? unseen)} onConfirm=${() => run()}>
+      ${!draft && !unseen && html`<${Loading} />`}
+      ${draft &&
+      html`
+        <p>${[draft.author, draft.note].filter(Boolean).join(' · ')}</p>
+        ${draft.changes_publishing && html`<p class="notice warn">${t('It changes who may publish.')}</p>`}
+        <p>${outcome(draft)}</p>
+        ${draft.truncated && html`<p class="notice warn">${t('It changes more than is listed here.')}</p>`}
+        ${draft.diff.length ? html`<${Diff} caption=${t('Changes')} changes=${draft.diff} />` : html`<p>${t('Nothing changes.')}</p>`}
+      `}
     <//>
   `;
 };
@@ -82,7 +92,7 @@ const Drafts = ({ turn, onChange }) => {
               </div>
               ${draft.status !== 'published' &&
               html`<div class="row end">
-                ${draft.status === 'draft' && may('publisher') && html`<${Button} onClick=${() => setAsking(draft)}>${draft.publish_at ? t('Approve') : t('Publish')}<//>`}
+                ${draft.status === 'draft' && may('publisher') && html`<${Button} onClick=${() => setAsking(draft.id)}>${draft.publish_at ? t('Approve') : t('Publish')}<//>`}
                 <${Button} quiet danger onClick=${() => remove.run(draft.id)}>${t('Delete')}<//>
               </div>`}
             </li>
@@ -91,7 +101,7 @@ const Drafts = ({ turn, onChange }) => {
       </ul>
       ${list.next && html`<div><${Button} busy=${list.loading} onClick=${list.more}>${t('Show more')}<//></div>`}
     </section>
-    ${asking && html`<${PublishDialog} draft=${asking} onClose=${() => setAsking(null)} onDone=${(said) => (setAsking(null), onChange(said))} />`}
+    ${asking && html`<${PublishDialog} id=${asking} onClose=${() => setAsking(null)} onDone=${(said) => (setAsking(null), onChange(said))} />`}
   `;
 };
 
