@@ -278,8 +278,8 @@ browserTest(shared, 'a receipt without a customer is assigned, and then explaine
   await page.getByLabel('Customer id, e-mail, phone or card').fill('ada@example.com');
   await page.getByRole('button', { name: 'Assign it' }).click();
   await stack.call('POST', '/_local/settle');
-  const again = page.getByRole('button', { name: 'Look again' });
-  if (await again.isVisible()) await again.click();
+  // What the screen shows by itself depends on whether the decision was faster.
+  await page.reload();
   await page.getByRole('heading', { name: /^It gave \d+ points\.$/ }).waitFor();
 });
 
@@ -393,12 +393,11 @@ browserTest(shared, 'offline in the middle of a save: nothing is lost, and the s
   assert.equal(await available(stack), before + 7);
 });
 
-browserTest(shared, 'the overview shows the figures of the API, or says that there are none', { at: '/rules' }, async ({ page, stack }) => {
+browserTest(shared, 'the overview shows the figures of the API', { at: '/rules' }, async ({ page, stack }) => {
   const asked = page.waitForRequest((request) => request.url().includes('/v1/overview?') && request.url().includes('bucket=day'));
   await page.getByRole('link', { name: 'Overview' }).click();
   const path = (await asked).url().slice(new URL((await asked).url()).origin.length);
   const { status, body } = await stack.call('GET', path);
-  if (status === 404) return page.getByText('This stack does not serve figures yet.').waitFor();
   assert.equal(status, 200);
   const { totals, series } = body;
   const tile = (label) => page.locator('.tile', { has: page.getByText(label, { exact: true }) }).locator('dd').first();

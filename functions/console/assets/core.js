@@ -30,11 +30,6 @@ export class ApiError extends Error {
     this.slug = String(body?.type ?? '').split(':').pop();
   }
 
-  /** True when the stack has no such route, so a screen that needs it explains that. */
-  get isMissingRoute() {
-    return this.status === 404 && (!this.body.type || /^there is no (route )?[A-Z]+ /.test(this.message));
-  }
-
   /** What to show: the API's own words, or ours where it has none. */
   get words() {
     if (this.status === 0)
@@ -42,7 +37,6 @@ export class ApiError extends Error {
         ? t('No answer came. Nothing is lost: try again.')
         : t('You are offline. Nothing is lost: try again when you are online.');
     if (this.status === 403) return t('This key may not do that.');
-    if (this.isMissingRoute) return t('This stack does not serve that yet.');
     return this.message || t('Something failed ({status}).', { status: this.status });
   }
 }

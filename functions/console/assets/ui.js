@@ -140,9 +140,9 @@ export const Faults = ({ error }) =>
   `;
 
 export const Failed = ({ error, retry }) => html`
-  <div class="notice ${error.isMissingRoute ? '' : 'bad'}" role="alert">
+  <div class="notice bad" role="alert">
     <p>${error.words}</p>
-    ${retry && !error.isMissingRoute && html`<${Button} onClick=${retry}>${t('Try again')}<//>`}
+    ${retry && html`<${Button} onClick=${retry}>${t('Try again')}<//>`}
   </div>
 `;
 

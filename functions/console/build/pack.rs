@@ -10,9 +10,22 @@ use std::fmt::Write as _;
 type Failure = Box<dyn Error>;
 
 /// The files that are served, each with its modules; a module stands after those that it needs at once.
+///
+/// One file for everybody, one for support, one for administrators: more files would be larger together.
 const PACKS: &[(&str, &[&str])] = &[
-    ("app.js", &["words.js", "core.js", "ui.js", "app.js"]),
-    ("overview.js", &["chart.js", "screens/overview.js", "screens/checklist.js"]),
+    (
+        "app.js",
+        &[
+            "words.js",
+            "core.js",
+            "ui.js",
+            "chart.js",
+            "notices.js",
+            "screens/overview.js",
+            "screens/checklist.js",
+            "app.js",
+        ],
+    ),
     (
         "people.js",
         &[
@@ -27,7 +40,7 @@ const PACKS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "offer.js",
+        "programme.js",
         &[
             "cover.js",
             "form.js",
@@ -46,11 +59,6 @@ const PACKS: &[(&str, &[&str])] = &[
             "screens/publish.js",
             "screens/programme.js",
             "screens/referrals.js",
-        ],
-    ),
-    (
-        "systems.js",
-        &[
             "screens/webhook.js",
             "screens/vendor.js",
             "screens/connections.js",

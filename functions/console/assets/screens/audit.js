@@ -2,7 +2,7 @@
 
 import { html, useState } from '../vendor/preact.js';
 import { address, useList, usePaused } from '../core.js';
-import { Empty, Failed, Link, Paged, TextField } from '../ui.js';
+import { Empty, Link, Paged, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 
 const shown = (value) => (value === undefined ? '–' : typeof value === 'string' ? value : JSON.stringify(value));
@@ -26,12 +26,6 @@ export default () => {
   const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value)).toString();
   const list = useList(`/v1/audit${query && `?${query}`}`);
   const field = (key, label, more) => html`<${TextField} key=${key} id=${`audit-${key}`} label=${label} value=${filters[key]} onInput=${(value) => setFilters({ ...filters, [key]: value })} ...${more} />`;
-  if (list.error?.isMissingRoute)
-    return html`
-      <h1>${t('Audit')}</h1>
-      <p class="notice">${t('This stack does not keep an audit yet. Corrections of members stand in their ledgers, with actor and reason.')}</p>
-    `;
-  if (list.error && !list.items.length) return html`<h1>${t('Audit')}</h1><${Failed} error=${list.error} retry=${list.reload} />`;
   return html`
     <h1>${t('Audit')}</h1>
     <div class="fields">

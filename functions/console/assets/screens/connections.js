@@ -17,9 +17,7 @@ export const stateOf = ({ enabled, health }) => {
 
 const Vendor = ({ name }) => {
   const { data, error } = useLoad((signal) => get(`/v1/integrations/${name}`, signal), [name]);
-  // Where the stack has no such connection, nothing is offered.
-  if (error?.isMissingRoute || (!data && !error)) return null;
-  const [words, tone] = data ? stateOf(data) : [error.words, 'bad'];
+  const [words, tone] = data ? stateOf(data) : error ? [error.words, 'bad'] : ['…', 'off'];
   return html`
     <li>
       <${Link} class="card" to=${address('connections', name)}>
@@ -34,14 +32,12 @@ const Vendor = ({ name }) => {
 
 /** Any other sender has the name that the merchant gives it, which stands in its address. */
 const OtherSender = () => {
-  const { error } = useLoad((signal) => get('/v1/integrations/square', signal), []);
   const [name, setName] = useState('');
   const id = name.trim().toLowerCase();
   const open = (event) => {
     event.preventDefault();
     if (/^[a-z0-9-]{1,32}$/.test(id)) navigate(address('connections', 'generic', id));
   };
-  if (error?.isMissingRoute) return null;
   return html`
     <form class="card stack" onSubmit=${open} novalidate>
       <h2>${t('Any other system')}</h2>

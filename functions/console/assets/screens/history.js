@@ -158,11 +158,10 @@ export const Coupons = ({ member, version, onDone }) => {
           rows=${list.items}
           rowKey=${(coupon) => coupon.code}
           columns=${[
-            { title: t('Coupon'), cell: (coupon) => html`<span class="code">${coupon.code}</span><div class="why">${coupon.name ?? coupon.reward} · ${discountWords(coupon.discount)}</div>` },
+            { title: t('Coupon'), cell: (coupon) => html`<span class="code">${coupon.code}</span><div class="why">${coupon.name ?? coupon.reward} · ${discountWords(coupon.discount)}</div>${actions(coupon)}` },
             { title: t('Status'), cell: (coupon) => html`<${Chip} tone=${open(coupon) ? '' : 'off'}>${words[coupon.status] ?? coupon.status}<//>` },
             { title: t('Cost'), low: 2, num: true, cell: (coupon) => number(coupon.cost) },
             { title: t('Until'), low: 2, num: true, cell: (coupon) => (coupon.expires_at ? date(coupon.expires_at) : '') },
-            ...(mayAct || may('support') ? [{ title: html`<span class="hidden">${t('Actions')}</span>`, cell: actions }] : []),
           ]}
         />
       </div>

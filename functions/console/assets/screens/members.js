@@ -1,11 +1,11 @@
-// Members: the list where the stack serves one, else a look-up; and one member.
+// Members: the list, and one member.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, send, useAction, useList, usePaused, useProgramme } from '../core.js';
+import { address, may, navigate, send, useAction, useList, usePaused, useProgramme } from '../core.js';
 import { Button, Chip, Dialog, Empty, Faults, Link, Paged, SelectField, Status, Table, TextField } from '../ui.js';
 import { date, number, t, textOf } from '../words.js';
 import { Member } from './member.js';
-import { nameOf, pathOf, statusWords } from './people.js';
+import { nameOf, statusWords } from './people.js';
 
 export const EnrolDialog = ({ onClose }) => {
   const [profile, setProfile] = useState({});
@@ -34,38 +34,12 @@ export const EnrolDialog = ({ onClose }) => {
   `;
 };
 
-const LookUp = () => {
-  const [typed, setTyped] = useState('');
-  const { run, busy, error } = useAction(async (_, text) => {
-    const member = await get(`/v1/members/${encodeURIComponent(pathOf(text))}`);
-    navigate(address('members', member.inner_id));
-  });
-  const submit = (event) => {
-    event.preventDefault();
-    if (typed.trim()) run(typed);
-  };
-  return html`
-    <form class="card stack" onSubmit=${submit} novalidate>
-      <${TextField}
-        id="look-up"
-        label=${t('Customer id, e-mail, phone or card')}
-        help=${t('A phone with its country code; a card as card:1234')}
-        fault=${error && (error.status === 404 ? t('Nobody is known by that. An e-mail or a phone finds a member only once it was verified.') : error.words)}
-        value=${typed}
-        onInput=${setTyped}
-        autocomplete="off"
-      />
-      <div><${Button} type="submit" primary busy=${busy}>${t('Find')}<//></div>
-    </form>
-  `;
-};
-
 const List = ({ list, filters, setFilters }) => {
   const programme = useProgramme();
   const tiers = [...(programme?.tiers?.ladder ?? []), ...(programme?.tiers?.vip ?? [])].map((tier) => [tier.id, textOf(tier.name, tier.id)]);
   const words = statusWords();
   const columns = [
-    { title: t('Member'), cell: (member) => html`<${Link} to=${address('members', member.inner_id)}>${nameOf(member)}<//><div class="why">${member.id}${member.matched === 'contact_data' && ` · ${t('found by contact data')}`}</div>` },
+    { title: t('Member'), cell: (member) => html`<${Link} to=${address('members', member.inner_id)}>${nameOf(member)}<//><div class="why">${member.id !== nameOf(member) && member.id}${member.matched === 'contact_data' && ` · ${t('found by contact data')}`}</div>` },
     { title: t('Status'), low: 2, cell: (member) => html`<${Chip} tone=${member.status === 'member' ? '' : 'off'}>${words[member.status] ?? member.status}<//>` },
     { title: t('Tier'), low: 1, cell: (member) => member.tier?.name ?? '' },
     { title: t('Points'), num: true, cell: (member) => (member.points ? number(member.points.available) : '') },
@@ -80,7 +54,9 @@ const List = ({ list, filters, setFilters }) => {
       </div>
       <${Paged}
         list=${list}
-        empty=${html`<${Empty} title=${t('Nobody yet')}>${t('Members appear here when the shop enrols them, or sends a receipt of theirs.')}<//>`}
+        empty=${Object.values(filters).some(Boolean)
+          ? html`<${Empty} title=${t('Nobody found')}>${t('Take away a filter, or search for less of the name.')}<//>`
+          : html`<${Empty} title=${t('Nobody yet')}>${t('Members appear here when the shop enrols them, or sends a receipt of theirs.')}<//>`}
       >
         <${Table} caption=${t('Members')} columns=${columns} rows=${list.items} rowKey=${(member) => member.inner_id} />
       <//>
@@ -99,7 +75,7 @@ const Members = () => {
       <h1>${t('Members')}</h1>
       ${may('members:write') && html`<${Button} onClick=${() => setEnrolling(true)}>${t('Enrol a member')}<//>`}
     </div>
-    ${list.error?.isMissingRoute ? html`<${LookUp} />` : html`<${List} ...${{ list, filters, setFilters }} />`}
+    <${List} ...${{ list, filters, setFilters }} />
     ${enrolling && html`<${EnrolDialog} onClose=${() => setEnrolling(false)} />`}
     <${Status} />
   `;

@@ -1,10 +1,11 @@
 // The overview: four figures with their change, one chart at a time, the liability, budgets, and what gave most.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, navigate, useLoad, useModule, useProgramme } from '../core.js';
+import { address, get, may, navigate, useList, useLoad, useModule, useProgramme } from '../core.js';
 import { Chart } from '../chart.js';
+import { noticeKinds } from '../notices.js';
 import { Button, Failed, Link, Loading, SelectField, Table } from '../ui.js';
-import { day, money, number, percent, t, textOf, wholeMoney } from '../words.js';
+import { date, day, money, number, percent, t, textOf, wholeMoney } from '../words.js';
 
 const DAY = 86_400_000;
 const iso = (time) => new Date(time).toISOString().slice(0, 10);
@@ -111,19 +112,32 @@ const Tops = ({ figures, programme }) => {
   `;
 };
 
-/** What somebody should look at: stock that runs low, budgets that are used up. */
-const Notices = ({ notices, programme }) => {
-  const shown = (notices?.items ?? []).filter(({ type }) => ['low_stock', 'budget'].includes(type)).slice(0, 5);
-  if (!shown.length) return null;
-  const nameIn = (list, id) => textOf(list?.find((one) => one.id === id)?.name, id);
-  const words = ({ type, reward, left, rule, points }) =>
-    type === 'low_stock'
-      ? t('{name}: {n} left', { name: nameIn(programme?.rewards, reward), n: left })
-      : t('{name}: the budget of {n} points is used up', { name: rule ? nameIn(programme?.rules, rule) : t('Whole programme'), n: points });
+/** What somebody should look at, newest first; nothing is shown while there is nothing. */
+const Notices = ({ programme }) => {
+  const [kind, setKind] = useState('');
+  const [most, setMost] = useState(5);
+  const list = useList(`/v1/notices${kind && `?type=${kind}`}`);
+  if (!kind && !list.items.length && !list.error) return null;
+  const kinds = noticeKinds();
+  const nameOf = (part, id) => textOf(programme?.[part].find((one) => one.id === id)?.name, id);
+  const words = (notice) => {
+    const { says, leads } = kinds[notice.type] ?? {};
+    if (!says) return notice.type;
+    const [scope, ...place] = leads(notice);
+    return may(scope) ? html`<${Link} to=${address(...place)}>${says(notice, nameOf)}<//>` : says(notice, nameOf);
+  };
+  const more = () => {
+    if (list.next && most + 20 > list.items.length) list.more();
+    setMost(most + 20);
+  };
   return html`
     <section class="card stack tight">
       <h2>${t('To look at')}</h2>
-      ${shown.map((notice) => html`<p key=${notice.id}>${words(notice)} <span class="muted small">${day(notice.at)}</span></p>`)}
+      <${SelectField} id="notices" label=${t('Kind')} value=${kind} onInput=${setKind} options=${[['', t('All')], ...Object.entries(kinds).map(([name, one]) => [name, one.name])]} />
+      ${list.error && html`<${Failed} error=${list.error} retry=${list.reload} />`}
+      ${!list.items.length && !list.loading && !list.error && html`<p class="muted">${t('None of this kind.')}</p>`}
+      ${list.items.slice(0, most).map((notice) => html`<p key=${notice.id}>${words(notice)} <span class="muted small">${date(notice.at)}</span></p>`)}
+      ${(list.next || list.items.length > most) && html`<div><${Button} quiet busy=${list.loading} onClick=${more}>${t('Show more')}<//></div>`}
     </section>
   `;
 };
@@ -197,14 +211,12 @@ const Report = ({ kind, on, programme }) => {
   const previous = before(kind, period);
   const { data, error, reload } = useLoad(
     async (signal) => {
-      const optional = (request) => request.catch((failure) => (failure.isMissingRoute ? null : Promise.reject(failure)));
-      const [now, then, liability, notices] = await Promise.all([
+      const [now, then, liability] = await Promise.all([
         get(`/v1/overview?${queryOf(period)}`, signal),
         get(`/v1/overview?${queryOf(previous)}`, signal),
-        optional(get(`/v1/liability?from=${period.from}&to=${period.to}`, signal)),
-        optional(get('/v1/notices?limit=50', signal)),
+        get(`/v1/liability?from=${period.from}&to=${period.to}`, signal),
       ]);
-      return { now, then: then.totals, liability, notices };
+      return { now, then: then.totals, liability };
     },
     [kind, on],
   );
@@ -226,39 +238,33 @@ const Report = ({ kind, on, programme }) => {
       </div>
     </div>
   `;
-  if (error?.isMissingRoute)
-    return html`
-      <h1>${t('Overview')}</h1>
-      <p class="notice">${t('This stack does not serve figures yet. Members, rules and receipts work without them.')}</p>
-    `;
   if (error) return html`${heading}<${Failed} error=${error} retry=${reload} />`;
   if (!data) return html`${heading}<${Loading} lines="1" height="tall" />`;
-  const { now, then, liability, notices } = data;
+  const { now, then, liability } = data;
   const { totals } = now;
   const currency = now.currency ?? programme?.currency;
-  const closing = liability?.roll_forward?.closing;
+  const { closing } = liability.roll_forward;
   const today = todayIn(programme?.timezone);
   const nextMonth = periodOf('month', periodOf('month', today).to).from.slice(0, 7);
-  const soon = liability?.forecast?.filter(({ month }) => month <= nextMonth).reduce((all, one) => all + one.points, 0);
+  const soon = liability.forecast.filter(({ month }) => month <= nextMonth).reduce((all, one) => all + one.points, 0);
   return html`
     ${heading}
     <dl class="tiles">
       <${Tile} label=${t('Points earned')} value=${number(totals.points_earned ?? 0)} now=${totals.points_earned} then=${then.points_earned} />
       <${Tile} label=${t('Redemption rate')} value=${totals.redemption_rate == null ? '–' : percent(totals.redemption_rate)} now=${totals.redemption_rate} then=${then.redemption_rate} isRate />
       <${Tile} label=${t('Active members')} value=${totals.active_members == null ? '–' : number(totals.active_members)} now=${totals.active_members} then=${then.active_members} />
-      ${closing &&
-      html`<${Tile}
+      <${Tile}
         label=${t('Liability')}
         value=${closing.money == null || !currency ? number(closing.points) : wholeMoney(closing.money, currency)}
         note=${[closing.money != null && t('{n} points', { n: closing.points }), soon > 0 && t('{n} expire soon', { n: soon })].filter(Boolean).join(' · ')}
-      />`}
+      />
     </dl>
     <div class="cols">
       <${Figures} figures=${now} currency=${currency} today=${today} />
-      <div class="stack"><${Budgets} budgets=${now.budgets} programme=${programme} /><${Notices} ...${{ notices, programme }} /><${Stocks} ...${{ totals, programme }} /></div>
+      <div class="stack"><${Budgets} budgets=${now.budgets} programme=${programme} /><${Notices} programme=${programme} /><${Stocks} ...${{ totals, programme }} /></div>
     </div>
     <${Tops} figures=${now} programme=${programme} />
-    ${liability && html`<${Liability} liability=${liability} currency=${currency} />`}
+    <${Liability} liability=${liability} currency=${currency} />
   `;
 };
 

@@ -16,7 +16,7 @@ const Whom = ({ value, onInput, fault, label }) => html`
   <${TextField} id="whom" label=${label} help=${t('Customer id, e-mail, phone or card')} autocomplete="off" ...${{ value, onInput, fault }} autofocus />
 `;
 
-const unknown = (error) => (error?.status === 404 && !error.isMissingRoute ? t('Nobody is known by that. An e-mail or a phone finds a member only once it was verified.') : undefined);
+const unknown = (error) => (error?.status === 404 ? t('Nobody is known by that. An e-mail or a phone finds a member only once it was verified.') : undefined);
 
 /** Makes a member part of another one, after a look at what that gives. */
 export const MergeDialog = ({ member, onClose }) => {

@@ -195,7 +195,7 @@ export const VendorPage = ({ name }) => {
     try {
       return await get(path, signal);
     } catch (failed) {
-      if (failed.status === 404 && !failed.isMissingRoute && vendor.start) return { enabled: false, settings: vendor.start, health: HEALTHY };
+      if (failed.status === 404 && vendor.start) return { enabled: false, settings: vendor.start, health: HEALTHY };
       throw failed;
     }
   }, [name]);
