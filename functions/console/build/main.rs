@@ -2,6 +2,7 @@
 
 mod documentation;
 mod pack;
+mod squeeze;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "/// The files that the application consists of, besides its page.\nconst CONSOLE_FILES: &[Asset] = &[\n",
     );
     for (name, text) in pack::pack(&scripts)?.into_iter().chain(others) {
-        let text = if name.starts_with("locales/") { texts::shorten(&text)? } else { text };
+        let text = match name.split_once('/') {
+            Some(("locales", _)) => texts::shorten(&text)?,
+            None if is_script(&name) => squeeze::squeeze(&text).map_err(|error| format!("{name}: {error}"))?,
+            _ => text,
+        };
         let served = out.join("assets").join(&name);
         let compressed = out.join("compressed").join(&name);
         for path in [&served, &compressed] {
