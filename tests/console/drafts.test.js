@@ -63,6 +63,27 @@ browserTest(shared, 'offline in the middle of publishing: nothing is lost, and t
   assert.equal(await name(stack), 'By train');
 });
 
+browserTest(shared, 'a draft with a time is approved, waits for it, and is taken back', { at: '/programme' }, async ({ page, stack }) => {
+  await page.getByLabel('Name', { exact: true }).fill('In the new year');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Save it as a draft instead').click();
+  await dialog.getByLabel('Comes into force').fill('2037-01-01T00:00');
+  await dialog.getByRole('button', { name: 'Save as draft' }).click();
+  await page.getByText('The draft is saved.').waitFor();
+  await page.getByRole('button', { name: 'Approve' }).first().click();
+  await dialog.getByText('It comes into force on 1 Jan 2037, 00:00.').waitFor();
+  await dialog.getByRole('button', { name: 'Approve' }).click();
+  await page.getByText('It comes into force on 1 Jan 2037, 00:00.').waitFor();
+  const drafts = async () => (await stack.call('GET', '/v1/program/drafts')).body.items.filter(({ status }) => status === 'scheduled');
+  assert.deepEqual((await drafts()).map(({ publish_at: time }) => time), ['2037-01-01T00:00:00Z']);
+  assert.notEqual(await name(stack), 'In the new year');
+  const waiting = page.getByRole('region', { name: 'Drafts' }).locator('li', { hasText: 'scheduled' });
+  await waiting.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('The draft is deleted.').waitFor();
+  assert.deepEqual(await drafts(), []);
+});
+
 browserTest(shared, 'where two persons publish, the author cannot, nor can a key of the author', { at: '/programme' }, async ({ page, stack, browser }) => {
   const { id: _id, version: _version, updated_at: _time, ...program } = (await stack.call('GET', '/v1/program')).body;
   const { body: second } = await stack.call('POST', '/v1/api-keys', { name: 'Second', scopes: ['admin'] });

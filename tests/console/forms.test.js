@@ -103,7 +103,7 @@ const shared = setUp('--empty');
 
 browserTest(shared, 'every rule comes out of the form as it went in, when every control is touched', { at: '/rules' }, async ({ page }) => {
   // The binary's files are packs of modules.
-  const modules = process.env.SOURCE ? ['vendor/preact.js', 'form.js', 'shapes.js'] : ['vendor/preact.js', 'offer.js', 'offer.js'];
+  const modules = process.env.SOURCE ? ['vendor/preact.js', 'form.js', 'shapes.js'] : ['vendor/preact.js', 'programme.js', 'programme.js'];
   const wrong = await page.evaluate(async ([given, names]) => {
     const base = document.querySelector('script[type=module]').src.replace(/app\.js$/, '');
     const [{ html, render }, { Fields }, { ruleFields: fieldsOf }] = await Promise.all(names.map((name) => import(base + name)));

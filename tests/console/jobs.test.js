@@ -134,6 +134,28 @@ browserTest(shared, 'a rule is tried as it is typed, saved, and undone', { at: '
   assert.deepEqual(await read(), before);
 });
 
+browserTest(shared, 'typing on cancels the request before: what is shown belongs to what was typed last', { at: '/rules/every-250' }, async ({ page }) => {
+  await page.getByText('25 points for every £250', { exact: true }).waitFor();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const asked = [];
+  await page.route('**/v1/rules/examine', async (route) => {
+    const { total } = route.request().postDataJSON().fact.receipt;
+    asked.push(total);
+    if (total === '600.00') await held;
+    await route.continue().catch(() => {});
+  });
+  const first = page.waitForRequest((request) => request.url().endsWith('/examine') && request.postData().includes('600.00'));
+  const cancelled = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/examine'));
+  await page.getByLabel('Total').fill('600.00');
+  await first;
+  await page.getByLabel('Total').fill('900.00');
+  assert.match((await cancelled).postData(), /600\.00/);
+  release();
+  await page.getByText('900.00 GBP counted, applied 3 times').waitFor();
+  assert.deepEqual(asked, ['600.00', '900.00']);
+});
+
 browserTest(shared, 'a fault stands at its field, and leaving with changes asks', { at: '/rules' }, async ({ page }) => {
   await page.getByRole('link', { name: '25 points every £250' }).click();
   const amount = page.getByRole('region', { name: 'When' }).getByLabel('Amount');
@@ -391,31 +413,6 @@ browserTest(shared, 'offline in the middle of a save: nothing is lost, and the s
   await dialog.getByRole('button', { name: 'Award points' }).click();
   await page.getByText('7 points added.').waitFor();
   assert.equal(await available(stack), before + 7);
-});
-
-browserTest(shared, 'the overview shows the figures of the API', { at: '/rules' }, async ({ page, stack }) => {
-  const asked = page.waitForRequest((request) => request.url().includes('/v1/overview?') && request.url().includes('bucket=day'));
-  await page.getByRole('link', { name: 'Overview' }).click();
-  const path = (await asked).url().slice(new URL((await asked).url()).origin.length);
-  const { status, body } = await stack.call('GET', path);
-  assert.equal(status, 200);
-  const { totals, series } = body;
-  const tile = (label) => page.locator('.tile', { has: page.getByText(label, { exact: true }) }).locator('dd').first();
-  assert.equal(numberOf(await tile('Points earned').innerText()), totals.points_earned);
-  assert.equal(numberOf(await tile('Active members').innerText()), totals.active_members);
-  assert.equal(await tile('Redemption rate').innerText(), totals.redemption_rate === null ? '–' : new Intl.NumberFormat('en-GB', { style: 'percent', maximumFractionDigits: 1 }).format(totals.redemption_rate));
-  await page.getByRole('button', { name: 'Show as table' }).click();
-  const rows = page.getByRole('region', { name: 'Earned and redeemed' }).locator('tbody tr');
-  const past = series.filter(({ from }) => from <= new Date().toISOString().slice(0, 10));
-  assert.equal(await rows.count(), past.length);
-  for (const [index, row] of past.entries()) {
-    const cells = await rows.nth(index).locator('td').allInnerTexts();
-    assert.deepEqual(cells.slice(1).map(numberOf), [row.points_earned, row.points_redeemed]);
-  }
-  const liability = (await stack.call('GET', path.replace('overview', 'liability').replace(/&bucket=\w+/, ''))).body;
-  const closing = page.getByRole('region', { name: 'Liability' }).getByRole('row', { name: /Open at the end/ });
-  assert.equal(numberOf(await closing.locator('td').nth(1).innerText()), liability.roll_forward.closing.points);
-  return undefined;
 });
 
 browserTest(shared, 'the console speaks four languages', { at: '/members/15061' }, async ({ page }) => {

@@ -33,7 +33,7 @@ const Report = ({ report }) => {
     </p>
     <p class="muted">
       ${t('{n} receipts from {from} to {to}', { n: facts.receipts, from: day(report.first_day), to: day(report.last_day) })}${' · '}
-      ${t('{more} members would have more, {fewer} fewer', { more: number(difference.members_with_more), fewer: number(difference.members_with_fewer) })}
+      ${t('Members who would have more: {more}, fewer: {fewer}', { more: number(difference.members_with_more), fewer: number(difference.members_with_fewer) })}
     </p>
     <${Table}
       caption=${t('Today’s rules and the draft')}

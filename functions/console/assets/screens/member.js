@@ -24,7 +24,7 @@ const Figures = ({ member: { points: has, tier } }) => {
   const next = has.expiring[0];
   return html`
     <dl class="tiles">
-      <div class="tile"><dt>${t('Available')}</dt><dd>${number(has.available)}</dd><dd class="small muted">${next ? t('{points} expire on {day}', { points: points(next.points), day: day(next.on) }) : ''}</dd></div>
+      <div class="tile"><dt>${t('Available')}</dt><dd>${number(has.available)}</dd><dd class="small muted">${next ? t('{n} points expire on {day}', { n: next.points, day: day(next.on) }) : ''}</dd></div>
       <div class="tile"><dt>${t('Pending')}</dt><dd>${number(has.pending)}</dd><dd class="small muted">${has.reserved ? t('{n} reserved', { n: has.reserved }) : has.debt ? t('{n} owed', { n: has.debt }) : ''}</dd></div>
       <div class="tile"><dt>${third[0]}</dt><dd>${third[1]}</dd><dd class="small muted">${third[2]}</dd></div>
     </dl>
@@ -83,7 +83,6 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
   const [said, setSaid] = useState({});
   const [fresh, setFresh] = useState(0);
   const { data: member, error, reload } = useLoad((signal) => get(`/v1/members/${encodeURIComponent(named)}`, signal), [named, fresh]);
-  // Without notes, the stack has none of the rarer actions either.
   const { data: notes } = useLoad(async (signal) => (may('support') ? (await get(`/v1/members/${encodeURIComponent(named)}/notes`, signal)).items : null), [named, fresh]);
   const changed = (done, undo) => {
     setDialog(null);

@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/preact.js';
 import { address, programmeError, send, useAction, useProgramme } from '../core.js';
 import { rewardFields } from '../offers.js';
 import { Button, Chip, Empty, Failed, Faults, Field, Link, Loading, Table } from '../ui.js';
-import { money, number, t, textOf } from '../words.js';
+import { list, money, number, t, textOf } from '../words.js';
 import { PartEditor } from './part.js';
 
 const NEW = { id: 'my-reward', name: '', type: 'amount_off', value: '5.00', cost: 250, code: { pattern: 'GIFT-########' }, valid_days: 90 };
@@ -26,6 +26,8 @@ const List = () => {
   const programme = useProgramme();
   if (programmeError()) return html`<h1>${t('Rewards')}</h1><${Failed} error=${programmeError()} />`;
   if (!programme) return html`<${Loading} />`;
+  const tiers = [...(programme.tiers?.ladder ?? []), ...(programme.tiers?.vip ?? [])];
+  const tierName = (id) => textOf(tiers.find((one) => one.id === id)?.name, id);
   const add = (words) => html`<${Link} class="button primary" to=${address('rewards', 'new')}>${words}<//>`;
   return html`
     <div class="between"><h1>${t('Rewards')}</h1>${add(t('New reward'))}</div>
@@ -38,7 +40,7 @@ const List = () => {
               rowKey=${(reward) => reward.id}
               columns=${[
                 { title: t('Reward'), cell: (reward) => html`<${Link} to=${address('rewards', reward.id)}>${textOf(reward.name, reward.id)}<//><div class="why">${valueWords(reward, programme.currency)}</div>` },
-                { title: t('For'), low: 1, cell: (reward) => (reward.tiers?.length ? reward.tiers.join(', ') : t('everybody')) },
+                { title: t('For'), low: 1, cell: (reward) => (reward.tiers?.length ? list(reward.tiers.map(tierName)) : t('everybody')) },
                 { title: t('Stock'), num: true, low: 2, cell: (reward) => (reward.stock == null ? '∞' : number(reward.stock)) },
                 { title: t('Codes'), low: 2, cell: ({ code }) => html`<${Chip} tone="off">${code.pool ? t('a list') : code.provider ? code.provider : t('made here')}<//>` },
                 { title: t('Cost in points'), num: true, cell: costWords },
@@ -64,7 +66,7 @@ const Codes = ({ id }) => {
       remaining = data.remaining;
     }
     setTyped('');
-    return t('{n} codes added, {duplicates} were there already. {remaining} can be given.', { n: added, duplicates: number(duplicates), remaining: number(remaining) });
+    return t('{n} codes added. There already: {duplicates}. Left to give: {remaining}.', { n: added, duplicates: number(duplicates), remaining: number(remaining) });
   });
   return html`
     <section class="card stack" aria-label=${t('Codes')}>
