@@ -56,7 +56,7 @@ const List = ({ list, filters, setFilters }) => {
         list=${list}
         empty=${Object.values(filters).some(Boolean)
           ? html`<${Empty} title=${t('Nobody found')}>${t('Take away a filter, or search for less of the name.')}<//>`
-          : html`<${Empty} title=${t('Nobody yet')}>${t('Members appear here when the shop enrols them, or sends a receipt of theirs.')}<//>`}
+          : html`<${Empty} title=${t('Nobody yet')} action=${may('admin') && html`<${Link} class="button primary" to=${address('imports', 'new')}>${t('Import a file')}<//>`}>${t('Members appear here when the shop enrols them, or sends a receipt of theirs.')}<//>`}
       >
         <${Table} caption=${t('Members')} columns=${columns} rows=${list.items} rowKey=${(member) => member.inner_id} />
       <//>
