@@ -234,14 +234,14 @@ export const Copied = ({ text, label }) => {
 };
 
 /** Asks before something that cannot be undone; the text says what will happen, in numbers where there are any. */
-export const Confirm = ({ title, children, action, danger, busy, error, onClose, onConfirm }) => html`
+export const Confirm = ({ title, children, action, danger, disabled, busy, error, onClose, onConfirm }) => html`
   <${Dialog}
     title=${title}
     onClose=${onClose}
     onSubmit=${onConfirm}
     actions=${html`
       <${Button} onClick=${onClose}>${t('Cancel')}<//>
-      <${Button} type="submit" primary=${!danger} danger=${danger} busy=${busy}>${action}<//>
+      <${Button} type="submit" primary=${!danger} ...${{ danger, disabled, busy }}>${action}<//>
     `}
   >
     ${children}

@@ -72,7 +72,7 @@ fn start(description: &Value) -> Markup {
     html! {
         h1 { (text(description, "/info/title")) " API " span.muted { (text(description, "/info/version")) } }
         p.lead { (prose(text(description, "/info/description"))) }
-        p { "Start the local stack with " code { "tessera" } ", set " code { "TESSERA_KEY" } " to the admin key that it prints, and send:" }
+        p { "Start the local stack with " code { "tessera --empty" } ", set " code { "TESSERA_KEY" } " to the admin key that it prints, and send:" }
         pre { code { (example) } }
         p { "The machine-readable description is at " a href="/v1/openapi.json" { code { "/v1/openapi.json" } } "." }
         h2 { "Credentials" }
@@ -134,10 +134,42 @@ fn response(status: &str, response: &Value, description: &Value) -> Markup {
     }
 }
 
+/// What a list needs in its query.
+const QUERIES: &[(&str, &str)] = &[("/v1/export", "?kind=program"), ("/v1/referrals", "?status=flagged")];
+
+/// The path of an operation with the identifiers of the examples. What a response has to tell first is in capitals.
+fn example_path(operation: &Operation<'_>, example: Option<&Value>) -> String {
+    let own = example.filter(|_| operation.method == "PUT").and_then(|example| example["id"].as_str());
+    let mut collection = "";
+    let mut filled = Vec::new();
+    for segment in operation.path.split('/') {
+        let Some(name) = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}')) else {
+            // Pictures have their extension in the segment of the code.
+            filled.push(segment.replace("{code}", "ADA-7K2M9QXT"));
+            collection = segment;
+            continue;
+        };
+        filled.push(match (collection, name) {
+            (_, "id") if own.is_some() => own.unwrap_or_default().to_owned(),
+            ("rules", "id") => "every-50".to_owned(),
+            ("rewards", "id") => "five-off".to_owned(),
+            ("tiers", "id") => "gold".to_owned(),
+            ("receipts" | "interactions", "id") => "0532-0007".to_owned(),
+            (_, "member" | "source") => "c-42".to_owned(),
+            (_, "code") => "ADA-7K2M9QXT".to_owned(),
+            (_, "version" | "n") => "1".to_owned(),
+            (_, "kind") => "program".to_owned(),
+            (_, "id") => format!("{}_ID", collection.trim_end_matches('s').replace('-', "_").to_uppercase()),
+            (_, name) => name.to_uppercase(),
+        });
+    }
+    let query = QUERIES.iter().find(|(path, _)| operation.method == "GET" && *path == operation.path);
+    filled.join("/") + query.map_or("", |(_, query)| query)
+}
+
 /// A request that works on the local stack, with the example of the description.
 fn curl(operation: &Operation<'_>, example: Option<&Value>) -> String {
-    let path =
-        operation.path.replace("{member}", "c-42").replace("{id}", "0532-0007").replace("{code}", "ADA-7K2M9QXT");
+    let path = example_path(operation, example);
     let method = if operation.method == "GET" { String::new() } else { format!(" -X {}", operation.method) };
     let mut line = format!("curl{method} {LOCAL}{path}");
     let needs = list(operation.value, "/security");

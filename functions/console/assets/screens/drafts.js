@@ -28,7 +28,7 @@ export const PublishDialog = ({ id, onClose, onDone }) => {
   });
   const isLater = draft?.publish_at;
   return html`
-    <${Confirm} title=${isLater ? t('Approve this draft?') : t('Publish this draft?')} action=${isLater ? t('Approve') : t('Publish')} busy=${busy || !draft} onClose=${onClose} error=${plain(error ?? unseen)} onConfirm=${() => run()}>
+    <${Confirm} title=${isLater ? t('Approve this draft?') : t('Publish this draft?')} action=${isLater ? t('Approve') : t('Publish')} busy=${busy} disabled=${!draft} onClose=${onClose} error=${plain(error ?? unseen)} onConfirm=${() => run()}>
       ${!draft && !unseen && html`<${Loading} />`}
       ${draft &&
       html`
