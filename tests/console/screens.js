@@ -18,6 +18,7 @@ export const SCREENS = [
   ['tiers', '/tiers'],
   ['tier', '/tiers/gold'],
   ['programme', '/programme'],
+  ['publish', '/publish'],
   ['member-referrals', '/members/15061/referrals'],
   ['referrals', '/referrals'],
   ['referral-programme', '/referrals/programme'],
