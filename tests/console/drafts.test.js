@@ -74,6 +74,7 @@ browserTest(shared, 'a draft with a time is approved, waits for it, and is taken
   await page.getByRole('button', { name: 'Approve' }).first().click();
   await dialog.getByText('It comes into force on 1 Jan 2037, 00:00.').waitFor();
   await dialog.getByRole('button', { name: 'Approve' }).click();
+  await dialog.waitFor({ state: 'detached' });
   await page.getByText('It comes into force on 1 Jan 2037, 00:00.').waitFor();
   const drafts = async () => (await stack.call('GET', '/v1/program/drafts')).body.items.filter(({ status }) => status === 'scheduled');
   assert.deepEqual((await drafts()).map(({ publish_at: time }) => time), ['2037-01-01T00:00:00Z']);
