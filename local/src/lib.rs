@@ -12,6 +12,7 @@ mod event_sources;
 pub mod failure;
 pub mod figures;
 pub mod import;
+pub mod klaviyo;
 pub mod platform;
 mod private;
 pub mod redrive;

@@ -195,7 +195,15 @@ fn every_subcommand_explains_itself_and_completes() {
         }
         seen.push(subcommand.join(" "));
     }
-    for expected in ["program apply", "keys create", "redrive dead-letters", "figures rebuild", "doctor", "reconnect"] {
+    for expected in [
+        "program apply",
+        "keys create",
+        "redrive dead-letters",
+        "figures rebuild",
+        "doctor",
+        "klaviyo backfill",
+        "reconnect",
+    ] {
         assert!(seen.iter().any(|subcommand| subcommand == expected), "{expected} is not listed: {seen:?}");
     }
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {

@@ -6,7 +6,11 @@ mod aws;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse as _;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_local::stack::StackOptions;
 
@@ -85,6 +89,7 @@ async fn every_subcommand_prints_text_and_json_and_ends_with_its_code() {
             json: vec![("/added", json!(0)), ("/duplicates", json!(2)), ("/remaining", json!(2))],
         },
         Case { arguments: &["codes", &codes, "--reward", "none"], code: 3, text: "", json: vec![] },
+        Case { arguments: &["klaviyo", "backfill"], code: 3, text: "enable the connection first", json: vec![] },
         Case {
             arguments: &["replay", &orders],
             code: 0,
@@ -208,6 +213,81 @@ async fn every_subcommand_prints_text_and_json_and_ends_with_its_code() {
             let is_object = expected == json!({}) && found.is_some_and(Value::is_object);
             assert!(is_object || found == Some(&expected), "{arguments:?}: {pointer} of {told}");
         }
+    }
+}
+
+/// Serves responses on this machine.
+async fn serve(respond: impl Fn(&Uri) -> (StatusCode, Value) + Clone + Send + Sync + 'static) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let respond = move |uri: Uri| {
+        let (status, body) = respond(&uri);
+        async move { (status, body.to_string()).into_response() }
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(respond)).await.unwrap() });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_brings_every_profile_to_klaviyo() {
+    let ward = Ward::open().await;
+    let vendor = serve(|uri| match uri.path() {
+        "/api/profile-bulk-import-jobs" => (StatusCode::ACCEPTED, json!({ "data": { "id": "1" } })),
+        "/api/profile-bulk-import-jobs/1" => {
+            (StatusCode::OK, json!({ "data": { "attributes": { "status": "complete" } } }))
+        }
+        "/api/profile-bulk-import-jobs/1/import-errors" => (StatusCode::OK, json!({ "data": [] })),
+        _ => (StatusCode::ACCEPTED, json!({})),
+    })
+    .await;
+    let client = reqwest::Client::new();
+    let send = async |method, path: &str, body: Value| {
+        let request = client.request(method, format!("{}{path}", ward.stack.url())).bearer_auth(aws::KEY);
+        let response = request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+    };
+    for id in ["c-1", "c-2"] {
+        send(Method::POST, "/v1/members", json!({ "id": id })).await;
+    }
+    let connection =
+        json!({ "enabled": true, "settings": { "base_url": vendor }, "credentials": { "api_key": "pk_1" } });
+    send(Method::PUT, "/v1/integrations/klaviyo", connection).await;
+    let ended = ward.run(&["klaviyo", "backfill"]).await;
+    assert_eq!((ended.code, &*ended.out), (Some(0), "2 profiles sent, 0 refused\n"), "{ended:?}");
+    let ended = ward.run(&["klaviyo", "backfill", "--json"]).await;
+    let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
+    assert_eq!((ended.code, &told["state"], &told["profiles"]), (Some(0), &json!("done"), &json!(2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_is_waited_for_and_its_failure_has_a_code() {
+    let ward = Ward::open().await;
+    let backfill = |state: &str, refused: u32, reason: Option<&str>| json!({ "state": state, "profiles": 300, "refused": refused, "jobs": 1, "reason": reason });
+    let running = || backfill("running", 0, None);
+    for (last, arguments, code, text) in [
+        (
+            backfill("done", 2, None),
+            &["klaviyo", "backfill"][..],
+            0,
+            "300 profiles sent, 2 refused\nGET /v1/integrations",
+        ),
+        (backfill("failed", 0, Some("the target is disabled")), &["klaviyo", "backfill"], 1, "the target is disabled"),
+        (running(), &["klaviyo", "backfill", "--no-wait"], 0, "the backfill is running"),
+    ] {
+        // A look that fails is repeated.
+        let looks = Mutex::new(vec![(200, last), (503, json!({})), (200, running()), (202, running())]);
+        let looks = Arc::new(looks);
+        let left = Arc::clone(&looks);
+        let api = serve(move |_| {
+            let (status, body) = left.lock().unwrap().pop().unwrap();
+            (StatusCode::from_u16(status).unwrap(), body)
+        })
+        .await;
+        let ended = ward.run(&[arguments, &["--url", &api]].concat()).await;
+        let shown = if code == 0 { &ended.out } else { &ended.err };
+        assert_eq!((ended.code, shown.contains(text)), (Some(code), true), "{ended:?}");
+        let asked = if arguments.contains(&"--no-wait") { 1 } else { 4 };
+        assert_eq!(looks.lock().unwrap().len(), 4 - asked, "{arguments:?}");
     }
 }
 

@@ -9,6 +9,7 @@ mod export;
 mod figures;
 mod import;
 mod keys;
+mod klaviyo;
 mod program;
 mod programs;
 mod reconnect;
@@ -58,6 +59,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: keys::KeysCommand,
+    },
+    /// Bring members to Klaviyo.
+    Klaviyo {
+        #[command(subcommand)]
+        command: klaviyo::KlaviyoCommand,
     },
     /// Print the completion script of a shell.
     Completion(completion::CompletionArgs),
@@ -145,6 +151,7 @@ impl Cli {
             Some(Command::Codes(args)) => args.run().await,
             Some(Command::Program { command }) => command.run().await,
             Some(Command::Keys { command }) => command.run().await,
+            Some(Command::Klaviyo { command }) => command.run().await,
             Some(Command::Completion(args)) => args.run(),
             Some(Command::Import(args)) => args.run().await,
             Some(Command::Export(args)) => args.run().await,
