@@ -9,6 +9,9 @@ use tessera_store::{HealthChange, TargetId};
 
 use crate::verify::{unknown_connection, verified};
 
+/// The most characters of a version that are stored, such as `2026-10`.
+const LONGEST_VERSION: usize = 16;
+
 /// `POST /v1/webhooks/{vendor}/{program}`
 pub(crate) async fn vendor(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
     let kind = request.header("content-type").unwrap_or_default();
@@ -30,8 +33,10 @@ async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>
     let program = services.program(&program).await?;
     let vendor = connection.settings.vendor;
     let topic = topic(request, vendor);
+    let version = request.header(shopify::VERSION).filter(|_| vendor == Vendor::Shopify);
     let mut change = HealthChange {
-        unknown_versions: u64::from(vendor == Vendor::Shopify && version(request).is_some_and(shopify::is_newer)),
+        unknown_versions: u64::from(version.is_some_and(shopify::is_newer)),
+        version: version.map(|version| version.chars().take(LONGEST_VERSION).collect()),
         ..HealthChange::default()
     };
     let currency = program.compiled.program.currency;
@@ -71,10 +76,6 @@ async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>
         record(services, &program.id, &connection.id, &received, None).await?;
     }
     Ok(http::empty(200))
-}
-
-fn version(request: &ApiRequest) -> Option<&str> {
-    request.header(shopify::VERSION)
 }
 
 /// The topic of a delivery; empty for a vendor without topics.

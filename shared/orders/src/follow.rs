@@ -9,7 +9,9 @@ use tessera_domain::money::Currency;
 use tessera_intake::{Intake, RefundError, TimeLimit, refunds_in_order};
 use tessera_lambda::Services;
 use tessera_shops::{ShopFact, ShopOrder, ShopRefund, SoldReceipt, early_refund, next_facts, refund_facts};
-use tessera_store::{ActiveProgram, IdentityError, PutFact, StoreError, StoredReceipt, TargetId};
+use tessera_store::{ActiveProgram, HealthChange, IdentityError, PutFact, StoreError, StoredReceipt, TargetId};
+
+use crate::record::count;
 
 /// The most edits of an order that are followed.
 const MOST_EDITS: u32 = 100;
@@ -178,6 +180,10 @@ impl Follower<'_> {
         if is_changed {
             store.follow_order_until(program, self.connection, id.as_str(), order.updated_at).await?;
         }
+        let edits = edits(&facts, &id);
+        if edits != HealthChange::default() {
+            count(self.services, program, self.connection, &edits).await;
+        }
         Ok(is_changed)
     }
 
@@ -199,6 +205,19 @@ impl Follower<'_> {
             }
         }
         Ok(sold)
+    }
+}
+
+/// How facts of an order edit it. A decrease may be refunds of several receipts.
+fn edits(facts: &[ShopFact], order: &ReceiptId) -> HealthChange {
+    let prefix = format!("{order}:edit-");
+    let is_edit = |body: &Value| body.get("id").and_then(Value::as_str).is_some_and(|id| id.starts_with(&prefix));
+    let is_increase = |fact: &ShopFact| matches!(fact, ShopFact::Receipt(body) if is_edit(body));
+    let is_decrease = |fact: &ShopFact| matches!(fact, ShopFact::Refund { body, .. } if is_edit(body));
+    HealthChange {
+        increases: u64::from(facts.iter().any(is_increase)),
+        decreases: u64::from(facts.iter().any(is_decrease)),
+        ..HealthChange::default()
     }
 }
 

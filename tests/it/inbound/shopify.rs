@@ -128,6 +128,7 @@ async fn an_edited_order_is_followed_and_a_late_retry_of_an_older_state_is_not()
     deliver(&shop, "orders/updated", &order(2, "70.00", "2026-03-01T10:30:00+01:00")).await;
     deliver(&shop, "orders/paid", &order(2, "90.00", "2026-03-01T10:15:00+01:00")).await;
     assert_eq!(points(&shop, BUYER).await, 190);
+    assert_eq!(health(&shop, "shopify").await["edits"], json!({ "increases": 1, "decreases": 1 }));
     shop.verify().await;
 }
 
@@ -194,7 +195,8 @@ async fn newer_versions_are_counted_and_a_shop_that_leaves_takes_its_secrets() {
     ];
     let path = format!("/v1/webhooks/shopify/{}", shop.program);
     assert_eq!(shop.deliver(&path, &headers, body).await.status, 200);
-    assert_eq!(health(&shop, "shopify").await["unknown_versions"], 1);
+    let health = health(&shop, "shopify").await;
+    assert_eq!((&health["unknown_versions"], &health["version"]), (&json!(1), &json!("2027-01")));
     let leaving = json!({ "shop_id": 954_889, "shop_domain": "ada.myshopify.com" });
     deliver(&shop, "shop/redact", &leaving).await;
     let connection = shop.get("/v1/integrations/shopify").await;

@@ -11,6 +11,16 @@ use crate::Services;
 /// Errors that the health shows.
 const SHOWN_ERRORS: usize = 10;
 
+/// Orders that were edited after payment.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderEdits {
+    /// Those that became dearer: a receipt of its own each.
+    pub increases: u64,
+    /// Those that became cheaper: a refund each.
+    pub decreases: u64,
+}
+
 /// How a connection does.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -31,6 +41,12 @@ pub struct ConnectionHealth {
     pub dead: u64,
     /// Deliveries in a newer version of the vendor's API than is known here.
     pub unknown_versions: u64,
+    /// The version of the vendor's API that the last delivery came in, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub version: Option<String>,
+    /// Orders that were edited after payment.
+    pub edits: OrderEdits,
     /// Why the latest events or deliveries failed, in the vendor's words.
     pub errors: Vec<String>,
 }
@@ -51,6 +67,8 @@ impl ConnectionHealth {
             skipped: health.skipped,
             dead: dead as u64,
             unknown_versions: health.unknown_versions,
+            version: health.version,
+            edits: OrderEdits { increases: health.increases, decreases: health.decreases },
             errors: errors.filter_map(|delivery| delivery.response.clone()).take(SHOWN_ERRORS).collect(),
         }
     }

@@ -8,7 +8,7 @@ mod replace;
 
 pub use backfill::{BACKFILL, Backfill, UPDATED_PROFILE};
 pub use failed::{DeliveryPage, RedrivenDeliveries};
-pub use health::ConnectionHealth;
+pub use health::{ConnectionHealth, OrderEdits};
 pub use klaviyo::{EVENT_PROPERTIES, METRICS, PROFILE_PROPERTIES, USUAL_PREFIX};
 pub use replace::ConnectionChange;
 

@@ -15,10 +15,23 @@ const DELIVERED: &str = "nd";
 const SKIPPED: &str = "ns";
 const DEAD: &str = "nx";
 const UNKNOWN_VERSIONS: &str = "nu";
+const INCREASES: &str = "ni";
+const DECREASES: &str = "nc";
+const VERSION: &str = "lv";
 const LAST_SUCCESS: &str = "ls";
 const LAST_FAILURE: &str = "lf";
 const LAST_ERROR: &str = "le";
 const FAILING_SINCE: &str = "fs";
+
+/// An update that changes the last outcomes, and adds to the counters.
+macro_rules! counted {
+    () => {
+        "ADD nd :nd, ns :ns, nx :nx, nu :nu, ni :ni, nc :nc"
+    };
+    ($set:literal) => {
+        concat!($set, " ", counted!())
+    };
+}
 
 /// How a target does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +52,12 @@ pub struct TargetHealth {
     pub dead: u64,
     /// How many came in a newer version of the vendor's API than we know.
     pub unknown_versions: u64,
+    /// The version of the vendor's API that the last counted delivery came in, where it says so.
+    pub version: Option<String>,
+    /// How many orders were increased after payment.
+    pub increases: u64,
+    /// How many orders were decreased after payment, other than by a refund.
+    pub decreases: u64,
 }
 
 /// What some deliveries change of a target's health.
@@ -52,6 +71,12 @@ pub struct HealthChange {
     pub dead: u64,
     /// In a newer version of the vendor's API than we know.
     pub unknown_versions: u64,
+    /// The version of the vendor's API that the last one came in.
+    pub version: Option<String>,
+    /// Orders that were increased after payment.
+    pub increases: u64,
+    /// Orders that were decreased after payment.
+    pub decreases: u64,
     /// The last failure's text, when the last outcome was a failure.
     pub error: Option<String>,
 }
@@ -69,16 +94,19 @@ impl Store {
         let reader = Reader::new(READ, &found);
         let count = |attribute| if reader.has(attribute) { reader.number(attribute) } else { Ok(0) };
         let time = |attribute| reader.has(attribute).then(|| reader.moment(attribute)).transpose();
-        let error = reader.has(LAST_ERROR).then(|| reader.text(LAST_ERROR).map(str::to_owned)).transpose()?;
+        let said = |attribute| reader.has(attribute).then(|| reader.text(attribute).map(str::to_owned)).transpose();
         Ok(TargetHealth {
             last_success_at: time(LAST_SUCCESS)?,
             last_failure_at: time(LAST_FAILURE)?,
-            last_error: error,
+            last_error: said(LAST_ERROR)?,
             failing_since: time(FAILING_SINCE)?,
             delivered: count(DELIVERED)?,
             skipped: count(SKIPPED)?,
             dead: count(DEAD)?,
             unknown_versions: count(UNKNOWN_VERSIONS)?,
+            version: said(VERSION)?,
+            increases: count(INCREASES)?,
+            decreases: count(DECREASES)?,
         })
     }
 
@@ -94,24 +122,30 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let place = keys::target_health(program, target.as_str());
-        let expression = match (&change.error, change.delivered > 0) {
-            (Some(_), true) => "SET ls = :now, lf = :now, le = :error, fs = :now ADD nd :nd, ns :ns, nx :nx, nu :nu",
-            (Some(_), false) => {
-                "SET lf = :now, le = :error, fs = if_not_exists(fs, :now) ADD nd :nd, ns :ns, nx :nx, nu :nu"
-            }
-            (None, true) => "SET ls = :now REMOVE fs ADD nd :nd, ns :ns, nx :nx, nu :nu",
-            (None, false) => "ADD nd :nd, ns :ns, nx :nx, nu :nu",
+        // What failed names no version.
+        let version = change.version.as_ref().filter(|_| change.error.is_none());
+        let expression = match (&change.error, change.delivered > 0, version.is_some()) {
+            (Some(_), true, _) => counted!("SET ls = :now, lf = :now, le = :error, fs = :now"),
+            (Some(_), false, _) => counted!("SET lf = :now, le = :error, fs = if_not_exists(fs, :now)"),
+            (None, true, true) => counted!("SET ls = :now, lv = :version REMOVE fs"),
+            (None, true, false) => counted!("SET ls = :now REMOVE fs"),
+            (None, false, true) => counted!("SET lv = :version"),
+            (None, false, false) => counted!(),
         };
         let mut write = Write::update(&self.tables.programs, &place, expression)
             .value(":nd", number(change.delivered))
             .value(":ns", number(change.skipped))
             .value(":nx", number(change.dead))
-            .value(":nu", number(change.unknown_versions));
+            .value(":nu", number(change.unknown_versions))
+            .value(":ni", number(change.increases))
+            .value(":nc", number(change.decreases));
         if change.error.is_some() || change.delivered > 0 {
             write = write.value(":now", moment(now));
         }
-        if let Some(error) = &change.error {
-            write = write.value(":error", text(&**error));
+        for (name, said) in [(":error", change.error.as_ref()), (":version", version)] {
+            if let Some(said) = said {
+                write = write.value(name, text(&**said));
+            }
         }
         self.write(COUNT, &write).await.map(drop)
     }
