@@ -25,6 +25,7 @@ pub(crate) const fn is_request(work: &InboundWork) -> bool {
         | InboundWork::Order { .. }
         | InboundWork::OrderWithoutRefunds { .. }
         | InboundWork::OrderNumber { .. }
+        | InboundWork::Emails { .. }
         | InboundWork::Test { .. }
         | InboundWork::Poll { .. }
         | InboundWork::Delivery { .. } => false,

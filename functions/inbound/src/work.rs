@@ -64,6 +64,15 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
     };
     let unavailable = |problem: tessera_lambda::Problem| WorkError::Unavailable(problem.detail().to_owned());
     let program = services.program(&program_id).await.map_err(unavailable)?;
+    if let InboundWork::Emails { events } = &work {
+        // Klaviyo is no shop. What it delivered before it was disabled stands.
+        let follower = Follower { services, program: &program, connection: &id };
+        let skipped = Box::pin(follower.emails(events)).await?;
+        if skipped > 0 {
+            count(services, &program_id, &id, &HealthChange { skipped, ..HealthChange::default() }).await;
+        }
+        return Ok(());
+    }
     let outcome = match ShopConnection::enabled(services, &program_id, &id).await? {
         Some(connection) => Box::pin(attempt(services, vendors, &program, &connection, &work)).await,
         // A person's request stands, whatever became of the connection meanwhile.
@@ -164,6 +173,7 @@ async fn attempt(
             InboundWork::Poll { since, until, page } => {
                 return Box::pin(poll(services, &source, &follower, since, until, page)).await;
             }
+            InboundWork::Emails { .. } => return Err(Failure::Unusable("no shop sends e-mails".to_owned())),
             InboundWork::Delivery { .. } => return Err(Failure::Unusable("a retry of a retry".to_owned())),
         }
     }

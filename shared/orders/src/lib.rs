@@ -1,4 +1,4 @@
-//! Stores what shops deliver. `hooks` and `inbound` share it; `shop-codes` uses its connections.
+//! Stores what shops and Klaviyo deliver. `hooks` and `inbound` share it; `shop-codes` uses its connections.
 //!
 //! - [`ShopConnection`] is a connection with its settings, [`ShopCredentials`] are its secrets.
 //! - [`InboundMessage`] is what waits in `inbound.fifo`.
@@ -6,6 +6,7 @@
 //! - [`record`] stores what became of a delivery.
 
 mod connection;
+mod emails;
 mod follow;
 mod handle;
 mod message;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::sender::OutgoingMessage;
 use tessera_shops::ShopOrder;
+use tessera_shops::klaviyo::EmailEvent;
 use tessera_store::TargetId;
 
 /// The version of the format that is written.
@@ -56,6 +57,11 @@ pub enum InboundWork {
     OrderNumber {
         /// Its number.
         number: String,
+    },
+    /// Opened and clicked e-mails are to be stored.
+    Emails {
+        /// What was opened and clicked.
+        events: Vec<EmailEvent>,
     },
     /// A customer asks for their data. The merchant gets a notice that names the export.
     CustomerData {
@@ -120,6 +126,11 @@ impl InboundWork {
             Self::Order { order } | Self::OrderWithoutRefunds { order, .. } => of_order(order),
             Self::OrderNumber { number } => number.clone(),
             Self::CustomerData { customer, .. } | Self::CustomerErasure { customer } => format!("customer {customer}"),
+            Self::Emails { events } => {
+                // Parts of a delivery are handled at once.
+                let first = events.iter().find_map(|event| event.id.clone());
+                first.unwrap_or_else(|| self.name().to_owned())
+            }
             Self::ShopErasure { .. } | Self::Test { .. } | Self::Poll { .. } => self.name().to_owned(),
             Self::Delivery { delivery, .. } => delivery.clone(),
         }
@@ -130,6 +141,7 @@ impl InboundWork {
         match self {
             Self::Read { .. } => "delivery",
             Self::Order { .. } | Self::OrderWithoutRefunds { .. } | Self::OrderNumber { .. } => "order",
+            Self::Emails { .. } => "emails",
             Self::CustomerData { .. } => "customers/data_request",
             Self::CustomerErasure { .. } => "customers/redact",
             Self::ShopErasure { .. } => "shop/redact",
@@ -185,6 +197,12 @@ mod tests {
         ShopOrder { receipt, is_paid: true, updated_at, cancelled_at: None, refunds }
     }
 
+    fn emails() -> Vec<EmailEvent> {
+        let body = json!({ "topic": "event:klaviyo.clicked_email", "external_id": "c-1", "properties": { "$message": "m-1" } });
+        let read = tessera_shops::klaviyo::events(&body, None).unwrap();
+        read.into_iter().map(Result::unwrap).collect()
+    }
+
     fn message(work: InboundWork) -> InboundMessage {
         InboundMessage::new(ProgramId::new("prg_1").unwrap(), TargetId::parse("shopify").unwrap(), work)
     }
@@ -201,6 +219,7 @@ mod tests {
                 is_taxed: true,
             },
             InboundWork::OrderNumber { number: "1".to_owned() },
+            InboundWork::Emails { events: emails() },
             InboundWork::CustomerData { customer: "7".to_owned(), request: Some("9".to_owned()) },
             InboundWork::CustomerErasure { customer: "7".to_owned() },
             InboundWork::ShopErasure { at: Some(at) },

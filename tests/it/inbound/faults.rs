@@ -4,7 +4,7 @@ use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use tessera_local::stack::InjectedFault;
 
-use super::{SECRET, shopify, shopify_order, shopify_refund, signature};
+use super::{SECRET, klaviyo, shopify, shopify_order, shopify_refund, signature};
 use crate::faults::every_call::{calls, plans};
 use crate::faults::sender::{Planned, Sender};
 use crate::outgoing::server::{Reaction, Server};
@@ -213,6 +213,55 @@ async fn every_order_counts_once_whatever_call_fails() {
     let taking = calls.into_iter().filter(|((function, _), _)| FUNCTIONS.contains(&function.as_str())).collect();
     let mut plans = plans(&taking, false);
     // However a read fails, the delivery or the message comes again; one kind of fault shows it.
+    plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
+    let injected = std::cell::Cell::new(0);
+    stream::iter(&plans)
+        .for_each_concurrent(12, async |planned| {
+            let (end, _, faults) = run(Some(planned.clone())).await;
+            assert_eq!(end, expected, "{planned:?}");
+            injected.set(injected.get() + faults);
+        })
+        .await;
+    println!("{} plans, {} faults injected", plans.len(), injected.get());
+    assert!(injected.get() >= plans.len() as u64);
+}
+
+/// An e-mail is opened, and then others are opened and clicked, which come in one delivery.
+async fn emails_journey(sender: &mut Sender, server: &Server) -> Vec<Value> {
+    let connection = json!({ "enabled": true, "settings": { "base_url": server.url("") },
+                             "credentials": { "api_key": "pk_1", "webhook_secret": klaviyo::SECRET } });
+    sender.request(reqwest::Method::PUT, "/v1/integrations/klaviyo", Some(&connection), None).await;
+    let member = json!({ "id": "c-1", "email": "ada@example.com", "verified": ["email"] });
+    sender.post("/v1/members", &member, None).await;
+    sender.begin();
+    let mut other = klaviyo::opened();
+    other["data"][0]["payload"]["data"]["id"] = json!("other");
+    other["data"][0]["payload"]["data"]["attributes"]["event_properties"]["$message"] = json!("other");
+    for body in [other, klaviyo::fixture()] {
+        deliver(sender, async |shop: &Shop| klaviyo::deliver_only(shop, &body).await).await;
+        sender.settle().await;
+    }
+    sender.end();
+    sender.settle().await;
+    let entries = sender.get("/v1/members/c-1/entries").await;
+    let points = sender.get("/v1/members/c-1").await["points"]["available"].clone();
+    vec![points, json!(entries["items"].as_array().unwrap().len())]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_open_and_click_counts_once_whatever_call_fails() {
+    let run = async |planned: Option<Planned>| {
+        let server = Server::start().await;
+        server.respond(202);
+        let mut sender = Sender::open(&program(&klaviyo::rules()), super::CLOCK, planned).await;
+        let end = emails_journey(&mut sender, &server).await;
+        let injected: u64 = sender.faults.log().values().sum();
+        (end, calls(&sender), injected)
+    };
+    let (expected, calls, _) = run(None).await;
+    assert_eq!(expected, [json!(17), json!(3)]);
+    let taking = calls.into_iter().filter(|((function, _), _)| FUNCTIONS.contains(&function.as_str())).collect();
+    let mut plans = plans(&taking, false);
     plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
     let injected = std::cell::Cell::new(0);
     stream::iter(&plans)

@@ -1,6 +1,7 @@
 //! From a delivery to interactions.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tessera_domain::fact::{EMAIL_CLICKED, EMAIL_OPENED};
@@ -12,13 +13,23 @@ use crate::payload::{Payload, PayloadError};
 /// The longest text of an interaction's property, in bytes. Longer texts are cut: links have no limit.
 const MOST_BYTES: usize = 256;
 
+/// What somebody did with an e-mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailAction {
+    /// Opened it.
+    Opened,
+    /// Clicked a link in it.
+    Clicked,
+}
+
 /// An e-mail that somebody opened or clicked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailEvent {
     /// Klaviyo's id of the event; a flow may not know it.
     pub id: Option<String>,
-    /// `email_opened` or `email_clicked`.
-    pub name: &'static str,
+    /// What was done with it.
+    pub action: EmailAction,
     /// When; a flow may not know it.
     pub at: Option<Timestamp>,
     /// The profile's `external_id`: the shop's own id of the customer, or our id of the member.
@@ -52,18 +63,18 @@ pub fn events(payload: &Value, webhook: Option<&str>) -> Result<Vec<Result<Email
     Ok(whole.list("/data").filter_map(of_system).collect())
 }
 
-/// The name of the interaction that a topic means; `None` for a topic that is not used.
-fn interaction(topic: &str) -> Option<&'static str> {
+/// What a topic means; `None` for a topic that is not used.
+fn action(topic: &str) -> Option<EmailAction> {
     match topic {
-        "event:klaviyo.opened_email" => Some(EMAIL_OPENED),
-        "event:klaviyo.clicked_email" => Some(EMAIL_CLICKED),
+        "event:klaviyo.opened_email" => Some(EmailAction::Opened),
+        "event:klaviyo.clicked_email" => Some(EmailAction::Clicked),
         _ => None,
     }
 }
 
 /// An event of a system webhook: what `GET /api/events/{id}` returns.
 fn of_system(item: Payload<'_>) -> Option<Result<EmailEvent, PayloadError>> {
-    let name = interaction(item.text("/topic")?)?;
+    let action = action(item.text("/topic")?)?;
     let at = |pointer: &str| item.value().pointer(pointer).filter(|value| value.is_object());
     let attributes = ["/payload/data/attributes", "/payload/attributes", "/payload"].into_iter().find_map(at);
     let Some(attributes) = attributes else { return Some(Err(PayloadError::missing("/payload"))) };
@@ -82,13 +93,13 @@ fn of_system(item: Payload<'_>) -> Option<Result<EmailEvent, PayloadError>> {
     let seconds = || attributes.text("/timestamp")?.parse().ok().and_then(|at| Timestamp::from_second(at).ok());
     Some(Ok(EmailEvent {
         id: id.map(str::to_owned),
-        name,
+        action,
         at: attributes.text("/datetime").and_then(moment).or_else(seconds),
         external_id: profile.text("/external_id").map(str::to_owned),
         envelope_id: envelope.filter(|_| profile.value().is_null()).map(str::to_owned),
         email: profile.text("/email").map(str::to_owned),
         phone: profile.text("/phone_number").map(str::to_owned),
-        properties: properties(name, own),
+        properties: properties(action, own),
     }))
 }
 
@@ -98,23 +109,23 @@ fn of_flow(body: Payload<'_>) -> Option<Result<EmailEvent, PayloadError>> {
         Ok(topic) => topic,
         Err(error) => return Some(Err(error)),
     };
-    let name = interaction(topic)?;
+    let action = action(topic)?;
     let given = |pointer| body.text(pointer).map(str::to_owned);
     let own = Payload::new(body.value().get("properties").unwrap_or(&Value::Null));
     Some(Ok(EmailEvent {
         id: given("/event_id"),
-        name,
+        action,
         at: body.text("/datetime").and_then(moment),
         external_id: given("/external_id"),
         envelope_id: None,
         email: given("/email"),
         phone: given("/phone_number"),
-        properties: properties(name, own),
+        properties: properties(action, own),
     }))
 }
 
 /// The properties of the interaction, from those of Klaviyo's event.
-fn properties(name: &str, own: Payload<'_>) -> Map<String, Value> {
+fn properties(action: EmailAction, own: Payload<'_>) -> Map<String, Value> {
     let value = |names: &[&str]| names.iter().find_map(|name| own.value().get(*name));
     let text = |names: &[&str]| {
         let text = value(names).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())?;
@@ -133,7 +144,7 @@ fn properties(name: &str, own: Payload<'_>) -> Map<String, Value> {
         }
     }
     let machine = value(&["Apple Privacy Open", "machine_open"]);
-    if name == EMAIL_OPENED && machine.is_some_and(is_true) {
+    if action == EmailAction::Opened && machine.is_some_and(is_true) {
         properties.insert("machine_open".to_owned(), json!(true));
     }
     properties
@@ -153,6 +164,16 @@ fn cut(text: &str) -> &str {
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
+impl EmailAction {
+    /// The name of the interaction.
+    const fn interaction(self) -> &'static str {
+        match self {
+            Self::Opened => EMAIL_OPENED,
+            Self::Clicked => EMAIL_CLICKED,
+        }
+    }
+}
+
 impl EmailEvent {
     /// The body of `POST /v1/interactions`. `member`: whose event it is; `now`: the time of one that has none.
     ///
@@ -164,16 +185,17 @@ impl EmailEvent {
         let Some(message) = self.properties.get("message") else {
             return Err(PayloadError("the event does not say which e-mail it was ($message)".to_owned()));
         };
+        let name = self.action.interaction();
         let id = self.id.clone().unwrap_or_else(|| {
             let link = self.properties.get("link").cloned().unwrap_or_default();
-            let natural = json!([self.name, member, message, link]).to_string();
+            let natural = json!([name, member, message, link]).to_string();
             hex::encode(Sha256::digest(natural)).chars().take(32).collect()
         });
         Ok(json!({
             "id": format!("klaviyo:{id}"),
             "occurred_at": self.at.unwrap_or(now).to_string(),
             "member": member,
-            "name": self.name,
+            "name": name,
             "properties": self.properties,
         }))
     }

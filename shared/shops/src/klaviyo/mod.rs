@@ -8,7 +8,7 @@
 mod event;
 mod signature;
 
-pub use event::{EmailEvent, events};
+pub use event::{EmailAction, EmailEvent, events};
 pub use signature::{verify, verify_shared};
 
 /// The header with the signature of a system webhook.
