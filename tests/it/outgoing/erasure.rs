@@ -26,7 +26,7 @@ async fn an_erasure_deletes_the_profile_at_klaviyo_and_tells_the_endpoints() {
     shop.settle().await;
     let sent: Vec<_> = vendor.take().into_iter().map(|request| (request.path.clone(), request.json())).collect();
     let import = json!({ "data": { "type": "profile", "attributes": { "external_id": "c-1" } } });
-    let profile = json!({ "data": { "type": "profile", "id": "01KL" } });
+    let profile = json!({ "data": { "type": "profile", "id": "01KL", "attributes": {} } });
     let job = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": { "profile": profile } } });
     let expected = [("/api/profile-import".to_owned(), import), ("/api/data-privacy-deletion-jobs".to_owned(), job)];
     assert_eq!(sent, expected);

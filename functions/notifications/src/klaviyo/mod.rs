@@ -109,7 +109,8 @@ impl Sender<'_> {
         let Some(id) = response.pointer("/data/id").and_then(Value::as_str) else {
             return Ok(Outcome::Failed { reason: "the import of the profile returned no id".to_owned(), asked: None });
         };
-        let profile = json!({ "data": { "type": "profile", "id": id } });
+        // Klaviyo's description requires the attributes, and none of them.
+        let profile = json!({ "data": { "type": "profile", "id": id, "attributes": {} } });
         let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": { "profile": profile } } });
         Ok(self.post("/api/data-privacy-deletion-jobs", DELETIONS, &body).await?.0)
     }

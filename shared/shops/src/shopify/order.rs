@@ -131,9 +131,6 @@ fn body_of(line: Payload<'_>, id: &str, quantity: Decimal, amount: &str) -> Valu
             body[name] = json!(short(text, most));
         }
     }
-    if let Some(kind) = line.text("/product_type") {
-        body["category"] = json!(short(kind, 128));
-    }
     body
 }
 
