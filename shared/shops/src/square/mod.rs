@@ -78,7 +78,9 @@ pub fn order(response: &Value, terms: &Terms<'_>) -> Result<FetchedOrder, Payloa
     }
     let is_sale = order.has_items("/line_items") && is_complete;
     let sale = if is_sale { sale(order, terms)?.map(Box::new) } else { None };
-    let returns = returns(order, terms)?;
+    // An exchange returns nothing before it is completed.
+    let is_returned = is_complete || (!order.has_items("/line_items") && order.text("/state") != Some("CANCELED"));
+    let returns = if is_returned { returns(order, terms)? } else { Vec::new() };
     Ok(FetchedOrder::Whole { sale, returns })
 }
 

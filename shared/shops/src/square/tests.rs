@@ -100,6 +100,15 @@ fn a_return_order_is_a_refund_of_its_sale() {
     });
     let FetchedOrder::Whole { sale: Some(_), returns } = fetched(&exchange, AmountBasis::AsPriced) else { panic!() };
     assert_eq!(returns[0].0, "earlier");
+    // Until it is completed, it does neither.
+    let in_state = |payload: &str, state: &str| {
+        let mut payload: Value = serde_json::from_str(payload).unwrap();
+        payload["order"]["state"] = json!(state);
+        fetched(&payload.to_string(), AmountBasis::AsPriced)
+    };
+    let nothing = FetchedOrder::Whole { sale: None, returns: Vec::new() };
+    assert_eq!((in_state(&exchange, "OPEN"), in_state(&exchange, "CANCELED")), (nothing.clone(), nothing.clone()));
+    assert_eq!(in_state(RETURN, "CANCELED"), nothing);
 }
 
 #[test]
