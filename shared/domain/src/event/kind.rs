@@ -104,6 +104,8 @@ impl EventType {
     pub fn schema(&self) -> Value {
         json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
+            // Fields are only added to a version.
+            "$id": format!("urn:tessera:event:{}:1", self.name),
             "title": self.name,
             "description": self.description,
             "type": "object",
