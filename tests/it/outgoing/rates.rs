@@ -13,9 +13,9 @@ use tessera_local::stack::StackOptions;
 use tessera_store::TargetId;
 
 use super::klaviyo::{Account, Limits, connected, misbehaving};
-use super::rules;
 use super::server::Server;
-use crate::shop::{Shop, program};
+use super::{buy, endpoint, rules, shop};
+use crate::shop::{Shop, program, receipt};
 
 /// How many times the published limits apply.
 const TIMES: u32 = 20;
@@ -102,6 +102,33 @@ async fn a_hundred_thousand_events_are_neither_lost_nor_doubled() {
         100 * events as u128 / permitted.max(1),
     );
     println!("per event: {}", per_event(&before, &after, events));
+}
+
+/// From the response to a receipt to its event at the target, on an idle stack. The times are printed, never asserted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a benchmark of some seconds"]
+async fn a_receipt_reaches_an_idle_target() {
+    const RECEIPTS: usize = 50;
+    const LOOK: Duration = Duration::from_millis(1);
+    let (shop, server) = (shop().await, Server::start().await);
+    endpoint(&shop, &server, &["tessera.entry.earn"]).await;
+    // The relay learns of the endpoint.
+    buy(&shop, "first", "10.00").await;
+    server.forget();
+    let mut times = Vec::new();
+    for number in 0..RECEIPTS {
+        let bought = shop.post("/v1/receipts", &receipt(&format!("r-{number}"), "c-1", "10.00")).await;
+        assert_eq!(bought.status, 202, "{}", bought.body);
+        let started = Instant::now();
+        while server.take().is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+        times.push(started.elapsed());
+        // Nothing of one receipt is left when the next one comes.
+        shop.settle().await;
+    }
+    times.sort();
+    println!("from a receipt to its webhook: median {:?}, longest {:?}", times[RECEIPTS / 2], times[RECEIPTS - 1]);
 }
 
 /// What an event costs, by field.
