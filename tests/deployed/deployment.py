@@ -30,9 +30,14 @@ BUILD = {
     # The machine's own toolchain, without cross-compilation.
     "CARGO_LAMBDA_COMPILER": "cargo",
 }
-# Functions that send requests to the journeys' fake shop on 127.0.0.1, by their resource. SAM cannot pass features on: these are
-# built once more.
-LOOPBACK = {"Integrations": "integrations", "ShopCodes": "shop-codes"}
+# Functions that send requests to the journeys' fakes on 127.0.0.1, by their resource. SAM cannot pass features on: these are built
+# once more.
+LOOPBACK = {
+    "Connections": "connections",
+    "Integrations": "integrations",
+    "Notifications": "notifications",
+    "ShopCodes": "shop-codes",
+}
 
 
 class Deployment(Stack):

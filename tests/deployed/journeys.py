@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import shopify
+from receiver import Receiver
 from stack import Answer, Stack
 
 ROME = ZoneInfo("Europe/Rome")
@@ -285,6 +286,13 @@ class Journeys(unittest.TestCase):
         self.stack.until("the queue is drained", lambda: self.stack.waiting("inbound.fifo") == 0)
         self.assertEqual(self.points("4711"), 30)
         self.assertEqual(self.get("/v1/integrations/shopify")["health"]["dead"], 0)
+        # An order that reaches a tier, and its refund.
+        self.deliver(*shopify.signed("orders/paid", shopify.order(79, 4712, "620.00", now(5), []), secret))
+        self.assertEqual(self.stack.evaluated("shopify:79")["decision"]["tier"], {"before": "base", "after": "silver"})
+        self.assertEqual(self.points("4712"), 620)
+        self.deliver(*shopify.signed("refunds/create", shopify.refund(2, 79, "620.00", now()), secret))
+        self.stack.until("the refund is decided", lambda: self.points("4712") == 0)
+        self.assertEqual(self.get("/v1/members/4712")["tier"]["id"], "base")
         # No test asks a real shop for anything.
         self.answered(self.stack.call("PUT", "/v1/integrations/shopify", {"enabled": False, "settings": {}}), 200)
 
@@ -342,10 +350,7 @@ class Journeys(unittest.TestCase):
             self.stack.evaluated("shopify:78")
             self.assertEqual(self.get(f"/v1/coupons/{code}")["status"], "used")
             self.assertEqual(self.points(str(customer)), 130)
-            line = {"line_item_id": 1, "quantity": 1, "subtotal": 30.0}
-            line["subtotal_set"] = {"shop_money": {"amount": "30.00", "currency_code": "EUR"}}
-            refund = {"id": 1, "order_id": 78, "created_at": now(), "processed_at": now(), "refund_line_items": [line]}
-            self.deliver(*shopify.signed("refunds/create", refund))
+            self.deliver(*shopify.signed("refunds/create", shopify.refund(1, 78, "30.00", now())))
             self.stack.until("the points are back", has_points(200))
 
             self.assertTrue(shop.accepts(other))
@@ -413,6 +418,35 @@ class Journeys(unittest.TestCase):
         self.post("/v1/rules/examine", {"fact": basket, "member": {"email": "pia@example.com"}}, 200)
         today = datetime.now(ROME).date()
         self.get(f"/v1/overview?from={today}&to={today + timedelta(days=1)}")
+
+    def test_an_event_reaches_klaviyo_and_a_webhook(self) -> None:
+        """A receipt gives points and a tier, and both targets hear of them: Klaviyo with the new properties, the endpoint signed."""
+        with Receiver() as receiver:
+            endpoint = self.post("/v1/webhook-endpoints", {"url": f"{receiver.url}/hook"}, 201)
+            settings = {"base_url": receiver.url}
+            connect = {"enabled": True, "settings": settings, "credentials": {"api_key": "pk_1"}}
+            self.answered(self.stack.call("PUT", "/v1/integrations/klaviyo", connect), 200)
+            members: list[str] = []
+
+            def reached() -> str | None:
+                # Functions learn of new targets within seconds: only a later member's events are all told.
+                members.append(f"vera-{len(members)}")
+                self.post("/v1/receipts", receipt(members[-1], {"id": members[-1]}, "620.00"), 202)
+                self.stack.evaluated(members[-1])
+                for member in members:
+                    webhooks, metrics = receiver.webhooks(member, endpoint["secret"]), receiver.metrics(member)
+                    if {"tessera.entry.earn", "tessera.tier.changed"} <= webhooks.keys() and "Tier Achieved" in metrics:
+                        return member
+                return None
+
+            member = self.stack.until("both targets hear of a member", reached)
+            earned = receiver.webhooks(member, endpoint["secret"])["tessera.entry.earn"]["data"]
+            self.assertEqual((earned["points"]["redeemable"], earned["balance"]), (620, 620))
+            profile = receiver.metrics(member)["Tier Achieved"]["profile"]["data"]["attributes"]["properties"]
+            self.assertEqual((profile["Loyalty Points Balance"], profile["Loyalty Tier Name"]), (620, "Silver"))
+            self.answered(self.stack.call("DELETE", f"/v1/webhook-endpoints/{endpoint['id']}"), 204)
+            disconnect = {"enabled": False, "settings": settings}
+            self.answered(self.stack.call("PUT", "/v1/integrations/klaviyo", disconnect), 200)
 
     def test_events_go_out(self) -> None:
         """An endpoint that cannot be reached gets its delivery later; nothing is lost, and nobody waits for it."""

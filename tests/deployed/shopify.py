@@ -54,6 +54,13 @@ def order(number: int, customer: int, amount: str, at: str, codes: list[str]) ->
     }
 
 
+def refund(number: int, order_number: int, amount: str, at: str) -> dict[str, Any]:
+    """A refund of the one line of an order."""
+    line = {"line_item_id": 1, "quantity": 1, "subtotal": float(amount)}
+    line["subtotal_set"] = {"shop_money": {"amount": amount, "currency_code": "EUR"}}
+    return {"id": number, "order_id": order_number, "created_at": at, "processed_at": at, "refund_line_items": [line]}
+
+
 class FakeShopify:
     """The shop, for as long as the block runs."""
 
