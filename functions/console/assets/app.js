@@ -206,6 +206,7 @@ const Shell = () => {
             <p class="notice">
               ${name in SCREENS ? t('This key may not see this screen. It needs the scope {scope}.', { scope: SCREENS[name].scope }) : allowed.length ? t('The address is wrong, or what it named is gone.') : t('This key may send data, but there is no screen that it may see.')}
             </p>
+            ${allowed.length > 0 && html`<div><${Link} class="button" to=${address(allowed[0])}>${SCREENS[allowed[0]].words()}<//></div>`}
           `}
           ${isKnown && Screen === undefined && html`<${Loading} />`}
           ${isKnown && Screen === null && html`<p class="notice bad" role="alert">${t('This screen could not be loaded. Reload the page.')}</p>`}
