@@ -1,9 +1,6 @@
 """docs/runbook.md is followed alarm by alarm: each is raised on purpose, and ended with the runbook's commands."""
 
-import base64
 import functools
-import hashlib
-import hmac
 import json
 import time
 import unittest
@@ -12,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import doctor
+import shopify
 from deployment import LEFT_OUT, STACK, Deployment
 from journeys import PROGRAM, now, receipt, rule
 from metrics import Metrics
@@ -55,8 +53,10 @@ class Alarms(unittest.TestCase):
         cls.functions = cls.stack.client("lambda")
         cls.inbox = cls.stack.sqs.create_queue(QueueName="inbox-of-the-operator")["QueueUrl"]
         sns = cls.stack.client("sns")
-        topic = next(each["TopicArn"] for each in sns.list_topics()["Topics"] if each["TopicArn"].endswith(f":{STACK}-alarms"))
-        inbox = cls.stack.sqs.get_queue_attributes(QueueUrl=cls.inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topics = [each["TopicArn"] for each in sns.list_topics()["Topics"]]
+        topic = next(each for each in topics if each.endswith(f":{STACK}-alarms"))
+        found = cls.stack.sqs.get_queue_attributes(QueueUrl=cls.inbox, AttributeNames=["QueueArn"])
+        inbox = found["Attributes"]["QueueArn"]
         allowed = {
             "Effect": "Allow",
             "Principal": {"Service": "sns.amazonaws.com"},
@@ -137,7 +137,8 @@ class Alarms(unittest.TestCase):
         return [
             each["UUID"]
             for each in found
-            if each["EventSourceArn"].endswith(f":{STACK}-{source}") or f":table/{STACK}-{source}/" in each["EventSourceArn"]
+            if each["EventSourceArn"].endswith(f":{STACK}-{source}")
+            or f":table/{STACK}-{source}/" in each["EventSourceArn"]
         ]
 
     def read(self, function: str, source: str, enabled: bool, **settings: Any) -> None:
@@ -218,7 +219,8 @@ class Alarms(unittest.TestCase):
         for member in ["rosa", "sara"]:
             self.post("/v1/members", {"id": member}, 201)
         # Codes of shops: a reward without any is nothing to do.
-        message = {"version": 1, "program": self.stack.program, "type": "reward", "connection": "shopify", "reward": "five-off"}
+        message = {"version": 1, "program": self.stack.program, "type": "reward"}
+        message |= {"connection": "shopify", "reward": "five-off"}
         self.stack.sqs.send_message(
             QueueUrl=self.stack.queue("codes.fifo"),
             MessageBody=json.dumps(message),
@@ -235,9 +237,13 @@ class Alarms(unittest.TestCase):
         self.stack.until("functions know the endpoint", notified)
         # A friend.
         code = self.post("/v1/members/sara/referral-shares", {"channel": "whatsapp"}, 201)["code"]
-        self.post("/v1/members", {"id": "tina", "email": "tina@example.com", "verified": ["email"], "referral_code": code}, 201)
+        friend = {"id": "tina", "email": "tina@example.com", "verified": ["email"], "referral_code": code}
+        self.post("/v1/members", friend, 201)
         # An order that changed.
-        self.connect_shopify()
+        credentials = {"shop": shopify.SHOP, "client_id": "id", "client_secret": SECRET}
+        connect = {"enabled": True, "settings": {}, "credentials": credentials}
+        answer = self.stack.call("PUT", "/v1/integrations/shopify", connect)
+        self.assertEqual(answer.status, 200, answer)
         self.stack.until("the delivery is taken", self.deliver_order)
         # A backtest, an import, and a receipt.
         draft = rule("more", {"receipt": {}}, {"points": 25})
@@ -262,46 +268,11 @@ class Alarms(unittest.TestCase):
 
         return check
 
-    def connect_shopify(self) -> None:
-        """Connects a shop whose orders come in."""
-        credentials = {"shop": "ada.myshopify.com", "client_id": "id", "client_secret": SECRET}
-        connect = {"enabled": True, "settings": {}, "credentials": credentials}
-        answer = self.stack.call("PUT", "/v1/integrations/shopify", connect)
-        self.assertEqual(answer.status, 200, answer)
-
     def deliver_order(self) -> bool:
         """Delivers an order that changed; False while the connection is not known."""
-        order = {
-            "id": 78,
-            "test": False,
-            "currency": "EUR",
-            "created_at": now(5),
-            "processed_at": now(5),
-            "updated_at": now(5),
-            "financial_status": "paid",
-            "customer": {"id": 4712, "verified_email": False},
-            "line_items": [
-                {
-                    "id": 1,
-                    "sku": "CUP",
-                    "quantity": 1,
-                    "gift_card": False,
-                    "price_set": {"shop_money": {"amount": "30.00", "currency_code": "EUR"}},
-                    "discount_allocations": [],
-                }
-            ],
-            "discount_codes": [],
-            "refunds": [],
-        }
-        sent = json.dumps(order).encode()
-        headers = {
-            "x-shopify-topic": "orders/updated",
-            "x-shopify-shop-domain": "ada.myshopify.com",
-            "x-shopify-api-version": "2026-10",
-            "x-shopify-hmac-sha256": base64.b64encode(hmac.new(SECRET.encode(), sent, hashlib.sha256).digest()).decode(),
-        }
+        body, headers = shopify.signed("orders/updated", shopify.order(78, 4712, "30.00", now(5), []), SECRET)
         path = f"/v1/webhooks/shopify/{self.stack.program}"
-        return self.stack.call("POST", path, sent, None, headers).status == 200
+        return self.stack.call("POST", path, body, None, headers).status == 200
 
     # Functions
 
@@ -315,7 +286,8 @@ class Alarms(unittest.TestCase):
                 alarms = [name]
                 if function == "authorizer":
                     # Every request fails: the gateway has counted it.
-                    statuses = [self.stack.call("GET", "/v1/program", credentials=f"tsk_{each}").status for each in range(3)]
+                    keys = [f"tsk_{each}" for each in range(3)]
+                    statuses = [self.stack.call("GET", "/v1/program", credentials=key).status for key in keys]
                     failed = sum(status >= 500 for status in statuses)
                     self.assertEqual(failed, len(statuses), statuses)
                     self.metrics.publish("ApiErrorsAlarm", failed)

@@ -76,9 +76,16 @@ class Restore(unittest.TestCase):
         self.assertIn("tessera-event-relay reads the stream of tessera-members", said)
         self.stack.until("the table is back", lambda: self.points("nadia") == 50)
         self.assertEqual(self.stack.call("POST", "/v1/receipts", outage).status, 202)
+        self.stack.evaluated("outage")
         said = follow(self.stack, self.since, {LATER: since})
         self.assertIn("of which 3 had no decision", said)
         expected["oscar"] += 7
+        # Who came after the backup is unknown; their receipts are there.
+        self.assertEqual(self.stack.call("GET", "/v1/members/petra").status, 404)
+        self.assertEqual(self.stack.call("POST", "/v1/members", {"id": "petra"}).status, 201)
+        move = {"member": {"id": "petra"}, "reason": "restored from a backup"}
+        moved = self.stack.call("POST", "/v1/receipts/petra-after/move", move)
+        self.assertEqual(moved.status, 200, moved)
         for member, points in expected.items():
             self.stack.until(f"{member} has all points", lambda m=member, p=points: self.points(m) == p)  # type: ignore[misc]
         self.proven()
