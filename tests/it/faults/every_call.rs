@@ -16,9 +16,16 @@ const PARALLEL: usize = 24;
 /// The SDK's number of attempts. A fault that often in a row reaches the function.
 const SDK_TRIES: u64 = 4;
 
-/// Functions that serve every journey in the same way, and the journey that tests their calls.
-const COMMON_FUNCTIONS: [&str; 3] = ["authorizer", "event-relay", "kpi"];
-const COMMON_JOURNEY: &str = "refunds";
+/// Functions that work in the same way in every journey, and the one journey that tests their calls.
+const TESTED_ONCE: [(&str, &str); 7] = [
+    ("authorizer", "refunds"),
+    ("event-relay", "refunds"),
+    ("kpi", "refunds"),
+    ("birthdays", "days"),
+    ("inbound-poll", "days"),
+    ("redeliveries", "days"),
+    ("retention", "days"),
+];
 
 /// Every kind of fault at every operation, one fault per plan: every other kind at the first call, the rest at the last one.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
@@ -69,7 +76,10 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
     };
     let (expected, calls, _) = run(None).await;
     let mut plans = plans(&calls, halts);
-    plans.retain(|planned| name == COMMON_JOURNEY || !COMMON_FUNCTIONS.contains(&planned.function.as_str()));
+    for (function, journey) in TESTED_ONCE {
+        assert!(journey != name || plans.iter().any(|planned| planned.function == function), "{name}: {function}");
+        plans.retain(|planned| journey == name || planned.function != function);
+    }
     let injected = RefCell::new(Injected::new());
     stream::iter(&plans)
         .for_each_concurrent(PARALLEL, async |planned| {
