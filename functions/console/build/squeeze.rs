@@ -29,13 +29,19 @@ struct Squeezer<'a> {
 
 /// The script without what only people need.
 pub fn squeeze(source: &str) -> Result<String, Failure> {
-    let squeezed = String::with_capacity(source.len());
-    let mut squeezer =
-        Squeezer { source, at: 0, squeezed, last: "", space: false, line_break: false, open: Vec::new() };
-    while squeezer.at < source.len() {
-        squeezer.step()?;
+    let mut script = Squeezer {
+        source,
+        at: 0,
+        squeezed: String::with_capacity(source.len()),
+        last: "",
+        space: false,
+        line_break: false,
+        open: Vec::new(),
+    };
+    while script.at < source.len() {
+        script.step()?;
     }
-    Ok(squeezer.squeezed + "\n")
+    Ok(script.squeezed + "\n")
 }
 
 impl<'a> Squeezer<'a> {
