@@ -262,7 +262,11 @@ async fn a_backfill_brings_every_profile_to_klaviyo() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_is_waited_for_and_its_failure_has_a_code() {
     let ward = Ward::open().await;
-    let backfill = |state: &str, refused: u32, reason: Option<&str>| json!({ "state": state, "profiles": 300, "refused": refused, "jobs": 1, "reason": reason });
+    let backfill = |state: &str, refused: u32, reason: Option<&str>| {
+        let mut backfill = json!({ "state": state, "profiles": 300, "refused": refused, "jobs": 1 });
+        backfill["reason"] = json!(reason);
+        backfill
+    };
     let running = || backfill("running", 0, None);
     for (last, arguments, code, text) in [
         (
