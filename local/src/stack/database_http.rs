@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,14 +17,27 @@ use hyper::service::Service;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::busy::Busy;
 use super::names;
+use super::tokens::Tokens;
 
 /// `DynamoDB`'s size limit of a request, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// The database as an HTTP service.
 #[derive(Clone)]
-pub(super) struct DatabaseService(pub Database);
+pub(super) struct DatabaseService {
+    database: Database,
+    tokens: Tokens,
+    busy: Busy,
+}
+
+impl DatabaseService {
+    /// A service that adds up in `busy` how long the engine works.
+    pub fn new(database: Database, busy: Busy) -> Self {
+        Self { database, tokens: Tokens::default(), busy }
+    }
+}
 
 impl Service<Request<Incoming>> for DatabaseService {
     type Response = Response<Full<Bytes>>;
@@ -31,13 +45,13 @@ impl Service<Request<Incoming>> for DatabaseService {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let database = self.0.clone();
+        let service = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
             let operation = target.and_then(|target| target.split_once('.')).map_or("", |(_, operation)| operation);
             let result = match Limited::new(body, LARGEST_BODY).collect().await {
-                Ok(body) => run(&database, operation, &body.to_bytes()),
+                Ok(body) => service.busy.measure(|| run(&service, operation, &body.to_bytes())),
                 Err(error) => Err(DynoxideError::SerializationException(error.to_string())),
             };
             Ok(match result {
@@ -52,7 +66,15 @@ impl Service<Request<Incoming>> for DatabaseService {
 }
 
 /// Runs an operation with its JSON input.
-fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+fn run(service: &DatabaseService, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+    let DatabaseService { database, tokens, .. } = service;
+    if operation == "TransactWriteItems" {
+        let mut request: TransactWriteItemsRequest = deserialize(body)?;
+        let token = request.client_request_token.take();
+        let done = tokens.once(token, body, || database.transact_write_items(request))?;
+        // A repetition has used no write units.
+        return serialize(&done.unwrap_or_default());
+    }
     macro_rules! operations {
         ($($name:literal => $function:ident,)*) => {
             match operation {
@@ -71,7 +93,6 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, Dyno
         "BatchGetItem" => batch_get_item,
         "BatchWriteItem" => batch_write_item,
         "TransactGetItems" => transact_get_items,
-        "TransactWriteItems" => transact_write_items,
         "CreateTable" => create_table,
         "DescribeTable" => describe_table,
         "UpdateTable" => update_table,

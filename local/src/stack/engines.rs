@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::busy::Busy;
 use super::database_http::DatabaseService;
 use super::guard::{AccessKey, Guarded};
 use super::queues::{Front, Queues};
@@ -37,6 +38,8 @@ pub(super) struct Engines {
     pub sqs_url: String,
     /// The secret of this run, which every request to an engine needs.
     pub access_key: AccessKey,
+    /// How long the database worked on requests.
+    pub busy: Busy,
     stop: watch::Sender<bool>,
     servers: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -59,15 +62,16 @@ impl Engines {
 
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let access_key = AccessKey::generate()?;
-        let service = Guarded::new(dynamodb.local_addr()?, &access_key, DatabaseService(opened.clone()));
+        let (access_key, busy) = (AccessKey::generate()?, Busy::default());
+        let service =
+            Guarded::new(dynamodb.local_addr()?, &access_key, DatabaseService::new(opened.clone(), busy.clone()));
         servers.spawn(serve(dynamodb, service, stopping.clone()));
         let config = SqsHttpConfig { region: super::names::REGION.to_owned(), ..SqsHttpConfig::default() };
         let service = SqsHttpService::new(Arc::new(Front::new(Arc::clone(&queues))), config);
         let service = Guarded::new(sqs.local_addr()?, &access_key, service);
         servers.spawn(serve(sqs, service, stopping));
         let servers = tokio::sync::Mutex::new(servers);
-        let engines = Self { database: opened, queues, dynamodb_url, sqs_url, access_key, stop, servers };
+        let engines = Self { database: opened, queues, dynamodb_url, sqs_url, access_key, busy, stop, servers };
         Ok((engines, template))
     }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_store::Store;
 
+use super::busy::Busy;
 use super::clock::{Clock, ClockMovedBackwards};
 use super::problem::Problem;
 use super::schedules::Schedules;
@@ -28,6 +29,8 @@ pub(super) struct Local {
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
     pub schedules: Arc<Schedules>,
+    /// How long the database worked on requests.
+    pub busy: Busy,
     /// The engines' URLs and access key id, for other processes.
     pub endpoints: Value,
     /// The store with an operator's permissions; `None` when the template is not Tessera's.
@@ -50,6 +53,9 @@ impl Local {
             ("POST", "settle") => self.settle().await.map(|value| json_response(&value)),
             ("GET", "verify") => self.verify().await.map(|value| json_response(&value)),
             ("GET", "endpoints") => Ok(json_response(&self.endpoints)),
+            ("GET", "engine") => Ok(json_response(
+                &json!({ "busy_ms": u64::try_from(self.busy.total().as_millis()).unwrap_or(u64::MAX) }),
+            )),
             ("GET", "capacity") => Ok(json_response(&self.exchange.meter.json())),
             ("DELETE", "capacity") | ("POST", "capacity/reset") => {
                 self.exchange.meter.reset();

@@ -5,6 +5,7 @@
 //! `wire` (faults and policies).
 
 mod activity;
+mod busy;
 mod call;
 mod checkpoint;
 mod clients;
@@ -28,6 +29,7 @@ mod schedules;
 mod settle;
 mod streams;
 pub mod template;
+mod tokens;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -176,6 +178,7 @@ impl Stack {
             settler: Arc::clone(&settler),
             exchange: Arc::clone(&exchange),
             schedules: Arc::clone(&schedules),
+            busy: engines.busy.clone(),
             endpoints: serde_json::json!({
                 "dynamodb": engines.dynamodb_url,
                 "sqs": engines.sqs_url,

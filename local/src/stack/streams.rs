@@ -39,6 +39,8 @@ const CALL_BYTES: usize = 5 * 1024 * 1024;
 const BACKLOG: u64 = 500;
 /// After this many records, a reader waits for empty queues to store its position.
 const NOTE_EVERY: usize = 1_000;
+/// The maximum of [`NOTE_EVERY`], which doubles with each wait in vain: an import keeps its queue busy for minutes.
+const NOTE_SELDOM: usize = 256 * NOTE_EVERY;
 /// The maximum wait for empty queues: a message that keeps failing must not block the others.
 const NOTE_PATIENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -130,7 +132,7 @@ impl Source {
         let activity = &self.settler.exchange.activity;
         let Some(mut writes) = activity.writes(&self.stream.table) else { return };
         let mut stopping = stop.clone();
-        let mut since_note = 0;
+        let (mut since_note, mut note_every) = (0, NOTE_EVERY);
         while !*stop.borrow() {
             writes.borrow_and_update();
             let records = match self.position.read(READ) {
@@ -161,32 +163,35 @@ impl Source {
                 break;
             }
             activity.step();
-            let news = self.hold_back(since_note >= NOTE_EVERY);
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => {}
-                noted = news => if noted { since_note = 0 },
+            let news = self.hold_back(since_note >= note_every);
+            let noted = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => None,
+                noted = news => noted,
+            };
+            if let Some(noted) = noted {
+                since_note = 0;
+                note_every = if noted { NOTE_EVERY } else { (note_every * 2).min(NOTE_SELDOM) };
             }
         }
         self.note().await;
     }
 
-    /// Waits while functions have more to do than they should; says whether a note was due and
-    /// tried.
-    async fn hold_back(&self, note: bool) -> bool {
+    /// Waits while functions have more to do than they should. `note`: stores the position too, and returns whether it is
+    /// stored.
+    async fn hold_back(&self, note: bool) -> Option<bool> {
         let mut news = self.settler.exchange.activity.steps();
         while self.settler.backlog().await.is_ok_and(|waiting| waiting > BACKLOG) {
             let _ = tokio::time::timeout(FIRST_PAUSE, news.changed()).await;
         }
         if !note || !self.checkpoints.are_kept() {
-            return note;
+            return note.then_some(true);
         }
         let waiting = async {
             while !self.note().await {
                 let _ = tokio::time::timeout(FIRST_PAUSE, news.changed()).await;
             }
         };
-        let _ = tokio::time::timeout(NOTE_PATIENCE, waiting).await;
-        true
+        Some(tokio::time::timeout(NOTE_PATIENCE, waiting).await.is_ok())
     }
 
     /// Stores the position if everything before it is complete. Returns whether it is stored.
