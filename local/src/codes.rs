@@ -11,7 +11,8 @@ use crate::web::{WebClient, WebRequest};
 
 /// The codes of one request.
 const PER_REQUEST: usize = 10_000;
-/// Attempts for a request without a response or with a 5xx. Repeating one adds nothing twice.
+/// Attempts for a request without a response or with a 5xx, unless codes were loaded meanwhile. Repeating one adds nothing
+/// twice.
 const TRIES: u32 = 5;
 
 /// Where codes are loaded.
@@ -47,10 +48,11 @@ pub async fn load(file: &Path, loading: &Loading) -> anyhow::Result<Loaded> {
     let client = WebClient::new();
     let mut loaded = Loaded::default();
     for codes in codes.chunks(PER_REQUEST) {
-        let response = send(&client, loading, codes).await?;
+        let (response, earlier) = send(&client, loading, codes).await?;
         let number = |name: &str| response[name].as_u64().with_context(|| format!("the response has no {name}"));
-        loaded.added += number("added")?;
-        loaded.duplicates += number("duplicates")?;
+        loaded.added += number("added")? + earlier;
+        // What the attempts before have added is a duplicate of the last one.
+        loaded.duplicates += number("duplicates")?.saturating_sub(earlier);
         loaded.remaining = number("remaining")?;
     }
     Ok(loaded)
@@ -68,14 +70,23 @@ fn read_codes(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) -> anyhow::Result<Value> {
+/// Sends codes until all are loaded. Returns the last response, and how many codes the attempts before it have added.
+async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) -> anyhow::Result<(Value, u64)> {
     let url = format!("{}/v1/rewards/{}/codes", loading.url.trim_end_matches('/'), loading.reward);
     let body = json!({ "codes": codes.iter().map(|(_, code)| code).collect::<Vec<_>>() });
-    let mut last = String::new();
-    for _ in 0..TRIES {
+    let (mut last, mut earlier, mut tries) = (String::new(), 0, 0);
+    while tries < TRIES {
+        tries += 1;
         match client.send(WebRequest::new(Method::POST, &url).bearer(&loading.key).json(&body)).await {
-            Ok(response) if response.status.is_success() => return Ok(response.json()),
-            Ok(response) if response.status.is_server_error() => last = response.status.to_string(),
+            Ok(response) if response.status.is_success() => return Ok((response.json(), earlier)),
+            Ok(response) if response.status.is_server_error() => {
+                last = response.status.to_string();
+                let added = response.json()["added"].as_u64().unwrap_or(0);
+                earlier += added;
+                if added > 0 {
+                    tries = 0;
+                }
+            }
             Ok(response) => return Err(Failure::Refused(refusal(&response.text(), codes)).into()),
             Err(error) => last = error.to_string(),
         }

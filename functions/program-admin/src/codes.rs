@@ -1,5 +1,7 @@
 //! `POST /v1/rewards/{id}/codes`: loads codes into the pool of a reward.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tessera_domain::audit::AuditChange;
 use tessera_domain::coupon::{FoldedCode, PoolId};
@@ -7,12 +9,14 @@ use tessera_domain::ids::{CouponCode, RewardId};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::program::CodeSource;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::{Problem, Route, Services, handler};
+use tessera_lambda::{Deadline, Problem, Route, Services, handler};
 
 use crate::ADMIN;
 
 /// The most codes of one request.
 const MOST_CODES: usize = 10_000;
+/// When the gateway gives a request up. The last part of it is for the codes that are under way then.
+const LIMIT: Duration = Duration::from_secs(29);
 /// The longest code, in characters.
 const MOST_CODE: usize = 40;
 
@@ -20,7 +24,11 @@ const MOST_CODE: usize = 40;
 pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rewards/{id}/codes", ADMIN, handler!(post))
     .named("loadCodes", "Program", "Loads codes into the pool of a reward")
     .audited("reward.load_codes")
-    .details("Codes that the program has already, in any spelling, are counted as duplicates.")
+    .details(
+        "Codes that the program has already, in any spelling, are counted as duplicates. When the time of a request is \
+         over before its last code, the response is 503 `codes_partly_loaded` with `added` and `left`; the same request \
+         again loads the rest.",
+    )
     .takes::<CodesBody>(CodesBody::example)
     .gives::<CodesView>(200, "What became of the codes.")];
 
@@ -78,6 +86,7 @@ fn read_code(node: &Node<'_>) -> Option<CouponCode> {
 
 /// `POST /v1/rewards/{id}/codes`. What a request that died in between has loaded is a duplicate of its repetition.
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let deadline = Deadline::after(LIMIT);
     let caller = request.caller()?;
     let codes = read_codes(&request.large_json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
@@ -95,7 +104,12 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     }
     let loads = AuditChange::added("codes", json!(codes.len()));
     let audit = request.audit(format!("rewards/{id}"))?.changing([loads]);
-    let loaded = services.store.load_codes(&program.id, &id, &codes, &audit).await?;
+    let loaded = services.store.load_codes(&program.id, &id, &codes, &audit, &|| deadline.is_near()).await?;
+    if loaded.left > 0 {
+        let problem =
+            Problem::come_again("codes_partly_loaded", "send the request again: it loads the codes that are left");
+        return Err(problem.with("added", json!(loaded.added)).with("left", json!(loaded.left)));
+    }
     let remaining = services.store.codes_left(&program.id, &PoolId::loaded(id)).await?;
     Ok(http::json(200, &CodesView { added: loaded.added, duplicates: loaded.duplicates, remaining }))
 }

@@ -136,6 +136,11 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(503, "unavailable", "try again in a moment") }
     }
 
+    /// 503 for something that the same request goes on with: come again.
+    pub fn come_again(slug: &str, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(1), ..Self::new(503, slug, detail) }
+    }
+
     /// 503 for something that people have to provide first: come again in a minute.
     pub fn unavailable_because(slug: &str, detail: impl Into<String>) -> Self {
         Self { retry_after: Some(60), ..Self::new(503, slug, detail) }

@@ -32,6 +32,8 @@ pub struct CodesAdded {
     pub added: u32,
     /// The codes that the program had before, or that came twice.
     pub duplicates: u32,
+    /// The codes that were not tried, because the time was over.
+    pub left: u32,
 }
 
 impl Store {
@@ -39,7 +41,7 @@ impl Store {
     /// units for each code.
     ///
     /// A fault leaves some of the codes loaded, each completely; loading them again adds the rest. The request is recorded
-    /// before the first code: no code is loaded unseen.
+    /// before the first code: no code is loaded unseen. Once `is_late` is true, no further codes are tried.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -49,22 +51,24 @@ impl Store {
         reward: &RewardId,
         codes: &[CouponCode],
         audit: &Audit,
+        is_late: &(dyn Fn() -> bool + Sync),
     ) -> Result<CodesAdded, StoreError> {
         self.record_audit(program, audit).await?;
         let new: Vec<NewCode<'_>> = codes.iter().map(|code| NewCode { code, shop: None }).collect();
-        let added = self.load_all(program, &PoolId::loaded(reward.clone()), &new).await?;
+        let (added, left) = self.load_all(program, &PoolId::loaded(reward.clone()), &new, is_late).await?;
         self.note_refilled(program, reward).await?;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(CodesAdded { added: count(added), duplicates: count(codes.len() - added) })
+        Ok(CodesAdded { added: count(added), duplicates: count(codes.len() - added - left), left: count(left) })
     }
 
-    /// Loads codes into a pool; returns how many are new.
+    /// Loads codes into a pool; returns how many are new, and how many were not tried because it was late.
     pub(super) async fn load_all(
         &self,
         program: &ProgramId,
         pool: &PoolId,
         codes: &[NewCode<'_>],
-    ) -> Result<usize, StoreError> {
+        is_late: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(usize, usize), StoreError> {
         let unique: BTreeMap<FoldedCode, NewCode<'_>> =
             codes.iter().rev().map(|new| (FoldedCode::from(new.code), *new)).collect();
         let unique: Vec<(FoldedCode, NewCode<'_>)> = unique.into_iter().collect();
@@ -72,15 +76,19 @@ impl Store {
         let size = unique.len().div_ceil(SHARDS as usize).clamp(1, CHUNK);
         let start = u32::from(random::seed()?.0[0]);
         let chunks: Vec<_> = (start..).zip(unique.chunks(size)).collect();
-        let mut added = 0;
+        let (mut added, mut left) = (0, 0);
         for group in chunks.chunks(AT_ONCE) {
+            if is_late() {
+                left += group.iter().map(|(_, chunk)| chunk.len()).sum::<usize>();
+                continue;
+            }
             let mut loads = Vec::with_capacity(group.len());
             for (turn, chunk) in group {
                 loads.push(self.load_chunk(program, pool, turn % SHARDS, chunk));
             }
             added += futures::future::try_join_all(loads).await?.into_iter().sum::<usize>();
         }
-        Ok(added)
+        Ok((added, left))
     }
 
     /// Loads the new ones of some codes into one shard; returns how many.

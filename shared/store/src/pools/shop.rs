@@ -59,7 +59,7 @@ impl Store {
         codes: &[(CouponCode, ShopCode)],
     ) -> Result<usize, StoreError> {
         let new: Vec<NewCode<'_>> = codes.iter().map(|(code, shop)| NewCode { code, shop: Some(shop) }).collect();
-        let added = self.load_all(program, pool, &new).await?;
+        let (added, _) = self.load_all(program, pool, &new, &|| false).await?;
         self.note_refilled(program, &pool.reward).await?;
         Ok(added)
     }

@@ -88,7 +88,7 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
     for (round, size) in [400, 4_000].into_iter().enumerate() {
         let more = codes(&format!("SALE{round}"), size - loaded);
         bench.wire.forget();
-        let added = bench.store.load_codes(&program, &reward("pooled"), &more, &AUDIT).await.unwrap();
+        let added = bench.store.load_codes(&program, &reward("pooled"), &more, &AUDIT, &|| false).await.unwrap();
         let used = bench.wire.used()["TransactWriteItems"];
         println!("{} codes loaded: {:?}", added.added, used);
         // A guard and a place for each code, two units each; and the counts of the shards.
@@ -107,17 +107,34 @@ async fn drawing_costs_the_same_from_a_pool_of_any_size() {
         assert_eq!(used["GetItem"].calls, 1, "the account");
         assert_eq!(used.len(), 3);
     }
-    bench.store.load_codes(&program, &reward("both"), &codes("BOTH", 400), &AUDIT).await.unwrap();
+    bench.store.load_codes(&program, &reward("both"), &codes("BOTH", 400), &AUDIT, &|| false).await.unwrap();
     bench.wire.forget();
     redeem(&bench, &config, &ada, "both", "k-both").await.unwrap();
     assert_eq!(bench.wire.used()["TransactWriteItems"], Used { calls: 1, halves: 24 }, "with a stock, twelve units");
 }
 
 #[tokio::test]
+async fn codes_that_a_request_has_no_time_for_are_loaded_by_its_repetition() {
+    let bench = Bench::start().await;
+    let (program, all) = (program(), codes("SALE", 400));
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let after_one_group = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
+    let first = bench.store.load_codes(&program, &reward("pooled"), &all, &AUDIT, &after_one_group).await.unwrap();
+    assert!(first.added > 0 && first.left > 0, "{first:?}");
+    assert_eq!((first.added + first.left, first.duplicates), (400, 0));
+    let second = bench.store.load_codes(&program, &reward("pooled"), &all, &AUDIT, &|| false).await.unwrap();
+    assert_eq!((second.added, second.duplicates, second.left), (first.left, first.added, 0));
+    let left = bench.store.codes_left(&program, &tessera_domain::coupon::PoolId::loaded(reward("pooled"))).await;
+    assert_eq!(left.unwrap(), 400);
+    let never = bench.store.load_codes(&program, &reward("pooled"), &codes("LATE", 3), &AUDIT, &|| true).await.unwrap();
+    assert_eq!((never.added, never.duplicates, never.left), (0, 0, 3));
+}
+
+#[tokio::test]
 async fn members_at_one_moment_draw_different_codes_until_there_is_none() {
     let bench = Bench::start().await;
     let (config, program) = (pooled(), program());
-    bench.store.load_codes(&program, &reward("pooled"), &codes("SALE", 40), &AUDIT).await.unwrap();
+    bench.store.load_codes(&program, &reward("pooled"), &codes("SALE", 40), &AUDIT, &|| false).await.unwrap();
     let mut members = Vec::new();
     for n in 0..48 {
         members.push(member(&bench, &config, &format!("c-{n}")).await);
