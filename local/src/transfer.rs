@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tessera_store::ExportKind;
 
@@ -79,5 +79,14 @@ pub async fn restore(client: &ImportClient, folder: &Path, progress: impl Fn(Exp
             bail!("{} is empty", file.display());
         }
     }
-    client.send(Method::POST, "/v1/restore/seal", Some(&json!({}))).await
+    loop {
+        let response = client
+            .repeat(|| client.request(Method::POST, "/v1/restore/seal").json(&json!({})))
+            .await
+            .context("the restore was not sealed")?;
+        // A large program is proven in steps.
+        if response.status != StatusCode::ACCEPTED {
+            return Ok(response.json());
+        }
+    }
 }

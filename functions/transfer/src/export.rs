@@ -1,14 +1,18 @@
 //! Export of a program, page by page, and its restore into an empty one.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::json;
 use tessera_lambda::http::{self, ApiRequest, MAX_DOCUMENT_BYTES, Response};
-use tessera_lambda::{Content, Parameter, Problem, Route, Services, cursor, handler};
-use tessera_store::{ExportKind, RestoreError};
+use tessera_lambda::{Content, Deadline, Parameter, Problem, Route, Services, cursor, handler};
+use tessera_store::{ExportKind, RestoreCheck, RestoreError, RestoreProgress};
 
 use crate::ADMIN;
 
 const NDJSON: &str = "application/x-ndjson";
+/// When the gateway gives a request up.
+const LIMIT: Duration = Duration::from_secs(29);
 
 /// The routes of export and restore.
 pub(crate) const ROUTES: &[Route] = &[
@@ -31,7 +35,12 @@ pub(crate) const ROUTES: &[Route] = &[
         .fails(413),
     Route::post("/v1/restore/seal", ADMIN, handler!(seal))
         .named("sealRestore", "Import and export", "Proves every restored balance, and closes the restore for ever")
-        .gives::<SealView>(200, "Every balance follows from its entries.")
+        .details(
+            "A large program takes more than one request: 202 says how far the proof has come, and the same request again goes on. \
+             A page that is restored meanwhile lets the proof begin again.",
+        )
+        .gives::<SealView>(200, "Every balance follows from its entries, and the restore is closed.")
+        .gives::<SealView>(202, "So many are proven; send the request again.")
         .fails(409)
         .fails(422),
 ];
@@ -44,7 +53,7 @@ struct RestoreView {
     restored: usize,
 }
 
-/// A sealed restore.
+/// What the check of a restore has proven.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SealedRestore))]
 struct SealView {
@@ -54,10 +63,17 @@ struct SealView {
     entries: u64,
 }
 
+impl SealView {
+    const fn of(found: &RestoreProgress) -> Self {
+        Self { members: found.members, entries: found.entries }
+    }
+}
+
 fn problem(error: RestoreError) -> Problem {
     match error {
         RestoreError::InUse => Problem::conflict("program_in_use", "the program has members or facts already"),
         RestoreError::Sealed => Problem::conflict("restore_sealed", "the restore of this program is closed"),
+        RestoreError::Changed => Problem::conflict("restore_changed", "pages were restored meanwhile; seal again"),
         RestoreError::Line(_) => Problem::malformed_at("", error.to_string()),
         RestoreError::Store(error) => error.into(),
     }
@@ -105,20 +121,23 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
 
 /// `POST /v1/restore/seal`
 async fn seal(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
+    let deadline = Deadline::after(LIMIT);
     request.optional_json()?;
     let program = services.program(&request.caller()?.program).await?;
-    services.store.open_restore(&program.id).await.map_err(problem)?;
-    let found = services.store.check_restore(&program.id).await?;
-    if !found.discrepancies.is_empty() {
-        let count = found.discrepancies.len();
-        let detail = format!("{count} balances do not follow from their entries; restore the missing pages");
-        let first: Vec<&String> = found.discrepancies.iter().take(20).collect();
-        return Err(Problem::unprocessable("restore_incomplete", detail).with("discrepancies", json!(first)));
-    }
-    services.store.seal_restore(&program.id).await.map_err(problem)?;
+    let is_late = || deadline.is_near();
+    let found = match services.store.seal_restore(&program.id, &is_late).await.map_err(problem)? {
+        RestoreCheck::Sealed(found) => found,
+        RestoreCheck::Unfinished(found) => return Ok(http::json(202, &SealView::of(&found))),
+        RestoreCheck::Refuted(found) => {
+            let count = found.discrepancies;
+            let detail = format!("{count} balances do not follow from their entries; restore the missing pages");
+            let problem = Problem::unprocessable("restore_incomplete", detail);
+            return Err(problem.with("discrepancies", json!(found.named)));
+        }
+    };
     // The restored versions replaced those that are remembered.
     services.programs.forget(&program.id).await;
     let program = services.program(&program.id).await?;
     services.programs.mark_in_use(&program).await?;
-    Ok(http::json(200, &SealView { members: found.members, entries: found.entries }))
+    Ok(http::json(200, &SealView::of(&found)))
 }

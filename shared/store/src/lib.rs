@@ -76,7 +76,7 @@ pub use targets::{
     ShopPool, ShopToken, StoredShopPool, Target, TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
 };
 pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
-pub use transfer::{ExportKind, ExportPage, RestoreError, RestoreProgress};
+pub use transfer::{ExportKind, ExportPage, RestoreCheck, RestoreError, RestoreProgress};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,11 @@
 
 mod codec;
 mod restore;
+mod seal;
 mod view;
 
-pub use restore::{RestoreError, RestoreProgress};
+pub use restore::RestoreError;
+pub use seal::{RestoreCheck, RestoreProgress};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};

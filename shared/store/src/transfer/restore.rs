@@ -3,7 +3,7 @@
 use futures::stream::{self, TryStreamExt as _};
 use serde_json::Value;
 use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::ledger::{Entry, MemberAudit};
+use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
 
 use super::{ExportKind, codec};
@@ -11,18 +11,29 @@ use crate::items::{Item, Reader, item, name, text};
 use crate::kinds::{MemberItem, MembersItem};
 use crate::members::profile_guards;
 use crate::writes::{ABSENT, Write, Written};
-use crate::{ActiveProgram, ScanCursor, Store, StoreError, keys};
+use crate::{ActiveProgram, Store, StoreError, keys};
 
-const RESTORE: &str = "restoring a program";
-const STATUS: &str = "st";
+pub(super) const RESTORE: &str = "restoring a program";
+pub(super) const STATUS: &str = "st";
 const OPEN: &str = "open";
-const SEALED: &str = "sealed";
+/// Balances are being proven; another line opens the restore again.
+pub(super) const CHECKING: &str = "checking";
+pub(super) const SEALED: &str = "sealed";
 
 /// Items that are written at once.
 const AT_ONCE: usize = 24;
 
 /// An item to restore, and the profile that it is.
 type Accepted = (Item, Option<(MemberId, Profile)>);
+
+/// Where a restore stands that is not sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RestoreStatus {
+    /// Lines come in.
+    Open,
+    /// Balances are being proven.
+    Checking,
+}
 
 /// Why lines are not restored.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +44,9 @@ pub enum RestoreError {
     /// The restore was closed.
     #[error("the restore is sealed")]
     Sealed,
+    /// Lines were restored while the balances were proven.
+    #[error("lines were restored meanwhile")]
+    Changed,
     /// A line is not one of an export of this kind.
     #[error("line {0} is not one of this export")]
     Line(usize),
@@ -41,37 +55,39 @@ pub enum RestoreError {
     Store(#[from] StoreError),
 }
 
-/// What the check of a restore has found so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RestoreProgress {
-    /// Members whose balances are proven.
-    pub members: u64,
-    /// Their entries.
-    pub entries: u64,
-    /// What does not agree.
-    pub discrepancies: Vec<String>,
-}
-
 impl Store {
-    /// Opens the restore of a program, unless it is open.
+    /// Opens the restore of a program for further lines, unless it is open. What a check has proven so far is forgotten.
     ///
     /// # Errors
     /// [`RestoreError::InUse`] and [`RestoreError::Sealed`]; when DynamoDB fails.
     pub async fn open_restore(&self, program: &ProgramId) -> Result<(), RestoreError> {
+        let status = self.restore_status(program).await?;
+        if status == Some(RestoreStatus::Open) {
+            return Ok(());
+        }
+        let open = Write::put(&self.tables.programs, item(&keys::restore(program), [(STATUS, text(OPEN))]));
+        let open = open.when("attribute_not_exists(pk) OR st <> :sealed").value(":sealed", text(SEALED));
+        match self.write(RESTORE, &open).await? {
+            Written::Done => Ok(()),
+            Written::Refused(_) => Err(RestoreError::Sealed),
+        }
+    }
+
+    /// Where the restore of a program stands; `None` before the first line.
+    ///
+    /// # Errors
+    /// [`RestoreError::InUse`] and [`RestoreError::Sealed`]; when DynamoDB fails.
+    pub(super) async fn restore_status(&self, program: &ProgramId) -> Result<Option<RestoreStatus>, RestoreError> {
         let head = self.load_head(program).await?.ok_or(StoreError::Item { operation: RESTORE, attribute: "head" })?;
-        let key = keys::restore(program);
-        let found = self.get(RESTORE, &self.tables.programs, &key, true).await?;
-        match found.as_ref().map(|item| Reader::new(RESTORE, item).text(STATUS)).transpose()? {
+        let found = self.get(RESTORE, &self.tables.programs, &keys::restore(program), true).await?;
+        let status = found.as_ref().map(|item| Reader::new(RESTORE, item).text(STATUS)).transpose()?;
+        match status {
             Some(SEALED) => Err(RestoreError::Sealed),
             // What came besides the restore would be mixed with it.
             _ if head.in_use => Err(RestoreError::InUse),
-            Some(_) => Ok(()),
-            None => {
-                let open = item(&key, [(STATUS, text(OPEN))]);
-                match self.write(RESTORE, &Write::put(&self.tables.programs, open).when(ABSENT)).await? {
-                    Written::Done | Written::Refused(_) => Ok(()),
-                }
-            }
+            None => Ok(None),
+            Some(CHECKING) => Ok(Some(RestoreStatus::Checking)),
+            Some(_) => Ok(Some(RestoreStatus::Open)),
         }
     }
 
@@ -219,62 +235,6 @@ impl Store {
         }
         self.write(RESTORE, &Write::put(table, item)).await.map(drop)
     }
-
-    /// Proves every balance of the program by its entries.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn check_restore(&self, program: &ProgramId) -> Result<RestoreProgress, StoreError> {
-        let mut progress = RestoreProgress::default();
-        let mut current: Option<(MemberId, MemberAudit, tessera_domain::account::Account)> = None;
-        let mut cursor = Some(ScanCursor::default());
-        while let Some(from) = cursor {
-            let page = self.scan_members(0, 1, from).await?;
-            for scanned in page.members.into_iter().filter(|scanned| scanned.program == *program) {
-                if current.as_ref().is_none_or(|(member, _, _)| *member != scanned.member) {
-                    prove(current.take(), &mut progress);
-                    current =
-                        Some((scanned.member, MemberAudit::default(), tessera_domain::account::Account::default()));
-                }
-                let Some((_, audit, account)) = &mut current else { continue };
-                if let Some(found) = scanned.account {
-                    *account = found;
-                }
-                for stored in &scanned.entries {
-                    progress.entries += 1;
-                    audit.add(&stored.entry);
-                }
-            }
-            cursor = page.next;
-        }
-        prove(current, &mut progress);
-        Ok(progress)
-    }
-
-    /// Closes the restore of a program for ever.
-    ///
-    /// # Errors
-    /// [`RestoreError::Sealed`] when it was never opened; when DynamoDB fails.
-    pub async fn seal_restore(&self, program: &ProgramId) -> Result<(), RestoreError> {
-        let sealed = item(&keys::restore(program), [(STATUS, text(SEALED))]);
-        self.write(RESTORE, &Write::put(&self.tables.programs, sealed)).await?;
-        Ok(())
-    }
-
-    /// True when a restore was closed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn is_restore_sealed(&self, program: &ProgramId) -> Result<bool, StoreError> {
-        let found = self.get(RESTORE, &self.tables.programs, &keys::restore(program), true).await?;
-        Ok(found.is_some_and(|item| Reader::new(RESTORE, &item).text(STATUS).is_ok_and(|status| status == SEALED)))
-    }
-}
-
-fn prove(member: Option<(MemberId, MemberAudit, tessera_domain::account::Account)>, progress: &mut RestoreProgress) {
-    let Some((member, audit, account)) = member else { return };
-    progress.members += 1;
-    progress.discrepancies.extend(audit.compare(&account).into_iter().map(|what| format!("{member}: {what}")));
 }
 
 fn is_head(program: &ProgramId, item: &Item) -> bool {

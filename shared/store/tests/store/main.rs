@@ -16,6 +16,7 @@ mod limits;
 mod members;
 mod pools;
 mod programs;
+mod restore;
 mod shop;
 mod stock;
 mod tasks;
