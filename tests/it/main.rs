@@ -27,6 +27,7 @@ mod least_privilege;
 mod members;
 mod moving;
 mod notices;
+mod order_history;
 mod outgoing;
 mod pools;
 mod portability;
