@@ -312,3 +312,23 @@ async fn referral_codes_lead_to_their_members_as_before() {
         assert_eq!(found.code, written);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_new_costs_one_transaction_and_a_hundredth_of_a_read() {
+    let shop = shop().await;
+    let mut file = String::from("email,first name,points\n");
+    for n in 0..200 {
+        file.push_str(&format!("new{n}@example.com,Ada {n},{n}\n"));
+    }
+    let calls = async |operation: &str| {
+        let capacity = shop.get("/_local/capacity").await;
+        capacity["functions"]["member-import"]["dynamodb"][operation]["calls"].as_u64().unwrap_or(0)
+    };
+    let state = import(&shop, &of("members"), &[file.as_bytes()]).await;
+    assert_eq!((&state["done"], &state["failed"]), (&json!(200), &json!(0)), "{state}");
+    assert_eq!((calls("TransactWriteItems").await, calls("BatchGetItem").await), (200, 2));
+    // The import itself and its program.
+    assert!(calls("GetItem").await < 10, "{}", calls("GetItem").await);
+    assert_eq!(points(&shop, "new199@example.com").await["available"], 199);
+    shop.verify().await;
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tessera_domain::coupon::FoldedCode;
+use tessera_domain::member::MemberRef;
 use tessera_domain::pack::unpack;
 use tessera_import::{CouponRow, ImportPlan, ImportRow, RowContext, RowFault, decode, error_line};
 use tessera_lambda::{Deadline, Services};
@@ -158,8 +159,10 @@ impl Pass<'_> {
                 Err(_) => {}
             }
         }
-        let found: Vec<Vec<(u64, u64, Vec<RowFault>)>> = stream::iter(members.into_values())
-            .map(|rows| self.take_member(rows))
+        let members: Vec<_> = members.into_values().collect();
+        let unknown = self.unknown(&members).await?;
+        let found: Vec<Vec<(u64, u64, Vec<RowFault>)>> = stream::iter(members.into_iter().zip(unknown))
+            .map(|(rows, is_new)| self.take_member(rows, is_new))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
@@ -176,16 +179,29 @@ impl Pass<'_> {
         Ok(refused.values().map(|(rows, _)| rows).sum())
     }
 
-    /// Works on the rows of one member, in their order.
+    /// For the rows of each member, whether nobody has the id or an identifier of the first.
+    async fn unknown(&self, members: &[Vec<(u64, u64, ImportRow)>]) -> Result<Vec<bool>, ImportError> {
+        if self.dry_run || self.import.status != ImportStatus::Running {
+            return Ok(vec![false; members.len()]);
+        }
+        let first = |rows: &Vec<(u64, u64, ImportRow)>| {
+            rows.first().map(|(_, _, row)| self.verified(row.reference())).unwrap_or_default()
+        };
+        let references: Vec<MemberRef> = members.iter().map(first).collect();
+        Ok(self.services.store.unknown(self.program, &references).await?)
+    }
+
+    /// Works on the rows of one member, in their order. `is_new`: nobody was known by the first row.
     async fn take_member(
         &self,
         rows: Vec<(u64, u64, ImportRow)>,
+        is_new: bool,
     ) -> Result<Vec<(u64, u64, Vec<RowFault>)>, ImportError> {
         let mut refused = Vec::new();
-        for (row, count, content) in rows {
+        for (place, (row, count, content)) in rows.into_iter().enumerate() {
             let taken = match self.import.status {
                 ImportStatus::Undoing => Box::pin(self.undo_row(row, &content)).await?,
-                _ => Box::pin(self.import_row(row, &content)).await?,
+                _ => Box::pin(self.import_row(row, &content, is_new && place == 0)).await?,
             };
             refused.extend(taken.err().map(|faults| (row, count, faults)));
         }

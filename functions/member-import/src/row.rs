@@ -28,19 +28,29 @@ const ERASED: &str = "erased";
 /// A row was imported, or the reasons why it was not.
 pub(crate) type Taken = Result<(), Vec<RowFault>>;
 
+/// Which row is imported.
+#[derive(Debug, Clone, Copy)]
+struct RowPlace {
+    /// Its number in the file.
+    row: u64,
+    /// True when nobody was known by its id and identifiers a moment ago.
+    is_new: bool,
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "most reasons are made for the call")]
 pub(crate) fn refused(reason: impl ToString) -> Taken {
     Err(vec![RowFault::of_row(reason.to_string())])
 }
 
 impl Pass<'_> {
-    /// Imports a row, or checks it in a dry run.
-    pub(crate) async fn import_row(&self, row: u64, content: &ImportRow) -> Result<Taken, ImportError> {
+    /// Imports a row, or checks it in a dry run. `is_new`: nobody was known by its id or identifiers a moment ago.
+    pub(crate) async fn import_row(&self, row: u64, content: &ImportRow, is_new: bool) -> Result<Taken, ImportError> {
+        let at = RowPlace { row, is_new };
         let taken = match content {
-            ImportRow::Member(member) => self.member(row, member).await,
-            ImportRow::Tier(tier) => self.tier(row, tier).await,
-            ImportRow::Coupon(coupon) => self.coupon(row, coupon).await,
-            ImportRow::Spend(spend) => self.spend(row, spend).await,
+            ImportRow::Member(member) => self.member(at, member).await,
+            ImportRow::Tier(tier) => self.tier(at, tier).await,
+            ImportRow::Coupon(coupon) => self.coupon(at, coupon).await,
+            ImportRow::Spend(spend) => self.spend(at, spend).await,
             ImportRow::Order(order) => self.order(order).await,
             ImportRow::ReferralCode { reference, code } => self.referral_code(reference, code).await,
         };
@@ -72,7 +82,7 @@ impl Pass<'_> {
         Day::of(self.services.clock.now(), &self.program.compiled.zone)
     }
 
-    async fn member(&self, row: u64, member: &MemberRow) -> Result<Taken, ImportError> {
+    async fn member(&self, at: RowPlace, member: &MemberRow) -> Result<Taken, ImportError> {
         let (details, now) = (&member.enrollment.details, self.services.clock.now());
         let reference = self.verified(&member.enrollment.reference);
         let mut complete = Profile::new(&reference, now);
@@ -87,7 +97,7 @@ impl Pass<'_> {
             qualifying: member.qualifying.map(Points::new),
             expires: member.expires.map(Day::from_date),
         });
-        if let Err(refusal) = self.check(row, &imported) {
+        if let Err(refusal) = self.check(at.row, &imported) {
             return Ok(refused(refusal));
         }
         if self.dry_run {
@@ -100,11 +110,14 @@ impl Pass<'_> {
                 profile.enrolled(now);
             }
         };
+        if let Some(taken) = self.commit_new(at, &reference, &finish, &imported).await? {
+            return Ok(taken);
+        }
         let found = self.services.store.find_or_create_with(self.program, &reference, now, &finish).await?;
         if !found.created {
             self.complete_profile(&found.member, &finish).await?;
         }
-        self.commit(row, &found.member, &imported).await
+        self.commit(at.row, &found.member, &imported).await
     }
 
     /// Fills what a known member's profile lacks.
@@ -136,16 +149,16 @@ impl Pass<'_> {
         Err(ImportError::Contended)
     }
 
-    async fn tier(&self, row: u64, tier: &TierRow) -> Result<Taken, ImportError> {
+    async fn tier(&self, at: RowPlace, tier: &TierRow) -> Result<Taken, ImportError> {
         let Some(id) = find_tier(&self.program.compiled, &tier.tier) else {
             return Ok(refused(format!("there is no tier {:?}", tier.tier)));
         };
         let imported =
             Imported::Tier { tier: id, since: tier.since.map(Day::from_date), until: tier.until.map(Day::from_date) };
-        self.check_and_commit(row, &tier.reference, &imported).await
+        self.check_and_commit(at, &tier.reference, &imported).await
     }
 
-    async fn spend(&self, row: u64, spend: &SpendRow) -> Result<Taken, ImportError> {
+    async fn spend(&self, at: RowPlace, spend: &SpendRow) -> Result<Taken, ImportError> {
         let rate = self.plan.request.points_per_unit.unwrap_or(Decimal::ZERO);
         let exact = spend.amount.checked_mul(rate);
         let points = exact.and_then(|exact| self.program.compiled.program.points.rounding.round(exact));
@@ -157,10 +170,10 @@ impl Pass<'_> {
             qualifying: None,
             expires: None,
         });
-        self.check_and_commit(row, &spend.reference, &imported).await
+        self.check_and_commit(at, &spend.reference, &imported).await
     }
 
-    async fn coupon(&self, row: u64, coupon: &CouponRow) -> Result<Taken, ImportError> {
+    async fn coupon(&self, at: RowPlace, coupon: &CouponRow) -> Result<Taken, ImportError> {
         let Some(reward) = find_reward(&self.program.compiled, &coupon.reward) else {
             return Ok(refused(format!("there is no reward {:?}", coupon.reward)));
         };
@@ -176,11 +189,11 @@ impl Pass<'_> {
             used: coupon.used,
         };
         if let Some(existing) = self.find_coupon(&code).await?
-            && !self.is_of_row(row, &existing).await?
+            && !self.is_of_row(at.row, &existing).await?
         {
             return Ok(refused(format!("the code {code} exists already")));
         }
-        self.check_and_commit(row, &coupon.reference, &imported).await
+        self.check_and_commit(at, &coupon.reference, &imported).await
     }
 
     async fn referral_code(&self, reference: &MemberRef, code: &str) -> Result<Taken, ImportError> {
@@ -249,19 +262,45 @@ impl Pass<'_> {
 
     async fn check_and_commit(
         &self,
-        row: u64,
+        at: RowPlace,
         reference: &MemberRef,
         imported: &Imported,
     ) -> Result<Taken, ImportError> {
-        if let Err(refusal) = self.check(row, imported) {
+        if let Err(refusal) = self.check(at.row, imported) {
             return Ok(refused(refusal));
         }
         if self.dry_run {
             return Ok(Ok(()));
         }
         let (store, now) = (&self.services.store, self.services.clock.now());
-        let found = store.find_or_create_visitor(self.program, &self.verified(reference), now).await?;
-        self.commit(row, &found.member, imported).await
+        let reference = self.verified(reference);
+        if let Some(taken) = self.commit_new(at, &reference, &|_| {}, imported).await? {
+            return Ok(taken);
+        }
+        let found = store.find_or_create_visitor(self.program, &reference, now).await?;
+        self.commit(at.row, &found.member, imported).await
+    }
+
+    /// Imports a row about somebody new in one transaction; `None`, and nothing done, when somebody is known.
+    async fn commit_new(
+        &self,
+        at: RowPlace,
+        reference: &MemberRef,
+        complete: &(dyn Fn(&mut Profile) + Sync),
+        imported: &Imported,
+    ) -> Result<Option<Taken>, ImportError> {
+        if !at.is_new {
+            return Ok(None);
+        }
+        let (config, now) = (&*self.program.compiled, self.services.clock.now());
+        let (key, row) = (self.key(at.row, false), ImportedRow { import: self.id, row: at.row });
+        let decide = |seen: &Snapshot<'_>| decide_import(&seen.context(config, now), seen.account, &row, imported);
+        let committed = self.services.store.commit_new(self.program, reference, now, complete, &key, decide);
+        match committed.await {
+            Ok(committed) => Ok(committed.map(|_| Ok(()))),
+            Err(CommitError::Refused(refusal)) => Ok(Some(refused(refusal))),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
     }
 
     async fn commit(&self, row: u64, member: &MemberId, imported: &Imported) -> Result<Taken, ImportError> {

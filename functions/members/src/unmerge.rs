@@ -7,7 +7,7 @@ use tessera_domain::input;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, OpenedMember, Party};
+use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, OpenedMember, Party, PartyAccount};
 
 use crate::merge::{DRY_RUN, ask_referrals, is_dry_run, named};
 
@@ -67,7 +67,7 @@ async fn unmerge(
     let (now, config, natural) = (services.clock.now(), &program.compiled, request.natural_key());
     let actor = &request.caller()?.actor;
     let keys = [&kept.into, source].map(|other| EntryKey::unmerge(natural.started_at, other, &natural.key));
-    let party = |member, key| Party { profile: true, is_alone: true, ..Party::new(member, key) };
+    let party = |member, key| Party { profile: true, account: PartyAccount::Own, ..Party::new(member, key) };
     let parties = [party(source, &keys[0]), party(&kept.into, &keys[1])];
     let commit = Commit { program: &program.id, config, parties };
     let audit = request.audit(format!("members/{source}"))?;

@@ -42,7 +42,9 @@ mod transfer;
 mod writes;
 
 pub use audit::{Audit, AuditFilter};
-pub use commit::{Commit, CommitError, Committed, EntryKey, Party, ReceiptHistory, Snapshot, Taking, TakingCode};
+pub use commit::{
+    Commit, CommitError, Committed, EntryKey, Party, PartyAccount, ReceiptHistory, Snapshot, Taking, TakingCode,
+};
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
 pub use facts::{Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund};

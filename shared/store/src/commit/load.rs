@@ -11,7 +11,7 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
 use tessera_domain::program::CompiledProgram;
 
-use super::{Commit, Party};
+use super::{Commit, Party, PartyAccount};
 use crate::items::{Reader, name};
 use crate::keys::{self, Key};
 use crate::open::{self, MAX_ALIASES, endless};
@@ -115,12 +115,13 @@ impl Store {
 
     /// The account is read first: whatever is read after it and then changes, changes the account too.
     async fn load_party(&self, program: &ProgramId, party: &Party<'_>) -> Result<Loaded, StoreError> {
+        let is_own = party.account == PartyAccount::Own;
         let mut loaded = self.load_person(program, party.member, party).await?;
         for _ in 0..MAX_ALIASES {
-            let Some(target) = loaded.account.merged_into.clone().filter(|_| !party.is_alone) else { break };
+            let Some(target) = loaded.account.merged_into.clone().filter(|_| !is_own) else { break };
             loaded = self.load_person(program, &target, party).await?;
         }
-        if loaded.account.merged_into.is_some() && !party.is_alone {
+        if loaded.account.merged_into.is_some() && !is_own {
             return Err(endless());
         }
         let owners = open::owners(&loaded.member, &loaded.account);
@@ -175,6 +176,9 @@ impl Store {
         party: &Party<'_>,
     ) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded::new(member.clone());
+        if party.account == PartyAccount::New {
+            return Ok(loaded);
+        }
         if party.mark.is_none() && !party.profile {
             loaded.account = self.get_account(program, member).await?.unwrap_or_default();
             return Ok(loaded);

@@ -77,8 +77,8 @@ pub struct Party<'a> {
     pub takes: Option<Taking<'a>>,
     /// A receipt whose entries and refund entries are loaded, and with them all coupons of the member. `None` costs no read.
     pub history: Option<ReceiptHistory<'a>>,
-    /// Loads the member's own account, even if it is part of another one now.
-    pub is_alone: bool,
+    /// Which account is loaded.
+    pub account: PartyAccount,
     /// Decides on an erased member too; otherwise that is [`StoreError::Erased`].
     pub even_erased: bool,
 }
@@ -94,10 +94,21 @@ impl<'a> Party<'a> {
             profile: false,
             takes: None,
             history: None,
-            is_alone: false,
+            account: PartyAccount::Current,
             even_erased: false,
         }
     }
+}
+
+/// Which account of a party is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartyAccount {
+    /// The one that the member is part of now.
+    Current,
+    /// The member's own, even if it is part of another one now.
+    Own,
+    /// None: the same transaction creates the member, and the member's place in the lists. For [`Store::commit_new`] alone.
+    New,
 }
 
 /// What was decided on a receipt and its refunds, for one member.

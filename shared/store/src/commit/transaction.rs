@@ -11,10 +11,10 @@ use tessera_domain::rule::BudgetPeriod;
 use super::budget::BudgetTake;
 use super::load::{Loaded, mark_key};
 use super::stock::Take;
-use super::{Commit, EntryKey, Party, lapse};
+use super::{Commit, EntryKey, Party, PartyAccount, lapse};
 use crate::coupons::expiring;
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
-use crate::listing::moved_listing;
+use crate::listing::{moved_listing, new_listing};
 use crate::pools::PoolCodes;
 use crate::writes::{ABSENT, MAX_WRITES, Obstacle, Transacted, Write};
 use crate::{Store, StoreError, indexes, keys};
@@ -247,7 +247,11 @@ impl Store {
             transaction.push(Part::Loaded, Write::delete(table, &keys::alias(program, member)), 0);
         }
         let (accounts, decided_at) = ((&loaded.account, &decision.account), decision.entry.decided_at);
-        if let Some(listing) = moved_listing(table, program, member, accounts, decided_at, &commit.config.zone) {
+        let zone = &commit.config.zone;
+        let moved = moved_listing(table, program, member, accounts, decided_at, zone);
+        let is_new = party.account == PartyAccount::New;
+        let new = || is_new.then(|| new_listing(table, program, member, decided_at, zone));
+        if let Some(listing) = moved.or_else(new) {
             transaction.push(Part::Loaded, listing, 0);
         }
         let due = decision.due.iter().map(|entry| (EntryKey::event(entry.at, entry.sequence), entry));

@@ -3,6 +3,7 @@
 //! The id is the authority, and only verified identifiers lead to a member with an id. `judge` decides from the guards what
 //! a request may change. This module writes it: each step is one transaction, conditional on what it was decided from.
 
+mod first;
 mod forget;
 mod guards;
 mod join;
@@ -196,8 +197,7 @@ impl Store {
                 let written = settled || self.attach(namespace, &member, reference, &verdict).await?;
                 (member, written)
             } else {
-                let member = MemberId::new(random::id("m_"))
-                    .map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })?;
+                let member = new_member()?;
                 let mut profile = Profile::new(&without(reference, &verdict.conflict), now);
                 complete(&mut profile);
                 let listing = new_listing(&self.tables.members, &program.id, &member, now, &program.compiled.zone);
@@ -224,14 +224,25 @@ impl Store {
         profile: &Profile,
         listing: Write,
     ) -> Result<bool, StoreError> {
+        let mut writes = self.creation(namespace, member, profile).await?;
+        writes.push(listing);
+        Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
+    }
+
+    /// The writes of a new profile and its guards, on condition that nobody has them.
+    async fn creation(
+        &self,
+        namespace: Namespace<'_>,
+        member: &MemberId,
+        profile: &Profile,
+    ) -> Result<Vec<Write>, StoreError> {
         for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
         let guards = namespace.of_profile(member, profile).await?;
         let guards = Guards::default().turned_into(&guards, &self.tables.members, member);
         let profile = self.profile_write(namespace.program, member, profile, 1)?.when(ABSENT);
-        let writes = guards.into_iter().map(|guard| guard.write).chain([profile, listing]).collect();
-        Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
+        Ok(guards.into_iter().map(|guard| guard.write).chain([profile]).collect())
     }
 
     /// Writes what a reference changes of a known member. False when something else changed meanwhile.
@@ -386,6 +397,11 @@ struct ProfileChange<'a> {
     before: &'a Profile,
     after: &'a Profile,
     version: u64,
+}
+
+/// A random id.
+fn new_member() -> Result<MemberId, StoreError> {
+    MemberId::new(random::id("m_")).map_err(|_| StoreError::Item { operation: IDENTIFY, attribute: name::MEMBER })
 }
 
 /// A reference without the identifiers of some kinds.

@@ -1,11 +1,13 @@
+use std::convert::Infallible;
+
 use futures::future::join_all;
-use tessera_domain::ids::ProgramId;
+use tessera_domain::ids::{ProgramId, ReceiptId};
 use tessera_domain::member::{Holding, Identifier, IdentifierKind, MAX_CARDS, MemberRef, Profile, TooMany};
-use tessera_store::{Identified, IdentityError};
+use tessera_store::{CommitError, Committed, EntryKey, Identified, IdentityError, MemberList, Snapshot};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
-use crate::shop::{KEY, active, customer, noon, program};
+use crate::shop::{KEY, active, customer, for_receipt, noon, one_point, program};
 
 fn with_email(mut reference: MemberRef, email: &str) -> MemberRef {
     reference.email = Some(email.parse().unwrap());
@@ -195,4 +197,61 @@ async fn personal_identifiers_do_not_stand_in_keys() {
         assert!(!key.contains("ada@x.it") && !key.contains("333123"), "{key}");
     }
     assert_eq!(items.items().len(), 8, "two profiles, two ids, two keys, two places in lists");
+}
+
+/// Commits one point together with the creation of a contact.
+async fn commit_new(bench: &Bench, reference: &MemberRef, receipt: &str) -> Option<Committed> {
+    let key = EntryKey::receipt(noon(), &ReceiptId::new(receipt).unwrap());
+    let named = |profile: &mut Profile| profile.first_name = Some("Ada".to_owned());
+    let decide = |seen: &Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt(receipt)));
+    bench.store.commit_new(&active(), reference, noon(), &named, &key, decide).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_contact_is_created_with_its_first_entry_in_one_transaction() {
+    let bench = Bench::start().await;
+    let ada = with_email(customer("c-1"), "ada@x.it");
+    let references = [ada.clone(), customer("c-2"), customer("c-1"), MemberRef::default()];
+    assert_eq!(bench.store.unknown(&active(), &references).await.unwrap(), [true, true, true, false]);
+    bench.wire.forget();
+    let committed = commit_new(&bench, &ada, "r1").await;
+    assert!(matches!(committed, Some(Committed::Now(_))), "{committed:?}");
+    let used = bench.wire.used();
+    assert_eq!(used.iter().map(|(name, used)| (&**name, used.calls)).collect::<Vec<_>>(), [("TransactWriteItems", 1)]);
+
+    assert_eq!(bench.store.unknown(&active(), &references).await.unwrap(), [false, true, false, false]);
+    let found = find(&bench, &ada).await;
+    assert!(!found.created);
+    let opened = bench.store.open_member(&program(), &found.member).await.unwrap().unwrap();
+    assert_eq!((opened.account.version, opened.account.lifetime_earned.get()), (1, 1));
+    assert_eq!(opened.profile.first_name.as_deref(), Some("Ada"));
+    let listed = bench.store.list_members(&program(), &MemberList::All, 10, None).await.unwrap();
+    assert_eq!(listed.items, [found.member]);
+}
+
+#[tokio::test]
+async fn somebody_who_is_known_meanwhile_is_not_created_again() {
+    let bench = Bench::start().await;
+    let known = find(&bench, &by_email("ada@x.it")).await;
+    for reference in [by_email("ada@x.it"), with_email(customer("c-1"), "ada@x.it")] {
+        let committed = commit_new(&bench, &reference, "r1").await;
+        // An unverified address is contact data beside an id, and nobody's key.
+        assert_eq!(committed.is_some(), reference.id.is_some(), "{committed:?}");
+    }
+    let opened = bench.store.open_member(&program(), &known.member).await.unwrap().unwrap();
+    assert_eq!(opened.account.version, 0);
+}
+
+#[tokio::test]
+async fn a_lost_reply_creates_nobody_twice() {
+    let bench = Bench::start().await;
+    bench.wire.plan("TransactWriteItems", Fault::LostReply);
+    let key = EntryKey::receipt(noon(), &ReceiptId::new("r1").unwrap());
+    let decide = |seen: &Snapshot<'_>| Ok::<_, Infallible>(one_point(seen.account, for_receipt("r1")));
+    let lost = bench.store.commit_new(&active(), &customer("c-1"), noon(), &|_| {}, &key, decide).await;
+    assert!(matches!(lost, Err(CommitError::Store(_))), "{lost:?}");
+    assert!(commit_new(&bench, &customer("c-1"), "r1").await.is_none(), "the first attempt has created the contact");
+    let found = find(&bench, &customer("c-1")).await;
+    let opened = bench.store.open_member(&program(), &found.member).await.unwrap().unwrap();
+    assert_eq!((found.created, opened.account.version), (false, 1));
 }
