@@ -17,16 +17,16 @@ from stack import TESSERA
 EXPECTED = f"the stack is half deployed, {len(LEFT_OUT)} missing: {', '.join(LEFT_OUT)}"
 
 
-def examine(stack: Deployment, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the doctor with other variables."""
+def operate(stack: Deployment, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a subcommand on the stack, with other variables; it may fail."""
     environment = os.environ | stack.operator() | variables
-    command = [TESSERA, "doctor", "--stack", STACK, *words]
+    command = [TESSERA, *words, "--stack", STACK]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def faults(stack: Deployment) -> list[str]:
     """The faults, without what the emulator cannot do."""
-    done = examine(stack, "--json")
+    done = operate(stack, "doctor", "--json")
     found = json.loads(done.stdout)["findings"]
     details = [each["detail"] for each in found if each["status"] == "fault"]
     assert (done.returncode == 6) == bool(details), done
@@ -45,8 +45,8 @@ class Doctor(unittest.TestCase):
     def test_another_region_and_unknown_credentials(self) -> None:
         """What stops every command is said, with what to do."""
         for said, ended in [
-            (f"there is no stack {STACK} in eu-west-1", examine(self.stack, AWS_REGION="eu-west-1")),
-            ("AWS does not know these credentials", examine(self.stack, AWS_ACCESS_KEY_ID="AKIANOBODYKNOWSTHIS0")),
+            (f"there is no stack {STACK} in eu-west-1", operate(self.stack, "doctor", AWS_REGION="eu-west-1")),
+            ("AWS does not know these credentials", operate(self.stack, "doctor", AWS_ACCESS_KEY_ID="AKIANOBODYKNOWSTHIS0")),
         ]:
             self.assertEqual(ended.returncode, 4, ended)
             self.assertIn(said, " ".join((ended.stdout + ended.stderr).split()))

@@ -77,6 +77,9 @@ class Restore(unittest.TestCase):
         self.stack.until("the table is back", lambda: self.points("nadia") == 50)
         self.assertEqual(self.stack.call("POST", "/v1/receipts", outage).status, 202)
         self.stack.evaluated("outage")
+        wrong = doctor.operate(self.stack, "verify")
+        self.assertEqual(wrong.returncode, 6, wrong)
+        self.assertIn("nadia-after has no decision", wrong.stdout)
         said = follow(self.stack, self.since, {LATER: since})
         self.assertIn("of which 3 had no decision", said)
         expected["oscar"] += 7
