@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use tessera_inbound::Vendors;
 use tessera_lambda::{Clients, Clock, Config, Routes, Secrets, Services, TargetCache, Variable, http};
 use tessera_notifications::Notifier;
+use tessera_shop_codes::ShopClients;
 use tessera_store::{ProgramCache, SecretsKey, Store};
 
 use crate::private;
@@ -17,6 +19,9 @@ use crate::stack::{Handler, Permissions, Setting, Stack, StackOptions, Storage};
 
 /// The template, embedded so that the binary runs from any folder.
 pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// The instances of a function that remembers access tokens.
+const INSTANCES: usize = 4;
 
 /// The routes of each HTTP function.
 pub const ROUTES: &[(&str, Routes)] = &[
@@ -190,10 +195,13 @@ fn mount(setting: &Setting, secrets: &SecretsKey, shared: &OnceLock<(ProgramCach
         "rule-evaluation" => handler!(Queue, tessera_rule_evaluation),
         "shop-codes" => {
             let services = services(tessera_shop_codes::NEEDS)?;
-            let vendors = Arc::new(tessera_shop_codes::ShopClients::default());
+            // Instances that know nothing of each other's tokens, as on Lambda.
+            let instances: Vec<Arc<ShopClients>> = (0..INSTANCES).map(|_| Arc::default()).collect();
+            let next = AtomicUsize::new(0);
             Handler::Queue(Arc::new(move |event| {
-                let (services, vendors) = (Arc::clone(&services), Arc::clone(&vendors));
-                async move { tessera_shop_codes::handle(&services, &vendors, event).await }.boxed()
+                let next = next.fetch_add(1, Ordering::Relaxed) % INSTANCES;
+                let (services, instance) = (Arc::clone(&services), instances.get(next).cloned().unwrap_or_default());
+                async move { tessera_shop_codes::handle(&services, &instance, event).await }.boxed()
             }))
         }
         "transfer" => http(tessera_transfer::NEEDS, tessera_transfer::ROUTES)?,

@@ -51,7 +51,7 @@ async fn ask_of(services: &Services, program: &ProgramId, deadline: &Deadline) -
     let text = |error: StoreError| error.to_string();
     // Each run asks anew, also within the time in which the queue drops what is repeated.
     let run = tessera_store::seed().map_err(text)?;
-    if !services.ask_codes(program, &format!("run {:?}", run.0), false).await? {
+    if !services.ask_codes(program, &format!("run {:?}", run.0)).await? {
         return Ok(0);
     }
     let Some(active) = services.programs.get(program).await.map_err(text)? else { return Ok(0) };

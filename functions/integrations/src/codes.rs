@@ -35,11 +35,9 @@ pub(crate) async fn codes_health(
         if rewards.len() >= MOST_REWARDS && !rewards.contains_key(reward) {
             continue;
         }
-        let ready = if offers(&stored.pool.pool) && !stored.pool.is_withdrawn {
-            services.store.codes_left(program, &stored.pool.pool).await?
-        } else {
-            0
-        };
+        let is_offered = offers(&stored.pool.pool) && !stored.pool.is_withdrawn;
+        let ready = if is_offered { services.store.codes_left(program, &stored.pool.pool).await? } else { 0 };
+        let batch = stored.pool.batch.filter(|_| is_offered);
         let view = rewards.entry(reward.clone()).or_insert_with(|| CodesHealthView {
             reward: reward.to_string(),
             ready: 0,
@@ -49,7 +47,7 @@ pub(crate) async fn codes_health(
             error: None,
         });
         view.ready += ready;
-        view.filling += stored.pool.batch.map_or(0, |batch| batch.codes.len() as u64);
+        view.filling += batch.map_or(0, |batch| batch.codes.len() as u64);
         view.failed += stored.pool.failed;
         view.dead += stored.deleted;
         view.error = view.error.take().or(stored.pool.error);

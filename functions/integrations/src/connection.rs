@@ -139,7 +139,7 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
     let target = services.replace_connection(request, before, change).await?;
     // What a shop has refused may work with these settings.
     let cause = format!("{id} {}", request.natural_key().key);
-    if let Err(error) = services.ask_codes(program, &cause, true).await {
+    if let Err(error) = services.ask_codes_of_connection(&target, program, &cause).await {
         tracing::error!(%program, error, "the codes of a shop were not asked for");
     }
     view(services, request, &id, vendor, Some(&target)).await

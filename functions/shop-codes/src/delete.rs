@@ -53,8 +53,10 @@ pub(crate) async fn delete(
     let mut is_done = true;
     for ((connection, discount), codes) in groups {
         match delete_group(services, clients, program_id, &connection, &discount, &codes).await {
-            Ok(()) => {
-                note(services, program_id, &connection, &codes, now).await?;
+            Ok(deletion) => {
+                if deletion == Deletion::Done {
+                    note(services, program_id, &connection, &codes, now).await?;
+                }
                 dead.extend(codes.into_iter().map(|(coupon, _)| coupon));
             }
             Err(Failure::Store(error)) => return Err(error.into()),
@@ -69,6 +71,15 @@ pub(crate) async fn delete(
         finish_cancel(services, &program, coupon).await?;
     }
     Ok(is_done)
+}
+
+/// What became of codes that a shop was to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deletion {
+    /// They are dead.
+    Done,
+    /// The shop has left, and its credentials are gone: nobody can ask it for anything.
+    OutOfReach,
 }
 
 /// True when a coupon can never be used again, unless an order used its code before.
@@ -89,13 +100,18 @@ async fn delete_group(
     connection: &TargetId,
     discount: &str,
     codes: &[(Coupon, ShopCode)],
-) -> Result<(), Failure> {
-    let connection = ShopConnection::enabled(services, program, connection).await?;
-    let connection = connection.ok_or_else(|| Failure::again("the connection is disabled"))?;
+) -> Result<Deletion, Failure> {
+    let Some(connection) = ShopConnection::enabled(services, program, connection).await? else {
+        // A merchant who only disables a connection keeps its credentials.
+        let key = services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
+        let secrets = services.store.target_secrets(program, connection, &key).await?;
+        return secrets.map_or(Ok(Deletion::OutOfReach), |_| Err(Failure::again("the connection is disabled")));
+    };
     let credentials = credentials(services, program, &connection).await?;
     let shop = Shop::new(services, clients, program, &connection, &credentials)?;
     let codes: Vec<_> = codes.iter().map(|(coupon, place)| (coupon.code.clone(), place.clone())).collect();
-    shop.delete(discount, &codes).await
+    shop.delete(discount, &codes).await?;
+    Ok(Deletion::Done)
 }
 
 /// Notes that codes are dead, by pool.

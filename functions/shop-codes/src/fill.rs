@@ -20,46 +20,46 @@ const FEW_CODES: usize = 10;
 /// How often another first code is tried for a discount.
 const FIRST_CODES: u32 = 3;
 
-/// The pool is not full, and another message is to go on.
+/// How far the work on a pool has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Filled {
+pub(crate) enum Progress {
+    /// It is done.
     Whole,
+    /// Another message is to go on.
     Partly,
 }
 
-/// What fills pools of one connection.
-pub(crate) struct Filler<'a> {
+/// What fills and withdraws pools of one connection.
+pub(crate) struct PoolWorker<'a> {
     pub services: &'a Services,
     pub program: &'a ActiveProgram,
     pub connection: &'a TargetId,
     pub shop: &'a Shop<'a>,
-    /// How many codes the pool is to have.
-    pub codes: CodeSettings,
 }
 
-impl Filler<'_> {
-    /// Creates the discount and codes of a pool, if it has too few. Each step is stored before the next one begins, so that it
-    /// goes on where it was interrupted.
+impl PoolWorker<'_> {
+    /// Creates the discount and codes of a pool, if it has fewer than `codes` says. Each step is stored before the next one begins,
+    /// so that it goes on where it was interrupted.
     ///
     /// # Errors
     /// When the shop or the store did not do it.
-    pub async fn fill(&self, stored: &mut StoredShopPool) -> Result<Filled, Failure> {
+    pub async fn fill(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<Progress, Failure> {
         let discount = self.discount(stored).await?;
-        if stored.pool.is_withdrawn {
-            self.shop.set_active(&discount, true).await?;
-            stored.pool.is_withdrawn = false;
-            self.save(stored).await?;
+        let is_off = stored.pool.is_withdrawn || stored.pool.switch.is_some();
+        if is_off && self.switch(stored, &discount, true).await? == Progress::Partly {
+            return Ok(Progress::Partly);
         }
         for _ in 0..MOST_BATCHES {
-            if stored.pool.batch.is_none() && !self.begin_batch(stored).await? {
-                return Ok(Filled::Whole);
+            if stored.pool.batch.is_none() && !self.begin_batch(stored, codes).await? {
+                return Ok(Progress::Whole);
             }
             self.finish_batch(stored, &discount).await?;
         }
-        Ok(Filled::Partly)
+        Ok(Progress::Partly)
     }
 
-    async fn save(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+    /// Stores a pool as it is now.
+    pub async fn save(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
         let is_saved = self.services.store.put_shop_pool(&self.program.id, self.connection, stored).await?;
         let contended = StoreError::Contended { operation: "storing a shop's pool of codes", tries: 1 };
         if is_saved { Ok(()) } else { Err(contended.into()) }
@@ -93,10 +93,10 @@ impl Filler<'_> {
     }
 
     /// Chooses the next batch; false when there are enough codes.
-    async fn begin_batch(&self, stored: &mut StoredShopPool) -> Result<bool, Failure> {
+    async fn begin_batch(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<bool, Failure> {
         let ready = self.services.store.codes_left(&self.program.id, &stored.pool.pool).await?;
-        let is_filling = ready < u64::from(self.codes.fill_to)
-            && (stored.pool.is_filling || ready < u64::from(self.codes.low_water));
+        let is_filling =
+            ready < u64::from(codes.fill_to) && (stored.pool.is_filling || ready < u64::from(codes.low_water));
         if !is_filling {
             if stored.pool.is_filling {
                 stored.pool.is_filling = false;
@@ -104,7 +104,7 @@ impl Filler<'_> {
             }
             return Ok(false);
         }
-        let missing = usize::try_from(u64::from(self.codes.fill_to) - ready).unwrap_or(usize::MAX);
+        let missing = usize::try_from(u64::from(codes.fill_to) - ready).unwrap_or(usize::MAX);
         let codes = new_codes(missing.min(self.shop.most_codes()))?;
         stored.pool.is_filling = true;
         stored.pool.batch = Some(CodeBatch { codes, sent: 0, job: None });
@@ -112,7 +112,7 @@ impl Filler<'_> {
     }
 
     /// Sends the stored batch, unless it was, and loads what the shop created.
-    async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), Failure> {
+    pub async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), Failure> {
         let none = || Failure::again("there is no batch");
         let mut batch = stored.pool.batch.clone().ok_or_else(none)?;
         let sent = if let Some(job) = batch.job.clone() {
@@ -134,7 +134,15 @@ impl Filler<'_> {
                 self.shop.outcome(discount, &batch, &job).await?
             }
         };
-        self.services.store.load_shop_codes(&self.program.id, &stored.pool.pool, &created).await?;
+        let store = &self.services.store;
+        if self.shop.codes_are_discounts() {
+            // Before they can be drawn: what is drawn can be withdrawn.
+            let ids: Vec<&str> = created.iter().map(|(_, place)| place.id.as_str()).collect();
+            let first = batch.codes.first().ok_or_else(none)?;
+            let of = (first, batch.sent);
+            store.put_shop_batch(&self.program.id, self.connection, &stored.pool.pool, of, &ids).await?;
+        }
+        store.load_shop_codes(&self.program.id, &stored.pool.pool, &created).await?;
         let pool = &mut stored.pool;
         pool.batch = None;
         pool.failed = pool.failed.saturating_add(refused.len() as u64);

@@ -16,7 +16,7 @@ use tessera_store::{
 };
 
 use crate::ShopClients;
-use crate::fill::{Filled, Filler};
+use crate::fill::{PoolWorker, Progress};
 use crate::http::Failure;
 use crate::shop::{Shop, credentials, provider_of};
 use crate::work::{WorkError, active};
@@ -41,8 +41,7 @@ pub(crate) async fn look(services: &Services, program_id: &ProgramId, again: boo
         let offered = program.compiled.program.rewards.iter().filter(|reward| reward.code.provider() == Some(provider));
         let mut rewards: BTreeSet<RewardId> = offered.map(|reward| reward.id.clone()).collect();
         let stored = services.store.shop_pools(program_id, &connection).await?;
-        let asked_for =
-            stored.into_iter().filter(|stored| stored.pool.discount_id.is_some() && !stored.pool.is_withdrawn);
+        let asked_for = stored.into_iter().filter(|stored| stored.pool.may_work());
         rewards.extend(asked_for.map(|stored| stored.pool.pool.reward));
         for reward in rewards {
             let work = CodesWork::Reward { connection: connection.clone(), reward, again };
@@ -52,7 +51,7 @@ pub(crate) async fn look(services: &Services, program_id: &ProgramId, again: boo
     services.send_codes(&messages).await.map_err(WorkError::Unavailable)
 }
 
-/// Fills the pools of a reward, or deactivates its discounts when it was withdrawn. Failures of the shop are stored.
+/// Fills the pools of a reward, or makes its codes invalid when it was withdrawn. Failures of the shop are stored.
 ///
 /// # Errors
 /// When the store or the queue fails.
@@ -80,20 +79,22 @@ pub(crate) async fn bring_in_line(
         Some(ended) if has_ended(&program, ended, now) => return Ok(()),
         Some(offered) => wanted_pools(services, &program, offered, &connection, stored),
         None => {
-            stored.retain(|stored| stored.pool.discount_id.is_some() && !stored.pool.is_withdrawn);
+            stored.retain(|stored| stored.pool.may_work());
             (stored, None)
         }
     };
     let mut is_whole = true;
     for mut pool in pools {
+        // What failed may have been the opposite of what is wanted now.
+        let is_same = pool.pool.switch.as_ref().is_none_or(|switch| switch.is_active) == codes.is_some();
         let waits = pool.pool.is_stopped || pool.pool.due.is_some_and(|due| now < due);
-        if waits && !again {
+        if is_same && waits && !again {
             continue;
         }
         let outcome = serve(services, clients, &program, &connection, &mut pool, codes).await;
         match outcome {
-            Ok(filled) => {
-                is_whole &= filled == Filled::Whole;
+            Ok(progress) => {
+                is_whole &= progress == Progress::Whole;
                 settle(services, program_id, connection_id, &mut pool).await?;
             }
             Err(Failure::Store(error)) => return Err(error.into()),
@@ -166,6 +167,7 @@ fn new_pool(
         first_code: None,
         discount_id: None,
         is_withdrawn: false,
+        switch: None,
         batch: None,
         is_filling: false,
         failed: 0,
@@ -177,7 +179,7 @@ fn new_pool(
     StoredShopPool { pool, version: 0, deleted: 0 }
 }
 
-/// Fills a pool, or deactivates its discount where `codes` is `None`.
+/// Fills a pool, or withdraws it where `codes` is `None`.
 async fn serve(
     services: &Services,
     clients: &ShopClients,
@@ -185,18 +187,14 @@ async fn serve(
     connection: &ShopConnection,
     stored: &mut StoredShopPool,
     codes: Option<CodeSettings>,
-) -> Result<Filled, Failure> {
+) -> Result<Progress, Failure> {
     let credentials = credentials(services, &program.id, connection).await?;
     let shop = Shop::new(services, clients, &program.id, connection, &credentials)?;
-    if let Some(codes) = codes {
-        let filler = Filler { services, program, connection: &connection.id, shop: &shop, codes };
-        return filler.fill(stored).await;
+    let worker = PoolWorker { services, program, connection: &connection.id, shop: &shop };
+    match codes {
+        Some(codes) => worker.fill(stored, codes).await,
+        None => worker.withdraw(stored).await,
     }
-    let discount = stored.pool.discount_id.clone().unwrap_or_default();
-    shop.set_active(&discount, false).await?;
-    stored.pool.is_withdrawn = true;
-    services.store.put_shop_pool(&program.id, &connection.id, stored).await?;
-    Ok(Filled::Whole)
 }
 
 /// Forgets an earlier failure of a pool that needs nothing now.

@@ -119,12 +119,19 @@ impl<'a> Shop<'a> {
         }
     }
 
-    /// Makes the codes of a discount work, or not.
-    pub async fn set_active(&self, discount: &str, is_active: bool) -> Result<(), Failure> {
+    /// True where each code is a discount of its own.
+    pub const fn codes_are_discounts(&self) -> bool {
         match self {
-            Self::Shopify(shop) => shop.set_active(discount, is_active).await,
-            // Codes that nobody has are not known to anyone; those of coupons end with these.
-            Self::Woocommerce(_) => Ok(()),
+            Self::Shopify(_) => false,
+            Self::Woocommerce(_) => true,
+        }
+    }
+
+    /// The shop's id of the discount that a pool created with this first code; `None` when there is none.
+    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Shopify(shop) => shop.find_discount(pool, first).await,
+            Self::Woocommerce(_) => Ok(Some(String::new())),
         }
     }
 

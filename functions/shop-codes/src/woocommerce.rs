@@ -15,6 +15,9 @@ use crate::shop::{Access, BatchOutcome};
 
 /// The most codes that one request creates or deletes.
 pub(crate) const MOST_CODES: usize = 100;
+/// The day on which a coupon that does not work any more has ended, in the shop's time zone. WooCommerce stores only `date_expires`:
+/// `date_expires_gmt` is never written by its API.
+const LONG_AGO: &str = "2000-01-01T00:00:00";
 /// The pages of the newest coupons that are searched for those of a lost response.
 const PAGES: u32 = 3;
 
@@ -94,18 +97,35 @@ impl<'a> Woocommerce<'a> {
     pub async fn delete(&self, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
         for chunk in codes.chunks(MOST_CODES) {
             let ids: Vec<u64> = chunk.iter().filter_map(|(_, place)| place.id.parse().ok()).collect();
-            let body = self.call(Method::POST, "/coupons/batch", Some(&json!({ "delete": ids }))).await?;
-            let results = body["delete"].as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
-            if results.len() < ids.len() {
-                return Err(Failure::again("the shop does not mention every coupon that it was to delete"));
-            }
-            for result in results {
-                let error = &result["error"];
-                let is_gone = error["code"].as_str().is_some_and(|code| code.contains("invalid_id"));
-                if !error.is_null() && !is_gone {
-                    let reason = error["message"].as_str().unwrap_or("the shop did not delete it");
-                    return Err(Failure::Refused(reason.to_owned()));
-                }
+            self.change("delete", &json!(ids), ids.len()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes coupons work, or not. Those that are gone are no error.
+    pub async fn set_active(&self, ids: &[String], is_active: bool) -> Result<(), Failure> {
+        let end = if is_active { "" } else { LONG_AGO };
+        let ids: Vec<u64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        for chunk in ids.chunks(MOST_CODES) {
+            let ended: Vec<Value> = chunk.iter().map(|id| json!({ "id": id, "date_expires": end })).collect();
+            self.change("update", &json!(ended), chunk.len()).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes coupons in one request.
+    async fn change(&self, how: &str, coupons: &Value, count: usize) -> Result<(), Failure> {
+        let body = self.call(Method::POST, "/coupons/batch", Some(&json!({ how: coupons }))).await?;
+        let results = body[how].as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
+        if results.len() < count {
+            return Err(Failure::again("the shop does not mention every coupon that it was asked for"));
+        }
+        for result in results {
+            let error = &result["error"];
+            let is_gone = error["code"].as_str().is_some_and(|code| code.contains("invalid_id"));
+            if !error.is_null() && !is_gone {
+                let reason = error["message"].as_str().unwrap_or("the shop did not change it");
+                return Err(Failure::Refused(reason.to_owned()));
             }
         }
         Ok(())

@@ -24,10 +24,10 @@ pub(crate) enum WorkError {
     Unavailable(String),
 }
 
-/// The program in force.
+/// The program in force now: a message may come of a version that was published a moment ago.
 pub(crate) async fn active(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, WorkError> {
-    let found = services.program(program).await;
-    found.map_err(|problem| WorkError::Unavailable(problem.detail().to_owned()))
+    let found = services.programs.current(program).await?;
+    found.ok_or_else(|| WorkError::Unavailable(format!("there is no program {program}")))
 }
 
 /// Does what a message asks for.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tessera_domain::ids::{CouponCode, ProgramId, RewardId};
 use tessera_domain::program::Provider;
-use tessera_store::TargetId;
+use tessera_store::{Target, TargetId};
 
 use crate::config::Queue;
 use crate::message::MessageError;
@@ -111,6 +111,11 @@ fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
+/// True for a connection through which a shop can create codes.
+fn creates_codes(id: &TargetId) -> bool {
+    Provider::NAMES.iter().any(|(name, _)| id.as_str() == *name)
+}
+
 /// The connection through which a shop creates codes.
 pub fn connection_of(provider: Provider) -> Option<TargetId> {
     TargetId::parse(provider.name())
@@ -118,25 +123,43 @@ pub fn connection_of(provider: Provider) -> Option<TargetId> {
 
 impl Services {
     /// Asks for the shops' codes of a program to be looked at, if a shop is connected that can create some. `cause` is the same
-    /// whenever the request is repeated; `again` asks also for what a shop has refused. False without such a shop.
+    /// whenever the request is repeated. False without such a shop.
     ///
     /// # Errors
     /// When DynamoDB or the queue cannot be reached.
-    pub async fn ask_codes(&self, program: &ProgramId, cause: &str, again: bool) -> Result<bool, String> {
+    pub async fn ask_codes(&self, program: &ProgramId, cause: &str) -> Result<bool, String> {
         let targets = self.targets.get(&self.store, program).await.map_err(|error| error.to_string())?;
-        let creates_codes = |id: &TargetId| Provider::NAMES.iter().any(|(name, _)| id.as_str() == *name);
         if !targets.iter().any(|target| target.is_enabled && creates_codes(&target.id)) {
             return Ok(false);
         }
-        let message = CodesMessage::new(program.clone(), CodesWork::Program { again }).outgoing(cause);
+        let message = CodesMessage::new(program.clone(), CodesWork::Program { again: false }).outgoing(cause);
         self.send_codes(&[message]).await?;
         Ok(true)
+    }
+
+    /// As [`Services::ask_codes`], for a connection that was just changed: asks also for what its shop has refused.
+    ///
+    /// # Errors
+    /// When the queue cannot be reached.
+    pub async fn ask_codes_of_connection(
+        &self,
+        target: &Target,
+        program: &ProgramId,
+        cause: &str,
+    ) -> Result<(), String> {
+        if !target.is_enabled || !creates_codes(&target.id) {
+            return Ok(());
+        }
+        let message = CodesMessage::new(program.clone(), CodesWork::Program { again: true }).outgoing(cause);
+        self.send_codes(&[message]).await
     }
 
     /// As [`Services::ask_codes`], for a version that was just published. A failure is only logged: the job that looks at every
     /// program asks again.
     pub async fn ask_codes_of_version(&self, program: &ProgramId, version: u32) {
-        if let Err(error) = self.ask_codes(program, &format!("version {version}"), false).await {
+        // The shop may have been connected a moment ago.
+        self.targets.forget(program);
+        if let Err(error) = self.ask_codes(program, &format!("version {version}")).await {
             tracing::error!(%program, error, "the shops' codes of a program were not asked for");
         }
     }

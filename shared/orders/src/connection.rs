@@ -80,18 +80,17 @@ impl ShopConnection {
         program: &ProgramId,
         id: &TargetId,
     ) -> Result<Option<Self>, StoreError> {
-        Ok(Self::enabled_of(&services.targets.get(&services.store, program).await?, id))
+        let targets = services.targets.get(&services.store, program).await?;
+        Ok(targets.iter().find(|target| target.id == *id && target.is_enabled).and_then(Self::of))
     }
 
-    /// The enabled connection of a program with this id, for a message about it: read again where it is not remembered.
+    /// The enabled connection of a program with this id, as it is now: what sends requests to a shop reads its credentials now,
+    /// and they belong to this address.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn enabled(services: &Services, program: &ProgramId, id: &TargetId) -> Result<Option<Self>, StoreError> {
-        Ok(Self::enabled_of(&services.targets.for_message(&services.store, program, id).await?, id))
-    }
-
-    fn enabled_of(targets: &[Target], id: &TargetId) -> Option<Self> {
-        targets.iter().find(|target| target.id == *id && target.is_enabled).and_then(Self::of)
+        let target = services.store.target(program, id).await?;
+        Ok(target.filter(|target| target.is_enabled).as_ref().and_then(Self::of))
     }
 }

@@ -254,6 +254,9 @@ mod tests {
             (format!("shop pool {a:?} {b:?}"), {
                 shop_pool(&p, a, &PoolId { reward: reward.clone(), discount: Some(b.to_owned()) })
             }),
+            (format!("shop batch {a:?} {b:?}"), {
+                shop_batch(&p, a, &PoolId { reward: reward.clone(), discount: Some(b.to_owned()) }, b, 1)
+            }),
             (format!("shop token {a:?}"), shop_token(&p, a)),
             (format!("shop token lease {a:?}"), shop_token_lease(&p, a)),
             (format!("low stock {a:?}"), low_stock(&p, &reward, 's', 7)),

@@ -74,8 +74,9 @@ pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};
 pub use stream::{MemberChange, MemberImage, entry_id, parse_entry_id};
 pub use targets::{
-    CodeBatch, Delivery, DeliveryContent, DeliveryStatus, DueDelivery, HealthChange, KlaviyoSettings, SecretChange,
-    ShopPool, ShopToken, StoredShopPool, Target, TargetHealth, TargetId, TargetKind, TargetSecrets, WebhookEndpoint,
+    CodeBatch, CodeSwitch, Delivery, DeliveryContent, DeliveryStatus, DueDelivery, HealthChange, KlaviyoSettings,
+    SecretChange, ShopBatch, ShopPool, ShopToken, StoredShopPool, Target, TargetHealth, TargetId, TargetKind,
+    TargetSecrets, WebhookEndpoint,
 };
 pub use tasks::{BacktestRequest, Task, TaskCounts, TaskKind, TaskRequest, TaskStatus};
 pub use transfer::{ExportKind, ExportPage, RestoreCheck, RestoreError, RestoreProgress};

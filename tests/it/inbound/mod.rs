@@ -79,6 +79,23 @@ pub fn shopify_refund() -> Value {
     serde_json::from_str(include_str!("../../../shared/shops/src/shopify/fixtures/2026-10-refund.json")).unwrap()
 }
 
+/// Delivers an order of WooCommerce.
+pub async fn woocommerce(shop: &Shop, payload: &Value) -> Response {
+    let body = payload.to_string().into_bytes();
+    let signature = signature(SECRET, &[&body]);
+    let headers = [
+        ("content-type", "application/json"),
+        ("X-WC-Webhook-Topic", "order.updated"),
+        ("X-WC-Webhook-Signature", signature.as_str()),
+    ];
+    shop.deliver(&format!("/v1/webhooks/woocommerce/{}", shop.program), &headers, body).await
+}
+
+/// The documented order of WooCommerce.
+pub fn woocommerce_order() -> Value {
+    serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/order.json")).unwrap()
+}
+
 async fn points(shop: &Shop, member: &str) -> Value {
     shop.settle().await;
     shop.member(member).await["points"]["available"].clone()

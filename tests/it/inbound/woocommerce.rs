@@ -4,15 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{SECRET, connect, health, points, shop, signature};
+use super::{SECRET, connect, health, points, shop, woocommerce, woocommerce_order as order};
 use crate::outgoing::server::{Reaction, Received, Server};
 use crate::shop::{Response, Shop};
 
 const BASIC: &str = "Basic Y2tfMTpjc18x";
-
-fn order() -> Value {
-    serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/order.json")).unwrap()
-}
 
 fn refunds() -> Value {
     serde_json::from_str(include_str!("../../../shared/shops/src/woocommerce/fixtures/refunds.json")).unwrap()
@@ -66,14 +62,7 @@ async fn connected(server: &Server) -> Shop {
 }
 
 async fn deliver(shop: &Shop, payload: &Value) -> Response {
-    let body = payload.to_string().into_bytes();
-    let signature = signature(SECRET, &[&body]);
-    let headers = [
-        ("content-type", "application/json"),
-        ("X-WC-Webhook-Topic", "order.updated"),
-        ("X-WC-Webhook-Signature", signature.as_str()),
-    ];
-    let response = shop.deliver(&format!("/v1/webhooks/woocommerce/{}", shop.program), &headers, body).await;
+    let response = woocommerce(shop, payload).await;
     shop.settle().await;
     response
 }

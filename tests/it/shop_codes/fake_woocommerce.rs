@@ -15,6 +15,8 @@ struct State {
     coupons: BTreeMap<String, Value>,
     status: Option<u16>,
     loses: u32,
+    half: bool,
+    spent: BTreeSet<String>,
     numbers: u64,
     batches: usize,
     violations: Vec<String>,
@@ -53,6 +55,11 @@ impl FakeWoocommerce {
         self.state().loses = responses;
     }
 
+    /// Creates every other coupon of a batch only, or all.
+    pub fn create_half(&self, half: bool) {
+        self.state().half = half;
+    }
+
     /// A coupon that the merchant has created.
     pub fn add_own(&self, code: &str) {
         let coupon = json!({ "id": 1, "code": code, "usage_limit": 1, "description": "The merchant's own" });
@@ -61,7 +68,23 @@ impl FakeWoocommerce {
 
     /// The codes that the checkout accepts.
     pub fn live(&self) -> BTreeSet<String> {
-        self.state().coupons.keys().map(|code| code.to_uppercase()).collect()
+        let state = self.state();
+        state.coupons.keys().filter(|code| works(code, &state)).map(|code| code.to_uppercase()).collect()
+    }
+
+    /// The coupons that there are, whether or not they work.
+    pub fn coupons(&self) -> usize {
+        self.state().coupons.len()
+    }
+
+    /// A shopper types a code at the checkout; true when it is accepted, which uses it up.
+    pub fn checkout(&self, code: &str) -> bool {
+        let (mut state, code) = (self.state(), code.to_lowercase());
+        let is_accepted = works(&code, &state);
+        if is_accepted {
+            state.spent.insert(code);
+        }
+        is_accepted
     }
 
     pub fn coupon(&self, code: &str) -> Option<Value> {
@@ -76,6 +99,12 @@ impl FakeWoocommerce {
     pub fn check(&self) {
         assert_eq!(self.state().violations, Vec::<String>::new());
     }
+}
+
+/// True when the checkout accepts a code.
+fn works(code: &str, state: &State) -> bool {
+    let has_ended = |coupon: &Value| coupon["date_expires"].as_str().is_some_and(|end| !end.is_empty());
+    !state.spent.contains(code) && state.coupons.get(code).is_some_and(|coupon| !has_ended(coupon))
 }
 
 fn respond(request: &Received, state: &mut State) -> Reaction {
@@ -111,18 +140,20 @@ fn batch(body: &Value, state: &mut State) -> Value {
     state.batches += 1;
     let none = Vec::new();
     let create = body["create"].as_array().unwrap_or(&none).clone();
+    let update = body["update"].as_array().unwrap_or(&none).clone();
     let delete = body["delete"].as_array().unwrap_or(&none).clone();
-    if create.len() + delete.len() > 100 {
-        state.violations.push(format!("{} coupons", create.len() + delete.len()));
+    let count = create.len() + update.len() + delete.len();
+    if !(1..=100).contains(&count) {
+        state.violations.push(format!("{count} coupons"));
     }
     let mut created = Vec::new();
-    for coupon in &create {
+    for (place, coupon) in create.iter().enumerate() {
         let is_whole = ["code", "discount_type", "amount"].iter().all(|name| coupon[name].is_string());
         if !is_whole || coupon["usage_limit"] != 1 || !coupon["individual_use"].is_boolean() {
             state.violations.push(coupon.to_string());
         }
         let code = coupon["code"].as_str().unwrap_or_default().to_lowercase();
-        created.push(if state.coupons.contains_key(&code) {
+        created.push(if state.coupons.contains_key(&code) || (state.half && place % 2 == 0) {
             let error = json!({ "code": "woocommerce_rest_coupon_code_already_exists",
                                 "message": "The coupon code already exists", "data": { "status": 400 } });
             json!({ "id": 0, "error": error })
@@ -135,13 +166,27 @@ fn batch(body: &Value, state: &mut State) -> Value {
             stored
         });
     }
+    let unknown = |id: &Value| json!({ "id": id, "error": { "code": "woocommerce_rest_shop_coupon_invalid_id", "message": "Invalid ID." } });
+    let mut updated = Vec::new();
+    for change in &update {
+        // WooCommerce ignores what is null, and `date_expires_gmt`.
+        let end = change["date_expires"].as_str();
+        if end.is_none() {
+            state.violations.push(change.to_string());
+        }
+        let coupon = state.coupons.values_mut().find(|coupon| coupon["id"] == change["id"]);
+        updated.push(coupon.map_or_else(
+            || unknown(&change["id"]),
+            |coupon| {
+                coupon["date_expires"] = json!(end);
+                coupon.clone()
+            },
+        ));
+    }
     let mut deleted = Vec::new();
     for id in &delete {
         let code = state.coupons.iter().find(|(_, coupon)| coupon["id"] == *id).map(|(code, _)| code.clone());
-        deleted.push(match code {
-            Some(code) => state.coupons.remove(&code).unwrap_or_default(),
-            None => json!({ "id": id, "error": { "code": "woocommerce_rest_shop_coupon_invalid_id", "message": "Invalid ID." } }),
-        });
+        deleted.push(code.and_then(|code| state.coupons.remove(&code)).unwrap_or_else(|| unknown(id)));
     }
-    json!({ "create": created, "delete": deleted })
+    json!({ "create": created, "update": updated, "delete": deleted })
 }

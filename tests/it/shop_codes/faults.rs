@@ -1,4 +1,5 @@
-//! Faults at the calls of the functions that fill pools and delete codes: no code twice, no point lost, no discount for nothing.
+//! Faults at the calls of the functions that fill pools, draw, delete and withdraw codes: no code twice, no point lost, no discount for
+//! nothing. A fault at the call that records a shop's success is a process that was killed between the two.
 
 use futures::stream::{self, StreamExt as _};
 use reqwest::Method;
@@ -6,12 +7,15 @@ use serde_json::{Value, json};
 use tessera_local::stack::{Calls, InjectedFault};
 
 use super::fake_shopify::{FakeShopify, Misbehaviour};
-use super::{BUYER, CLOCK, connection, offering, order, reward};
+use super::fake_woocommerce::FakeWoocommerce;
+use super::{BUYER, CLOCK, connection, offering, order, reward, woocommerce};
 use crate::faults::every_call::{calls, plans};
 use crate::faults::sender::{Planned, Sender};
 use crate::inbound;
 
 const FUNCTION: &str = "shop-codes";
+/// The functions that draw codes, and ask for the deletion of those of cancelled coupons.
+const DRAWING: [&str; 2] = ["reward-redemption", "event-relay"];
 /// Stacks that run at once.
 const PARALLEL: usize = 12;
 
@@ -19,43 +23,156 @@ fn is_read(operation: &str) -> bool {
     ["GetItem", "BatchGetItem", "Query"].contains(&operation)
 }
 
-fn rewards() -> Vec<Value> {
-    vec![reward("five", "shopify", &json!({ "valid_days": 1 }))]
+/// A fake of a shop.
+enum FakeShop {
+    Shopify(FakeShopify),
+    Woocommerce(FakeWoocommerce),
 }
 
-/// The program of the journey.
+impl FakeShop {
+    async fn start(name: &str) -> Self {
+        match name {
+            "shopify" => Self::Shopify(FakeShopify::start().await),
+            "woocommerce" => Self::Woocommerce(FakeWoocommerce::start().await),
+            other => panic!("there is no fake of {other}"),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Shopify(_) => "shopify",
+            Self::Woocommerce(_) => "woocommerce",
+        }
+    }
+
+    fn connection(&self, codes: u32) -> Value {
+        match self {
+            Self::Shopify(fake) => connection(fake, codes, codes),
+            Self::Woocommerce(fake) => woocommerce::connection(fake, codes),
+        }
+    }
+
+    /// The codes that the checkout accepts.
+    fn live(&self) -> std::collections::BTreeSet<String> {
+        match self {
+            Self::Shopify(fake) => fake.live(),
+            Self::Woocommerce(fake) => fake.live(),
+        }
+    }
+
+    fn checkout(&self, code: &str) -> bool {
+        match self {
+            Self::Shopify(fake) => fake.checkout(code),
+            Self::Woocommerce(fake) => fake.checkout(code),
+        }
+    }
+
+    fn check(&self) {
+        match self {
+            Self::Shopify(fake) => fake.check(),
+            Self::Woocommerce(fake) => fake.check(),
+        }
+    }
+
+    /// Creates half of each batch only, or all.
+    fn create_half(&self, half: bool) {
+        match self {
+            Self::Shopify(fake) => fake.misbehave(Misbehaviour { half, ..Misbehaviour::default() }),
+            Self::Woocommerce(fake) => fake.create_half(half),
+        }
+    }
+
+    /// Responds to every request with a failure, or behaves.
+    fn fail(&self, fails: bool) {
+        let status = fails.then_some(503);
+        match self {
+            Self::Shopify(fake) => fake.misbehave(Misbehaviour { status, ..Misbehaviour::default() }),
+            Self::Woocommerce(fake) => fake.respond(status),
+        }
+    }
+
+    /// Delivers a paid order that names a code, in small letters.
+    async fn sell(&self, sender: &mut Sender, code: &str) {
+        let code = code.to_lowercase();
+        let paid = match self {
+            Self::Shopify(_) => order(1, &code, "2026-03-01T12:55:00+01:00"),
+            Self::Woocommerce(_) => woocommerce::order(1, &code, "2026-03-01T11:55:00"),
+        };
+        let delivered = sender.with(async |shop| match self {
+            Self::Shopify(_) => inbound::shopify(shop, "orders/paid", &paid).await,
+            Self::Woocommerce(_) => inbound::woocommerce(shop, &paid).await,
+        });
+        assert_eq!(delivered.await.status, 200);
+        sender.settle().await;
+    }
+}
+
+fn rewards(provider: &str) -> Vec<Value> {
+    vec![reward("five", provider, &json!({ "valid_days": 1 }))]
+}
+
+/// The program of the journeys.
 pub fn program() -> Value {
-    offering(&rewards())
+    offering(&rewards("shopify"))
 }
 
-/// Connects, fills, draws, uses, cancels, lets a coupon expire, and withdraws the reward.
-async fn journey(sender: &mut Sender, fake: &FakeShopify) -> Vec<Value> {
+/// The program in which the codes of the reward come from elsewhere.
+fn withdrawn() -> Value {
+    offering(&[reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))])
+}
+
+async fn publish(sender: &mut Sender, program: &Value) {
+    let put = sender.request(Method::PUT, "/v1/program", Some(program), None).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    sender.settle().await;
+}
+
+async fn open(sender: &mut Sender) {
     sender.post("/v1/members", &json!({ "id": BUYER }), None).await;
     let award = json!({ "award": 1000, "reason": "opening" });
     sender.post(&format!("/v1/members/{BUYER}/adjustments"), &award, Some("k-opening")).await;
-    sender.begin();
-    let put = sender.request(Method::PUT, "/v1/integrations/shopify", Some(&connection(fake, 6, 6)), None).await;
+}
+
+async fn connect(sender: &mut Sender, fake: &FakeShop) {
+    let path = format!("/v1/integrations/{}", fake.name());
+    let put = sender.request(Method::PUT, &path, Some(&fake.connection(6)), None).await;
     assert_eq!(put.status, 200, "{}", put.body);
     sender.settle().await;
+}
+
+async fn draw(sender: &mut Sender, n: u32) -> String {
+    let path = format!("/v1/members/{BUYER}/redemptions");
+    let coupon = sender.post(&path, &json!({ "reward": "five" }), Some(&format!("k-{n}"))).await;
+    sender.settle().await;
+    coupon["code"].as_str().unwrap().to_owned()
+}
+
+/// What the connection says of the codes of the reward.
+async fn codes_of(sender: &mut Sender, fake: &FakeShop) -> Value {
+    sender.get(&format!("/v1/integrations/{}", fake.name())).await["health"]["codes"][0].clone()
+}
+
+/// Connects, fills, draws, uses, cancels, and lets a coupon expire. At first the shop creates half of each batch only.
+async fn living(sender: &mut Sender, fake: &FakeShop) -> (Vec<Value>, Calls) {
+    open(sender).await;
+    sender.begin();
+    fake.create_half(true);
+    connect(sender, fake).await;
+    fake.create_half(false);
     // What failed is asked for again.
     sender.clock("2026-03-01T13:00:00+01:00").await;
     let mut codes = Vec::new();
     for n in 0..3 {
-        let redemption = json!({ "reward": "five" });
-        let path = format!("/v1/members/{BUYER}/redemptions");
-        let coupon = sender.post(&path, &redemption, Some(&format!("k-{n}"))).await;
-        codes.push(coupon["code"].as_str().unwrap().to_owned());
-        sender.settle().await;
+        codes.push(draw(sender, n).await);
     }
     assert!(fake.checkout(&codes[0]), "a code that was handed out works");
-    let paid = order(1, &codes[0].to_lowercase(), "2026-03-01T12:55:00+01:00");
-    sender.with(async |shop| inbound::shopify(shop, "orders/paid", &paid).await).await;
-    sender.settle().await;
+    fake.sell(sender, &codes[0]).await;
     sender.post(&format!("/v1/coupons/{}/cancel", codes[1]), &json!({}), Some("k-cancel")).await;
     sender.settle().await;
     for now in ["2026-03-01T14:00:00+01:00", "2026-03-03T00:10:00+01:00"] {
         sender.clock(now).await;
     }
+    let calls = calls(sender);
     sender.end();
     for now in ["2026-03-03T04:00:00+01:00", "2026-03-03T10:00:00+01:00"] {
         sender.clock(now).await;
@@ -65,68 +182,137 @@ async fn journey(sender: &mut Sender, fake: &FakeShopify) -> Vec<Value> {
         let coupon = sender.get(&format!("/v1/coupons/{code}")).await;
         end.push(json!([coupon["status"], fake.live().contains(code)]));
     }
-    end.push(sender.get(&format!("/v1/members/{BUYER}")).await["points"].clone());
-    let health = sender.get("/v1/integrations/shopify").await["health"].clone();
+    end.push(sender.get(&format!("/v1/members/{BUYER}")).await["points"]["available"].clone());
+    let health = codes_of(sender, fake).await;
     // Every code that the shop has is one that can be drawn.
-    let ready = health["codes"][0]["ready"].as_u64().unwrap();
-    assert_eq!(ready, fake.live().len() as u64, "{health}");
-    end.push(json!([ready, health["codes"][0]["dead"], fake.discounts().len()]));
-    let emptied = offering(&[reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))]);
-    let put = sender.request(Method::PUT, "/v1/program", Some(&emptied), None).await;
-    assert_eq!(put.status, 200, "{}", put.body);
-    sender.settle().await;
-    sender.clock("2026-03-03T11:00:00+01:00").await;
-    assert!(fake.live().is_empty());
+    assert_eq!(health["ready"], fake.live().len() as u64, "{health}");
+    end.push(json!([health["ready"], health["dead"]]));
+    if let FakeShop::Shopify(fake) = fake {
+        assert_eq!(fake.discounts().len(), 1);
+    }
     fake.check();
-    end
+    (end, calls)
 }
 
-async fn run(planned: Option<Planned>) -> (Vec<Value>, Calls, u64) {
-    let fake = FakeShopify::start().await;
-    let mut sender = Sender::open(&program(), CLOCK, planned).await;
-    let end = journey(&mut sender, &fake).await;
+/// Withdraws the reward while a coupon of it is in a wallet, and brings it back. The faults are in one of both.
+async fn withdrawing(sender: &mut Sender, fake: &FakeShop, in_return: bool) -> (Vec<Value>, Calls) {
+    open(sender).await;
+    connect(sender, fake).await;
+    let code = draw(sender, 1).await;
+    if !in_return {
+        sender.begin();
+    }
+    publish(sender, &withdrawn()).await;
+    sender.clock("2026-03-01T12:40:00+01:00").await;
+    let in_withdrawal = calls(sender);
+    if !in_return {
+        sender.end();
+    }
+    sender.clock("2026-03-01T14:00:00+01:00").await;
+    assert!(fake.live().is_empty(), "{:?}", fake.live());
+    let mut end = vec![codes_of(sender, fake).await["ready"].clone()];
+    if in_return {
+        sender.begin();
+    }
+    publish(sender, &offering(&rewards(fake.name()))).await;
+    sender.clock("2026-03-01T14:40:00+01:00").await;
+    let calls = if in_return { calls(sender) } else { in_withdrawal };
+    sender.end();
+    sender.clock("2026-03-01T16:00:00+01:00").await;
+    let ready = codes_of(sender, fake).await["ready"].clone();
+    // One more is in the wallet. Codes of which the process knew no more when it was killed are known to nobody.
+    let live = fake.live().len() as u64;
+    assert!(Some(live) > ready.as_u64(), "{live} {ready}");
+    end.push(ready);
+    end.push(json!([fake.checkout(&code), fake.checkout(&draw(sender, 2).await)]));
+    fake.check();
+    (end, calls)
+}
+
+/// What is done under faults.
+#[derive(Debug, Clone, Copy)]
+enum Journey {
+    Living,
+    Withdrawing,
+    Returning,
+}
+
+async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> (Vec<Value>, Calls, u64) {
+    let fake = FakeShop::start(provider).await;
+    let mut sender = Sender::open(&offering(&rewards(provider)), CLOCK, planned).await;
+    let (end, calls) = match journey {
+        Journey::Living => living(&mut sender, &fake).await,
+        Journey::Withdrawing => withdrawing(&mut sender, &fake, false).await,
+        Journey::Returning => withdrawing(&mut sender, &fake, true).await,
+    };
     sender.with(async |shop| shop.verify().await).await;
     let injected = sender.faults.log().values().sum();
-    (end, calls(&sender), injected)
+    (end, calls, injected)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_code_is_lost_or_handed_out_twice_whatever_call_fails() {
-    let (expected, calls, _) = run(None).await;
-    assert_eq!(expected[..3], [json!(["used", false]), json!(["cancelled", false]), json!(["expired", false])]);
-    assert_eq!(expected[3]["available"], 980, "{expected:?}");
-    assert_eq!(expected[4], json!([6, 2, 1]));
-    let own = calls.into_iter().filter(|((function, _), _)| function == FUNCTION).collect();
-    let mut plans = plans(&own, false);
+async fn every_fault(journey: Journey, provider: &str, expected: &[Value]) {
+    let (end, calls, _) = run(journey, provider, None).await;
+    assert_eq!(end, expected);
+    let own =
+        calls.into_iter().filter(|((function, _), _)| function == FUNCTION || DRAWING.contains(&function.as_str()));
+    let mut plans = plans(&own.collect(), false);
     // However a read fails, the message comes again; one kind of fault shows it.
-    plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
+    plans.retain(|planned| {
+        !is_read(&planned.operation)
+            || (planned.function == FUNCTION && matches!(planned.fault, InjectedFault::Timeout))
+    });
     let injected = std::cell::Cell::new(0);
     stream::iter(&plans)
         .for_each_concurrent(PARALLEL, async |planned| {
-            let (end, _, faults) = run(Some(planned.clone())).await;
+            let (end, _, faults) = run(journey, provider, Some(planned.clone())).await;
             assert_eq!(end, expected, "{planned:?}");
             injected.set(injected.get() + faults);
         })
         .await;
-    println!("{} plans, {} faults injected", plans.len(), injected.get());
+    println!("{journey:?}, {provider}: {} plans, {} faults injected", plans.len(), injected.get());
     assert!(injected.get() >= plans.len() as u64);
+}
+
+/// How the coupons, the points, and the pool end.
+fn lived() -> [Value; 5] {
+    [json!(["used", false]), json!(["cancelled", false]), json!(["expired", false]), json!(980), json!([6, 2])]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_code_is_lost_or_handed_out_twice_whatever_call_fails() {
+    every_fault(Journey::Living, "shopify", &lived()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_coupon_is_lost_or_handed_out_twice_whatever_call_fails() {
+    every_fault(Journey::Living, "woocommerce", &lived()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reward_is_withdrawn_and_comes_back_whatever_call_fails() {
+    for provider in ["shopify", "woocommerce"] {
+        for journey in [Journey::Withdrawing, Journey::Returning] {
+            every_fault(journey, provider, &[json!(0), json!(6), json!([true, true])]).await;
+        }
+    }
 }
 
 /// Uses every permission of the functions that concern codes of shops.
 pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
-    let fake = FakeShopify::start().await;
-    journey(sender, &fake).await;
+    let fake = FakeShop::start("shopify").await;
+    living(sender, &fake).await;
+    publish(sender, &withdrawn()).await;
+    assert!(fake.live().is_empty());
     // The reward comes back by a draft. A shop that is down is asked again to delete a code.
     let draft = sender.post("/v1/program/drafts", &json!({ "program": program() }), Some("k-draft")).await;
     let publish = format!("/v1/program/drafts/{}/publish", draft["id"].as_str().unwrap());
     sender.post(&publish, &json!({}), Some("k-publish")).await;
     sender.settle().await;
-    let path = format!("/v1/members/{BUYER}/redemptions");
-    let coupon = sender.post(&path, &json!({ "reward": "five" }), Some("k-again")).await;
-    fake.misbehave(Misbehaviour { status: Some(503), ..Misbehaviour::default() });
-    sender.post(&format!("/v1/coupons/{}/cancel", coupon["code"].as_str().unwrap()), &json!({}), None).await;
+    let code = draw(sender, 9).await;
+    fake.fail(true);
+    sender.post(&format!("/v1/coupons/{code}/cancel"), &json!({}), None).await;
     sender.settle().await;
-    fake.behave();
+    fake.fail(false);
     sender.clock("2026-03-03T12:00:00+01:00").await;
     vec![]
 }

@@ -21,6 +21,7 @@ async fn ten_thousand_codes_take_forty_requests_and_one_token() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_refresh_serves_sixty_four_senders() {
+    // Of several instances of the function: the local stack has four.
     let fake = FakeShopify::start().await;
     let rewards =
         (0..64).map(|n| reward(&format!("reward-{n}"), "shopify", &json!({ "value": format!("{}.00", n + 1) })));
@@ -133,15 +134,20 @@ async fn a_withdrawn_rewards_discount_is_deactivated_and_comes_back_with_it() {
     let fake = FakeShopify::start().await;
     let five = || reward("five", "shopify", &json!({}));
     let shop = connected(&fake, 4, vec![five()]).await;
+    let wallet = drawn(&shop, "five").await;
+    shop.settle().await;
+    let added = fake.count("AddCodes");
     // A reward stays in a program that is in use; its codes come from elsewhere.
     publish(&shop, vec![reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))]).await;
     assert!(fake.discounts().iter().all(|(_, is_active)| !is_active) && fake.live().is_empty());
     assert_eq!(codes(&shop, "shopify", "five").await["ready"], 0);
     look(&shop).await;
-    assert_eq!(fake.count("Deactivate"), 1);
+    // Codes that nobody has are deleted, so that none of them is handed out before the discount works again.
+    assert_eq!((fake.count("Deactivate"), fake.count("DeleteCodes")), (1, 1));
+    assert!(!fake.checkout(&wallet), "the discount works no more");
     publish(&shop, vec![five()]).await;
-    assert_eq!((fake.count("Activate"), fake.count("CreateDiscount"), fake.count("AddCodes")), (1, 1, 1));
-    assert!(fake.checkout(&drawn(&shop, "five").await));
+    assert_eq!((fake.count("Activate"), fake.count("CreateDiscount"), fake.count("AddCodes")), (1, 1, added + 1));
+    assert!(fake.checkout(&wallet) && fake.checkout(&drawn(&shop, "five").await));
     fake.check();
 }
 

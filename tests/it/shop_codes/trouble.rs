@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake_shopify::{FakeShopify, Misbehaviour};
-use super::{BUYER, codes, connected, connection, drawn, look, open, points, redeem, reward, status};
+use super::{BUYER, codes, connected, connection, drawn, look, open, points, publish, redeem, reward, status};
 use crate::inbound;
 
 fn five() -> Vec<Value> {
@@ -158,4 +158,83 @@ async fn a_shop_that_is_not_connected_gives_no_codes() {
     assert_eq!((redeem(&shop, "five").await.status, points(&shop).await), (503, json!(1000)));
     let loaded = shop.post("/v1/rewards/five/codes", &json!({ "codes": ["MINE-1"] })).await;
     assert_eq!((loaded.status, loaded.problem()), (422, "no_pool"));
+}
+
+/// The reward's codes come from elsewhere.
+fn withdrawn() -> Vec<Value> {
+    vec![reward("five", "shopify", &json!({ "code": { "pattern": "ADA-########" } }))]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawn_reward_is_deactivated_although_its_codes_were_refused() {
+    let fake = FakeShopify::start().await;
+    fake.misbehave(Misbehaviour { refuses: Some("AddCodes"), ..Misbehaviour::default() });
+    let shop = connected(&fake, 5, five()).await;
+    assert!(fake.discounts()[0].1);
+    publish(&shop, withdrawn()).await;
+    assert!(!fake.discounts()[0].1);
+    // And it is filled again, although a person has not acted.
+    fake.behave();
+    publish(&shop, five()).await;
+    assert_eq!((fake.live().len(), codes(&shop, "shopify", "five").await["ready"].clone()), (5, json!(5)));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discount_whose_creation_was_interrupted_is_deactivated() {
+    let fake = FakeShopify::start().await;
+    fake.misbehave(Misbehaviour { loses: Some(("CreateDiscount", 1)), ..Misbehaviour::default() });
+    let shop = connected(&fake, 5, five()).await;
+    assert_eq!(fake.count("AddCodes"), 0);
+    publish(&shop, withdrawn()).await;
+    assert_eq!(fake.discounts().iter().map(|(_, is_active)| *is_active).collect::<Vec<_>>(), [false]);
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reward_is_withdrawn_when_its_shop_is_up_again() {
+    let fake = FakeShopify::start().await;
+    let shop = connected(&fake, 5, five()).await;
+    fake.misbehave(Misbehaviour { status: Some(503), ..Misbehaviour::default() });
+    publish(&shop, withdrawn()).await;
+    assert_eq!(fake.live().len(), 5);
+    fake.behave();
+    shop.clock("2026-03-01T12:20:00+01:00").await;
+    assert!(fake.live().is_empty());
+    // It comes back while the shop is down: no code that does not work is handed out.
+    fake.misbehave(Misbehaviour { status: Some(503), ..Misbehaviour::default() });
+    publish(&shop, five()).await;
+    let refused = redeem(&shop, "five").await;
+    assert_eq!((refused.status, refused.problem(), points(&shop).await), (503, "codes_unavailable", json!(1000)));
+    fake.behave();
+    shop.clock("2026-03-01T13:20:00+01:00").await;
+    assert!(fake.checkout(&drawn(&shop, "five").await));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_leaves_takes_its_pools_with_it() {
+    let fake = FakeShopify::start().await;
+    let shop = connected(&fake, 5, five()).await;
+    let wallet = drawn(&shop, "five").await;
+    shop.settle().await;
+    let leaving = json!({ "shop_id": 954_889, "shop_domain": "ada.myshopify.com" });
+    super::deliver(&shop, "shop/redact", &leaving).await;
+    assert_eq!(inbound::health(&shop, "shopify").await["codes"], json!([]));
+    let refused = redeem(&shop, "five").await;
+    assert_eq!((refused.status, refused.problem(), points(&shop).await), (503, "codes_unavailable", json!(990)));
+    assert_eq!(status(&shop, &wallet).await, "available");
+    // Nobody can delete the code of a coupon that is cancelled now: its points come back all the same.
+    let cancelled = super::cancel(&shop, &wallet).await;
+    assert_eq!((cancelled.status, status(&shop, &wallet).await), (200, json!("cancelled")), "{}", cancelled.body);
+    assert_eq!(points(&shop).await, 1000);
+    let requests = fake.count("AddCodes");
+    look(&shop).await;
+    assert_eq!(fake.count("AddCodes"), requests, "nothing more is asked of a shop that has left");
+    // Connected again, it begins anew.
+    inbound::connect(&shop, "shopify", &connection(&fake, 5, 5)).await;
+    shop.settle().await;
+    assert_eq!((codes(&shop, "shopify", "five").await["ready"].clone(), fake.discounts().len()), (json!(5), 2));
+    assert!(fake.checkout(&drawn(&shop, "five").await));
+    fake.check();
 }

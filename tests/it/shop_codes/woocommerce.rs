@@ -3,18 +3,33 @@
 use serde_json::{Value, json};
 
 use super::fake_woocommerce::FakeWoocommerce;
-use super::{SECRET, cancel, codes, drawn, look, open, points, redeem, reward, status};
+use super::{SECRET, cancel, codes, drawn, look, open, points, publish, redeem, reward, status};
 use crate::inbound;
 use crate::shop::Shop;
 
+/// What connects a fake of WooCommerce that keeps so many codes ready.
+pub fn connection(fake: &FakeWoocommerce, codes: u32) -> Value {
+    json!({
+        "enabled": true,
+        "settings": { "base_url": fake.url(), "codes": { "low_water": codes, "fill_to": codes } },
+        "credentials": { "consumer_key": "ck_1", "consumer_secret": "cs_1", "webhook_secret": SECRET },
+    })
+}
+
+/// An order that names a code, paid at a time in UTC.
+pub fn order(id: u64, code: &str, at: &str) -> Value {
+    let mut order = inbound::woocommerce_order();
+    order["id"] = json!(id);
+    for name in ["date_created_gmt", "date_modified_gmt", "date_paid_gmt"] {
+        order[name] = json!(at);
+    }
+    order["coupon_lines"] = json!([{ "id": 1, "code": code, "discount": "5.00", "discount_tax": "0.00" }]);
+    order
+}
+
 async fn connected(fake: &FakeWoocommerce, fill_to: u32, rewards: Vec<Value>) -> Shop {
     let shop = open(rewards).await;
-    let body = json!({
-        "enabled": true,
-        "settings": { "base_url": fake.url(), "codes": { "low_water": fill_to, "fill_to": fill_to } },
-        "credentials": { "consumer_key": "ck_1", "consumer_secret": "cs_1", "webhook_secret": SECRET },
-    });
-    inbound::connect(&shop, "woocommerce", &body).await;
+    inbound::connect(&shop, "woocommerce", &connection(fake, fill_to)).await;
     shop.settle().await;
     shop
 }
@@ -70,5 +85,79 @@ async fn a_lost_response_neither_loses_nor_doubles_a_coupon() {
     assert_eq!(fake.live().len(), 31);
     let code = drawn(&shop, "five").await;
     assert!(fake.live().contains(&code));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawn_rewards_coupons_do_not_work_and_come_back_with_it() {
+    let fake = FakeWoocommerce::start().await;
+    let shop = connected(&fake, 250, five()).await;
+    fake.add_own("MERCHANT-1");
+    let code = drawn(&shop, "five").await;
+    let elsewhere = json!({ "code": { "pattern": "ADA-########" } });
+    publish(&shop, vec![reward("five", "woocommerce", &elsewhere)]).await;
+    // The merchant's own is left as it is. Codes that nobody has are deleted; the one in a wallet is not.
+    assert_eq!((fake.live().len(), fake.coupons()), (1, 2));
+    assert!(!fake.checkout(&code));
+    assert_eq!(codes(&shop, "woocommerce", "five").await["ready"], 0);
+    let batches = fake.batches();
+    look(&shop).await;
+    assert_eq!(fake.batches(), batches, "nothing is left to do");
+    publish(&shop, five()).await;
+    assert_eq!(codes(&shop, "woocommerce", "five").await["ready"], 250);
+    assert!(fake.checkout(&code) && fake.checkout(&drawn(&shop, "five").await));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coupons_of_a_lost_response_are_withdrawn_too() {
+    let fake = FakeWoocommerce::start().await;
+    fake.lose(1);
+    let shop = connected(&fake, 30, five()).await;
+    assert_eq!((fake.live().len(), codes(&shop, "woocommerce", "five").await["ready"].clone()), (30, json!(0)));
+    publish(&shop, vec![reward("five", "woocommerce", &json!({ "code": { "pattern": "ADA-########" } }))]).await;
+    assert_eq!((fake.live().len(), fake.coupons()), (0, 0));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_uses_the_coupon_and_a_cancelled_order_brings_the_points_back() {
+    let fake = FakeWoocommerce::start().await;
+    let shop = connected(&fake, 4, five()).await;
+    let code = drawn(&shop, "five").await;
+    assert!(fake.checkout(&code) && !fake.checkout(&code));
+    let mut paid = order(1, &code.to_lowercase(), "2026-03-01T10:59:00");
+    assert_eq!(inbound::woocommerce(&shop, &paid).await.status, 200);
+    assert_eq!((points(&shop).await, status(&shop, &code).await), (json!(990), json!("used")));
+    paid["status"] = json!("cancelled");
+    paid["date_modified_gmt"] = json!("2026-03-01T11:00:00");
+    assert_eq!(inbound::woocommerce(&shop, &paid).await.status, 200);
+    assert_eq!(points(&shop).await, 1000);
+    fake.check();
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_batch_and_responses_without_content_hand_out_nothing_that_does_not_work() {
+    let fake = FakeWoocommerce::start().await;
+    // 200, and no JSON.
+    fake.respond(Some(200));
+    let shop = connected(&fake, 40, five()).await;
+    let seen = codes(&shop, "woocommerce", "five").await;
+    assert_eq!((&seen["ready"], &seen["error"]), (&json!(0), &json!("200")), "{seen}");
+    assert_eq!((redeem(&shop, "five").await.status, points(&shop).await), (503, json!(1000)));
+    fake.respond(None);
+    fake.create_half(true);
+    shop.clock("2026-03-01T12:20:00+01:00").await;
+    let seen = codes(&shop, "woocommerce", "five").await;
+    assert!(seen["failed"].as_u64().unwrap() >= 20, "{seen}");
+    assert_eq!(seen["error"], "The coupon code already exists");
+    assert_eq!(seen["ready"], fake.live().len(), "{seen}");
+    fake.create_half(false);
+    shop.clock("2026-03-01T13:20:00+01:00").await;
+    assert_eq!((codes(&shop, "woocommerce", "five").await["ready"].clone(), fake.live().len()), (json!(40), 40));
+    for _ in 0..3 {
+        assert!(fake.checkout(&drawn(&shop, "five").await));
+    }
     fake.check();
 }

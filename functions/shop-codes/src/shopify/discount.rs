@@ -101,6 +101,7 @@ mod tests {
             first_code: None,
             discount_id: None,
             is_withdrawn: false,
+            switch: None,
             batch: None,
             is_filling: false,
             failed: 0,

@@ -84,12 +84,15 @@ impl<'a> Shopify<'a> {
         match UserErrors::of(payload) {
             None => id_of(&payload["codeDiscountNode"]).map(Some),
             // The code exists: created by an earlier request of ours, or by the merchant.
-            Some(errors) if errors.has_code("TAKEN") => {
-                let found = self.find(first).await?;
-                Ok(found.filter(|(_, title)| *title == pool.title).map(|(id, _)| id))
-            }
+            Some(errors) if errors.has_code("TAKEN") => self.find_discount(pool, first).await,
             Some(errors) => Err(errors.into()),
         }
+    }
+
+    /// The id of a pool's discount; see [`crate::shop::Shop::find_discount`].
+    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, Failure> {
+        let found = self.find(first).await?;
+        Ok(found.filter(|(_, title)| *title == pool.title).map(|(id, _)| id))
     }
 
     /// The id and title of the discount that has a code.

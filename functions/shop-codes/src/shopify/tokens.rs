@@ -22,7 +22,7 @@ use crate::shop::Access;
 const USUAL_LIFE: i64 = 86_400;
 /// How long before its end a token is not used any more.
 const RESERVE: SignedDuration = SignedDuration::from_mins(5);
-/// How often the token of another worker is looked for, before this one refreshes it.
+/// How often the token of another worker is looked for, before the work is left to a later attempt.
 const LOOKS: u32 = 25;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
@@ -45,9 +45,9 @@ impl Tokens {
             return Ok(token.clone());
         }
         let id = credentials_id(access, base);
-        let now = access.services.clock.now();
+        let clock = &access.services.clock;
         let fits = |token: &ShopToken| {
-            let is_alive = now.saturating_add(RESERVE).is_ok_and(|end| end < token.expires_at);
+            let is_alive = clock.now().saturating_add(RESERVE).is_ok_and(|end| end < token.expires_at);
             is_alive && token.credentials == id && refused != Some(token.token.as_str())
         };
         let slot = self.slot(access);
@@ -57,21 +57,33 @@ impl Tokens {
         }
         let (store, program, connection) = (&access.services.store, access.program, &access.connection.id);
         let key = access.services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
-        for look in 0..LOOKS {
+        let mut is_leased = false;
+        for _ in 0..LOOKS {
             let stored = store.shop_token(program, connection, &key).await?;
             if let Some(token) = stored.filter(|token| fits(token)) {
+                if is_leased {
+                    store.return_shop_token(program, connection, clock.now()).await?;
+                }
                 return Ok(known.insert(token).token.clone());
             }
-            if store.lease_shop_token(program, connection, now).await? {
+            if is_leased {
                 break;
             }
-            if look + 1 < LOOKS {
+            is_leased = store.lease_shop_token(program, connection, clock.now()).await?;
+            // With the lease, the token is looked for once more: its last holder may have stored one just before.
+            if !is_leased {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
             }
         }
-        let token = request(access, base, id, now).await?;
-        store.put_shop_token(program, connection, &key, &token, now).await?;
-        Ok(known.insert(token).token.clone())
+        if !is_leased {
+            return Err(Failure::again("another worker asks the shop for a token"));
+        }
+        let token = request(access, base, id, clock.now()).await;
+        if let Ok(token) = &token {
+            store.put_shop_token(program, connection, &key, token).await?;
+        }
+        store.return_shop_token(program, connection, clock.now()).await?;
+        Ok(known.insert(token?).token.clone())
     }
 
     fn slot(&self, access: &Access<'_>) -> Slot {

@@ -57,6 +57,18 @@ pub(crate) fn shop_pool(program: &ProgramId, connection: &str, pool: &PoolId) ->
     Key::new(of_target(program, connection), format!("{SHOP_POOLS}{}#{discount}", escape(pool.reward.as_str())))
 }
 
+/// What the sort keys of the batches of codes begin with that a shop created for a discount, in the partition of its connection.
+pub(crate) fn shop_batches(pool: &PoolId) -> String {
+    let discount = escape(pool.discount.as_deref().unwrap_or_default());
+    format!("made#{}#{discount}#", escape(pool.reward.as_str()))
+}
+
+/// A batch of codes that a shop created. `first`: a code that no other batch has; `attempt`: how often the batch was sent.
+pub(crate) fn shop_batch(program: &ProgramId, connection: &str, pool: &PoolId, first: &str, attempt: u32) -> Key {
+    let batch = format!("{}{}#{attempt}", shop_batches(pool), escape(first));
+    Key::new(of_target(program, connection), batch)
+}
+
 /// The encrypted access token of a connection, in the table of credentials.
 pub(crate) fn shop_token(program: &ProgramId, connection: &str) -> Key {
     Key::new(of_target(program, connection), "token")

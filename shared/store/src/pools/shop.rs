@@ -10,7 +10,7 @@ use super::SHARDS;
 use super::load::NewCode;
 use crate::calls::Range;
 use crate::items::{Item, Reader, moment, name, number, text};
-use crate::keys::{self, Key};
+use crate::keys::{self, Key, POOL_CODES};
 use crate::writes::{Transacted, Write};
 use crate::{Store, StoreError, TargetId};
 
@@ -130,14 +130,45 @@ impl Store {
                     self.delete_place(program, pool, &place).await?;
                 }
             }
+            self.delete_shop_batches(program, connection, pool).await?;
             let record = Write::delete(&self.tables.programs, &keys::shop_pool(program, connection.as_str(), pool));
             self.write(CLOSE, &record).await?;
         }
         Ok(())
     }
 
-    /// Deletes a free code with its guard, or the count of a shard. A code that is drawn at this moment stays.
-    async fn delete_place(&self, program: &ProgramId, pool: &PoolId, place: &Item) -> Result<(), StoreError> {
+    /// Takes codes that are ready out of a pool, at most `most`: nobody draws them any more. Returns them, none when there are no
+    /// more. Codes that are drawn at this moment are left to the next call.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn withdraw_shop_codes(
+        &self,
+        program: &ProgramId,
+        pool: &PoolId,
+        most: u32,
+    ) -> Result<Vec<(CouponCode, ShopCode)>, StoreError> {
+        for shard in 0..SHARDS {
+            let range = Range { limit: Some(most), ..Range::all(keys::pool(program, pool, shard), POOL_CODES) };
+            let (places, _) = self.page(READ, &self.tables.members, &range).await?;
+            let codes = places.iter().map(|place| Reader::new(READ, place).parsed(name::CODE));
+            let codes: Vec<CouponCode> = codes.collect::<Result<_, _>>()?;
+            let known = self.shop_codes(program, codes.iter().map(FoldedCode::from)).await?;
+            let mut withdrawn = Vec::new();
+            for (place, code) in places.iter().zip(codes) {
+                let shop = known.iter().find(|known| known.code == FoldedCode::from(&code));
+                let is_taken = self.delete_place(program, pool, place).await?;
+                withdrawn.extend(shop.filter(|_| is_taken).map(|known| (code, known.shop.clone())));
+            }
+            if !withdrawn.is_empty() {
+                return Ok(withdrawn);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Deletes a free code with its guard, or the count of a shard. False for a code that is drawn at this moment, which stays.
+    async fn delete_place(&self, program: &ProgramId, pool: &PoolId, place: &Item) -> Result<bool, StoreError> {
         let (table, reader) = (&*self.tables.members, Reader::new(READ, place));
         let key = Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
         let mut writes = vec![Write::delete(table, &key)];
@@ -146,7 +177,7 @@ impl Store {
             let guard = Write::delete(table, &keys::coupon_guard(program, &FoldedCode::from(&code)));
             writes.push(guard.when("q = :pool").value(":pool", text(keys::pool_name(pool))));
         }
-        self.transact_patiently(CLOSE, writes).await.map(drop)
+        Ok(self.transact_patiently(CLOSE, writes).await? == Transacted::Done)
     }
 
     /// Notes deleted codes, all or none; false when one of them was noted before.

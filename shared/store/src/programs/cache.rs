@@ -88,12 +88,23 @@ impl ProgramCache {
             None => self.store.load_head(program).await?,
         };
         let Some(head) = head else { return Ok(None) };
-        let compiled = match known {
-            Some((active, _)) if active.head.checksum == head.checksum => Arc::clone(&active.compiled),
-            _ => self.store.compile_document(program, &head.place()).await?,
-        };
+        self.active_of(program, head).await.map(Some)
+    }
+
+    /// The program in force, strongly consistent, for work that a new version asked for; `None` when there is none.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or the stored configuration cannot be read.
+    pub async fn current(&self, program: &ProgramId) -> Result<Option<Arc<ActiveProgram>>, StoreError> {
+        let Some(head) = self.store.load_head(program).await? else { return Ok(None) };
+        self.active_of(program, head).await.map(Some)
+    }
+
+    /// The program of a head that was read just now.
+    async fn active_of(&self, program: &ProgramId, head: Head) -> Result<Arc<ActiveProgram>, StoreError> {
+        let compiled = self.of_head(program, &head).await?;
         let active = ActiveProgram { id: program.clone(), head, compiled };
-        Ok(Some(self.state.lock().await.hold(Arc::new(active))))
+        Ok(self.state.lock().await.hold(Arc::new(active)))
     }
 
     /// A program as it was at a version; `None` when there was none.
@@ -140,11 +151,8 @@ impl ProgramCache {
         audit: &Audit,
     ) -> Result<Arc<ActiveProgram>, PutProgramError> {
         let (head, next) = self.store.put_next_version(program, document, expected, now, audit, Some(self)).await?;
-        let compiled = match next {
-            Some(next) => Arc::new(next.compile()),
-            None => self.of_head(program, &head).await?,
-        };
-        let active = ActiveProgram { id: program.clone(), head, compiled };
+        let Some(next) = next else { return Ok(self.active_of(program, head).await?) };
+        let active = ActiveProgram { id: program.clone(), head, compiled: Arc::new(next.compile()) };
         Ok(self.state.lock().await.hold(Arc::new(active)))
     }
 

@@ -7,6 +7,7 @@ mod deliveries;
 mod health;
 mod orders;
 mod secrets;
+mod shop_batches;
 mod shop_pools;
 mod tokens;
 
@@ -27,7 +28,8 @@ use crate::{Audit, SecretsKey, Store, StoreError, hashes, retry};
 pub use deliveries::{Delivery, DeliveryContent, DeliveryStatus, DueDelivery};
 pub use health::{HealthChange, TargetHealth};
 pub use secrets::{SecretChange, TargetSecrets};
-pub use shop_pools::{CodeBatch, ShopPool, StoredShopPool};
+pub use shop_batches::ShopBatch;
+pub use shop_pools::{CodeBatch, CodeSwitch, ShopPool, StoredShopPool};
 pub use tokens::ShopToken;
 
 const CREATE: &str = "creating a target";

@@ -41,9 +41,12 @@ pub struct ShopPool {
     /// The shop's id of the discount, once it is created.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub discount_id: Option<String>,
-    /// True once the shop has deactivated the discount, because the reward was withdrawn.
+    /// True once no code of the discount works any more, because the reward was withdrawn.
     #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_withdrawn: bool,
+    /// Set while the shop makes the codes of the discount work, or not: some of them may, and others not.
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<CodeSwitch>,
     /// The codes that the shop is asked to create now.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<CodeBatch>,
@@ -70,6 +73,25 @@ pub struct ShopPool {
     /// True when the shop refused what it was asked for: a person has to act.
     #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_stopped: bool,
+}
+
+impl ShopPool {
+    /// True while a code of the discount may work in the shop.
+    pub const fn may_work(&self) -> bool {
+        (self.discount_id.is_some() || self.first_code.is_some()) && (!self.is_withdrawn || self.switch.is_some())
+    }
+}
+
+/// How far a shop has made the codes of a discount work, or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeSwitch {
+    /// Whether the codes are to work.
+    #[serde(rename = "o")]
+    pub is_active: bool,
+    /// The last batch that is done, where each code is a discount of its own.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Codes that a shop is asked to create in one request.

@@ -69,7 +69,22 @@ impl Store {
         Ok(self.write(WRITE, &lease).await? == Written::Done)
     }
 
-    /// Stores an access token, and returns the right to refresh it.
+    /// Returns the right to refresh a token.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn return_shop_token(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let lease = keys::shop_token_lease(program, connection.as_str());
+        let lease = Write::put(&self.tables.credentials, item(&lease, [(name::SINCE, moment(now))]));
+        self.write(WRITE, &lease).await.map(drop)
+    }
+
+    /// Stores an access token.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -79,16 +94,12 @@ impl Store {
         connection: &TargetId,
         key: &SecretsKey,
         token: &ShopToken,
-        now: Timestamp,
     ) -> Result<(), StoreError> {
         let text = serde_json::to_string(token).map_err(|_| StoreError::Secret { operation: WRITE })?;
         let sealed = key.seal(WRITE, &sealed_for(program, connection), &text)?;
-        let table = &*self.tables.credentials;
         let place = keys::shop_token(program, connection.as_str());
-        self.write(WRITE, &Write::put(table, item(&place, [(name::BODY, bytes(sealed))]))).await?;
-        let lease = keys::shop_token_lease(program, connection.as_str());
-        self.write(WRITE, &Write::put(table, item(&lease, [(name::SINCE, moment(now))]))).await?;
-        Ok(())
+        let token = Write::put(&self.tables.credentials, item(&place, [(name::BODY, bytes(sealed))]));
+        self.write(WRITE, &token).await.map(drop)
     }
 }
 

@@ -119,6 +119,20 @@ async fn a_rule_keeps_its_version_until_it_changes() {
 }
 
 #[tokio::test]
+async fn work_that_a_new_version_asked_for_finds_it_whatever_is_remembered() {
+    let bench = Bench::start().await;
+    let id = create(&bench).await.id;
+    let cache = cache(&bench, 60_000);
+    assert_eq!(cache.get(&id).await.unwrap().unwrap().head.version, 1);
+    bench.store.put_program(&id, &renamed("Other"), None, noon(), &AUDIT).await.unwrap();
+    assert_eq!(cache.get(&id).await.unwrap().unwrap().head.version, 1);
+    let current = cache.current(&id).await.unwrap().unwrap();
+    assert_eq!((current.head.version, current.compiled.program.name.as_str()), (2, "Other"));
+    assert_eq!(cache.get(&id).await.unwrap().unwrap().head.version, 2);
+    assert!(cache.current(&ProgramId::new("prg_none").unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn what_is_in_use_stays() {
     let bench = Bench::start().await;
     let id = create(&bench).await.id;

@@ -1,0 +1,113 @@
+//! Withdraws the pool of a reward that is not offered any more, and brings its codes back.
+
+use tessera_store::{CodeSwitch, StoredShopPool};
+
+use crate::fill::{PoolWorker, Progress};
+use crate::http::Failure;
+use crate::shop::Shop;
+
+/// The batches of codes that one message switches, where each code is a discount of its own: a request for each.
+const MOST_SWITCHED: usize = 40;
+/// The batches that are read at once.
+const PAGE: u32 = 10;
+/// The requests of one message that delete codes.
+const MOST_DELETIONS: u32 = 8;
+
+impl PoolWorker<'_> {
+    /// Makes every code of a pool invalid in the shop, those in wallets too. Then the codes that nobody has are taken out of the pool
+    /// and deleted: a code that does not work is never handed out, also when the reward comes back.
+    ///
+    /// # Errors
+    /// When the shop or the store did not do it.
+    pub async fn withdraw(&self, stored: &mut StoredShopPool) -> Result<Progress, Failure> {
+        if stored.pool.discount_id.is_none()
+            && let Some(first) = stored.pool.first_code.clone()
+        {
+            // Its creation may have been interrupted.
+            stored.pool.discount_id = self.shop.find_discount(&stored.pool, &first).await?;
+        }
+        if let Some(discount) = stored.pool.discount_id.clone() {
+            if self.shop.codes_are_discounts() && stored.pool.batch.is_some() {
+                // The shop may have created them, and only its response says which.
+                match self.finish_batch(stored, &discount).await {
+                    Ok(()) => {}
+                    Err(Failure::Refused(_)) => stored.pool.batch = None,
+                    Err(other) => return Err(other),
+                }
+            }
+            if self.switch(stored, &discount, false).await? == Progress::Partly
+                || self.delete_ready(stored, &discount).await? == Progress::Partly
+            {
+                return Ok(Progress::Partly);
+            }
+        }
+        (stored.pool.is_withdrawn, stored.pool.is_filling, stored.pool.switch) = (true, false, None);
+        self.save(stored).await?;
+        Ok(Progress::Whole)
+    }
+
+    /// Makes the codes of a discount work, or not.
+    ///
+    /// # Errors
+    /// When the shop or the store did not do it.
+    pub async fn switch(
+        &self,
+        stored: &mut StoredShopPool,
+        discount: &str,
+        is_active: bool,
+    ) -> Result<Progress, Failure> {
+        let begun = stored.pool.switch.take().filter(|switch| switch.is_active == is_active);
+        let is_new = begun.is_none();
+        let mut switch = begun.unwrap_or(CodeSwitch { is_active, after: None });
+        stored.pool.switch = Some(switch.clone());
+        if is_new {
+            // From now on, some of them may work.
+            stored.pool.is_withdrawn &= !is_active;
+            self.save(stored).await?;
+        }
+        match self.shop {
+            Shop::Shopify(shop) => shop.set_active(discount, is_active).await?,
+            Shop::Woocommerce(shop) => {
+                let mut left = MOST_SWITCHED;
+                loop {
+                    let (store, after) = (&self.services.store, switch.after.as_deref());
+                    let pool = &stored.pool.pool;
+                    let batches = store.shop_batches(&self.program.id, self.connection, pool, after, PAGE).await?;
+                    if batches.is_empty() {
+                        break;
+                    }
+                    for batch in batches {
+                        if left == 0 {
+                            return Ok(Progress::Partly);
+                        }
+                        left -= 1;
+                        shop.set_active(&batch.ids, is_active).await?;
+                        switch.after = Some(batch.place);
+                        stored.pool.switch = Some(switch.clone());
+                        self.save(stored).await?;
+                    }
+                }
+            }
+        }
+        if is_active {
+            stored.pool.switch = None;
+            self.save(stored).await?;
+        }
+        Ok(Progress::Whole)
+    }
+
+    /// Takes the codes that are ready out of a pool, and deletes them in the shop.
+    async fn delete_ready(&self, stored: &StoredShopPool, discount: &str) -> Result<Progress, Failure> {
+        let most = u32::try_from(self.shop.most_codes()).unwrap_or(u32::MAX);
+        for _ in 0..MOST_DELETIONS {
+            let store = &self.services.store;
+            // First from the pool: a code that was deleted is not drawn.
+            let codes = store.withdraw_shop_codes(&self.program.id, &stored.pool.pool, most).await?;
+            if codes.is_empty() {
+                return Ok(Progress::Whole);
+            }
+            self.shop.delete(discount, &codes).await?;
+        }
+        Ok(Progress::Partly)
+    }
+}
