@@ -91,7 +91,7 @@ pub(crate) async fn bring_in_line(
         if is_same && waits && !again {
             continue;
         }
-        let outcome = serve(services, clients, &program, &connection, &mut pool, codes).await;
+        let outcome = Box::pin(serve(services, clients, &program, &connection, &mut pool, codes)).await;
         match outcome {
             Ok(progress) => {
                 is_whole &= progress == Progress::Whole;
@@ -192,8 +192,8 @@ async fn serve(
     let shop = Shop::new(services, clients, &program.id, connection, &credentials)?;
     let worker = PoolWorker { services, program, connection: &connection.id, shop: &shop };
     match codes {
-        Some(codes) => worker.fill(stored, codes).await,
-        None => worker.withdraw(stored).await,
+        Some(codes) => Box::pin(worker.fill(stored, codes)).await,
+        None => Box::pin(worker.withdraw(stored)).await,
     }
 }
 

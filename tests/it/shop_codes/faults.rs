@@ -241,9 +241,9 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> (Vec
     let fake = FakeShop::start(provider).await;
     let mut sender = Sender::open(&offering(&rewards(provider)), CLOCK, planned).await;
     let (end, calls) = match journey {
-        Journey::Living => living(&mut sender, &fake).await,
-        Journey::Withdrawing => withdrawing(&mut sender, &fake, false).await,
-        Journey::Returning => withdrawing(&mut sender, &fake, true).await,
+        Journey::Living => Box::pin(living(&mut sender, &fake)).await,
+        Journey::Withdrawing => Box::pin(withdrawing(&mut sender, &fake, false)).await,
+        Journey::Returning => Box::pin(withdrawing(&mut sender, &fake, true)).await,
     };
     sender.with(async |shop| shop.verify().await).await;
     let injected = sender.faults.log().values().sum();
@@ -300,8 +300,8 @@ async fn a_reward_is_withdrawn_and_comes_back_whatever_call_fails() {
 /// Uses every permission of the functions that concern codes of shops.
 pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
     let fake = FakeShop::start("shopify").await;
-    living(sender, &fake).await;
-    publish(sender, &withdrawn()).await;
+    Box::pin(living(sender, &fake)).await;
+    Box::pin(publish(sender, &withdrawn())).await;
     assert!(fake.live().is_empty());
     // The reward comes back by a draft. A shop that is down is asked again to delete a code.
     let draft = sender.post("/v1/program/drafts", &json!({ "program": program() }), Some("k-draft")).await;

@@ -151,7 +151,7 @@ async fn half_of_a_batch_and_responses_without_content_hand_out_nothing_that_doe
     shop.clock("2026-03-01T12:20:00+01:00").await;
     let seen = codes(&shop, "woocommerce", "five").await;
     assert!(seen["failed"].as_u64().unwrap() >= 20, "{seen}");
-    assert_eq!(seen["error"], "The coupon code already exists");
+    assert!(seen["error"].as_str().unwrap().ends_with("The coupon code already exists"), "{seen}");
     assert_eq!(seen["ready"], fake.live().len(), "{seen}");
     fake.create_half(false);
     shop.clock("2026-03-01T13:20:00+01:00").await;

@@ -148,23 +148,24 @@ impl Store {
         pool: &PoolId,
         most: u32,
     ) -> Result<Vec<(CouponCode, ShopCode)>, StoreError> {
+        let mut withdrawn = Vec::new();
         for shard in 0..SHARDS {
-            let range = Range { limit: Some(most), ..Range::all(keys::pool(program, pool, shard), POOL_CODES) };
+            let missing = most.saturating_sub(u32::try_from(withdrawn.len()).unwrap_or(u32::MAX));
+            if missing == 0 {
+                break;
+            }
+            let range = Range { limit: Some(missing), ..Range::all(keys::pool(program, pool, shard), POOL_CODES) };
             let (places, _) = self.page(READ, &self.tables.members, &range).await?;
             let codes = places.iter().map(|place| Reader::new(READ, place).parsed(name::CODE));
             let codes: Vec<CouponCode> = codes.collect::<Result<_, _>>()?;
             let known = self.shop_codes(program, codes.iter().map(FoldedCode::from)).await?;
-            let mut withdrawn = Vec::new();
             for (place, code) in places.iter().zip(codes) {
                 let shop = known.iter().find(|known| known.code == FoldedCode::from(&code));
                 let is_taken = self.delete_place(program, pool, place).await?;
                 withdrawn.extend(shop.filter(|_| is_taken).map(|known| (code, known.shop.clone())));
             }
-            if !withdrawn.is_empty() {
-                return Ok(withdrawn);
-            }
         }
-        Ok(Vec::new())
+        Ok(withdrawn)
     }
 
     /// Deletes a free code with its guard, or the count of a shard. False for a code that is drawn at this moment, which stays.
