@@ -34,6 +34,7 @@ mod portability;
 mod reach;
 mod redrive;
 mod referrals;
+mod refused;
 mod restart;
 mod security;
 mod shop;

@@ -1,11 +1,12 @@
 //! Enrolment: someone becomes known, or a member.
 
 use jiff::Timestamp;
-use tessera_domain::account::Status;
+use tessera_domain::account::{Account, Status};
 use tessera_domain::member::{EnrollmentBody, EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
+use tessera_store::ActiveProgram;
 
 use crate::account::{EnrollmentContext, Notes, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
@@ -34,6 +35,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         Some(own) => MemberRef { id: Some(own.clone()), ..caller.claims.clone() },
         None => caller.verified(&program, input.reference.clone())?,
     };
+    check(services, &program, &input, &reference).await?;
     services.programs.mark_in_use(&program).await?;
 
     let who = services.store.find_or_create_visitor(&program, &reference, services.clock.now()).await?;
@@ -63,6 +65,32 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     context.assign_code().await?;
     let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
     context.respond(request, status, Notes { claimable, conflict: who.conflict }).await
+}
+
+/// Checks an enrolment before anything is written: one that is refused neither creates nor changes anybody.
+async fn check(
+    services: &Services,
+    program: &ActiveProgram,
+    input: &EnrollmentInput,
+    reference: &MemberRef,
+) -> Result<(), Problem> {
+    let known = services.store.resolve(&program.id, &program.head.identity_key, reference, true).await?;
+    let opened = match &known.member {
+        Some(member) => services.store.open_member(&program.id, member).await?,
+        None => None,
+    };
+    let now = services.clock.now();
+    let (mut profile, account) = match opened {
+        Some(opened) => (opened.profile, opened.account),
+        None => (Profile::new(reference, now), Account::default()),
+    };
+    if input.standing == Standing::Member {
+        refuse_excluded(account.status)?;
+    }
+    match account.status {
+        Status::Member | Status::Excluded => Ok(()),
+        Status::Visitor | Status::Pending => take(input, &mut profile, None),
+    }
 }
 
 /// Writes what an enrolment says into a profile.

@@ -1,6 +1,6 @@
 //! Changes of a profile.
 
-use tessera_domain::member::{ProfilePatchBody, read_patch};
+use tessera_domain::member::{MemberRef, Profile, ProfilePatchBody, read_patch};
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
@@ -27,20 +27,42 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     let reference = caller.verified(&program, patch.reference())?;
     let context = EnrollmentContext { services, program: &program, member: &member };
 
+    let change = |profile: &mut Profile| -> Result<(), Problem> {
+        let had_key = profile.has_key();
+        patch.apply_unproven(&reference, profile).map_err(IdentityError::from)?;
+        patch.clone().apply(profile).map_err(Problem::malformed)?;
+        if had_key && !profile.has_key() {
+            let detail = "the member would have no identifier left that leads to it; verify the new one";
+            return Err(Problem::not_allowed("no_identifier", detail));
+        }
+        Ok(())
+    };
+    foresee(&context, &reference, change).await?;
     // What is proven comes first: whether the rest leaves the member a key depends on it.
     let notes = if reference.is_empty() { Notes::default() } else { context.verify(&reference).await? };
-    context
-        .rewrite(|profile| {
-            let had_key = profile.has_key();
-            patch.apply_unproven(&reference, profile).map_err(IdentityError::from)?;
-            patch.clone().apply(profile).map_err(Problem::malformed)?;
-            if had_key && !profile.has_key() {
-                let detail = "the member would have no identifier left that leads to it; verify the new one";
-                return Err(Problem::not_allowed("no_identifier", detail));
-            }
-            Ok(())
-        })
-        .await?;
+    context.rewrite(change).await?;
     context.react(request.natural_key()).await?;
     context.respond(request, 200, notes).await
+}
+
+/// Tries a change on a copy of the profile: one that is refused must not have verified anything.
+async fn foresee(
+    context: &EnrollmentContext<'_>,
+    reference: &MemberRef,
+    change: impl Fn(&mut Profile) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let EnrollmentContext { services, program, member } = *context;
+    let found = services.store.get_profile(&program.id, member).await?.ok_or_else(Problem::unknown_member)?;
+    let mut profile = found.clone();
+    for identifier in reference.identifiers().filter(|identifier| reference.is_verified(identifier.kind)) {
+        profile.verify(&identifier).map_err(IdentityError::from)?;
+    }
+    change(&mut profile)?;
+    let Some(id) = profile.id.filter(|id| found.id.as_ref() != Some(id)) else { return Ok(()) };
+    let key = &program.head.identity_key;
+    let known = services.store.resolve(&program.id, key, &MemberRef::of_id(id), true).await?;
+    if known.member.is_some_and(|other| other != *member) {
+        return Err(IdentityError::Taken { identifier: "id" }.into());
+    }
+    Ok(())
 }

@@ -102,15 +102,17 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let unknown = || Problem::not_allowed("unknown_code", "there is no such code");
     let code = FoldedCode::parse(&new.code).ok_or_else(unknown)?;
     let reference = caller.verified(&program, new.friend)?;
-    let now = services.clock.now();
-    // A code that nobody has must not create a friend.
-    if services.store.referral_code(&program.id, &code, true).await?.is_none() {
-        return Err(unknown());
+    let named = NamedCode { code, at: request.natural_key().started_at, click: new.click, context: new.context };
+    // A code that cannot be taken must neither create nor change a friend.
+    let valid = services.check_code(&program, &named).await.map_err(problem)?;
+    let known = services.store.resolve(&program.id, &program.head.identity_key, &reference, true).await?;
+    if let Some(friend) = &known.member {
+        services.check_room(&program, friend, &valid).await.map_err(problem)?;
     }
     services.programs.mark_in_use(&program).await?;
+    let now = services.clock.now();
     let friend = services.store.find_or_create_visitor(&program, &reference, now).await?.member;
-    let named = NamedCode { code, at: request.natural_key().started_at, click: new.click, context: new.context };
-    let attributed = services.attribute(&program, &friend, &named).await.map_err(problem)?;
+    let attributed = services.attribute_to(&program, &friend, &named, &valid).await.map_err(problem)?;
     services.evaluate_friend(&program, &friend).await?;
     let status = if attributed.is_new { 201 } else { 200 };
     respond(services, &program, request, status, &friend, &attributed.referral).await

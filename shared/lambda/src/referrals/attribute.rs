@@ -51,6 +51,15 @@ pub struct ReferralContext {
     pub address: Option<String>,
 }
 
+/// A code that may be named now.
+#[derive(Debug, Clone)]
+pub struct ValidCode<'a> {
+    referral: &'a CompiledReferral,
+    /// The code, as it was issued.
+    code: String,
+    advocate: OpenedMember,
+}
+
 /// The result of an attribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributed {
@@ -81,6 +90,19 @@ impl Services {
         friend: &MemberId,
         named: &NamedCode,
     ) -> Result<Attributed, AttributionError> {
+        let valid = self.check_code(program, named).await?;
+        self.attribute_to(program, friend, named, &valid).await
+    }
+
+    /// Checks a code before anything is written: whose it is, and whether it may be named now.
+    ///
+    /// # Errors
+    /// [`AttributionError::Fault`] for a code that cannot be taken.
+    pub async fn check_code<'a>(
+        &self,
+        program: &'a ActiveProgram,
+        named: &NamedCode,
+    ) -> Result<ValidCode<'a>, AttributionError> {
         let referral = program.compiled.referral.as_ref().filter(|referral| referral.program.enabled);
         let referral = referral.ok_or(ReferralFault::NoReferrals)?;
         let store = &self.store;
@@ -98,6 +120,41 @@ impl Services {
         if !may_recommend(referral, &advocate.account) {
             return Err(ReferralFault::AdvocateNotEligible.into());
         }
+        Ok(ValidCode { referral, code: code.code, advocate })
+    }
+
+    /// Refuses a friend who is known and has named as many codes as one can.
+    ///
+    /// # Errors
+    /// [`ReferralFault::TooManyCodes`]; when the store fails.
+    pub async fn check_room(
+        &self,
+        program: &ActiveProgram,
+        friend: &MemberId,
+        valid: &ValidCode<'_>,
+    ) -> Result<(), AttributionError> {
+        let owners = self.store.owners(&program.id, friend).await?;
+        let friends = self.store.friend_referrals(&program.id, &owners).await?;
+        let advocates = valid.advocate.owners();
+        let mut all = friends.iter().flat_map(|friend| &friend.known.referrals);
+        let is_known = all.any(|one| advocates.contains(&one.advocate));
+        let is_full = friends.first().is_some_and(|first| first.known.referrals.len() >= MAX_REFERRALS);
+        if is_full && !is_known { Err(ReferralFault::TooManyCodes.into()) } else { Ok(()) }
+    }
+
+    /// As [`Services::attribute`], with a code that was checked.
+    ///
+    /// # Errors
+    /// As [`Services::attribute`].
+    pub async fn attribute_to(
+        &self,
+        program: &ActiveProgram,
+        friend: &MemberId,
+        named: &NamedCode,
+        valid: &ValidCode<'_>,
+    ) -> Result<Attributed, AttributionError> {
+        let ValidCode { referral, code, advocate } = valid;
+        let (store, day) = (&self.store, Day::of(named.at, &program.compiled.zone));
         let click = match &named.click {
             Some(click) => store.click_on(&program.id, &named.code, click).await?,
             None => None,
@@ -114,9 +171,8 @@ impl Services {
             let clicked_at = click.as_ref().map(|click| click.at);
             let Some((before, place)) = known else {
                 let Some(before) = friends.into_iter().next() else { break };
-                let suspicion = self.suspect(program, &advocate, &opened, named, click.as_ref()).await?;
-                let new =
-                    self.new_referral(program, referral, &advocate, &suspicion, named, clicked_at, &code.code).await?;
+                let suspicion = self.suspect(program, advocate, &opened, named, click.as_ref()).await?;
+                let new = self.new_referral(program, referral, advocate, &suspicion, named, clicked_at, code).await?;
                 if before.known.referrals.len() >= MAX_REFERRALS {
                     return Err(ReferralFault::TooManyCodes.into());
                 }

@@ -331,6 +331,13 @@ fn reminder(one: &Referral, referral: &CompiledReferral, program: &CompiledProgr
     waits.then(|| Day::of(one.first_at, &program.zone).plus_days(days))
 }
 
+/// A change of a friend's referrals, with what falls due of them next.
+pub fn friend_update(program: &ActiveProgram, after: FriendReferrals, now: Timestamp) -> FriendUpdate {
+    let referral = program.compiled.referral.as_ref();
+    let due = referral.and_then(|referral| next_due(&after, referral, &program.compiled, now));
+    FriendUpdate { after, due, at: now }
+}
+
 /// The next local day on which something falls due for a friend: the end of a hold, or a reminder.
 pub(super) fn next_due(
     known: &FriendReferrals,

@@ -8,7 +8,8 @@ mod evaluate;
 mod history;
 mod message;
 
-pub use attribute::{Attributed, NamedCode, ReferralContext};
+pub use attribute::{Attributed, NamedCode, ReferralContext, ValidCode};
+pub use evaluate::friend_update;
 pub use message::{ReferralMessage, referral_group};
 
 use tessera_domain::account::{Account, Status};

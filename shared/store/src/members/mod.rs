@@ -186,6 +186,9 @@ impl Store {
             if !settled && !strong {
                 continue;
             }
+            if let Some(member) = verdict.member.as_ref().filter(|_| !settled && !verdict.joins.is_empty()) {
+                self.check_room(&program.id, member, reference, &verdict).await?;
+            }
             // A contact that gets an id gets it first. Each one that joins changes the guards, so they are read again.
             if let (Some(member), Some(contact), false) = (&verdict.member, verdict.joins.first(), verdict.adopts) {
                 if self.join(program, contact, member, reference, now).await? == Joined::Waits {
@@ -213,6 +216,24 @@ impl Store {
             }
         }
         Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES }.into())
+    }
+
+    /// Refuses a reference that verifies more than the member has room for, before the first contact joins.
+    async fn check_room(
+        &self,
+        program: &ProgramId,
+        member: &MemberId,
+        reference: &MemberRef,
+        verdict: &Verdict,
+    ) -> Result<(), IdentityError> {
+        let Some((mut profile, _)) = self.stored_profile(program, member, true).await? else { return Ok(()) };
+        let is_new = |identifier: &Identifier| {
+            reference.is_verified(identifier.kind) && !verdict.conflict.contains(&identifier.kind)
+        };
+        for identifier in reference.identifiers().filter(is_new) {
+            profile.verify(&identifier)?;
+        }
+        Ok(())
     }
 
     /// Writes a new profile, its guards and its place in the lists. False when somebody else got an id or identifier of it
