@@ -39,7 +39,8 @@ const CLICK_LENGTH: usize = 32;
 async fn follow(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("there is no such link");
     let program = ProgramId::new(request.path("program")?).map_err(|_| unknown())?;
-    let code = FoldedCode::parse(request.path("code")?).ok_or_else(unknown)?;
+    // What cannot be a code is an unknown one.
+    let code = FoldedCode::parse(request.path("code")?);
     let (source, now) = (request.source(services), services.clock.now());
     let look_up = services.limits.begin(&services.store, misses_of_programs(&source), now)?;
     let Some(program) = services.programs.get(&program).await? else {
@@ -49,9 +50,17 @@ async fn follow(services: &Services, request: &ApiRequest) -> Result<Response, P
     let (agent, key) = (request.header("user-agent").unwrap_or_default(), &program.head.identity_key);
     let agent: String = agent.chars().take(MAX_AGENT).collect();
     let network = services.store.hash_sign(key, "network", source.as_str()).await?;
-    let click = services.store.hash_sign(key, "click", &format!("{code}#{}#{agent}", source.as_str())).await?;
-    let click: String = click.chars().take(CLICK_LENGTH).collect();
-    let Some((found, repeats)) = services.store.look_up_click(&program.id, &code, &click, now).await? else {
+    let looked_up = match code {
+        Some(code) => {
+            let visitor = format!("{code}#{}#{agent}", source.as_str());
+            let click = services.store.hash_sign(key, "click", &visitor).await?;
+            let click: String = click.chars().take(CLICK_LENGTH).collect();
+            let found = services.store.look_up_click(&program.id, &code, &click, now).await?;
+            found.map(|(found, repeats)| (code, click, found, repeats))
+        }
+        None => None,
+    };
+    let Some((code, click, found, repeats)) = looked_up else {
         // Guessing codes is bounded; a friend with an old link still gets to the shop.
         return match look_up.missed(unknown()).await {
             limited if limited.status() == 429 => Err(limited),

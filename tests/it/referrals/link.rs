@@ -40,6 +40,10 @@ async fn a_link_counts_a_click_once_and_leads_to_the_shop_alone() {
     follow(&shop, &code, &prefetch).await;
     assert_eq!(clicks().await, 2);
     assert_eq!(follow(&shop, "NOBODY", &browser).await, (302, "https://shop.example/it".into()));
+    // Nor does what cannot be a code.
+    for odd in ["-", "%20", "%E2%9C%93", &"X".repeat(300)] {
+        assert_eq!(follow(&shop, odd, &browser).await, (302, "https://shop.example/it".into()), "{odd}");
+    }
     assert_eq!(follow(&shop, "https:%2F%2Fevil.example", &browser).await.1, "https://shop.example/it");
     // The order came before the code was named, and after the click.
     shop.clock("2026-03-01T12:40:00+01:00").await;
