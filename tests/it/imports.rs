@@ -1,5 +1,7 @@
 //! Imports: files of other programs, through the API.
 
+use std::fmt::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -318,7 +320,7 @@ async fn somebody_new_costs_one_transaction_and_a_hundredth_of_a_read() {
     let shop = shop().await;
     let mut file = String::from("email,first name,points\n");
     for n in 0..200 {
-        file.push_str(&format!("new{n}@example.com,Ada {n},{n}\n"));
+        writeln!(file, "new{n}@example.com,Ada {n},{n}").unwrap();
     }
     let calls = async |operation: &str| {
         let capacity = shop.get("/_local/capacity").await;

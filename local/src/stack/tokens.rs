@@ -44,10 +44,10 @@ impl Tokens {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Seen { requests, order } = &mut *seen;
         match requests.entry(token.clone()) {
-            Entry::Occupied(known) if *known.get() == hash => return Ok(None),
+            Entry::Occupied(known) if *known.get() == hash => Ok(None),
             Entry::Occupied(_) => {
                 let message = "An error occurred (IdempotentParameterMismatchException)".to_owned();
-                return Err(DynoxideError::IdempotentParameterMismatchException(message));
+                Err(DynoxideError::IdempotentParameterMismatchException(message))
             }
             Entry::Vacant(free) => {
                 let done = run()?;

@@ -31,7 +31,9 @@ fn shape(value: &Value, at: &str, into: &mut BTreeMap<String, &'static str>) {
         Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Array(items) => {
-            items.iter().for_each(|item| shape(item, &format!("{at}/*"), into));
+            for item in items {
+                shape(item, &format!("{at}/*"), into);
+            }
             "list"
         }
         Value::Object(fields) => {

@@ -175,28 +175,18 @@ impl Store {
             Some(RestoreStatus::Checking) => {
                 let found = self.get(RESTORE, &self.tables.programs, &key, true).await?;
                 let reader = found.as_ref().map(|item| Reader::new(RESTORE, item));
-                let progress = reader.filter(|reader| reader.has(name::BODY)).map(|reader| reader.body());
+                let progress = reader.filter(|reader| reader.has(name::BODY)).map(Reader::body);
                 progress.transpose()?.unwrap_or_default()
             }
             Some(RestoreStatus::Open) | None => RestoreProgress::default(),
         };
         let token = text(random::id("chk_"));
-        let begun = self.check_item(program, &token, &progress)?;
+        let begun = check_item(program, &token, &progress)?;
         let begun = Write::put(&self.tables.programs, begun).when("attribute_not_exists(pk) OR st <> :sealed");
         match self.write(RESTORE, &begun.value(":sealed", text(SEALED))).await? {
             Written::Done => Ok((progress, token)),
             Written::Refused(_) => Err(RestoreError::Sealed),
         }
-    }
-
-    fn check_item(
-        &self,
-        program: &ProgramId,
-        token: &AttributeValue,
-        progress: &RestoreProgress,
-    ) -> Result<Item, StoreError> {
-        let body = bytes(packed(RESTORE, progress)?);
-        Ok(item(&keys::restore(program), [(STATUS, text(CHECKING)), (TOKEN, token.clone()), (name::BODY, body)]))
     }
 
     /// Stores what a check has found.
@@ -206,7 +196,7 @@ impl Store {
         token: &AttributeValue,
         progress: &RestoreProgress,
     ) -> Result<(), RestoreError> {
-        let noted = self.check_item(program, token, progress)?;
+        let noted = check_item(program, token, progress)?;
         self.write_check(token, Write::put(&self.tables.programs, noted)).await
     }
 
@@ -223,4 +213,9 @@ impl Store {
         let found = self.get(RESTORE, &self.tables.programs, &keys::restore(program), true).await?;
         Ok(found.is_some_and(|item| Reader::new(RESTORE, &item).text(STATUS).is_ok_and(|status| status == SEALED)))
     }
+}
+
+fn check_item(program: &ProgramId, token: &AttributeValue, progress: &RestoreProgress) -> Result<Item, StoreError> {
+    let body = bytes(packed(RESTORE, progress)?);
+    Ok(item(&keys::restore(program), [(STATUS, text(CHECKING)), (TOKEN, token.clone()), (name::BODY, body)]))
 }
