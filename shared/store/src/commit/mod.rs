@@ -240,7 +240,8 @@ impl Store {
             let changes = AuditChange::of_decisions(seen.iter().map(|party| party.member).zip(decisions));
             Ok(vec![self.audit_write(commit.program, audit, changes)?])
         };
-        let committed = self.commit_with(commit, further, decide).await?;
+        // Boxed, so that what waits for a commit stays small, whatever a commit does.
+        let committed = Box::pin(self.commit_with(commit, further, decide)).await?;
         committed.ok_or_else(|| StoreError::Contended { operation: COMMIT, tries: 1 }.into())
     }
 
@@ -262,7 +263,8 @@ impl Store {
             if attempt > 0 {
                 retry::pause(attempt).await;
             }
-            let (loaded, mut foreseen) = tokio::try_join!(self.load_parties(commit), self.foresee(commit, &seeds))?;
+            let (loaded, mut foreseen) =
+                tokio::try_join!(Box::pin(self.load_parties(commit)), Box::pin(self.foresee(commit, &seeds)))?;
             if loaded.iter().any(|party| party.decided.is_some()) {
                 let known = loaded.iter().map(|party| party.decided.clone()).collect();
                 let standing = self.standing_entries(commit.program, keys_of(commit, &loaded), known).await?;
