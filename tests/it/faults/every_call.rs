@@ -18,7 +18,7 @@ const SDK_TRIES: u64 = 4;
 
 /// Functions that work in the same way in every journey, and the one journey that tests their calls.
 const TESTED_ONCE: [(&str, &str); 7] = [
-    ("authorizer", "refunds"),
+    ("authorizer", "members"),
     ("event-relay", "refunds"),
     ("kpi", "refunds"),
     ("birthdays", "days"),

@@ -253,8 +253,10 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> (Vec
 async fn every_fault(journey: Journey, provider: &str, expected: &[Value]) {
     let (end, calls, _) = run(journey, provider, None).await;
     assert_eq!(end, expected);
-    let own =
-        calls.into_iter().filter(|((function, _), _)| function == FUNCTION || DRAWING.contains(&function.as_str()));
+    // Every shop's codes are drawn alike, and one journey shows it.
+    let draws = matches!(journey, Journey::Living) && provider == "shopify";
+    let is_own = |function: &str| function == FUNCTION || draws && DRAWING.contains(&function);
+    let own = calls.into_iter().filter(|((function, _), _)| is_own(function));
     let mut plans = plans(&own.collect(), false);
     // However a read fails, the message comes again; one kind of fault shows it.
     plans.retain(|planned| {

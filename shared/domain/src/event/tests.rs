@@ -36,7 +36,7 @@ fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
                 }
             }
             "const" if value != wanted => found.push(format!("{at}: not {wanted}")),
-            "const" | "$schema" | "title" | "description" => {}
+            "const" | "$schema" | "$id" | "title" | "description" => {}
             "format" => {
                 let text = value.as_str().unwrap_or_default();
                 let fits = match wanted.as_str().unwrap() {
