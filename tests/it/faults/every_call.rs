@@ -27,11 +27,25 @@ const TESTED_ONCE: [(&str, &str); 7] = [
     ("retention", "days"),
 ];
 
-/// Every kind of fault at every operation, one fault per plan: every other kind at the first call, the rest at the last one.
+/// Every kind of fault at every operation that writes, one fault per plan: every other kind at the first call, the rest at the last
+/// one. A read changes nothing: before and after, done and lost are the same to it, and each read has half of the kinds that are left.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
+    let mut reads = 0;
     for ((function, operation), count) in calls {
-        let faults = faults_of(operation).filter(|(fault, _)| halts || !matches!(fault, InjectedFault::Halt(_)));
+        let faults = match operation.as_str() {
+            "GetItem" | "BatchGetItem" | "Query" | "Scan" => {
+                reads += 1;
+                if reads % 2 == 0 {
+                    vec![InjectedFault::Timeout, InjectedFault::Panic(CallSide::After)]
+                } else {
+                    vec![InjectedFault::Throttled, InjectedFault::Kill(CallSide::Before)]
+                }
+            }
+            _ => InjectedFault::of(operation),
+        };
+        let faults = faults.into_iter().filter(|fault| halts || !matches!(fault, InjectedFault::Halt(_)));
+        let faults = faults.flat_map(|fault| times(fault).iter().map(move |times| (fault, *times)));
         for ((fault, times), is_first) in faults.zip([true, false].into_iter().cycle()) {
             let call = if is_first { 1 } else { *count };
             plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
@@ -40,27 +54,14 @@ pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     plans
 }
 
-/// The faults of an operation, and how many times in a row each is injected. Failures outlast the SDK's own retries. A lost
-/// reply is also injected once, so that the SDK's retry finds its first attempt done.
-fn faults_of(operation: &str) -> impl Iterator<Item = (InjectedFault, u64)> {
-    // A read changes nothing: before and after, done and lost are the same to it.
-    let faults = match operation {
-        "GetItem" | "BatchGetItem" | "Query" | "Scan" => {
-            vec![
-                InjectedFault::Timeout,
-                InjectedFault::Throttled,
-                InjectedFault::Panic(CallSide::After),
-                InjectedFault::Kill(CallSide::Before),
-            ]
-        }
-        _ => InjectedFault::of(operation),
-    };
-    let times = |fault| match fault {
-        InjectedFault::LostReply => vec![1, SDK_TRIES],
-        InjectedFault::Timeout | InjectedFault::Throttled | InjectedFault::Unavailable => vec![SDK_TRIES],
-        _ => vec![1],
-    };
-    faults.into_iter().flat_map(move |fault| times(fault).into_iter().map(move |times| (fault, times)))
+/// How many times in a row a fault is injected. Failures outlast the SDK's own retries. A lost reply is also injected once, so
+/// that the SDK's retry finds its first attempt done.
+const fn times(fault: InjectedFault) -> &'static [u64] {
+    match fault {
+        InjectedFault::LostReply => &[1, SDK_TRIES],
+        InjectedFault::Timeout | InjectedFault::Throttled | InjectedFault::Unavailable => &[SDK_TRIES],
+        _ => &[1],
+    }
 }
 
 /// `halts`: whether the stack may be killed. The local queues are in memory: after a restart, messages from a stream are

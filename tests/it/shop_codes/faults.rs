@@ -261,7 +261,8 @@ async fn every_fault(journey: Journey, provider: &str, expected: &[Value]) {
     // However a read fails, the message comes again; one kind of fault shows it.
     plans.retain(|planned| {
         !is_read(&planned.operation)
-            || (planned.function == FUNCTION && matches!(planned.fault, InjectedFault::Timeout))
+            || (planned.function == FUNCTION
+                && matches!(planned.fault, InjectedFault::Timeout | InjectedFault::Throttled))
     });
     let injected = std::cell::Cell::new(0);
     stream::iter(&plans)
