@@ -126,8 +126,12 @@ browserTest(shared, 'two persons with two keys: one saves a draft, the other see
   await author.page.getByRole('button', { name: 'Save as draft' }).click();
   await author.page.getByText('The draft is saved.').waitFor();
   const drafts = author.page.getByRole('region', { name: 'Drafts' });
-  await drafts.getByText('Link for a key that may only publish').first().click();
-  const link = new URL(await drafts.locator('.copied code').first().innerText());
+  // The list may still be the one from before the draft.
+  const draft = drafts.getByRole('listitem').filter({ hasText: 'for spring' });
+  await draft.getByText('Link for a key that may only publish').click();
+  const shown = draft.locator('.copied code');
+  await shown.waitFor();
+  const link = new URL(await shown.innerText());
   await author.context.close();
   const at = link.pathname.replace('/console', '');
 
