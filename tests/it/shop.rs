@@ -38,8 +38,8 @@ impl Response {
     }
 }
 
-/// Starts a stack whose functions never look for a newer version of a program on their own: on the local stack they see a change at
-/// once, and a look now and then would disturb the tests that count calls.
+/// Starts a stack whose functions do not look for newer versions of a program by time: such a read would disturb the tests that
+/// count calls. On the local stack they see a change at once anyway.
 async fn start(mut options: StackOptions) -> Platform {
     options.parameters.entry("ProgramRecheckMilliseconds".to_owned()).or_insert_with(|| "3600000".to_owned());
     Platform::start(options).await.unwrap()

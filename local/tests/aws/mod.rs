@@ -35,7 +35,7 @@ pub struct Aws {
     pub further: Vec<Value>,
     /// An error for every request.
     pub refuses: Option<&'static str>,
-    /// The time of its clock, when it is not ours.
+    /// The time of its clock; absent: that of this machine.
     pub date: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Every kind of fault at every operation of every function, one at a time. A journey runs once without faults to record its
+//! Faults at every operation of every function, one at a time. A journey runs once without faults to record its
 //! calls, then once per fault, and must end in the same state each time.
 
 use std::cell::RefCell;
@@ -27,8 +27,8 @@ const TESTED_ONCE: [(&str, &str); 7] = [
     ("retention", "days"),
 ];
 
-/// Every kind of fault at every operation that writes, one fault per plan: every other kind at the first call, the rest at the last
-/// one. A read changes nothing: before and after, done and lost are the same to it, and each read has half of the kinds that are left.
+/// One fault per plan. An operation that writes gets every kind of fault, alternately at its first and at its last call. A read
+/// changes nothing, so only four kinds differ for it: each read gets two of them, and the next read the other two.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     let mut reads = 0;
