@@ -225,7 +225,8 @@ fn hub(
     let numbers = points(program, &account, today);
     let prompt = match state {
         HubState::Visitor => Some(Prompt::Join),
-        _ if has_none(&numbers) => Some(Prompt::StartEarning),
+        // Pending and reserved points count for nothing here, as in the bar beside it.
+        HubState::Member if !numbers.available.is_positive() => Some(Prompt::StartEarning),
         _ => None,
     };
     let Catalogue { rewards, best, next, progress } = catalogue(program, Some(&account), sold_out, now, language);
@@ -244,11 +245,6 @@ fn hub(
         referral: None,
         ways_to_earn: ways(program, Some((&account, today)), now, language),
     }
-}
-
-/// True for a member without any points; pending points count.
-fn has_none(points: &PointsView) -> bool {
-    points.available.is_zero() && points.pending.is_zero() && points.reserved.is_zero()
 }
 
 fn anonymous(
@@ -295,7 +291,7 @@ fn excluded(named: HubProgram, coupons: Option<Coupons>) -> HubView {
 const MOST_COUPONS: usize = 10;
 
 fn wallet(program: &CompiledProgram, visitor: &Visitor<'_>, now: Timestamp, language: &str) -> Coupons {
-    let view = |coupon: &Coupon| CouponView::new(coupon, visitor.profile, now).named(program, language);
+    let view = |coupon: &Coupon| CouponView::new(program, coupon, visitor.profile, now).named(program, language);
     let open = visitor.coupons.iter().map(view).filter(|coupon| {
         matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Available | CouponStatus::Applied)
     });
