@@ -43,15 +43,23 @@ impl Store {
         for (taking, seed) in takings {
             let Some(reward) = commit.config.reward(taking.reward) else { continue };
             let start = start_of(seeds);
-            if let Some(stock) = reward.stock.filter(|stock| *stock > 0) {
-                let shard = start % shards(stock);
-                let issued = self.stock_counter(commit.program, &reward.id, shard).await?;
-                foreseen.counters.insert(reward.id.clone(), (shard, issued));
-            }
-            if let Some(pool) = taking.pool(reward, commit.config.program.currency) {
-                let place = [seed.0[1], seed.0[2]];
-                self.find_codes(commit.program, &pool, 1, place, &mut foreseen.codes).await?;
-            }
+            let Foreseen { codes, counters } = &mut foreseen;
+            let counter = async {
+                if let Some(stock) = reward.stock.filter(|stock| *stock > 0) {
+                    let shard = start % shards(stock);
+                    let issued = self.stock_counter(commit.program, &reward.id, shard).await?;
+                    counters.insert(reward.id.clone(), (shard, issued));
+                }
+                Ok(())
+            };
+            let code = async {
+                if let Some(pool) = taking.pool(reward, commit.config.program.currency) {
+                    let place = [seed.0[1], seed.0[2]];
+                    self.find_codes(commit.program, &pool, 1, place, codes).await?;
+                }
+                Ok(())
+            };
+            tokio::try_join!(counter, code)?;
         }
         Ok(foreseen)
     }
