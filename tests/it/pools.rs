@@ -164,6 +164,37 @@ async fn a_reservation_gets_its_code_when_it_is_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drawn_code_is_no_shoppers_to_cancel_whatever_its_reward_does_now() {
+    let shop = open(1).await;
+    load(&shop, &codes("SALE", 2)).await;
+    let at_once = coupon(&shop, 1, &json!({ "reward": "pooled" })).await;
+    let reserved = taken(&coupon(&shop, 1, &json!({ "reward": "pooled", "reserve": true })).await);
+    let committed = shop.post(&format!("/v1/coupons/{reserved}/commit"), &json!({})).await;
+    let mut program = pooled();
+    let rewards = program["rewards"].as_array_mut().unwrap();
+    rewards.iter_mut().find(|reward| reward["id"] == "pooled").unwrap()["code"] = json!({ "pattern": "NEW-########" });
+    let put = shop.request(Method::PUT, "/v1/program", Some(&program)).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    let generated = coupon(&shop, 1, &json!({ "reward": "pooled" })).await;
+    let claims = json!({ "iss": shop.program, "sub": "c-1", "exp": 1_772_366_400 });
+    let bearer = format!("Bearer {}", token(&claims, &shop.secret));
+    for (coupon, status, now) in
+        [(&at_once, 403, "available"), (&committed.body, 403, "available"), (&generated, 200, "cancelled")]
+    {
+        let (code, cancellable) = (taken(coupon), json!(status == 200));
+        assert_eq!(shop.get(&format!("/v1/coupons/{code}")).await["cancellable"], cancellable, "{coupon}");
+        let path = format!("/v1/coupons/{code}/cancel");
+        let cancel = shop.request_with(Method::POST, &path, Some(&json!({})), &[("authorization", &bearer)]).await;
+        assert_eq!(cancel.status, status, "{}", cancel.body);
+        let after = shop.get(&format!("/v1/coupons/{code}")).await;
+        assert_eq!((&after["status"], &after["cancellable"]), (&json!(now), &json!(false)));
+    }
+    let hub = shop.get("/v1/members/c-1/hub").await;
+    assert!(hub["coupons"]["items"].as_array().unwrap().iter().all(|coupon| coupon["cancellable"] == false), "{hub}");
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_redemptions_of_a_pool_get_sixty_four_codes() {
     let shop = open(8).await;
     load(&shop, &codes("SALE", 60)).await;

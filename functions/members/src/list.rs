@@ -62,7 +62,7 @@ async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, 
     let page = services.store.coupons(&program.id, &opened.owners(), limit, after.as_deref()).await?;
     let profile = &opened.profile;
     let (now, language) = (services.clock.now(), request.language(&program, Some(profile)));
-    let views = page.items.iter().map(|coupon| CouponView::new(coupon, Some(profile), now));
+    let views = page.items.iter().map(|coupon| CouponView::new(&program.compiled, coupon, Some(profile), now));
     let items: Vec<CouponView> = views.map(|view| view.named(&program.compiled, language)).collect();
     Ok(http::json(200, &ListPage { items, next_cursor: place.seal(page.next.as_deref()).await? }))
 }

@@ -12,7 +12,7 @@ use tessera_domain::decide::{CommitFault, Context, Decision, decide_cancel, deci
 use tessera_domain::ids::{MemberId, ReceiptId};
 use tessera_domain::member::{MemberRef, Profile};
 use tessera_domain::money::Currency;
-use tessera_domain::program::{Asked, CodeSource};
+use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
@@ -84,7 +84,7 @@ pub(crate) async fn respond_knowing(
     now: Timestamp,
 ) -> Result<Response, Problem> {
     let profile = owner(services, program, &coupon.member, profile).await?;
-    Ok(http::json(status, &CouponView::new(coupon, profile.as_ref(), now)))
+    Ok(http::json(status, &CouponView::new(&program.compiled, coupon, profile.as_ref(), now)))
 }
 
 /// The profile of a coupon's owner. A contact without an id may have become part of a member since.
@@ -307,12 +307,10 @@ const CANCEL_BY_MEMBER: PointMove =
 
 /// How a member token cancels a coupon: only available ones, and only codes that no shop accepts by itself.
 fn cancel_by_member(program: &ActiveProgram, coupon: &Coupon) -> Result<&'static PointMove, Problem> {
-    match program.compiled.reward(&coupon.reward).map(|reward| &reward.code) {
-        Some(CodeSource::Pattern(_)) if coupon.provider.is_none() => Ok(&CANCEL_BY_MEMBER),
-        Some(CodeSource::Pattern(_) | CodeSource::Pool(_) | CodeSource::Provider(_)) | None => {
-            Err(Problem::forbidden("a coupon with a code from a pool or a shop is cancelled with an API key"))
-        }
+    if coupon.has_generated_code(&program.compiled) {
+        return Ok(&CANCEL_BY_MEMBER);
     }
+    Err(Problem::forbidden("a coupon with a code from a pool or a shop is cancelled with an API key"))
 }
 
 /// Begins to cancel a coupon whose code a shop created. The stream carries it on: the shop deletes the code, and then the

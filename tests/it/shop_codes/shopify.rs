@@ -157,12 +157,14 @@ async fn a_cancelled_coupon_gives_its_points_back_when_its_code_is_dead() {
     let shop = connected(&fake, 4, vec![reward("five", "shopify", &json!({}))]).await;
     let code = drawn(&shop, "five").await;
     // Shoppers do not cancel what a checkout accepts.
-    let claims = json!({ "sub": BUYER, "exp": 1_900_000_000, "aud": shop.program });
-    let member = [("authorization", format!("Bearer {}", token(&claims, &shop.secret)))];
-    let member: Vec<(&str, &str)> = member.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let claims = json!({ "iss": shop.program, "sub": BUYER, "exp": 1_772_366_400 });
+    let bearer = format!("Bearer {}", token(&claims, &shop.secret));
     let path = format!("/v1/coupons/{code}/cancel");
-    let refused = shop.request_with(reqwest::Method::POST, &path, Some(&json!({})), &member).await;
-    assert!([401, 403].contains(&refused.status), "{}", refused.body);
+    let by_member = [("authorization", bearer.as_str())];
+    let refused = shop.request_with(reqwest::Method::POST, &path, Some(&json!({})), &by_member).await;
+    assert_eq!((refused.status, refused.problem()), (403, "forbidden"), "{}", refused.body);
+    let unchanged = shop.get(&format!("/v1/coupons/{code}")).await;
+    assert_eq!((&unchanged["status"], &unchanged["cancellable"]), (&json!("available"), &json!(false)));
     fake.misbehave(super::fake_shopify::Misbehaviour { status: Some(503), ..Default::default() });
     for _ in 0..2 {
         let cancelled = cancel(&shop, &code).await;

@@ -179,7 +179,7 @@ impl Export<'_> {
         loop {
             let page = self.services.store.coupons(&self.program.id, owners, MOST_ITEMS, cursor.as_deref()).await?;
             for coupon in &page.items {
-                let view = CouponView::new(coupon, Some(&self.opened.profile), now);
+                let view = CouponView::new(&self.program.compiled, coupon, Some(&self.opened.profile), now);
                 all.push(json!(view.named(&self.program.compiled, self.language)));
             }
             cursor = page.next;

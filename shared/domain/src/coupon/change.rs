@@ -138,6 +138,7 @@ pub(crate) mod tests {
             unpaid: false,
             provider: None,
             cancelling: None,
+            drawn: false,
         }
     }
 

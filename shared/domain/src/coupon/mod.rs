@@ -21,7 +21,7 @@ use crate::account::Taken;
 use crate::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use crate::money::Currency;
 use crate::points::Points;
-use crate::program::{Bind, CombinesWith, Provider, Reward, RewardType, RewardValue};
+use crate::program::{Bind, CodeSource, CombinesWith, CompiledProgram, Provider, Reward, RewardType, RewardValue};
 
 /// A coupon, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,9 @@ pub struct Coupon {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub cancelling: Option<Timestamp>,
+    /// True when its code was drawn from a pool, of loaded codes or of a shop's.
+    #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
+    pub drawn: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
@@ -286,6 +289,20 @@ impl Coupon {
             },
             CouponStatus::Used | CouponStatus::Expired | CouponStatus::Cancelled | CouponStatus::Lapsed => self.clone(),
         }
+    }
+
+    /// True when its code was generated and its reward generates codes today, so that no shop's checkout knows the code by itself.
+    ///
+    /// Coupons of earlier releases do not say that their code was drawn: of those, the reward tells.
+    pub fn has_generated_code(&self, program: &CompiledProgram) -> bool {
+        let reward = program.reward(&self.reward);
+        let generates = reward.is_some_and(|reward| matches!(reward.code, CodeSource::Pattern(_)));
+        generates && !self.drawn && self.handle.is_none() && self.provider.is_none()
+    }
+
+    /// True when a member token may cancel it at a moment: it is in the wallet, and its code was generated.
+    pub fn is_cancellable_by_member(&self, program: &CompiledProgram, now: Timestamp) -> bool {
+        self.status_at(now) == CouponStatus::Available && self.has_generated_code(program)
     }
 
     /// True when only its owner's receipts may use it.

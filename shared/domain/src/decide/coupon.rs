@@ -11,6 +11,7 @@ use crate::ids::RewardId;
 use crate::ledger::{Bucket, Cause, CouponAction, Movement, MovementType};
 use crate::points::{Kind, Points};
 use crate::program::{CompiledProgram, CostPer, Reward, RewardCost};
+use crate::time::Day;
 
 /// The most reservations that a member may have open.
 const MOST_RESERVATIONS: usize = 20;
@@ -227,7 +228,7 @@ pub enum CommitFault {
 }
 
 /// Decides to commit a reservation: its points are spent, even if their lot has expired meanwhile. A code from a pool is
-/// drawn now, in place of the reservation's handle.
+/// drawn now, in place of the reservation's handle. The days for which the coupon is valid begin now.
 ///
 /// # Errors
 /// When the coupon is no longer reserved, or the pool of its codes is empty.
@@ -246,10 +247,12 @@ pub fn decide_commit(context: &Context<'_>, account: &Account, coupon: &Coupon) 
         Kind::Redeemable,
         coupon.paid(),
     ));
-    let mut committed = Coupon { status: CouponStatus::Available, until: None, ..coupon.clone() };
+    let expires_at = draft.end_after_commit(coupon);
+    let mut committed = Coupon { status: CouponStatus::Available, until: None, expires_at, ..coupon.clone() };
     if let Some(pool) = pool_of(context, coupon)? {
         let drawn = draft.draw(pool).ok_or(CommitFault::CodesUnavailable)?;
         committed.handle = Some(std::mem::replace(&mut committed.code, drawn));
+        committed.drawn = true;
         draft.entry.cause = cause_of(&committed, CouponAction::Commit);
     }
     draft.changed.push((coupon.clone(), committed));
@@ -343,6 +346,14 @@ impl Draft<'_> {
     /// Refuses a coupon that was moved to another member after its owner was looked up.
     fn require_own(&self, coupon: &Coupon, status: CouponStatus) -> Result<(), CouponFault> {
         if self.owns(coupon) { Ok(()) } else { Err(CouponFault::new(coupon, status)) }
+    }
+
+    /// When a reserved coupon expires once it is committed: it is valid for as many days as it was to be when it was issued, so
+    /// that a long reservation never becomes a coupon that has expired already.
+    fn end_after_commit(&self, coupon: &Coupon) -> Option<Timestamp> {
+        let zone = &self.context.program.zone;
+        let waited = Day::of(self.context.now, zone).days_since(Day::of(coupon.issued_at, zone));
+        coupon.expires_at.map(|end| Day::of(end, zone).offset(waited.max(0)).start(zone))
     }
 
     /// Removes a reservation from the account. It is missing if a process with a faster clock saw it lapse.

@@ -271,6 +271,7 @@ impl<'a> Draft<'a> {
             unpaid: false,
             provider: reward.code.provider(),
             cancelling: None,
+            drawn: reward.code.is_drawn() && status != CouponStatus::Reserved,
         });
         if reward.stock.is_some() {
             self.stock.push(reward.id.clone());

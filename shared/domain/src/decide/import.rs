@@ -265,6 +265,7 @@ fn import_coupon(
         unpaid: false,
         provider: None,
         cancelling: None,
+        drawn: false,
     });
     Ok(())
 }

@@ -41,11 +41,13 @@ pub struct CouponView {
     /// The receipt that used it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,
+    /// True when the member's own token may cancel it: it is available, and its code was generated.
+    pub cancellable: bool,
 }
 
 impl CouponView {
     /// The view of a coupon at a moment; the owner is the shop's id if the profile has one.
-    pub fn new(coupon: &Coupon, profile: Option<&Profile>, now: Timestamp) -> Self {
+    pub fn new(program: &CompiledProgram, coupon: &Coupon, profile: Option<&Profile>, now: Timestamp) -> Self {
         let status = coupon.status_at(now);
         let open = matches!(status, CouponStatus::Reserved | CouponStatus::Applied);
         let id = profile.and_then(|profile| profile.id.as_ref());
@@ -61,6 +63,7 @@ impl CouponView {
             expires_at: coupon.expires_at,
             until: coupon.until.filter(|_| open),
             receipt: coupon.receipt.clone(),
+            cancellable: coupon.is_cancellable_by_member(program, now),
         }
     }
 

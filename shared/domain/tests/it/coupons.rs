@@ -123,6 +123,25 @@ fn a_reservation_that_the_account_saw_lapse_is_not_committed_by_a_slow_clock() {
 }
 
 #[test]
+fn the_days_of_a_reserved_coupon_begin_at_its_commit() {
+    let mut book = open();
+    member(&mut book, "c-1", 1_000);
+    let code = book.redeem("c-1", "short", Some(43_200)).unwrap();
+    let end = |book: &Book| book.coupons[&code].expires_at.unwrap().to_string();
+    assert_eq!(end(&book), "2026-03-30T22:00:00Z");
+    // On the last of its thirty days. The clocks went forward meanwhile.
+    at(&mut book, "2026-03-31T12:59:00+02:00");
+    book.coupon(&code, "commit", None).unwrap();
+    assert_eq!(book.coupons[&code].status_at(book.now), CouponStatus::Available);
+    assert_eq!(end(&book), "2026-04-29T22:00:00Z");
+    // Of one that is committed on the day of its reservation, nothing changes.
+    let code = book.redeem("c-1", "short", Some(30)).unwrap();
+    let before = book.coupons[&code].expires_at;
+    book.coupon(&code, "commit", None).unwrap();
+    assert_eq!(book.coupons[&code].expires_at, before);
+}
+
+#[test]
 fn one_code_in_any_spelling_is_one_use() {
     let mut book = open();
     member(&mut book, "c-1", 100);

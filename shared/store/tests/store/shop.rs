@@ -183,6 +183,7 @@ pub fn coupon(code: &str, member: &MemberId) -> Coupon {
         unpaid: false,
         provider: None,
         cancelling: None,
+        drawn: false,
     }
 }
 
