@@ -28,8 +28,8 @@ export const setUp = (...options) => {
 };
 
 export const signIn = async (page, key = KEY) => {
-  await page.getByLabel('API key', { exact: true }).fill(key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.locator('#key').fill(key);
+  await page.locator('.sign-in [type=submit]').click();
   await page.locator('.shell').waitFor();
 };
 

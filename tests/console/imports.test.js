@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { browserTest, setUp, settled } from './harness.js';
+import { browserTest, setUp, settled, signIn } from './harness.js';
 import { assets } from './stack.js';
 
 const { cut, keyOf, rowsOf } = await import(join(assets, 'csv.js'));
@@ -142,6 +142,19 @@ browserTest(shared, 'without its file, an import that waits says what to do', { 
   await choose(page, csv('empty.csv', ''));
   await page.getByText('The file is empty.').waitFor();
   assert.ok(context);
+});
+
+browserTest(shared, 'signing out forgets the file that was chosen', { at: '/imports/new' }, async ({ page, url }) => {
+  await choose(page, csv('secret.csv', 'id,points\nsecret,5\n'));
+  await page.getByRole('heading', { name: 'What was found in the file' }).waitFor();
+  const at = new URL(page.url()).pathname;
+  await page.getByText('secret.csv').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.evaluate((path) => history.replaceState(null, '', path), at);
+  await signIn(page);
+  await page.getByText('The file is not in this tab any more.').waitFor();
+  assert.equal(await page.getByText('secret.csv').count(), 0);
+  assert.equal(page.url(), url(at.replace('/console', '')));
 });
 
 const partsOf = async (text, most, orderOf) => {

@@ -114,6 +114,21 @@ browserTest(shared, 'the search opens a single find, and personal data is not in
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: /Ada Lane/ }).waitFor();
   assert.doesNotMatch(page.url(), /ada|%40/);
+  await page.keyboard.press('/');
+  await page.keyboard.type('nobody@example.com');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'nobody@example.com' }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'nobody@example.com' }).waitFor();
+  // Neither what was searched for nor what the history remembers of it outlives the session.
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('API key', { exact: true }).fill(KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.locator('.shell').waitFor();
+  await page.evaluate(() => history.pushState(null, '', '/console/rules'));
+  await page.goBack();
+  await page.goBack();
+  assert.doesNotMatch(await page.evaluate(() => JSON.stringify(history.state ?? '') + document.body.innerText), /example\.com/);
 });
 
 browserTest(shared, 'a reward and a tier are added; what members may hold stays, and the dialog says why', { at: '/rewards/new' }, async ({ page, stack }) => {
@@ -173,6 +188,26 @@ browserTest(shared, 'a key is shown once, may what it may, and is deleted', { at
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByText('Support desk is deleted.').waitFor();
   assert.deepEqual((await stack.call('GET', '/v1/api-keys')).body.items.map(({ name }) => name), ['admin']);
+});
+
+browserTest(shared, 'a key verifies only what was ticked, and its requests a minute are a whole number', { at: '/keys' }, async ({ page, stack }) => {
+  const made = [];
+  await page.route('**/v1/api-keys', (route) => (route.request().method() === 'POST' && made.push(route.request().postDataJSON()), route.continue()));
+  for (const [name, ticked] of [['Till', []], ['Shop', ['e-mails']]]) {
+    await page.getByRole('button', { name: 'New API key' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill(name);
+    await dialog.getByLabel(/send receipts/).check();
+    for (const kind of ticked) await dialog.getByLabel(new RegExp(`^${kind}`)).check();
+    await dialog.getByLabel('Requests a minute').fill('1.5');
+    await dialog.getByRole('button', { name: 'Make the key' }).click();
+    await dialog.locator('.fault').waitFor();
+    await dialog.getByLabel('Requests a minute').fill('1,200');
+    await dialog.getByRole('button', { name: 'Make the key' }).click();
+    await dialog.getByRole('button', { name: 'I have copied it' }).click();
+  }
+  assert.deepEqual(made.map(({ verifies, per_minute: rate }) => [verifies, rate]), [[[], '1.5'], [[], 1200], [['email'], '1.5'], [['email'], 1200]]);
+  for (const { id, name } of (await stack.call('GET', '/v1/api-keys')).body.items) if (name !== 'admin') await stack.call('DELETE', `/v1/api-keys/${id}`);
 });
 
 browserTest(shared, 'a receipt without a customer is assigned, and then explained', { at: '/why' }, async ({ page, stack }) => {
@@ -297,6 +332,39 @@ browserTest(shared, 'offline in the middle of a save: nothing is lost, and the s
   await dialog.getByRole('button', { name: 'Award points' }).click();
   await page.getByText('7 points added.').waitFor();
   assert.equal(await available(stack), before + 7);
+});
+
+const failing = (status, slug) => ({ status, contentType: 'application/problem+json', body: JSON.stringify({ type: `urn:tessera:problem:${slug}`, status, detail: slug }) });
+for (const [status, slug] of [[503, 'unavailable'], [500, 'internal'], [429, 'rate_limited'], [409, 'in_flight']])
+  browserTest(shared, `after ${status} ${slug} the second try counts once, whatever was done before it`, { at: '/members/15061' }, async ({ page, stack }) => {
+    const before = await available(stack);
+    await page.getByRole('button', { name: 'Award points' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Points', { exact: true }).fill('9');
+    await dialog.getByLabel('Reason').fill('a gateway that failed after the commit');
+    await page.route('**/adjustments', async (route) => (await route.fetch(), route.fulfill(failing(status, slug))));
+    await dialog.getByRole('button', { name: 'Award points' }).click();
+    await dialog.getByRole('alert').getByText(slug).waitFor();
+    assert.equal(await available(stack), before + 9);
+    await page.unroute('**/adjustments');
+    await dialog.getByRole('button', { name: 'Award points' }).click();
+    await page.getByText('9 points added.').waitFor();
+    assert.equal(await available(stack), before + 9);
+  });
+
+browserTest(shared, 'after a refusal the next try is a command of its own', { at: '/members/15061' }, async ({ page }) => {
+  const keys = [];
+  await page.route('**/adjustments', (route) => (keys.push(route.request().headers()['idempotency-key']), route.fulfill(failing(422, 'refused'))));
+  await page.getByRole('button', { name: 'Award points' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Points', { exact: true }).fill('9');
+  await dialog.getByLabel('Reason').fill('refused');
+  for (let tries = 1; tries < 3; tries += 1) {
+    await dialog.getByRole('button', { name: 'Award points' }).click();
+    await dialog.getByRole('alert').waitFor();
+    await page.waitForFunction(() => !document.querySelector('dialog [aria-busy]'));
+  }
+  assert.equal(new Set(keys).size, 2);
 });
 
 browserTest(shared, 'the console speaks four languages', { at: '/members/15061' }, async ({ page }) => {

@@ -39,6 +39,44 @@ browserTest(shared, 'a card shows balance, lots with their ends, tier, tags and 
   assert.match(facts['E-mail'], /^ada@example\.com\s+verified$/);
 });
 
+for (const [locale, taken, refused] of [
+  ['en-GB', [['1,250', 1250], ['1 250', 1250], ['12', 12]], ['10.5', '1,50', '1.250', '1,2500', '-5', '1e3']],
+  ['it-IT', [['1.250', 1250], ['12.345', 12345], ['1250', 1250]], ['10,5', '1.50', '10.5', '1,250']],
+  ['ru-RU', [['1\u00a0250', 1250], ['1 250', 1250]], ['10,5', '10.5', '1,250', '1 25']],
+])
+  browserTest(shared, `a whole number is read as it is written in ${locale}, and a part of a point is refused`, { at: '/members/15061', locale }, async ({ page, stack }) => {
+    const { available } = (await stack.call('GET', '/v1/members/15061')).body.points;
+    await page.locator('.row .primary').click();
+    const forecast = page.getByRole('dialog').locator('.forecast');
+    const numberOf = (text) => Number(text.replace(/\D/g, ''));
+    for (const [typed, value] of taken) {
+      await page.locator('#points').fill(typed);
+      await forecast.locator('b').waitFor();
+      assert.equal(numberOf(await forecast.locator('b').innerText()), available + value, typed);
+    }
+    for (const typed of refused) {
+      await page.locator('#points').fill(typed);
+      await forecast.locator('b').waitFor({ state: 'detached' });
+    }
+  });
+
+browserTest(shared, 'a receipt is assigned to somebody known by a card or a verified e-mail alone', {}, async ({ page, stack, url }) => {
+  for (const [n, who, typed] of [[1, { card: '4000777' }, '4000777'], [2, { email: 'known@example.com', verified: ['email'] }, 'known@example.com']]) {
+    const send = (receipt) => stack.call('POST', '/v1/receipts', { occurred_at: new Date().toISOString(), currency: 'GBP', total: '12.00', ...receipt });
+    assert.equal((await send({ id: `known-${n}`, member: who })).status, 202);
+    assert.equal((await send({ id: `unknown-${n}`, member: null })).status, 202);
+    await stack.call('POST', '/_local/settle');
+    await page.goto(url(`/why/receipt/unknown-${n}`));
+    await settled(page);
+    await page.getByLabel('Customer id, e-mail, phone or card').fill(typed);
+    const claimed = page.waitForResponse((response) => response.url().endsWith('/claim'));
+    await page.getByRole('button', { name: 'Assign it' }).click();
+    assert.equal((await claimed).status(), 202);
+    await stack.call('POST', '/_local/settle');
+    assert.equal((await stack.call('GET', `/v1/receipts/unknown-${n}`)).body.status, 'evaluated');
+  }
+});
+
 browserTest(shared, 'points are deducted, never more than there are', { at: '/members/15061' }, async ({ page, stack }) => {
   const available = async () => (await stack.call('GET', '/v1/members/15061')).body.points.available;
   const before = await available();

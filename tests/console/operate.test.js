@@ -137,4 +137,7 @@ browserTest(shared, 'any other system is connected under a name, and its faults 
   const stored = (await stack.call('GET', '/v1/integrations/generic/till-1')).body;
   assert.deepEqual([stored.enabled, stored.settings.mappings.length], [true, 1]);
   assert.ok(!JSON.stringify(stored).includes('a-secret-of-the-till'));
+  await page.getByRole('link', { name: 'Audit' }).click();
+  await page.getByRole('link', { name: 'integrations/generic_till-1' }).first().click();
+  await page.getByRole('heading', { name: /^till-1/ }).waitFor();
 });

@@ -23,6 +23,22 @@ browserTest(shared, 'a rule is tried as it is typed, saved, and undone', { at: '
   assert.deepEqual(await read(), before);
 });
 
+for (const [kind, id, part] of [['rules', 'every-250', 'When'], ['rewards', 'five-off', 'New reward']])
+  browserTest(shared, `an undo never overwrites what a colleague saved meanwhile: ${kind}`, { at: `/${kind}/${id}` }, async ({ page, stack }) => {
+    const path = `/v1/${kind}/${id}`;
+    const name = async () => (await stack.call('GET', path)).body.name;
+    const before = (await stack.call('GET', path)).body;
+    await page.getByRole('region', { name: part }).waitFor();
+    await page.getByRole('textbox', { name: /^Name/ }).first().fill('Mine');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved. It counts from now on.').waitFor();
+    assert.equal((await stack.call('PUT', path, { ...before, name: 'Of a colleague' })).status, 200);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.locator('.status.bad.said').waitFor();
+    assert.equal(await name(), 'Of a colleague');
+    assert.equal((await stack.call('PUT', path, before)).status, 200);
+  });
+
 browserTest(shared, 'typing on cancels the request before: what is shown belongs to what was typed last', { at: '/rules/every-250' }, async ({ page }) => {
   await page.getByText('25 points for every £250', { exact: true }).waitFor();
   let release;

@@ -1,7 +1,7 @@
 // The shell: signing in, navigation, search, and the screen that the address names.
 
 import { html, render, useEffect, useRef, useState } from './vendor/preact.js';
-import { address, ask, get, may, navigate, resume, segments, session, signIn, signOut, useAction, useChanges, useProgramme } from './core.js';
+import { address, ask, get, may, navigate, remember, resume, segments, session, signIn, signOut, useAction, useChanges, useProgramme } from './core.js';
 import { Button, Confirm, Link, Loading, Status, TextField } from './ui.js';
 import { LANGUAGES, language, preferredLanguage, setLanguage, t } from './words.js';
 
@@ -111,8 +111,7 @@ const Search = () => {
   }, []);
   const submit = (event) => {
     event.preventDefault();
-    // What is searched for may be personal: it is in the state of the page's history, not in the address.
-    if (text.trim()) navigate(address('search'), { state: { query: text.trim() } });
+    if (text.trim()) navigate(address('search'), { state: remember(text.trim()) });
   };
   return html`
     <form role="search" class="search" onSubmit=${submit}>

@@ -114,12 +114,16 @@ export const signIn = async (typed) => {
   notify();
 };
 
+const forgetters = new Set();
+/** Lets a module forget what it keeps of the program when the user signs out. */
+export const onSignOut = (forget) => forgetters.add(forget);
+
 /** Forgets everything: the key, what was read with it, and what the tab stored. */
 export const signOut = (notice = null) => {
   sessionStorage.clear();
   Object.assign(session, { key: null, self: null, notice });
-  programme.value = null;
-  programme.error = null;
+  Object.assign(programme, { value: null, error: null, loading: null });
+  forgetters.forEach((forget) => forget());
   leaveGuard.current = null;
   history.replaceState(null, '', notice ? location.pathname : '/console');
   notify();
@@ -165,6 +169,17 @@ export const navigate = async (path, { replace = false, state = null, force = fa
   window.scrollTo(0, 0);
   notify();
 };
+
+/**
+ * Keeps what was searched for, which may be personal, in the tab's storage, and returns the state of history that names it:
+ * neither address nor history can be cleared when the user signs out.
+ */
+export const remember = (query) => {
+  const id = crypto.randomUUID();
+  sessionStorage.setItem(id, query);
+  return { id };
+};
+export const remembered = () => sessionStorage.getItem(history.state?.id) ?? '';
 
 window.addEventListener('popstate', async () => {
   const target = location.pathname;
@@ -236,25 +251,29 @@ export const useList = (path, wanted = [path]) => {
   return { ...state, more, reload: () => setTurn((count) => count + 1) };
 };
 
+/** Whether a failed request certainly changed nothing. A gateway may fail after the stack has committed. */
+const isFinal = ({ status, slug }) => status > 0 && status < 500 && status !== 429 && slug !== 'in_flight';
+
 /**
- * Something that a user does. `act` gets an idempotency key, which stays the same until an answer arrives: a second try
- * after a lost connection counts once.
+ * Something that a user does. `act` gets an idempotency key, which stays the same until the outcome is known: a second try
+ * with the same arguments counts once.
  */
 export const useAction = (act) => {
   const [state, setState] = useState({ busy: false, error: null, done: null });
-  const key = useRef(null);
+  const attempt = useRef({});
   const run = async (...given) => {
     if (state.busy) return undefined;
-    key.current ??= crypto.randomUUID();
+    const { key, of } = attempt.current;
+    if (!key || given.some((one, at) => one !== of[at])) attempt.current = { key: crypto.randomUUID(), of: given };
     setState({ busy: true, error: null, done: null });
     try {
-      const done = await act(key.current, ...given);
-      key.current = null;
+      const done = await act(attempt.current.key, ...given);
+      attempt.current = {};
       setState({ busy: false, error: null, done });
       return done;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status !== 0) key.current = null;
+      if (isFinal(error)) attempt.current = {};
       setState({ busy: false, error, done: null });
       return undefined;
     }
@@ -286,6 +305,7 @@ export const loadProgramme = async () => {
     Object.assign(programme, { value: { ...data, etag }, error: null, loading: null });
     setTimeZone(data.timezone);
   } catch (error) {
+    if (programme.loading !== loading) return;
     Object.assign(programme, { error, loading: null });
   }
   notify();

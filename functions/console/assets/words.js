@@ -41,6 +41,12 @@ export const t = (text, values = {}) => {
 };
 
 export const number = (value) => new Intl.NumberFormat(region).format(value);
+/** A whole number as typed, with the thousands separated as the user's language does or by spaces; null for anything else. */
+export const wholeNumber = (text) => {
+  const mark = new Intl.NumberFormat(region, { useGrouping: 'always' }).formatToParts(1e4).find(({ type }) => type === 'group').value;
+  const typed = text.trim().replaceAll(mark, ' ').replace(/[\s’']/g, ' ');
+  return /^(\d{1,12}|\d{1,3}( \d{2,3})* \d{3})$/.test(typed) ? Number(typed.replaceAll(' ', '')) : null;
+};
 export const signed = (value) => new Intl.NumberFormat(region, { signDisplay: 'exceptZero' }).format(value);
 export const points = (n) => t('{n} points', { n });
 export const percent = (value, digits = 1) =>

@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/preact.js';
 import { get, send, useAction, useLoad } from '../core.js';
 import { Button, Dialog, Failed, Faults, Loading, SelectField, TextField } from '../ui.js';
-import { money, number, points, t, textOf } from '../words.js';
+import { money, number, points, t, textOf, wholeNumber } from '../words.js';
 
 const pathTo = (member, rest) => `/v1/members/${encodeURIComponent(member)}/${rest}`;
 
@@ -19,15 +19,12 @@ const Reason = ({ value, onInput, fault }) => html`
   <${TextField} id="reason" label=${t('Reason')} help=${t('It stands in the ledger and in the audit.')} fault=${fault} ...${{ value, onInput }} maxlength="500" />
 `;
 
-/** Whole points, as typed; null when they are none. */
-const readPoints = (text) => (/^\d{1,12}$/.test(text.replace(/[\s.,’']/g, '')) ? Number(text.replace(/[\s.,’']/g, '')) : null);
-
 export const AdjustDialog = ({ how, member, suggested = '', onClose, onDone }) => {
   const [typed, setTyped] = useState('');
   const [kind, setKind] = useState('redeemable');
   const [reason, setReason] = useState(suggested);
   const [tried, setTried] = useState(false);
-  const n = readPoints(typed);
+  const n = wholeNumber(typed);
   const isSet = how === 'set_balance';
   const before = kind === 'qualifying' ? member.points.qualifying : member.points.available;
   const owed = kind === 'qualifying' ? 0 : member.points.debt;
@@ -110,7 +107,7 @@ export const RedeemDialog = ({ member, onClose, onDone }) => {
   const reward = rewards.find(({ id }) => id === chosen) ?? rewards[0];
   const per = reward?.cost_per;
   const least = per && (per.min ?? per.points);
-  const cost = per ? (readPoints(typed || String(least)) ?? 0) : reward?.cost;
+  const cost = per ? (wholeNumber(typed || String(least)) ?? 0) : reward?.cost;
   const left = reward && member.points.available - cost;
   const { run, busy, error } = useAction(async (idempotencyKey) => {
     const body = { reward: reward.id, ...(per && { points: cost }) };

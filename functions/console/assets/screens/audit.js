@@ -9,8 +9,8 @@ const shown = (value) => (value === undefined ? '–' : typeof value === 'string
 
 /** Where what was changed has a screen. */
 const placeOf = (object) => {
-  const [kind, id] = object.split('/');
-  const places = { members: ['members', id], rules: ['rules', id], rewards: ['rewards', id], tiers: ['tiers', id], 'webhook-endpoints': ['connections', 'webhooks', id], integrations: ['connections', id], imports: ['imports', id], 'api-keys': ['keys'], program: ['programme'] };
+  const [kind, id, own] = object.replace('integrations/generic_', 'integrations/generic/').split('/');
+  const places = { members: ['members', id], rules: ['rules', id], rewards: ['rewards', id], tiers: ['tiers', id], 'webhook-endpoints': ['connections', 'webhooks', id], integrations: ['connections', id, ...(own ? [own] : [])], imports: ['imports', id], 'api-keys': ['keys'], program: ['programme'] };
   return kind in places && places[kind].every(Boolean) ? address(...places[kind]) : null;
 };
 

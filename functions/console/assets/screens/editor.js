@@ -135,7 +135,8 @@ export const StaleDialog = ({ stale: { theirs, mine, both }, onClose, onAgain, o
 `;
 
 /**
- * Saves through the API, on the version of the programme that the user saw. `write` gets what to save. Where somebody else
+ * Saves through the API, on the version of the programme that the user saw. `write` sends what to save; `onSaved` gets what was
+ * stored, and the version that an undo replaces. Where somebody else
  * was faster, both changes are shown, and one's own can be made again on top of theirs; `partOf` finds the document in a
  * programme.
  */
@@ -145,7 +146,7 @@ export const useSave = (document, partOf, write, onSaved) => {
     try {
       const saved = await write(value, idempotencyKey, etag);
       await loadProgramme();
-      onSaved(saved);
+      onSaved(saved.data, saved.etag);
     } catch (error) {
       if (error.slug !== 'stale_version') throw error;
       const current = await programmeAt(error.body.version);

@@ -1,7 +1,7 @@
 // Imports: a file of another program is looked at, checked, imported, and can be undone.
 
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
-import { address, get, guardLeaving, navigate, send, sendRaw, useAction, useList, useLoad } from '../core.js';
+import { address, get, guardLeaving, navigate, onSignOut, send, sendRaw, useAction, useList, useLoad } from '../core.js';
 import { rowsOf } from '../csv.js';
 import { create, sendFirst, upload } from '../importing.js';
 import { Button, Chip, Confirm, Empty, Failed, Faults, Field, Link, Loading, Paged, save, SelectField, Status, Table, TextField } from '../ui.js';
@@ -36,6 +36,7 @@ const missingWords = (missing) => missing.map((names) => names.split(/, | or /).
 
 /** The files that were chosen in this tab, with their settings, by the id of their import. A reload forgets them. */
 const chosen = new Map();
+onSignOut(() => chosen.clear());
 
 const New = () => {
   const [file, setFile] = useState(null);

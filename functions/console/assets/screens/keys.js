@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/preact.js';
 import { get, send, session, signOut, useAction, useLoad } from '../core.js';
 import { Button, Chip, Confirm, Copied, Dialog, Failed, Faults, Loading, Status, Table, TextField } from '../ui.js';
-import { date, dateTime, number, t } from '../words.js';
+import { date, dateTime, number, t, wholeNumber } from '../words.js';
 
 const scopeWords = () => ({
   admin: t('everything'),
@@ -41,7 +41,8 @@ const NewKey = ({ onClose }) => {
   const [verifies, setVerifies] = useState([]);
   const [rate, setRate] = useState('');
   const { run, busy, error, done } = useAction(async (idempotencyKey) => {
-    const body = { name: name.trim(), scopes, ...(rate.trim() && { per_minute: Number(rate) || rate }), ...(verifies.length && { verifies }) };
+    // Without `verifies`, a key may verify everything.
+    const body = { name: name.trim(), scopes, ...(rate.trim() && { per_minute: wholeNumber(rate) ?? rate }), verifies };
     return (await send('POST', '/v1/api-keys', { body, idempotencyKey })).data;
   });
   const faultOf = (pointer) => error?.faults.find((fault) => fault.pointer.startsWith(pointer))?.detail;

@@ -17,24 +17,24 @@ export const PartEditor = ({ kind, part, isNew, fields, title, back, removal, ch
   const path = `/v1/${kind}/${encodeURIComponent(part.id)}`;
   const value = document.value && typeof document.value === 'object' && !Array.isArray(document.value) ? document.value : {};
   const check = usePartCheck(programme, kind, document.broken === null ? value : null, part.id);
-  const put = async (body, etag) => (await send('PUT', path, { body, ifMatch: etag })).data;
-  const undo = useAction(async (_, before) => {
-    const saved = await put(before);
+  const put = (body, ifMatch) => send('PUT', path, { body, ifMatch });
+  const undo = useAction(async (_, before, etag) => {
+    const { data } = await put(before, etag);
     await loadProgramme();
-    document.settle(saved);
-    setStored(saved);
+    document.settle(data);
+    setStored(data);
     setSaid({ done: t('Undone.') });
   });
   const save = useSave(
     document,
     (whole) => (kind === 'tiers' ? [...(whole.tiers?.ladder ?? []), ...(whole.tiers?.vip ?? [])] : whole[kind]).find(({ id }) => id === part.id),
-    async (body, idempotencyKey, etag = programme.etag) => (isNew ? (await send('POST', `/v1/${kind}`, { body, idempotencyKey })).data : put(body, etag)),
-    (saved) => {
+    (body, idempotencyKey, etag = programme.etag) => (isNew ? send('POST', `/v1/${kind}`, { body, idempotencyKey }) : put(body, etag)),
+    (saved, etag) => {
       document.settle(saved);
       if (isNew) return navigate(address(kind, saved.id), { replace: true, force: true });
       const before = stored;
       setStored(saved);
-      return setSaid({ done: t('Saved. It counts from now on.'), undo: () => undo.run(before) });
+      return setSaid({ done: t('Saved. It counts from now on.'), undo: () => undo.run(before, etag) });
     },
   );
   const remove = useAction(async () => {

@@ -24,7 +24,7 @@ const Editor = ({ programme }) => {
   const save = useSave(
     document,
     documentOf,
-    async (body, _, etag = programme.etag) => (await send('PUT', '/v1/program', { body, ifMatch: etag })).data,
+    (body, _, etag = programme.etag) => send('PUT', '/v1/program', { body, ifMatch: etag }),
     (saved) => {
       setAsking(false);
       document.settle(documentOf(saved));

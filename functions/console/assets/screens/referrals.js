@@ -125,7 +125,7 @@ const Editor = ({ programme }) => {
   const save = useSave(
     document,
     ({ referral }) => referral,
-    async (body, _key, etag = programme.etag) => (await send('PUT', '/v1/referral-program', { body, ifMatch: etag })).data,
+    (body, _key, etag = programme.etag) => send('PUT', '/v1/referral-program', { body, ifMatch: etag }),
     (saved) => (document.settle(saved), setSaid(t('Saved. It counts from now on.'))),
   );
   const fields = referralFields();

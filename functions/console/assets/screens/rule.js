@@ -40,24 +40,25 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
   const check = usePartCheck(planned, 'rules', document.broken === null ? value : null, rule.id);
   const context = contextOf(planned, (one) => textOf(one.name, one.id));
 
+  const put = (body, ifMatch) => send('PUT', path(rule.id), { body, ifMatch });
   const save = useSave(
     document,
     (whole) => whole.rules.find(({ id }) => id === rule.id),
     async (body, idempotencyKey, etag = programme.etag) => {
-      if (!isNew) return (await send('PUT', path(rule.id), { body, ifMatch: etag })).data;
+      if (!isNew) return put(body, etag);
       for (const { part, document: own } of needs) await send('POST', `/v1/${part}`, { body: own, idempotencyKey: `${idempotencyKey}-${own.id}` });
-      return (await send('POST', '/v1/rules', { body, idempotencyKey })).data;
+      return send('POST', '/v1/rules', { body, idempotencyKey });
     },
-    (saved) => {
+    (saved, etag) => {
       document.settle(saved);
       if (isNew) return navigate(address('rules', saved.id), { replace: true, force: true });
       const before = stored;
       setStored(saved);
-      return setSaid({ done: t('Saved. It counts from now on.'), undo: () => undo.run(before) });
+      return setSaid({ done: t('Saved. It counts from now on.'), undo: () => undo.run(before, etag) });
     },
   );
-  const undo = useAction(async (_, before) => {
-    const { data } = await send('PUT', path(rule.id), { body: before });
+  const undo = useAction(async (_, before, etag) => {
+    const { data } = await put(before, etag);
     await loadProgramme();
     document.settle(data);
     setStored(data);

@@ -1,10 +1,10 @@
 // What the search field finds: members, a receipt, a coupon. A single find opens at once.
 
 import { html, useEffect } from '../vendor/preact.js';
-import { address, get, navigate, useLoad } from '../core.js';
+import { address, get, navigate, remembered, useLoad } from '../core.js';
 import { Chip, Empty, Failed, Link, Loading } from '../ui.js';
 import { points, t } from '../words.js';
-import { nameOf, pathOf } from './people.js';
+import { nameOf, whom } from './people.js';
 
 /** The result, or null where there is none. */
 const maybe = async (request) => {
@@ -18,15 +18,13 @@ const maybe = async (request) => {
 
 const find = async (query, signal) => {
   const path = encodeURIComponent;
-  const digits = /^\d+$/.test(query);
-  const [listed, member, card, receipt, coupon] = await Promise.all([
+  const [listed, found, receipt, coupon] = await Promise.all([
     maybe(get(`/v1/members?query=${path(query)}&limit=10`, signal)),
-    maybe(get(`/v1/members/${path(pathOf(query))}`, signal)),
-    digits ? maybe(get(`/v1/members/${path(`card:${query}`)}`, signal)) : null,
+    maybe(whom(query, signal)),
     maybe(get(`/v1/receipts/${path(query)}`, signal)),
     /^[\w-]{4,}$/.test(query) ? maybe(get(`/v1/coupons/${path(query)}`, signal)) : null,
   ]);
-  const members = [...(listed?.items ?? []), member, card].filter(Boolean);
+  const members = [...(listed?.items ?? []), found?.[0]].filter(Boolean);
   const unique = [...new Map(members.map((one) => [one.inner_id, one])).values()];
   return [
     ...unique.map((one) => ({ to: address('members', one.inner_id), kind: t('Member'), name: nameOf(one), more: [one.id, one.points && points(one.points.available), one.matched === 'contact_data' && t('found by contact data')] })),
@@ -36,7 +34,7 @@ const find = async (query, signal) => {
 };
 
 export default () => {
-  const query = history.state?.query ?? '';
+  const query = remembered();
   const { data: found, error, reload } = useLoad((signal) => (query ? find(query, signal) : Promise.resolve([])), [query]);
   useEffect(() => {
     if (found?.length === 1) navigate(found[0].to, { replace: true });

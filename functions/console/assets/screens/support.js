@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/preact.js';
 import { address, get, may, navigate, send, sendRaw, useAction, useList, useLoad } from '../core.js';
 import { Button, Confirm, Dialog, Empty, Faults, Field, Loading, Paged, save, Status, TextField } from '../ui.js';
 import { dateTime, number, points, t } from '../words.js';
-import { nameOf, pathOf } from './people.js';
+import { nameOf, whom } from './people.js';
 
 const at = (member, rest = '') => `/v1/members/${encodeURIComponent(member)}${rest}`;
 
@@ -22,7 +22,7 @@ const unknown = (error) => (error?.status === 404 ? t('Nobody is known by that. 
 export const MergeDialog = ({ member, onClose }) => {
   const [typed, setTyped] = useState('');
   const look = useAction(async () => {
-    const other = await get(at(pathOf(typed)));
+    const [other] = await whom(typed);
     const { data: merged } = await send('POST', at(member.inner_id, '/merge?dry_run=true'), { body: { into: other.inner_id } });
     return { other, merged };
   });
@@ -89,7 +89,7 @@ export const MoveDialog = ({ kind, id, says, onClose, onDone }) => {
   const [reason, setReason] = useState('');
   const [tried, setTried] = useState(false);
   const { run, busy, error } = useAction(async (idempotencyKey) => {
-    const other = await get(at(pathOf(typed)));
+    const [other] = await whom(typed);
     await send('POST', `/v1/${kind}/${encodeURIComponent(id)}/move`, { body: { member: other.inner_id, reason: reason.trim() }, idempotencyKey });
     onDone(t('{id} now belongs to {name}.', { id, name: nameOf(other) }));
   });

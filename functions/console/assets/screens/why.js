@@ -5,7 +5,7 @@ import { address, get, may, navigate, send, useAction, useLoad, useList, useModu
 import { Button, Chip, Dialog, Empty, Failed, Link, Loading, Paged, Status, TextField } from '../ui.js';
 import { dateTime, points, signed, t } from '../words.js';
 import { AdjustDialog, receiptTotal } from './actions.js';
-import { nameOf, pathOf } from './people.js';
+import { nameOf, whom } from './people.js';
 
 const Ask = () => {
   const [typed, setTyped] = useState('');
@@ -17,7 +17,7 @@ const Ask = () => {
     } catch (failure) {
       if (failure.status !== 404) throw failure;
     }
-    const member = await get(`/v1/members/${encodeURIComponent(pathOf(text))}`);
+    const [member] = await whom(text);
     return navigate(address('why', member.inner_id));
   });
   const submit = (event) => {
@@ -81,7 +81,7 @@ const creditOf = ({ outcome }) => (outcome ? outcome.credits.redeemable + (outco
 const Correct = ({ receipt, named, onDone, onClose }) => {
   const [typed, setTyped] = useState(named ?? '');
   const [member, setMember] = useState(null);
-  const { run, busy, error } = useAction(async () => setMember(await get(`/v1/members/${encodeURIComponent(pathOf(typed))}`)));
+  const { run, busy, error } = useAction(async () => setMember((await whom(typed))[0]));
   const start = useLoad(async (signal) => named && setMember(await get(`/v1/members/${encodeURIComponent(named)}`, signal)), [named]);
   if (member) return html`<${AdjustDialog} how="award" member=${member} suggested=${t('Receipt {id}', { id: receipt })} onClose=${onClose} onDone=${onDone} />`;
   if (named && !start.error) return null;
@@ -101,8 +101,10 @@ const Correct = ({ receipt, named, onDone, onClose }) => {
 const Assign = ({ receipt, onDone }) => {
   const [typed, setTyped] = useState('');
   const { run, busy, error } = useAction(async (idempotencyKey) => {
-    const member = await get(`/v1/members/${encodeURIComponent(pathOf(typed))}`);
-    await send('POST', `/v1/receipts/${encodeURIComponent(receipt)}/claim`, { body: { member: { id: member.id } }, idempotencyKey });
+    const [{ id }, path] = await whom(typed);
+    // Who is known by contact data alone has no id of the shop.
+    const [, kind, value] = /^(card|email|phone):(.+)/.exec(path) ?? [, 'id', id];
+    await send('POST', `/v1/receipts/${encodeURIComponent(receipt)}/claim`, { body: { member: { [kind]: value } }, idempotencyKey });
     onDone();
   });
   const submit = (event) => {
