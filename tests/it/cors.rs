@@ -1,7 +1,11 @@
 //! Pages of a program's `storefront.allowed_origins` may read the responses of browser routes; other pages may not.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_lambda::http::BROWSER_PATHS;
+use tessera_local::platform::ROUTES;
 
 use crate::shop::{KEY, Response, Shop, per_euro, program, token};
 
@@ -70,8 +74,23 @@ async fn a_preflight_request_is_allowed_by_the_program_that_it_names() {
         }
         assert_eq!(preflight(path, Some(OWN)).await.1, None, "without a program");
     }
+    for path in
+        ["/v1/program", "/v1/api-keys", "/v1/members/c-1", "/v1/members/c-1/adjustments", "/v1/coupons/A/use", "/v1"]
+    {
+        let (status, allowed, _) = preflight(&format!("{path}?program={}", shop.program), Some(OWN)).await;
+        assert_eq!((status == 204 || status == 404, allowed), (true, None), "{path} is not for pages");
+    }
     let (status, origin, response) = preflight("/v1/hub?program=prg_none", Some(OWN)).await;
     assert_eq!((status, origin, response.problem()), (404, None, "not_found"));
+}
+
+/// Blocks are outside `/v1`: no page reads them by script.
+#[test]
+fn preflight_requests_know_the_browser_routes() {
+    let routes = ROUTES.iter().flat_map(|(_, tables)| tables.iter().copied().flatten());
+    let paths = routes.filter(|route| route.access.is_for_browsers()).map(|route| route.path);
+    let paths: BTreeSet<_> = paths.filter(|path| path.starts_with("/v1/")).collect();
+    assert_eq!(paths, BROWSER_PATHS.iter().copied().collect());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ mod json;
 mod request;
 
 pub use basket::with_basket_defaults;
-pub use cors::preflight;
+pub use cors::{BROWSER_PATHS, preflight};
 pub use request::{ApiRequest, NaturalKey};
 
 use std::future::Future;

@@ -26,6 +26,24 @@ const RESPONSE_HEADERS: &str = "idempotency-replayed, retry-after";
 /// How long a browser may remember a preflight response, in seconds; browsers allow no more than two hours.
 const MAX_AGE: &str = "600";
 
+/// The paths that pages use. The function that responds to preflight requests has the route tables of no other function, so
+/// they are listed here; `preflight_requests_know_the_browser_routes` compares them with the tables.
+pub const BROWSER_PATHS: &[&str] = &[
+    "/v1/coupons/{code}",
+    "/v1/coupons/{code}/apply",
+    "/v1/coupons/{code}/cancel",
+    "/v1/coupons/{code}/commit",
+    "/v1/coupons/{code}/release",
+    "/v1/hub",
+    "/v1/members",
+    "/v1/members/{member}/coupons",
+    "/v1/members/{member}/entries",
+    "/v1/members/{member}/hub",
+    "/v1/members/{member}/redemptions",
+    "/v1/members/{member}/referral-shares",
+    "/v1/members/{member}/referrals",
+];
+
 /// What decides whether a page may read a response, taken from its request.
 #[derive(Debug)]
 pub(super) struct CrossOrigin {
@@ -65,7 +83,8 @@ impl CrossOrigin {
     }
 }
 
-/// Responds to a preflight request: 204, with permission if the program of `?program` allows the page's origin.
+/// Responds to a preflight request: 204, with permission if pages use the path, and the program of `?program` allows the
+/// page's origin.
 ///
 /// # Errors
 /// 404 for an unknown program, 429 after too many of them.
@@ -74,6 +93,9 @@ pub async fn preflight(services: &Services, request: &ApiRequest) -> Result<Resp
     let (Some(origin), Some(named)) = (request.header(ORIGIN.as_str()), request.query("program")) else {
         return Ok(response);
     };
+    if !request.path("path").is_ok_and(is_for_browsers) {
+        return Ok(response);
+    }
     let unknown = || Problem::not_found("there is no such program");
     let named = ProgramId::new(named).map_err(|_| unknown())?;
     let misses = misses_of_programs(&request.source(services));
@@ -96,6 +118,21 @@ pub async fn preflight(services: &Services, request: &ApiRequest) -> Result<Resp
         }
         response
     }))
+}
+
+/// Whether pages use a path, which is given without `/v1/`.
+fn is_for_browsers(path: &str) -> bool {
+    BROWSER_PATHS.iter().any(|template| {
+        let mut wanted = template.trim_start_matches("/v1/").split('/');
+        let mut given = path.split('/');
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(given)) if wanted.starts_with('{') || wanted == given => {}
+                _ => return false,
+            }
+        }
+    })
 }
 
 fn is_allowed(program: &ActiveProgram, origin: &str) -> bool {
