@@ -119,11 +119,19 @@ async fn blocks_promise_what_a_basket_would_earn() {
     let cart = block("cart?total=100.00&locale=it").await;
     assert!(cart.text().contains("Con questo carrello guadagni 100 punti"), "{}", cart.text());
     assert!(block("cart?total=0.50&locale=it").await.text().contains("Iscriviti"), "nothing to promise");
+    let own = shop.request(Method::GET, "/v1/program", None).await.body["currency"].as_str().unwrap().to_owned();
+    for query in ["product?amount=10.00&currency=USD", "cart?total=100.00&currency=CHF"] {
+        let foreign = block(&format!("{query}&locale=en")).await;
+        assert_eq!((foreign.status, foreign.text().contains("Join and collect points")), (200, true), "{query}");
+    }
+    let named = block(&format!("cart?total=100.00&locale=it&currency={own}")).await;
+    assert!(named.text().contains("100 punti"), "{}", named.text());
     for (bad, status) in [
         ("product", 400),
         ("product?amount=x", 400),
         ("product?amount=-1", 400),
-        ("product?amount=10.00&currency=USD", 400),
+        ("product?amount=x&currency=USD", 400),
+        ("product?amount=10.00&currency=DOLLAR", 400),
         ("cart?total=1e9", 400),
         ("checkout?total=1.00", 404),
     ] {

@@ -35,12 +35,21 @@ impl Block {
     }
 }
 
+/// The currency of the query, where it is not the program's: what a purchase in it earns follows from its exchange rate.
+fn foreign_currency<'r>(request: &'r ApiRequest, program: &CompiledProgram) -> Option<&'r str> {
+    request.query("currency").filter(|currency| *currency != program.program.currency.code())
+}
+
 /// The basket that the query of a block describes.
 fn basket(block: Block, request: &ApiRequest, program: &CompiledProgram) -> Result<Value, Problem> {
     let name = if block == Block::Product { "amount" } else { "total" };
     let total = request.query(name).ok_or_else(|| Problem::malformed_at("", format!("?{name} is missing")))?;
-    let currency = request.query("currency").unwrap_or_else(|| program.program.currency.code());
-    let mut basket = json!({ "currency": currency, "total": total });
+    let mut basket = json!({ "currency": program.program.currency.code(), "total": total });
+    if let Some(currency) = foreign_currency(request, program) {
+        // The rate is the shop's to know. Any lets the rest of the basket be checked.
+        basket["currency"] = json!(currency);
+        basket["fx_rate"] = json!("1");
+    }
     if let (Block::Product, Some(fields)) = (block, basket.as_object_mut()) {
         let mut line = json!({ "id": "1", "quantity": "1", "amount": total });
         for field in ["sku", "category"] {
@@ -53,7 +62,7 @@ fn basket(block: Block, request: &ApiRequest, program: &CompiledProgram) -> Resu
     Ok(basket)
 }
 
-/// The sentence of a product or a cart: what it would earn a new member now.
+/// The sentence of a product or a cart: what it would earn a new member now. In another currency it names no number.
 pub(super) fn promise(
     block: Block,
     request: &ApiRequest,
@@ -65,7 +74,7 @@ pub(super) fn promise(
     let points = points_for_newcomer(program, &basket, now)?;
     let speaker = Speaker::new(&program.compiled, language);
     let words = speaker.words;
-    let text = if points.is_positive() {
+    let text = if points.is_positive() && foreign_currency(request, &program.compiled).is_none() {
         let sentence = if block == Block::Product { words.earn_with_this } else { words.earn_with_basket };
         fill(sentence, &[("points", &speaker.points(points))])
     } else {

@@ -314,8 +314,8 @@ impl Words {
             "ru" => '\u{a0}',
             _ => ',',
         };
-        // Italian and Russian do not separate four digits.
-        let least = if matches!(self.tag, "it" | "ru") { 5 } else { 4 };
+        // Italian does not separate four digits.
+        let least = if self.tag == "it" { 5 } else { 4 };
         let mut text = String::new();
         for (place, digit) in digits.chars().enumerate() {
             if place > 0 && (digits.len() - place).is_multiple_of(3) && digits.len() >= least {
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(written("en"), ["1,234", "12,345", "1,234,567"]);
         assert_eq!(written("it"), ["1234", "12.345", "1.234.567"]);
         assert_eq!(written("ro"), ["1.234", "12.345", "1.234.567"]);
-        assert_eq!(written("ru"), ["1234", "12\u{a0}345", "1\u{a0}234\u{a0}567"]);
+        assert_eq!(written("ru"), ["1\u{a0}234", "12\u{a0}345", "1\u{a0}234\u{a0}567"]);
         let months = |tag: &str| [1, 3, 6, 12, 21, 24].map(|n| words(tag).counted(&words(tag).months, n));
         assert_eq!(months("ro"), ["1 lună", "3 luni", "6 luni", "12 luni", "21 de luni", "24 de luni"]);
         assert_eq!(months("ru"), ["1 месяц", "3 месяца", "6 месяцев", "12 месяцев", "21 месяц", "24 месяца"]);
