@@ -87,7 +87,10 @@ async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) ->
                     tries = 0;
                 }
             }
-            Ok(response) => return Err(Failure::Refused(refusal(&response.text(), codes)).into()),
+            Ok(response) => {
+                let told = refusal(&response.text(), codes);
+                return Err(Failure::of_refusal(response.status, told).into());
+            }
             Err(error) => last = error.to_string(),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use http::StatusCode;
+
 use crate::aws_fault::AwsFault;
 
 /// A failure with an exit code of its own.
@@ -10,7 +12,7 @@ pub enum Failure {
     /// The API refused the request: trying again does not help.
     #[error("{0}")]
     Refused(String),
-    /// There was no response, or one of a failing server: trying again may help.
+    /// There was no response, one of a failing server, or the credentials are refused: trying again may help.
     #[error("{0}")]
     Unreachable(String),
     /// There are differences.
@@ -22,6 +24,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The failure that a refusal of the API is.
+    pub(crate) fn of_refusal(status: StatusCode, message: String) -> Self {
+        if status == StatusCode::UNAUTHORIZED { Self::Unreachable(message) } else { Self::Refused(message) }
+    }
+
     /// The exit code. 1 is any other failure; 2 is a wrong command line.
     const fn code(&self) -> u8 {
         match self {

@@ -165,7 +165,7 @@ impl ImportClient {
                     let text = response.text();
                     let text = format!("{status}: {}", describe(&text).unwrap_or(text));
                     if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
-                        return Err(Failure::Refused(text).into());
+                        return Err(Failure::of_refusal(status, text).into());
                     }
                     Failure::Unreachable(text)
                 }

@@ -153,7 +153,13 @@ async fn failures_have_exit_codes() {
     let faulty = desk.file("faulty.json", &json!({ "name": "Two" }));
     let refused = desk.run(&["program", "diff", text(&faulty)]).await;
     assert_eq!((refused.code, refused.err.contains("/currency")), (Some(3), true), "{refused:?}");
-    assert_eq!(desk.run_with(&["keys", "list"], "tsk_wrong").await.code, Some(3));
+    assert_eq!(desk.run_with(&["keys", "list"], "tsk_wrong").await.code, Some(4));
+    let codes = desk.folder.path().join("codes.txt");
+    fs::write(&codes, "A-1\n").unwrap();
+    for arguments in [&["codes", text(&codes), "--reward", "any"][..], &["import", text(&codes), "--kind", "members"]] {
+        let ended = desk.run_with(arguments, "tsk_wrong").await;
+        assert_eq!(ended.code, Some(4), "{arguments:?}: {ended:?}");
+    }
     // A pasted key has a line end.
     assert_eq!(desk.run_with(&["keys", "list"], &format!("{KEY}\n")).await.code, Some(0));
     let mut nobody = tessera();
@@ -176,6 +182,27 @@ fn listed(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
     names.map(str::to_owned).collect()
+}
+
+/// Reading what is not there creates nothing.
+#[test]
+fn a_missing_data_folder_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let rules = folder.path().join("rules.json");
+    fs::write(&rules, "[]").unwrap();
+    for data in [&missing, &empty] {
+        for arguments in
+            [&["verify"][..], &["figures", "rebuild"], &["backtest", "--rules", text(&rules), "--program-id", "prg_x"]]
+        {
+            let ended = Ended::of(tessera().args(arguments).args(["--data", text(data)]).output().unwrap());
+            assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{arguments:?}: {ended:?}");
+        }
+    }
+    assert!(!missing.exists());
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
 }
 
 #[test]

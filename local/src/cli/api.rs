@@ -78,7 +78,7 @@ fn read(response: &WebResponse, url: &str) -> anyhow::Result<Answered> {
     });
     let message = format!("{detail}{}", faults.collect::<String>());
     let is_refused = status.is_client_error() && body["type"].is_string();
-    Err(if is_refused { Failure::Refused(message) } else { Failure::Unreachable(message) }.into())
+    Err(if is_refused { Failure::of_refusal(status, message) } else { Failure::Unreachable(message) }.into())
 }
 
 /// Whether output has colours: on a terminal, unless `NO_COLOR` is set.

@@ -160,8 +160,9 @@ impl BacktestArgs {
             })?,
         };
         let id = ProgramId::new(id.trim())?;
-        let options = StackOptions { storage: Storage::Folder(data.to_owned()), ..StackOptions::default() };
-        let stack = Platform::start(options).await?;
+        let storage = Storage::Folder(data.to_owned());
+        storage.require_tables()?;
+        let stack = Platform::start(StackOptions { storage, ..StackOptions::default() }).await?;
         stack.settle().await?;
         let (store, now) = (stack.store().clone(), stack.now());
         let program = if let Some(file) = &self.program {

@@ -36,7 +36,7 @@ impl FiguresCommand {
         let Self::Rebuild(args) = self;
         let scope = if args.all_days { RebuildScope::AllDays } else { RebuildScope::ClosedDays };
         let changed = if args.storage.data.is_some() {
-            let options = StackOptions { storage: args.storage.storage(), ..StackOptions::default() };
+            let options = StackOptions { storage: args.storage.existing()?, ..StackOptions::default() };
             let stack = Platform::start(options).await?;
             stack.settle().await?;
             let changed = rebuild(stack.store(), stack.now(), scope).await?;

@@ -108,6 +108,16 @@ pub(crate) struct StorageArgs {
 }
 
 impl StorageArgs {
+    /// Where the tables of an earlier run are.
+    ///
+    /// # Errors
+    /// When the folder has none.
+    fn existing(&self) -> anyhow::Result<Storage> {
+        let storage = self.storage();
+        storage.require_tables()?;
+        Ok(storage)
+    }
+
     fn storage(&self) -> Storage {
         self.data.clone().map_or(Storage::Memory, Storage::Folder)
     }

@@ -34,7 +34,7 @@ impl VerifyArgs {
             verify(&Deployment::connect(stack).await.store).await?
         } else if self.storage.data.is_some() {
             // A started stack first completes what a killed one left unfinished.
-            let options = StackOptions { storage: self.storage.storage(), ..StackOptions::default() };
+            let options = StackOptions { storage: self.storage.existing()?, ..StackOptions::default() };
             let stack = Platform::start(options).await?;
             stack.settle().await?;
             let report = verify(stack.store()).await?;

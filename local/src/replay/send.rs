@@ -98,8 +98,9 @@ async fn call(client: &WebClient, operation: &ReplayRequest, options: &SendOptio
             Ok(response) => match response.status {
                 StatusCode::ACCEPTED => return Ok(Sent::Accepted),
                 StatusCode::OK => return Ok(Sent::Repeated),
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    return Err(Failure::Refused(format!("the API refuses the key: {}", response.text())).into());
+                status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                    let told = format!("the API refuses the key: {}", response.text());
+                    return Err(Failure::of_refusal(status, told).into());
                 }
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if attempt < TRIES => {}
                 status => {

@@ -16,7 +16,7 @@ use super::template::{Table, Template};
 use crate::private;
 
 /// The file of the database inside the data folder.
-const FILE: &str = "dynamodb.sqlite";
+pub(super) const FILE: &str = "dynamodb.sqlite";
 
 /// The index for the engine's queries on stream records.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS tessera_stream_order ON _stream_records \

@@ -82,6 +82,21 @@ pub enum Storage {
     Folder(PathBuf),
 }
 
+impl Storage {
+    /// Checks that a folder has the tables of a stack, for commands that read what is there: opening would create them.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn require_tables(&self) -> Result<()> {
+        match self {
+            Self::Folder(folder) if !folder.join(database::FILE).is_file() => {
+                bail!("{} is no data folder of a stack", folder.display())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Options of a stack.
 #[derive(Debug, Clone)]
 pub struct StackOptions {

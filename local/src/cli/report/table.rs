@@ -18,8 +18,9 @@ pub(super) fn render(statement: &Statement) -> String {
     for (name, amount) in liability.roll_forward.lines() {
         let _ = writeln!(text, "{name:<22}{:>16}{:>18}", amount.points(), amount.money());
     }
-    rows(&mut text, "By tier", "no tier", &liability.by_tier);
-    rows(&mut text, "By month of issue", "reserved, owed", &liability.by_month_of_issue);
+    let currency = liability.point_value.as_ref().map(|_| liability.currency.as_str());
+    rows(&mut text, "By tier", "no tier", &liability.by_tier, currency);
+    rows(&mut text, "By month of issue", "reserved, owed", &liability.by_month_of_issue, currency);
     let _ = writeln!(text, "\n{:<22}{:>16}{:>18}", "Expiring in", "points", money.trim());
     for month in &liability.forecast {
         let amount = Amount { points: month.points, money: month.money.clone() };
@@ -43,18 +44,25 @@ pub(super) fn render(statement: &Statement) -> String {
     text
 }
 
-fn rows(text: &mut String, title: &str, unnamed: &str, rows: &[Row]) {
+/// A line of points for each row and, with a currency, one of money below it.
+fn rows(text: &mut String, title: &str, unnamed: &str, rows: &[Row], currency: Option<&str>) {
     const HEADS: [&str; 10] =
         ["opening", "issued", "forgiven", "redeemed", "restored", "expired", "reversed", "removed", "moved", "closing"];
     let _ = write!(text, "\n{title:<22}");
     for head in HEADS {
-        let _ = write!(text, "{head:>13}");
+        let _ = write!(text, "{head:>15}");
     }
     text.push('\n');
     for row in rows {
         let _ = write!(text, "{:<22}", row.name.as_deref().unwrap_or(unnamed));
         for amount in columns(row) {
-            let _ = write!(text, "{:>13}", amount.points());
+            let _ = write!(text, "{:>15}", amount.points());
+        }
+        text.push('\n');
+        let Some(currency) = currency else { continue };
+        let _ = write!(text, "  {currency:<20}");
+        for amount in columns(row) {
+            let _ = write!(text, "{:>15}", amount.money());
         }
         text.push('\n');
     }
@@ -65,4 +73,31 @@ pub(super) fn columns(row: &Row) -> [&Amount; 10] {
     let RollForward { opening, issued, forgiven, redeemed, restored, expired, reversed, removed, closing } =
         &row.columns;
     [opening, issued, forgiven, redeemed, restored, expired, reversed, removed, &row.moved, closing]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_in_points_and_with_a_point_value_in_money() {
+        let columns = [
+            "opening", "issued", "forgiven", "redeemed", "restored", "expired", "reversed", "removed", "closing",
+            "moved",
+        ];
+        let mut row = serde_json::Map::from_iter([("name".to_owned(), "Gold".into())]);
+        for column in columns {
+            row.insert(column.to_owned(), serde_json::json!({ "points": 1_234, "money": "12.34" }));
+        }
+        let row: Row = serde_json::from_value(row.into()).unwrap();
+        let lines = |currency: Option<&str>| {
+            let mut text = String::new();
+            rows(&mut text, "By tier", "no tier", std::slice::from_ref(&row), currency);
+            let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            text.lines().skip(2).map(cells).collect::<Vec<_>>()
+        };
+        let points = [vec!["Gold"], vec!["1,234"; 10]].concat();
+        assert_eq!(lines(None), [points.clone()]);
+        assert_eq!(lines(Some("EUR")), [points, [vec!["EUR"], vec!["12.34"; 10]].concat()]);
+    }
 }
