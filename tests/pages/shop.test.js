@@ -78,6 +78,25 @@ test('a shop of another origin: the component works where the program allows it,
   }
 });
 
+test('the demo shop takes no two codes that do not combine, and discounts each basket once', async () => {
+  await stack.call('POST', '/v1/members', { id: 'two-codes' });
+  await stack.call('POST', '/v1/members/two-codes/adjustments', { award: 400, reason: 'test' });
+  const redeem = async () => (await stack.call('POST', '/v1/members/two-codes/redemptions', { reward: 'five-off' })).code;
+  const codes = [await redeem(), await redeem()];
+  const price = async (coupons) => {
+    const body = JSON.stringify({ person: 'two-codes', lines: [{ sku: '22423', quantity: 2 }], coupons });
+    const response = await fetch(`${stack.url}/_local/shop/api/price`, { method: 'POST', body });
+    return [response.status, await response.json()];
+  };
+  for (const code of codes) {
+    const [status, { discount }] = await price([code]);
+    assert.deepEqual([status, discount], [200, '5.00']);
+  }
+  const [status, refusal] = await price(codes);
+  assert.equal(status, 422);
+  assert.match(JSON.stringify(refusal), /cannot be used together with another one/);
+});
+
 test('axe finds nothing in the demo shop, and nothing is wider than a phone', { timeout: 60_000 }, async () => {
   for (const [width, colorScheme] of [
     [375, 'light'],

@@ -272,6 +272,10 @@ impl DemoShop {
                 };
                 return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, reason));
             }
+            if !others.is_empty() && checked["combines"] != true {
+                let reason = "This code cannot be used together with another one.";
+                return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, reason));
+            }
             let amount = checked["amount_off"].as_str().unwrap_or("0");
             let amount = Money::parse(amount, currency).map_err(|error| Refusal::malformed(error.to_string()))?;
             off += amount.minor();
