@@ -254,13 +254,26 @@ browserTest(
 );
 
 browserTest(
-  'a coupon with a code of the shop’s checkout cannot be undone here, and says so',
+  'undo is offered for what the shopper may cancel alone: not for codes of a pool or of the shop’s checkout',
+  { mode: 'page', prepare: (stack) => (stack.drawn = true) },
+  async ({ hub, loaded }) => {
+    await loaded();
+    await hub.locator('.coupon summary').first().click();
+    await hub.getByRole('button', { name: 'Copy the code' }).first().waitFor();
+    await hub.locator('.hero button').click();
+    await hub.getByText('5 € off is yours. You have 70 points left.').waitFor();
+    assert.equal(await hub.getByRole('button', { name: /^Undo/ }).count(), 0);
+  },
+);
+
+browserTest(
+  'a refusal to undo leaves the hub as it is',
   { mode: 'page', prepare: (stack) => stack.replies.set('cancel', stack.problem(403, 'forbidden')) },
   async ({ hub, loaded }) => {
     await loaded();
     await hub.locator('.coupon summary').first().click();
     await hub.getByRole('button', { name: 'Undo: get 250 points back' }).click();
-    await hub.getByText('This coupon cannot be given back here.').waitFor();
+    await hub.locator('.status p').waitFor();
     assert.equal(await hub.locator('.balance').isVisible(), true);
   },
 );

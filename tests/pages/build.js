@@ -16,13 +16,22 @@ const entries = ['tessera-hub.js', 'client.js', 'cart/shopify.js', 'cart/woocomm
 /** Stands in the bundled loader for the folder of its release's files. */
 const FOLDER = '@folder@';
 
+const declarations = [...(await readFile(join(assets, 'src/frame.css'), 'utf8')).matchAll(/^ {2}(--(?!tessera-|_)[\w-]+):/gm)];
+/** The custom properties of frame.css that are not for merchants, the longest names first. */
+const ownProperties = [...new Set(declarations.map(([, name]) => name))].sort((a, b) => b.length - a.length);
+/** Compresses better: own custom properties get short names, and declarations one order, shorthands first. */
+const condensed = (css) =>
+  ownProperties
+    .reduce((text, name, place) => text.replaceAll(new RegExp(`${name}(?![\\w-])`, 'g'), `--${(place + 10).toString(36)}`), css)
+    .replace(/\{([^{}]+)\}/g, (_, rule) => `{${rule.split(/;(?![^(]*\))/).sort().join(';')}}`);
+
 /** A style sheet becomes a string: the element adopts it, so no page needs `style-src`. */
 const styles = {
   name: 'styles',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, 'utf8'), { loader: 'css', minify: true });
-      return { contents: code.trim(), loader: 'text' };
+      return { contents: condensed(code.trim()), loader: 'text' };
     }),
 };
 
@@ -66,7 +75,6 @@ export const make = async () => {
   const loader = files.get('tessera-hub.js');
   files.set('tessera-hub.js', loader.replaceAll(FOLDER, ''));
   for (const name of LANGUAGES) files.set(`locales/${name}.js`, await language(name));
-  files.set('qr.js', await bundle('panel/qr.js'));
   files.set('panel.js', await bundle('panel/panel.js'));
   files.set('client.d.ts', await readFile(join(assets, 'src/client.d.ts'), 'utf8'));
   return { files, loader };

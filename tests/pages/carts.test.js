@@ -173,6 +173,37 @@ browserTest(
   },
 );
 
+test('WooCommerce: a code that the buyer takes out is noticed, on classic pages and in blocks', () => {
+  const listeners = new Map();
+  const watchers = new Set();
+  let coupons = [{ code: 'ada-1' }];
+  const body = {
+    on: (names, act) => names.split(' ').forEach((name) => listeners.set(name, act)),
+    off: (names, act) => names.split(' ').forEach((name) => listeners.get(name) === act && listeners.delete(name)),
+  };
+  const shop = {
+    document: { body: {} },
+    jQuery: () => body,
+    wp: { data: { select: () => ({ getCartData: () => ({ coupons }) }), subscribe: (act) => (watchers.add(act), () => watchers.delete(act)) } },
+  };
+  const life = new AbortController();
+  let changes = 0;
+  createWoo({ shop }).watch(() => (changes += 1), life.signal);
+  for (const name of ['removed_coupon', 'removed_coupon_in_checkout']) listeners.get(name)();
+  assert.equal(changes, 2);
+  const told = () => watchers.forEach((act) => act());
+  told();
+  assert.equal(changes, 2, 'the store changes often; its codes did not');
+  coupons = [];
+  told();
+  told();
+  assert.equal(changes, 3);
+  life.abort();
+  assert.deepEqual([listeners.size, watchers.size], [0, 0]);
+  // A page with neither has nothing to watch.
+  createWoo({ shop: { document: { body: {} } } }).watch(() => assert.fail('nothing changed'), life.signal);
+});
+
 browserTest(
   'WooCommerce in the page: apply, remove, and a code that was gone when the page came',
   {

@@ -75,7 +75,7 @@ export const createStack = async () => {
         available: held.filter(({ status }) => status === 'available').length,
         items: held
           .slice(0, 10)
-          .map((one) => ({ ...one, name: base.rewards.find(({ id }) => id === one.reward)?.name ?? one.name })),
+          .map((one) => ({ ...seen(one), name: base.rewards.find(({ id }) => id === one.reward)?.name ?? one.name })),
       },
     };
   };
@@ -85,7 +85,10 @@ export const createStack = async () => {
       .reduce((sum, one) => sum + one.cost, 0);
 
   /** Only lists for shoppers name the reward. */
-  const unnamed = ({ name, isNew, ...coupon }) => coupon;
+  const unnamed = ({ name, isNew, ...coupon }) => seen(coupon);
+
+  /** Only codes that the stack generated may be cancelled by a shopper. */
+  const seen = (coupon) => ({ ...coupon, cancellable: coupon.status === 'available' && !stack.drawn });
 
   const act = (request) => {
     const [, , , code, action] = request.path.split('/');

@@ -23,7 +23,7 @@ async fn the_manifest_describes_what_is_served() {
     assert_eq!((response.status, response.header("access-control-allow-origin")), (200, "*"));
     let manifest: Value = serde_json::from_slice(&response.body).unwrap();
     let files = manifest["files"].as_object().unwrap();
-    for name in ["tessera-hub.js", "client.js", "qr.js", "panel.it.js", "panel.en.js", "panel.ro.js", "panel.ru.js"] {
+    for name in ["tessera-hub.js", "client.js", "panel.it.js", "panel.en.js", "panel.ro.js", "panel.ru.js"] {
         assert!(files.contains_key(name), "{name}");
     }
     for (name, file) in files {

@@ -15,7 +15,7 @@ export class TesseraError extends Error {
 /** What a member token says. The stack verifies the token; this only reads it. */
 const claims = (token) => {
   try {
-    const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'));
+    const bytes = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)))) ?? {};
   } catch {
     return {};
@@ -32,22 +32,13 @@ export const newKey = () =>
 /** Waits, or rejects as soon as the signal is aborted. */
 const pause = (milliseconds, signal) =>
   new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', stop, { once: true });
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', () => (clearTimeout(timer), reject(signal.reason)), { once: true });
   });
 
-const seconds = (header) => {
-  if (!header) return null;
-  const number = Number(header);
-  return Number.isFinite(number) ? number : Math.max(0, Math.ceil((Date.parse(header) - Date.now()) / 1000)) || null;
-};
+/** A `Retry-After` of seconds or of a date; null without one. */
+const seconds = (header) =>
+  header && (/^\d+$/.test(header) ? Number(header) : Math.max(0, Math.ceil((Date.parse(header) - Date.now()) / 1000)) || null);
 
 /** The problem document of a response; whatever stands in front of the stack may send something else. */
 const problem = async (response) => {

@@ -172,6 +172,10 @@ class TesseraHub extends HTMLElement {
       frame.content,
       frame.status,
     );
+    listen(frame.content, 'click', (event) => {
+      if (event.target.closest('[data-frame=close]')) this.close();
+      if (event.target.closest('[data-frame=retry]')) this.#start();
+    });
     this.#frame = frame;
     if (this.mode === 'drawer') {
       frame.label = h('span');
@@ -187,13 +191,8 @@ class TesseraHub extends HTMLElement {
       // A click beside the panel reaches the dialog itself.
       listen(frame.dialog, 'click', (event) => event.target === frame.dialog && this.close());
       listen(frame.dialog, 'keydown', (event) => event.key === 'Tab' && this.#keepFocus(event));
-      listen(frame.content, 'click', (event) => {
-        if (event.target.closest('[data-frame=close]')) this.close();
-        if (event.target.closest('[data-frame=retry]')) this.#start();
-      });
       this.#shadow.replaceChildren(frame.region, frame.dialog);
     } else {
-      listen(frame.content, 'click', (event) => event.target.closest('[data-frame=retry]') && this.#start());
       this.#shadow.replaceChildren(frame.root);
     }
     this.#label();

@@ -13,9 +13,8 @@ const plain = (text) =>
     .replace(/&amp;/g, '&');
 
 export const createCart = ({ shop = globalThis } = {}) => {
-  // A nonce or cart token comes with every response; writes need one.
+  // A nonce comes with every response; writes need one. The cart is the one of the page's cookie.
   let nonce = null;
-  let cartToken = null;
 
   const base = () => {
     const link = shop.document?.querySelector('link[rel="https://api.w.org/"]')?.href;
@@ -30,12 +29,10 @@ export const createCart = ({ shop = globalThis } = {}) => {
       headers: {
         ...(body && { 'Content-Type': 'application/json' }),
         ...(nonce && { Nonce: nonce }),
-        ...(cartToken && { 'Cart-Token': cartToken }),
       },
       body: body && JSON.stringify(body),
     });
     nonce = response.headers.get('Nonce') ?? nonce;
-    cartToken = response.headers.get('Cart-Token') ?? cartToken;
     return [response.status, await response.json().catch(() => ({}))];
   };
 
@@ -45,15 +42,13 @@ export const createCart = ({ shop = globalThis } = {}) => {
   };
 
   const write = async (path, code, signal) => {
-    if (!nonce) await read(signal);
-    let [status, body] = await send(path, signal, { code });
-    if (/nonce/.test(body.code ?? '') && status >= 400) {
-      // The page was open for longer than its nonce lives.
-      nonce = null;
-      await read(signal);
-      [status, body] = await send(path, signal, { code });
+    for (let isFirst = true; ; isFirst = false) {
+      if (!nonce) await read(signal);
+      const [status, body] = await send(path, signal, { code });
+      if (status < 400) break;
+      if (!isFirst || !/nonce/.test(body.code)) throw refused(plain(body.message));
+      nonce = null; // The page was open for longer than its nonce lives.
     }
-    if (status >= 400) throw refused(plain(body.message));
     // The shop's cart and checkout blocks read the cart again.
     shop.document?.body.dispatchEvent(
       new CustomEvent('wc-blocks_added_to_cart', { bubbles: true, detail: { preserveCartData: false } }),
@@ -69,6 +64,16 @@ export const createCart = ({ shop = globalThis } = {}) => {
       const found = held.find((one) => one.toLowerCase() === code.toLowerCase());
       if (found) await write('/cart/remove-coupon', found, signal);
     },
-    watch: () => {},
+    /** The buyer took a code out in the shop's own form: classic pages tell by jQuery, blocks by their store. */
+    watch: (changed, signal) => {
+      const body = shop.jQuery?.(shop.document.body);
+      const events = 'removed_coupon removed_coupon_in_checkout';
+      const store = shop.wp?.data;
+      const codes = () => store?.select('wc/store/cart')?.getCartData().coupons.map((coupon) => coupon.code).join();
+      let held = codes();
+      const stop = store?.subscribe(() => held !== (held = codes()) && changed());
+      body?.on(events, changed);
+      signal.addEventListener('abort', () => (body?.off(events, changed), stop?.()));
+    },
   };
 };

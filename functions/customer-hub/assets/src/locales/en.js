@@ -101,7 +101,6 @@ export default {
   saidGone: 'The code left the cart. The coupon is yours again.',
   refused: 'The shop refused the code: {reason} The coupon remains yours.',
   refusedPlain: 'The shop refused the code. The coupon remains yours.',
-  notUndone: 'This coupon cannot be given back here.',
   codes: 'There is no code right now. Your points are untouched; try again later.',
   unclear: 'No answer came. Try again: it counts only once.',
   failed: 'That did not work. Please try again.',

@@ -104,7 +104,6 @@ export default {
   saidGone: 'Il codice non è più nel carrello. Il coupon è di nuovo tuo.',
   refused: 'Il negozio ha rifiutato il codice: {reason} Il coupon resta tuo.',
   refusedPlain: 'Il negozio ha rifiutato il codice. Il coupon resta tuo.',
-  notUndone: 'Questo coupon non si può annullare qui.',
   codes: 'Ora non ci sono codici. I tuoi punti non sono toccati; riprova più tardi.',
   unclear: 'Nessuna risposta. Riprova: vale una volta sola.',
   failed: 'Non ha funzionato. Riprova.',

@@ -113,7 +113,6 @@ export default {
   saidGone: 'Codul nu mai e în coș. Cuponul e din nou al tău.',
   refused: 'Magazinul a refuzat codul: {reason} Cuponul rămâne al tău.',
   refusedPlain: 'Magazinul a refuzat codul. Cuponul rămâne al tău.',
-  notUndone: 'Acest cupon nu se poate anula aici.',
   codes: 'Acum nu sunt coduri. Punctele tale sunt neatinse; încearcă mai târziu.',
   unclear: 'Niciun răspuns. Încearcă din nou: se numără o singură dată.',
   failed: 'Nu a mers. Încearcă din nou.',

@@ -213,12 +213,7 @@ export const mount = (context, loadedTexts) => {
     if (state.images.has(code)) return;
     state.images.set(code, null);
     try {
-      const [module, picture] = await Promise.all([
-        import(new URL('qr.js', import.meta.url)),
-        client().image(code, { signal }),
-      ]);
-      state.draw = module.drawing;
-      state.images.set(code, picture);
+      state.images.set(code, await client().image(code, { signal }));
     } catch (error) {
       if (signal.aborted) return;
       // Without a picture the code itself can be read out or typed.
@@ -269,9 +264,9 @@ export const mount = (context, loadedTexts) => {
       if (isFinal(error)) keys.delete(attempt);
       emit('error', { error, action: announced?.[0] });
       if (error.slug === 'other_member') return;
-      if (error.status === 401 || error.status === 403) return fail(error);
+      if (error.status === 401) return fail(error);
       tell(sentence(error));
-      if (error.status === 409 || error.status === 422) await load();
+      if ([403, 409, 422].includes(error.status)) await load();
     } finally {
       if (state.busy === id) state.busy = null;
       render(focus);
@@ -355,11 +350,13 @@ export const mount = (context, loadedTexts) => {
         const coupon = await client().redeem(id, options);
         take(coupon);
         render(`apply:${coupon.code}`);
-        const undo = h(
-          'button.quiet',
-          { type: 'button', part: 'button', 'data-act': 'cancel', 'data-id': coupon.code },
-          words.phrase('undo', { n: coupon.cost, points: words.points(coupon.cost) }),
-        );
+        const undo =
+          coupon.cancellable &&
+          h(
+            'button.quiet',
+            { type: 'button', part: 'button', 'data-act': 'cancel', 'data-id': coupon.code },
+            words.phrase('undo', { n: coupon.cost, points: words.points(coupon.cost) }),
+          );
         const left = state.hub.points.available;
         tell(
           words.phrase('saidRedeemed', { reward: isolated(nameOf(coupon)), n: left, points: words.points(left) }),
@@ -406,13 +403,7 @@ export const mount = (context, loadedTexts) => {
     cancel: (code) => {
       const coupon = couponOf(code);
       return act(`cancel:${code}`, ['cancel', { code, coupon }], async (options) => {
-        try {
-          put({ ...coupon, ...(await client().cancel(code, options)), status: 'cancelled' });
-        } catch (error) {
-          if (error.status !== 403) throw error;
-          // Codes of the shop's own checkout are cancelled by the shop.
-          return tell(words.phrase('notUndone'));
-        }
+        put({ ...coupon, ...(await client().cancel(code, options)), status: 'cancelled' });
         state.entries = noEntries();
         tell(words.phrase('saidUndone', { n: coupon.cost, points: words.points(coupon.cost) }));
         return load();
@@ -441,8 +432,7 @@ export const mount = (context, loadedTexts) => {
     },
 
     focus: (part) => {
-      const target =
-        part === 'pay' ? content.querySelector('[data-pay] input') : content.querySelector(`[data-key=${part}]`);
+      const target = content.querySelector(part === 'pay' ? '[data-pay] input' : `[data-key=${part}]`);
       target?.scrollIntoView({ block: 'center' });
       target?.focus({ preventScroll: true });
     },
@@ -502,8 +492,8 @@ export const mount = (context, loadedTexts) => {
     if (target) actions[target.dataset.act](target.dataset.id);
   };
   listen(root, 'click', onClick);
-  listen(content, 'input', (event) => event.target.closest('[data-pay]') && choose(event.target, false, state, words));
-  listen(content, 'change', (event) => event.target.closest('[data-pay]') && choose(event.target, true, state, words));
+  for (const type of ['input', 'change'])
+    listen(content, type, ({ target }) => target.closest('[data-pay]') && choose(target, type === 'change', state, words));
   listen(
     content,
     'toggle',
@@ -521,12 +511,11 @@ export const mount = (context, loadedTexts) => {
   listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => painter.repaint());
 
   /** Two columns where there is room for them, measured in the reader's own text size. */
-  const resized = new ResizeObserver(([{ contentRect }]) => {
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-    const fits = mode === 'page' && contentRect.width >= 45 * size;
-    if (fits === wide) return;
-    wide = fits;
-    if (state.hub) render();
+  const isWide = () =>
+    mode === 'page' &&
+    content.clientWidth >= 45 * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16);
+  const resized = new ResizeObserver(() => {
+    if (wide !== (wide = isWide()) && state.hub) render();
   });
   resized.observe(content);
   signal.addEventListener('abort', () => {
@@ -552,9 +541,7 @@ export const mount = (context, loadedTexts) => {
     return load();
   };
 
-  wide =
-    mode === 'page' &&
-    content.clientWidth >= 45 * (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16);
+  wide = isWide();
   return {
     ready: load(),
     load,

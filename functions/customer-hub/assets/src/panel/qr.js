@@ -1,7 +1,6 @@
 // The picture of a coupon's code, drawn anew from the few shapes that the stack's SVG has.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const KEPT = { path: ['d', 'fill-rule', 'transform'], rect: ['x', 'y', 'width', 'height', 'transform'] };
 
 const make = (tag, attributes) => {
   const element = document.createElementNS(SVG, tag);
@@ -16,9 +15,8 @@ const make = (tag, attributes) => {
 export const drawing = (text, name) => {
   const frame = /<svg\b[^>]*?\bviewBox="([-\d.\s]+)"/.exec(text);
   const shapes = [...text.matchAll(/<(path|rect)\b([^>]*)>/g)].map(([, tag, rest]) => {
-    const found = Object.fromEntries([...rest.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
-    const light = /^(#fff(fff)?|white)$/i.test(found.fill ?? '');
-    const kept = KEPT[tag].filter((key) => key in found).map((key) => [key, found[key]]);
+    const kept = [...rest.matchAll(/ (d|fill-rule|transform|x|y|width|height)="([^"]*)"/g)].map((found) => found.slice(1));
+    const light = / fill="(#fff(fff)?|white)"/i.test(rest);
     return make(tag, { ...Object.fromEntries(kept), fill: light ? '#fff' : '#000' });
   });
   if (!frame || !shapes.length) return null;

@@ -1,5 +1,6 @@
 // What the panel shows: plain functions from state to elements. Buttons name their action in `data-act`; the panel listens.
 
+import { drawing } from './qr.js';
 import { grouped, spendable, worth } from './words.js';
 
 /** A link of the merchant, where it leads to a page; `javascript:` and the like lead nowhere. */
@@ -339,13 +340,13 @@ export const createView = ({ h, mode, head, state, words }) => {
             h(
               'div.qr',
               { part: 'qr' },
-              image && (state.draw?.(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code))),
+              image && (drawing(image, say('qr', { code: one.code })) ?? h('span.code', {}, grouped(one.code))),
             ),
             h(
               'div.stack',
               {},
               button('copy', one.code, say('copy'), { name: named(say('copy')) }),
-              one.status === 'available' &&
+              one.cancellable &&
                 one.cost > 0 &&
                 button('cancel', one.code, phrase('undo', { n: one.cost, points: points(one.cost) }), { quiet: true }),
             ),
@@ -542,10 +543,9 @@ export const createView = ({ h, mode, head, state, words }) => {
     const forms = {
       expired: () => [h('p.lead', {}, phrase('expired')), signIn()],
       forbidden: () => [h('p.lead', {}, phrase('forbidden')), signIn()],
-      offline: () => [h('p.lead', {}, phrase('offline')), button('load', null, say('retry'), { primary: true })],
     };
     const other = () => [
-      h('p.lead', {}, phrase('error')),
+      h('p.lead', {}, phrase(slug === 'offline' ? slug : 'error')),
       retryAfter > 0 && h('p.muted', {}, phrase('wait', { n: retryAfter })),
       button('load', null, say('retry'), { primary: true }),
     ];
