@@ -3,10 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::try_join_all;
+use jiff::tz::TimeZone;
 use tessera_backtest::{Partitions, Spill, SpillError};
 use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_domain::pack::{PackError, pack};
+use tessera_domain::rule::ReferralRole;
 use tessera_store::{FactImage, ScanCursor, Store, StoreError, StoredRefund};
 
 /// Why facts could not be collected.
@@ -24,7 +26,8 @@ pub enum GatherError {
 }
 
 /// Reads the whole facts table, all segments at once, and writes the receipts and refunds of a program's members to files by
-/// member. Memory holds one page of each segment.
+/// member. Memory holds one page of each segment. With a time zone, rewarded
+/// referrals are read too.
 ///
 /// # Errors
 /// When the table or a file fails.
@@ -32,11 +35,46 @@ pub async fn gather(
     store: &Store,
     program: &ProgramId,
     segments: u32,
-    spill: Spill,
+    referrals: Option<&TimeZone>,
+    mut spill: Spill,
 ) -> Result<Partitions, GatherError> {
+    if let Some(zone) = referrals {
+        gather_referrals(store, program, segments, zone, &mut spill).await?;
+    }
     let spill = Mutex::new(spill);
     try_join_all((0..segments).map(|segment| gather_segment(store, program, (segment, segments), &spill))).await?;
     Ok(spill.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?)
+}
+
+/// Reads the whole table of members, and writes the rewarded referrals of a program, one record each for advocate and friend.
+/// A referral is rewarded on the day on which its hold ends.
+///
+/// # Errors
+/// When the table or a file fails.
+async fn gather_referrals(
+    store: &Store,
+    program: &ProgramId,
+    segments: u32,
+    zone: &TimeZone,
+    spill: &mut Spill,
+) -> Result<(), GatherError> {
+    for segment in 0..segments {
+        let mut cursor = Some(ScanCursor::default());
+        while let Some(from) = cursor {
+            let page = store.scan_members(segment, segments, from).await?;
+            for scanned in page.members.iter().filter(|scanned| scanned.program == *program) {
+                let Some(known) = &scanned.friend else { continue };
+                for one in known.referrals.iter().filter(|one| one.counted) {
+                    let Some(conversion) = one.conversion else { continue };
+                    let at = conversion.at.max(conversion.due.start(zone));
+                    spill.referral(scanned.member.as_str(), ReferralRole::Friend, at)?;
+                    spill.referral(one.advocate.as_str(), ReferralRole::Advocate, at)?;
+                }
+            }
+            cursor = page.next;
+        }
+    }
+    Ok(())
 }
 
 async fn gather_segment(

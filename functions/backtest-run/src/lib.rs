@@ -104,10 +104,10 @@ async fn report(
     let period =
         BacktestPeriod { from: request.from, to: request.to, as_of: request.to.unwrap_or(request.requested_at) };
     let draft = StoredProgram::unpack(&request.draft)?;
-    let plan = Plan::new(compiled.program.clone(), draft.program().clone(), period);
+    let plan = Plan::new(compiled.program.clone(), draft.program().clone(), period).with_referrals();
     let folder = tempfile::tempdir()?;
     let spill = Spill::new(folder.path())?;
-    let facts = gather(&services.store, program, SEGMENTS, spill).await?;
+    let facts = gather(&services.store, program, SEGMENTS, plan.asks_referrals().then(|| plan.zone()), spill).await?;
     let replayed = tokio::task::spawn_blocking(move || replay(&plan, &facts));
     Ok(Ok(replayed.await??))
 }

@@ -11,7 +11,7 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::referrals::ReferralMessage;
 use tessera_lambda::{Access, Parameter, Problem, Route, Scope, Services, ValueKind, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, OpenedMember, Party, StoreError};
+use tessera_store::{ActiveProgram, Between, Commit, CommitError, EntryKey, OpenedMember, Party, StoreError};
 
 pub(crate) const DRY_RUN: Parameter =
     Parameter { values: ValueKind::Boolean, ..Parameter::text("dry_run", "Only return what the member would have.") };
@@ -96,7 +96,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let merged = preview(services, &program, &opened, &target, &caller.actor)?;
         return Ok(respond(services, &program, &merged, warnings));
     }
-    merge(services, request, &program, &source, &target.member).await?;
+    merge(services, request, &program, [&opened, &target]).await?;
     ask_referrals(services, &program, &target.member).await?;
     let merged = services.store.open_member(&program.id, &target.member).await?.ok_or_else(Problem::unknown_member)?;
     Ok(respond(services, &program, &merged, warnings))
@@ -126,17 +126,23 @@ async fn merge(
     services: &Services,
     request: &ApiRequest,
     program: &ActiveProgram,
-    source: &MemberId,
-    target: &MemberId,
+    both: [&OpenedMember; 2],
 ) -> Result<(), Problem> {
+    let [source, target] = both.map(|opened| &opened.member);
+    let between = match &program.compiled.referral {
+        Some(_) => services.store.referrals_between(&program.id, both).await?,
+        None => Between::default(),
+    };
     let (now, config, actor) = (services.clock.now(), &program.compiled, &*request.caller()?.actor);
     let merged_into = AuditChange::added("merged_into", json!(target));
     let audit = request.audit(format!("members/{source}"))?.changing([merged_into]);
-    let keys = [EntryKey::merge(now, target), EntryKey::merge(now, source)];
+    // Merged again, perhaps within the same millisecond, it is another merge.
+    let version = both[0].account.version;
+    let keys = [target, source].map(|other| EntryKey::merge_again(now, other, version));
     let parties = [(source, &keys[0]), (target, &keys[1])];
     let parties = parties.map(|(member, key)| Party { profile: true, ..Party::new(member, key) });
     let commit = Commit { program: &program.id, config, parties };
-    let committed = services.store.commit_merge(&commit, &audit, now, |[from, into]| {
+    let committed = services.store.commit_merge(&commit, &audit, now, &between, |[from, into]| {
         if (from.member, into.member) != (source, target) {
             return Err(MergeFault::MergedMeanwhile);
         }

@@ -6,13 +6,17 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tessera_domain::account::{Account, Due, DueKind, Status};
 use tessera_domain::coupon::FoldedCode;
-use tessera_domain::decide::{Context, FactContext, Supply, decide_enrollment, decide_fact};
+use tessera_domain::decide::{
+    AdvocateChange, Context, Decision, FactContext, FriendChange, ReferralChange, Supply, decide_enrollment,
+    decide_fact, decide_referral, milestone_coupons,
+};
 use tessera_domain::fact::{Fact, FactKind, ReceiptBody, read_examined};
-use tessera_domain::ids::MemberId;
+use tessera_domain::ids::{MemberId, ReferralId};
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::ledger::Cause;
 use tessera_domain::member::{EnrollmentInput, MemberPath, MemberRef, Profile, read_enrollment};
 use tessera_domain::program::{CompiledProgram, SubmittedProgram};
-use tessera_domain::rule::Rule;
+use tessera_domain::rule::{ReferralRole, Rule};
 use tessera_domain::time::Day;
 use tessera_domain::view::{ExaminedView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response, with_basket_defaults};
@@ -38,7 +42,8 @@ pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rules/examine", ADMIN, ha
 #[allow(dead_code, reason = "the schema of what `Asked::read` reads")]
 struct ExamineBody {
     /// One of `receipt`, `interaction`, `enrollment` (as their endpoints take them; id, time and member may be left out),
-    /// `birthday` (`on`: the local day on which its rules come due) and `inactivity`. Either this or `connection`.
+    /// `birthday` (`on`: the local day on which its rules come due), `inactivity`, and `referral` (`role`: `advocate` or
+    /// `friend`), which is rewarded now. Either this or `connection`.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     fact: Option<Value>,
     /// The connection whose mapping is tried on `payload`: the name of a generic one, or a vendor's.
@@ -89,7 +94,11 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         Examined::Fact(Fact::Receipt(receipt)) => {
             services.store.get_coupons(&program.id, receipt.coupons.iter().map(FoldedCode::from)).await?
         }
-        Examined::Fact(_) | Examined::Enrollment(_) => Vec::new(),
+        Examined::Referral(ReferralRole::Advocate) => {
+            let codes = milestone_coupons(&someone.account);
+            services.store.get_coupons(&program.id, codes.iter().map(FoldedCode::from)).await?
+        }
+        Examined::Fact(_) | Examined::Enrollment(_) | Examined::Referral(ReferralRole::Friend) => Vec::new(),
     };
     let supply = Supply::without(services.store.sold_out(&program.id, config).await?);
     let context = Context {
@@ -106,10 +115,38 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
             decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false }).ok()
         }
         Examined::Enrollment(_) => decide_enrollment(&context, account),
+        Examined::Referral(role) => {
+            let id = ReferralId::new("examined").map_err(|_| Problem::unavailable())?;
+            decide_referral(&context, account, &id, &rewarded(*role), &coupons).ok().map(in_one)
+        }
     };
     let explainer = Explainer::new(config, request.language(&program, someone.profile.as_ref()));
     let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
+}
+
+/// What a referral that is rewarded changes for one of its sides.
+fn rewarded(role: ReferralRole) -> ReferralChange<'static> {
+    match role {
+        ReferralRole::Friend => {
+            let friend = FriendChange { gives_reward: true, fires_rules: true, ..FriendChange::default() };
+            ReferralChange { friend: Some(friend), advocate: None }
+        }
+        ReferralRole::Advocate => ReferralChange { friend: None, advocate: Some(AdvocateChange::Counts) },
+    }
+}
+
+/// A decision on a referral with the rules' entry in the same view as the rewards of the referral program.
+fn in_one(mut decision: Decision) -> Decision {
+    let (of_rules, changes): (Vec<_>, Vec<_>) =
+        decision.tier_changes.drain(..).partition(|entry| matches!(entry.cause, Cause::Referral(_)));
+    for entry in of_rules {
+        decision.entry.movements.extend(entry.movements);
+        decision.entry.outcomes.extend(entry.outcomes);
+        decision.entry.skipped.extend(entry.skipped);
+    }
+    decision.tier_changes = changes;
+    decision
 }
 
 /// The longest name of a connection.
@@ -143,21 +180,23 @@ struct Asked {
     who: Option<MemberPath>,
 }
 
-/// What is examined: a fact, or enrolment, which is a command.
+/// What is examined: a fact, enrolment, which is a command, or the reward of a referral, which follows from the friend's facts.
 #[allow(clippy::large_enum_variant, reason = "a request has one")]
 enum Examined {
     Fact(Fact),
     Enrollment(Box<EnrollmentInput>),
+    Referral(ReferralRole),
 }
 
-/// The name under which enrolment is examined; those of facts are [`FactKind::examined_as`].
+/// The names under which others than facts are examined; those of facts are [`FactKind::examined_as`].
 const ENROLLMENT: &str = "enrollment";
+const REFERRAL: &str = "referral";
 
 impl Asked {
     fn read(body: &Value, program: &CompiledProgram, now: Timestamp) -> Result<Self, Vec<Fault>> {
         let kinds = FactKind::ALL.iter().filter_map(|kind| kind.examined_as().map(|name| (name, *kind)));
         let kinds: BTreeMap<&str, FactKind> = kinds.collect();
-        let names: Vec<&str> = kinds.keys().copied().chain([ENROLLMENT]).collect();
+        let names: Vec<&str> = kinds.keys().copied().chain([ENROLLMENT, REFERRAL]).collect();
         let (name, who) = input::read(body, |node| {
             let object = node.object()?;
             let fact = match object.exactly_one(&["fact", "connection"]) {
@@ -187,6 +226,7 @@ impl Asked {
                 read_examined(*kind, &sent, program.program.currency, today)
                     .map(|read| (Examined::Fact(read.fact), read.member))
             }
+            None if name == REFERRAL => read_referral(&body["fact"][name]),
             None => read_enrolling(&sent).map(|input| (Examined::Enrollment(Box::new(input)), None)),
         };
         let (what, within) = read.map_err(|faults| {
@@ -204,6 +244,19 @@ fn read_enrolling(sent: &Value) -> Result<EnrollmentInput, Vec<Fault>> {
         details.remove("member");
     }
     read_enrollment(&details)
+}
+
+/// Reads the side of a referral, and the member on it.
+fn read_referral(sent: &Value) -> Result<(Examined, Option<MemberRef>), Vec<Fault>> {
+    input::read(sent, |node| {
+        let object = node.object()?;
+        let role = object.required("role", |role| {
+            role.choice(&[("advocate", ReferralRole::Advocate), ("friend", ReferralRole::Friend)])
+        });
+        let member = object.optional("member", MemberRef::read);
+        object.finish();
+        Some((Examined::Referral(role?), member?))
+    })
 }
 
 fn read_who(node: &Node<'_>) -> Option<MemberPath> {
@@ -243,7 +296,7 @@ async fn someone(
     }
     let day = match &asked.what {
         Examined::Fact(fact) => fact.id().day(),
-        Examined::Enrollment(_) => None,
+        Examined::Enrollment(_) | Examined::Referral(_) => None,
     };
     if asked.who.is_some() && day.is_some() {
         return Err(Problem::unknown_member());

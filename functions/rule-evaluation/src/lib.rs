@@ -3,17 +3,19 @@
 //! A fact is decided once, so that a message may arrive any number of times. A message that fails is logged and retried;
 //! after a few attempts it is in the dead-letter queue.
 
-mod alone;
 mod referral;
 mod warnings;
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use tessera_domain::fact::{Fact, FactError, FactId};
 use tessera_domain::ids::ReceiptId;
-use tessera_domain::program::Asked;
-use tessera_evaluation::{DispatchOutcome, EvaluationError, complete_move, evaluate_receipt, evaluate_refund};
+use tessera_domain::program::{Asked, CompiledProgram};
+use tessera_evaluation::{
+    DispatchOutcome, EvaluationError, complete_move, evaluate_alone, evaluate_receipt, evaluate_refund,
+};
 use tessera_lambda::message::FactMessage;
 use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_store::ActiveProgram;
@@ -47,17 +49,33 @@ async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), Evalu
         FactId::Refund { receipt, refund } => evaluate_refund(services, &active, member, receipt, refund).await?,
         FactId::Interaction { .. } => {
             let fact = load(services, &message).await?;
-            alone::evaluate(services, &active, member, &fact, asks_profile(Asked::Interaction)).await?
+            let decided_by = version(services, &active, message.decided_by).await?;
+            let profile = asks_profile(Asked::Interaction) || decided_by.is_some();
+            Box::pin(evaluate_alone(services, &active, member, &fact, profile, decided_by.as_deref())).await?
         }
-        FactId::Birthday { day } => alone::evaluate(services, &active, member, &Fact::Birthday(*day), true).await?,
+        FactId::Birthday { day } => {
+            Box::pin(evaluate_alone(services, &active, member, &Fact::Birthday(*day), true, None)).await?
+        }
         FactId::Due { day } => {
             warnings::give(services, &active, member).await?;
-            alone::evaluate(services, &active, member, &Fact::Due(*day), asks_profile(Asked::Due)).await?
+            Box::pin(evaluate_alone(services, &active, member, &Fact::Due(*day), asks_profile(Asked::Due), None))
+                .await?
         }
     };
     referral::ask(services, &active, &message, outcome).await?;
     tracing::info!(%program, %member, fact = id.kind().name(), ?outcome, "a fact was taken");
     Ok(())
+}
+
+/// The version of the program that a message asks for.
+async fn version(
+    services: &Services,
+    program: &ActiveProgram,
+    version: Option<u32>,
+) -> Result<Option<Arc<CompiledProgram>>, EvaluationError> {
+    let Some(version) = version else { return Ok(None) };
+    let found = services.programs.at_version(&program.id, version).await?;
+    found.map(Some).ok_or_else(|| EvaluationError::UnknownVersion { program: program.id.clone(), version })
 }
 
 /// Completes the move of a receipt, which asks for the referrals itself.

@@ -89,6 +89,8 @@ impl BacktestArgs {
         };
         let period = self.period(&program, &facts)?;
         let plan = Plan::read(&program, &rules, period).map_err(|faults| refused("the draft", &faults))?;
+        // Files have receipts alone.
+        let plan = if self.data.is_some() { plan.with_referrals() } else { plan };
         let started = std::time::Instant::now();
         let report = replay(&plan, &facts.facts, self.threads)?;
         let millis = started.elapsed().as_millis().max(1);
@@ -173,7 +175,8 @@ impl BacktestArgs {
             let found = store.load_program(&id, head.version).await?.context("the program's document is missing")?;
             found.program
         };
-        let facts = tessera_backtest_run::gather(&store, &id, 2, Spill::new(folder)?).await?;
+        let zone = TimeZone::get(&program.timezone)?;
+        let facts = tessera_backtest_run::gather(&store, &id, 2, Some(&zone), Spill::new(folder)?).await?;
         stack.shutdown().await;
         Ok((program, FileFacts { facts, last: now, anonymous: 0, without_receipt: 0 }))
     }

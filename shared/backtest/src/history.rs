@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tessera_domain::fact::{Receipt, Refund};
 use tessera_domain::ids::{MemberId, ReceiptId};
+use tessera_domain::rule::ReferralRole;
 
 use crate::BacktestPeriod;
 
-/// A member's receipts and refunds in chronological order, every refund after its receipt.
+/// A member's receipts, refunds and rewarded referrals in chronological order, every refund after its receipt.
 #[derive(Debug)]
 pub struct History {
     /// The member.
@@ -18,8 +19,10 @@ pub struct History {
     pub(crate) refunds: Vec<(usize, Refund)>,
     /// True for each receipt with refunds.
     pub(crate) refunded: Vec<bool>,
-    /// The order of receipts and refunds.
+    /// The order of receipts, refunds and referrals.
     pub(crate) steps: Vec<Step>,
+    /// The rewarded referrals, earliest first, each with the member's side of it.
+    pub(crate) referrals: Vec<(Timestamp, ReferralRole)>,
     /// The number of refunds without their receipt.
     pub(crate) orphans: u64,
 }
@@ -31,6 +34,8 @@ pub(crate) enum Step {
     Receipt(usize),
     /// The refund at an index.
     Refund(usize),
+    /// The rewarded referral at an index.
+    Referral(usize),
 }
 
 impl History {
@@ -86,11 +91,42 @@ impl History {
         }
         steps.extend((next..kept.len()).map(Step::Receipt));
         let refunds = found.into_iter().map(|(_, place, refund)| (place, refund)).collect();
-        Self { member, receipts: kept, refunds, refunded, steps, orphans }
+        Self { member, receipts: kept, refunds, refunded, steps, referrals: Vec::new(), orphans }
+    }
+
+    /// Adds the member's referrals that were rewarded in the period. A receipt of the same moment comes first.
+    #[must_use]
+    pub fn with_referrals(
+        mut self,
+        referrals: impl IntoIterator<Item = (Timestamp, ReferralRole)>,
+        period: &BacktestPeriod,
+    ) -> Self {
+        self.referrals = referrals.into_iter().filter(|(at, _)| period.holds(*at)).collect();
+        self.referrals.sort_by_key(|(at, role)| (*at, *role == ReferralRole::Friend));
+        let at = |step: &Step| self.at(*step);
+        let mut timed: Vec<(Timestamp, Step)> = Vec::with_capacity(self.steps.len() + self.referrals.len());
+        timed.extend(self.steps.iter().map(|step| (at(step), *step)));
+        timed.extend(self.referrals.iter().enumerate().map(|(place, (at, _))| (*at, Step::Referral(place))));
+        // Stable: receipts and refunds of one moment keep their order.
+        timed.sort_by_key(|(at, _)| *at);
+        self.steps = timed.into_iter().map(|(_, step)| step).collect();
+        self
+    }
+
+    /// When a step happens.
+    pub(crate) fn at(&self, step: Step) -> Timestamp {
+        match step {
+            Step::Receipt(place) => self.receipts[place].occurred_at,
+            Step::Refund(place) => {
+                let (of, refund) = &self.refunds[place];
+                refund.occurred_at.max(self.receipts[*of].occurred_at)
+            }
+            Step::Referral(place) => self.referrals[place].0,
+        }
     }
 
     /// True when there is nothing to replay.
     pub const fn is_empty(&self) -> bool {
-        self.receipts.is_empty() && self.orphans == 0
+        self.receipts.is_empty() && self.referrals.is_empty() && self.orphans == 0
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use tessera_domain::ids::RuleId;
 use tessera_domain::input::Fault;
@@ -49,6 +50,8 @@ pub struct Plan {
     pub(crate) draft: CompiledProgram,
     /// The replayed period.
     pub(crate) period: BacktestPeriod,
+    /// True if the histories have the members' rewarded referrals.
+    has_referrals: bool,
 }
 
 impl Plan {
@@ -69,7 +72,24 @@ impl Plan {
             Arc::make_mut(rule).status = RuleStatus::Active;
         }
         let compiled = |program| CompiledProgram::new(program, 1).without_holds();
-        Self { present: compiled(present), draft: compiled(draft), period }
+        Self { present: compiled(present), draft: compiled(draft), period, has_referrals: false }
+    }
+
+    /// The same plan, for histories with the members' rewarded referrals.
+    #[must_use]
+    pub fn with_referrals(self) -> Self {
+        Self { has_referrals: true, ..self }
+    }
+
+    /// True if a rule of either program waits for a rewarded referral.
+    pub fn asks_referrals(&self) -> bool {
+        let mut rules = self.present.program.rules.iter().chain(&self.draft.program.rules);
+        rules.any(|rule| matches!(rule.on, Trigger::Referral { .. }))
+    }
+
+    /// The time zone of both programs.
+    pub const fn zone(&self) -> &TimeZone {
+        &self.present.zone
     }
 
     /// The replayed period.
@@ -77,15 +97,29 @@ impl Plan {
         self.period
     }
 
-    /// Rules of the draft with triggers other than receipts, which are not replayed.
+    /// Rules of the draft with triggers that are not replayed.
     pub fn not_replayed(&self) -> Vec<RuleId> {
-        self.of_draft(|rule| !matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_)))
+        self.of_draft(|rule| !self.is_replayed(rule))
     }
 
     /// Rules of the draft with conditions on the member, which never hold in a backtest.
     pub fn never_met(&self) -> Vec<RuleId> {
-        let replayed = |rule: &Rule| matches!(rule.on, Trigger::Receipt(_) | Trigger::TierChange(_));
-        self.of_draft(|rule| replayed(rule) && !rule.conditions.is_empty())
+        self.of_draft(|rule| self.is_replayed(rule) && !rule.conditions.is_empty())
+    }
+
+    const fn is_replayed(&self, rule: &Rule) -> bool {
+        match rule.on {
+            Trigger::Receipt(_) | Trigger::TierChange(_) => true,
+            Trigger::Referral { .. } => self.has_referrals,
+            Trigger::Interaction(_)
+            | Trigger::EmailOpened(_)
+            | Trigger::EmailClicked(_)
+            | Trigger::Birthday(_)
+            | Trigger::Enrollment {}
+            | Trigger::Inactivity { .. }
+            | Trigger::ListSubscription { .. }
+            | Trigger::Profile(_) => false,
+        }
     }
 
     /// Rules of the draft whose points wait for an event, which is taken to come with each receipt.

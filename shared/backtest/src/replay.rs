@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::coupon::Coupon;
 use tessera_domain::decide::{
-    Context, Decision, ReceiptContext, RefundContext, Seed, Supply, decide_receipt, decide_refund,
+    Context, Decision, ReceiptContext, RefundContext, Seed, Supply, decide_receipt, decide_referral_rules,
+    decide_refund,
 };
 use tessera_domain::fact::{Refund, Remaining};
 use tessera_domain::ids::CouponCode;
@@ -24,10 +25,8 @@ impl Plan {
     /// time.
     pub fn replay(&self, history: &History, tally: &mut Tally) {
         tally.orphans += history.orphans;
-        let (Some(first), Some(last)) = (history.receipts.first(), history.receipts.last()) else { return };
-        let last =
-            history.refunds.last().map_or(last.occurred_at, |(_, refund)| refund.occurred_at.max(last.occurred_at));
-        tally.extend(first.occurred_at, last);
+        let (Some(first), Some(last)) = (history.steps.first(), history.steps.last()) else { return };
+        tally.extend(history.at(*first), history.at(*last));
         tally.members += 1;
         tally.receipts += history.receipts.len() as u64;
         tally.refunds += history.refunds.len() as u64;
@@ -45,12 +44,14 @@ impl Plan {
         self.spent(history, &months, &rejected, tally);
     }
 
-    /// The month of each receipt, followed by that of each refund, counted from year zero.
+    /// The month of each receipt, followed by those of each refund and referral, counted from year zero.
     fn months(&self, history: &History) -> Vec<i32> {
         let receipts = history.receipts.iter().map(|receipt| receipt.occurred_at);
         let refunds = history.refunds.iter().map(|(_, refund)| refund.occurred_at);
+        let referrals = history.referrals.iter().map(|(at, _)| *at);
         receipts
             .chain(refunds)
+            .chain(referrals)
             .map(|at| {
                 let date = Day::of(at, &self.present.zone).date();
                 i32::from(date.year()) * 12 + i32::from(date.month()) - 1
@@ -115,11 +116,13 @@ fn play(
         let decision = match *step {
             Step::Receipt(place) => player.receipt(place),
             Step::Refund(place) => player.refund(place),
+            Step::Referral(place) => player.referral(place),
         };
         let Some(mut decision) = decision else { continue };
         let month = match *step {
             Step::Receipt(place) => months[place],
             Step::Refund(place) => months[history.receipts.len() + place],
+            Step::Referral(place) => months[history.receipts.len() + history.refunds.len() + place],
         };
         side.count(&decision, month, number);
         earned |= decision.account.lifetime_earned.is_positive();
@@ -131,7 +134,7 @@ fn play(
             Step::Receipt(place) if history.refunded[place] => {
                 player.decided.insert(place, (decision.entry, Vec::new()));
             }
-            Step::Receipt(_) => {}
+            Step::Receipt(_) | Step::Referral(_) => {}
             Step::Refund(place) => {
                 rejected[place] = decision.entry.rejected.is_some();
                 let (of, refund) = &history.refunds[place];
@@ -182,12 +185,13 @@ impl Player<'_> {
         }))
     }
 
-    fn decide(
-        &mut self,
-        at: Timestamp,
-        supply: &Supply,
-        decide: impl FnOnce(&Context<'_>, &Self) -> Decision,
-    ) -> Decision {
+    /// The rules for a rewarded referral. The rewards of the referral program are the same under both programs.
+    fn referral(&mut self, place: usize) -> Option<Decision> {
+        let (at, role) = *self.history.referrals.get(place)?;
+        self.decide(at, &Supply::default(), |context, player| decide_referral_rules(context, &player.account, role))
+    }
+
+    fn decide<D>(&mut self, at: Timestamp, supply: &Supply, decide: impl FnOnce(&Context<'_>, &Self) -> D) -> D {
         self.now = self.now.max(at);
         self.decisions += 1;
         // Any codes will do as long as they are unique per member.

@@ -44,7 +44,7 @@ pub struct Report {
     pub difference: ReportDifference,
     /// By month.
     pub months: Vec<MonthLine>,
-    /// Rules of the draft that wait for something else than receipts: they were left out.
+    /// Rules of the draft that wait for something else than receipts and stored referrals: they were left out.
     pub not_replayed: Vec<RuleId>,
     /// Rules of the draft with conditions on the member's profile or enrolment: those never held here.
     pub conditions_not_met: Vec<RuleId>,

@@ -7,10 +7,12 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rustc_hash::FxBuildHasher;
 use tessera_domain::fact::{FactId, Receipt, Refund};
 use tessera_domain::ids::{IdError, MemberId, ReceiptId};
 use tessera_domain::pack::{PackError, unpack};
+use tessera_domain::rule::ReferralRole;
 
 use crate::{BacktestPeriod, History};
 
@@ -56,7 +58,11 @@ pub struct Partitions {
     bytes: Vec<u64>,
 }
 
-/// A record: lengths and bytes. Only refunds have a receipt id.
+/// In place of a receipt's id, which has no such byte: a rewarded referral, with its time as content.
+const ADVOCATE: &[u8] = b"\0advocate";
+const FRIEND: &[u8] = b"\0friend";
+
+/// A record: lengths and bytes. Only refunds have a receipt id; referrals have their side in its place.
 pub(crate) struct Record<'a> {
     pub member: &'a [u8],
     pub receipt: &'a [u8],
@@ -92,6 +98,19 @@ impl Spill {
     /// When it cannot be written.
     pub fn refund(&mut self, member: &str, receipt: &ReceiptId, packed: &[u8]) -> Result<(), SpillError> {
         self.take(&Record { member: member.as_bytes(), receipt: receipt.as_str().as_bytes(), packed })
+    }
+
+    /// Adds a referral of a member that was rewarded.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn referral(&mut self, member: &str, role: ReferralRole, at: Timestamp) -> Result<(), SpillError> {
+        let referral = match role {
+            ReferralRole::Advocate => ADVOCATE,
+            ReferralRole::Friend => FRIEND,
+        };
+        let at = at.as_millisecond().to_le_bytes();
+        self.take(&Record { member: member.as_bytes(), receipt: referral, packed: &at })
     }
 
     /// Takes a packed fact of a member.
@@ -184,16 +203,22 @@ impl Partitions {
             let Some(facts) = members.get_mut(record.member) else { return Ok(()) };
             if record.receipt.is_empty() {
                 facts.receipts.push(unpack(record.packed)?);
+            } else if record.receipt == ADVOCATE || record.receipt == FRIEND {
+                let role = if record.receipt == FRIEND { ReferralRole::Friend } else { ReferralRole::Advocate };
+                let at = record.packed.try_into().ok().map(i64::from_le_bytes);
+                let at = at.and_then(|at| Timestamp::from_millisecond(at).ok());
+                facts.referrals.extend(at.map(|at| (at, role)));
             } else {
                 facts.refunds.push((ReceiptId::new(String::from_utf8_lossy(record.receipt))?, unpack(record.packed)?));
             }
             Ok(())
         })?;
-        for (number, (member, Facts { receipts, refunds })) in members.into_iter().enumerate() {
+        for (number, (member, Facts { receipts, refunds, referrals })) in members.into_iter().enumerate() {
             // Overlong ids are valid here: a decision only needs them to differ.
             let name = String::from_utf8_lossy(&member);
             let member = MemberId::new(name).or_else(|_| MemberId::new(format!("m_{number}")))?;
-            take(History::new(member, receipts, refunds, period));
+            let history = History::new(member, receipts, refunds, period);
+            take(if referrals.is_empty() { history } else { history.with_referrals(referrals, period) });
         }
         Ok(())
     }
@@ -203,6 +228,7 @@ impl Partitions {
 struct Facts {
     receipts: Vec<Receipt>,
     refunds: Vec<(ReceiptId, Refund)>,
+    referrals: Vec<(Timestamp, ReferralRole)>,
 }
 
 /// Reads the records of a file.

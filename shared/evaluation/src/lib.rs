@@ -1,18 +1,23 @@
 //! Decisions on receipts and refunds, made once each: what they need is read, and the decision is committed.
 //!
-//! A message decides on a fact when it arrives; a move decides on a receipt and its refunds anew, for another member.
+//! A message decides on a fact when it arrives; a move decides on a receipt and its refunds anew, for another member, and so
+//! does the end of a merge.
 
+mod alone;
 mod error;
 mod moved;
 mod receipt;
 mod refund;
 mod rejection;
+mod unmerge;
 
+pub use alone::evaluate as evaluate_alone;
 pub use error::EvaluationError;
 pub use moved::complete as complete_move;
 pub use receipt::evaluate as evaluate_receipt;
 pub use refund::evaluate as evaluate_refund;
 pub use rejection::{reason_of, reject};
+pub use unmerge::{MergeReplay, complete as complete_unmerge, foresee as foresee_unmerge, read_since};
 
 use tessera_domain::time::Day;
 use tessera_store::Committed;

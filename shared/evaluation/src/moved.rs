@@ -8,11 +8,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use tessera_domain::decide::{
-    Decision, DepartureContext, ReceiptContext, decide_arrival, decide_departure, decide_rejection,
+    Decision, DepartureContext, ReceiptContext, decide_arrival, decide_departure, decide_departure_of_undone,
+    decide_rejection,
 };
 use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ReceiptId};
-use tessera_domain::ledger::{Cause, Moved, Rejection};
+use tessera_domain::ledger::{Cause, Entry, Moved, Rejection};
 use tessera_domain::program::CompiledProgram;
 use tessera_intake::refunds_in_order;
 use tessera_lambda::Services;
@@ -175,6 +176,19 @@ impl Departure<'_> {
     fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
         let known = Case::read_history(self.stored, seen)?;
         let decision = known.decision.ok_or(Missing::Decision)?;
+        let context = seen.context(&self.program.compiled, self.services.clock.now());
+        if self.is_undone(decision) {
+            return Ok(decide_departure_of_undone(
+                &context,
+                seen.account,
+                &self.stored.receipt,
+                decision,
+                self.cause(),
+            ));
+        }
+        // Refunds since the merge were undone with it.
+        let mut refunds = known.refunds;
+        refunds.retain(|(_, entry)| !self.is_undone(entry));
         if decision.program_version != self.decided_by.version {
             return Err(Missing::Version(decision.program_version));
         }
@@ -182,13 +196,18 @@ impl Departure<'_> {
         let fact = DepartureContext {
             receipt: &self.stored.receipt,
             decision,
-            refunds: &known.refunds,
+            refunds: &refunds,
             steps: &known.departed,
             decided_by: self.decided_by,
             coupons: &coupons,
         };
-        let context = seen.context(&self.program.compiled, self.services.clock.now());
         Ok(decide_departure(&context, seen.account, &fact, self.cause()))
+    }
+
+    /// True if an unmerge has taken back what the entry gave.
+    fn is_undone(&self, entry: &Entry) -> bool {
+        // Members who were part of the target before have sequences of their own.
+        self.moved.undone.is_some_and(|since| entry.decided_at >= since.at && entry.sequence > since.version)
     }
 
     fn reject(&self, seen: &Snapshot<'_>) -> Decision {

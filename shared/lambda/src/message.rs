@@ -33,6 +33,9 @@ pub struct FactMessage {
     /// How often the receipt was moved to another member.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub moves: u32,
+    /// The version of the program that decides an interaction anew, after an unmerge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<u32>,
 }
 
 /// Why a message is refused.
@@ -54,7 +57,8 @@ impl FactMessage {
     pub fn all_of(image: &FactImage) -> Vec<Self> {
         let message = |fact: &FactId| {
             let packed = Some(&*image.packed).filter(|_| *fact == image.fact);
-            Self::new(image.program.clone(), image.member.clone(), fact.clone(), packed)
+            let new = Self::new(image.program.clone(), image.member.clone(), fact.clone(), packed);
+            Self { decided_by: image.decided_by, ..new }
         };
         if image.moves > 0 {
             // Its refunds are decided with it.
@@ -68,7 +72,8 @@ impl FactMessage {
     pub fn new(program: ProgramId, member: MemberId, fact: FactId, packed: Option<&[u8]>) -> Self {
         // A fact with a parent is decided from all that is stored with the parent, so that its content is not carried.
         let carried = packed.filter(|packed| fact.parent().is_none() && packed.len() <= MOST_CARRIED);
-        Self { version: VERSION, program, member, fact, body: carried.map(|packed| STANDARD.encode(packed)), moves: 0 }
+        let body = carried.map(|packed| STANDARD.encode(packed));
+        Self { version: VERSION, program, member, fact, body, moves: 0, decided_by: None }
     }
 
     /// The packed content, if the message carries it.

@@ -40,6 +40,8 @@ pub(crate) mod name {
     pub const MOVED: &str = "mv";
     /// On a receipt that was moved: how often.
     pub const MOVES: &str = "mn";
+    /// On an interaction that is decided anew: the version of the program that decides it.
+    pub const DECIDED_BY: &str = "rv";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
     /// On a guard of a code that is still free: the pool that has it.

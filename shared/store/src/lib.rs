@@ -47,7 +47,9 @@ pub use commit::{
 };
 pub use coupons::{CouponError, ExpiringCoupons};
 pub use error::StoreError;
-pub use facts::{Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund};
+pub use facts::{
+    AnewFact, Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund, UndoneMerge, UndoneSince,
+};
 pub use figures::{CountedImage, CountedRecord, Sequence, SequencedRecord, StoredFigures};
 pub use idempotency::{Begin, StoredResponse};
 pub use imports::{ImportCounts, ImportCreation, ImportPart, ImportPosition, ImportStatus, StoredImport};
@@ -56,6 +58,7 @@ pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Minute, RateCounter};
 pub use listing::{FoundMember, IdleCursor, IdleMembers, MemberList, NamedMember};
 pub use members::{Identified, IdentityError, Known};
+pub use merging::Between;
 pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;

@@ -1,8 +1,10 @@
 //! Referrals over the API: from the click to both rewards, returns, review, and everything that must not count.
 
 mod costs;
+mod examine;
 mod link;
 mod merging;
+mod unmerging;
 
 use futures::future::join_all;
 use reqwest::Method;

@@ -74,7 +74,7 @@ export const UnmergeDialog = ({ source, onClose, onDone }) => {
       onSubmit=${() => seen && unmerge.run()}
       actions=${html`<${Button} onClick=${onClose}>${t('Cancel')}<//><${Button} type="submit" danger busy=${unmerge.busy} disabled=${!seen}>${t('Separate')}<//>`}
     >
-      <p>${t('It works for 30 days, and while nothing was booked for the two since.')}</p>
+      <p>${t('It works for 30 days, while neither has spent points since. Purchases since go to whom they named.')}</p>
       ${error && html`<${Faults} error=${error} />`} ${!seen && !error && html`<${Loading} lines="2" />`}
       ${seen &&
       html`<dl class="facts even">${[seen.target, seen.source].map((one) => html`<dt>${nameOf(one)} <span class="why">${one.tier?.name ?? ''}</span></dt><dd><b>${points(one.points.available)}</b></dd>`)}</dl>`}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::multiply::Extras;
-use crate::ledger::SkipReason;
+use crate::ledger::{Outcome, SkipReason};
 use crate::points::{Both, Points};
 use crate::program::CompiledReferral;
 use crate::rule::{Budget, BudgetPeriod, CompiledRule};
@@ -49,17 +49,23 @@ impl Draft<'_> {
 
     /// Returns what a refund took back to the budgets of its receipt's day, as far as their periods are open.
     pub(super) fn return_to_budgets(&mut self, day: Day) {
-        let today = self.today();
-        for place in 0..self.entry.outcomes.len() {
-            let outcome = &self.entry.outcomes[place];
+        let outcomes = std::mem::take(&mut self.entry.outcomes);
+        for outcome in &outcomes {
             let back = outcome.credits().redeemable.negated();
-            let Some(rule) = self.context.program.rules.get(&outcome.rule).filter(|_| back.is_positive()) else {
-                continue;
-            };
-            for (budget, period) in self.budgets_of(rule, day) {
-                if budget.start(today) == period.start {
-                    *self.draws.entry(period).or_default() -= back.get();
-                }
+            if back.is_positive() {
+                self.return_to_budget(outcome, back, day);
+            }
+        }
+        self.entry.outcomes = outcomes;
+    }
+
+    /// Returns points of a rule to the budgets of a day, as far as their periods are open; negative points are drawn again.
+    pub(super) fn return_to_budget(&mut self, outcome: &Outcome, back: Points, day: Day) {
+        let today = self.today();
+        let Some(rule) = self.context.program.rules.get(&outcome.rule) else { return };
+        for (budget, period) in self.budgets_of(rule, day) {
+            if budget.start(today) == period.start {
+                *self.draws.entry(period).or_default() -= back.get();
             }
         }
     }

@@ -29,6 +29,23 @@ pub struct DepartureContext<'a> {
     pub coupons: &'a BTreeMap<CouponCode, Coupon>,
 }
 
+/// Notes that a receipt leaves its member whose points an unmerge has taken back already.
+pub fn decide_departure_of_undone(
+    context: &Context<'_>,
+    account: &Account,
+    receipt: &Receipt,
+    decision: &Entry,
+    cause: Cause,
+) -> Decision {
+    let mut draft = Draft::new(context, account, context.now, cause);
+    draft.entry.rejected = decision.rejected;
+    if decision.rejected.is_none() {
+        draft.entry.purchase = Some(Purchase::of(receipt, -receipt.total, context.program.program.currency));
+        draft.entry.coupons.clone_from(&decision.coupons);
+    }
+    draft.finish()
+}
+
 /// Takes back all that a receipt still gives, because it is moved to another member. What cannot be taken is a debt.
 ///
 /// Goods are not returned: coupons that the receipt used stay used, and their points stay spent. `cause` is the move.

@@ -7,6 +7,7 @@ use super::{Context, Decision};
 use crate::account::Account;
 use crate::fact::{FactId, Interaction};
 use crate::ledger::{Cause, SkipReason};
+use crate::program::CompiledProgram;
 use crate::rule::{EmailTrigger, Trigger, Waiting};
 
 /// An interaction and what was looked up for it.
@@ -20,14 +21,26 @@ pub struct InteractionContext<'a> {
 
 /// Decides on an interaction.
 pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &InteractionContext<'_>) -> Decision {
+    decide_interaction_by(context, account, fact, context.program)
+}
+
+/// Decides anew on an interaction, by the version of the program that decided it first.
+pub fn decide_interaction_by(
+    context: &Context<'_>,
+    account: &Account,
+    fact: &InteractionContext<'_>,
+    decided_by: &CompiledProgram,
+) -> Decision {
     let interaction = fact.interaction;
     let cause = Cause::Fact(FactId::Interaction { interaction: interaction.id.clone() });
     let mut draft = Draft::new(context, account, interaction.occurred_at, cause);
     draft.release_for(interaction);
-    let occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
+    draft.decided_by = decided_by;
+    let mut occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
+    occasion.tier = decided_by.rules.tier_bit(draft.account.tier.current());
     let waiting = Waiting::Interaction(interaction.name.clone());
     let counts = !interaction.is_machine_open();
-    for rule in context.program.rules.waiting(&waiting).filter(|rule| counts && rule.covers(occasion.at)) {
+    for rule in decided_by.rules.waiting(&waiting).filter(|rule| counts && rule.covers(occasion.at)) {
         // The first rule with this trigger uses the key up, whether or not its conditions hold.
         draft.marks |= interaction.once().is_some() && !fact.counted_before;
         if !is_met(&rule.rule.on, interaction) {
@@ -40,11 +53,14 @@ pub fn decide_interaction(context: &Context<'_>, account: &Account, fact: &Inter
         }
     }
     draft.apply(&occasion);
+    draft.decided_by = context.program;
     if counts {
         draft.account.touch(context.program, interaction.occurred_at);
         draft.note_activity();
     }
-    draft.finish()
+    let mut decision = draft.finish();
+    decision.entry.program_version = decided_by.version;
+    decision
 }
 
 /// True if an interaction satisfies a trigger.

@@ -62,11 +62,11 @@ pub fn decide_merge(
     from.drop_review();
     let emptied = from.account.emptied(target.member);
     let moved = std::mem::replace(&mut from.account, emptied);
-    from.push(moved_out(&moved));
+    from.push(moved_out(&moved, MovementType::Merge));
 
     let (program, today) = (target.program, into.today());
     let tier = moved.tier.clone();
-    let movement = moved_in(&moved, into.account.settled);
+    let movement = moved_in(&moved, into.account.settled, MovementType::Merge);
     let unite = |rule: &RuleId, own: Counter, other: Counter| {
         let generation = own.generation;
         let rule = program.rules.get(rule).filter(|rule| rule.generation() == generation);
@@ -79,10 +79,10 @@ pub fn decide_merge(
     Ok([from.finish(), into.finish()])
 }
 
-/// What leaves the source.
-fn moved_out(account: &Account) -> Movement {
+/// What leaves a member for another one.
+pub(super) fn moved_out(account: &Account, kind: MovementType) -> Movement {
     let qualifying = account.qualifying_total();
-    Movement::new(MovementType::Merge)
+    Movement::new(kind)
         .post(Bucket::Pending, Bucket::Moved, Kind::Redeemable, account.pending())
         .post(Bucket::Available, Bucket::Moved, Kind::Redeemable, account.available())
         .post(Bucket::Moved, Bucket::Debt, Kind::Redeemable, account.debt)
@@ -90,12 +90,12 @@ fn moved_out(account: &Account) -> Movement {
         .post(Bucket::Moved, Bucket::Available, Kind::Qualifying, qualifying.negated())
 }
 
-/// What arrives at the target, whose account is settled to a day.
-fn moved_in(account: &Account, settled: Option<Day>) -> Movement {
+/// What arrives at a member whose account is settled to a day.
+pub(super) fn moved_in(account: &Account, settled: Option<Day>, kind: MovementType) -> Movement {
     let qualifying = account.qualifying_total();
     let available = settled.map_or(Points::ZERO, |day| account.lots.spendable(day));
     let pending = account.lots.total().minus(available);
-    Movement::new(MovementType::Merge)
+    Movement::new(kind)
         .post(Bucket::Moved, Bucket::Pending, Kind::Redeemable, pending)
         .post(Bucket::Moved, Bucket::Available, Kind::Redeemable, available)
         .post(Bucket::Debt, Bucket::Moved, Kind::Redeemable, account.debt)

@@ -43,7 +43,7 @@ pub use coupon::{
     CommitFault, Redemption, RedemptionFault, decide_cancel, decide_cancel_by_member, decide_commit,
     decide_deleted_cancel, decide_redemption, may_redeem,
 };
-pub use departure::{DepartureContext, decide_departure};
+pub use departure::{DepartureContext, decide_departure, decide_departure_of_undone};
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use erasure::decide_erasure;
 pub use exclusion::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
@@ -52,20 +52,23 @@ pub use import::{
     ImportFault, Imported, ImportedBalance, ImportedRow, NotUndone, decide_import, decide_import_undo, find_reward,
     find_tier,
 };
-pub use interaction::{InteractionContext, decide_interaction};
+pub use interaction::{InteractionContext, decide_interaction, decide_interaction_by};
 pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
 pub use next::{CountedUnit, NextStep, next_steps};
 pub use profile::decide_profile;
 pub use receipt::{ReceiptContext, decide_arrival, decide_receipt};
 pub use referral::{
-    AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, milestone_coupons, referral_gifts,
+    AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, decide_referral_rules,
+    milestone_coupons, referral_gifts,
 };
 pub use refund::{RefundContext, decide_refund};
 pub use rejection::decide_rejection;
 pub use settlement::{Returned, decide_settlement, is_unsettled};
 pub use supply::{MOST_COUPONS, Supply};
-pub use unmerge::{KeptMerge, UNMERGE_WITHIN, UnmergeFault, decide_unmerge};
+pub use unmerge::{
+    EntrySince, KeptFriend, KeptMerge, MOST_REPLAYED, SinceMerge, UNMERGE_WITHIN, UnmergeFault, decide_unmerge,
+};
 
 pub use crate::coupon::Seed;
 

@@ -103,13 +103,7 @@ pub fn decide_referral(
     draft.remember_milestones();
     draft.conclude();
 
-    let on_referral: Vec<&CompiledRule> = context
-        .program
-        .rules
-        .waiting(&Waiting::Referral)
-        .filter(|rule| rule.covers(context.now))
-        .filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if sides.contains(role)))
-        .collect();
+    let on_referral = on_referral(context, &sides);
     // Rules have an entry of their own: a multiplier among them never touches the rewards of the referral program.
     if !on_referral.is_empty() {
         draft.start_entry(context.now, cause);
@@ -119,6 +113,28 @@ pub fn decide_referral(
         draft.apply(&occasion);
     }
     Ok(draft.finish())
+}
+
+/// Decides on the rules alone that wait for a rewarded referral, on the side of a role; `None` when there are none.
+pub fn decide_referral_rules(context: &Context<'_>, account: &Account, role: ReferralRole) -> Option<Decision> {
+    let rules = on_referral(context, &[role]);
+    if rules.is_empty() {
+        return None;
+    }
+    let mut draft = Draft::new(context, account, context.now, Cause::Referral("replayed".to_owned()));
+    let occasion = Occasion::new(context, &draft.account, context.now);
+    for rule in rules {
+        draft.consider(rule, &occasion, NO_AMOUNT);
+    }
+    draft.apply(&occasion);
+    Some(draft.finish())
+}
+
+/// The rules that a rewarded referral fires on some of its sides.
+fn on_referral<'a>(context: &Context<'a>, sides: &[ReferralRole]) -> Vec<&'a CompiledRule> {
+    let waiting = context.program.rules.waiting(&Waiting::Referral);
+    let current = waiting.filter(|rule| rule.covers(context.now));
+    current.filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if sides.contains(role))).collect()
 }
 
 /// What a decision gave on the side of a role, milestones excepted: to be taken back when the referral is undone.

@@ -42,6 +42,8 @@ impl Services {
                 for entry in &entries {
                     let Cause::Fact(id @ FactId::Interaction { .. }) = &entry.cause else { continue };
                     let stored = self.store.get_fact(&program.id, id).await?;
+                    // What another member did while the two were one stands in this ledger too.
+                    let stored = stored.filter(|stored| stored.member.as_ref().is_some_and(|of| owners.contains(of)));
                     if let Some(Fact::Interaction(interaction)) = stored.map(|stored| stored.fact)
                         && interaction.name == *name
                     {

@@ -93,6 +93,11 @@ impl EntryKey {
         Self(keys::other_entry(at, MERGE, other.as_str()))
     }
 
+    /// A merge that may be repeated after its end. `version`: of the source's account before it.
+    pub fn merge_again(at: Timestamp, other: &MemberId, version: u64) -> Self {
+        Self(keys::other_entry(at, MERGE, &format!("{other}#{version}")))
+    }
+
     /// The end of a merge with another member. `natural`: what the request is known by.
     pub fn unmerge(at: Timestamp, other: &MemberId, natural: &str) -> Self {
         Self(keys::other_entry(at, UNMERGE, &format!("{other}#{natural}")))

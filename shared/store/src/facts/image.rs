@@ -16,7 +16,7 @@ const READ: &str = "reading a record of the facts";
 /// A fact of a member, with its packed content.
 ///
 /// The stream shows a fact with a member once: when it is stored, or when its receipt is claimed. It shows a receipt again
-/// when it is moved to another member.
+/// when it is moved to another member, and an interaction when it is decided anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactImage {
     /// The tenant.
@@ -33,6 +33,8 @@ pub struct FactImage {
     pub waiting: Vec<FactId>,
     /// How often a receipt was moved to another member.
     pub moves: u32,
+    /// The version of the program that decides an interaction anew, after an unmerge.
+    pub decided_by: Option<u32>,
 }
 
 impl FactImage {
@@ -57,6 +59,7 @@ impl FactImage {
             packed: reader.bytes(name::BODY)?.to_vec(),
             waiting: waiting(READ, reader)?,
             moves: if reader.has(name::MOVES) { reader.number(name::MOVES)? } else { 0 },
+            decided_by: if reader.has(name::DECIDED_BY) { Some(reader.number(name::DECIDED_BY)?) } else { None },
         }))
     }
 

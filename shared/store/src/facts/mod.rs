@@ -9,7 +9,7 @@ mod put;
 mod receipt;
 
 pub use image::FactImage;
-pub use moving::ReceiptMove;
+pub use moving::{AnewFact, ReceiptMove, UndoneMerge, UndoneSince};
 pub use put::PutFact;
 pub use receipt::{Claim, StoredReceipt, StoredRefund};
 

@@ -220,7 +220,7 @@ impl Store {
         self.commit_with(commit, further, decide).await
     }
 
-    fn friend_writes(
+    pub(crate) fn friend_writes(
         &self,
         program: &ProgramId,
         before: &StoredFriend,

@@ -70,7 +70,16 @@ async fn an_interaction_is_stored_once_and_shows_in_the_stream() {
     let image = FactImage::read(item.clone()).unwrap().unwrap();
     let packed = tessera_domain::pack::pack(&open).unwrap();
     let (fact, waiting) = (named("i-1"), Vec::new());
-    let expected = FactImage { program: program(), member: ada, fact, accepted_at: noon(), packed, waiting, moves: 0 };
+    let expected = FactImage {
+        program: program(),
+        member: ada,
+        fact,
+        accepted_at: noon(),
+        packed,
+        waiting,
+        moves: 0,
+        decided_by: None,
+    };
     assert_eq!(image, expected);
 }
 

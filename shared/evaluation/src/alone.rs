@@ -1,12 +1,14 @@
 //! Facts that are decided from the member's account and profile alone.
 
 use tessera_domain::account::Account;
-use tessera_domain::decide::{FactContext, NothingDecided, decide_fact};
+use tessera_domain::decide::{FactContext, InteractionContext, NothingDecided, decide_fact, decide_interaction_by};
 use tessera_domain::fact::Fact;
 use tessera_domain::ids::MemberId;
-use tessera_evaluation::{DispatchOutcome, EvaluationError, reason_of, reject};
+use tessera_domain::program::CompiledProgram;
 use tessera_lambda::Services;
 use tessera_store::{ActiveProgram, Commit, CommitError, EntryKey, Party, StoreError};
+
+use crate::{DispatchOutcome, EvaluationError, reason_of, reject};
 
 /// The account of a member to whom nothing happened, with its next due day.
 struct Rearm {
@@ -15,13 +17,18 @@ struct Rearm {
     account: Account,
 }
 
-/// Decides on a fact, once. `profile` says whether the decision must see the member's profile.
-pub(crate) async fn evaluate(
+/// Decides on a fact, once. `profile` says whether the decision must see the member's profile. `decided_by`: the version of
+/// the program that decides an interaction; the one in force, unless an unmerge asks for another.
+///
+/// # Errors
+/// When the store fails.
+pub async fn evaluate(
     services: &Services,
     program: &ActiveProgram,
     member: &MemberId,
     fact: &Fact,
     profile: bool,
+    decided_by: Option<&CompiledProgram>,
 ) -> Result<DispatchOutcome, EvaluationError> {
     let id = fact.id();
     let at = fact.occurred_at(&program.compiled.zone);
@@ -31,6 +38,10 @@ pub(crate) async fn evaluate(
     let now = services.clock.now();
     let committed = services.store.commit(&commit, |seen| {
         let context = seen.context(&program.compiled, now);
+        if let (Some(decided_by), Fact::Interaction(interaction)) = (decided_by, fact) {
+            let fact = InteractionContext { interaction, counted_before: seen.marked };
+            return Ok(decide_interaction_by(&context, seen.account, &fact, decided_by));
+        }
         let fact = FactContext { fact, coupons: &[], counted_before: seen.marked };
         decide_fact(&context, seen.account, fact).map_err(|NothingDecided { due, warned }| {
             (due != seen.account.due).then(|| {
