@@ -1,20 +1,12 @@
-//! Faults at every operation of every function, one at a time. A journey runs once without faults to record its
-//! calls, then once per fault, and must end in the same state each time.
-
-use std::cell::RefCell;
-
-use futures::stream::{self, StreamExt as _};
-use tessera_local::stack::{CallSide, Calls, Injected, InjectedFault};
+//! Faults at every operation of every function, one at a time.
 
 use super::journeys;
+use super::plans::{Run, calls, every_plan, plans};
 use super::sender::{Planned, Sender};
 use super::state::{end, figures};
-use super::table::table;
 
 /// Stacks that run in parallel. They mostly wait for the SDK's backoff.
 const PARALLEL: usize = 24;
-/// The SDK's number of attempts. A fault that often in a row reaches the function.
-const SDK_TRIES: u64 = 4;
 
 /// Functions that work in the same way in every journey, and the one journey that tests their calls.
 const TESTED_ONCE: [(&str, &str); 7] = [
@@ -27,43 +19,6 @@ const TESTED_ONCE: [(&str, &str); 7] = [
     ("retention", "days"),
 ];
 
-/// One fault per plan. An operation that writes gets every kind of fault, alternately at its first and at its last call. A read
-/// changes nothing, so only four kinds differ for it: each read gets two of them, and the next read the other two.
-pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
-    let mut plans = Vec::new();
-    let mut reads = 0;
-    for ((function, operation), count) in calls {
-        let faults = match operation.as_str() {
-            "GetItem" | "BatchGetItem" | "Query" | "Scan" => {
-                reads += 1;
-                if reads % 2 == 0 {
-                    vec![InjectedFault::Timeout, InjectedFault::Panic(CallSide::After)]
-                } else {
-                    vec![InjectedFault::Throttled, InjectedFault::Kill(CallSide::Before)]
-                }
-            }
-            _ => InjectedFault::of(operation),
-        };
-        let faults = faults.into_iter().filter(|fault| halts || !matches!(fault, InjectedFault::Halt(_)));
-        let faults = faults.flat_map(|fault| times(fault).iter().map(move |times| (fault, *times)));
-        for ((fault, times), is_first) in faults.zip([true, false].into_iter().cycle()) {
-            let call = if is_first { 1 } else { *count };
-            plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
-        }
-    }
-    plans
-}
-
-/// How many times in a row a fault is injected. Failures outlast the SDK's own retries. A lost reply is also injected once, so
-/// that the SDK's retry finds its first attempt done.
-const fn times(fault: InjectedFault) -> &'static [u64] {
-    match fault {
-        InjectedFault::LostReply => &[1, SDK_TRIES],
-        InjectedFault::Timeout | InjectedFault::Throttled | InjectedFault::Unavailable => &[SDK_TRIES],
-        _ => &[1],
-    }
-}
-
 /// `halts`: whether the stack may be killed. The local queues are in memory: after a restart, messages from a stream are
 /// sent again, but messages of a job or of the API are lost, which SQS would have stored.
 async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) {
@@ -73,38 +28,17 @@ async fn every_fault(name: &str, halts: bool, journey: impl AsyncFn(&mut Sender)
         sender.settle().await;
         let calls = calls(&sender);
         let end = (end(&mut sender, &members).await, figures(&mut sender).await);
-        (end, calls, sender.faults.log())
+        Run::with_calls(end, calls, &sender)
     };
-    let (expected, calls, _) = run(None).await;
-    let mut plans = plans(&calls, halts);
-    for (function, journey) in TESTED_ONCE {
-        assert!(journey != name || plans.iter().any(|planned| planned.function == function), "{name}: {function}");
-        plans.retain(|planned| journey == name || planned.function != function);
-    }
-    let injected = RefCell::new(Injected::new());
-    stream::iter(&plans)
-        .for_each_concurrent(PARALLEL, async |planned| {
-            let (end, _, log) = run(Some(planned.clone())).await;
-            assert_eq!(end, expected, "{name}: {planned:?}");
-            for (key, times) in log {
-                *injected.borrow_mut().entry(key).or_default() += times;
-            }
-        })
-        .await;
-    let injected = injected.into_inner();
-    println!("{}", table(name, plans.len(), &injected));
-    // A failed attempt can make more calls than the recorded run, never fewer faults than plans.
-    assert!(injected.values().sum::<u64>() >= plans.len() as u64, "{} plans", plans.len());
-}
-
-/// The functions' calls since the faults began, without those of the test itself.
-pub fn calls(sender: &Sender) -> Calls {
-    let since = |(key, count): (_, u64)| {
-        let before = sender.before.get(&key).copied().unwrap_or(0);
-        (count > before).then(|| (key, count - before))
+    let choose = |calls| {
+        let mut plans = plans(&calls, halts);
+        for (function, journey) in TESTED_ONCE {
+            assert!(journey != name || plans.iter().any(|planned| planned.function == function), "{name}: {function}");
+            plans.retain(|planned| journey == name || planned.function != function);
+        }
+        plans
     };
-    let calls = sender.faults.calls().into_iter().filter(|((function, _), _)| function != "operator");
-    calls.filter_map(since).collect()
+    every_plan(name, PARALLEL, choose, run).await;
 }
 
 macro_rules! every_fault {

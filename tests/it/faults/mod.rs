@@ -1,8 +1,9 @@
 //! Faults at every AWS call of every function. Afterwards all invariants hold, and every member has what they would have
 //! without the fault.
 
-pub mod every_call;
+mod every_call;
 pub mod journeys;
+pub mod plans;
 mod seeds;
 pub mod sender;
 pub mod state;

@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use futures::stream::{self, StreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_local::stack::InjectedFault;
 
 use super::server::{Reaction, Received, Server};
 use super::{CLOCK, rules, shop};
-use crate::faults::every_call::{calls, plans};
+use crate::faults::plans::{Run, every_plan, plans_of};
 use crate::faults::sender::{Planned, Sender};
 use crate::shop::{Shop, program};
 
@@ -261,25 +259,9 @@ async fn a_backfill_reaches_every_member_whatever_call_fails() {
         let server = Server::start().await;
         let mut sender = Sender::open(&program(&rules()), CLOCK, planned).await;
         let end = journey(&mut sender, &server, 12).await;
-        let injected: u64 = sender.faults.log().values().sum();
-        (end, calls(&sender), injected)
+        Run::new(end, &sender)
     };
-    let (expected, calls, _) = run(None).await;
-    assert_eq!(expected, json!(["done", 1, ["c-1", "c-2", "c-3"], 1]));
-    let functions = ["notifications", "connections"];
-    let own = calls.into_iter().filter(|((function, _), _)| functions.contains(&function.as_str())).collect();
-    let mut plans = plans(&own, false);
-    // However a read fails, the message comes again; one kind of fault shows it.
-    let is_read = |operation: &str| ["GetItem", "BatchGetItem", "Query"].contains(&operation);
-    plans.retain(|planned| !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout));
-    let injected = std::cell::Cell::new(0);
-    stream::iter(&plans)
-        .for_each_concurrent(12, async |planned| {
-            let (end, _, faults) = run(Some(planned.clone())).await;
-            assert_eq!(end, expected, "{planned:?}");
-            injected.set(injected.get() + faults);
-        })
-        .await;
-    println!("{} plans, {} faults injected", plans.len(), injected.get());
-    assert!(injected.get() >= plans.len() as u64);
+    let choose = |calls| plans_of(calls, &["notifications", "connections"]);
+    let end = every_plan("backfill", 12, choose, run).await;
+    assert_eq!(end, json!(["done", 1, ["c-1", "c-2", "c-3"], 1]));
 }

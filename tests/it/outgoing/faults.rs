@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::rules;
 use super::server::Server;
-use crate::faults::every_call::{calls, plans};
+use crate::faults::plans::{Run, every_plan, plans_of};
 use crate::faults::sender::{Planned, Sender};
 use crate::shop::{program, receipt};
 
@@ -74,33 +73,20 @@ fn kind_and_place(event: &Value) -> String {
     format!("{} {}", event["type"], id.split('~').next_back().unwrap())
 }
 
-async fn run(planned: Option<Planned>) -> (End, tessera_local::stack::Calls, u64) {
+async fn run(planned: Option<Planned>) -> Run<End> {
     let (hook, klaviyo) = (Server::start().await, Server::start().await);
     let mut sender = Sender::open(&program(&rules()), super::CLOCK, planned).await;
     let end = journey(&mut sender, &hook, &klaviyo).await;
-    let injected = sender.faults.log().values().sum();
-    (end, calls(&sender), injected)
+    Run::new(end, &sender)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_arrives_whatever_call_fails() {
-    let (expected, calls, _) = run(None).await;
+    let expected = every_plan("events", 12, |calls| plans_of(calls, &FUNCTIONS), run).await;
     let kinds = ["earn", "tier.changed", "coupon.available"];
     assert!(kinds.iter().all(|kind| expected.webhook.iter().any(|one| one.contains(kind))), "{expected:?}");
     assert!(expected.klaviyo.iter().any(|(metric, _)| metric == "Coupon Assigned"), "{expected:?}");
     assert!(expected.statuses.iter().all(|status| status == "delivered"), "{expected:?}");
-    let sending = calls.into_iter().filter(|((function, _), _)| FUNCTIONS.contains(&function.as_str())).collect();
-    let plans = plans(&sending, false);
-    let injected = std::cell::Cell::new(0);
-    stream::iter(&plans)
-        .for_each_concurrent(12, async |planned| {
-            let (end, _, faults) = run(Some(planned.clone())).await;
-            assert_eq!(end, expected, "{planned:?}");
-            injected.set(injected.get() + faults);
-        })
-        .await;
-    println!("{} plans, {} faults injected", plans.len(), injected.get());
-    assert!(injected.get() >= plans.len() as u64);
 }
 
 /// Uses every permission of the functions that send events: failures and further attempts, a disabled endpoint, a replay, a

@@ -1,15 +1,14 @@
 //! Faults at the calls of the functions that fill pools, draw, delete and withdraw codes: no code twice, no point lost, no discount for
 //! nothing. A fault at the call that records a shop's success is a process that was killed between the two.
 
-use futures::stream::{self, StreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tessera_local::stack::{Calls, InjectedFault};
+use tessera_local::stack::Calls;
 
 use super::fake_shopify::{FakeShopify, Misbehaviour};
 use super::fake_woocommerce::FakeWoocommerce;
 use super::{BUYER, CLOCK, connection, offering, order, reward, woocommerce};
-use crate::faults::every_call::{calls, plans};
+use crate::faults::plans::{Run, calls, every_plan, is_read, plans_of};
 use crate::faults::sender::{Planned, Sender};
 use crate::inbound;
 
@@ -18,10 +17,6 @@ const FUNCTION: &str = "shop-codes";
 const DRAWING: [&str; 2] = ["reward-redemption", "event-relay"];
 /// Stacks that run at once.
 const PARALLEL: usize = 12;
-
-fn is_read(operation: &str) -> bool {
-    ["GetItem", "BatchGetItem", "Query"].contains(&operation)
-}
 
 /// A fake of a shop.
 enum FakeShop {
@@ -237,7 +232,7 @@ enum Journey {
     Returning,
 }
 
-async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> (Vec<Value>, Calls, u64) {
+async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> Run<Vec<Value>> {
     let fake = FakeShop::start(provider).await;
     let mut sender = Sender::open(&offering(&rewards(provider)), CLOCK, planned).await;
     let (end, calls) = match journey {
@@ -246,34 +241,21 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> (Vec
         Journey::Returning => Box::pin(withdrawing(&mut sender, &fake, true)).await,
     };
     sender.with(async |shop| shop.verify().await).await;
-    let injected = sender.faults.log().values().sum();
-    (end, calls, injected)
+    Run::with_calls(end, calls, &sender)
 }
 
 async fn every_fault(journey: Journey, provider: &str, expected: &[Value]) {
-    let (end, calls, _) = run(journey, provider, None).await;
+    let choose = |calls: Calls| {
+        let mut plans = plans_of(calls.clone(), &[FUNCTION]);
+        // Every shop's codes are drawn alike, and one journey shows it.
+        if matches!(journey, Journey::Living) && provider == "shopify" {
+            plans.extend(plans_of(calls, &DRAWING).into_iter().filter(|planned| !is_read(&planned.operation)));
+        }
+        plans
+    };
+    let run = async |planned| run(journey, provider, planned).await;
+    let end = every_plan(&format!("{journey:?}, {provider}"), PARALLEL, choose, run).await;
     assert_eq!(end, expected);
-    // Every shop's codes are drawn alike, and one journey shows it.
-    let draws = matches!(journey, Journey::Living) && provider == "shopify";
-    let is_own = |function: &str| function == FUNCTION || draws && DRAWING.contains(&function);
-    let own = calls.into_iter().filter(|((function, _), _)| is_own(function));
-    let mut plans = plans(&own.collect(), false);
-    // However a read fails, the message comes again; one kind of fault shows it.
-    plans.retain(|planned| {
-        !is_read(&planned.operation)
-            || (planned.function == FUNCTION
-                && matches!(planned.fault, InjectedFault::Timeout | InjectedFault::Throttled))
-    });
-    let injected = std::cell::Cell::new(0);
-    stream::iter(&plans)
-        .for_each_concurrent(PARALLEL, async |planned| {
-            let (end, _, faults) = run(journey, provider, Some(planned.clone())).await;
-            assert_eq!(end, expected, "{planned:?}");
-            injected.set(injected.get() + faults);
-        })
-        .await;
-    println!("{journey:?}, {provider}: {} plans, {} faults injected", plans.len(), injected.get());
-    assert!(injected.get() >= plans.len() as u64);
 }
 
 /// How the coupons, the points, and the pool end.
