@@ -1,6 +1,7 @@
 //! Converts the tree of `template.yaml` to a [`Template`].
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -24,7 +25,7 @@ pub struct Environment {
 /// # Errors
 /// When it is not YAML, refers to something unknown, or uses a property or trigger that the local stack does not support.
 pub fn read(text: &str, environment: &Environment) -> Result<Template> {
-    let root = yaml::parse(text).context("the template cannot be parsed")?;
+    let root = tree(text).context("the template cannot be parsed")?;
     let mut scope = Scope::new(&root, &environment.parameters)?;
     let resources = root.get("Resources").map_or(&[][..], TemplateNode::pairs);
     let mut present = Vec::new();
@@ -67,6 +68,18 @@ pub fn read(text: &str, environment: &Environment) -> Result<Template> {
         }
     }
     Ok(template)
+}
+
+/// The tree of a text. The last one is kept: tests start many stacks from one template.
+fn tree(text: &str) -> Result<Arc<TemplateNode>> {
+    static LAST: Mutex<Option<(String, Arc<TemplateNode>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, root)) = last.as_ref().filter(|(known, _)| known == text) {
+        return Ok(Arc::clone(root));
+    }
+    let root = Arc::new(yaml::parse(text)?);
+    *last = Some((text.to_owned(), Arc::clone(&root)));
+    Ok(root)
 }
 
 /// The name of a queue: the last part of its ARN.
