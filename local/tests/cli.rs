@@ -180,7 +180,9 @@ fn a_closed_pipe_is_no_failure() {
 /// The subcommands that a help lists.
 fn listed(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    // A continued explanation is indented further.
+    let heads = lines.filter(|line| !line.starts_with("   "));
+    let names = heads.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
     names.map(str::to_owned).collect()
 }
 
@@ -212,6 +214,13 @@ fn every_subcommand_explains_itself_and_completes() {
     let help = |subcommand: &[String]| {
         let ended = Ended::of(tessera().args(subcommand).arg("--help").envs(nowhere).output().unwrap());
         assert_eq!((ended.code, ended.out.contains("Usage: tessera")), (Some(0), true), "{subcommand:?}");
+        let narrow = tessera().args(subcommand).arg("--help").env("COLUMNS", "40").output().unwrap();
+        // The usage is one line, and a single long word is wider with its indentation.
+        let is_narrow = |line: &&str| {
+            line.chars().count() <= 40 || line.starts_with("Usage:") || line.split_whitespace().count() == 1
+        };
+        let wide: Vec<_> = Ended::of(narrow).out.lines().filter(|line| !is_narrow(line)).map(str::to_owned).collect();
+        assert_eq!(wide, Vec::<String>::new(), "{subcommand:?} on a terminal of 40 columns");
         ended.out
     };
     let mut waiting = vec![Vec::new()];
