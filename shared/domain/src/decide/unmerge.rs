@@ -263,7 +263,7 @@ pub fn decide_unmerge(
 
     from.return_since(since);
     from.reverse_since(since, coupons)?;
-    put(&mut from.account, Account { seen: today.seen.clone(), ..staying });
+    put(&mut from.account, Account { seen: today.seen, ..staying });
     from.account.lots.drain_changes();
     let moved = moved_out(&leaving, MovementType::Unmerge).with_lots(negated(&leaving.lots));
     let reversed = reversed(&today, &leaving, &from.account);
