@@ -48,15 +48,25 @@ impl Source {
                 }
             }
         }
-        Self(match found {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from(u128::from(address) >> 64 << 64)),
-        })
+        Self(network(found))
+    }
+
+    /// The network of an address that somebody reports; the text itself when it is no address.
+    pub fn reported(text: &str) -> Self {
+        Self(address(text).map_or_else(|| text.trim().to_owned(), network))
     }
 
     /// The network as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The network of an address: an IPv4 address, or the /64 of an IPv6 address.
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from(u128::from(address) >> 64 << 64)),
     }
 }
 
@@ -75,6 +85,16 @@ mod tests {
     fn source(peer: &str, forwarded_for: &str, proxies: &str) -> String {
         let proxies = TrustedProxies::parse(proxies).unwrap();
         Source::find(Some(peer), Some(forwarded_for), &proxies).as_str().to_owned()
+    }
+
+    #[test]
+    fn a_reported_address_is_the_network_of_a_request_from_it() {
+        for address in ["203.0.113.7", "2001:db8:1:2::7", "::ffff:203.0.113.7", "[2001:db8:1:2::7]:443"] {
+            let seen = Source::find(Some(address), None, &TrustedProxies::default());
+            assert_eq!(Source::reported(&format!(" {address} ")), seen);
+        }
+        assert_eq!(Source::reported("2001:db8:1:2::7"), Source::reported("2001:0DB8:1:2:ffff::9"));
+        assert_eq!(Source::reported("shop floor").as_str(), "shop floor");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use tessera_domain::ids::{MemberId, ProgramId};
 
 use crate::keys::{
     ACCOUNT, ADVOCATED, ALIAS, CONTACT_DATA, COUPONS, ENTRIES, FRIEND, KEPT, LISTING, LOW_STOCK, MARKS, NAMES, NOTES,
-    NOTICES, POOL_CODES, PROFILE, parse_member_partition,
+    NOTICES, POOL_CODES, PROFILE, SHARERS, parse_member_partition,
 };
 
 /// What an item of the members table is.
@@ -50,9 +50,9 @@ pub(crate) enum MembersItem {
     Share,
     /// A click on a referral link.
     Click,
-    /// The people who share a sign, such as a device.
+    /// A member who has a sign, such as a device.
     ReferralSign,
-    /// The counter of the referrals of one network or advocate on a day.
+    /// The referrals of one network or advocate on a day.
     ReferralVelocity,
 }
 
@@ -106,7 +106,8 @@ impl MembersItem {
             (["k", _], "share") => Some(Self::Share),
             (["k", _], "qualified") => Some(Self::QualifiedFriends),
             (["j", _], "click") => Some(Self::Click),
-            (["y", _, _], "sign") => Some(Self::ReferralSign),
+            // An earlier version kept the members of a sign in one item.
+            (["y", _, _], sign) if sign == "sign" || sign.starts_with(SHARERS) => Some(Self::ReferralSign),
             (["v", _, _], day) if day.starts_with("v#") => Some(Self::ReferralVelocity),
             _ => None,
         }
@@ -186,7 +187,7 @@ mod tests {
             (keys::share(&program, &member), MembersItem::Share),
             (keys::qualified(&program, &member), MembersItem::QualifiedFriends),
             (keys::click(&program, "a#1"), MembersItem::Click),
-            (keys::referral_sign(&program, "device", "a#1"), MembersItem::ReferralSign),
+            (keys::sharer(&program, "device", "a#1", &member), MembersItem::ReferralSign),
             (keys::velocity(&program, "network", "a#1", day), MembersItem::ReferralVelocity),
         ];
         for (key, kind) in cases {

@@ -71,7 +71,8 @@ pub use programs::{
 pub use random::seed;
 pub use read::{Page, StoredEntry};
 pub use referrals::{
-    AdvocateCounts, FoundReferral, FriendUpdate, ReferralClick, ReferralCode, ReferralShare, StoredFriend,
+    AdvocateCounts, FoundReferral, FriendUpdate, ReferralClick, ReferralCode, ReferralShare,
+    StoredFriend, Velocity,
 };
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};
 pub use secrets::{SecretsKey, SecretsSource};

@@ -132,21 +132,23 @@ impl Store {
         Ok(Page { items, next })
     }
 
-    /// The entries of some owners whose facts happened before a time, by that time, strongly consistent. Long histories are
-    /// cut: the first pages hold what a friend's referrals depend on.
+    /// The entries of some owners whose facts happened in a span of time, by that time, strongly consistent; without `from`,
+    /// from the first on. Long histories are cut: the first pages hold what a friend's referrals depend on.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn history_until(
+    pub async fn history(
         &self,
         program: &ProgramId,
         owners: &[MemberId],
+        from: Option<Timestamp>,
         until: Timestamp,
     ) -> Result<Vec<Entry>, StoreError> {
+        let start = from.map(|from| format!("{ENTRIES}{}", keys::time(from)));
         let end = format!("{ENTRIES}{}", keys::time(until));
         let mut found: Vec<StoredEntry> = Vec::new();
         for owner in owners {
-            let (partition, mut after) = (keys::member_partition(program, owner), None::<String>);
+            let (partition, mut after) = (keys::member_partition(program, owner), start.clone());
             for _ in 0..MAX_HISTORY_PAGES {
                 let range = Range {
                     limit: Some(HISTORY_PAGE),

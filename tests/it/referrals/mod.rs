@@ -1,5 +1,6 @@
 //! Referrals over the API: from the click to both rewards, returns, review, and everything that must not count.
 
+mod checks;
 mod costs;
 mod examine;
 mod link;

@@ -1,11 +1,13 @@
 //! Signs by which two people are taken for one: mailboxes, phones, means of payment, addresses, devices.
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::ReferralReason;
 
 /// A kind of sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContextKind {
     /// The mailbox behind an e-mail address.
     Email,
@@ -56,6 +58,18 @@ impl ContextKind {
             Self::Payment | Self::Device => text.trim().to_owned(),
         }
     }
+}
+
+/// A sign of a friend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FriendSign {
+    /// What it is.
+    #[serde(rename = "k")]
+    pub kind: ContextKind,
+    /// The keyed hash of its text.
+    #[serde(rename = "h")]
+    pub hash: String,
 }
 
 /// The mailbox behind an e-mail address: `A.b+x@gmail.com` is `ab@gmail.com`.

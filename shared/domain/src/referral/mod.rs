@@ -7,7 +7,7 @@ mod context;
 mod judge;
 mod news;
 
-pub use context::{ContextKind, same_mailbox};
+pub use context::{ContextKind, FriendSign, same_mailbox};
 pub use judge::{Conversions, Judgement, Order, judge};
 pub use news::{ReferralNews, ReferralStep};
 
@@ -22,6 +22,8 @@ use jiff::tz::TimeZone;
 
 /// The most codes of different advocates that one friend may have named.
 pub const MAX_REFERRALS: usize = 10;
+/// The most signs of one friend that are compared before a reward.
+const MAX_SIGNS: usize = 20;
 
 /// The referrals of one friend, in the order in which they became known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,22 @@ pub struct FriendReferrals {
     /// What the last change announces.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub news: Option<ReferralNews>,
+    /// What is known of the friend, for the checks before a reward.
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<FriendSign>,
+}
+
+impl FriendReferrals {
+    /// Adds signs of the friend. Of too many, the latest stay.
+    pub fn add_signs(&mut self, signs: &[FriendSign]) {
+        for sign in signs {
+            if !self.signs.contains(sign) {
+                self.signs.push(sign.clone());
+            }
+        }
+        let excess = self.signs.len().saturating_sub(MAX_SIGNS);
+        self.signs.drain(..excess);
+    }
 }
 
 /// A friend who named an advocate's code.
@@ -247,6 +265,26 @@ impl ReferralSign {
     }
 }
 
+impl ReferralReason {
+    /// True if the friend is no other person than the advocate, or a person rejected the referral: what it gave is void.
+    pub const fn is_void(self) -> bool {
+        match self {
+            Self::SelfReferral
+            | Self::SameEmail
+            | Self::SamePhone
+            | Self::SamePayment
+            | Self::SameAddress
+            | Self::SameDevice
+            | Self::DuplicateFriend
+            | Self::Loop
+            | Self::Review => true,
+            Self::WasMember | Self::BoughtBefore | Self::FirstOrderBelow | Self::OtherCode | Self::OrderReturned => {
+                false
+            }
+        }
+    }
+}
+
 impl Referral {
     /// A code that was named just now.
     pub const fn new(id: ReferralId, code: String, advocate: MemberId, at: Timestamp) -> Self {
@@ -279,6 +317,20 @@ impl Referral {
         self.first_at = self.first_at.min(at);
         self.at = self.at.max(at);
         self.clicked_at = [self.clicked_at, clicked_at].into_iter().flatten().min();
+    }
+
+    /// Adds suspicious signs; a referral that is rewarded or reviewed stays as it was judged. `weight`: what a sign adds to
+    /// the score.
+    pub fn suspect(&mut self, signs: &[ReferralSign], weight: impl Fn(ReferralSign) -> u32) {
+        if self.counted || self.review.is_some() {
+            return;
+        }
+        for sign in signs {
+            if !self.evidence.contains(sign) {
+                self.evidence.push(*sign);
+                self.score = self.score.saturating_add(weight(*sign));
+            }
+        }
     }
 
     /// The earliest sign of the referral: the first click, or when the code was named.

@@ -8,7 +8,7 @@ use tessera_domain::ids::{CouponCode, MemberId};
 use tessera_domain::member::Holding;
 use tessera_domain::program::{CompiledProgram, CompiledReferral, FriendRewardTime};
 use tessera_domain::referral::{
-    Conversions, FriendReferrals, Judgement, Referral, ReferralReason, ReferralStatus, judge,
+    Conversions, FriendReferrals, FriendSign, Judgement, Referral, ReferralReason, ReferralStatus, judge,
 };
 use tessera_domain::rule::ReferralRole;
 use tessera_domain::time::Day;
@@ -16,6 +16,7 @@ use tessera_store::{
     ActiveProgram, Commit, CommitError, EntryKey, FriendUpdate, OpenedMember, Party, Snapshot, StoreError, StoredFriend,
 };
 
+use super::suspect::{Pair, fresh, signs_of};
 use crate::services::Services;
 
 const EVALUATE: &str = "evaluating referrals";
@@ -51,6 +52,10 @@ struct Evaluation<'a> {
     /// The members who the advocates are now; `None` for one who was erased.
     advocates: Vec<Option<MemberId>>,
     judged: Vec<Judgement>,
+    /// Why each of the referrals is refused.
+    refused: Vec<Option<ReferralReason>>,
+    /// Signs of the friend that are not stored yet.
+    signs: Vec<FriendSign>,
     now: Timestamp,
 }
 
@@ -92,7 +97,7 @@ impl Services {
                 (0..stored.known.referrals.len()).map(move |referral| Place { friend, referral })
             })
             .collect();
-        let all: Vec<Referral> =
+        let mut all: Vec<Referral> =
             places.iter().map(|place| stored[place.friend].known.referrals[place.referral].clone()).collect();
         if all.is_empty() {
             return Ok(None);
@@ -111,11 +116,27 @@ impl Services {
         let days = rules.program.attribution_days;
         let until = all.iter().map(|one| one.until(days, zone)).max();
         let until = until.map_or(Timestamp::UNIX_EPOCH, |day| day.plus_days(1).start(zone));
-        let history = self.friend_history(program, rules, &owners, until).await?;
+        let since = all.iter().map(Referral::since).min().unwrap_or(Timestamp::UNIX_EPOCH);
+        let history = self.friend_history(program, rules, &owners, (since, until)).await?;
         let now = self.clock.now();
         let enrolled_at = friend.account.enrolled_at;
         let known = Conversions { enrolled_at, orders: &history.orders, events: &history.events };
         let mut judged = judge(&all, &known, config, rules, now);
+        let is_welcome = referral.is_some_and(|referral| is_welcome(referral, &friend, &all));
+        let (mut checked, mut signs) = (vec![false; all.len()], Vec::new());
+        let is_open = |all: &[Referral], judged: &[Judgement], checked: &[bool], place: usize| {
+            !checked[place] && gives_next(&all[place], &judged[place], is_welcome)
+        };
+        while let Some(place) = (0..all.len()).find(|place| is_open(&all, &judged, &checked, *place)) {
+            checked[place] = true;
+            let (refused, fresh) = self.compare_again(program, &friend, &stored, &all[place]).await?;
+            signs = fresh;
+            if refused.is_some() {
+                all[place].refused = refused;
+                // Another referral may count now.
+                judged = judge(&all, &known, config, rules, now);
+            }
+        }
         let mut advocates = Vec::new();
         for (one, judgement) in all.iter().zip(&mut judged) {
             let (advocate, account) = self.store.open_account(&program.id, &one.advocate).await?;
@@ -132,7 +153,35 @@ impl Services {
             }
             advocates.push(Some(advocate).filter(|_| account.erased_at.is_none()));
         }
-        Ok(Some(Evaluation { program, referral, friend, stored, places, advocates, judged, now }))
+        let refused = all.iter().map(|one| one.refused).collect();
+        Ok(Some(Evaluation { program, referral, friend, stored, places, advocates, judged, refused, signs, now }))
+    }
+
+    /// Compares a friend with an advocate by what is known now, before the referral gives something. Returns why it is refused,
+    /// and the signs that are noted now.
+    async fn compare_again(
+        &self,
+        program: &ActiveProgram,
+        friend: &OpenedMember,
+        stored: &[StoredFriend],
+        one: &Referral,
+    ) -> Result<(Option<ReferralReason>, Vec<FriendSign>), StoreError> {
+        let texts = signs_of(&friend.profile, None);
+        let fresh = fresh(&self.hashed(program, &texts).await?, stored);
+        if let Some(first) = stored.first() {
+            self.store.note_signs(&program.id, &first.member, &fresh).await?;
+        }
+        let signs: Vec<FriendSign> =
+            stored.iter().flat_map(|stored| &stored.known.signs).chain(&fresh).cloned().collect();
+        let advocate = self.store.open_member(&program.id, &one.advocate).await?;
+        let refused = match advocate.filter(|advocate| advocate.member != friend.member) {
+            Some(advocate) => {
+                let pair = Pair { program, advocate: &advocate, friend };
+                self.compare(pair, &texts, &signs, Some(one)).await?
+            }
+            None => None,
+        };
+        Ok((refused, fresh))
     }
 
     /// Writes the statuses of one of the friend's items. False when it has changed meanwhile.
@@ -284,7 +333,7 @@ impl Evaluation<'_> {
     fn next_step(&self) -> Option<(usize, Step)> {
         let all = || (0..self.places.len()).map(|place| (place, self.referral(place), self.judged[place]));
         let undone = all().find(|(_, one, judged)| {
-            let is_void = matches!(judged.reason, Some(ReferralReason::SelfReferral | ReferralReason::Review));
+            let is_void = judged.reason.is_some_and(ReferralReason::is_void);
             let has_gifts = one.counted || (is_void && one.friend_rewarded);
             has_gifts && judged.status != ReferralStatus::Rewarded
         });
@@ -296,10 +345,7 @@ impl Evaluation<'_> {
         if let Some((place, ..)) = due {
             return Some((place, Step::Reward));
         }
-        let on = referral.program.friend.as_ref().map(|friend| friend.on);
-        let is_verified = self.friend.profile.id.is_some()
-            || self.friend.profile.identifiers.iter().any(|held| held.holding == Holding::Verified);
-        if on != Some(FriendRewardTime::Attributed) || !is_verified || self.friend_was_rewarded() {
+        if !is_welcome(referral, &self.friend, self.stored.iter().flat_map(|stored| &stored.known.referrals)) {
             return None;
         }
         let came = |status| matches!(status, ReferralStatus::Pending | ReferralStatus::Qualified);
@@ -309,9 +355,15 @@ impl Evaluation<'_> {
     /// One of the friend's items with the statuses as they were judged.
     fn update(&self, friend: usize) -> FriendUpdate {
         let mut after = self.stored[friend].known.clone();
-        for (place, judged) in self.places.iter().zip(&self.judged).filter(|(place, _)| place.friend == friend) {
+        if friend == 0 {
+            after.add_signs(&self.signs);
+        }
+        let judged = self.judged.iter().zip(self.refused.iter().copied());
+        let places = self.places.iter().zip(judged).filter(|(place, _)| place.friend == friend);
+        for (place, (judged, refused)) in places {
             let one = &mut after.referrals[place.referral];
             (one.status, one.reason, one.conversion) = (judged.status, judged.reason, judged.conversion);
+            one.refused = refused;
             if one.judged_by.is_none() && one.conversion.is_some() {
                 one.judged_by = Some(self.program.compiled.version);
             }
@@ -322,6 +374,29 @@ impl Evaluation<'_> {
         let due = self.referral.and_then(|referral| next_due(&after, referral, &self.program.compiled, self.now));
         FriendUpdate { after, due, at: self.now }
     }
+}
+
+/// True if the friend still gets the reward for having come.
+fn is_welcome<'a>(
+    referral: &CompiledReferral,
+    friend: &OpenedMember,
+    all: impl IntoIterator<Item = &'a Referral>,
+) -> bool {
+    let on = referral.program.friend.as_ref().map(|friend| friend.on);
+    let is_verified =
+        friend.profile.id.is_some() || friend.profile.identifiers.iter().any(|held| held.holding == Holding::Verified);
+    on == Some(FriendRewardTime::Attributed) && is_verified && !all.into_iter().any(|one| one.friend_rewarded)
+}
+
+/// True if a referral is about to give something that nobody has approved.
+fn gives_next(one: &Referral, judged: &Judgement, is_welcome: bool) -> bool {
+    let gives = match judged.status {
+        ReferralStatus::Rewarded => true,
+        ReferralStatus::Qualified => one.status != ReferralStatus::Qualified || is_welcome,
+        ReferralStatus::Pending => is_welcome,
+        ReferralStatus::Flagged | ReferralStatus::Rejected | ReferralStatus::Reversed => false,
+    };
+    gives && !one.counted && one.review.is_none() && one.refused.is_none()
 }
 
 /// The local day on which a friend who has not converted is reminded.

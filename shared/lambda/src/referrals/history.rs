@@ -23,15 +23,18 @@ pub(super) struct History {
 }
 
 impl Services {
-    /// Reads the history of a friend up to a time, in the order of time.
+    /// Reads the history of a friend in the order of time, from the referrals' start up to a time; from the first order on
+    /// where it matters whether the friend had bought before.
     pub(super) async fn friend_history(
         &self,
         program: &ActiveProgram,
         referral: &CompiledReferral,
         owners: &[MemberId],
-        until: Timestamp,
+        (since, until): (Timestamp, Timestamp),
     ) -> Result<History, StoreError> {
-        let entries = self.store.history_until(&program.id, owners, until).await?;
+        let is_first_asked = matches!(&referral.program.conversion, Conversion::Receipt(receipt) if receipt.first_only);
+        let from = Some(since).filter(|_| !is_first_asked);
+        let entries = self.store.history(&program.id, owners, from, until).await?;
         match &referral.program.conversion {
             Conversion::Receipt(receipt) => {
                 let orders = self.orders(program, referral, receipt.first_only, (owners, &entries)).await?;

@@ -7,6 +7,7 @@ mod attribute;
 mod evaluate;
 mod history;
 mod message;
+mod suspect;
 
 pub use attribute::{Attributed, NamedCode, ReferralContext, ValidCode};
 pub use evaluate::friend_update;

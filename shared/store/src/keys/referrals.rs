@@ -15,6 +15,8 @@ pub(crate) const FRIEND: &str = "friend";
 pub(crate) const KEPT: &str = "kept";
 /// What the sort keys of all links from an advocate to referrals begin with.
 pub(crate) const ADVOCATED: &str = "r#";
+/// What the sort keys of the members who share a sign begin with.
+pub(crate) const SHARERS: &str = "m#";
 
 /// Everything known of a friend's referrals.
 pub(crate) fn friend(program: &ProgramId, member: &MemberId) -> Key {
@@ -87,9 +89,14 @@ pub(crate) fn click(program: &ProgramId, id: &str) -> Key {
     Key::new(format!("{}#j#{}", escape(program.as_str()), escape(id)), "click")
 }
 
-/// The people who share a sign, such as a device.
-pub(crate) fn referral_sign(program: &ProgramId, kind: &str, hash: &str) -> Key {
-    Key::new(format!("{}#y#{kind}#{}", escape(program.as_str()), escape(hash)), "sign")
+/// The partition of the people who share a sign, such as a device.
+pub(crate) fn sign_partition(program: &ProgramId, kind: &str, hash: &str) -> String {
+    format!("{}#y#{kind}#{}", escape(program.as_str()), escape(hash))
+}
+
+/// A member who has a sign.
+pub(crate) fn sharer(program: &ProgramId, kind: &str, hash: &str, member: &MemberId) -> Key {
+    Key::new(sign_partition(program, kind, hash), format!("{SHARERS}{}", escape(member.as_str())))
 }
 
 /// The counter of the referrals of one network or advocate on a day.
@@ -118,7 +125,7 @@ pub(super) fn samples(p: &ProgramId, a: &str, b: &str, at: Timestamp, day: Day) 
         (format!("qualified {a:?}"), qualified(p, &member)),
         (format!("share {a:?}"), share(p, &member)),
         (format!("click {a:?}"), click(p, a)),
-        (format!("sign {a:?}"), referral_sign(p, "device", a)),
+        (format!("sharer {a:?} {b:?}"), sharer(p, "device", a, &MemberId::new(b).unwrap())),
         (format!("velocity {a:?} {day}"), velocity(p, "network", a, day)),
     ]
 }

@@ -9,6 +9,7 @@ mod signs;
 
 pub use clicks::{AdvocateCounts, ReferralClick, ReferralShare};
 pub use codes::ReferralCode;
+pub use signs::Velocity;
 
 use std::collections::BTreeMap;
 
