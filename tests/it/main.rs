@@ -18,6 +18,7 @@ mod explain;
 mod faults;
 mod figures;
 mod half_deployed;
+mod import_files;
 mod imports;
 mod inbound;
 mod interactions;

@@ -4,6 +4,7 @@
 //! of rows: a worker that was killed is followed by one that repeats at most a batch. Before its deadline, a worker asks the
 //! queue for another.
 
+mod part;
 mod pass;
 mod row;
 mod undo;
@@ -11,12 +12,14 @@ mod undo;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use tessera_domain::pack::PackError;
+use tessera_domain::ids::ProgramId;
+use tessera_domain::pack::{PackError, unpack};
+use tessera_import::{ImportPlan, Preview};
 use tessera_lambda::message::MessageError;
 use tessera_lambda::sender::{OutgoingMessage, SendError};
 use tessera_lambda::task::TaskMessage;
 use tessera_lambda::{Deadline, Queue, Services, Variable, batch};
-use tessera_store::{IdentityError, ImportStatus, StoreError, TaskKind};
+use tessera_store::{IdentityError, ImportStatus, StoreError, StoredImport, TaskKind};
 
 pub use pass::PassEnd;
 
@@ -35,6 +38,9 @@ pub enum ImportError {
     /// The plan cannot be read: a newer version stored it.
     #[error(transparent)]
     Plan(#[from] PackError),
+    /// The preview cannot be read or written.
+    #[error("the preview cannot be read or written: {0}")]
+    Preview(serde_json::Error),
     /// DynamoDB failed.
     #[error("the import cannot be read or stored: {0}")]
     Store(#[from] StoreError),
@@ -86,8 +92,12 @@ pub async fn work(services: &Services, message: &TaskMessage, deadline: &Deadlin
     let Some(active) = services.programs.get(program).await? else {
         return Ok(services.store.finish_import(program, id, pass, Err("the program does not exist")).await?);
     };
+    let content = UploadedContent::of(&import)?;
     match pass::run(services, &active, id, import, deadline).await? {
-        PassEnd::Over => services.store.finish_import(program, id, pass, Ok(next)).await?,
+        PassEnd::Over => {
+            content.drop_unneeded(services, program, id).await?;
+            services.store.finish_import(program, id, pass, Ok(next)).await?;
+        }
         PassEnd::Expired => {
             let reason = "the uploaded file has expired; it is kept for 30 days";
             services.store.finish_import(program, id, pass, Err(reason)).await?;
@@ -98,4 +108,33 @@ pub async fn work(services: &Services, message: &TaskMessage, deadline: &Deadlin
         }
     }
     Ok(())
+}
+
+/// What of an uploaded file nobody needs once a pass is over: it is personal data.
+struct UploadedContent {
+    /// The parts, where nothing of them can be undone any more.
+    parts: u32,
+}
+
+impl UploadedContent {
+    fn of(import: &StoredImport) -> Result<Self, ImportError> {
+        let (_, dry_run): (ImportPlan, bool) = unpack(import.plan.as_deref().unwrap_or_default())?;
+        let is_needed = import.status == ImportStatus::Running && !dry_run;
+        Ok(Self { parts: if is_needed { 0 } else { import.parts } })
+    }
+
+    /// Drops it. An attempt that was interrupted is repeated, because the pass is not finished.
+    async fn drop_unneeded(&self, services: &Services, program: &ProgramId, id: &str) -> Result<(), ImportError> {
+        let store = &services.store;
+        if let Some(preview) = store.import_preview(program, id).await? {
+            let mut preview: Preview = serde_json::from_str(&preview).map_err(ImportError::Preview)?;
+            preview.rows.clear();
+            let text = serde_json::to_string(&preview).map_err(ImportError::Preview)?;
+            store.put_import_preview(program, id, &text, services.clock.now()).await?;
+        }
+        for part in 1..=self.parts {
+            store.drop_import_part(program, id, part).await?;
+        }
+        Ok(())
+    }
 }

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::member::MemberRef;
 use tessera_domain::pack::unpack;
-use tessera_import::{CouponRow, ImportPlan, ImportRow, RowContext, RowFault, decode, error_line};
+use tessera_import::{CouponRow, ImportPlan, ImportRow, RowContext, RowFault, error_line};
 use tessera_lambda::{Deadline, Services};
 use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, StoredImport};
 
 use crate::ImportError;
+use crate::part::Part;
 
 /// Rows between two notes of progress. A worker that was killed repeats at most these.
 const BATCH: usize = 500;
+/// The most codes that a dry run remembers.
+const MOST_CODES: usize = 1_000_000;
 /// Members that are worked on at once.
 const AT_ONCE: usize = 24;
 
@@ -41,15 +44,35 @@ pub(crate) struct Pass<'a> {
     pub plan: &'a ImportPlan,
     /// True when rows are checked and nothing is written.
     pub dry_run: bool,
+    /// The codes of the rows that a dry run accepted.
+    pub codes: SeenCodes,
+}
+
+/// Codes of a file, and to whom its first row gives each. A worker that follows another one begins anew.
+#[derive(Debug, Default)]
+pub(crate) struct SeenCodes(Mutex<BTreeMap<FoldedCode, String>>);
+
+impl SeenCodes {
+    /// True if no other owner has the code. Beyond a bound of memory, codes are no longer noted.
+    pub(crate) fn is_first_of(&self, code: FoldedCode, owner: String) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = seen.get(&code) {
+            return *other == owner;
+        }
+        if seen.len() < MOST_CODES {
+            seen.insert(code, owner);
+        }
+        true
+    }
 }
 
 /// One row, or the consecutive rows of one order.
-struct Unit {
+pub(crate) struct Unit {
     /// The number of the first row in the file, from 1.
-    row: u64,
+    pub row: u64,
     /// How many rows it has.
-    rows: u64,
-    content: Result<ImportRow, Vec<RowFault>>,
+    pub rows: u64,
+    pub content: Result<ImportRow, Vec<RowFault>>,
 }
 
 /// Works on the rows from the stored position on.
@@ -61,36 +84,54 @@ pub(crate) async fn run(
     deadline: &Deadline,
 ) -> Result<PassEnd, ImportError> {
     let (plan, dry_run): (ImportPlan, bool) = unpack(import.plan.as_deref().unwrap_or_default())?;
-    let pass = Pass { services, program, id, import: &import, plan: &plan, dry_run };
+    let pass = Pass { services, program, id, import: &import, plan: &plan, dry_run, codes: SeenCodes::default() };
     if !dry_run {
         services.programs.mark_in_use(program).await?;
     }
     let (mut position, mut counts) = (import.position, import.counts);
     let zone = program.compiled.zone.clone();
     let context = RowContext { currency: program.compiled.program.currency, zone: &zone };
+    let mut ahead: Option<Part> = None;
     while position.part <= import.parts {
-        let Some(bytes) = services.store.read_import_part(&program.id, id, position.part).await? else {
-            return Ok(PassEnd::Expired);
+        let part = match ahead.take().filter(|part| part.number == position.part) {
+            Some(part) => Some(part),
+            None => pass.part(position.part, &context).await?,
         };
-        // The encoding was checked at the upload.
-        let Ok(text) = decode(&bytes, plan.request.code_page) else { return Ok(PassEnd::Expired) };
+        let Some(part) = part else { return Ok(PassEnd::Expired) };
         let skipped = usize::try_from(position.row).unwrap_or(usize::MAX);
-        let mut rows = plan.rows(&text, position.part == 1, &context).skip(skipped).peekable();
+        let mut rows = part.rows(&plan, &context).skip(skipped).peekable();
         loop {
-            let units = next_units(&mut rows, position.before + position.row + 1);
-            let Some(last) = units.last() else { break };
-            let handled = last.row + last.rows - 1 - position.before - position.row;
-            let to = ImportPosition { row: position.row + handled, ..position };
             let first = position.before + position.row + 1;
+            let mut units = next_units(&mut rows, first);
+            let own: u64 = units.iter().map(|unit| unit.rows).sum();
+            if own == 0 {
+                break;
+            }
+            let mut to = ImportPosition { row: position.row + own, ..position };
+            // The last order goes on where the next part begins.
+            if rows.peek().is_none() {
+                match pass.follow(&part, &mut units, to, &context).await? {
+                    Some((after, next)) => (to, ahead) = (after, next),
+                    None => return Ok(PassEnd::Expired),
+                }
+            }
+            let handled: u64 = units.iter().map(|unit| unit.rows).sum();
             let failed = pass.take(units, first).await?;
             counts = ImportCounts { done: counts.done + handled, failed: counts.failed + failed };
             if !services.store.move_import(&program.id, id, import.status, (position, to), counts).await? {
                 return Ok(PassEnd::Elsewhere);
             }
+            let is_over = to.part != position.part;
             position = to;
             if deadline.is_near() {
                 return Ok(PassEnd::DeadlineNear);
             }
+            if is_over {
+                break;
+            }
+        }
+        if position.part != part.number {
+            continue;
         }
         let to = ImportPosition { part: position.part + 1, row: 0, before: position.before + position.row };
         if !services.store.move_import(&program.id, id, import.status, (position, to), counts).await? {
@@ -147,8 +188,8 @@ impl Pass<'_> {
             match unit.content {
                 Ok(content) => {
                     let group = match code(&content) {
-                        Some(code) => codes.entry(code).or_insert_with(|| name(&content)).clone(),
-                        None => name(&content),
+                        Some(code) => codes.entry(code).or_insert_with(|| name(content.reference())).clone(),
+                        None => name(content.reference()),
                     };
                     members.entry(group).or_default().push((unit.row, unit.rows, content));
                 }
@@ -218,8 +259,7 @@ fn code(row: &ImportRow) -> Option<FoldedCode> {
 }
 
 /// What rows of one member have in common: any spelling does that is the same for the same cells.
-fn name(row: &ImportRow) -> String {
-    let reference = row.reference();
+pub(crate) fn name(reference: &MemberRef) -> String {
     let first = reference.email.as_ref().map(ToString::to_string);
     first
         .or_else(|| reference.id.as_ref().map(ToString::to_string))

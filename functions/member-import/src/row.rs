@@ -14,10 +14,10 @@ use tessera_domain::points::Points;
 use tessera_domain::time::Day;
 use tessera_import::{CouponRow, ImportMode, ImportRow, MemberRow, OrderRow, RowFault, SpendRow, TierRow};
 use tessera_intake::{Intake, TimeLimit};
-use tessera_store::{Commit, CommitError, EntryKey, IdentityError, Party, PutFact, Snapshot, StoreError};
+use tessera_store::{Commit, CommitError, EntryKey, IdentityError, ImportedCode, Party, PutFact, Snapshot, StoreError};
 
 use crate::ImportError;
-use crate::pass::Pass;
+use crate::pass::{Pass, name};
 
 /// How often a profile is read again that others keep changing.
 const TRIES: u32 = 8;
@@ -193,7 +193,11 @@ impl Pass<'_> {
         {
             return Ok(refused(format!("the code {code} exists already")));
         }
-        self.check_and_commit(at, &coupon.reference, &imported).await
+        let taken = self.check_and_commit(at, &coupon.reference, &imported).await?;
+        if self.dry_run && taken.is_ok() && !self.codes.is_first_of(FoldedCode::from(&code), at.row.to_string()) {
+            return Ok(refused(format!("the code {code} exists already")));
+        }
+        Ok(taken)
     }
 
     async fn referral_code(&self, reference: &MemberRef, code: &str) -> Result<Taken, ImportError> {
@@ -202,13 +206,31 @@ impl Pass<'_> {
             Ok(code) if is_plain && code.as_str().len() <= 64 => code,
             _ => return Ok(refused("the code must be 1 to 64 letters, digits, dashes and underscores")),
         };
-        if self.dry_run {
-            return Ok(Ok(()));
-        }
+        let taken = || refused(format!("the code {code} leads to another member"));
         let (store, now) = (&self.services.store, self.services.clock.now());
-        let found = store.find_or_create_visitor(self.program, &self.verified(reference), now).await?;
-        let is_own = store.import_referral_code(&self.program.id, &found.member, &code, now).await?;
-        Ok(if is_own { Ok(()) } else { refused(format!("the code {code} leads to another member")) })
+        let reference = self.verified(reference);
+        if self.dry_run {
+            return Ok(if self.is_free(&code, &reference).await? { Ok(()) } else { taken() });
+        }
+        let found = store.find_or_create_visitor(self.program, &reference, now).await?;
+        Ok(match store.import_referral_code(&self.program.id, &found.member, &code, now).await? {
+            ImportedCode::Done => Ok(()),
+            ImportedCode::Taken => taken(),
+            ImportedCode::TooMany(error) => refused(error),
+        })
+    }
+
+    /// True if a referral code leads to nobody else, and no earlier row of a dry run gave it to somebody else.
+    async fn is_free(&self, code: &CouponCode, reference: &MemberRef) -> Result<bool, ImportError> {
+        let (store, program, folded) = (&self.services.store, &self.program.id, FoldedCode::from(code));
+        if let Some(found) = store.referral_code(program, &folded, true).await? {
+            let known = store.resolve(program, &self.program.head.identity_key, reference, true).await?;
+            let Some(member) = known.member else { return Ok(false) };
+            if !store.is_one_member(program, &found.member, &member).await? {
+                return Ok(false);
+            }
+        }
+        Ok(self.codes.is_first_of(folded, name(reference)))
     }
 
     pub(crate) async fn find_coupon(&self, code: &CouponCode) -> Result<Option<Coupon>, StoreError> {
@@ -232,16 +254,15 @@ impl Pass<'_> {
         if let Err(reason) = TimeLimit::days_ahead(now, 0).check(receipt.occurred_at) {
             return Ok(refused(format!("the order's date {reason}")));
         }
-        if self.dry_run {
-            return Ok(Ok(()));
-        }
         let Pass { services, program, .. } = self;
         let intake = Intake { store: &services.store, programs: &services.programs, program, now };
-        let put = intake.receipt(receipt, Some(&self.verified(&order.reference))).await?.put;
-        Ok(match put {
-            PutFact::Stored | PutFact::Waiting | PutFact::Same => Ok(()),
-            PutFact::Different => refused(format!("there is an order {} with other content", order.id)),
-        })
+        let reference = self.verified(&order.reference);
+        let is_other = if self.dry_run {
+            intake.conflicts(receipt, &reference).await?
+        } else {
+            matches!(intake.receipt(receipt, Some(&reference)).await?.put, PutFact::Different)
+        };
+        Ok(if is_other { refused(format!("there is an order {} with other content", order.id)) } else { Ok(()) })
     }
 
     /// Decides for somebody new, so that a row that is wrong for everybody creates nobody.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
+use tessera_domain::member::read_id;
 use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, ImportSource, PlanRequest};
 
 /// The longest key of an import.
@@ -125,7 +126,14 @@ struct Options {
 fn read_options(node: &Node<'_>) -> Option<Options> {
     let object = node.object()?;
     let points_per_unit = object.optional("points_per_unit", |n| n.decimal(MOST_PER_UNIT));
-    let id_prefix = object.optional("id_prefix", |n| n.text(MOST_PREFIX_BYTES));
+    let id_prefix = object.optional("id_prefix", |n| {
+        let prefix = n.text(MOST_PREFIX_BYTES)?;
+        // Every id would be refused.
+        match read_id(&format!("{prefix}1")) {
+            Ok(_) => Some(prefix),
+            Err(error) => n.refuse(format_args!("makes no valid id: an id {error}")),
+        }
+    });
     let dates = object.optional("dates", |n| n.choice(&DateOrder::ALL));
     let encoding = object.optional("encoding", |n| n.choice(&CodePage::ALL));
     object.finish();
@@ -158,5 +166,10 @@ mod tests {
         let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(pointers, ["/kind", "/mapping", "/key", "/options/a", "/dry"]);
         assert!(read(&json!({ "kind": "members", "options": { "points_per_unit": "1" } }), "it").is_err());
+        for prefix in ["m_", "email:", "card:x", "phone:"] {
+            let faults = read(&json!({ "kind": "members", "options": { "id_prefix": prefix } }), "it").unwrap_err();
+            assert_eq!(faults[0].pointer, "/options/id_prefix", "{prefix}");
+        }
+        assert!(read(&json!({ "kind": "members", "options": { "id_prefix": "m" } }), "it").is_ok());
     }
 }

@@ -15,6 +15,7 @@ mod order;
 mod parts;
 mod plan;
 mod row;
+mod whole;
 
 pub use date::DateOrder;
 pub use decode::{CodePage, EncodingError, decode};
@@ -25,6 +26,7 @@ pub use number::{NumberFault, read_points};
 pub use parts::Parts;
 pub use plan::{ImportPlan, PlanRequest, Preview};
 pub use row::{CouponRow, ImportRow, MemberRow, OrderRow, RowContext, RowFault, SpendRow, TierRow};
+pub use whole::{ROW_REFUSED, SCATTERED, SEVERAL_MEMBERS};
 
 use serde::{Deserialize, Serialize};
 

@@ -153,6 +153,11 @@ impl ImportPlan {
         self.separator
     }
 
+    /// True when the first row is a header.
+    pub(crate) const fn has_header(&self) -> bool {
+        self.has_header
+    }
+
     /// The number of columns.
     pub(crate) fn width(&self) -> usize {
         self.columns.len()

@@ -20,6 +20,21 @@ impl Intake<'_> {
         self.fact(&Fact::Receipt(canonical_receipt(receipt)), reference).await
     }
 
+    /// True when a receipt of this id is stored with other content, or for somebody else. Writes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn conflicts(&self, receipt: Receipt, reference: &MemberRef) -> Result<bool, IdentityError> {
+        let fact = Fact::Receipt(canonical_receipt(receipt));
+        let Some(stored) = self.store.get_fact(&self.program.id, &fact.id()).await? else { return Ok(false) };
+        let known = self.look_up(reference, true).await?;
+        let is_owner = match &stored.member {
+            Some(owner) => self.is_of(&known, owner).await?,
+            None => false,
+        };
+        Ok(!is_owner || stored.fact != fact)
+    }
+
     /// Stores an interaction once.
     ///
     /// # Errors

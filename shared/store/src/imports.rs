@@ -348,6 +348,21 @@ impl Store {
         lz4_flex::decompress_size_prepended(&packed).map(Some).map_err(|_| invalid())
     }
 
+    /// Drops the content of an uploaded part; its rows and checksum stay known until they expire. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn drop_import_part(&self, program: &ProgramId, id: &str, part: u32) -> Result<(), StoreError> {
+        let range = Range::all(keys::import_part(program, id, part), "c#");
+        for chunk in self.range(READ, &self.tables.programs, range).await? {
+            let reader = Reader::new(READ, &chunk);
+            let key = keys::Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
+            let drop = Write::update(&self.tables.programs, &key, "REMOVE b, n").when("attribute_exists(pk)");
+            self.write(PART, &drop).await?;
+        }
+        Ok(())
+    }
+
     /// Begins the pass over an uploaded import. False when its status is another.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ pub use programs::{
 pub use random::seed;
 pub use read::{Page, StoredEntry};
 pub use referrals::{
-    AdvocateCounts, FoundReferral, FriendUpdate, ReferralClick, ReferralCode, ReferralShare,
+    AdvocateCounts, FoundReferral, FriendUpdate, ImportedCode, ReferralClick, ReferralCode, ReferralShare,
     StoredFriend, Velocity,
 };
 pub use scan::{ScanCursor, ScannedFacts, ScannedLedger, ScannedMember};

@@ -1,6 +1,6 @@
 //! Opening balances, tiers and coupons of imported members, and the counter-entries that undo them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::{Context, Decision};
@@ -72,6 +72,9 @@ pub enum ImportFault {
     /// There is no such tier.
     #[error("there is no tier {0}")]
     UnknownTier(TierId),
+    /// The tier stands outside the ladder, and an end is given.
+    #[error("the tier {0} stands outside the ladder and never falls; leave its end empty")]
+    EndOfVip(TierId),
     /// There is no such reward, or it has no fixed value.
     #[error("there is no reward {0} with a fixed value")]
     UnknownReward(RewardId),
@@ -217,6 +220,9 @@ fn import_tier(
     let tiers = draft.context.program.program.tiers.as_ref().ok_or_else(unknown)?;
     let since = since.unwrap_or(today).min(today);
     if tiers.vip.iter().any(|vip| vip.id == *tier) {
+        if until.is_some() {
+            return Err(ImportFault::EndOfVip(tier.clone()));
+        }
         draft.account.tier.vip = Some((tier.clone(), since));
         return Ok(());
     }
@@ -239,7 +245,9 @@ fn import_coupon(
 ) -> Result<(), ImportFault> {
     let context = draft.context;
     if let Some(end) = expires_at.filter(|end| *end <= context.now && !used) {
-        return Err(ImportFault::Ended(Day::of(end, &context.program.zone)));
+        // The coupon ended with the day before.
+        let last = end.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(end);
+        return Err(ImportFault::Ended(Day::of(last, &context.program.zone)));
     }
     let known = context.program.reward(reward).filter(|reward| reward.cost.chosen().is_none());
     let reward = known.ok_or_else(|| ImportFault::UnknownReward(reward.clone()))?;

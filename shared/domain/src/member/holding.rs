@@ -8,6 +8,8 @@ use super::{Identifier, IdentifierKind};
 pub const MAX_CARDS: usize = 10;
 /// The most earlier ids of one member that stay aliases.
 pub const MAX_FORMER_IDS: usize = 10;
+/// The most further referral codes that lead to one member.
+pub const MAX_FORMER_CODES: usize = 20;
 
 /// How a member holds an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub enum TooMany {
     /// More earlier ids than [`MAX_FORMER_IDS`].
     #[error("an id can be changed at most {MAX_FORMER_IDS} times")]
     Ids,
+    /// More further referral codes than [`MAX_FORMER_CODES`].
+    #[error("a member has at most {MAX_FORMER_CODES} referral codes besides the present one")]
+    Codes,
 }
 
 /// Holds a verified identifier. A new e-mail address or phone number replaces the old one; a card is added.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::holding::{self, HeldIdentifier, Holding, MAX_FORMER_IDS, TooMany};
+use super::holding::{self, HeldIdentifier, Holding, MAX_FORMER_CODES, MAX_FORMER_IDS, TooMany};
 use super::{Attribute, BirthDate, Consent, Identifier, IdentifierKind, Locale, MemberRef};
 use crate::ids::CustomerId;
 
@@ -46,6 +46,9 @@ pub struct Profile {
     /// The member's own referral code, if assigned.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub referral_code: Option<String>,
+    /// Further codes that lead to the member.
+    #[serde(rename = "q", default, skip_serializing_if = "Vec::is_empty")]
+    pub former_codes: Vec<String>,
     /// The referral code that the member enrolled with.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub referred_with: Option<String>,
@@ -104,6 +107,7 @@ impl Profile {
             lists: BTreeSet::new(),
             tags: BTreeSet::new(),
             referral_code: None,
+            former_codes: Vec::new(),
             referred_with: None,
             click: None,
             consent: BTreeMap::new(),
@@ -206,6 +210,23 @@ impl Profile {
         self.identifiers.len() != before
     }
 
+    /// Gives the member a referral code; the one before stays a further code.
+    ///
+    /// # Errors
+    /// When the member has too many codes.
+    pub fn change_code(&mut self, code: String) -> Result<(), TooMany> {
+        let before = self.referral_code.replace(code.clone());
+        self.former_codes.retain(|former| *former != code);
+        let further = before.filter(|before| *before != code && !self.former_codes.contains(before));
+        self.former_codes.extend(further);
+        if self.former_codes.len() > MAX_FORMER_CODES { Err(TooMany::Codes) } else { Ok(()) }
+    }
+
+    /// Every referral code that leads to the member.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.referral_code.iter().chain(&self.former_codes).map(String::as_str)
+    }
+
     /// Takes over what another profile of the same person has and this one lacks, identifiers apart.
     pub fn take_over(&mut self, other: &Self) {
         fn fill<T: Clone>(own: &mut Option<T>, theirs: Option<&T>) {
@@ -223,6 +244,8 @@ impl Profile {
         fill(&mut self.birth_date, other.birth_date.as_ref());
         fill(&mut self.locale, other.locale.as_ref());
         fill(&mut self.referral_code, other.referral_code.as_ref());
+        let codes: Vec<&str> = other.codes().filter(|code| self.codes().all(|own| own != *code)).collect();
+        self.former_codes.extend(codes.into_iter().map(str::to_owned));
         fill(&mut self.referred_with, other.referred_with.as_ref());
         fill(&mut self.click, other.click.as_ref());
         let new: Vec<&String> = other.attributes.keys().filter(|name| !self.attributes.contains_key(*name)).collect();
@@ -308,5 +331,20 @@ mod tests {
         assert_eq!((profile.id.clone(), profile.former_ids.clone()), (Some(id("c-1")), vec![id("c-2")]));
         let last = (3..30).map(|n| profile.set_id(&id(&format!("c-{n}")))).find(Result::is_err);
         assert_eq!(last, Some(Err(TooMany::Ids)));
+    }
+
+    #[test]
+    fn every_referral_code_is_known_and_their_number_is_bounded() {
+        let mut profile = Profile::new(&MemberRef::default(), Timestamp::UNIX_EPOCH);
+        for code in ["A", "B", "A", "A"] {
+            profile.change_code(code.to_owned()).unwrap();
+        }
+        assert_eq!(profile.codes().collect::<Vec<_>>(), ["A", "B"]);
+        let mut other = Profile::new(&MemberRef::default(), Timestamp::UNIX_EPOCH);
+        other.change_code("C".to_owned()).unwrap();
+        other.take_over(&profile);
+        assert_eq!(other.codes().collect::<Vec<_>>(), ["C", "A", "B"]);
+        let last = (0..30).map(|n| profile.change_code(format!("{n}"))).find(Result::is_err);
+        assert_eq!(last, Some(Err(TooMany::Codes)));
     }
 }

@@ -64,9 +64,10 @@ impl Store {
     ) -> Result<Vec<Write>, StoreError> {
         let (program, table) = (namespace.program, &*self.tables.members);
         let Some((profile, version)) = self.stored_profile(program, owner, true).await? else { return Ok(Vec::new()) };
-        let code = profile.referral_code.as_deref().and_then(FoldedCode::parse);
-        let code = code.map(|code| keys::referral_code(program, &code));
-        let led: Vec<Key> = namespace.of_profile(owner, &profile).await?.into_keys().chain(code).collect();
+        let codes = profile.codes().filter_map(FoldedCode::parse);
+        // Two spellings of a code are one key.
+        let codes: BTreeSet<Key> = codes.map(|code| keys::referral_code(program, &code)).collect();
+        let led: Vec<Key> = namespace.of_profile(owner, &profile).await?.into_keys().chain(codes).collect();
         let found = self.get_many(FORGET, table, &led, true).await?;
         let mut writes = Vec::with_capacity(found.len() + 3);
         for lead in &found {

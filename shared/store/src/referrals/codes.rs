@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
+use tessera_domain::member::TooMany;
 
 use crate::items::{Reader, item, moment, name, number, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
@@ -20,6 +21,17 @@ pub struct ReferralCode {
     pub member: MemberId,
     /// When it was issued.
     pub issued_at: Timestamp,
+}
+
+/// What became of a code that a member had elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportedCode {
+    /// It leads to the member.
+    Done,
+    /// It leads to somebody else.
+    Taken,
+    /// The member has too many codes.
+    TooMany(TooMany),
 }
 
 impl Store {
@@ -43,8 +55,7 @@ impl Store {
         }))
     }
 
-    /// Gives a member a code that it had elsewhere. A code that it has already leads to it as well. False when the code
-    /// leads to somebody else.
+    /// Gives a member a code that it had elsewhere. The codes that it has already lead to it as well.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -54,15 +65,22 @@ impl Store {
         member: &MemberId,
         code: &CouponCode,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<ImportedCode, StoreError> {
         let folded = FoldedCode::from(code);
         for attempt in 1..=retry::TRIES {
-            let Some((profile, version)) = self.stored_profile(program, member, true).await? else { return Ok(false) };
+            let Some((mut profile, version)) = self.stored_profile(program, member, true).await? else {
+                return Ok(ImportedCode::Taken);
+            };
+            let mut holder = member.clone();
             if let Some(found) = self.referral_code(program, &folded, true).await? {
                 let is_own = self.is_one_member(program, &found.member, member).await?;
                 if !is_own || profile.referral_code.as_deref() == Some(code.as_str()) {
-                    return Ok(is_own);
+                    return Ok(if is_own { ImportedCode::Done } else { ImportedCode::Taken });
                 }
+                holder = found.member;
+            }
+            if let Err(error) = profile.change_code(code.to_string()) {
+                return Ok(ImportedCode::TooMany(error));
             }
             let lead = [
                 (name::MEMBER, text(member.as_str())),
@@ -70,12 +88,11 @@ impl Store {
                 (name::SINCE, moment(now)),
             ];
             let guard = Write::put(&self.tables.members, item(&keys::referral_code(program, &folded), lead));
-            let guard = guard.when("attribute_not_exists(pk) OR m = :own").value(":own", text(member.as_str()));
-            let after = tessera_domain::member::Profile { referral_code: Some(code.to_string()), ..profile };
-            let profile = self.profile_write(program, member, &after, version + 1)?;
+            let guard = guard.when("attribute_not_exists(pk) OR m = :own").value(":own", text(holder.as_str()));
+            let profile = self.profile_write(program, member, &profile, version + 1)?;
             let profile = profile.when("v = :before").value(":before", number(version));
             if self.transact(ASSIGN, vec![guard, profile]).await? == Transacted::Done {
-                return Ok(true);
+                return Ok(ImportedCode::Done);
             }
             retry::pause(attempt).await;
         }

@@ -8,7 +8,7 @@ mod codes;
 mod signs;
 
 pub use clicks::{AdvocateCounts, ReferralClick, ReferralShare};
-pub use codes::ReferralCode;
+pub use codes::{ImportedCode, ReferralCode};
 pub use signs::Velocity;
 
 use std::collections::BTreeMap;
