@@ -40,7 +40,7 @@ async fn notices(services: &Services, request: &ApiRequest) -> Result<Response, 
     let name = member.as_ref().map_or_else(|| LIST.to_owned(), |member| format!("{LIST}/{member}"));
     let cursor = ListCursor::new(&program, name);
     let after = cursor.of(request).await?;
-    let filter = NoticeFilter { member, kind: kind.map(str::to_owned) };
+    let filter = NoticeFilter { members: member.into_iter().collect(), kind: kind.map(str::to_owned) };
     let page = services.store.notices(&program.id, &filter, services.clock.now(), limit, after.as_deref()).await?;
     let next_cursor = cursor.seal(page.next.as_deref()).await?;
     Ok(http::json(200, &ListPage { items: page.items, next_cursor }))

@@ -20,8 +20,8 @@ const MOST_READS: u32 = 4;
 /// Which notices a list has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoticeFilter {
-    /// Those that concern a member.
-    pub member: Option<MemberId>,
+    /// Those that concern one of some members; all when empty.
+    pub members: Vec<MemberId>,
     /// Those of a type.
     pub kind: Option<String>,
 }
@@ -82,7 +82,8 @@ impl Store {
                 if notice.at < oldest {
                     return Ok(Page { items: found, next: None });
                 }
-                let concerns = filter.member.as_ref().is_none_or(|member| notice.content.member() == Some(member));
+                let concerns = filter.members.is_empty()
+                    || notice.content.member().is_some_and(|member| filter.members.contains(member));
                 if concerns && filter.kind.as_ref().is_none_or(|kind| notice.content.name() == kind) {
                     found.push(NoticeView::new(notice_id(&notice), &notice));
                 }

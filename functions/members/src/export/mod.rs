@@ -26,8 +26,6 @@ const MOST_READS: usize = 4;
 const MAX_BYTES: usize = 3_000_000;
 /// The coupons and notices that are read at once.
 const MOST_ITEMS: u32 = 250;
-/// The reads of notices, which are kept for 90 days: they are not listed by member.
-const MOST_NOTICE_READS: usize = 40;
 
 /// The route of the export.
 pub(crate) const ROUTES: &[Route] =
@@ -147,6 +145,7 @@ impl Export<'_> {
         let mut value = json!(view);
         let time = |at: &i64| jiff::Timestamp::from_millisecond(*at).map(|at| at.to_string()).unwrap_or_default();
         value["former_ids"] = json!(profile.former_ids);
+        value["former_codes"] = json!(profile.former_codes);
         value["click"] = json!(profile.click);
         value["listed_at"] = profile.listed_at.iter().map(|(list, at)| (list.clone(), json!(time(at)))).collect();
         value["changed_at"] = profile.changed_at.iter().map(|(name, at)| (name.clone(), json!(time(at)))).collect();
@@ -191,20 +190,16 @@ impl Export<'_> {
 
     async fn notices(&self, owners: &[MemberId]) -> Result<Vec<Value>, Problem> {
         let (store, now) = (&self.services.store, self.services.clock.now());
-        let mut all = Vec::new();
-        for owner in owners.iter().take(1) {
-            let filter = NoticeFilter { member: Some(owner.clone()), kind: None };
-            let mut cursor = None;
-            for _ in 0..MOST_NOTICE_READS {
-                let page = store.notices(&self.program.id, &filter, now, MOST_ITEMS, cursor.as_deref()).await?;
-                all.extend(page.items.iter().map(|notice| json!(notice)));
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
+        let filter = NoticeFilter { members: owners.to_vec(), kind: None };
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.notices(&self.program.id, &filter, now, MOST_ITEMS, cursor.as_deref()).await?;
+            all.extend(page.items.iter().map(|notice| json!(notice)));
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(all);
             }
         }
-        Ok(all)
     }
 
     /// The referrals that brought the member, and those of others whom the member brought.

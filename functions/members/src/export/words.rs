@@ -64,6 +64,10 @@ const LABELS: &[Word] = &[
     ("moved", ["Punti mossi", "Points moved", "Puncte mișcate", "Перемещено баллов"]),
     ("balance", ["Saldo", "Balance", "Sold", "Остаток"]),
     ("referral_code", ["Codice invito", "Referral code", "Cod de recomandare", "Код рекомендации"]),
+    (
+        "former_codes",
+        ["Altri codici invito", "Further referral codes", "Alte coduri de recomandare", "Другие коды рекомендации"],
+    ),
     ("referred_with", ["Iscritto con il codice", "Enrolled with the code", "Înscris cu codul", "Вступил с кодом"]),
     ("click", ["Clic sull'invito", "Click on a referral link", "Clic pe recomandare", "Переход по ссылке"]),
     ("created_at", ["Noto dal", "Known since", "Cunoscut din", "Известен с"]),
