@@ -2,15 +2,14 @@
 //!
 //! A reservation lapses by its time alone. Its unit is freed by the next redemption that finds the stock used up, or by a
 //! job. One transaction marks the coupon as lapsed and lowers the counter, so each unit is freed once, and a reservation
-//! that is committed or cancelled at that moment keeps its unit.
-
-use std::collections::BTreeMap;
+//! that is committed or cancelled at that moment keeps its unit. What was issued beyond a lowered stock is freed first.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use jiff::Timestamp;
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::ids::{ProgramId, RewardId};
 
+use super::stock::returns;
 use crate::coupons::StoredCoupon;
 use crate::items::{Reader, name, number, text};
 use crate::keys::Key;
@@ -102,16 +101,21 @@ impl Store {
 
     /// Marks reservations as lapsed and lowers their counters, all or none. False when one of them has changed.
     async fn free(&self, program: &ProgramId, reward: &RewardId, lapsed: Vec<Lapsed>) -> Result<bool, StoreError> {
-        let mut units: BTreeMap<u32, i64> = BTreeMap::new();
+        let counters = self.stock_counters(program, reward).await?;
+        let held: Vec<u32> = lapsed.iter().map(|lapsed| lapsed.shard).collect();
         let mut writes = vec![self.has_units_write(program, reward).await?];
-        for Lapsed { stored, shard } in lapsed {
-            *units.entry(shard).or_default() += 1;
+        for Lapsed { stored, .. } in lapsed {
             let after = Coupon { status: CouponStatus::Lapsed, ..stored.coupon };
             writes.push(self.coupon_write(FREE, program, stored.packed, &after)?);
         }
-        for (shard, units) in units {
-            let counter = Write::update(&self.tables.members, &keys::stock(program, reward, shard), "ADD issued :back");
-            writes.push(counter.when("issued >= :units").value(":units", number(units)).value(":back", number(-units)));
+        for (shard, units) in returns(&counters, &held) {
+            let counter = Write::update(&self.tables.members, &keys::stock(program, reward, shard), "ADD issued :back")
+                .value(":units", number(units))
+                .value(":back", number(-i64::from(units)));
+            writes.push(match counters.get(shard as usize).and_then(|counter| counter.stock) {
+                None => counter.when("attribute_not_exists(st) AND issued >= :units"),
+                Some(stock) => counter.when("st = :stock AND issued >= :units").value(":stock", number(stock)),
+            });
         }
         Ok(self.transact(FREE, writes).await? == Transacted::Done)
     }

@@ -11,7 +11,7 @@ mod transaction;
 
 pub use key::EntryKey;
 pub use load::Snapshot;
-pub(crate) use stock::{Take, shards, share};
+pub(crate) use stock::{Take, issued_by, shards, share};
 
 use std::collections::BTreeMap;
 

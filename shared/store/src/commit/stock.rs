@@ -1,10 +1,15 @@
 //! Stocks: the issued units of a reward, spread over counters so that many redemptions can take units at once.
 //!
-//! A stock of `n` has min(16, n) counters, each with a share of `n`. A redemption raises one counter, on condition that it
-//! stays within its share, so no stock is oversold. Only a redemption that has read all counters may take the last unit of
-//! one: the condition of any other fails, and its next attempt reads them. So the commit that takes the last unit of a stock
-//! knows it, and no other redemption pays for finding out. Raising a stock raises the shares. Lowering it lowers them, and
-//! counts only what the remaining counters issued.
+//! A stock of `n` is given by min(16, n) of 16 counters, each with a share of `n`. A redemption raises one counter, on condition
+//! that it stays within its share, so no stock is oversold. Only a redemption that has read all counters may take the last unit
+//! of one: the condition of any other fails, and its next attempt reads them. So the commit that takes the last unit of a stock
+//! knows it, and no other redemption pays for finding out.
+//!
+//! Each counter also stores the stock that it is balanced for, and a redemption takes units of its own stock alone. The first
+//! one after a stock was set, raised or lowered balances all 16 counters in one transaction: their sum stays, and each is
+//! brought within its share. What was issued beyond a lowered stock stays on the first counter, until the stock is raised again
+//! or reservations lapse. While versions of a program overlap, each side balances the counters for its own stock, and the sum
+//! bounds both.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +18,12 @@ use tessera_domain::decide::Supply;
 use tessera_domain::ids::{ProgramId, RewardId};
 
 use super::budget::Budgets;
-use crate::items::{Reader, name};
-use crate::{Store, StoreError, keys};
+use crate::items::{Reader, name, number};
+use crate::writes::{Transacted, Write};
+use crate::{Store, StoreError, keys, retry};
 
 const READ: &str = "reading a stock";
+const BALANCE: &str = "balancing a stock";
 const MAX_SHARDS: u32 = 16;
 
 /// Units of a reward that one counter gives.
@@ -25,6 +32,8 @@ pub(crate) struct Take {
     pub reward: RewardId,
     pub shard: u32,
     pub units: u32,
+    /// Condition: the stock that the counter is balanced for.
+    pub stock: u32,
     /// Condition: what the counter may hold at most before.
     pub max_before: u32,
     /// True when these may be the counter's last units.
@@ -52,6 +61,58 @@ pub(crate) const fn share(stock: u32, shard: u32) -> u32 {
     if shard >= shards { 0 } else { stock / shards + (shard < stock % shards) as u32 }
 }
 
+/// A counter as it was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct StockCounter {
+    /// The units that it issued; `None` for one that does not exist yet.
+    pub issued: Option<u32>,
+    /// The stock that it is balanced for; `None` before that was stored.
+    pub stock: Option<u32>,
+}
+
+/// The units that counters issued, in all.
+pub(crate) fn issued_by(counters: &[StockCounter]) -> u64 {
+    counters.iter().filter_map(|counter| counter.issued).map(u64::from).sum()
+}
+
+/// Spreads what counters issued for another stock: the sum stays, and each counter is within its share if the stock has room.
+fn balanced(issued: &[u32], stock: u32) -> Vec<u32> {
+    let mut after: Vec<u32> = (0..).zip(issued).map(|(shard, issued)| (*issued).min(share(stock, shard))).collect();
+    let mut surplus = issued.iter().zip(&after).map(|(before, after)| before - after).fold(0, u32::saturating_add);
+    for (shard, counter) in (0..).zip(&mut after) {
+        let units = (share(stock, shard) - *counter).min(surplus);
+        *counter += units;
+        surplus -= units;
+    }
+    if let Some(first) = after.first_mut() {
+        *first = first.saturating_add(surplus);
+    }
+    after
+}
+
+/// The counters that the units of lapsed reservations return to. `held`: the counters that they were taken from.
+///
+/// What was issued beyond the stock goes first, so that a lapse frees no unit that the stock does not have. A counter that was
+/// balanced since may have fewer units than were taken from it: others have them.
+pub(super) fn returns(counters: &[StockCounter], held: &[u32]) -> BTreeMap<u32, u32> {
+    let mut left: Vec<u32> = counters.iter().map(|counter| counter.issued.unwrap_or(0)).collect();
+    let mut returns = BTreeMap::new();
+    for own in held {
+        let is_above = |shard: u32| {
+            let Some(StockCounter { stock: Some(stock), .. }) = counters.get(shard as usize) else { return false };
+            left.get(shard as usize).is_some_and(|left| *left > share(*stock, shard))
+        };
+        let has_units = |shard: &u32| left.get(*shard as usize).is_some_and(|left| *left > 0);
+        let above = (0..MAX_SHARDS).find(|shard| is_above(*shard));
+        let shard = above.or_else(|| Some(*own).filter(has_units)).or_else(|| (0..MAX_SHARDS).find(has_units));
+        if let Some(shard) = shard {
+            *returns.entry(shard).or_default() += 1;
+            left[shard as usize] -= 1;
+        }
+    }
+    returns
+}
+
 impl Stocks {
     /// Chooses the counters that give `units` of a reward, beginning at `start`.
     ///
@@ -69,7 +130,7 @@ impl Stocks {
                 missing -= units;
                 let fills = before.saturating_add(units) >= share;
                 let max_before = (share - units).saturating_sub(u32::from(!fills));
-                takes.push(Take { reward: reward.clone(), shard, units, max_before, fills });
+                takes.push(Take { reward: reward.clone(), shard, units, stock, max_before, fills });
             }
             if missing == 0 {
                 return Ok(takes);
@@ -131,8 +192,8 @@ impl Stocks {
 }
 
 impl Store {
-    /// Reads all counters of a reward, after one of them had too few units. When all have none left, the units of lapsed
-    /// reservations are freed first.
+    /// Reads all counters of a reward, after one of them had too few units or was balanced for another stock. When all have none
+    /// left, the units of lapsed reservations are freed first.
     pub(super) async fn refresh_stock(
         &self,
         program: &ProgramId,
@@ -141,9 +202,9 @@ impl Store {
         now: Timestamp,
         stocks: &mut Stocks,
     ) -> Result<(), StoreError> {
-        let mut issued = self.stock_counters(program, reward, stock).await?;
+        let mut issued = self.balance_stock(program, reward, stock).await?;
         if is_used_up(&issued, stock) && self.free_lapsed(program, reward, now).await? > 0 {
-            issued = self.stock_counters(program, reward, stock).await?;
+            issued = self.balance_stock(program, reward, stock).await?;
         }
         if is_used_up(&issued, stock) {
             // The commit that took the last unit may have stopped before it added the reward to the list.
@@ -151,6 +212,33 @@ impl Store {
         }
         stocks.issued.insert(reward.clone(), issued);
         Ok(())
+    }
+
+    /// What each counter of a reward issued, once all of them are balanced for a stock.
+    async fn balance_stock(&self, program: &ProgramId, reward: &RewardId, stock: u32) -> Result<Vec<u32>, StoreError> {
+        for attempt in 1..=retry::TRIES {
+            let counters = self.stock_counters(program, reward).await?;
+            let issued: Vec<u32> = counters.iter().map(|counter| counter.issued.unwrap_or(0)).collect();
+            if counters.iter().all(|counter| counter.stock == Some(stock)) {
+                return Ok(issued);
+            }
+            let after = balanced(&issued, stock);
+            let writes = (0..).zip(counters).zip(&after).map(|((shard, counter), after)| {
+                let place = keys::stock(program, reward, shard);
+                let write = Write::update(&self.tables.members, &place, "SET issued = :after, st = :stock")
+                    .value(":after", number(after))
+                    .value(":stock", number(stock));
+                match counter.issued {
+                    None => write.when("attribute_not_exists(issued)"),
+                    Some(before) => write.when("issued = :before").value(":before", number(before)),
+                }
+            });
+            if self.transact(BALANCE, writes.collect()).await? == Transacted::Done {
+                return Ok(after);
+            }
+            retry::pause(attempt).await;
+        }
+        Err(StoreError::Contended { operation: BALANCE, tries: retry::TRIES })
     }
 
     /// One counter of a stock, strongly consistent.
@@ -164,31 +252,29 @@ impl Store {
         counter.map_or(Ok(0), |counter| Reader::new(READ, &counter).number(name::ISSUED))
     }
 
-    /// The counters of a stock, strongly consistent.
+    /// All counters of a reward, also those that its stock of today does not use, strongly consistent.
     pub(crate) async fn stock_counters(
         &self,
         program: &ProgramId,
         reward: &RewardId,
-        stock: u32,
-    ) -> Result<Vec<u32>, StoreError> {
-        let keys: Vec<_> = (0..shards(stock)).map(|shard| keys::stock(program, reward, shard)).collect();
-        let items = self.get_many(READ, &self.tables.members, &keys, true).await?;
-        let mut issued = vec![0; keys.len()];
-        for item in &items {
-            let reader = Reader::new(READ, item);
+    ) -> Result<Vec<StockCounter>, StoreError> {
+        let keys: Vec<_> = (0..MAX_SHARDS).map(|shard| keys::stock(program, reward, shard)).collect();
+        let mut counters = vec![StockCounter::default(); keys.len()];
+        for item in self.get_many(READ, &self.tables.members, &keys, true).await? {
+            let reader = Reader::new(READ, &item);
             let partition = reader.text(name::PK)?;
             if let Some(shard) = keys.iter().position(|key| key.pk == partition) {
-                issued[shard] = reader.number(name::ISSUED)?;
+                let stock = reader.has(name::STOCK).then(|| reader.number(name::STOCK)).transpose()?;
+                counters[shard] = StockCounter { issued: Some(reader.number(name::ISSUED)?), stock };
             }
         }
-        Ok(issued)
+        Ok(counters)
     }
 }
 
-/// True when no counter of a stock has a unit left.
-pub(super) fn is_used_up(issued: &[u32], stock: u32) -> bool {
-    let full = |shard: u32| issued.get(shard as usize).is_some_and(|issued| *issued >= share(stock, shard));
-    (0..shards(stock)).all(full)
+/// True when counters have issued a whole stock, or more.
+fn is_used_up(issued: &[u32], stock: u32) -> bool {
+    issued.iter().copied().map(u64::from).sum::<u64>() >= u64::from(stock)
 }
 
 #[cfg(test)]
@@ -217,7 +303,7 @@ mod tests {
         assert_eq!(takes.iter().map(|take| take.shard).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);
         assert!(takes.iter().all(|take| take.units == 1 && take.max_before == 0 && take.fills));
         let takes = stocks.choose_all(&[&vec![reward(); 3]], |_| Some(1000), 20).unwrap();
-        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, max_before: 59, fills: false }]);
+        assert_eq!(takes, [Take { reward: reward(), shard: 4, units: 3, stock: 1000, max_before: 59, fills: false }]);
     }
 
     #[test]
@@ -237,13 +323,38 @@ mod tests {
     }
 
     #[test]
+    fn balancing_keeps_the_sum_and_the_shares() {
+        // Nine of sixteen single units, and a stock of eight: no counter has room.
+        let issued = [1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0];
+        assert_eq!(balanced(&issued, 8), [2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for stock in [0, 1, 5, 9, 10, 16, 17, 1_000] {
+            let after = balanced(&issued, stock);
+            assert_eq!(after.iter().sum::<u32>(), 9, "{stock}");
+            let room: u32 = (0..).zip(&after).map(|(shard, issued)| share(stock, shard).saturating_sub(*issued)).sum();
+            assert_eq!(room, stock.saturating_sub(9), "{stock}");
+        }
+    }
+
+    #[test]
+    fn a_lapse_frees_first_what_was_issued_beyond_the_stock() {
+        let counter = |issued| StockCounter { issued: Some(issued), stock: Some(2) };
+        let counters = [counter(2), counter(1), counter(0), counter(0)];
+        assert_eq!(returns(&counters, &[1]), BTreeMap::from([(0, 1)]));
+        assert_eq!(returns(&counters, &[1, 1]), BTreeMap::from([(0, 1), (1, 1)]));
+        // The unit of the third counter was balanced away.
+        assert_eq!(returns(&counters, &[3, 3]), BTreeMap::from([(0, 2)]));
+        let old = [StockCounter { issued: Some(1), stock: None }, StockCounter { issued: Some(3), stock: None }];
+        assert_eq!(returns(&old, &[1, 1]), BTreeMap::from([(1, 2)]));
+    }
+
+    #[test]
     fn a_short_stock_says_how_many_units_are_left() {
         let mut stocks = of_one(Stocks::default());
         assert_eq!(stocks.choose_all(&[&vec![reward(); 6]], |_| Some(5), 0), None);
         assert_eq!(stocks.supplies[0].left, BTreeMap::from([(reward(), 5)]));
         let issued = BTreeMap::from([(reward(), vec![1, 1, 0, 1, 1])]);
         let mut stocks = of_one(Stocks { issued, ..Stocks::default() });
-        let take = Take { reward: reward(), shard: 2, units: 1, max_before: 0, fills: true };
+        let take = Take { reward: reward(), shard: 2, units: 1, stock: 5, max_before: 0, fills: true };
         assert_eq!(stocks.choose_all(&[&[reward()]], |_| Some(5), 4).unwrap(), [take]);
         assert_eq!(stocks.choose_all(&[&vec![reward(); 2]], |_| Some(5), 4), None);
         assert_eq!(stocks.supplies[0].left, BTreeMap::from([(reward(), 1)]));

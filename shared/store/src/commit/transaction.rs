@@ -197,8 +197,10 @@ impl Store {
         for take in takes {
             let counter = keys::stock(commit.program, &take.reward, take.shard);
             let update = Write::update(&self.tables.members, &counter, "ADD issued :units")
-                .when("attribute_not_exists(issued) OR issued <= :most")
+                // A counter that is balanced for another stock, or for none yet, counts otherwise.
+                .when("st = :stock AND issued <= :most")
                 .value(":units", number(take.units))
+                .value(":stock", number(take.stock))
                 .value(":most", number(take.max_before));
             transaction.push(Part::Stock(take.reward.clone()), update, 0);
             if take.fills {

@@ -13,7 +13,7 @@ use tessera_domain::notice::{Notice, NoticeContent};
 use tessera_domain::program::{CompiledProgram, Reward};
 
 use super::{PoolCodes, SHARDS, Shard, WINDOW};
-use crate::commit::{Take, shards, share};
+use crate::commit::{Take, issued_by, shards, share};
 use crate::items::{Reader, item, name};
 use crate::keys::{self, Key};
 use crate::notices::notice_item;
@@ -75,8 +75,7 @@ impl Store {
         if self.get(READ, &self.tables.members, &marker, false).await?.is_some() {
             return Ok(());
         }
-        let counters = self.stock_counters(program, &reward.id, stock).await?;
-        let issued: u64 = counters.iter().map(|issued| u64::from(*issued)).sum();
+        let issued = issued_by(&self.stock_counters(program, &reward.id).await?);
         let left = u64::from(stock).saturating_sub(issued);
         if left <= u64::from(low) {
             self.give_low_stock(program, &reward.id, left, marker, taken.at).await?;

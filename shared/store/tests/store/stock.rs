@@ -10,7 +10,7 @@ use crate::bench::Bench;
 use crate::shop::{config, coupon, for_receipt, member, noon, one_point, program, reward};
 
 /// Gives a member so many units; none at all when there are not so many. Tells how many were given.
-async fn take(bench: &Bench, stock: u32, units: usize, who: &str) -> usize {
+pub async fn take(bench: &Bench, stock: u32, units: usize, who: &str) -> usize {
     let (program, config, member) = (program(), config(stock), member(who));
     let key = EntryKey::receipt(noon(), &ReceiptId::new("r").unwrap());
     let end = bench
@@ -133,4 +133,51 @@ async fn many_lapsed_reservations_are_freed_together() {
     assert_eq!(bench.wire.used()["TransactWriteItems"].calls, 3);
     assert!(!sold_out(&bench, 60).await);
     assert_eq!(take(&bench, 60, 60, "m_all").await, 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stock_that_is_raised_and_lowered_is_never_oversold() {
+    let bench = Bench::start().await;
+    let (bench, mut issued, mut before, mut round) = (&bench, 0, 16, 0);
+    // Half of the first stock, then less than that, then up and down.
+    for (stock, takers) in [(16, 9), (8, 12), (11, 12), (3, 6), (40, 20), (33, 30), (34, 6), (0, 3), (52, 8), (60, 30)]
+    {
+        // Two who still have the version before take part, at the same time.
+        let late = if round == 0 { 0 } else { 2 };
+        let names: Vec<String> = (0..takers + late).map(|number| format!("m_{round}-{number}")).collect();
+        let takes =
+            (0..).zip(&names).map(|(number, who)| take(bench, if number < late { before } else { stock }, 1, who));
+        let given = join_all(takes).await.into_iter().sum::<usize>();
+        let most = issued.max(stock as usize).max(if late > 0 { before as usize } else { 0 });
+        assert!(issued + given <= most, "{given} units more than {issued}, of {stock}");
+        issued += given;
+        // Whoever comes now has the new version: never more than it has left, and after a raise all of that.
+        let wanted = (stock as usize).saturating_sub(issued);
+        assert_eq!(take(bench, stock, wanted + 1, &format!("m_{round}-more")).await, 0, "of {stock}");
+        if stock > before && wanted > 0 {
+            assert_eq!(take(bench, stock, wanted, &format!("m_{round}-rest")).await, wanted, "of {stock}");
+            issued += wanted;
+        }
+        (before, round) = (stock, round + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lapse_frees_no_unit_beyond_a_lowered_stock() {
+    let bench = Bench::start().await;
+    // Nine of sixteen: one of the reservations has lapsed at noon, two lapse later.
+    assert!(reserve(&bench, 16, "m_a", minutes(-1)).await);
+    assert!(reserve(&bench, 16, "m_b", minutes(1)).await);
+    assert!(reserve(&bench, 16, "m_c", minutes(2)).await);
+    assert_eq!(take(&bench, 16, 6, "m_1").await, 6);
+    // Eight are left after the first lapse: as many as the lowered stock has.
+    assert_eq!(take(&bench, 8, 1, "m_2").await, 0);
+    assert!(sold_out(&bench, 8).await);
+    assert_eq!(take(&bench, 7, 1, "m_3").await, 0);
+    // One above the stock of seven, until this one lapses.
+    assert_eq!(bench.store.free_lapsed(&program(), &reward(), minutes(1)).await.unwrap(), 1);
+    assert_eq!(take(&bench, 7, 1, "m_4").await, 0);
+    assert_eq!(bench.store.free_lapsed(&program(), &reward(), minutes(2)).await.unwrap(), 1);
+    assert_eq!(take(&bench, 7, 2, "m_5").await, 0);
+    assert_eq!(take(&bench, 7, 1, "m_6").await, 1);
 }
