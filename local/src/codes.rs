@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use http::Method;
 use serde_json::{Value, json};
+use tessera_import::Field;
 
 use crate::failure::Failure;
 use crate::web::{WebClient, WebRequest};
@@ -37,13 +38,14 @@ pub struct Loaded {
     pub remaining: u64,
 }
 
-/// Loads the codes of a file: one a line, in the first column of a CSV file; a header `code` and blank lines are left out.
+/// Loads the codes of a file: one a line. Of a CSV file, the column whose header means a code to an import too, otherwise the first.
+/// Blank lines are left out.
 ///
 /// # Errors
 /// When the file cannot be read, or the API refuses the codes. What was loaded before stays; loading the file again continues.
 pub async fn load(file: &Path, loading: &Loading) -> anyhow::Result<Loaded> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let codes = read_codes(&text);
+    let codes = read_codes(&text).map_err(Failure::Refused)?;
     anyhow::ensure!(!codes.is_empty(), "{} has no code", file.display());
     let client = WebClient::new();
     let mut loaded = Loaded::default();
@@ -58,16 +60,34 @@ pub async fn load(file: &Path, loading: &Loading) -> anyhow::Result<Loaded> {
     Ok(loaded)
 }
 
+/// The cells of a line.
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    line.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"').trim())
+}
+
 /// The codes of a text, each with the number of its line.
-fn read_codes(text: &str) -> Vec<(usize, &str)> {
-    let first_column = |line| str::split(line, [',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"');
-    let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines().map(first_column));
-    let codes = lines.filter(|(_, code): &(usize, &str)| !code.is_empty());
-    codes
-        .enumerate()
-        .filter(|(place, (_, code))| *place > 0 || !code.eq_ignore_ascii_case("code"))
-        .map(|(_, c)| c)
-        .collect()
+///
+/// # Errors
+/// When its first line looks like a header that names no column of codes: a header is never loaded as a code.
+fn read_codes(text: &str) -> Result<Vec<(usize, &str)>, String> {
+    let mut lines = (1..).zip(text.trim_start_matches('\u{feff}').lines()).filter(|(_, line)| !line.trim().is_empty());
+    let Some((first, header)) = lines.next() else { return Ok(Vec::new()) };
+    let named = cells(header).position(|cell| Field::Code.is_named_by(cell));
+    let of = |(number, line)| (number, cells(line).nth(named.unwrap_or(0)).unwrap_or_default());
+    let codes = lines.map(of).filter(|(_, code)| !code.is_empty());
+    if named.is_some() {
+        return Ok(codes.collect());
+    }
+    let (first, mut rest): ((usize, &str), Vec<_>) = (of((first, header)), codes.collect());
+    let has_digit = |code: &str| code.bytes().any(|byte| byte.is_ascii_digit());
+    // Codes have digits, and words of a header have none.
+    if !has_digit(first.1) && !rest.is_empty() && rest.iter().all(|(_, code)| has_digit(code)) {
+        let problem = "looks like a header, and none of its columns is named \"code\"";
+        let hint = "name the column of the codes \"code\"; if it is a code, put a line with \"code\" before it";
+        return Err(format!("line {} ({:?}) {problem}: {hint}", first.0, first.1));
+    }
+    rest.splice(0..0, (!first.1.is_empty()).then_some(first));
+    Ok(rest)
 }
 
 /// Sends codes until all are loaded. Returns the last response, and how many codes the attempts before it have added.
@@ -120,8 +140,18 @@ mod tests {
     #[test]
     fn a_file_is_one_code_a_line_with_or_without_a_header() {
         let expected = vec![(2, "A-1"), (4, "code"), (5, "B 2")];
-        assert_eq!(read_codes("\u{feff}Code;value\nA-1;5\n\ncode\n\"B 2\"\t\n"), expected);
-        assert_eq!(read_codes("A-1\r\nB-2"), [(1, "A-1"), (2, "B-2")]);
-        assert_eq!(read_codes("\n \n"), []);
+        assert_eq!(read_codes("\u{feff}Code;value\nA-1;5\n\ncode\n\"B 2\"\t\n").unwrap(), expected);
+        assert_eq!(read_codes("A-1\r\nB-2").unwrap(), [(1, "A-1"), (2, "B-2")]);
+        assert_eq!(read_codes("SUMMER\nA-1\nWINTER").unwrap(), [(1, "SUMMER"), (2, "A-1"), (3, "WINTER")]);
+        assert_eq!(read_codes("SUMMER").unwrap(), [(1, "SUMMER")]);
+        assert_eq!(read_codes("\n \n").unwrap(), []);
+    }
+
+    #[test]
+    fn the_column_of_the_codes_is_found_as_an_import_finds_it() {
+        assert_eq!(read_codes("Gift code,Note\nA-1,x\nB-2,y").unwrap(), [(2, "A-1"), (3, "B-2")]);
+        assert_eq!(read_codes("Nota;Codice\nx;A-1\ny\n").unwrap(), [(2, "A-1")]);
+        let refused = read_codes("\nGutschein,Wert\nA-1,5\nB-2,5").unwrap_err();
+        assert!(refused.contains("line 2 (\"Gutschein\")"), "{refused}");
     }
 }

@@ -178,6 +178,9 @@ impl Pass<'_> {
             return Ok(refused(format!("there is no reward {:?}", coupon.reward)));
         };
         let code = match CouponCode::new(coupon.code.trim()) {
+            Ok(code) if FoldedCode::is_picture(code.as_str()) => {
+                return Ok(refused("the code must not end in .svg: the API reads that as a picture"));
+            }
             Ok(code) => code,
             Err(error) => return Ok(refused(format!("the code {error}"))),
         };

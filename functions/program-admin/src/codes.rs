@@ -80,6 +80,9 @@ fn read_code(node: &Node<'_>) -> Option<CouponCode> {
             return Err(format!("must be 1 to {MOST_CODE} printable ASCII characters"));
         }
         FoldedCode::parse(code).ok_or("must have a letter or a digit")?;
+        if FoldedCode::is_picture(code) {
+            return Err("must not end in .svg: GET /v1/coupons/… would return the picture of another code".to_owned());
+        }
         CouponCode::new(code).map_err(|error| error.to_string())
     })
 }
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_bad_code_is_named() {
-        let bad = ["", " - ", &"x".repeat(300), "é", "a\nb"];
+        let bad = ["", " - ", &"x".repeat(300), "é", "a\nb", "SALE-1.svg", "SALE-1.SVG "];
         let faults = read_codes(&json!({ "codes": bad })).unwrap_err();
         let pointers: Vec<String> = faults.into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(pointers, (0..bad.len()).map(|place| format!("/codes/{place}")).collect::<Vec<_>>());

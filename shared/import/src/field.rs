@@ -83,7 +83,7 @@ fields! {
     /// The day on which the tier was reached.
     Since "since" ["tiersince", "tierstart", "tierenteredat", "dal"],
     /// The code of a coupon or a referral.
-    Code "code" ["couponcode", "discountcode", "rewardcode", "referralcode", "codice", "cod", "код", "couponid"],
+    Code "code" ["couponcode", "discountcode", "rewardcode", "referralcode", "codice", "cod", "код", "couponid", "giftcode", "giftcardcode", "vouchercode", "promocode"],
     /// The reward of a coupon.
     Reward "reward" ["rewardid", "rewardname", "premio", "recompensa", "награда"],
     /// The id of an order.
@@ -190,6 +190,11 @@ impl Field {
     /// True when a folded header is a known name of the field.
     pub(crate) fn is_known_as(self, header: &str) -> bool {
         fold(self.name()) == header || self.aliases().iter().any(|alias| fold(alias) == header)
+    }
+
+    /// True when the header of a column names the field, in any of the ways that imports know.
+    pub fn is_named_by(self, header: &str) -> bool {
+        self.is_known_as(&fold(header))
     }
 }
 

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::ids::{CouponCode, MAX_ID_BYTES};
 
+/// What the path of a picture of a code ends in.
+const PICTURE: &str = ".svg";
+
 /// A coupon code without the differences that people make when they type it.
 ///
 /// Letters are upper case, `-` and white space are removed, `O` becomes `0`, `I` and `L` become `1`. A folded code
@@ -13,6 +16,12 @@ use crate::ids::{CouponCode, MAX_ID_BYTES};
 pub struct FoldedCode(String);
 
 impl FoldedCode {
+    /// True for a text that a route would read as the picture of the code before its end.
+    pub fn is_picture(text: &str) -> bool {
+        let end = text.len().checked_sub(PICTURE.len()).and_then(|start| text.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(PICTURE))
+    }
+
     /// Folds a code that somebody typed; `None` when the result is empty or too long.
     pub fn parse(text: &str) -> Option<Self> {
         let folded = Self::fold(text);
