@@ -1,7 +1,8 @@
 //! The stream of members: an entry, a notice, and each change of a coupon or a referral that wrote no entry, becomes one message
 //! for each target that wants one of its events. A program without targets costs no message.
 //!
-//! A coupon whose code a shop created becomes one more: its pool may have run low, or the shop is to delete the code.
+//! A coupon whose code a shop created becomes one more: its pool may have run low, or the shop is to delete the code. So does a
+//! receipt with a code that nobody has, where a shop creates codes.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use tessera_domain::event::{
     events_of_referrals,
 };
 use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::ledger::Cause;
+use tessera_domain::ledger::{Cause, Entry, UNKNOWN_COUPON};
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork, connection_of};
@@ -30,6 +31,7 @@ pub(super) async fn messages(
     let Some(MemberImage { program, change }) = image else { return Ok(Vec::new()) };
     let codes = match &change {
         MemberChange::Coupon { coupon, .. } => about_code(&program, coupon, &natural, made_at),
+        MemberChange::Entry { entry, .. } if inserted => about_unknown(services, &program, entry, &natural).await?,
         MemberChange::Entry { .. }
         | MemberChange::Notice { .. }
         | MemberChange::Friend { .. }
@@ -100,6 +102,22 @@ fn about_code(program: &ProgramId, coupon: &Coupon, natural: &str, made_at: Time
         CouponStatus::Reserved | CouponStatus::Used | CouponStatus::Expired | CouponStatus::Lapsed => return None,
     };
     Some(CodesMessage::new(program.clone(), work).outgoing(&cause))
+}
+
+/// What is to be done about codes of a receipt that no coupon has: a shop's ready codes work at its checkout before anybody has
+/// drawn them.
+async fn about_unknown(
+    services: &Services,
+    program: &ProgramId,
+    entry: &Entry,
+    natural: &str,
+) -> Result<Option<OutgoingMessage>, String> {
+    let unknown = entry.ignored.iter().filter(|(_, reason)| reason == UNKNOWN_COUPON);
+    let codes: Vec<_> = unknown.map(|(code, _)| code.clone()).collect();
+    if codes.is_empty() || !services.has_codes_shop(program).await? {
+        return Ok(None);
+    }
+    Ok(Some(CodesMessage::new(program.clone(), CodesWork::Spent { codes }).outgoing(natural)))
 }
 
 fn delete(coupon: &Coupon, natural: &str, at: Timestamp) -> (CodesWork, String) {

@@ -44,12 +44,14 @@ pub(crate) async fn codes_health(
             filling: 0,
             failed: 0,
             dead: 0,
+            spent: 0,
             error: None,
         });
         view.ready += ready;
         view.filling += batch.map_or(0, |batch| batch.codes.len() as u64);
         view.failed += stored.pool.failed;
         view.dead += stored.deleted;
+        view.spent += stored.spent;
         view.error = view.error.take().or(stored.pool.error);
     }
     Ok(rewards.into_values().collect())

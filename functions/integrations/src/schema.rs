@@ -243,6 +243,8 @@ pub(crate) struct CodesHealthView {
     pub failed: u64,
     /// Codes that the shop has deleted, because their coupons expired or were cancelled.
     pub dead: u64,
+    /// Ready codes that orders used before anybody had them: they have left the pool.
+    pub spent: u64,
     /// What the shop said last, when something failed.
     pub error: Option<String>,
 }

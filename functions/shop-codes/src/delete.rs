@@ -16,8 +16,8 @@ use crate::http::Failure;
 use crate::shop::{Shop, credentials};
 use crate::work::{WorkError, active};
 
-/// Codes of one discount of a shop.
-type Group = (TargetId, String);
+/// Codes of one discount of a shop: the connection, the shop that it led to, and the shop's id of the discount.
+type Group = (TargetId, Option<String>, String);
 
 /// Deletes those of some codes whose coupons are over, and completes cancellations that waited for it. Failures of a shop are
 /// stored as deliveries. `before`: the delivery that is tried again. False when a code is left.
@@ -43,7 +43,7 @@ pub(crate) async fn delete(
     for coupon in over {
         match known.iter().find(|known| known.code == FoldedCode::from(&coupon.code)) {
             Some(CouponShopCode { shop, deleted_at: None, .. }) => {
-                let group = (shop.connection.clone(), shop.discount.clone());
+                let group = (shop.connection.clone(), shop.shop.clone(), shop.discount.clone());
                 groups.entry(group).or_default().push((coupon, shop.clone()));
             }
             // Deleted before, or never created: a coupon that was restored has no code in the shop.
@@ -51,11 +51,12 @@ pub(crate) async fn delete(
         }
     }
     let mut is_done = true;
-    for ((connection, discount), codes) in groups {
-        match delete_group(services, clients, program_id, &connection, &discount, &codes).await {
+    for (group, codes) in groups {
+        let connection = &group.0;
+        match delete_group(services, clients, program_id, &group, &codes).await {
             Ok(deletion) => {
                 if deletion == Deletion::Done {
-                    note(services, program_id, &connection, &codes, now).await?;
+                    note(services, program_id, connection, &codes, now).await?;
                 }
                 dead.extend(codes.into_iter().map(|(coupon, _)| coupon));
             }
@@ -63,7 +64,7 @@ pub(crate) async fn delete(
             Err(failure) => {
                 is_done = false;
                 let codes = codes.into_iter().map(|(coupon, _)| coupon.code).collect();
-                record(services, program_id, &connection, codes, at, before, failure).await?;
+                record(services, program_id, connection, codes, at, before, failure).await?;
             }
         }
     }
@@ -78,7 +79,7 @@ pub(crate) async fn delete(
 enum Deletion {
     /// They are dead.
     Done,
-    /// The shop has left, and its credentials are gone: nobody can ask it for anything.
+    /// The shop has left, and its credentials are gone, or the connection leads to another shop: nobody can ask it for anything.
     OutOfReach,
 }
 
@@ -97,11 +98,17 @@ async fn delete_group(
     services: &Services,
     clients: &ShopClients,
     program: &ProgramId,
-    connection: &TargetId,
-    discount: &str,
+    (connection, shop, discount): &Group,
     codes: &[(Coupon, ShopCode)],
 ) -> Result<Deletion, Failure> {
-    let Some(connection) = ShopConnection::enabled(services, program, connection).await? else {
+    let target = services.store.target(program, connection).await?;
+    let known = target.as_ref().and_then(ShopConnection::of);
+    let today = known.as_ref().map(|known| known.settings.shop_identity());
+    if today.is_some_and(|today| shop.as_ref().is_some_and(|shop| *shop != today)) {
+        // What has such an id in the shop of today is the merchant's own.
+        return Ok(Deletion::OutOfReach);
+    }
+    let Some(connection) = known.filter(|known| known.is_enabled) else {
         // A merchant who only disables a connection keeps its credentials.
         let key = services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
         let secrets = services.store.target_secrets(program, connection, &key).await?;

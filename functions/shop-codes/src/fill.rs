@@ -38,12 +38,28 @@ pub(crate) struct PoolWorker<'a> {
 }
 
 impl PoolWorker<'_> {
-    /// Creates the discount and codes of a pool, if it has fewer than `codes` says. Each step is stored before the next one begins,
-    /// so that it goes on where it was interrupted.
+    /// Creates the discount and codes of a pool, if it has fewer than `codes` says. A discount that the merchant has deleted is
+    /// created anew.
     ///
     /// # Errors
     /// When the shop or the store did not do it.
     pub async fn fill(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<Progress, Failure> {
+        let before = stored.pool.discount_id.clone();
+        let refused = match self.fill_existing(stored, codes).await {
+            Err(Failure::Refused(reason)) => reason,
+            other => return other,
+        };
+        match before {
+            Some(discount) if !self.shop.has_discount(&discount).await? => {
+                self.forget_discount(stored).await?;
+                Ok(Progress::Partly)
+            }
+            _ => Err(Failure::Refused(refused)),
+        }
+    }
+
+    /// Fills a pool. Each step is stored before the next one begins, so that it goes on where it was interrupted.
+    async fn fill_existing(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<Progress, Failure> {
         let discount = self.discount(stored).await?;
         let is_off = stored.pool.is_withdrawn || stored.pool.switch.is_some();
         if is_off && self.switch(stored, &discount, true).await? == Progress::Partly {

@@ -4,6 +4,7 @@
 //! - What is sent to a shop is stored before. A request whose response is lost is repeated as it was, so that a crash between
 //!   the shop's success and our record neither loses a code nor hands one out twice.
 //! - Codes of coupons that expired or were cancelled are deleted. A cancellation gives its points back only then.
+//! - A ready code that an order has used leaves its pool.
 //! - The codes of a reward that is withdrawn are made invalid; those that nobody has are deleted.
 //!
 //! A message is handled once its outcome is stored, also a failure: a shop that is down holds up nobody.
@@ -15,6 +16,7 @@ mod http;
 mod program;
 mod shop;
 mod shopify;
+mod spent;
 mod withdraw;
 mod woocommerce;
 mod work;

@@ -19,6 +19,7 @@ use crate::ShopClients;
 use crate::fill::{PoolWorker, Progress};
 use crate::http::Failure;
 use crate::shop::{Shop, credentials, provider_of};
+use crate::withdraw::drop_ready;
 use crate::work::{WorkError, active};
 
 /// How many codes are kept ready where the settings say nothing.
@@ -35,13 +36,16 @@ pub(crate) async fn look(services: &Services, program_id: &ProgramId, again: boo
     let mut messages = Vec::new();
     for (_, provider) in Provider::NAMES {
         let Some(connection) = connection_of(provider) else { continue };
-        if ShopConnection::enabled(services, program_id, &connection).await?.is_none() {
+        let target = services.store.target(program_id, &connection).await?;
+        let Some(ShopConnection { is_enabled, settings, .. }) = target.as_ref().and_then(ShopConnection::of) else {
             continue;
-        }
+        };
         let offered = program.compiled.program.rewards.iter().filter(|reward| reward.code.provider() == Some(provider));
-        let mut rewards: BTreeSet<RewardId> = offered.map(|reward| reward.id.clone()).collect();
-        let stored = services.store.shop_pools(program_id, &connection).await?;
-        let asked_for = stored.into_iter().filter(|stored| stored.pool.may_work());
+        let mut rewards: BTreeSet<RewardId> = offered.map(|reward| reward.id.clone()).filter(|_| is_enabled).collect();
+        let (stored, shop) = (services.store.shop_pools(program_id, &connection).await?, settings.shop_identity());
+        let asked_for = stored
+            .into_iter()
+            .filter(|StoredShopPool { pool, .. }| pool.is_of_another(&shop) || (is_enabled && pool.may_work()));
         rewards.extend(asked_for.map(|stored| stored.pool.pool.reward));
         for reward in rewards {
             let work = CodesWork::Reward { connection: connection.clone(), reward, again };
@@ -63,13 +67,21 @@ pub(crate) async fn bring_in_line(
     reward: &RewardId,
     again: bool,
 ) -> Result<(), WorkError> {
-    let Some(connection) = ShopConnection::enabled(services, program_id, connection_id).await? else {
-        // Asked for again once it is enabled.
-        return Ok(());
-    };
-    let program = active(services, program_id).await?;
+    let target = services.store.target(program_id, connection_id).await?;
+    let Some(connection) = target.as_ref().and_then(ShopConnection::of) else { return Ok(()) };
+    let shop = connection.settings.shop_identity();
     let mut stored = services.store.shop_pools(program_id, connection_id).await?;
     stored.retain(|stored| stored.pool.pool.reward == *reward);
+    let (elsewhere, mut stored): (Vec<_>, Vec<_>) =
+        stored.into_iter().partition(|stored| stored.pool.is_of_another(&shop));
+    if drop_pools(services, program_id, connection_id, &elsewhere).await? == Progress::Partly {
+        return ask_again(services, program_id, connection_id, reward, again).await;
+    }
+    if !connection.is_enabled {
+        // Asked for again once it is enabled.
+        return Ok(());
+    }
+    let program = active(services, program_id).await?;
     let now = services.clock.now();
     let provider = provider_of(connection.settings.vendor);
     let offered = program.compiled.reward(reward);
@@ -85,6 +97,14 @@ pub(crate) async fn bring_in_line(
     };
     let mut is_whole = true;
     for mut pool in pools {
+        if pool.pool.shop.is_none() {
+            // Of an earlier release, which did not store it. A pool that is new is stored with its first request.
+            pool.pool.shop = Some(shop.clone());
+            if pool.version > 0 && !services.store.put_shop_pool(program_id, connection_id, &mut pool).await? {
+                is_whole = false;
+                continue;
+            }
+        }
         // What failed may have been the opposite of what is wanted now.
         let is_same = pool.pool.switch.as_ref().is_none_or(|switch| switch.is_active) == codes.is_some();
         let waits = pool.pool.is_stopped || pool.pool.due.is_some_and(|due| now < due);
@@ -101,12 +121,38 @@ pub(crate) async fn bring_in_line(
             Err(failure) => record(services, program_id, connection_id, &mut pool, failure).await?,
         }
     }
-    if !is_whole {
-        let work = CodesWork::Reward { connection: connection_id.clone(), reward: reward.clone(), again };
-        let message = CodesMessage::new(program_id.clone(), work).outgoing(&format!("{:?}", seed()?.0));
-        services.send_codes(&[message]).await.map_err(WorkError::Unavailable)?;
+    if is_whole { Ok(()) } else { ask_again(services, program_id, connection_id, reward, again).await }
+}
+
+/// Asks for another look at a reward, which goes on.
+async fn ask_again(
+    services: &Services,
+    program: &ProgramId,
+    connection: &TargetId,
+    reward: &RewardId,
+    again: bool,
+) -> Result<(), WorkError> {
+    let work = CodesWork::Reward { connection: connection.clone(), reward: reward.clone(), again };
+    let message = CodesMessage::new(program.clone(), work).outgoing(&format!("{:?}", seed()?.0));
+    services.send_codes(&[message]).await.map_err(WorkError::Unavailable)
+}
+
+/// Drops pools that another shop filled, to which the connection led before: their codes work there alone. Coupons in wallets
+/// keep theirs. The shop of today is asked for nothing: what has such an id there is the merchant's own.
+async fn drop_pools(
+    services: &Services,
+    program: &ProgramId,
+    connection: &TargetId,
+    pools: &[StoredShopPool],
+) -> Result<Progress, StoreError> {
+    for StoredShopPool { pool, .. } in pools {
+        tracing::info!(%program, %connection, reward = %pool.pool.reward, "the codes of another shop are dropped");
+        if drop_ready(services, program, &pool.pool).await? == Progress::Partly {
+            return Ok(Progress::Partly);
+        }
+        services.store.delete_shop_pool(program, connection, &pool.pool).await?;
     }
-    Ok(())
+    Ok(Progress::Whole)
 }
 
 /// True when nobody can get a reward any more.
@@ -162,6 +208,7 @@ fn new_pool(
     let pool = ShopPool {
         pool,
         discount,
+        shop: None,
         title,
         created_at,
         first_code: None,
@@ -176,7 +223,7 @@ fn new_pool(
         due: None,
         is_stopped: false,
     };
-    StoredShopPool { pool, version: 0, deleted: 0 }
+    StoredShopPool { pool, version: 0, deleted: 0, spent: 0 }
 }
 
 /// Fills a pool, or withdraws it where `codes` is `None`.

@@ -119,6 +119,15 @@ impl<'a> Shop<'a> {
         }
     }
 
+    /// True while the shop has a discount. A merchant may have deleted it.
+    pub async fn has_discount(&self, discount: &str) -> Result<bool, Failure> {
+        match self {
+            Self::Shopify(shop) => shop.has_discount(discount).await,
+            // Each code is a discount of its own.
+            Self::Woocommerce(_) => Ok(true),
+        }
+    }
+
     /// True where each code is a discount of its own.
     pub const fn codes_are_discounts(&self) -> bool {
         match self {

@@ -1,6 +1,9 @@
 //! Withdraws the pool of a reward that is not offered any more, and brings its codes back.
 
-use tessera_store::{CodeSwitch, StoredShopPool};
+use tessera_domain::coupon::PoolId;
+use tessera_domain::ids::ProgramId;
+use tessera_lambda::Services;
+use tessera_store::{CodeSwitch, StoreError, StoredShopPool};
 
 use crate::fill::{PoolWorker, Progress};
 use crate::http::Failure;
@@ -12,6 +15,25 @@ const MOST_SWITCHED: usize = 40;
 const PAGE: u32 = 10;
 /// The requests of one message that delete codes.
 const MOST_DELETIONS: u32 = 8;
+/// The codes that are taken out of a pool at once, when nothing is asked of the shop.
+const DROPPED_AT_ONCE: u32 = 250;
+
+/// Takes the codes that are ready out of a pool whose shop has none of them. The shop is asked for nothing.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn drop_ready(
+    services: &Services,
+    program: &ProgramId,
+    pool: &PoolId,
+) -> Result<Progress, StoreError> {
+    for _ in 0..MOST_DELETIONS {
+        if services.store.withdraw_shop_codes(program, pool, DROPPED_AT_ONCE).await?.is_empty() {
+            return Ok(Progress::Whole);
+        }
+    }
+    Ok(Progress::Partly)
+}
 
 impl PoolWorker<'_> {
     /// Makes every code of a pool invalid in the shop, those in wallets too. Then the codes that nobody has are taken out of the pool
@@ -81,7 +103,7 @@ impl PoolWorker<'_> {
                             return Ok(Progress::Partly);
                         }
                         left -= 1;
-                        shop.set_active(&batch.ids, is_active).await?;
+                        shop.set_active(&stored.pool, &batch.ids, is_active).await?;
                         switch.after = Some(batch.place);
                         stored.pool.switch = Some(switch.clone());
                         self.save(stored).await?;
@@ -94,6 +116,18 @@ impl PoolWorker<'_> {
             self.save(stored).await?;
         }
         Ok(Progress::Whole)
+    }
+
+    /// Forgets a discount that the merchant has deleted, and its ready codes, which died with it. The next message creates it anew.
+    pub async fn forget_discount(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+        let pool = &mut stored.pool;
+        tracing::warn!(program = %self.program.id, reward = %pool.pool.reward, "a shop's discount does not exist any more");
+        if drop_ready(self.services, &self.program.id, &pool.pool).await? == Progress::Whole {
+            (pool.discount_id, pool.first_code, pool.batch, pool.switch) = (None, None, None, None);
+            (pool.is_withdrawn, pool.error) = (false, None);
+            self.save(stored).await?;
+        }
+        Ok(())
     }
 
     /// Takes the codes that are ready out of a pool, and deletes them in the shop.

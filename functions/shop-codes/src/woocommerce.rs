@@ -1,5 +1,7 @@
 //! Codes in WooCommerce: each is a coupon of its own, created and deleted in batches.
 
+use std::collections::BTreeMap;
+
 use ::http::{Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,9 +75,7 @@ impl<'a> Woocommerce<'a> {
             let body = self.call(Method::GET, &path, None).await?;
             let newest = body.as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
             let own = newest.iter().filter(|coupon| coupon["description"] == json!(pool.title));
-            for (code, id) in own.filter_map(|coupon| {
-                Some((coupon["code"].as_str().and_then(FoldedCode::parse)?, coupon["id"].as_u64()?))
-            }) {
+            for (code, id) in own.filter_map(|coupon| Some((code_of(coupon)?, id_of(coupon)?))) {
                 let place = outcome.refused.iter().position(|(refused, _)| FoldedCode::from(refused) == code);
                 if let Some(place) = place {
                     let (code, _) = outcome.refused.swap_remove(place);
@@ -90,31 +90,75 @@ impl<'a> Woocommerce<'a> {
     }
 
     fn shop_code(&self, id: u64) -> ShopCode {
-        ShopCode { connection: self.access.connection.id.clone(), discount: String::new(), id: id.to_string() }
+        let connection = self.access.connection;
+        ShopCode {
+            connection: connection.id.clone(),
+            shop: Some(connection.settings.shop_identity()),
+            discount: String::new(),
+            id: id.to_string(),
+        }
     }
 
     /// Deletes codes. Those that are gone already are no error.
+    ///
+    /// A shop that was restored from a backup gives ids anew, so each coupon is read before: what has another code is the
+    /// merchant's own, and stays.
     pub async fn delete(&self, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
         for chunk in codes.chunks(MOST_CODES) {
-            let ids: Vec<u64> = chunk.iter().filter_map(|(_, place)| place.id.parse().ok()).collect();
-            self.change("delete", &json!(ids), ids.len()).await?;
+            let asked: BTreeMap<u64, FoldedCode> = chunk
+                .iter()
+                .filter_map(|(code, place)| Some((place.id.parse().ok()?, FoldedCode::from(code))))
+                .collect();
+            let found = self.read(asked.keys()).await?;
+            let is_ours = |id: &u64, coupon: &Value| code_of(coupon).as_ref() == asked.get(id);
+            let own = found.iter().filter_map(|coupon| id_of(coupon).filter(|id| is_ours(id, coupon)));
+            let own: Vec<u64> = own.collect();
+            self.change("delete", &json!(own), own.len()).await?;
         }
         Ok(())
     }
 
-    /// Makes coupons work, or not. Those that are gone are no error.
-    pub async fn set_active(&self, ids: &[String], is_active: bool) -> Result<(), Failure> {
+    /// Makes coupons of a pool work, or not. Those that are gone are no error; as for [`Woocommerce::delete`], the merchant's own
+    /// stay as they are.
+    pub async fn set_active(&self, pool: &ShopPool, ids: &[String], is_active: bool) -> Result<(), Failure> {
         let end = if is_active { "" } else { LONG_AGO };
         let ids: Vec<u64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         for chunk in ids.chunks(MOST_CODES) {
-            let ended: Vec<Value> = chunk.iter().map(|id| json!({ "id": id, "date_expires": end })).collect();
-            self.change("update", &json!(ended), chunk.len()).await?;
+            let found = self.read(chunk).await?;
+            let (ours, others): (Vec<&Value>, Vec<&Value>) =
+                found.iter().partition(|coupon| coupon["description"] == json!(pool.title));
+            let mut own: Vec<u64> = ours.into_iter().filter_map(id_of).collect();
+            if !others.is_empty() {
+                // The merchant may have changed a description: then the code tells.
+                let (store, program) = (&self.access.services.store, self.access.program);
+                let known = store.shop_codes(program, others.iter().filter_map(|coupon| code_of(coupon))).await?;
+                let is_known = |coupon: &Value, id: u64| {
+                    let code = code_of(coupon);
+                    known.iter().any(|known| Some(&known.code) == code.as_ref() && known.shop.id == id.to_string())
+                };
+                own.extend(others.into_iter().filter_map(|coupon| id_of(coupon).filter(|id| is_known(coupon, *id))));
+            }
+            let ended: Vec<Value> = own.iter().map(|id| json!({ "id": id, "date_expires": end })).collect();
+            self.change("update", &json!(ended), own.len()).await?;
         }
         Ok(())
     }
 
-    /// Changes coupons in one request.
+    /// Those of at most a hundred coupons that the shop has.
+    async fn read(&self, ids: impl IntoIterator<Item = &u64>) -> Result<Vec<Value>, Failure> {
+        let ids = ids.into_iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = self.call(Method::GET, &format!("/coupons?include={ids}&per_page={MOST_CODES}"), None).await?;
+        body.as_array().cloned().ok_or_else(|| Failure::again("200, but no list of coupons"))
+    }
+
+    /// Changes coupons in one request; none without any.
     async fn change(&self, how: &str, coupons: &Value, count: usize) -> Result<(), Failure> {
+        if count == 0 {
+            return Ok(());
+        }
         let body = self.call(Method::POST, "/coupons/batch", Some(&json!({ how: coupons }))).await?;
         let results = body[how].as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
         if results.len() < count {
@@ -145,6 +189,14 @@ impl<'a> Woocommerce<'a> {
         let reply = exchange(self.access.client, request, self.access.services.clock.now()).await?;
         understood(reply)
     }
+}
+
+fn id_of(coupon: &Value) -> Option<u64> {
+    coupon["id"].as_u64()
+}
+
+fn code_of(coupon: &Value) -> Option<FoldedCode> {
+    coupon["code"].as_str().and_then(FoldedCode::parse)
 }
 
 /// The body of a successful response.

@@ -12,6 +12,7 @@ use tessera_store::{ActiveProgram, DeliveryContent, StoreError, TargetId};
 use crate::ShopClients;
 use crate::delete::delete;
 use crate::program::{bring_in_line, look};
+use crate::spent::take_spent;
 
 /// Why a message is not handled. It comes again.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,7 @@ pub(crate) async fn run(services: &Services, clients: &ShopClients, message: Cod
             bring_in_line(services, clients, &program, &connection, &reward, again).await
         }
         CodesWork::Delete { codes, at } => delete(services, clients, &program, &codes, at, None).await.map(drop),
+        CodesWork::Spent { codes } => take_spent(services, &program, &codes).await,
         CodesWork::Delivery { connection, delivery, due } => {
             repeat(services, clients, &program, &connection, &delivery, due).await
         }
@@ -65,7 +67,7 @@ async fn repeat(
             // What fails again is recorded with its pool, and listed anew.
             true
         }
-        CodesWork::Program { .. } | CodesWork::Delivery { .. } => true,
+        CodesWork::Program { .. } | CodesWork::Spent { .. } | CodesWork::Delivery { .. } => true,
     };
     if is_done {
         services.store.forget_delivery(program, connection, &before).await?;

@@ -54,6 +54,11 @@ pub enum CodesWork {
         /// When that was asked for.
         at: Timestamp,
     },
+    /// An order has used these codes, which no coupon of the program has: those that are ready leave their pools.
+    Spent {
+        /// The codes.
+        codes: Vec<CouponCode>,
+    },
     /// What is stored as a delivery is to be tried again.
     Delivery {
         /// The connection to the shop.
@@ -77,6 +82,7 @@ impl CodesWork {
             Self::Delete { codes, .. } => {
                 format!("delete#{}", codes.first().map(CouponCode::as_str).unwrap_or_default())
             }
+            Self::Spent { codes } => format!("spent#{}", codes.first().map(CouponCode::as_str).unwrap_or_default()),
             Self::Delivery { connection, delivery, .. } => format!("delivery#{connection}#{delivery}"),
         }
     }
@@ -128,13 +134,21 @@ impl Services {
     /// # Errors
     /// When DynamoDB or the queue cannot be reached.
     pub async fn ask_codes(&self, program: &ProgramId, cause: &str) -> Result<bool, String> {
-        let targets = self.targets.get(&self.store, program).await.map_err(|error| error.to_string())?;
-        if !targets.iter().any(|target| target.is_enabled && creates_codes(&target.id)) {
+        if !self.has_codes_shop(program).await? {
             return Ok(false);
         }
         let message = CodesMessage::new(program.clone(), CodesWork::Program { again: false }).outgoing(cause);
         self.send_codes(&[message]).await?;
         Ok(true)
+    }
+
+    /// True if a shop is connected that can create codes.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn has_codes_shop(&self, program: &ProgramId) -> Result<bool, String> {
+        let targets = self.targets.get(&self.store, program).await.map_err(|error| error.to_string())?;
+        Ok(targets.iter().any(|target| target.is_enabled && creates_codes(&target.id)))
     }
 
     /// As [`Services::ask_codes`], for a connection that was just changed: asks also for what its shop has refused.
@@ -147,7 +161,7 @@ impl Services {
         program: &ProgramId,
         cause: &str,
     ) -> Result<(), String> {
-        if !target.is_enabled || !creates_codes(&target.id) {
+        if !creates_codes(&target.id) {
             return Ok(());
         }
         let message = CodesMessage::new(program.clone(), CodesWork::Program { again: true }).outgoing(cause);

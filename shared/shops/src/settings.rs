@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tessera_domain::money::Currency;
 
 use crate::generic::{Mapping, SignatureScheme};
@@ -99,8 +100,43 @@ impl ShopSettings {
         }
     }
 
+    /// Which shop it is, for what a shop created: a hash of its domain and of the address that requests go to. The case of letters
+    /// and a `/` at the end make no other shop.
+    pub fn shop_identity(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [&self.shop, &self.base_url] {
+            let part = part.as_deref().unwrap_or_default().trim_end_matches('/').to_lowercase();
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hex::encode(hash.finalize().get(..8).unwrap_or_default())
+    }
+
     /// How amounts are read.
     pub const fn terms(&self, program: Currency) -> Terms<'_> {
         Terms { program, basis: self.amount, fx_rates: &self.fx_rates }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_domain_or_address_is_another_shop() {
+        let identity = |shop: Option<&str>, url: Option<&str>| {
+            let (shop, base_url) = (shop.map(str::to_owned), url.map(str::to_owned));
+            ShopSettings { shop, base_url, ..ShopSettings::new(Vendor::Shopify) }.shop_identity()
+        };
+        let ada = identity(None, Some("https://ada.example"));
+        assert_eq!(ada, identity(None, Some("https://Ada.example/")));
+        for other in [
+            identity(None, None),
+            identity(Some("https://ada.example"), None),
+            identity(None, Some("https://ada.example/it")),
+            identity(Some("ada.myshopify.com"), Some("https://ada.example")),
+        ] {
+            assert_ne!(ada, other);
+        }
     }
 }

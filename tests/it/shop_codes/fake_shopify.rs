@@ -134,6 +134,13 @@ impl FakeShopify {
         self.state().discounts.values().map(|discount| (discount.input.clone(), discount.is_active)).collect()
     }
 
+    /// The merchant deletes every discount, and with it its codes.
+    pub fn delete_discounts(&self) {
+        let mut state = self.state();
+        state.discounts.clear();
+        state.codes.clear();
+    }
+
     /// A shopper types a code at the checkout; true when it is accepted, which uses it up.
     pub fn checkout(&self, code: &str) -> bool {
         let mut state = self.state();
@@ -257,7 +264,9 @@ fn run(operation: &str, variables: &Value, state: &mut State) -> Result<Value, &
         "AddCodes" => {
             let discount = text(&variables["discountId"], "no discount")?.to_owned();
             if !state.discounts.contains_key(&discount) {
-                return Err("unknown discount");
+                let gone = json!([{ "field": ["discountId"], "code": "INVALID",
+                                    "message": "Code discount does not exist." }]);
+                return Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": null, "userErrors": gone } }));
             }
             let codes = variables["codes"].as_array().ok_or("no codes")?.clone();
             if codes.is_empty() || codes.len() > 250 {
@@ -284,6 +293,11 @@ fn run(operation: &str, variables: &Value, state: &mut State) -> Result<Value, &
             let id = state.id("DiscountRedeemCodeBulkCreation");
             state.jobs.insert(id.clone(), Job { results, polls: state.misbehaviour.polls });
             Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": { "id": id }, "userErrors": nothing } }))
+        }
+        "DiscountExists" => {
+            let id = text(&variables["id"], "no discount")?;
+            let node = state.discounts.contains_key(id).then(|| json!({ "id": id }));
+            Ok(json!({ "codeDiscountNode": node }))
         }
         "AddingCodes" => {
             let job = state.jobs.get_mut(text(&variables["id"], "no job")?).ok_or("unknown job")?;

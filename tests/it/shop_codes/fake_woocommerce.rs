@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::outgoing::server::{Reaction, Received, Server};
 
+/// Our coupons have the ids that follow.
+pub const FIRST_ID: u64 = 1_000;
 const BASIC: &str = "Basic Y2tfMTpjc18x";
 
 #[derive(Debug, Default)]
@@ -62,8 +64,31 @@ impl FakeWoocommerce {
 
     /// A coupon that the merchant has created.
     pub fn add_own(&self, code: &str) {
-        let coupon = json!({ "id": 1, "code": code, "usage_limit": 1, "description": "The merchant's own" });
+        self.add_own_as(1, code);
+    }
+
+    /// A coupon that the merchant has created, under an id.
+    pub fn add_own_as(&self, id: u64, code: &str) {
+        let coupon = json!({ "id": id, "code": code, "usage_limit": 1, "description": "The merchant's own" });
         self.state().coupons.insert(code.to_lowercase(), coupon);
+    }
+
+    /// The shop is restored from a backup of before our first coupon, and gives ids to coupons of the merchant's again.
+    pub fn restore_with_own(&self, count: u64) {
+        self.state().coupons.clear();
+        for number in 1..=count {
+            self.add_own_as(FIRST_ID + number, &format!("MERCHANT-{number}"));
+        }
+    }
+
+    /// Gives the next coupon the number after this one.
+    pub fn number_from(&self, number: u64) {
+        self.state().numbers = number;
+    }
+
+    /// The merchant changes the description of every coupon.
+    pub fn describe_all(&self, description: &str) {
+        self.state().coupons.values_mut().for_each(|coupon| coupon["description"] = json!(description));
     }
 
     /// The codes that the checkout accepts.
@@ -118,7 +143,12 @@ fn respond(request: &Received, state: &mut State) -> Reaction {
     let body = match path {
         "/wp-json/wc/v3/coupons/batch" => batch(&request.json(), state),
         "/wp-json/wc/v3/coupons" => {
-            let mut newest: Vec<&Value> = state.coupons.values().collect();
+            let asked = request.path.split_once("include=").map(|(_, rest)| rest.split('&').next().unwrap_or_default());
+            let asked: Option<Vec<u64>> = asked.map(|ids| ids.split(',').map(|id| id.parse().unwrap()).collect());
+            let is_asked = |coupon: &&Value| {
+                asked.as_ref().is_none_or(|ids| coupon["id"].as_u64().is_some_and(|id| ids.contains(&id)))
+            };
+            let mut newest: Vec<&Value> = state.coupons.values().filter(is_asked).collect();
             newest.sort_by_key(|coupon| std::cmp::Reverse(coupon["id"].as_u64()));
             json!(newest.into_iter().take(100).collect::<Vec<_>>())
         }
@@ -160,7 +190,7 @@ fn batch(body: &Value, state: &mut State) -> Value {
         } else {
             state.numbers += 1;
             let mut stored = coupon.clone();
-            stored["id"] = json!(1_000 + state.numbers);
+            stored["id"] = json!(FIRST_ID + state.numbers);
             stored["code"] = json!(code);
             state.coupons.insert(code, stored.clone());
             stored

@@ -224,12 +224,64 @@ async fn withdrawing(sender: &mut Sender, fake: &FakeShop, in_return: bool) -> (
     (end, calls)
 }
 
+/// An order uses a ready code that nobody has.
+async fn spending(sender: &mut Sender, fake: &FakeShop) -> (Vec<Value>, Calls) {
+    open(sender).await;
+    connect(sender, fake).await;
+    let spent = fake.live().into_iter().next().unwrap();
+    assert!(fake.checkout(&spent));
+    sender.begin();
+    fake.sell(sender, &spent).await;
+    sender.clock("2026-03-01T13:00:00+01:00").await;
+    let calls = calls(sender);
+    sender.end();
+    sender.clock("2026-03-01T16:00:00+01:00").await;
+    let health = codes_of(sender, fake).await;
+    assert_eq!(health["ready"], fake.live().len() as u64, "{health}");
+    let mut end = vec![health["ready"].clone(), health["spent"].clone()];
+    for n in 0..6 {
+        end.push(json!(fake.checkout(&draw(sender, n).await)));
+    }
+    fake.check();
+    (end, calls)
+}
+
+/// The connection leads to another shop, while a coupon of the first one is in a wallet and is cancelled.
+async fn moving(sender: &mut Sender, first: &FakeShop) -> (Vec<Value>, Calls) {
+    let second = FakeShop::start(first.name()).await;
+    open(sender).await;
+    connect(sender, first).await;
+    let wallet = draw(sender, 1).await;
+    let of_first = first.live();
+    sender.begin();
+    connect(sender, &second).await;
+    sender.clock("2026-03-01T13:00:00+01:00").await;
+    sender.post(&format!("/v1/coupons/{wallet}/cancel"), &json!({}), Some("k-cancel")).await;
+    sender.settle().await;
+    sender.clock("2026-03-01T14:00:00+01:00").await;
+    let calls = calls(sender);
+    sender.end();
+    sender.clock("2026-03-01T18:00:00+01:00").await;
+    assert_eq!(first.live(), of_first, "nothing is asked of the shop of before");
+    let health = codes_of(sender, &second).await;
+    assert_eq!(health["ready"], second.live().len() as u64, "{health}");
+    let mut end = vec![health["ready"].clone()];
+    end.push(sender.get(&format!("/v1/members/{BUYER}")).await["points"]["available"].clone());
+    end.push(sender.get(&format!("/v1/coupons/{wallet}")).await["status"].clone());
+    end.push(json!(second.checkout(&draw(sender, 2).await)));
+    first.check();
+    second.check();
+    (end, calls)
+}
+
 /// What is done under faults.
 #[derive(Debug, Clone, Copy)]
 enum Journey {
     Living,
     Withdrawing,
     Returning,
+    Spending,
+    Moving,
 }
 
 async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> Run<Vec<Value>> {
@@ -239,6 +291,8 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> Run<
         Journey::Living => Box::pin(living(&mut sender, &fake)).await,
         Journey::Withdrawing => Box::pin(withdrawing(&mut sender, &fake, false)).await,
         Journey::Returning => Box::pin(withdrawing(&mut sender, &fake, true)).await,
+        Journey::Spending => Box::pin(spending(&mut sender, &fake)).await,
+        Journey::Moving => Box::pin(moving(&mut sender, &fake)).await,
     };
     sender.with(async |shop| shop.verify().await).await;
     Run::with_calls(end, calls, &sender)
@@ -280,6 +334,19 @@ async fn a_reward_is_withdrawn_and_comes_back_whatever_call_fails() {
             every_fault(journey, provider, &[json!(0), json!(6), json!([true, true])]).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_code_leaves_its_pool_once_whatever_call_fails() {
+    let works = [json!(true), json!(true), json!(true), json!(true), json!(true), json!(true)];
+    let expected: Vec<Value> = [json!(6), json!(1)].into_iter().chain(works).collect();
+    every_fault(Journey::Spending, "shopify", &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_codes_of_another_shop_are_dropped_whatever_call_fails() {
+    let expected = [json!(6), json!(1000), json!("cancelled"), json!(true)];
+    every_fault(Journey::Moving, "woocommerce", &expected).await;
 }
 
 /// Uses every permission of the functions that concern codes of shops.

@@ -4,6 +4,7 @@ mod fake_shopify;
 mod fake_woocommerce;
 pub mod faults;
 mod health;
+mod other_shop;
 mod shopify;
 mod trouble;
 mod woocommerce;

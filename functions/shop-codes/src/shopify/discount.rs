@@ -96,6 +96,7 @@ mod tests {
         let pool = ShopPool {
             pool: PoolId::created(RewardId::new("five-off").unwrap(), &discount),
             discount,
+            shop: None,
             title: "Five".to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             first_code: None,

@@ -30,6 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const FIND: &str = "query FindDiscount($code: String!) { codeDiscountNodeByCode(code: $code) { id codeDiscount {
     ... on DiscountCodeBasic { title } ... on DiscountCodeFreeShipping { title } } } }";
+const EXISTS: &str = "query DiscountExists($id: ID!) { codeDiscountNode(id: $id) { id } }";
 const ADD: &str = "mutation AddCodes($discountId: ID!, $codes: [DiscountRedeemCodeInput!]!) {
     discountRedeemCodeBulkAdd(discountId: $discountId, codes: $codes) {
         bulkCreation { id } userErrors { field code message } } }";
@@ -93,6 +94,12 @@ impl<'a> Shopify<'a> {
     pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, Failure> {
         let found = self.find(first).await?;
         Ok(found.filter(|(_, title)| *title == pool.title).map(|(id, _)| id))
+    }
+
+    /// True while the shop has a discount.
+    pub async fn has_discount(&self, discount: &str) -> Result<bool, Failure> {
+        let data = self.api.run(EXISTS, &json!({ "id": discount })).await?;
+        Ok(!data["codeDiscountNode"].is_null())
     }
 
     /// The id and title of the discount that has a code.
@@ -162,7 +169,13 @@ impl<'a> Shopify<'a> {
     }
 
     fn shop_code(&self, discount: &str, id: &str) -> ShopCode {
-        ShopCode { connection: self.access.connection.id.clone(), discount: discount.to_owned(), id: id.to_owned() }
+        let connection = self.access.connection;
+        ShopCode {
+            connection: connection.id.clone(),
+            shop: Some(connection.settings.shop_identity()),
+            discount: discount.to_owned(),
+            id: id.to_owned(),
+        }
     }
 
     /// The nodes of the first pages of a list, at most `most`.

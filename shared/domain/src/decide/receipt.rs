@@ -6,7 +6,7 @@ use super::{Context, Decision};
 use crate::account::Account;
 use crate::coupon::{Coupon, CouponStatus, FoldedCode};
 use crate::fact::{FactId, Receipt};
-use crate::ledger::{Cause, Purchase};
+use crate::ledger::{Cause, Purchase, UNKNOWN_COUPON};
 use crate::program::CompiledProgram;
 
 /// A receipt and what was looked up for it.
@@ -82,8 +82,9 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     for code in &fact.receipt.coupons {
         let folded = FoldedCode::from(code);
         let found = fact.coupons.iter().find(|coupon| FoldedCode::from(&coupon.code) == folded);
-        let used =
-            found.ok_or("unknown").and_then(|coupon| Ok((coupon, used_on(coupon, fact.receipt, draft.owns(coupon))?)));
+        let used = found
+            .ok_or(UNKNOWN_COUPON)
+            .and_then(|coupon| Ok((coupon, used_on(coupon, fact.receipt, draft.owns(coupon))?)));
         match used {
             Ok((coupon, mut used)) => {
                 if used.unpaid && draft.owns(coupon) {

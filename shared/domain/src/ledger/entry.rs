@@ -13,6 +13,9 @@ use crate::ids::{CouponCode, ReceiptId, RewardId, RuleId, TierId};
 use crate::money::{Currency, convert};
 use crate::points::{Both, Points};
 
+/// Why a receipt ignored a code that no coupon of the program has.
+pub const UNKNOWN_COUPON: &str = "unknown";
+
 /// What one fact did to one member, and why.
 ///
 /// Its key derives from the fact alone, so that a fact has exactly one entry. It is also the event that reports, webhooks

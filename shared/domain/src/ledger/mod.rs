@@ -7,7 +7,9 @@ mod standing;
 mod verify;
 
 pub use cause::{Cause, CouponAction, Moved};
-pub use entry::{Entry, HeldCredit, NamedCoupon, Outcome, Purchase, Rejection, SkipReason, Skipped, TierMove};
+pub use entry::{
+    Entry, HeldCredit, NamedCoupon, Outcome, Purchase, Rejection, SkipReason, Skipped, TierMove, UNKNOWN_COUPON,
+};
 pub(crate) use posting::sum_by_months;
 pub use posting::{Bucket, LotChange, Movement, MovementType, Posting};
 pub use standing::{MemberStanding, StandingMove};

@@ -16,6 +16,7 @@ use crate::{Store, StoreError, TargetId};
 
 const READ: &str = "reading codes of a shop";
 const CLOSE: &str = "deleting a shop's pools of codes";
+const SPEND: &str = "taking a code that an order has used out of its pool";
 const DELETE: &str = "noting that a shop deleted codes";
 /// The codes of one transaction: a write for each, and one for the counter.
 const CHUNK: usize = 50;
@@ -27,6 +28,9 @@ pub struct ShopCode {
     /// The connection to the shop.
     #[serde(rename = "c")]
     pub connection: TargetId,
+    /// Which shop that was: the connection may lead to another one by now. Absent in codes of earlier releases.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub shop: Option<String>,
     /// The shop's id of the discount; empty where a code is a discount of its own.
     #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub discount: String,
@@ -42,6 +46,8 @@ pub struct CouponShopCode {
     pub code: FoldedCode,
     /// Its place in the shop.
     pub shop: ShopCode,
+    /// The name of the pool in which it is still free.
+    pub free_in: Option<String>,
     /// When the shop had deleted it.
     pub deleted_at: Option<Timestamp>,
 }
@@ -87,7 +93,8 @@ impl Store {
             let Some(code) = code.filter(|_| reader.has(name::SHOP_CODE)) else { continue };
             let shop = unpack(reader.bytes(name::SHOP_CODE)?).map_err(StoreError::packed(READ))?;
             let deleted_at = reader.has(name::SHOP_DELETED).then(|| reader.moment(name::SHOP_DELETED)).transpose()?;
-            found.push(CouponShopCode { code, shop, deleted_at });
+            let free_in = reader.has(name::POOL).then(|| reader.text(name::POOL)).transpose()?.map(str::to_owned);
+            found.push(CouponShopCode { code, shop, free_in, deleted_at });
         }
         Ok(found)
     }
@@ -123,18 +130,30 @@ impl Store {
     /// When DynamoDB fails.
     pub async fn delete_shop_pools(&self, program: &ProgramId, connection: &TargetId) -> Result<(), StoreError> {
         for stored in self.shop_pools(program, connection).await? {
-            let pool = &stored.pool.pool;
-            for shard in 0..SHARDS {
-                let range = Range::all(keys::pool(program, pool, shard), "");
-                for place in self.range(READ, &self.tables.members, range).await? {
-                    self.delete_place(program, pool, &place).await?;
-                }
-            }
-            self.delete_shop_batches(program, connection, pool).await?;
-            let record = Write::delete(&self.tables.programs, &keys::shop_pool(program, connection.as_str(), pool));
-            self.write(CLOSE, &record).await?;
+            self.delete_shop_pool(program, connection, &stored.pool.pool).await?;
         }
         Ok(())
+    }
+
+    /// As [`Store::delete_shop_pools`], for one pool.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn delete_shop_pool(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        pool: &PoolId,
+    ) -> Result<(), StoreError> {
+        for shard in 0..SHARDS {
+            let range = Range::all(keys::pool(program, pool, shard), "");
+            for place in self.range(READ, &self.tables.members, range).await? {
+                self.delete_place(program, pool, &place).await?;
+            }
+        }
+        self.delete_shop_batches(program, connection, pool).await?;
+        let record = Write::delete(&self.tables.programs, &keys::shop_pool(program, connection.as_str(), pool));
+        self.write(CLOSE, &record).await.map(drop)
     }
 
     /// Takes codes that are ready out of a pool, at most `most`: nobody draws them any more. Returns them, none when there are no
@@ -166,6 +185,45 @@ impl Store {
             }
         }
         Ok(withdrawn)
+    }
+
+    /// Takes a ready code that an order has used out of its pool, and counts it there. Returns the pool; `None` when the code is not
+    /// free, or is drawn at this moment. Reads every place of the pool: such orders are rare.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn take_spent_code(
+        &self,
+        program: &ProgramId,
+        code: &CouponShopCode,
+    ) -> Result<Option<PoolId>, StoreError> {
+        let (CouponShopCode { code, shop, free_in: Some(free_in), .. }, members) = (code, &*self.tables.members) else {
+            return Ok(None);
+        };
+        let pools = self.shop_pools(program, &shop.connection).await?;
+        let pool = pools.into_iter().map(|stored| stored.pool.pool).find(|pool| keys::pool_name(pool) == *free_in);
+        let Some(pool) = pool else { return Ok(None) };
+        for shard in 0..SHARDS {
+            let range = Range::all(keys::pool(program, &pool, shard), POOL_CODES);
+            for place in self.range(READ, members, range).await? {
+                let reader = Reader::new(READ, &place);
+                if FoldedCode::from(&reader.parsed::<CouponCode>(name::CODE)?) != *code {
+                    continue;
+                }
+                let key = Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
+                let guard = Write::delete(members, &keys::coupon_guard(program, code));
+                let record = keys::shop_pool(program, shop.connection.as_str(), &pool);
+                let count = Write::update(&self.tables.programs, &record, "ADD ns :one").value(":one", number(1));
+                let writes = vec![
+                    Write::delete(members, &key).when("attribute_exists(pk)"),
+                    guard.when("q = :pool").value(":pool", text(free_in)),
+                    count.when("attribute_exists(pk)"),
+                ];
+                let is_taken = self.transact_patiently(SPEND, writes).await? == Transacted::Done;
+                return Ok(is_taken.then_some(pool));
+            }
+        }
+        Ok(None)
     }
 
     /// Deletes a free code with its guard, or the count of a shard. False for a code that is drawn at this moment, which stays.

@@ -18,6 +18,8 @@ const READ: &str = "reading a shop's pools of codes";
 const WRITE: &str = "writing a shop's pool of codes";
 /// The counter of codes that the shop has deleted, beside the body: others raise it.
 const DELETED: &str = "nx";
+/// The counter of ready codes that orders have used, beside the body as well.
+const SPENT: &str = "ns";
 
 /// The codes that a shop creates for one discount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct ShopPool {
     /// The discount.
     #[serde(rename = "d")]
     pub discount: Discount,
+    /// Which shop creates them: a connection may lead to another one by now. Absent in pools of earlier releases.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub shop: Option<String>,
     /// What the shop shows as its title.
     #[serde(rename = "n")]
     pub title: String,
@@ -76,6 +81,11 @@ pub struct ShopPool {
 }
 
 impl ShopPool {
+    /// True when another shop than this one created its codes.
+    pub fn is_of_another(&self, shop: &str) -> bool {
+        self.shop.as_deref().is_some_and(|own| own != shop)
+    }
+
     /// True while a code of the discount may work in the shop.
     pub const fn may_work(&self) -> bool {
         (self.discount_id.is_some() || self.first_code.is_some()) && (!self.is_withdrawn || self.switch.is_some())
@@ -128,13 +138,16 @@ pub struct StoredShopPool {
     pub version: u64,
     /// The codes that the shop has deleted, because their coupons expired or were cancelled.
     pub deleted: u64,
+    /// The ready codes that orders have used before anybody had them.
+    pub spent: u64,
 }
 
 impl StoredShopPool {
     fn read(item: &Item) -> Result<Self, StoreError> {
         let reader = Reader::new(READ, item);
-        let deleted = if reader.has(DELETED) { reader.number(DELETED)? } else { 0 };
-        Ok(Self { pool: reader.body()?, version: reader.number(name::VERSION)?, deleted })
+        let count = |name| if reader.has(name) { reader.number(name) } else { Ok(0) };
+        let (deleted, spent) = (count(DELETED)?, count(SPENT)?);
+        Ok(Self { pool: reader.body()?, version: reader.number(name::VERSION)?, deleted, spent })
     }
 }
 
