@@ -36,6 +36,9 @@ pub enum DueKind {
     /// The event that releases held points did not come in time. The hold of a referral is indexed on the friend's item.
     #[serde(rename = "H")]
     Hold,
+    /// Pending points become spendable, or a reservation has lapsed: an entry books it.
+    #[serde(rename = "P")]
+    Release,
 }
 
 /// The earliest day on which something may fall due, and its kind.
@@ -62,8 +65,8 @@ impl From<Due> for (Day, DueKind) {
 
 impl DueKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Lapse, Self::TierReview, Self::Expiry, Self::Warning, Self::Reservation, Self::Hold];
+    pub const ALL: [Self; 7] =
+        [Self::Lapse, Self::TierReview, Self::Expiry, Self::Warning, Self::Reservation, Self::Hold, Self::Release];
 
     /// The letter of the kind in the index.
     pub const fn letter(self) -> char {
@@ -74,6 +77,7 @@ impl DueKind {
             Self::Warning => 'W',
             Self::Reservation => 'R',
             Self::Hold => 'H',
+            Self::Release => 'P',
         }
     }
 }
@@ -124,9 +128,21 @@ impl Account {
             }
             DueKind::Warning => self.next_warning(program),
             DueKind::Hold => self.holds.next_deadline(),
+            DueKind::Release => self.next_release(program),
             // Reservations are indexed on items of their own.
             DueKind::Reservation => None,
         }
+    }
+
+    /// The next day on which pending points become spendable, or which follows the lapse of a reservation.
+    fn next_release(&self, program: &CompiledProgram) -> Option<Day> {
+        let first_days = self.lots.iter().map(|lot| lot.key.spendable_from());
+        // Points that wait for an event are in lots that never become spendable.
+        let pending = first_days.filter(|day| *day < Day::LAST && self.settled.is_none_or(|settled| settled < *day));
+        // On the day of the lapse itself, the worker may come too early.
+        let lapses = self.reservations.iter();
+        let lapses = lapses.map(|reservation| Day::of(reservation.until, &program.zone).plus_days(1));
+        pending.chain(lapses).min()
     }
 
     fn next_lapse_day(&self, program: &CompiledProgram) -> Option<Day> {

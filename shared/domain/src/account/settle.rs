@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::lots::{LotKey, Taken};
 use super::{Account, Reservation};
-use crate::ledger::{Bucket, LotChange, Movement, MovementType};
+use crate::ledger::{Bucket, Movement, MovementType};
 use crate::points::{Kind, Points};
 use crate::program::{CompiledProgram, Expiry, NegativeBalance};
 use crate::time::{Day, Month};
@@ -14,35 +14,9 @@ use crate::time::{Day, Month};
 /// The days that points live if they return to an expired lot (R5).
 const RETURNED_DAYS: u32 = 30;
 
-/// The points and lots that settling moves.
-#[derive(Default)]
-struct SettledPoints {
-    /// Pending points that became spendable.
-    released: Points,
-    /// Points of reservations that lapsed.
-    lapsed: Points,
-    /// Spendable points that paid a debt.
-    paid: Points,
-    /// Points that expired.
-    expired: Points,
-    /// The lots that changed by payments and lapses.
-    released_lots: Vec<LotChange>,
-    /// The lots that expired.
-    expired_lots: Vec<LotChange>,
-}
-
-impl SettledPoints {
-    fn into_movements(self) -> Vec<Movement> {
-        let release = Movement::new(MovementType::Release)
-            .post(Bucket::Pending, Bucket::Available, Kind::Redeemable, self.released)
-            .post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, self.lapsed)
-            .post(Bucket::Available, Bucket::Debt, Kind::Redeemable, self.paid)
-            .with_lots(self.released_lots);
-        let expire = Movement::new(MovementType::Expire)
-            .post(Bucket::Available, Bucket::Expired, Kind::Redeemable, self.expired)
-            .with_lots(self.expired_lots);
-        [release, expire].into_iter().filter(|movement| !movement.postings.is_empty()).collect()
-    }
+/// A release or an expiry that fell due at a moment.
+fn by_time(kind: MovementType, at: Timestamp) -> Movement {
+    Movement { due_at: Some(at), ..Movement::new(kind) }
 }
 
 impl Account {
@@ -65,41 +39,61 @@ impl Account {
         movements
     }
 
-    /// Settles the points to `now`, event by event, so that it does not matter how often an account is settled.
+    /// Settles the points to `now`, event by event, so that it does not matter how often an account is settled. Each movement
+    /// has the moment at which it fell due.
     ///
     /// Points released while there is a debt pay it on the day of their release, before any later expiry.
     pub(crate) fn settle_points(&mut self, program: &CompiledProgram, now: Timestamp) -> Vec<Movement> {
         let today = Day::of(now, &program.zone);
         // A clock that went back does not undo a release.
         let day = self.settled.map_or(today, |settled| settled.max(today));
-        let mut moved = SettledPoints::default();
+        let mut movements = Vec::new();
         for step in self.steps_until(day, program, now) {
-            moved.released = moved.released.plus(self.newly_spendable(step));
+            let at = step.start(&program.zone);
+            let released = self.newly_spendable(step);
             self.settled = Some(step);
-            moved.paid = moved.paid.plus(self.pay_debt());
-            moved.lapsed = moved.lapsed.plus(self.lapse(step, program, now));
-            moved.released_lots.extend(self.lots.drain_changes());
-            moved.expired = moved.expired.plus(self.remove_expired());
-            moved.expired_lots.extend(self.lots.drain_changes());
-            moved.paid = moved.paid.plus(self.pay_debt());
-            moved.released_lots.extend(self.lots.drain_changes());
+            let release = by_time(MovementType::Release, at);
+            let release = release.post(Bucket::Pending, Bucket::Available, Kind::Redeemable, released);
+            movements.push(self.paying_debt(release));
+            movements.push(self.expiring(at));
+            for reservation in self.take_lapsed(step, program, now) {
+                let at = reservation.until;
+                let release = self.lapse(reservation);
+                // Points that have expired meanwhile expire at the lapse, and pay no debt.
+                let expire = self.expiring(at);
+                movements.extend([self.paying_debt(release), expire]);
+            }
         }
         self.merge_spendable(day);
-        moved.into_movements()
+        movements.retain(|movement| !movement.postings.is_empty());
+        movements
     }
 
-    /// The days on which to settle, up to `day`. Without a debt, the order of releases and expiries does not matter, and
-    /// the last day is enough.
+    /// The days up to `day` on which points are released or expire, or reservations lapse; `day` itself in any case.
     fn steps_until(&self, day: Day, program: &CompiledProgram, now: Timestamp) -> BTreeSet<Day> {
+        let is_ahead = |other: &Day| *other < day && self.settled.is_none_or(|settled| settled < *other);
+        let released = self.lots.iter().map(|lot| lot.key.spendable_from());
+        let expired = self.lots.iter().filter_map(|lot| lot.key.last_day()).map(|last| last.plus_days(1));
+        let lapsed = self.reservations.iter().filter(|reservation| reservation.until <= now);
+        let lapsed = lapsed.map(|reservation| Day::of(reservation.until, &program.zone));
         let mut steps = BTreeSet::from([day]);
-        if self.debt.is_positive() {
-            let is_ahead = |other: &Day| *other < day && self.settled.is_none_or(|settled| settled < *other);
-            let released = self.lots.iter().map(|lot| lot.key.spendable_from());
-            let lapsed = self.reservations.iter().filter(|reservation| reservation.until <= now);
-            let lapsed = lapsed.map(|reservation| Day::of(reservation.until, &program.zone));
-            steps.extend(released.chain(lapsed).filter(is_ahead));
-        }
+        steps.extend(released.chain(expired).chain(lapsed).filter(is_ahead));
         steps
+    }
+
+    /// Lets spendable points pay the debt, as a part of a movement.
+    fn paying_debt(&mut self, movement: Movement) -> Movement {
+        let paid = self.pay_debt();
+        let changes = self.lots.drain_changes();
+        movement.post(Bucket::Available, Bucket::Debt, Kind::Redeemable, paid).with_lots(changes)
+    }
+
+    /// Expires what has expired by the day that the account is settled to.
+    fn expiring(&mut self, at: Timestamp) -> Movement {
+        let gone = self.remove_expired();
+        let changes = self.lots.drain_changes();
+        let expire = by_time(MovementType::Expire, at);
+        expire.post(Bucket::Available, Bucket::Expired, Kind::Redeemable, gone).with_lots(changes)
     }
 
     fn newly_spendable(&self, day: Day) -> Points {
@@ -108,24 +102,29 @@ impl Account {
         due.map(|lot| lot.points).sum()
     }
 
-    /// Ends the reservations that have lapsed by `now` and by the end of a day. Returns their points.
-    fn lapse(&mut self, day: Day, program: &CompiledProgram, now: Timestamp) -> Points {
+    /// Removes the reservations that have lapsed by `now` and by the end of a day, and returns them in the order of their lapse.
+    fn take_lapsed(&mut self, day: Day, program: &CompiledProgram, now: Timestamp) -> Vec<Reservation> {
         let is_over =
             |reservation: &Reservation| reservation.until <= now && Day::of(reservation.until, &program.zone) <= day;
-        let (over, open): (Vec<Reservation>, Vec<Reservation>) =
+        let (mut over, open): (Vec<Reservation>, Vec<Reservation>) =
             std::mem::take(&mut self.reservations).into_iter().partition(is_over);
         self.reservations = open;
-        let mut lapsed = Points::ZERO;
-        for reservation in over {
-            if reservation.counted {
-                self.uncount_redemption(&reservation.reward);
-            }
-            for taken in reservation.taken {
-                lapsed = lapsed.plus(taken.points);
-                self.lots.add(taken.key, taken.points);
-            }
+        over.sort_by_key(|reservation| reservation.until);
+        over
+    }
+
+    /// Returns the points of a lapsed reservation to their lots.
+    fn lapse(&mut self, reservation: Reservation) -> Movement {
+        let points = reservation.points();
+        if reservation.counted {
+            self.uncount_redemption(&reservation.reward);
         }
-        lapsed
+        for taken in reservation.taken {
+            self.lots.add(taken.key, taken.points);
+        }
+        let release = by_time(MovementType::Release, reservation.until);
+        let release = release.post(Bucket::Reserved, Bucket::Available, Kind::Redeemable, points);
+        release.with_lots(self.lots.drain_changes())
     }
 
     /// Removes the lots that have expired by the day the account is settled to.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::points::{Both, Kind, Points};
@@ -132,6 +133,14 @@ pub struct Movement {
     /// True for a release that an event, or the end of the wait for it, caused.
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub by_event: bool,
+    /// When points were released or expired by time alone; `None` for every other movement, and where it was not stored.
+    #[serde(
+        rename = "d",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub due_at: Option<Timestamp>,
 }
 
 /// A change of the lots that were issued in one month and expire in one month.
@@ -175,7 +184,7 @@ pub(crate) fn sum_by_months(changes: impl IntoIterator<Item = LotChange>) -> Vec
 impl Movement {
     /// A movement without postings yet.
     pub const fn new(kind: MovementType) -> Self {
-        Self { kind, postings: Vec::new(), lots: Vec::new(), by_event: false }
+        Self { kind, postings: Vec::new(), lots: Vec::new(), by_event: false, due_at: None }
     }
 
     /// Adds a posting; none for no points.

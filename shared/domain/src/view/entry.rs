@@ -16,7 +16,7 @@ use crate::program::CompiledReferral;
 pub struct EntryView {
     /// Its identifier in the program; the event of the line has the same.
     pub id: String,
-    /// When its cause happened; for a release or an expiry, when it was recorded.
+    /// When its cause happened; for a release or an expiry, when it fell due, however late it was recorded.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
     /// The kind of movement.
@@ -85,7 +85,8 @@ impl EntryView {
             let by_time = matches!(movement.kind, MovementType::Release | MovementType::Expire) && !movement.by_event;
             Self {
                 id: format!("{key}~{place}"),
-                at: if by_time { entry.decided_at } else { entry.at },
+                // Entries of earlier versions do not say when a movement fell due.
+                at: if by_time { movement.due_at.unwrap_or(entry.decided_at) } else { entry.at },
                 kind: movement.kind,
                 points,
                 moved: moved(movement),

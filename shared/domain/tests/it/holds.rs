@@ -309,3 +309,37 @@ proptest! {
         prop_assert_eq!((account.available().get(), account.lifetime_earned.get()), (expected, expected));
     }
 }
+
+#[test]
+fn each_release_and_expiry_carries_its_own_day_however_late_it_is_noticed() {
+    let noticed = |days: &[&str]| {
+        let mut document =
+            program(&json!([rule("a", &json!({ "receipt": {} }), &json!([{ "credit": { "per_unit": "1" } }]))]));
+        let name = json!({ "one": "p", "other": "p" });
+        document["points"] = json!({ "name": name, "hold_days": 3, "expiry": { "after_months": 1 } });
+        let mut book = Book::open(&document, "2026-03-01T08:00:00+01:00".parse().unwrap()).unwrap();
+        book.enroll(&json!({ "id": "c" }));
+        buy(&mut book, "1", "2026-03-01", "10.00");
+        book.now = "2026-03-03T12:00:00Z".parse().unwrap();
+        buy(&mut book, "2", "2026-03-03", "20.00");
+        for day in days {
+            pass(&mut book, day);
+        }
+        let movements = book.entries["c"].iter().flat_map(|entry| &entry.movements);
+        let by_time = movements.filter_map(|movement| {
+            Some((movement.due_at?.to_string(), movement.kind, movement.postings[0].amount.get()))
+        });
+        let mut all: Vec<(String, MovementType, i64)> = by_time.collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    };
+    let expected = [
+        ("2026-03-03T23:00:00Z".to_owned(), MovementType::Release, 10),
+        ("2026-03-05T23:00:00Z".to_owned(), MovementType::Release, 20),
+        ("2026-04-04T22:00:00Z".to_owned(), MovementType::Expire, 10),
+        ("2026-04-06T22:00:00Z".to_owned(), MovementType::Expire, 20),
+    ];
+    assert_eq!(noticed(&["2026-06-01"]), expected);
+    // The worker comes on each day by itself.
+    assert_eq!(noticed(&["2026-03-04", "2026-03-06", "2026-04-05", "2026-04-07"]), expected);
+}
