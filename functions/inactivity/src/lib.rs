@@ -3,11 +3,11 @@
 //! It makes these passes, by where a kind (`DueKind`) is indexed:
 //! - Accounts: members for whom a lapse, a tier review or another kind may be due go to the queue of facts, where they are
 //!   decided.
-//! - Reservations: lapsed ones free their unit of stock. Their points need nobody: reads compute them.
+//! - Reservations: lapsed ones are stored as lapsed, and free their unit of stock. Their points come back with the account.
 //! - Referrals: friends whose hold ends, or who are to be reminded, go to the queue of referrals.
-//! - Coupons: those that expire soon are warned of.
+//! - Coupons: those that have expired are stored as expired, and those that expire soon are warned of.
 //! - Drafts of programs: those whose time has come are published.
-//! - Codes that shops created: those of expired coupons are to be deleted, and pools that have run low to be filled.
+//! - Codes that shops created: pools that have run low are to be filled.
 //!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
@@ -35,13 +35,16 @@ pub const NEEDS: &[Variable] =
 /// # Errors
 /// When a program could not be served; the next run resumes there.
 pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value, String> {
-    let published = drafts::publish_due(services, &invocation.deadline).await;
-    let freed = reservations::free_lapsed(services, &invocation.deadline).await;
-    let warned = coupons::warn(services, &invocation.deadline).await;
-    let asked = referrals::ask_due(services, &invocation.deadline).await;
-    let codes = shop_codes::ask(services, &invocation.deadline).await;
-    let report = run_job(services, &DueAccounts, &invocation.deadline).await?;
-    published.and(freed).and(warned).and(asked).and(codes).map(|()| json!(report))
+    let deadline = &invocation.deadline;
+    let published = drafts::publish_due(services, deadline).await;
+    // First what a day of many coupons must not keep from members.
+    let report = run_job(services, &DueAccounts, deadline).await;
+    let asked = referrals::ask_due(services, deadline).await;
+    let freed = reservations::free_lapsed(services, deadline).await;
+    let coupons = coupons::serve(services, deadline).await;
+    let codes = shop_codes::ask(services, deadline).await;
+    let report = report?;
+    published.and(asked).and(freed).and(coupons).and(codes).map(|()| json!(report))
 }
 
 /// The pass over accounts.

@@ -1,4 +1,5 @@
-//! Frees the stock of lapsed reservations in every run, so that a reward is offered again without waiting for demand.
+//! Ends lapsed reservations in every run: a unit of stock is offered again without waiting for demand, and the lapse is
+//! announced.
 
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::Services;
@@ -7,23 +8,31 @@ use tessera_store::StoreError;
 
 use crate::programs::serve_all;
 
-/// Frees the stock of every program's lapsed reservations, until the deadline is near.
+/// Ends every program's lapsed reservations, until the deadline is near. The next run ends those that are left.
 ///
 /// # Errors
 /// When the programs cannot be listed, or some of them failed.
 pub(crate) async fn free_lapsed(services: &Services, deadline: &Deadline) -> Result<(), String> {
     serve_all(services, deadline, "lapsed reservations", |program| async move {
-        free_lapsed_of(services, &program).await.map_err(|error| error.to_string())
+        free_lapsed_of(services, &program, deadline).await.map_err(|error| error.to_string())
     })
     .await
 }
 
-async fn free_lapsed_of(services: &Services, program: &ProgramId) -> Result<u32, StoreError> {
+async fn free_lapsed_of(services: &Services, program: &ProgramId, deadline: &Deadline) -> Result<u32, StoreError> {
     let Some(active) = services.programs.get(program).await? else { return Ok(0) };
-    let stocked = active.compiled.program.rewards.iter().filter(|reward| reward.stock.is_some());
     let mut freed = 0;
-    for reward in stocked {
-        freed += services.store.free_lapsed(program, &reward.id, services.clock.now()).await?;
+    for reward in &active.compiled.program.rewards {
+        loop {
+            if deadline.is_near() {
+                return Ok(freed);
+            }
+            let batch = services.store.free_lapsed_batch(program, &reward.id, services.clock.now()).await?;
+            if batch == 0 {
+                break;
+            }
+            freed += batch;
+        }
     }
     Ok(freed)
 }

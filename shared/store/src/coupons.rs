@@ -2,8 +2,8 @@
 
 mod expiring;
 
-pub use expiring::ExpiringCoupons;
 pub(crate) use expiring::expiring;
+pub use expiring::{EndedCoupon, EndedCoupons, ExpiringCoupons};
 
 use std::collections::BTreeSet;
 

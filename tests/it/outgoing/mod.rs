@@ -1,6 +1,7 @@
 //! Events go out: webhooks and Klaviyo, against servers on this machine.
 
 mod backfill;
+mod by_time;
 mod erasure;
 pub mod faults;
 mod klaviyo;

@@ -264,11 +264,12 @@ impl Coupon {
         }
     }
 
-    /// Where it stood at a time, as far as a receipt of that time may use it: a cancellation that came later is ignored.
+    /// Where it stood at a time, as far as a receipt of that time may use it: a cancellation or an end that came later is
+    /// ignored.
     pub fn status_as_of(&self, at: Timestamp) -> CouponStatus {
         let cancelled_later = self.status == CouponStatus::Cancelled && self.ended_at.is_some_and(|ended| at < ended);
         let expired = self.expires_at.is_some_and(|end| end <= at);
-        match (cancelled_later, expired) {
+        match (cancelled_later || self.status == CouponStatus::Expired, expired) {
             (true, false) => CouponStatus::Available,
             (true, true) => CouponStatus::Expired,
             (false, _) => self.status_by_time(at),

@@ -1,8 +1,9 @@
-//! Frees the stock units of lapsed reservations.
+//! Stores lapsed reservations as lapsed, and frees their units of stock.
 //!
-//! A reservation lapses by its time alone. Its unit is freed by the next redemption that finds the stock used up, or by a
-//! job. One transaction marks the coupon as lapsed and lowers the counter, so each unit is freed once, and a reservation
-//! that is committed or cancelled at that moment keeps its unit. What was issued beyond a lowered stock is freed first.
+//! A reservation lapses by its time alone. A job, or the next redemption that finds the stock used up, writes it. One
+//! transaction marks the coupon as lapsed and lowers the counter of a stock, so each unit is freed once, and a reservation
+//! that is committed or cancelled at that moment keeps its unit. What was issued beyond a lowered stock is freed first. The
+//! points come back with an entry of their own, when the account is settled (`DueKind::Release`).
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use jiff::Timestamp;
@@ -21,45 +22,55 @@ const FREE: &str = "freeing the stock of lapsed reservations";
 /// Limit for the reservations that one transaction frees.
 const BATCH: i32 = 25;
 
-/// The attributes of a reservation that holds a unit of stock: its keys in the index `due`, and the counter of the unit.
+/// The attributes of a reservation: its keys in the index `due`, and the counter of the unit of stock that it holds, if any.
 /// Other coupons have none.
-pub(super) fn held(program: &ProgramId, coupon: &Coupon, shard: u32) -> Vec<(String, AttributeValue)> {
-    match coupon.until.filter(|_| coupon.status == CouponStatus::Reserved) {
-        None => Vec::new(),
-        Some(until) => [
-            (name::DUE_IN, text(keys::held(program, &coupon.reward))),
-            (name::DUE_ON, text(keys::time(until))),
-            (name::SHARD, number(shard)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into(),
-    }
+pub(super) fn held(program: &ProgramId, coupon: &Coupon, shard: Option<u32>) -> Vec<(String, AttributeValue)> {
+    let Some(until) = coupon.until.filter(|_| coupon.status == CouponStatus::Reserved) else { return Vec::new() };
+    let index = [(name::DUE_IN, text(keys::held(program, &coupon.reward))), (name::DUE_ON, text(keys::time(until)))];
+    let unit = shard.map(|shard| (name::SHARD, number(shard)));
+    index.into_iter().chain(unit).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// A lapsed reservation that still holds a unit.
+/// A lapsed reservation that is still stored as reserved.
 struct Lapsed {
     stored: StoredCoupon,
-    shard: u32,
+    /// The counter of the unit of stock that it holds.
+    shard: Option<u32>,
 }
 
 impl Store {
-    /// Frees the units of a reward's reservations that lapsed by `now`; returns how many. Costs half a read unit when there
-    /// is none.
+    /// Ends a reward's reservations that lapsed by `now`, and frees their units; returns how many. Costs half a read unit when
+    /// there is none.
     ///
     /// # Errors
     /// When DynamoDB fails, or the counters stay contended.
     pub async fn free_lapsed(&self, program: &ProgramId, reward: &RewardId, now: Timestamp) -> Result<u32, StoreError> {
         let mut freed = 0;
+        loop {
+            let batch = self.free_lapsed_batch(program, reward, now).await?;
+            if batch == 0 {
+                return Ok(freed);
+            }
+            freed += batch;
+        }
+    }
+
+    /// As [`Store::free_lapsed`], for one batch. Zero when none is left.
+    ///
+    /// # Errors
+    /// As [`Store::free_lapsed`].
+    pub async fn free_lapsed_batch(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
         let mut attempt = 0;
         loop {
             let lapsed = self.lapsed(program, reward, now).await?;
-            if lapsed.is_empty() {
-                return Ok(freed);
-            }
             let count = u32::try_from(lapsed.len()).unwrap_or(u32::MAX);
-            if self.free(program, reward, lapsed).await? {
-                freed += count;
-                continue;
+            if count == 0 || self.free(program, reward, lapsed).await? {
+                return Ok(count);
             }
             attempt += 1;
             if attempt > retry::TRIES {
@@ -93,7 +104,9 @@ impl Store {
             let stored = StoredCoupon::read(&item)?;
             let holds = stored.coupon.status == CouponStatus::Reserved;
             if holds && stored.coupon.status_at(now) == CouponStatus::Lapsed {
-                lapsed.push(Lapsed { stored, shard: Reader::new(READ, &item).number(name::SHARD)? });
+                let reader = Reader::new(READ, &item);
+                let shard = reader.has(name::SHARD).then(|| reader.number(name::SHARD)).transpose()?;
+                lapsed.push(Lapsed { stored, shard });
             }
         }
         Ok(lapsed)
@@ -101,9 +114,12 @@ impl Store {
 
     /// Marks reservations as lapsed and lowers their counters, all or none. False when one of them has changed.
     async fn free(&self, program: &ProgramId, reward: &RewardId, lapsed: Vec<Lapsed>) -> Result<bool, StoreError> {
-        let counters = self.stock_counters(program, reward).await?;
-        let held: Vec<u32> = lapsed.iter().map(|lapsed| lapsed.shard).collect();
-        let mut writes = vec![self.has_units_write(program, reward).await?];
+        let held: Vec<u32> = lapsed.iter().filter_map(|lapsed| lapsed.shard).collect();
+        let (mut counters, mut writes) = (Vec::new(), Vec::new());
+        if !held.is_empty() {
+            counters = self.stock_counters(program, reward).await?;
+            writes.push(self.has_units_write(program, reward).await?);
+        }
         for Lapsed { stored, .. } in lapsed {
             let after = Coupon { status: CouponStatus::Lapsed, ..stored.coupon };
             writes.push(self.coupon_write(FREE, program, stored.packed, &after)?);

@@ -1,4 +1,4 @@
-//! The index of usable coupons by the moment at which they expire, for warnings.
+//! The index of usable coupons by the moment at which they expire, for warnings, and to store them as expired.
 //!
 //! Its keys follow from the coupon alone, so that every write of a coupon sets them or leaves them out.
 
@@ -10,9 +10,11 @@ use tessera_domain::ids::ProgramId;
 use super::StoredCoupon;
 use crate::items::{Reader, name, text};
 use crate::keys::Key;
+use crate::writes::Written;
 use crate::{IndexCursor, Store, StoreError, keys};
 
 const READ: &str = "reading coupons that expire";
+const EXPIRE: &str = "storing a coupon as expired";
 /// The coupons of a page.
 const PAGE: i32 = 100;
 
@@ -25,6 +27,23 @@ pub struct ExpiringCoupons {
     pub next: Option<IndexCursor>,
 }
 
+/// A coupon that has expired and is still stored as usable, with the bytes that its change is conditional on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedCoupon {
+    /// The coupon as it is stored.
+    pub coupon: Coupon,
+    packed: Vec<u8>,
+}
+
+/// A page of coupons that have expired.
+#[derive(Debug, Clone)]
+pub struct EndedCoupons {
+    /// Those that are still stored as usable.
+    pub coupons: Vec<EndedCoupon>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<IndexCursor>,
+}
+
 /// The attributes of a usable coupon for the index `due`; none for others, and for those without an end.
 pub(crate) fn expiring(program: &ProgramId, coupon: &Coupon) -> Vec<(String, AttributeValue)> {
     let is_usable = matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied);
@@ -33,6 +52,11 @@ pub(crate) fn expiring(program: &ProgramId, coupon: &Coupon) -> Vec<(String, Att
     [(name::DUE_IN, text(keys::expiring(program, shard))), (name::DUE_ON, text(keys::time(end)))]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+}
+
+/// True for a coupon that is stored as usable, and is not being cancelled.
+const fn is_usable(coupon: &Coupon) -> bool {
+    matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied) && coupon.cancelling.is_none()
 }
 
 impl Store {
@@ -49,30 +73,40 @@ impl Store {
         cursor: Option<IndexCursor>,
     ) -> Result<ExpiringCoupons, StoreError> {
         let (coupons, next) = self.coupons_ending(program, end, end, shard, cursor).await?;
-        let usable = coupons.into_iter().filter(|coupon| {
-            matches!(coupon.status, CouponStatus::Available | CouponStatus::Applied)
-                && coupon.cancelling.is_none()
-                && coupon.expires_at == Some(end)
-        });
+        let coupons = coupons.into_iter().map(|stored| stored.coupon);
+        let usable = coupons.filter(|coupon| is_usable(coupon) && coupon.expires_at == Some(end));
         Ok(ExpiringCoupons { coupons: usable.collect(), next })
     }
 
-    /// A page of the coupons of a shard that expired between two moments, both included, with codes that a shop created; as
-    /// [`Store::coupons_expiring`].
+    /// A page of the coupons of a shard that expired by a moment and are still stored as usable; as
+    /// [`Store::coupons_expiring`]. One whose cancellation waits for the shop is left to it.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn shop_coupons_expired(
+    pub async fn coupons_ended(
         &self,
         program: &ProgramId,
-        from: Timestamp,
-        to: Timestamp,
+        until: Timestamp,
         shard: u32,
         cursor: Option<IndexCursor>,
-    ) -> Result<ExpiringCoupons, StoreError> {
-        let (mut coupons, next) = self.coupons_ending(program, from, to, shard, cursor).await?;
-        coupons.retain(|coupon| coupon.provider.is_some());
-        Ok(ExpiringCoupons { coupons, next })
+    ) -> Result<EndedCoupons, StoreError> {
+        let (coupons, next) = self.coupons_ending(program, Timestamp::UNIX_EPOCH, until, shard, cursor).await?;
+        let ended = coupons.into_iter().filter(|StoredCoupon { coupon, .. }| {
+            is_usable(coupon) && coupon.expires_at.is_some_and(|end| end <= until)
+        });
+        let coupons = ended.map(|StoredCoupon { coupon, packed }| EndedCoupon { coupon, packed }).collect();
+        Ok(EndedCoupons { coupons, next })
+    }
+
+    /// Stores a coupon as expired, which takes it out of the index: one conditional write. False when it has changed since it
+    /// was read.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn expire_coupon(&self, program: &ProgramId, ended: &EndedCoupon) -> Result<bool, StoreError> {
+        let after = Coupon { status: CouponStatus::Expired, until: None, ..ended.coupon.clone() };
+        let write = self.coupon_write(EXPIRE, program, ended.packed.clone(), &after)?;
+        Ok(self.write(EXPIRE, &write).await? == Written::Done)
     }
 
     /// A page of the coupons of a shard that end between two moments and were usable when they were stored last.
@@ -83,7 +117,7 @@ impl Store {
         to: Timestamp,
         shard: u32,
         cursor: Option<IndexCursor>,
-    ) -> Result<(Vec<Coupon>, Option<IndexCursor>), StoreError> {
+    ) -> Result<(Vec<StoredCoupon>, Option<IndexCursor>), StoreError> {
         let request = self
             .dynamodb
             .query()
@@ -104,7 +138,7 @@ impl Store {
         let places = places.collect::<Result<Vec<_>, StoreError>>()?;
         // The index lags behind, so the coupons themselves are read.
         let found = self.get_many(READ, &self.tables.members, &places, true).await?;
-        let coupons = found.iter().map(|item| StoredCoupon::read(item).map(|stored| stored.coupon));
+        let coupons = found.iter().map(StoredCoupon::read);
         let next = output.last_evaluated_key.filter(|key| !key.is_empty()).map(IndexCursor);
         Ok((coupons.collect::<Result<_, _>>()?, next))
     }
