@@ -1,6 +1,7 @@
 //! Journeys over the local stack: each test starts its own stack in process and talks HTTP to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod arming;
 mod audit;
 mod backtest;
 mod bad_input;
@@ -44,3 +45,4 @@ mod storefront;
 mod templates;
 mod vectors;
 mod versions;
+mod worker;

@@ -8,9 +8,11 @@
 //! - Coupons: those that have expired are stored as expired, and those that expire soon are warned of.
 //! - Drafts of programs: those whose time has come are published.
 //! - Codes that shops created: pools that have run low are to be filled.
+//! - Changed programs: members for whom something falls due earlier under the new version are armed for it.
 //!
 //! A kind that is indexed on items of its own gets a pass of its own here.
 
+mod arming;
 mod coupons;
 mod drafts;
 mod programs;
@@ -43,8 +45,9 @@ pub async fn handle(services: &Services, invocation: Invocation) -> Result<Value
     let freed = reservations::free_lapsed(services, deadline).await;
     let coupons = coupons::serve(services, deadline).await;
     let codes = shop_codes::ask(services, deadline).await;
+    let armed = arming::arm(services, deadline).await;
     let report = report?;
-    published.and(asked).and(freed).and(coupons).and(codes).map(|()| json!(report))
+    published.and(asked).and(freed).and(coupons).and(codes).and(armed).map(|()| json!(report))
 }
 
 /// The pass over accounts.

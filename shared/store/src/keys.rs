@@ -14,6 +14,7 @@ mod supply;
 use jiff::Timestamp;
 use tessera_domain::account::Due;
 use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::time::Day;
 
 pub(crate) use administration::*;
 pub(crate) use coupons::*;
@@ -150,6 +151,11 @@ pub(crate) fn due(program: &ProgramId, shard: u32) -> String {
 /// A sort key of the index `due`: the day, then the kind.
 pub(crate) fn due_on(due: Due) -> String {
     format!("{}#{}", due.day, due.kind.letter())
+}
+
+/// The day of a sort key that [`due_on`] made.
+pub(crate) fn parse_due_on(sort: &str) -> Option<Day> {
+    sort.split_once('#')?.0.parse().ok().map(Day::from_date)
 }
 
 /// The partition of the index `due` that a member stands in: any spread does, as long as it stays.

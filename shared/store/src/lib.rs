@@ -4,6 +4,7 @@
 //! are, `programs` the configuration (and [`ProgramCache`] the copy that a warm function works with), `idempotency` the
 //! answers that a repeated call gets again. `keys` builds every key, `items` every attribute.
 
+mod arming;
 mod audit;
 mod calls;
 mod commit;
@@ -41,6 +42,7 @@ mod tasks;
 mod transfer;
 mod writes;
 
+pub use arming::{Arming, ArmingPass, StoredArming};
 pub use audit::{Audit, AuditFilter};
 pub use commit::{
     Commit, CommitError, Committed, EntryKey, Party, PartyAccount, ReceiptHistory, Snapshot, Taking, TakingCode,

@@ -187,6 +187,31 @@ impl Store {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<MemberId>, StoreError> {
+        self.listed_members(program, list, true, limit, cursor).await
+    }
+
+    /// A page of all members, the longest idle first: whoever becomes active meanwhile is met again, and nobody is missed.
+    /// As [`Store::list_members`] otherwise.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn every_member(
+        &self,
+        program: &ProgramId,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<MemberId>, StoreError> {
+        self.listed_members(program, &MemberList::All, false, limit, cursor).await
+    }
+
+    async fn listed_members(
+        &self,
+        program: &ProgramId,
+        list: &MemberList,
+        latest_first: bool,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<MemberId>, StoreError> {
         let (index, of, value, condition) = match list {
             MemberList::All => ("activity", "a", "", "lp = :list"),
             MemberList::Status(status) => ("statuses", "s", status_name(*status), "ls = :list"),
@@ -207,7 +232,7 @@ impl Store {
             .index_name(index)
             .key_condition_expression(condition)
             .expression_attribute_values(":list", partition)
-            .scan_index_forward(false)
+            .scan_index_forward(!latest_first)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

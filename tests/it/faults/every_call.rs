@@ -67,6 +67,9 @@ every_fault! {
     waits_end_once: holds, halts false;
     warnings_are_given_once: warnings, halts false;
     days_come_once: days, halts false;
+    members_are_armed_for_a_changed_program: arming, halts false;
+    holds_and_reminders_of_referrals_come_once: referral_days, halts false;
+    coupons_and_holds_end_once: endings, halts false;
     a_program_changes_as_a_whole: admin, halts false;
     keys_and_secrets_change_once: access, halts true;
     drafts_are_published_once: drafts, halts false;

@@ -4,6 +4,7 @@
 //! advances a copy to a moment, to show it or to decide on it.
 
 mod advocacy;
+mod arming;
 mod counter;
 mod due;
 mod firings;
@@ -19,6 +20,7 @@ mod uses;
 mod warnings;
 
 pub use advocacy::{Advocacy, MilestoneGift};
+pub use arming::DueTerms;
 pub use counter::Counter;
 pub use due::{Due, DueKind};
 pub(crate) use firings::mark_of;

@@ -95,6 +95,32 @@ impl Store {
         Ok(friends)
     }
 
+    /// The referrals of those of some members who were referred, strongly consistent, each with the day on which something
+    /// falls due of them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn armed_friends(
+        &self,
+        program: &ProgramId,
+        members: &[MemberId],
+    ) -> Result<Vec<(StoredFriend, Option<Day>)>, StoreError> {
+        let places: Vec<Key> = members.iter().map(|member| keys::friend(program, member)).collect();
+        let found = self.get_many(READ, &self.tables.members, &places, true).await?;
+        let friends = found.iter().map(|item| {
+            let reader = Reader::new(READ, item);
+            let owner = keys::parse_member_partition(reader.text(name::PK)?);
+            let (_, member) = owner.ok_or(StoreError::Item { operation: READ, attribute: name::PK })?;
+            let due = reader.has(name::DUE_ON).then(|| reader.text(name::DUE_ON)).transpose()?;
+            let day = due.map(|due| {
+                keys::parse_due_on(due).ok_or(StoreError::Item { operation: READ, attribute: name::DUE_ON })
+            });
+            let known = StoredFriend { member, known: reader.body()?, version: reader.number(name::VERSION)? };
+            Ok((known, day.transpose()?))
+        });
+        friends.collect()
+    }
+
     /// The friend of a referral, strongly consistent.
     ///
     /// # Errors

@@ -2,11 +2,13 @@
 //! whose final state is compared.
 
 mod days;
+mod due;
 mod operation;
 mod people;
 mod purchases;
 
 pub use days::{days, warnings};
+pub use due::{arming, endings, referral_days};
 pub use operation::{access, admin, drafts, importing};
 pub use people::{erasure, identities, joining, members, merges, moves, referrals};
 pub use purchases::{coupons, holds, interactions, many_coupons, pools, receipts, refunds, views};
