@@ -30,6 +30,22 @@ JOB = {
     "relationships": {"lists": {}, "profiles": {}, "import-errors": {}},
     "links": LINKS,
 }
+DUPLICATE = "01GDDKASAP8TKDDA2GRZDSVP4H"
+# What Klaviyo's documentation shows for an identifier of another profile.
+CONFLICT = {
+    "errors": [
+        {
+            "id": "4d8f2c1e",
+            "status": 409,
+            "code": "duplicate_profile",
+            "title": "Conflict.",
+            "detail": "A profile already exists with one of these identifiers.",
+            "source": {"pointer": "/data/attributes"},
+            "links": {},
+            "meta": {"duplicate_profile_id": DUPLICATE},
+        }
+    ]
+}
 METRICS = ["Referral Shared", "Referral Progress", "Referral Reminder", "Referral Completed", "Coupon Used"]
 
 # What each request must be, and what the stand-in responds.
@@ -80,6 +96,7 @@ class Klaviyo(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.taken: list[tuple[str, Any]] = []
         self.faults: list[str] = []
+        self.known: set[str] = set()
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -110,6 +127,9 @@ class Handler(BaseHTTPRequestHandler):
             self.checked(self.path, [f"{self.path}: unknown"], 404, None)
             return
         model, status, response = POSTS[self.path]
+        profile = body["data"]["attributes"].get("profile", {}).get("data", {}) if self.path == "/api/events" else body["data"]
+        if profile.get("attributes", {}).get("email") in self.server.known and "id" not in profile:
+            status, response = 409, CONFLICT
         self.checked(self.path, faults(model, body), status, response)
 
     def checked(self, path: str, found: list[str], status: int, response: Any) -> None:
@@ -164,6 +184,9 @@ class Bodies(unittest.TestCase):
         event = {"properties": {"Points": 20}, "unique_id": "e-1", "metric": metric, "profile": {"data": profile}}
         client.Events.create_event({"data": {"type": "event", "attributes": event}})
         self.assertEqual(client.Profiles.create_or_update_profile({"data": profile}).data.id, "1")
+        other = profile | {"id": DUPLICATE}
+        client.Events.create_event({"data": {"type": "event", "attributes": event | {"profile": {"data": other}}}})
+        self.assertEqual(client.Profiles.create_or_update_profile({"data": other}).data.id, "1")
         job = {"type": "profile-bulk-import-job", "attributes": {"profiles": {"data": [profile]}}}
         self.assertEqual(client.Profiles.bulk_import_profiles({"data": job}).data.id, "1")
         done = client.Profiles.get_bulk_import_profiles_job("1")
@@ -173,7 +196,7 @@ class Bodies(unittest.TestCase):
         deletion = {"type": "data-privacy-deletion-job", "attributes": {"profile": named}}
         client.Data_Privacy.request_profile_deletion({"data": deletion})
         self.assertEqual(self.klaviyo.faults, [])
-        self.assertEqual(len(self.klaviyo.taken), 4)
+        self.assertEqual(len(self.klaviyo.taken), 6)
         model = models.EventCreateQueryV2
         for name, value in [("uniqueId", "e-1"), ("metric", None), ("unique_id", 1), ("properties", [])]:
             wrong = {"data": {"type": "event", "attributes": {**event, name: value}}}
@@ -205,6 +228,15 @@ class Bodies(unittest.TestCase):
         send("POST", "/_local/settle")
         self.assertEqual(self.klaviyo.faults, [])
         self.assertEqual({path for path, _ in self.klaviyo.taken}, set(POSTS) - {"/api/templates", "/api/flows"})
+        self.klaviyo.known.add("bob@example.com")
+        send("POST", "/v1/members", {"id": "c-2", "email": "bob@example.com", "verified": ["email"]})
+        send("POST", "/v1/receipts", sold | {"id": "r-2", "member": {"id": "c-2"}, "total": "20.00"})
+        send("POST", "/_local/settle")
+        self.assertEqual(self.klaviyo.faults, [])
+        of_bob = [body["data"]["attributes"]["profile"]["data"] for body in self.klaviyo.bodies("/api/events")]
+        of_bob = [profile for profile in of_bob if profile["attributes"]["external_id"] == "c-2"]
+        self.assertIn(DUPLICATE, [profile.get("id") for profile in of_bob])
+        self.assertEqual(send("GET", "/v1/integrations/klaviyo")["health"]["dead"], 0)
         of_events = [body["data"]["attributes"] for body in self.klaviyo.bodies("/api/events")]
         sent = {event["metric"]["data"]["attributes"]["name"] for event in of_events}
         self.assertLessEqual({"Points Earned", "Points Redeemed", "Coupon Assigned", "Tier Achieved"}, sent)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::duplicates::place;
 use super::rates::per_event;
 use super::server::{Reaction, Received, Server};
 use super::{buy, rules, shop};
@@ -18,7 +19,7 @@ pub(super) struct Account {
     /// By profile, metric and `unique_id`: Klaviyo keeps the first.
     pub events: BTreeMap<(String, String, String), Value>,
     /// The profiles by `external_id`, with the properties of the latest request.
-    profiles: BTreeMap<String, Value>,
+    pub profiles: BTreeMap<String, Value>,
     pub faults: Vec<String>,
     /// Requests for events that misbehaved once.
     pub hit: HashSet<String>,
@@ -35,7 +36,8 @@ fn refusal(detail: &str, pointer: &str) -> Reaction {
 }
 
 /// Checks a profile as Klaviyo's description of its API has it.
-fn check_profile(attributes: &Value) -> Result<String, &'static str> {
+fn check_profile(resource: &Value) -> Result<(), &'static str> {
+    let attributes = &resource["attributes"];
     let known = ["external_id", "email", "phone_number", "properties"];
     let fields = attributes.as_object().ok_or("/data/attributes")?;
     if fields.keys().any(|name| !known.contains(&name.as_str())) {
@@ -46,7 +48,8 @@ fn check_profile(attributes: &Value) -> Result<String, &'static str> {
     if !(phone && email) {
         return Err("/data/attributes/email");
     }
-    fields.get("external_id").and_then(Value::as_str).map(str::to_owned).ok_or("/data/attributes/external_id")
+    let is_named = fields.get("external_id").or(resource.get("id")).is_some_and(Value::is_string);
+    if is_named { Ok(()) } else { Err("/data/attributes/external_id") }
 }
 
 impl Account {
@@ -68,17 +71,14 @@ impl Account {
     }
 
     /// Takes a request as Klaviyo would.
-    fn take(&mut self, request: &Received) -> Reaction {
+    pub fn take(&mut self, request: &Received) -> Reaction {
         self.check_headers(request);
         let body = request.json();
         let data = &body["data"];
         let attributes = &data["attributes"];
         match request.path.as_str() {
-            "/api/profile-import" if data["type"] == "profile" => match check_profile(attributes) {
-                Ok(id) => {
-                    self.profiles.insert(id, attributes.clone());
-                    Reaction::status(200)
-                }
+            "/api/profile-import" if data["type"] == "profile" => match check_profile(data) {
+                Ok(()) => place(&mut self.profiles, data).map_or_else(|refused| refused, |_| Reaction::status(200)),
                 Err(pointer) => refusal("Invalid profile", pointer),
             },
             "/api/events" if data["type"] == "event" => {
@@ -87,10 +87,12 @@ impl Account {
                 let unique = attributes["unique_id"].as_str();
                 let whole = attributes["time"].as_str().is_some_and(|time| !time.contains('.'));
                 let properties = attributes["properties"].as_object().map_or(usize::MAX, serde_json::Map::len);
-                let checked = check_profile(&profile["attributes"]);
-                match (metric, unique, checked) {
-                    (Some(metric), Some(unique), Ok(id)) if whole && properties <= 400 => {
-                        self.profiles.insert(id.clone(), profile["attributes"].clone());
+                match (metric, unique, check_profile(profile)) {
+                    (Some(metric), Some(unique), Ok(())) if whole && properties <= 400 => {
+                        let id = match place(&mut self.profiles, profile) {
+                            Ok(id) => id,
+                            Err(refused) => return refused,
+                        };
                         let key = (id, metric.to_owned(), unique.to_owned());
                         self.events.entry(key).or_insert_with(|| attributes["properties"].clone());
                         Reaction::status(202)

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod by_time;
+mod duplicates;
 mod erasure;
 pub mod faults;
 mod klaviyo;

@@ -39,6 +39,8 @@ const DELETIONS: Limit = Limit { name: "deletions", per_minute: 120, burst: 1 };
 const JOBS: Limit = Limit { name: "jobs", per_minute: 150, burst: 5 };
 /// Reads of bulk jobs: 10 per second and 150 per minute.
 const JOB_READS: Limit = Limit { name: "job-reads", per_minute: 150, burst: 5 };
+/// The longest id of a profile that is sent, in bytes.
+const LONGEST_PROFILE_ID: usize = 100;
 /// The wait after a 429 without `Retry-After`.
 const USUAL_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
@@ -77,8 +79,8 @@ impl Sender<'_> {
         let Some(attributes) = profile.attributes(self).await? else { return Ok(Outcome::Skipped) };
         let metrics = metrics::of(event, &self.to.program.compiled);
         if metrics.is_empty() {
-            let body = json!({ "data": { "type": "profile", "attributes": attributes } });
-            return Ok(self.post("/api/profile-import", PROFILES, &body).await?.0);
+            let body = |of: &Value| json!({ "data": of });
+            return self.post_about("/api/profile-import", PROFILES, &attributes, profile, body).await;
         }
         let mut outcome = Outcome::Skipped;
         for metric in metrics {
@@ -87,8 +89,8 @@ impl Sender<'_> {
             if is_test {
                 properties["Test"] = json!(true);
             }
-            let body = event_body(event, name, &properties, &attributes, self.settings.backfill);
-            (outcome, _) = self.post("/api/events", EVENTS, &body).await?;
+            let body = |of: &Value| event_body(event, name, &properties, of, self.settings.backfill);
+            outcome = self.post_about("/api/events", EVENTS, &attributes, profile, body).await?;
             if !matches!(outcome, Outcome::Accepted(_)) {
                 // Klaviyo keeps the first event of a `unique_id`, so that all can be sent again.
                 break;
@@ -115,12 +117,31 @@ impl Sender<'_> {
         Ok(self.post("/api/data-privacy-deletion-jobs", DELETIONS, &body).await?.0)
     }
 
-    /// Sends a document; returns how it ended, and the body of an accepted one.
+    /// Sends a document about a profile. Where Klaviyo knows one of its identifiers by another profile, the document is sent
+    /// again under that profile's id.
+    async fn post_about(
+        &self,
+        path: &str,
+        limit: Limit,
+        attributes: &Value,
+        profile: &mut ProfileOnce,
+        body: impl Fn(&Value) -> Value,
+    ) -> Result<Outcome, NotifyError> {
+        loop {
+            let (outcome, response) = self.post(path, limit, &body(&profile.resource(attributes))).await?;
+            let is_refused = matches!(outcome, Outcome::Refused(_));
+            if !(is_refused && duplicate_of(&response).is_some_and(|id| profile.name_duplicate(id))) {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Sends a document; returns how it ended, and the body of the response.
     async fn post(&self, path: &str, limit: Limit, body: &Value) -> Result<(Outcome, Value), NotifyError> {
         self.exchange(Method::POST, path, limit, Some(body)).await
     }
 
-    /// Sends a request; returns how it ended, and the body of an accepted one.
+    /// Sends a request; returns how it ended, and the body of the response.
     async fn exchange(
         &self,
         method: Method,
@@ -164,6 +185,14 @@ impl Sender<'_> {
     }
 }
 
+/// The profile that a refusal names: `duplicate_profile`, another profile has one of the identifiers.
+fn duplicate_of(response: &Value) -> Option<&str> {
+    let is_duplicate = |error: &&Value| error["code"] == "duplicate_profile";
+    let error = response["errors"].as_array()?.iter().find(is_duplicate)?;
+    let id = error.pointer("/meta/duplicate_profile_id").and_then(Value::as_str)?;
+    (!id.is_empty() && id.len() <= LONGEST_PROFILE_ID).then_some(id)
+}
+
 /// The body of `POST /api/events`.
 fn event_body(event: &Event, metric: &str, properties: &Value, profile: &Value, backfill: bool) -> Value {
     // Whole seconds.
@@ -173,7 +202,7 @@ fn event_body(event: &Event, metric: &str, properties: &Value, profile: &Value, 
         "time": time.to_string(),
         "unique_id": event.id,
         "metric": { "data": { "type": "metric", "attributes": { "name": metric } } },
-        "profile": { "data": { "type": "profile", "attributes": profile } },
+        "profile": { "data": profile },
     });
     if backfill {
         attributes["backfill"] = json!(true);
@@ -242,6 +271,23 @@ mod tests {
         }
         for status in [400, 404, 409, 413, 422] {
             assert!(matches!(of(status), Outcome::Refused(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn only_a_duplicate_profile_names_another_one() {
+        let of = |code: &str, meta: Value| json!({ "errors": [{ "code": "invalid" }, { "code": code, "meta": meta }] });
+        let known = json!({ "duplicate_profile_id": "01GDDKASAP8TKDDA2GRZDSVP4H" });
+        let named = of("duplicate_profile", known.clone());
+        assert_eq!(duplicate_of(&named), Some("01GDDKASAP8TKDDA2GRZDSVP4H"));
+        for other in [
+            of("conflict", known),
+            of("duplicate_profile", json!({})),
+            of("duplicate_profile", json!({ "duplicate_profile_id": "" })),
+            of("duplicate_profile", json!({ "duplicate_profile_id": "x".repeat(101) })),
+            Value::Null,
+        ] {
+            assert_eq!(duplicate_of(&other), None, "{other}");
         }
     }
 

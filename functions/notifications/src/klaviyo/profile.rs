@@ -21,12 +21,55 @@ const TEST_MEMBER: &str = "tessera-test";
 pub(crate) struct ProfileOnce {
     attributes: Option<Value>,
     coupons: Vec<Coupon>,
+    duplicate: Option<Duplicate>,
 }
+
+/// The profile of Klaviyo that has one of the member's identifiers already.
+#[derive(Debug)]
+struct Duplicate {
+    /// Klaviyo's id of it.
+    id: String,
+    /// True when the identifiers belong to several profiles, so that this one cannot take them: it gets the properties alone.
+    is_anonymous: bool,
+}
+
+/// The identifiers of a profile.
+const IDENTIFIERS: [&str; 3] = ["external_id", "email", "phone_number"];
 
 impl ProfileOnce {
     /// The member's coupons, once [`ProfileOnce::attributes`] has read them.
     pub fn coupons(&self) -> &[Coupon] {
         &self.coupons
+    }
+
+    /// Names the profile that Klaviyo takes for the member's. False when it was named before to no avail.
+    ///
+    /// With the identifiers, the profile becomes the member's for good: a guest's gets the shop's id. When another profile has
+    /// one of them, it is named once more, without any.
+    pub fn name_duplicate(&mut self, id: &str) -> bool {
+        match &mut self.duplicate {
+            None => {
+                self.duplicate = Some(Duplicate { id: id.to_owned(), is_anonymous: false });
+                true
+            }
+            Some(known) if !known.is_anonymous => {
+                known.is_anonymous = true;
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// The profile as a resource of Klaviyo's API.
+    pub fn resource(&self, attributes: &Value) -> Value {
+        let mut resource = json!({ "type": "profile", "attributes": attributes });
+        if let Some(Duplicate { id, is_anonymous }) = &self.duplicate {
+            resource["id"] = json!(id);
+            if let (true, Some(attributes)) = (is_anonymous, resource["attributes"].as_object_mut()) {
+                attributes.retain(|name, _| !IDENTIFIERS.contains(&name.as_str()));
+            }
+        }
+        resource
     }
 
     /// The attributes; `None` for somebody who was erased.
@@ -162,6 +205,19 @@ mod tests {
         assert_eq!((&chosen["referral_klaviyo"], &chosen["Smile Referral Code"]), (&json!("ADA1"), &json!("ADA1")));
         assert_eq!((&chosen["Balance"], &chosen["Points"]), (&json!(120), &json!(120)));
         assert!(chosen.get("Smile Points Balance").is_none() && chosen.get("Loyalty State").is_none());
+    }
+
+    #[test]
+    fn a_duplicate_is_named_twice_at_most() {
+        let attributes = json!({ "external_id": "c-1", "email": "ada@example.com", "properties": { "a": 1 } });
+        let mut profile = ProfileOnce::default();
+        assert_eq!(profile.resource(&attributes), json!({ "type": "profile", "attributes": attributes }));
+        assert!(profile.name_duplicate("K1"));
+        assert_eq!(profile.resource(&attributes), json!({ "type": "profile", "id": "K1", "attributes": attributes }));
+        assert!(profile.name_duplicate("K2"));
+        let anonymous = json!({ "type": "profile", "id": "K1", "attributes": { "properties": { "a": 1 } } });
+        assert_eq!(profile.resource(&attributes), anonymous);
+        assert!(!profile.name_duplicate("K1"));
     }
 
     #[test]
