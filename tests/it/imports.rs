@@ -300,6 +300,47 @@ async fn nobody_is_notified_of_an_import() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn undoing_an_import_notifies_nobody_and_makes_no_debt() {
+    let shop = shop().await;
+    let rows: &[(&str, &[u8])] = &[
+        ("members", b"id,points\nc-1,600\n"),
+        ("coupons", b"id,code,reward\nc-1,OLD-1,five-off\n"),
+        ("orders", b"id,order,date,total\nc-1,o-1,2026-02-01,900.00\nc-1,o-2,2026-02-02,250.00\n"),
+    ];
+    let mut paths = Vec::new();
+    for (kind, rows) in rows {
+        let path = upload(&shop, &of(kind), &[*rows]).await;
+        finish(&shop, &path, "start").await;
+        paths.push(path);
+    }
+    let member = shop.member("c-1").await;
+    let points = member["points"]["available"].as_i64().unwrap();
+    assert!(points >= 1_750, "{member}");
+    // Most of it is spent.
+    let spent = json!({ "deduct": points - 100, "reason": "spent" });
+    let deducted = shop.post("/v1/members/c-1/adjustments", &spent).await;
+    assert!(deducted.status < 300, "{}", deducted.body);
+    shop.settle().await;
+    let hook = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"], "description": "test" });
+    let endpoint = shop.post("/v1/webhook-endpoints", &hook).await;
+    assert_eq!(endpoint.status, 201, "{}", endpoint.body);
+    for path in paths.iter().rev() {
+        finish(&shop, path, "undo").await;
+        shop.settle().await;
+    }
+    let path = format!("/v1/webhook-endpoints/{}/deliveries", endpoint.body["id"].as_str().unwrap());
+    assert_eq!(shop.get(&path).await["items"], json!([]));
+    let undone = shop.member("c-1").await;
+    assert_eq!((&undone["points"]["available"], &undone["points"]["debt"]), (&json!(0), &json!(0)), "{undone}");
+    assert_ne!(undone["tier"], member["tier"], "the tier went with the orders");
+    assert!(shop.entries("c-1").await.iter().any(|entry| entry["type"] == "write_off"));
+    shop.verify().await;
+    shop.post("/v1/receipts", &receipt("r-1", "c-1", "30.00")).await;
+    shop.settle().await;
+    assert_ne!(shop.get(&path).await["items"], json!([]), "the endpoint does listen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn referral_codes_lead_to_their_members_as_before() {
     let shop = shop().await;
     let file = b"email,code\nada@example.com,ADA-LOVES\nbob@example.com,BOB_1\n";

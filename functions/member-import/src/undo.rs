@@ -95,7 +95,8 @@ impl Pass<'_> {
             return Ok(Ok(()));
         }
         let now = services.clock.now();
-        let refund = Refund { id: refund, occurred_at: now, amount: RefundAmount::Net(left), is_raw: false };
+        let amount = RefundAmount::Net(left);
+        let refund = Refund { id: refund, occurred_at: now, amount, is_raw: false, undoes_import: true };
         let intake = Intake { store: &services.store, programs: &services.programs, program, now };
         match intake.refund(&receipt, Some(&stored), refund).await {
             // A worker that was killed after its refund was stored finds it above.

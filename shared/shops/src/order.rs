@@ -224,7 +224,7 @@ impl<'a> Plan<'a> {
     fn take(&mut self, place: usize, id: &str, at: Timestamp, amount: RefundAmount) {
         let Some(part) = self.parts.get_mut(place) else { return };
         let Ok(refund_id) = RefundId::new(id) else { return };
-        let mut refund = Refund { id: refund_id, occurred_at: at, amount, is_raw: false };
+        let mut refund = Refund { id: refund_id, occurred_at: at, amount, is_raw: false, undoes_import: false };
         let mut left = part.remaining.less(&refund);
         if left.is_err()
             && let RefundAmount::Lines(lines) = &mut refund.amount

@@ -66,7 +66,8 @@ pub fn decide_departure(
     // To the rules, it is a refund of all that remains.
     let left = remaining_after(receipt, refunds);
     let amount = left.everything();
-    let rest = Refund { id: RefundId::unnamed(), occurred_at: context.now, amount, is_raw: false };
+    let rest =
+        Refund { id: RefundId::unnamed(), occurred_at: context.now, amount, is_raw: false, undoes_import: false };
     let empty = left.less(&rest).unwrap_or_else(|_| left.clone());
     let taken = steps.iter().map(|step| (rest.clone(), step.clone()));
     let earlier: Vec<(Refund, Entry)> = refunds.iter().cloned().chain(taken).collect();

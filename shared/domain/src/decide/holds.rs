@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::effects::MOST_EXTRAS;
 use super::multiply::{Fired, Share};
 use super::occasion::{Basket, Occasion};
-use super::refund::{RefundContext, extras_on};
+use super::refund::{RefundContext, extras_on, negative_balance};
 use crate::account::{Hold, HoldEnd, HoldState, LotKey, ReceiptMark, mark_of};
 use crate::fact::Interaction;
 use crate::ids::{ReceiptId, RuleId};
@@ -231,7 +231,7 @@ impl Draft<'_> {
         self.push(movement);
         self.push(back);
         self.account.holds.drop_blank();
-        let policy = self.context.program.program.points.negative_balance;
+        let policy = negative_balance(self);
         for (key, points) in released {
             let points = points.min(rest).max(Points::ZERO);
             rest = rest.minus(points);

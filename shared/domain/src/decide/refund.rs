@@ -69,6 +69,7 @@ pub fn decide_refund(context: &Context<'_>, account: &Account, fact: &RefundCont
     let receipt = fact.receipt;
     let cause = Cause::Fact(FactId::Refund { receipt: receipt.id.clone(), refund: fact.refund.id.clone() });
     let mut draft = Draft::new(context, account, fact.refund.occurred_at, cause);
+    draft.entry.history = fact.refund.undoes_import;
     if fact.decision.rejected.is_some() {
         // A rejected receipt gave nothing.
         draft.entry.rejected = fact.decision.rejected;
@@ -251,11 +252,7 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
         draft.earn_qualifying(back.qualifying, day);
     }
     if lost.redeemable.is_positive() {
-        let policy = if draft.may_forgive {
-            draft.context.program.program.points.negative_balance
-        } else {
-            NegativeBalance::Allow
-        };
+        let policy = negative_balance(draft);
         for movement in draft.account.claw_back(from, lost.redeemable, policy) {
             draft.push(movement);
         }
@@ -270,6 +267,17 @@ fn post_lost(draft: &mut Draft<'_>, lost: Both, from: Option<LotKey>, day: Day) 
         ));
         let month = draft.account.qualifying.entry(day.month()).or_default();
         *month = month.minus(lost.qualifying);
+    }
+}
+
+/// What becomes of points that cannot be taken back: an import that is undone leaves no debt.
+pub(super) const fn negative_balance(draft: &Draft<'_>) -> NegativeBalance {
+    if draft.entry.history {
+        NegativeBalance::WriteOff
+    } else if draft.may_forgive {
+        draft.context.program.program.points.negative_balance
+    } else {
+        NegativeBalance::Allow
     }
 }
 

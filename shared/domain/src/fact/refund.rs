@@ -26,6 +26,9 @@ pub struct Refund {
     /// True while the receipt's currency is unknown. Amounts are then in units of 10⁻⁴ ([`MOST_DECIMALS`]).
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_raw: bool,
+    /// True when it undoes an imported order: nobody is notified, and what cannot be taken back makes no debt.
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    pub undoes_import: bool,
 }
 
 impl Refund {
@@ -166,7 +169,7 @@ fn read(
             None => None,
         };
         object.finish();
-        Some(Refund { id: id?, occurred_at: occurred_at?, amount: amount?, is_raw })
+        Some(Refund { id: id?, occurred_at: occurred_at?, amount: amount?, is_raw, undoes_import: false })
     })
 }
 
