@@ -61,7 +61,7 @@ test('the stand-in of Square satisfies the official client, which verifies our s
   const notificationUrl = 'https://api.example/v1/webhooks/square/prg';
   await stack.send('PUT', '/v1/integrations/square', {
     enabled: true,
-    settings: { notification_url: notificationUrl, base_url: fake.url },
+    settings: { notification_url: notificationUrl, base_url: fake.url, orders_since: '2020-01-01T00:00:00Z' },
     credentials: { access_token: 'token-1', signature_key: 'key-1' },
   });
   const requestBody = JSON.stringify(fixture('square/fixtures/order-updated.json'));
@@ -89,7 +89,7 @@ test('the stand-in of WooCommerce satisfies the official client', async () => {
 
   await stack.send('PUT', '/v1/integrations/woocommerce', {
     enabled: true,
-    settings: { base_url: fake.url },
+    settings: { base_url: fake.url, orders_since: '2020-01-01T00:00:00Z' },
     credentials: { consumer_key: 'ck_1', consumer_secret: 'cs_1', webhook_secret: 'wh-1' },
   });
   const body = JSON.stringify({ ...fixture('woocommerce/fixtures/order.json'), refunds: [{ id: 726 }] });

@@ -53,7 +53,7 @@ pub(crate) async fn receive(services: &Services, request: &ApiRequest) -> Result
     let id = TargetId::klaviyo();
     if let [_] = usable.as_slice() {
         let program = services.program(&program).await?;
-        let follower = Follower { services, program: &program, connection: &id };
+        let follower = Follower { services, program: &program, connection: &id, orders_since: None };
         skipped += Box::pin(follower.emails(&usable)).await?;
     } else {
         let parts = usable.chunks(PER_MESSAGE).map(|events| {

@@ -34,40 +34,40 @@ async fn receive(services: &Services, request: &ApiRequest, id: Option<TargetId>
     let vendor = connection.settings.vendor;
     let topic = topic(request, vendor);
     let version = request.header(shopify::VERSION).filter(|_| vendor == Vendor::Shopify);
-    let mut change = HealthChange {
+    let change = HealthChange {
         unknown_versions: u64::from(version.is_some_and(shopify::is_newer)),
         version: version.map(|version| version.chars().take(LONGEST_VERSION).collect()),
         ..HealthChange::default()
     };
     let currency = program.compiled.program.currency;
-    let follower = Follower { services, program: &program, connection: &connection.id };
+    let orders_since = Some(connection.orders_since);
+    let follower = Follower { services, program: &program, connection: &connection.id, orders_since };
     let handled = match read(request, &connection, topic, currency) {
-        Ok(delivered @ (Delivered::Fact(_) | Delivered::Paid(_) | Delivered::Refund { .. })) => {
-            // Counted while it is stored: the response waits for one write.
-            let stored = HealthChange { delivered: 1, ..change.clone() };
-            let (handled, ()) = tokio::join!(
-                follower.handle(delivered, vendor),
-                count(services, &program.id, &connection.id, &stored),
-            );
-            change = HealthChange::default();
-            handled?
-        }
         Ok(delivered) => follower.handle(delivered, vendor).await?,
         Err(error) => Handled::Unusable(error.to_string()),
     };
+    let unusable = |reason: String| {
+        let body = String::from_utf8_lossy(request.body()).into_owned();
+        Received::Unusable { reason, work: Box::new(InboundWork::Read { topic: topic.to_owned(), body }) }
+    };
     let received = match handled {
-        Handled::Stored => return Ok(http::empty(200)),
+        Handled::Stored => {
+            let stored = HealthChange { delivered: 1, ..change };
+            count(services, &program.id, &connection.id, &stored).await;
+            return Ok(http::empty(200));
+        }
         Handled::Later(work) => {
-            let message = InboundMessage::new(program.id.clone(), connection.id.clone(), work);
-            services.send(Queue::Inbound, &[message.outgoing()]).await?;
-            None
+            match InboundMessage::new(program.id.clone(), connection.id.clone(), work).fitting() {
+                Some(message) => {
+                    services.send(Queue::Inbound, &[message]).await?;
+                    // The worker counts how it ends.
+                    None
+                }
+                None => Some(unusable("the order is too large".to_owned())),
+            }
         }
         Handled::Skipped(reason) => Some(Received::Skipped(reason)),
-        Handled::Unusable(reason) => {
-            let body = String::from_utf8_lossy(request.body()).into_owned();
-            let work = Box::new(InboundWork::Read { topic: topic.to_owned(), body });
-            Some(Received::Unusable { reason, work })
-        }
+        Handled::Unusable(reason) => Some(unusable(reason)),
     };
     if change.unknown_versions > 0 {
         count(services, &program.id, &connection.id, &change).await;

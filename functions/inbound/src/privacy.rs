@@ -28,6 +28,7 @@ pub(crate) const fn is_request(work: &InboundWork) -> bool {
         | InboundWork::Emails { .. }
         | InboundWork::Test { .. }
         | InboundWork::Poll { .. }
+        | InboundWork::Packed { .. }
         | InboundWork::Delivery { .. } => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Fetches orders of Square.
 
 use serde_json::Value;
-use tessera_orders::{FollowError, Follower, ShopCredentials};
+use tessera_orders::{FollowError, Followed, Follower, NamedRefunds, ShopCredentials};
 use tessera_shops::ShopOrder;
 use tessera_shops::square::{FetchedOrder, VERSION, order};
 
@@ -16,22 +16,23 @@ pub(crate) async fn follow(
     follower: &Follower<'_>,
     credentials: &ShopCredentials,
     number: &str,
-) -> Result<(), Failure> {
+) -> Result<Followed, Failure> {
     let (sale, returns) = whole(source, credentials, number).await?;
+    let mut followed = Followed::Done;
     if let Some(sale) = sale {
-        Box::pin(follower.follow(&sale)).await?;
+        followed = Box::pin(follower.follow(&sale, NamedRefunds::Some)).await?;
     }
     for (sold, refund) in returns {
         let receipt = format!("square:{sold}");
         // The sale may have come before the connection, or its event after this one.
         if let Some(sale) = whole(source, credentials, &sold).await?.0 {
             let returned = ShopOrder { refunds: vec![refund.clone()], ..*sale };
-            Box::pin(follower.follow(&returned)).await?;
+            followed = Box::pin(follower.follow(&returned, NamedRefunds::Some)).await?;
         } else {
             return Err(Failure::Unusable(format!("{receipt} is not a completed sale")));
         }
     }
-    Ok(())
+    Ok(followed)
 }
 
 type Whole = (Option<Box<ShopOrder>>, Vec<(String, tessera_shops::ShopRefund)>);

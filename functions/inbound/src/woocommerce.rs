@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tessera_domain::money::Currency;
-use tessera_orders::{Follower, Handled, InboundWork, ShopCredentials};
+use tessera_orders::{Followed, Follower, Handled, InboundWork, NamedRefunds, ShopCredentials};
 use tessera_shops::{Payload, ShopOrder, Vendor, woocommerce};
 
 use crate::fetch::{FetchError, fetch};
@@ -15,13 +15,17 @@ use crate::work::{Failure, Source};
 /// Orders of a page of a poll.
 pub(crate) const PAGE: usize = 50;
 /// The most refunds of an order that are fetched.
-const MOST_REFUNDS: u32 = 100;
+const MOST_REFUNDS: usize = 100;
 
 /// What a page of a poll brought.
 #[derive(Debug, Default)]
 pub(crate) struct Polled {
     /// Orders that were handled.
     pub handled: u64,
+    /// Orders of no use.
+    pub skipped: u64,
+    /// What each is a message of its own for: an order that fails holds up no other.
+    pub later: Vec<InboundWork>,
     /// What could not be used, and why.
     pub unusable: Vec<(InboundWork, String)>,
     /// True when there may be another page.
@@ -46,25 +50,27 @@ pub(crate) async fn follow_refunds(
     order: &ShopOrder,
     number: &str,
     is_taxed: bool,
-) -> Result<(), Failure> {
+) -> Result<Followed, Failure> {
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure::Unusable("the number of the order has another form".to_owned()));
     }
     let refunds = get(source, credentials, &format!("/orders/{number}/refunds?per_page={MOST_REFUNDS}")).await?;
-    if !refunds.is_array() {
+    let Some(count) = refunds.as_array().map(Vec::len) else {
         return Err(FetchError::new(format!("200, but no list of refunds: {refunds}")).into());
-    }
+    };
+    let named = if count < MOST_REFUNDS { NamedRefunds::All } else { NamedRefunds::Some };
     let currency = order.receipt.get("currency").and_then(Value::as_str).and_then(Currency::from_code);
     let currency = currency.ok_or_else(|| Failure::Unusable("the order has no currency".to_owned()))?;
     let basis = source.connection.settings.amount;
     let refunds = woocommerce::refunds(&refunds, currency, is_taxed, basis);
     let refunds = refunds.map_err(|error| Failure::Unusable(error.to_string()))?;
     let order = ShopOrder { refunds, ..order.clone() };
-    Box::pin(follower.follow(&order)).await?;
-    Ok(())
+    Ok(Box::pin(follower.follow(&order, named)).await?)
 }
 
 /// Fetches a page of the orders that were changed since a moment, and handles each as if it had been delivered.
+///
+/// What needs more than this page is left to messages of their own: a single order that fails must not hold up the others.
 pub(crate) async fn poll(
     source: &Source<'_>,
     follower: &Follower<'_>,
@@ -83,24 +89,31 @@ pub(crate) async fn poll(
     for order in orders {
         let as_delivered = || InboundWork::Read { topic: "order.updated".to_owned(), body: order.to_string() };
         let handled = match woocommerce::read(order, &terms) {
-            Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await?,
-            Err(error) => Handled::Unusable(error.to_string()),
+            Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await.map_err(Failure::Store),
+            Err(error) => Err(Failure::Unusable(error.to_string())),
         };
-        let outcome = match handled {
-            Handled::Stored | Handled::Skipped(_) => Ok(()),
-            Handled::Unusable(reason) => Err(Failure::Unusable(reason)),
-            Handled::Later(InboundWork::Order { order }) => {
-                Box::pin(follower.follow(&order)).await.map(drop).map_err(Failure::from)
+        let followed = match handled {
+            Ok(Handled::Stored) => Ok(Followed::Done),
+            Ok(Handled::Later(InboundWork::Order { order })) => {
+                Box::pin(follower.follow(&order, NamedRefunds::Delivered)).await.map_err(Failure::from)
             }
-            Handled::Later(InboundWork::OrderWithoutRefunds { order, number, is_taxed }) => {
-                Box::pin(follow_refunds(source, follower, credentials, &order, &number, is_taxed)).await
+            Ok(Handled::Later(work)) => {
+                polled.later.push(work);
+                continue;
             }
-            Handled::Later(other) => Err(Failure::Unusable(format!("an order does not ask for a {}", other.name()))),
+            Ok(Handled::Skipped(_)) => Ok(Followed::TooOld),
+            Ok(Handled::Unusable(reason)) => Err(Failure::Unusable(reason)),
+            Err(failure) => Err(failure),
         };
-        match outcome {
-            Ok(()) => polled.handled += 1,
+        match followed {
+            Ok(Followed::Done) => polled.handled += 1,
+            Ok(Followed::TooOld) => polled.skipped += 1,
             Err(Failure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),
-            Err(other) => return Err(other),
+            Err(Failure::Store(error)) => {
+                tracing::warn!(program = %follower.program.id, %error, "an order of a poll is left to a message of its own");
+                polled.later.push(as_delivered());
+            }
+            Err(other @ Failure::Again(_)) => return Err(other),
         }
     }
     Ok(polled)

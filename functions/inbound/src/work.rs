@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tessera_domain::money::Currency;
 use tessera_lambda::{Queue, Services};
 use tessera_orders::{
-    FollowError, Follower, Handled, InboundMessage, InboundWork, Received, ShopConnection, ShopCredentials, count,
-    next_attempt, record,
+    FollowError, Followed, Follower, Handled, InboundMessage, InboundWork, NamedRefunds, Received, ShopConnection,
+    ShopCredentials, count, next_attempt, record,
 };
 use tessera_outbound::Client;
 use tessera_shops::Vendor;
@@ -57,7 +57,7 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
             // Another worker has tried it, or a person has.
             let Some(found) = found.filter(|found| found.due == Some(due)) else { return Ok(()) };
             let DeliveryContent::Inline(text) = &found.content else { return Ok(()) };
-            let work = serde_json::from_str(text).map_err(tessera_orders::InboundError::from)?;
+            let work = InboundWork::parse(text)?;
             (work, Some(found))
         }
         work => (work, None),
@@ -66,7 +66,7 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
     let program = services.program(&program_id).await.map_err(unavailable)?;
     if let InboundWork::Emails { events } = &work {
         // Klaviyo is no shop. What it delivered before it was disabled stands.
-        let follower = Follower { services, program: &program, connection: &id };
+        let follower = Follower { services, program: &program, connection: &id, orders_since: None };
         let skipped = Box::pin(follower.emails(events)).await?;
         if skipped > 0 {
             count(services, &program_id, &id, &HealthChange { skipped, ..HealthChange::default() }).await;
@@ -128,7 +128,8 @@ async fn attempt(
     connection: &ShopConnection,
     work: &InboundWork,
 ) -> Result<Received, Failure> {
-    let follower = Follower { services, program, connection: &connection.id };
+    let orders_since = Some(connection.orders_since);
+    let follower = Follower { services, program, connection: &connection.id, orders_since };
     let currency = program.compiled.program.currency;
     let client = vendors.client().map_err(|error| FetchError::new(error.to_string()))?;
     let source = Source { connection, client, currency, now: services.clock.now() };
@@ -146,19 +147,16 @@ async fn attempt(
                 }
             }
             InboundWork::Order { order } => {
-                Box::pin(follower.follow(&order)).await?;
-                return Ok(Received::Stored);
+                return Ok(received(Box::pin(follower.follow(&order, NamedRefunds::Delivered)).await?));
             }
             InboundWork::OrderWithoutRefunds { order, number, is_taxed } => {
                 let credentials = credentials(services, program, &connection.id).await?;
                 let refunds = woocommerce::follow_refunds(&source, &follower, &credentials, &order, &number, is_taxed);
-                Box::pin(refunds).await?;
-                return Ok(Received::Stored);
+                return Ok(received(Box::pin(refunds).await?));
             }
             InboundWork::OrderNumber { number } => {
                 let credentials = credentials(services, program, &connection.id).await?;
-                Box::pin(square::follow(&source, &follower, &credentials, &number)).await?;
-                return Ok(Received::Stored);
+                return Ok(received(Box::pin(square::follow(&source, &follower, &credentials, &number)).await?));
             }
             work @ (InboundWork::CustomerData { .. }
             | InboundWork::CustomerErasure { .. }
@@ -174,8 +172,17 @@ async fn attempt(
                 return Box::pin(poll(services, &source, &follower, since, until, page)).await;
             }
             InboundWork::Emails { .. } => return Err(Failure::Unusable("no shop sends e-mails".to_owned())),
-            InboundWork::Delivery { .. } => return Err(Failure::Unusable("a retry of a retry".to_owned())),
+            InboundWork::Delivery { .. } | InboundWork::Packed { .. } => {
+                return Err(Failure::Unusable("a retry of a retry".to_owned()));
+            }
         }
+    }
+}
+
+const fn received(followed: Followed) -> Received {
+    match followed {
+        Followed::Done => Received::Stored,
+        Followed::TooOld => Received::Skipped(Followed::TOO_OLD),
     }
 }
 
@@ -212,12 +219,30 @@ async fn poll(
 ) -> Result<Received, Failure> {
     let (program, id) = (&follower.program.id, &source.connection.id);
     let credentials = credentials(services, follower.program, id).await?;
-    if page == 1
-        && let Some(reason) = woocommerce::disabled_webhooks(source, &credentials).await?
-    {
-        warn(services, follower, reason).await?;
+    if page == 1 {
+        match woocommerce::disabled_webhooks(source, &credentials).await {
+            Ok(Some(reason)) => warn(services, follower, reason).await?,
+            Ok(None) => {}
+            // A key may be allowed to read orders and no webhooks.
+            Err(Failure::Again(error)) => {
+                let reason = format!("the webhooks cannot be read: {}", error.reason);
+                let change = HealthChange { error: Some(reason), ..HealthChange::default() };
+                count(services, program, id, &change).await;
+            }
+            Err(other) => return Err(other),
+        }
     }
-    let polled = Box::pin(woocommerce::poll(source, follower, &credentials, since, page)).await?;
+    let mut polled = Box::pin(woocommerce::poll(source, follower, &credentials, since, page)).await?;
+    let mut messages = Vec::with_capacity(polled.later.len());
+    for work in polled.later {
+        let message = InboundMessage::new(program.clone(), id.clone(), work);
+        match message.fitting() {
+            Some(message) => messages.push(message),
+            None => polled.unusable.push((message.work, "the order is too large".to_owned())),
+        }
+    }
+    let sent = services.send(Queue::Inbound, &messages).await;
+    sent.map_err(|error| FetchError::new(error.to_string()))?;
     for (work, reason) in polled.unusable {
         let received = Received::Unusable { reason, work: Box::new(work) };
         record(services, program, id, &received, None).await?;
@@ -230,11 +255,11 @@ async fn poll(
     } else {
         services.store.follow_order_until(program, id, POLL_MARKER, until).await?;
     }
-    if polled.handled > 1 {
-        let change = HealthChange { delivered: polled.handled - 1, ..HealthChange::default() };
+    let change = HealthChange { delivered: polled.handled, skipped: polled.skipped, ..HealthChange::default() };
+    if change != HealthChange::default() {
         count(services, program, id, &change).await;
     }
-    Ok(if polled.handled > 0 { Received::Stored } else { Received::Skipped("a poll without changed orders") })
+    Ok(Received::Counted)
 }
 
 /// Shows, once a day, that no webhook delivers orders.

@@ -63,6 +63,7 @@ fn read_settings(node: &Node<'_>, vendor: Vendor) -> Option<ShopSettings> {
     let object = node.object()?;
     let amount = object.or("amount", AmountBasis::default(), |node| node.choice(&AmountBasis::NAMES));
     let fx_rates = object.or("fx_rates", BTreeMap::new(), read_rates);
+    let orders_since = object.optional("orders_since", Node::timestamp);
     let has_codes = vendor != Vendor::Square;
     let codes = if has_codes { object.or("codes", USUAL_CODES, read_codes).map(Some) } else { Some(None) };
     let base_url = match vendor {
@@ -81,6 +82,7 @@ fn read_settings(node: &Node<'_>, vendor: Vendor) -> Option<ShopSettings> {
         amount: amount?,
         fx_rates: fx_rates?,
         codes: codes?,
+        orders_since: orders_since?,
         base_url: base_url?,
         notification_url: notification_url?,
         ..ShopSettings::new(vendor)
@@ -194,6 +196,9 @@ pub(crate) fn show_settings(settings: &ShopSettings) -> Value {
     if settings.vendor != Vendor::Square {
         shown.insert("codes".to_owned(), json!(settings.codes.unwrap_or(USUAL_CODES)));
     }
+    if let Some(since) = settings.orders_since {
+        shown.insert("orders_since".to_owned(), json!(since.to_string()));
+    }
     let texts =
         [("shop", &settings.shop), ("base_url", &settings.base_url), ("notification_url", &settings.notification_url)];
     for (name, text) in texts {
@@ -237,6 +242,7 @@ mod tests {
         assert_eq!(shopify(&|body| body["settings"]["fx_rates"] = json!({ "EURO": "1" })), "/settings/fx_rates/EURO");
         assert_eq!(shopify(&|body| body["settings"]["fx_rates"] = json!({ "USD": 1 })), "/settings/fx_rates/USD");
         assert_eq!(shopify(&|body| body["settings"]["amount"] = json!("all")), "/settings/amount");
+        assert_eq!(shopify(&|body| body["settings"]["orders_since"] = json!("2026-03-01")), "/settings/orders_since");
         assert_eq!(shopify(&|body| body["settings"]["codes"]["fill_to"] = json!(10)), "/settings/codes");
         assert_eq!(shopify(&|body| body["credentials"]["secret"] = json!("x")), "/credentials/secret");
         let without = |vendor| read_wanted(&json!({ "enabled": true }), vendor).unwrap_err()[0].pointer.clone();

@@ -90,6 +90,10 @@ bodies! {
             amount: Option<Amount>,
             /// Units of the program's currency for one unit of another, by ISO 4217.
             fx_rates: Option<BTreeMap<String, String>>,
+            /// Orders from before this moment earn nothing when a change of them is the first that is seen of them. Absent: a day
+            /// before the connection was created.
+            #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+            orders_since: Option<Timestamp>,
             /// How many codes of each reward are kept ready.
             codes: Option<Codes>,
             /// Replaces the shop's host.
@@ -122,6 +126,10 @@ bodies! {
             amount: Option<Amount>,
             /// Units of the program's currency for one unit of another, by ISO 4217.
             fx_rates: Option<BTreeMap<String, String>>,
+            /// Orders from before this moment earn nothing when a change of them is the first that is seen of them. Absent: a day
+            /// before the connection was created.
+            #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+            orders_since: Option<Timestamp>,
             /// How many codes of each reward are kept ready.
             codes: Option<Codes>,
             /// The shop's address.
@@ -140,7 +148,9 @@ bodies! {
             webhook_secret: String,
         }
         example json!({
-            "enabled": false, "settings": { "base_url": "https://shop.example", "fx_rates": { "USD": "0.92" } },
+            "enabled": false, "settings": {
+                "base_url": "https://shop.example", "fx_rates": { "USD": "0.92" }, "orders_since": "2026-01-01T00:00:00Z",
+            },
             "credentials": { "consumer_key": "ck_EXAMPLE", "consumer_secret": "cs_EXAMPLE", "webhook_secret": "EXAMPLE" },
         })
     }
@@ -151,6 +161,10 @@ bodies! {
             amount: Option<Amount>,
             /// Units of the program's currency for one unit of another, by ISO 4217.
             fx_rates: Option<BTreeMap<String, String>>,
+            /// Orders from before this moment earn nothing when a change of them is the first that is seen of them. Absent: a day
+            /// before the connection was created.
+            #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+            orders_since: Option<Timestamp>,
             /// The address of the webhook as Square knows it: its signatures include it.
             #[schema(max_length = 2000)]
             notification_url: String,

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::Services;
 use tessera_shops::ShopSettings;
 use tessera_store::{StoreError, Target, TargetId, TargetKind};
+
+/// How much older than its connection an order may be where the settings say nothing: it may be paid after it was made.
+const USUAL_BEFORE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A connection to a shop.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +21,8 @@ pub struct ShopConnection {
     pub is_enabled: bool,
     /// Its settings.
     pub settings: ShopSettings,
+    /// Orders from before this moment earn nothing when a change of them is the first that is seen of them.
+    pub orders_since: Timestamp,
 }
 
 /// The secrets of a connection; which of them there are depends on the vendor.
@@ -67,8 +73,10 @@ impl ShopConnection {
     /// Reads a target; `None` when it is no shop, or its settings were written by a later version.
     pub fn of(target: &Target) -> Option<Self> {
         let TargetKind::Shop(settings) = &target.kind else { return None };
-        let settings = serde_json::from_str(settings).ok()?;
-        Some(Self { id: target.id.clone(), is_enabled: target.is_enabled, settings })
+        let settings: ShopSettings = serde_json::from_str(settings).ok()?;
+        let usual = || target.created_at.saturating_sub(USUAL_BEFORE).unwrap_or(target.created_at);
+        let orders_since = settings.orders_since.unwrap_or_else(usual);
+        Some(Self { id: target.id.clone(), is_enabled: target.is_enabled, settings, orders_since })
     }
 
     /// The enabled connection of a program with this id, as a warm function remembers it: a change is known within seconds.

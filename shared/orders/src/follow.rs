@@ -1,5 +1,6 @@
 //! Stores the facts of deliveries, and makes what is stored agree with an order.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::fact::{read_early_refund, read_interaction, read_receipt, read_refund_of};
 use tessera_domain::ids::ReceiptId;
@@ -8,10 +9,13 @@ use tessera_domain::member::MemberRef;
 use tessera_domain::money::Currency;
 use tessera_intake::{Intake, RefundError, TimeLimit, refunds_in_order};
 use tessera_lambda::Services;
-use tessera_shops::{ShopFact, ShopOrder, ShopRefund, SoldReceipt, early_refund, next_facts, refund_facts};
+use tessera_shops::{
+    ShopFact, ShopOrder, ShopRefund, SoldReceipt, deleted_refunds, early_refund, next_facts, refund_facts,
+};
 use tessera_store::{ActiveProgram, HealthChange, IdentityError, PutFact, StoreError, StoredReceipt, TargetId};
 
-use crate::record::count;
+use crate::message::InboundWork;
+use crate::record::{count, report};
 
 /// The most edits of an order that are followed.
 const MOST_EDITS: u32 = 100;
@@ -41,6 +45,31 @@ impl FollowError {
     }
 }
 
+/// How an order was followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// What is stored agrees with it.
+    Done,
+    /// It is from before the connection, and nothing is stored of it.
+    TooOld,
+}
+
+impl Followed {
+    /// Why an order that is too old is of no use.
+    pub const TOO_OLD: &'static str = "an order from before orders_since";
+}
+
+/// Which refunds an order names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedRefunds {
+    /// Those that it had when its payload was written.
+    Delivered,
+    /// All that it has now.
+    All,
+    /// Some of those that it has now.
+    Some,
+}
+
 /// Stores what a connection of a program delivers.
 #[derive(Debug, Clone, Copy)]
 pub struct Follower<'a> {
@@ -50,6 +79,8 @@ pub struct Follower<'a> {
     pub program: &'a ActiveProgram,
     /// The connection.
     pub connection: &'a TargetId,
+    /// Orders from before this moment earn nothing when a change of them is the first that is seen of them.
+    pub orders_since: Option<Timestamp>,
 }
 
 fn unusable(error: impl std::fmt::Display) -> FollowError {
@@ -154,11 +185,16 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Makes what is stored agree with an order. False when there was nothing to do.
+    /// True for an order from before the connection.
+    pub(crate) fn is_too_old(&self, order: &ShopOrder) -> bool {
+        self.orders_since.zip(order.ordered_at()).is_some_and(|(since, ordered)| ordered < since)
+    }
+
+    /// Makes what is stored agree with an order.
     ///
     /// # Errors
     /// As [`Follower::put`].
-    pub async fn follow(&self, order: &ShopOrder) -> Result<bool, FollowError> {
+    pub async fn follow(&self, order: &ShopOrder, refunds: NamedRefunds) -> Result<Followed, FollowError> {
         let id = order.receipt.get("id").and_then(Value::as_str).unwrap_or_default();
         let id = ReceiptId::new(id).map_err(unusable)?;
         let (store, program) = (&self.services.store, &self.program.id);
@@ -168,15 +204,27 @@ impl Follower<'_> {
         if sold.is_empty() {
             let first = next_facts(order, &sold, decided_until);
             if first.is_empty() {
-                return Ok(false);
+                return Ok(Followed::Done);
+            }
+            if self.is_too_old(order) {
+                let change = HealthChange { old_orders: 1, ..HealthChange::default() };
+                count(self.services, program, self.connection, &change).await;
+                return Ok(Followed::TooOld);
             }
             self.put_all(&first).await?;
             is_changed = true;
             sold = self.sold(&id).await?;
         }
-        let facts = next_facts(order, &sold, decided_until);
-        is_changed |= !facts.is_empty();
+        let mut facts = next_facts(order, &sold, decided_until);
         self.put_all(&facts).await?;
+        if !order.refunds.is_empty() && facts.iter().any(|fact| matches!(fact, ShopFact::Receipt(_))) {
+            // A refund may be of what was not ordered before: an increase, or an order that was restored.
+            sold = self.sold(&id).await?;
+            let refunds = next_facts(order, &sold, decided_until);
+            self.put_all(&refunds).await?;
+            facts.extend(refunds);
+        }
+        is_changed |= !facts.is_empty();
         if is_changed {
             store.follow_order_until(program, self.connection, id.as_str(), order.updated_at).await?;
         }
@@ -184,7 +232,31 @@ impl Follower<'_> {
         if edits != HealthChange::default() {
             count(self.services, program, self.connection, &edits).await;
         }
-        Ok(is_changed)
+        if refunds != NamedRefunds::Some {
+            self.report_deleted(order, &sold, refunds == NamedRefunds::All).await?;
+        }
+        Ok(Followed::Done)
+    }
+
+    /// Shows refunds that were deleted in the shop, each of them once.
+    async fn report_deleted(
+        &self,
+        order: &ShopOrder,
+        sold: &[SoldReceipt],
+        is_current: bool,
+    ) -> Result<(), FollowError> {
+        for (refund, at) in deleted_refunds(order, sold, is_current) {
+            let of = order.receipt.get("id").and_then(Value::as_str).unwrap_or_default();
+            let reason = format!("the refund {refund} of {of} was deleted in the shop: what it took stays taken");
+            // Tried again, it changes nothing, and is not listed any more.
+            let mut again = ShopOrder { is_paid: false, ..order.clone() };
+            if let Some(receipt) = again.receipt.as_object_mut() {
+                receipt.retain(|name, _| name == "id");
+            }
+            let work = InboundWork::Order { order: Box::new(again) };
+            report(self.services, &self.program.id, self.connection, &reason, Some(at), &work).await?;
+        }
+        Ok(())
     }
 
     /// The stored receipts of an order: the first one, and those of its edits.

@@ -1,7 +1,7 @@
 //! What is done about a delivery at once, and what waits in the queue.
 
 use jiff::Timestamp;
-use tessera_shops::{Delivered, PrivacyRequest, ShopFact, Vendor};
+use tessera_shops::{Delivered, PrivacyRequest, ShopFact, ShopOrder, Vendor};
 use tessera_store::{PutFact, StoreError};
 
 use crate::follow::Follower;
@@ -20,6 +20,14 @@ pub enum Handled {
     Later(InboundWork),
 }
 
+/// What is left to do about an order; unusable when it can never be stored.
+fn later(order: Box<ShopOrder>, work: impl FnOnce(Box<ShopOrder>) -> InboundWork) -> Handled {
+    match order.storable() {
+        Ok(order) => Handled::Later(work(order)),
+        Err(reason) => Handled::Unusable(reason),
+    }
+}
+
 impl Follower<'_> {
     /// Stores what a delivery says, as far as that is one write.
     ///
@@ -28,9 +36,13 @@ impl Follower<'_> {
     pub async fn handle(&self, delivered: Delivered, vendor: Vendor) -> Result<Handled, StoreError> {
         let stored = match delivered {
             Delivered::Nothing(reason) => return Ok(Handled::Skipped(reason)),
-            Delivered::Order(order) => return Ok(Handled::Later(InboundWork::Order { order })),
+            Delivered::Order(order) => return Ok(later(order, |order| InboundWork::Order { order })),
             Delivered::OrderWithoutRefunds { order, number, is_taxed } => {
-                return Ok(Handled::Later(InboundWork::OrderWithoutRefunds { order, number, is_taxed }));
+                return Ok(later(order, |order| InboundWork::OrderWithoutRefunds { order, number, is_taxed }));
+            }
+            // Shopify says when an order is paid; WooCommerce only that it has changed.
+            Delivered::Paid(order) if vendor != Vendor::Shopify && self.is_too_old(&order) => {
+                return Ok(later(order, |order| InboundWork::Order { order }));
             }
             Delivered::OrderNumber(number) => return Ok(Handled::Later(InboundWork::OrderNumber { number })),
             Delivered::Privacy(request) => return Ok(Handled::Later(self.privacy(request))),
@@ -48,7 +60,7 @@ impl Follower<'_> {
                     PutFact::Stored | PutFact::Waiting => Handled::Stored,
                     // Shopify sends `orders/updated` for every change, so the first payment is no news.
                     PutFact::Same if vendor == Vendor::Shopify => Handled::Stored,
-                    PutFact::Same | PutFact::Different => Handled::Later(InboundWork::Order { order }),
+                    PutFact::Same | PutFact::Different => later(order, |order| InboundWork::Order { order }),
                 })
             }
         };

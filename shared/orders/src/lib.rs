@@ -15,8 +15,8 @@ mod record;
 mod retry;
 
 pub use connection::{ShopConnection, ShopCredentials};
-pub use follow::{FollowError, Follower};
+pub use follow::{FollowError, Followed, Follower, NamedRefunds};
 pub use handle::Handled;
 pub use message::{InboundError, InboundMessage, InboundWork};
-pub use record::{Received, count, record};
+pub use record::{Received, count, record, report};
 pub use retry::next_attempt;

@@ -1,7 +1,12 @@
 //! Messages of `inbound.fifo`: what is left to do about a delivery of a shop.
 
+use std::io::{Read as _, Write as _};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,6 +18,12 @@ use tessera_store::TargetId;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
+/// Work whose text is longer is compressed, in bytes.
+const PACKED_ABOVE: usize = 100_000;
+/// The longest text of compressed work, in bytes: more than an order of any size that is received.
+const MOST_UNPACKED: u64 = 32 << 20;
+/// The longest message, in bytes. SQS takes 1 MiB.
+const MOST_BYTES: usize = 1_000_000;
 
 /// What is left to do about a delivery of a shop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +107,11 @@ pub enum InboundWork {
         /// The page, from 1.
         page: u32,
     },
+    /// Large work, compressed: a message and an item of a table have a largest size.
+    Packed {
+        /// Its JSON, deflated, in base64.
+        packed: String,
+    },
     /// What is stored as a delivery is to be tried again.
     Delivery {
         /// The delivery.
@@ -114,9 +130,36 @@ pub enum InboundError {
     /// The message has a later version.
     #[error("a message of a shop in version {0}, which is not known here")]
     Version(u32),
+    /// What is compressed cannot be read.
+    #[error("compressed work of a shop cannot be read: {0}")]
+    Packed(String),
 }
 
 impl InboundWork {
+    /// Its text, compressed when it is long.
+    pub fn text(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        if text.len() <= PACKED_ABOVE {
+            return text;
+        }
+        serde_json::to_string(&Self::Packed { packed: pack(&text) }).unwrap_or(text)
+    }
+
+    /// Reads what [`InboundWork::text`] returned.
+    ///
+    /// # Errors
+    /// When its type is unknown.
+    pub fn parse(text: &str) -> Result<Self, InboundError> {
+        serde_json::from_str::<Self>(text)?.unpacked()
+    }
+
+    fn unpacked(self) -> Result<Self, InboundError> {
+        match self {
+            Self::Packed { packed } => Ok(serde_json::from_str(&unpack(&packed).map_err(InboundError::Packed)?)?),
+            other => Ok(other),
+        }
+    }
+
     /// What it is about: messages about one order are handled one after another.
     pub fn subject(&self) -> String {
         let of_order =
@@ -133,6 +176,7 @@ impl InboundWork {
             }
             Self::ShopErasure { .. } | Self::Test { .. } | Self::Poll { .. } => self.name().to_owned(),
             Self::Delivery { delivery, .. } => delivery.clone(),
+            Self::Packed { packed } => hash(&[packed]),
         }
     }
 
@@ -147,6 +191,7 @@ impl InboundWork {
             Self::ShopErasure { .. } => "shop/redact",
             Self::Test { .. } => "test",
             Self::Poll { .. } => "poll",
+            Self::Packed { .. } => "packed",
             Self::Delivery { .. } => "retry",
         }
     }
@@ -164,16 +209,43 @@ impl InboundMessage {
     /// When its type or version is unknown.
     pub fn parse(text: &str) -> Result<Self, InboundError> {
         let message: Self = serde_json::from_str(text)?;
-        if message.version == VERSION { Ok(message) } else { Err(InboundError::Version(message.version)) }
+        if message.version != VERSION {
+            return Err(InboundError::Version(message.version));
+        }
+        Ok(Self { work: message.work.unpacked()?, ..message })
+    }
+
+    /// The message for the FIFO queue; `None` when it is too large for any.
+    pub fn fitting(&self) -> Option<OutgoingMessage> {
+        Some(self.outgoing()).filter(|message| message.body.len() <= MOST_BYTES)
     }
 
     /// The message for the FIFO queue. Its group is the order.
     pub fn outgoing(&self) -> OutgoingMessage {
-        let body = serde_json::to_string(self).unwrap_or_default();
+        let mut body = serde_json::to_string(self).unwrap_or_default();
+        if body.len() > PACKED_ABOVE {
+            let packed = pack(&serde_json::to_string(&self.work).unwrap_or_default());
+            let packed = Self { work: InboundWork::Packed { packed }, ..self.clone() };
+            body = serde_json::to_string(&packed).unwrap_or(body);
+        }
         let group = hash(&[self.program.as_str(), self.connection.as_str(), &self.work.subject()]);
         let deduplication = hash(&[&body]);
         OutgoingMessage::fifo(body, group, deduplication)
     }
+}
+
+fn pack(text: &str) -> String {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    let packed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    URL_SAFE_NO_PAD.encode(packed.unwrap_or_default())
+}
+
+fn unpack(packed: &str) -> Result<String, String> {
+    let bytes = URL_SAFE_NO_PAD.decode(packed).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    let read = DeflateDecoder::new(bytes.as_slice()).take(MOST_UNPACKED).read_to_string(&mut text);
+    read.map(|_| text).map_err(|error| error.to_string())
 }
 
 fn hash(parts: &[&str]) -> String {
@@ -240,6 +312,36 @@ mod tests {
     fn a_message_of_a_shop_that_left_is_read_without_its_time() {
         let text = r#"{"version":1,"program":"prg_1","connection":"shopify","type":"shop_erasure"}"#;
         assert_eq!(InboundMessage::parse(text).unwrap(), message(InboundWork::ShopErasure { at: None }));
+    }
+
+    #[test]
+    fn large_work_is_compressed_in_messages_and_deliveries() {
+        let mut large = order("shopify:1");
+        large.receipt["lines"] = (0..1_000)
+            .map(|line| json!({ "id": line.to_string(), "product": format!("{line} ").repeat(80), "amount": "1.00" }))
+            .collect();
+        let work = InboundWork::Order { order: Box::new(large) };
+        let sent = message(work.clone());
+        let outgoing = sent.outgoing();
+        assert!(outgoing.body.len() < PACKED_ABOVE, "{}", outgoing.body.len());
+        assert_eq!(InboundMessage::parse(&outgoing.body).unwrap(), sent);
+        let small = message(InboundWork::Order { order: Box::new(order("shopify:1")) });
+        assert_eq!(outgoing.fifo.unwrap().group, small.outgoing().fifo.unwrap().group);
+        let text = work.text();
+        assert!(text.len() < PACKED_ABOVE && text.contains("packed"));
+        assert_eq!(InboundWork::parse(&text).unwrap(), work);
+        for broken in [r#"{"type":"packed","packed":"!"}"#, r#"{"type":"packed","packed":"AAAA"}"#] {
+            assert!(matches!(InboundWork::parse(broken), Err(InboundError::Packed(_))), "{broken}");
+        }
+    }
+
+    #[test]
+    fn what_no_compression_helps_fits_into_no_message() {
+        let bytes = (0..40_000_u32).flat_map(|n| Sha256::digest(n.to_be_bytes()));
+        let body = URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<u8>>());
+        let topic = String::new();
+        assert!(message(InboundWork::Read { topic: topic.clone(), body }).fitting().is_none());
+        assert!(message(InboundWork::Read { topic, body: "{}".to_owned() }).fitting().is_some());
     }
 
     #[test]

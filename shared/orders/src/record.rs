@@ -17,6 +17,8 @@ pub enum Received {
     Stored,
     /// It is of no use, for this reason.
     Skipped(&'static str),
+    /// Its parts are counted by themselves.
+    Counted,
     /// It cannot be used as it is. It can be tried again once the settings are right.
     Unusable {
         /// Why.
@@ -61,6 +63,7 @@ pub async fn record(
     match received {
         Received::Stored => change.delivered = 1,
         Received::Skipped(_) => change.skipped = 1,
+        Received::Counted => {}
         Received::Unusable { reason, work } => {
             tracing::warn!(%program, %connection, work = work.name(), reason, "a delivery of a shop cannot be used");
             (change.dead, change.error) = (1, Some(reason.clone()));
@@ -82,10 +85,37 @@ pub async fn record(
             }
         }
     }
-    if let (Received::Stored | Received::Skipped(_), Some(before)) = (received, before) {
+    if let (Received::Stored | Received::Skipped(_) | Received::Counted, Some(before)) = (received, before) {
         store.forget_delivery(program, connection, before).await?;
     }
-    count(services, program, connection, &change).await;
+    if *received != Received::Counted {
+        count(services, program, connection, &change).await;
+    }
+    Ok(())
+}
+
+/// Lists something that a person should look at, once: a report with the same reason and moment is known. `work`: what a redrive
+/// does.
+///
+/// # Errors
+/// When DynamoDB fails.
+pub async fn report(
+    services: &Services,
+    program: &ProgramId,
+    connection: &TargetId,
+    reason: &str,
+    at: Option<Timestamp>,
+    work: &InboundWork,
+) -> Result<(), StoreError> {
+    let (now, store) = (services.clock.now(), &services.store);
+    let at = Timestamp::from_millisecond(at.unwrap_or(now).as_millisecond()).unwrap_or(now);
+    let Some(listed) = delivery(services, work, None, reason) else { return Ok(()) };
+    let listed = Delivery { id: Delivery::id_of(reason, at), made_at: at, status: DeliveryStatus::Failed, ..listed };
+    if store.put_delivery(program, connection, &listed, None).await? {
+        tracing::warn!(%program, %connection, reason, "a shop did what cannot be followed");
+        let change = HealthChange { error: Some(reason.to_owned()), dead: 1, ..HealthChange::default() };
+        count(services, program, connection, &change).await;
+    }
     Ok(())
 }
 
@@ -97,7 +127,7 @@ fn delivery(services: &Services, work: &InboundWork, before: Option<&Delivery>, 
         let attempts = before.attempts.saturating_add(1);
         return Some(Delivery { tried_at: now, attempts, response: Some(reason), ..before.clone() });
     }
-    let mut body = serde_json::to_string(work).ok()?;
+    let mut body = work.text();
     if body.len() > MOST_BYTES {
         // It is listed, and the shop must send it again.
         let without = InboundWork::Read { topic: work.name().to_owned(), body: String::new() };

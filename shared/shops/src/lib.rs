@@ -17,7 +17,9 @@ pub mod square;
 mod terms;
 pub mod woocommerce;
 
-pub use order::{RefundedLine, ShopOrder, ShopRefund, SoldReceipt, early_refund, next_facts, refund_facts};
+pub use order::{
+    RefundedLine, ShopOrder, ShopRefund, SoldReceipt, deleted_refunds, early_refund, next_facts, refund_facts,
+};
 pub use payload::{Payload, PayloadError};
 pub use settings::{CodeSettings, GenericSettings, ShopSettings, Vendor};
 pub use signature::{SignatureError, verify_base64, verify_hex, verify_standard};

@@ -4,17 +4,20 @@
 //! own, a decrease is a refund. Deliveries may be repeated and come in any order: [`next_facts`] returns nothing for what is
 //! stored already, and nothing for a state that is older than the last edit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tessera_domain::fact::{Receipt, Refund, RefundAmount, RefundLine, Remaining};
+use tessera_domain::fact::{MAX_LINES, Receipt, Refund, RefundAmount, RefundLine, Remaining};
 use tessera_domain::ids::{LineId, RefundId};
 use tessera_domain::money::{Currency, Money};
 
 use crate::ShopFact;
+
+/// Ends the id of the part of a refund that is of no particular line.
+const AMOUNT: &str = ":amount";
 
 /// An order as its shop shows it now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,37 @@ pub struct SoldReceipt {
     pub refunds: Vec<Refund>,
 }
 
+impl ShopOrder {
+    /// The lines of its receipt.
+    fn lines(&self) -> &[Value] {
+        self.receipt.get("lines").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The order in a form that can be stored.
+    ///
+    /// # Errors
+    /// Why there is none: it has more lines than a receipt may have. Cancelled, it still returns what is stored of it.
+    pub fn storable(mut self: Box<Self>) -> Result<Box<Self>, String> {
+        let count = self.lines().len();
+        if count <= MAX_LINES {
+            return Ok(self);
+        }
+        if self.cancelled_at.is_none() {
+            return Err(format!("the order has {count} lines; a receipt has at most {MAX_LINES}"));
+        }
+        self.is_paid = false;
+        if let Some(receipt) = self.receipt.as_object_mut() {
+            receipt.remove("lines");
+        }
+        Ok(self)
+    }
+
+    /// When it was made.
+    pub fn ordered_at(&self) -> Option<Timestamp> {
+        self.receipt.get("occurred_at")?.as_str()?.parse().ok()
+    }
+}
+
 /// The facts that are missing so that what is stored agrees with an order: refunds, then an edit, then a cancellation.
 ///
 /// `sold`: the receipts of the order, the first one first and the edits in their order. Without any, the first receipt is
@@ -102,6 +136,24 @@ pub fn refund_facts(refund: &ShopRefund, sold: &[SoldReceipt]) -> Vec<ShopFact> 
     plan.facts
 }
 
+/// The stored refunds that an order of WooCommerce does not have any more, because they were deleted there; and when they were made.
+/// What they took stays taken: whether the goods came back is not known.
+///
+/// A payload may be older than a refund that it does not show. `is_current`: the order's refunds were fetched now.
+pub fn deleted_refunds(order: &ShopOrder, sold: &[SoldReceipt], is_current: bool) -> BTreeMap<String, Timestamp> {
+    let stored = sold.iter().flat_map(|sold| &sold.refunds);
+    let deleted = stored.filter_map(|refund| {
+        let id = refund.id.as_str();
+        let id = id.strip_suffix(AMOUNT).unwrap_or(id);
+        let number = id.strip_prefix("woocommerce:")?;
+        let is_shops = number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_shown = order.refunds.iter().any(|shown| shown.id == id);
+        let is_older = is_current || refund.occurred_at.as_second() < order.updated_at.as_second();
+        (is_shops && !is_shown && is_older).then(|| (id.to_owned(), refund.occurred_at))
+    });
+    deleted.collect()
+}
+
 /// The facts of a refund that comes before its order.
 pub fn early_refund(receipt: &str, refund: &ShopRefund, currency: Currency) -> Vec<ShopFact> {
     let money = |minor| Money::new(minor, currency).to_string();
@@ -128,9 +180,14 @@ pub fn early_refund(receipt: &str, refund: &ShopRefund, currency: Currency) -> V
     facts
 }
 
+/// The id of the refund that returns what remains of a cancelled order.
+fn cancellation_of(order: &str) -> String {
+    format!("{order}:cancelled")
+}
+
 /// The id of the part of a refund that is of no particular line.
 fn rest_of(refund: &str) -> String {
-    format!("{refund}:amount")
+    format!("{refund}{AMOUNT}")
 }
 
 /// One receipt while a plan is made.
@@ -242,7 +299,7 @@ impl<'a> Plan<'a> {
 
     /// Plans the return of everything that remains.
     fn cancel(&mut self, at: Timestamp) {
-        let id = format!("{}:cancelled", self.order);
+        let id = cancellation_of(self.order);
         for place in 0..self.parts.len() {
             let Some(part) = self.parts.get(place) else { continue };
             if part.remaining.is_empty() || part.refunds.iter().any(|stored| stored.id.as_str() == id) {
@@ -269,6 +326,7 @@ impl<'a> Plan<'a> {
             return;
         };
         let prefix = format!("{}:edit-", self.order);
+        let cancellation = cancellation_of(self.order);
         let number = |id: &str| id.strip_prefix(&prefix).and_then(|number| number.parse::<u32>().ok());
         let mut carried = 0;
         let mut by_line: BTreeMap<&str, i64> = BTreeMap::new();
@@ -281,7 +339,17 @@ impl<'a> Plan<'a> {
             if let Some(number) = number(part.receipt.id.as_str()) {
                 (edits, last) = (edits.max(number), last.max(Some(part.receipt.occurred_at)));
             }
-            for refund in part.refunds {
+            for (place, refund) in part.refunds.iter().enumerate() {
+                if refund.id.as_str() == cancellation {
+                    // What a cancellation took is ordered anew when the shop restores the order.
+                    let before = Remaining::after(part.receipt, part.refunds.get(..place).unwrap_or_default());
+                    carried -= before.net_total();
+                    for (position, line) in part.receipt.lines.iter().enumerate() {
+                        *by_line.entry(line.id.as_str()).or_default() -= before.net(position);
+                    }
+                    last = last.max(Some(refund.occurred_at));
+                    continue;
+                }
                 let Some(number) = number(refund.id.as_str()) else { continue };
                 (edits, last) = (edits.max(number), last.max(Some(refund.occurred_at)));
                 match &refund.amount {
@@ -304,7 +372,7 @@ impl<'a> Plan<'a> {
         let id = format!("{prefix}{}", edits + 1);
         let changes: Vec<(&str, i64)> = {
             let names = lines.keys().map(String::as_str).chain(by_line.keys().copied());
-            let names: std::collections::BTreeSet<&str> = names.collect();
+            let names: BTreeSet<&str> = names.collect();
             let change =
                 |name: &str| lines.get(name).map_or(0, |line| line.0) - by_line.get(name).copied().unwrap_or(0);
             names.into_iter().map(|name| (name, change(name))).filter(|(_, change)| *change != 0).collect()

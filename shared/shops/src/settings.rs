@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -48,6 +49,10 @@ pub struct ShopSettings {
     /// How many codes of rewards are kept ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<CodeSettings>,
+    /// Orders from before this moment earn nothing when a change of them is the first that is seen of them; when it is absent, a day
+    /// before the connection was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders_since: Option<Timestamp>,
     /// Any other sender: signature and mappings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generic: Option<GenericSettings>,
@@ -96,6 +101,7 @@ impl ShopSettings {
             amount: AmountBasis::AsPriced,
             fx_rates: BTreeMap::new(),
             codes: None,
+            orders_since: None,
             generic: None,
         }
     }

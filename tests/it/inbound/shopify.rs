@@ -165,20 +165,119 @@ async fn a_delivery_of_five_megabytes_and_one_that_is_too_large() {
     assert_eq!(points(&shop, BUYER).await, 105);
     large["note"] = json!("x".repeat(5_300_000));
     assert_eq!(shopify(&shop, "orders/paid", &large).await.status, 413);
-    // More lines than a receipt has.
-    let mut long = shopify_order();
-    long["id"] = json!(2);
-    let lines: Vec<Value> = (0..1_001)
-        .map(|n| {
-            let mut line = long["line_items"][0].clone();
-            line["id"] = json!(n);
-            line
-        })
-        .collect();
-    long["line_items"] = json!(lines);
-    deliver(&shop, "orders/paid", &long).await;
-    assert_eq!(points(&shop, BUYER).await, 105);
-    assert_eq!(health(&shop, "shopify").await["dead"], 1);
+}
+
+/// An order of lines of one euro each, with names as long as they may be.
+fn long_order(id: u64, lines: usize) -> Value {
+    let mut long = order(id, "1.00", "2026-03-01T10:15:07+01:00");
+    let line = long["line_items"][0].clone();
+    let name = |n: usize, length: usize| {
+        format!("{n:x}-").chars().chain("ж\"𝄞 ".chars().cycle()).take(length).collect::<String>()
+    };
+    let lines = (0..lines).map(|n| {
+        let mut line = line.clone();
+        (line["id"], line["title"], line["sku"]) = (json!(n + 1), json!(name(n, 1_000)), json!(name(n, 50)));
+        line["properties"] = json!([{ "name": "engraving", "value": "x".repeat(1_000) }]);
+        line
+    });
+    long["line_items"] = lines.collect();
+    long
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_order_is_followed_whatever_its_topic() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    let mut large = long_order(1, 1_000);
+    let rest = 5_200_000_usize.checked_sub(large.to_string().len()).unwrap();
+    large["note"] = json!("x".repeat(rest));
+    deliver(&shop, "orders/updated", &large).await;
+    assert_eq!(points(&shop, BUYER).await, 1_000);
+    large["updated_at"] = json!("2026-03-01T10:20:00+01:00");
+    large["line_items"][0]["price_set"]["shop_money"]["amount"] = json!("31.00");
+    deliver(&shop, "orders/updated", &large).await;
+    assert_eq!(points(&shop, BUYER).await, 1_030);
+    large["cancelled_at"] = json!("2026-03-01T10:30:00+01:00");
+    large["updated_at"] = large["cancelled_at"].clone();
+    deliver(&shop, "orders/cancelled", &large).await;
+    assert_eq!(points(&shop, BUYER).await, 0);
+    let health = health(&shop, "shopify").await;
+    assert_eq!((&health["delivered"], &health["dead"]), (&json!(3), &json!(0)), "{health}");
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_more_lines_than_a_receipt_has_is_listed_whatever_its_topic() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    for (id, topic) in [(1, "orders/paid"), (2, "orders/updated")] {
+        deliver(&shop, topic, &long_order(id, 1_100)).await;
+    }
+    let mut long = order(3, "1.00", "2026-03-01T10:15:07+01:00");
+    long["line_items"] = vec![long["line_items"][0].clone(); 2_500].into();
+    deliver(&shop, "orders/updated", &long).await;
+    assert_eq!(shop.get("/v1/members").await["items"], json!([]));
+    let health = health(&shop, "shopify").await;
+    assert_eq!((&health["delivered"], &health["dead"]), (&json!(0), &json!(3)), "{health}");
+    let dead = shop.get("/v1/integrations/shopify/dead-letters").await;
+    let reasons: Vec<&str> =
+        dead["items"].as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    assert!(reasons.contains(&"the order has 2500 lines; a receipt has at most 1000"), "{reasons:?}");
+    // What was stored before the order grew is returned when it is cancelled.
+    deliver(&shop, "orders/paid", &order(3, "50.00", "2026-03-01T10:10:00+01:00")).await;
+    assert_eq!(points(&shop, BUYER).await, 50);
+    long["cancelled_at"] = json!("2026-03-01T10:30:00+01:00");
+    deliver(&shop, "orders/cancelled", &long).await;
+    assert_eq!(points(&shop, BUYER).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_stored_is_not_counted_as_delivered() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    deliver(&shop, "orders/paid", &order(1, "-5.00", "2026-03-01T10:15:07+01:00")).await;
+    let seen = health(&shop, "shopify").await;
+    assert_eq!((&seen["delivered"], &seen["dead"], &seen["last_success_at"]), (&json!(0), &json!(1), &Value::Null));
+    let mut guest = order(2, "5.00", "2026-03-01T10:15:07+01:00");
+    for topic in ["orders/paid", "orders/paid"] {
+        deliver(&shop, topic, &guest).await;
+    }
+    // Changed without a word of it, the paid order is compared by the worker: one delivery, counted once.
+    guest["line_items"][0]["sku"] = json!("OTHER");
+    deliver(&shop, "orders/paid", &guest).await;
+    let seen = health(&shop, "shopify").await;
+    assert_eq!((&seen["delivered"], &seen["dead"]), (&json!(3), &json!(1)), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_an_order_from_before_the_connection_earns_nothing() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    let old = |id: u64, amount: &str| {
+        let mut old = order(id, amount, "2026-03-01T10:15:07+01:00");
+        (old["created_at"], old["processed_at"]) = (json!("2025-02-01T10:00:00Z"), json!("2025-02-01T10:00:00Z"));
+        old
+    };
+    deliver(&shop, "orders/updated", &old(1, "80.00")).await;
+    let seen = health(&shop, "shopify").await;
+    assert_eq!(
+        (&seen["old_orders"], &seen["skipped"], &seen["delivered"], &seen["dead"]),
+        (&json!(1), &json!(1), &json!(0), &json!(0)),
+        "{seen}"
+    );
+    assert_eq!(shop.get("/v1/members").await["items"], json!([]));
+    // Paid now, it earns; and what is known is followed.
+    deliver(&shop, "orders/paid", &old(2, "30.00")).await;
+    let mut edited = old(2, "50.00");
+    edited["updated_at"] = json!("2026-03-01T10:20:00+01:00");
+    deliver(&shop, "orders/updated", &edited).await;
+    assert_eq!(points(&shop, BUYER).await, 50);
+    let settings = json!({ "enabled": true, "settings": { "orders_since": "2025-01-01T00:00:00Z" } });
+    let set = super::connect(&shop, "shopify", &settings).await;
+    assert_eq!(set["settings"]["orders_since"], "2025-01-01T00:00:00Z");
+    shop.clock("2026-03-01T12:01:00+01:00").await;
+    deliver(&shop, "orders/updated", &old(1, "80.00")).await;
+    assert_eq!(points(&shop, BUYER).await, 130);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

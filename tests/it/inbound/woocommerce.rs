@@ -41,6 +41,8 @@ fn respond(request: &Received, content: &Content) -> Reaction {
     let (path, query) = request.path.split_once('?').unwrap();
     let body = match path.strip_prefix("/wp-json/wc/v3").unwrap() {
         "/orders/727/refunds" => content.refunds.clone(),
+        "/orders/728/refunds" => return Reaction::status(500),
+        "/webhooks" if content.webhooks.is_null() => return Reaction::status(403),
         "/orders" => {
             assert!(query.contains("modified_after=") && query.contains("dates_are_gmt=true"), "{query}");
             let page: usize = query.rsplit("page=").next().unwrap().parse().unwrap();
@@ -159,4 +161,116 @@ async fn the_poll_brings_what_was_not_delivered_and_notices_a_disabled_webhook()
     shop.clock("2026-03-01T12:05:00+01:00").await;
     assert_eq!(shop.get("/v1/integrations/woocommerce/dead-letters").await["items"], json!([]));
     shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_refunds_cannot_be_fetched_holds_up_no_other() {
+    let polled = |id: u64, refunds: Value| {
+        let changes = [("id", json!(id)), ("date_created_gmt", json!("2026-03-01T11:00:00")), ("refunds", refunds)];
+        with(order(), &changes)
+    };
+    let orders = vec![polled(728, json!([{ "id": 1 }])), polled(727, json!([{ "id": 726 }])), polled(729, json!([]))];
+    // The key may not read webhooks either.
+    let content = Arc::new(Mutex::new(Content { orders, refunds: refunds(), webhooks: Value::Null }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    shop.post("/_local/jobs/inbound-poll", &json!({})).await;
+    // 135.00 less 14.00, and 135.00; the one in the middle waits.
+    assert_eq!(points(&shop, "42").await, 121 + 135);
+    let seen = health(&shop, "woocommerce").await;
+    assert_eq!((&seen["delivered"], &seen["dead"], &seen["errors"]), (&json!(2), &json!(0), &json!(["500"])), "{seen}");
+    let polls = |server: &Server| {
+        let paths = server.take().into_iter().map(|request| request.path);
+        paths.filter(|path| path.contains("modified_after")).collect::<Vec<_>>()
+    };
+    let first = polls(&server);
+    content.lock().unwrap().orders.clear();
+    // The next poll begins where this one ended.
+    shop.clock("2026-03-01T13:00:00+01:00").await;
+    shop.post("/_local/jobs/inbound-poll", &json!({})).await;
+    shop.settle().await;
+    let next = polls(&server);
+    assert!(first.len() == 1 && !next.is_empty() && !next.contains(&first[0]), "{first:?} {next:?}");
+    // Given up, it is listed and can be tried again.
+    for day in 2..8 {
+        shop.clock(&format!("2026-03-0{day}T12:00:00+01:00")).await;
+        shop.clock(&format!("2026-03-0{day}T23:00:00+01:00")).await;
+    }
+    let dead = shop.get("/v1/integrations/woocommerce/dead-letters").await["items"].clone();
+    assert!(dead.as_array().unwrap().iter().any(|one| one["type"] == "order" && one["reason"] == "500"), "{dead}");
+    assert_eq!(points(&shop, "42").await, 121 + 135);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_is_deleted_in_the_shop_is_reported_once() {
+    let content = Arc::new(Mutex::new(Content { refunds: refunds(), ..Content::default() }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    let at =
+        |refunds: Value, modified: &str| with(order(), &[("refunds", refunds), ("date_modified_gmt", json!(modified))]);
+    deliver(&shop, &at(json!([{ "id": 726 }]), "2026-03-06T08:00:00")).await;
+    assert_eq!(points(&shop, "42").await, 121);
+    let stored = shop.get("/v1/receipts/woocommerce:727").await["refunds"].clone();
+    let ids: Vec<String> =
+        stored.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 2, "{stored}");
+    let mut left = refunds();
+    left.as_array_mut().unwrap().retain(|one| format!("woocommerce:{}", one["id"]) != ids[0]);
+    content.lock().unwrap().refunds = left;
+    for modified in ["2026-03-07T08:00:00", "2026-03-07T09:00:00"] {
+        assert_eq!(deliver(&shop, &at(json!([{ "id": 726 }]), modified)).await.status, 200);
+    }
+    let seen = health(&shop, "woocommerce").await;
+    let reason = format!("the refund {} of woocommerce:727 was deleted in the shop: what it took stays taken", ids[0]);
+    assert_eq!((&seen["errors"], &seen["dead"]), (&json!([reason]), &json!(1)), "{seen}");
+    // Without any refund left, the payload alone says so.
+    deliver(&shop, &at(json!([]), "2026-03-08T08:00:00")).await;
+    assert_eq!(health(&shop, "woocommerce").await["dead"], 2);
+    assert_eq!(points(&shop, "42").await, 121);
+    // Seen by a person, it is listed no more.
+    shop.post("/v1/integrations/woocommerce/redrive", &json!({})).await;
+    shop.clock("2026-03-01T12:05:00+01:00").await;
+    assert_eq!(health(&shop, "woocommerce").await["dead"], 0);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_is_restored_from_the_trash_earns_again() {
+    let server = fake(&Arc::new(Mutex::new(Content::default()))).await;
+    let shop = connected(&server).await;
+    for (status, minute, expected) in [
+        ("processing", 20, 135),
+        ("trash", 21, 0),
+        ("processing", 22, 135),
+        ("processing", 22, 135),
+        ("cancelled", 23, 0),
+        ("trash", 24, 0),
+        ("completed", 25, 135),
+    ] {
+        let modified = json!(format!("2026-03-01T10:{minute}:00"));
+        deliver(&shop, &with(order(), &[("status", json!(status)), ("date_modified_gmt", modified)])).await;
+        assert_eq!(points(&shop, "42").await, expected, "{status} at {minute}");
+    }
+    let seen = health(&shop, "woocommerce").await;
+    assert_eq!((&seen["edits"]["increases"], &seen["dead"]), (&json!(2), &json!(0)), "{seen}");
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_order_earns_nothing_by_a_delivery_or_a_poll() {
+    let old = with(order(), &[("date_created_gmt", json!("2025-02-01T10:00:00"))]);
+    let webhooks = json!([{ "id": 7, "topic": "order.updated", "status": "active" }]);
+    let content = Arc::new(Mutex::new(Content { orders: vec![old.clone()], refunds: json!([]), webhooks }));
+    let server = fake(&content).await;
+    let shop = connected(&server).await;
+    deliver(&shop, &old).await;
+    shop.post("/_local/jobs/inbound-poll", &json!({})).await;
+    shop.settle().await;
+    assert_eq!(shop.get("/v1/members").await["items"], json!([]));
+    let seen = health(&shop, "woocommerce").await;
+    assert_eq!(
+        (&seen["old_orders"], &seen["skipped"], &seen["delivered"]),
+        (&json!(2), &json!(2), &json!(0)),
+        "{seen}"
+    );
 }

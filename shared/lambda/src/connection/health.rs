@@ -47,6 +47,8 @@ pub struct ConnectionHealth {
     pub version: Option<String>,
     /// Orders that were edited after payment.
     pub edits: OrderEdits,
+    /// Changes of orders that are older than `orders_since`, and were not known: they earned nothing.
+    pub old_orders: u64,
     /// Why the latest events or deliveries failed, in the vendor's words.
     pub errors: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl ConnectionHealth {
             unknown_versions: health.unknown_versions,
             version: health.version,
             edits: OrderEdits { increases: health.increases, decreases: health.decreases },
+            old_orders: health.old_orders,
             errors: errors.filter_map(|delivery| delivery.response.clone()).take(SHOWN_ERRORS).collect(),
         }
     }

@@ -171,21 +171,92 @@ fn a_cancelled_order_returns_what_remains_once() {
     assert!(Remaining::after(&stored.0[0].receipt, &stored.0[0].refunds).is_empty());
 }
 
+#[test]
+fn a_restored_order_is_ordered_anew_and_may_be_cancelled_again() {
+    let mut stored = Stored::default();
+    let lines = [("1", 1_000), ("2", 400)];
+    let mut returned = order(&lines, 0);
+    returned.refunds = vec![refund("woocommerce:8", &[("1", 250)], 0)];
+    stored.follow(&returned);
+    let cancelled = |updated| {
+        let state = order(&lines, updated);
+        ShopOrder { cancelled_at: Some(state.updated_at), refunds: returned.refunds.clone(), ..state }
+    };
+    let restored = |updated| ShopOrder { refunds: returned.refunds.clone(), ..order(&lines, updated) };
+    for round in 0..3 {
+        stored.follow(&cancelled(20 * round + 10));
+        assert_eq!(stored.left(), 0);
+        // A retry of the state before the cancellation restores nothing, also when no marker was stored.
+        assert_eq!(stored.follow(&restored(20 * round + 5)), []);
+        let marker = stored.1.take();
+        assert_eq!(next_facts(&restored(20 * round + 5), &stored.0, None), []);
+        stored.1 = marker;
+        let facts = stored.follow(&restored(20 * round + 20));
+        let [ShopFact::Receipt(edit)] = facts.as_slice() else { panic!("{facts:?}") };
+        assert_eq!(edit["id"], format!("shopify:1:edit-{}", round + 1));
+        let amounts: Vec<&Value> = edit["lines"].as_array().unwrap().iter().map(|line| &line["amount"]).collect();
+        assert_eq!((&edit["total"], amounts), (&json!("11.50"), vec![&json!("7.50"), &json!("4.00")]));
+        assert_eq!(stored.left(), 1_150);
+        assert_eq!(stored.follow(&restored(20 * round + 20)), []);
+    }
+}
+
+#[test]
+fn a_refund_that_the_shop_has_no_more_is_named() {
+    let mut seen = order(&[("1", 1_000)], 0);
+    seen.receipt["id"] = json!("woocommerce:1");
+    let mut stored = Stored::default();
+    stored.follow(&seen);
+    let refunds = vec![refund("woocommerce:8", &[("1", 100)], 200), refund("woocommerce:9", &[], 100)];
+    let returned = ShopOrder { refunds, ..seen.clone() };
+    stored.follow(&returned);
+    let cancelled_at = Some(Timestamp::from_second(1_772_600_000).unwrap());
+    stored.follow(&ShopOrder { cancelled_at, ..returned.clone() });
+    let named = |order: &ShopOrder, is_current| -> Vec<String> {
+        deleted_refunds(order, &stored.0, is_current).into_keys().collect()
+    };
+    assert_eq!(named(&returned, true), [""; 0]);
+    let deleted = ShopOrder { refunds: vec![refund("woocommerce:9", &[], 100)], ..seen.clone() };
+    assert_eq!(named(&deleted, true), ["woocommerce:8"]);
+    // The payload may be older than the refunds.
+    assert_eq!(named(&seen, false), [""; 0]);
+    let later = ShopOrder { updated_at: Timestamp::from_second(1_772_500_001).unwrap(), ..seen };
+    assert_eq!(named(&later, false), ["woocommerce:8", "woocommerce:9"]);
+}
+
+#[test]
+fn an_order_with_too_many_lines_can_only_be_cancelled() {
+    let ids: Vec<String> = (0..=MAX_LINES).map(|n| n.to_string()).collect();
+    let lines: Vec<(&str, i64)> = ids.iter().map(|id| (id.as_str(), 100)).collect();
+    assert!(Box::new(order(lines.get(1..).unwrap(), 0)).storable().is_ok());
+    let long = Box::new(order(&lines, 10));
+    assert_eq!(long.clone().storable(), Err("the order has 1001 lines; a receipt has at most 1000".to_owned()));
+    let cancelled = Box::new(ShopOrder { cancelled_at: Some(long.updated_at), ..*long }).storable().unwrap();
+    assert_eq!(Stored::default().follow(&cancelled), []);
+    let mut stored = Stored::default();
+    stored.follow(&order(lines.get(1..).unwrap(), 0));
+    stored.follow(&cancelled);
+    assert_eq!(stored.left(), 0);
+}
+
 proptest! {
-    /// However the states of an order come, the last one decides: what is left is what was ordered less what was refunded.
+    /// However the states of an order come, cancelled and restored ones among them, the last one decides: what is left is what was
+    /// ordered less what was refunded.
     #[test]
     fn any_order_and_repetition_of_deliveries_ends_alike(
         edits in prop::collection::vec(prop::collection::vec(0_i64..2_000, 3), 1..5),
         refunds in prop::collection::vec((0_usize..3, 1_i64..300), 0..4),
+        cancelled in prop::collection::vec(any::<bool>(), 5),
         arrivals in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
         let names = ["1", "2", "3"];
         let refunds: Vec<ShopRefund> = refunds.iter().enumerate()
             .map(|(n, (line, amount))| refund(&format!("shopify:r{n}"), &[(names[*line], *amount)], 0)).collect();
-        let states: Vec<ShopOrder> = edits.iter().zip(0_i64..).map(|(amounts, n)| {
+        let states: Vec<ShopOrder> = edits.iter().zip(cancelled).zip(0_i64..).map(|((amounts, is_cancelled), n)| {
             let lines: Vec<(&str, i64)> = names.into_iter().zip(amounts.iter().copied()).collect();
             let mut state = order(&lines, n * 10);
             state.refunds = refunds.iter().take(usize::try_from(n).unwrap()).cloned().collect();
+            state.cancelled_at = is_cancelled.then_some(state.updated_at);
             state
         }).collect();
         let last = states.last().unwrap();
@@ -197,7 +268,7 @@ proptest! {
         }
         stored.follow(last);
         prop_assert_eq!(stored.follow(last), vec![]);
-        let ordered: i64 = edits.last().unwrap().iter().sum();
+        let ordered: i64 = if last.cancelled_at.is_some() { 0 } else { edits.last().unwrap().iter().sum() };
         prop_assert!(stored.left() <= ordered);
         if last.refunds.is_empty() {
             prop_assert_eq!(stored.left(), ordered);

@@ -2,8 +2,8 @@
 //!
 //! Never run against the vendor: the fields are those of its documentation, with a fixture for each version of the API.
 //!
-//! - What earns: price × quantity less discounts, of the lines that are no gift cards, in the shop's own money.
-//! - Shipping and tips never earn. Paying with a gift card is paying.
+//! - What earns: price × quantity less discounts, of the lines that are no gift cards and no tips, in the shop's own money.
+//! - Shipping never earns. Paying with a gift card is paying.
 
 mod order;
 mod refund;
@@ -64,7 +64,7 @@ pub fn read(topic: &str, payload: &Value, terms: &Terms<'_>) -> Result<Delivered
         }
         "refunds/create" => {
             let receipt = format!("shopify:{}", payload.required("/order_id")?);
-            let (refund, currency) = refund(payload, None)?;
+            let (refund, currency) = refund(payload, None, &[])?;
             if refund.lines.is_empty() && refund.amount == 0 {
                 return Ok(Delivered::Nothing("a refund without goods"));
             }
@@ -89,7 +89,8 @@ fn read_order(payload: Payload<'_>, terms: &Terms<'_>) -> Result<Delivered, Payl
         return Ok(Delivered::Nothing("a test order"));
     }
     let order = order(payload, terms)?;
-    Ok(order.map_or(Delivered::Nothing("an order of gift cards alone"), |order| Delivered::Order(Box::new(order))))
+    Ok(order
+        .map_or(Delivered::Nothing("an order of gift cards or tips alone"), |order| Delivered::Order(Box::new(order))))
 }
 
 #[cfg(test)]

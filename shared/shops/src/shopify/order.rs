@@ -14,7 +14,7 @@ const PAID: [&str; 3] = ["paid", "partially_refunded", "refunded"];
 /// The most codes of an order that are looked at, as of every receipt.
 const MOST_CODES: usize = 20;
 
-/// Reads an order; `None` for one of gift cards alone.
+/// Reads an order; `None` for one of gift cards and tips alone.
 ///
 /// # Errors
 /// When a field is missing or no amount.
@@ -23,7 +23,7 @@ pub fn order(payload: Payload<'_>, terms: &Terms<'_>) -> Result<Option<ShopOrder
     let refunds: Vec<Payload<'_>> = payload.list("/refunds").collect();
     let is_taxed = payload.is_true("/taxes_included");
     let (mut lines, mut total, mut has_goods) = (Vec::new(), 0_i64, false);
-    for line in payload.list("/line_items").filter(|line| !line.is_true("/gift_card")) {
+    for line in payload.list("/line_items").filter(|line| earns(*line)) {
         has_goods = true;
         let id = line.required("/id")?;
         let quantity = decimal(line.text("/quantity").unwrap_or("1"))?;
@@ -61,7 +61,11 @@ pub fn order(payload: Payload<'_>, terms: &Terms<'_>) -> Result<Option<ShopOrder
     if !codes.is_empty() {
         body.insert("coupons".to_owned(), json!(codes));
     }
-    let refunds = refunds.iter().map(|one| refund(*one, Some((terms.basis, is_taxed))).map(|(refund, _)| refund));
+    // The lines of a refund need not say what they are.
+    let others: Vec<&str> =
+        payload.list("/line_items").filter(|line| !earns(*line)).filter_map(|line| line.text("/id")).collect();
+    let taxes = Some((terms.basis, is_taxed));
+    let refunds = refunds.iter().map(|one| refund(*one, taxes, &others).map(|(refund, _)| refund));
     let refunds = refunds.collect::<Result<Vec<_>, _>>()?;
     let status = payload.text("/financial_status").unwrap_or_default();
     Ok(Some(ShopOrder {
@@ -71,6 +75,12 @@ pub fn order(payload: Payload<'_>, terms: &Terms<'_>) -> Result<Option<ShopOrder
         cancelled_at: payload.text("/cancelled_at").map(|at| time("/cancelled_at", Some(at))).transpose()?,
         refunds: refunds.into_iter().filter(|one| !one.lines.is_empty() || one.amount > 0).collect(),
     }))
+}
+
+/// True for a line of goods: neither a gift card nor a tip, which a point of sale adds as a line.
+pub(super) fn earns(line: Payload<'_>) -> bool {
+    let is_tip = line.value().get("tip").is_some_and(Value::is_object) || line.text("/tip_payment_gateway").is_some();
+    !is_tip && !line.is_true("/gift_card")
 }
 
 /// How many items of a line were ordered and not removed by an edit; refunded ones count.

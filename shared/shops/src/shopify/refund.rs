@@ -3,30 +3,37 @@
 use rust_decimal::Decimal;
 use tessera_domain::money::Currency;
 
-use super::order::{shop_money, time};
+use super::order::{earns, shop_money, time};
 use crate::payload::{Payload, PayloadError};
 use crate::terms::{AmountBasis, Amounts, decimal};
 use crate::{RefundedLine, ShopRefund};
 
 /// Reads a refund, of an order or of `refunds/create`.
 ///
-/// - A refund goes line by line. Lines of gift cards and shipping count for nothing.
+/// - A refund goes line by line. Lines of gift cards and tips, and shipping, count for nothing.
 /// - A discrepancy is a bare amount: negative where more was paid back than the lines say. Where less was, the goods went
 ///   back all the same.
 ///
-/// `taxes`: the amount that earns, and whether the order's prices include tax; `None` for an amount as priced.
+/// `others`: the lines of the order that earn nothing. `taxes`: the amount that earns, and whether the order's prices include tax; `None` for an amount as priced.
 ///
 /// # Errors
 /// When a field is missing or no amount.
 pub fn refund(
     payload: Payload<'_>,
     taxes: Option<(AmountBasis, bool)>,
+    others: &[&str],
 ) -> Result<(ShopRefund, Currency), PayloadError> {
     let amounts = currency(payload)?;
     let mut lines: Vec<RefundedLine> = Vec::new();
-    for item in payload.list("/refund_line_items").filter(|item| !item.is_true("/line_item/gift_card")) {
+    for item in payload.list("/refund_line_items") {
+        if item.value().get("line_item").is_some_and(|line| !earns(Payload::new(line))) {
+            continue;
+        }
         let line = item.text("/line_item_id").or(item.text("/line_item/id"));
         let line = line.ok_or_else(|| PayloadError::missing("/refund_line_items/line_item_id"))?;
+        if others.contains(&line) {
+            continue;
+        }
         let subtotal = shop_money(item, "subtotal")?.unwrap_or_default();
         let tax = shop_money(item, "total_tax")?.unwrap_or_default();
         let amount = match taxes {

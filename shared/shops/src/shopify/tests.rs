@@ -22,6 +22,9 @@ const UPDATED: [&str; 3] = [
 ];
 const REFUNDS: [&str; 2] = [include_str!("fixtures/2024-07-refund.json"), include_str!("fixtures/2026-10-refund.json")];
 
+/// An order at a point of sale with two tips, which are lines: one in the form of 2026-10, one in the earlier form.
+const TIPS: &str = include_str!("fixtures/2026-10-tips-order.json");
+
 fn eur() -> Currency {
     Currency::from_code("EUR").unwrap()
 }
@@ -110,10 +113,41 @@ fn test_orders_gift_cards_alone_and_unpaid_orders_earn_nothing() {
     });
     assert_eq!(
         deliver("orders/paid", &gift, AmountBasis::AsPriced),
-        Ok(Delivered::Nothing("an order of gift cards alone"))
+        Ok(Delivered::Nothing("an order of gift cards or tips alone"))
     );
     let pending = changed(|order| order["financial_status"] = json!("pending"));
     assert!(!updated(&pending, AmountBasis::AsPriced).is_paid);
+}
+
+#[test]
+fn tips_earn_nothing_and_take_nothing_back() {
+    let body = paid(TIPS);
+    assert_eq!((&body["total"], body["lines"].as_array().unwrap().len()), (&json!("20.00"), 1));
+    let mut order: Value = serde_json::from_str(TIPS).unwrap();
+    let lines = order["line_items"].as_array().unwrap().clone();
+    let mut refund: Value = serde_json::from_str(REFUNDS[1]).unwrap();
+    let returned = |line: &Value, shown: Option<&Value>| {
+        let amount = json!({ "shop_money": { "amount": line["price"], "currency_code": "EUR" } });
+        let mut item = json!({ "line_item_id": line["id"], "quantity": 1, "subtotal_set": amount });
+        if let Some(shown) = shown {
+            item["line_item"] = shown.clone();
+        }
+        item
+    };
+    refund["refund_line_items"] = lines.iter().skip(1).map(|line| returned(line, Some(line))).collect();
+    assert_eq!(
+        deliver("refunds/create", &refund.to_string(), AmountBasis::AsPriced),
+        Ok(Delivered::Nothing("a refund without goods"))
+    );
+    // In an order, the lines of a refund need not be shown again.
+    refund["refund_line_items"] = lines.iter().map(|line| returned(line, None)).collect();
+    order["refunds"] = json!([refund]);
+    let seen = updated(&order.to_string(), AmountBasis::AsPriced);
+    let taken: Vec<(&str, i64)> = seen.refunds[0].lines.iter().map(|line| (line.line.as_str(), line.amount)).collect();
+    assert_eq!((taken, seen.refunds[0].amount), (vec![("466157049", 2_000)], 0));
+    order["line_items"] = lines.into_iter().skip(1).collect();
+    let tips = deliver("orders/paid", &order.to_string(), AmountBasis::AsPriced);
+    assert_eq!(tips, Ok(Delivered::Nothing("an order of gift cards or tips alone")));
 }
 
 #[test]

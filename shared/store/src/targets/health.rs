@@ -17,6 +17,7 @@ const DEAD: &str = "nx";
 const UNKNOWN_VERSIONS: &str = "nu";
 const INCREASES: &str = "ni";
 const DECREASES: &str = "nc";
+const OLD_ORDERS: &str = "no";
 const VERSION: &str = "lv";
 const LAST_SUCCESS: &str = "ls";
 const LAST_FAILURE: &str = "lf";
@@ -26,7 +27,7 @@ const FAILING_SINCE: &str = "fs";
 /// An update that changes the last outcomes, and adds to the counters.
 macro_rules! counted {
     () => {
-        "ADD nd :nd, ns :ns, nx :nx, nu :nu, ni :ni, nc :nc"
+        "ADD nd :nd, ns :ns, nx :nx, nu :nu, ni :ni, nc :nc, no :no"
     };
     ($set:literal) => {
         concat!($set, " ", counted!())
@@ -58,6 +59,8 @@ pub struct TargetHealth {
     pub increases: u64,
     /// How many orders were decreased after payment, other than by a refund.
     pub decreases: u64,
+    /// How many changes of orders from before the connection earned nothing.
+    pub old_orders: u64,
 }
 
 /// What some deliveries change of a target's health.
@@ -77,6 +80,8 @@ pub struct HealthChange {
     pub increases: u64,
     /// Orders that were decreased after payment.
     pub decreases: u64,
+    /// Changes of orders from before the connection.
+    pub old_orders: u64,
     /// The last failure's text, when the last outcome was a failure.
     pub error: Option<String>,
 }
@@ -107,6 +112,7 @@ impl Store {
             version: said(VERSION)?,
             increases: count(INCREASES)?,
             decreases: count(DECREASES)?,
+            old_orders: count(OLD_ORDERS)?,
         })
     }
 
@@ -138,7 +144,8 @@ impl Store {
             .value(":nx", number(change.dead))
             .value(":nu", number(change.unknown_versions))
             .value(":ni", number(change.increases))
-            .value(":nc", number(change.decreases));
+            .value(":nc", number(change.decreases))
+            .value(":no", number(change.old_orders));
         if change.error.is_some() || change.delivered > 0 {
             write = write.value(":now", moment(now));
         }
