@@ -75,7 +75,9 @@ async fn points_of_two_days_have_a_line_each() {
     shop.post("/v1/receipts", &receipt("r-1", "c-1", "30.00")).await;
     shop.settle().await;
     shop.clock("2026-03-03T12:00:00+01:00").await;
-    shop.post("/v1/receipts", &receipt("r-2", "c-1", "40.00")).await;
+    let mut second = receipt("r-2", "c-1", "40.00");
+    second["occurred_at"] = json!("2026-03-03T10:00:00+01:00");
+    shop.post("/v1/receipts", &second).await;
     shop.settle().await;
     served(&shop, "2026-05-01T12:00:00+02:00").await;
     let lines = shop.entries("c-1").await;
@@ -115,7 +117,7 @@ async fn reservations_that_lapse_and_coupons_that_expire_are_announced_once() {
     served(&shop, "2026-03-13T09:00:00+01:00").await;
     assert_eq!(announced(&server), []);
     let used = shop.post(&format!("/v1/coupons/{code}/use"), &json!({})).await;
-    assert_eq!((used.status, used.problem()), (422, "coupon_state"), "{}", used.body);
+    assert_eq!((used.status, used.problem()), (409, "coupon_state"), "{}", used.body);
     // A receipt of a day on which it was valid uses it, however late it comes.
     let mut late = receipt("r-2", "c-1", "50.00");
     late["occurred_at"] = json!("2026-03-05T10:00:00+01:00");
