@@ -27,6 +27,7 @@ mod joining;
 mod journey;
 mod least_privilege;
 mod members;
+mod merged;
 mod moving;
 mod notices;
 mod order_history;

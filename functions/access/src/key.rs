@@ -182,6 +182,8 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let grant = read_grant(&request.json()?).map_err(Problem::malformed)?;
     let caller = request.caller()?;
+    // A key without a bound may verify every kind.
+    caller.check_verifies(grant.verifies.as_deref().unwrap_or(&IdentifierKind::ALL))?;
     let (program, natural) = (&caller.program, request.natural_key());
     let creators: Vec<String> = caller.creators()?.iter().chain(&caller.key).cloned().collect();
     if creators.len() > MOST_CREATORS {

@@ -12,10 +12,12 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
 use tessera_lambda::referrals::ReferralMessage;
 use tessera_lambda::{Problem, Services};
-use tessera_store::{ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, Party, Snapshot};
+use tessera_store::{
+    ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, OpenedMember, Party, Snapshot,
+};
 
 /// How often a profile is read again that others keep changing.
-const TRIES: u32 = 8;
+pub(crate) const TRIES: u32 = 8;
 
 /// The result of verifying the identifiers of a request.
 #[derive(Debug, Default)]
@@ -34,10 +36,10 @@ pub(crate) struct EnrollmentContext<'a> {
 }
 
 impl EnrollmentContext<'_> {
-    /// The member's profile and account.
-    pub async fn read(&self) -> Result<(Profile, Account), Problem> {
+    /// The member as it is now: another one if somebody merged it meanwhile.
+    pub async fn read(&self) -> Result<OpenedMember, Problem> {
         let found = self.services.store.open_member(&self.program.id, self.member).await?;
-        found.map(|opened| (opened.profile, opened.account)).ok_or_else(Problem::unknown_member)
+        found.ok_or_else(Problem::unknown_member)
     }
 
     /// Changes the profile. When somebody else changes it meanwhile, reads it again and retries.
@@ -101,8 +103,7 @@ impl EnrollmentContext<'_> {
         if self.program.compiled.referral.is_none() {
             return Ok(());
         }
-        let found = self.services.store.open_member(&self.program.id, self.member).await?;
-        let opened = found.ok_or_else(Problem::unknown_member)?;
+        let opened = self.read().await?;
         self.services.referral_code_of(self.program, &opened.member, &opened.account).await?;
         Ok(())
     }
@@ -131,11 +132,16 @@ impl EnrollmentContext<'_> {
 
     /// Responds with the current state of the member.
     pub async fn respond(&self, request: &ApiRequest, status: u16, notes: Notes) -> Result<Response, Problem> {
-        let (profile, account) = self.read().await?;
+        Ok(self.respond_with(request, status, &self.read().await?, notes))
+    }
+
+    /// Responds with a member who was read now.
+    pub fn respond_with(&self, request: &ApiRequest, status: u16, opened: &OpenedMember, notes: Notes) -> Response {
+        let OpenedMember { member, profile, account } = opened;
         let (config, now) = (&self.program.compiled, self.services.clock.now());
-        let language = request.language(self.program, Some(&profile));
-        let view = MemberView::in_language(config, self.member, &profile, &account, now, language);
-        Ok(http::json(status, &view.with_identity(notes.claimable, notes.conflict)))
+        let language = request.language(self.program, Some(profile));
+        let view = MemberView::in_language(config, member, profile, account, now, language);
+        http::json(status, &view.with_identity(notes.claimable, notes.conflict))
     }
 }
 

@@ -23,7 +23,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
     let context = EnrollmentContext { services, program: &program, member: &member };
-    let (_, account) = context.read().await?;
+    let account = context.read().await?.account;
     refuse_excluded(account.status)?;
     if account.status == Status::Member {
         context.assign_code().await?;

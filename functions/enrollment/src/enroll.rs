@@ -6,7 +6,7 @@ use tessera_domain::member::{EnrollmentBody, EnrollmentInput, MemberRef, Profile
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::ActiveProgram;
+use tessera_store::{ActiveProgram, OpenedMember};
 
 use crate::account::{EnrollmentContext, Notes, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
@@ -39,8 +39,10 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     services.programs.mark_in_use(&program).await?;
 
     let who = services.store.find_or_create_visitor(&program, &reference, services.clock.now()).await?;
-    let context = EnrollmentContext { services, program: &program, member: &who.member };
-    let (_, account) = context.read().await?;
+    // The id may be that of a member who was merged into another one: the profile of the other one counts.
+    let opened = services.store.open_member(&program.id, &who.member).await?.ok_or_else(Problem::unknown_member)?;
+    let OpenedMember { member, account, .. } = &opened;
+    let context = EnrollmentContext { services, program: &program, member };
     if input.standing == Standing::Member {
         refuse_excluded(account.status)?;
     }

@@ -1,12 +1,13 @@
 //! Changes of a profile.
 
+use tessera_domain::ids::CustomerId;
 use tessera_domain::member::{MemberRef, Profile, ProfilePatchBody, read_patch};
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::IdentityError;
 
-use crate::account::{EnrollmentContext, Notes, check_birth_date};
+use crate::account::{EnrollmentContext, Notes, TRIES, check_birth_date};
 
 /// The routes that change profiles.
 pub(crate) const ROUTES: &[Route] =
@@ -22,10 +23,10 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
     let caller = request.caller()?;
     let patch = read_patch(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
+    let mut member =
+        services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
     check_birth_date(services, &program, &patch)?;
     let reference = caller.verified(&program, patch.reference())?;
-    let context = EnrollmentContext { services, program: &program, member: &member };
 
     let change = |profile: &mut Profile| -> Result<(), Problem> {
         let had_key = profile.has_key();
@@ -37,12 +38,21 @@ async fn patch(services: &Services, request: &ApiRequest) -> Result<Response, Pr
         }
         Ok(())
     };
-    foresee(&context, &reference, change).await?;
-    // What is proven comes first: whether the rest leaves the member a key depends on it.
-    let notes = if reference.is_empty() { Notes::default() } else { context.verify(&reference).await? };
-    context.rewrite(change).await?;
-    context.react(request.natural_key()).await?;
-    context.respond(request, 200, notes).await
+    for _ in 0..TRIES {
+        let context = EnrollmentContext { services, program: &program, member: &member };
+        foresee(&context, &reference, change).await?;
+        // What is proven comes first: whether the rest leaves the member a key depends on it.
+        let notes = if reference.is_empty() { Notes::default() } else { context.verify(&reference).await? };
+        context.rewrite(change).await?;
+        context.react(request.natural_key()).await?;
+        let opened = context.read().await?;
+        if opened.member == member {
+            return Ok(context.respond_with(request, 200, &opened, notes));
+        }
+        // Somebody merged the member into another one meanwhile, whose profile counts now.
+        member = opened.member;
+    }
+    Err(Problem::unavailable())
 }
 
 /// Tries a change on a copy of the profile: one that is refused must not have verified anything.
@@ -58,10 +68,11 @@ async fn foresee(
         profile.verify(&identifier).map_err(IdentityError::from)?;
     }
     change(&mut profile)?;
-    let Some(id) = profile.id.filter(|id| found.id.as_ref() != Some(id)) else { return Ok(()) };
+    let is_own = |id: &CustomerId| found.id.as_ref() == Some(id) || found.former_ids.contains(id);
+    let Some(id) = profile.id.filter(|id| !is_own(id)) else { return Ok(()) };
     let key = &program.head.identity_key;
-    let known = services.store.resolve(&program.id, key, &MemberRef::of_id(id), true).await?;
-    if known.member.is_some_and(|other| other != *member) {
+    // Also the id of a member who was merged into this one stays that member's: an end of the merge gives it back.
+    if services.store.resolve(&program.id, key, &MemberRef::of_id(id), true).await?.member.is_some() {
         return Err(IdentityError::Taken { identifier: "id" }.into());
     }
     Ok(())

@@ -12,6 +12,7 @@ use tessera_store::{Target, TargetId, TargetKind};
 
 use crate::ADMIN;
 use crate::codes::codes_health;
+use crate::mapping::verified_kinds;
 use crate::read::{Wanted, read_wanted, show_settings};
 use crate::schema::{ConnectionView, GenericBody, HealthView, ShopifyBody, SquareBody, WoocommerceBody};
 
@@ -117,6 +118,9 @@ async fn get(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
 async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Result<Response, Problem> {
     let (program, id) = (&request.caller()?.program, named(request, vendor)?);
     let wanted = read_wanted(&request.json()?, vendor).map_err(Problem::malformed)?;
+    if let Some(generic) = &wanted.settings.generic {
+        request.caller()?.check_verifies(&verified_kinds(generic))?;
+    }
     if let Some(url) = &wanted.settings.base_url {
         check_address(url).await?;
     }

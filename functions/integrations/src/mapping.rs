@@ -145,6 +145,30 @@ fn is_verified(value: &Value) -> bool {
     value.as_array().is_some_and(|kinds| kinds.iter().all(known))
 }
 
+/// The kinds of identifiers that the mappings state as verified.
+pub(crate) fn verified_kinds(settings: &GenericSettings) -> Vec<IdentifierKind> {
+    fn collect(source: &FieldSource, name: &str, found: &mut Vec<IdentifierKind>) {
+        match source {
+            FieldSource::Pointer(_) => {}
+            FieldSource::Const(value) => {
+                let kinds = if name == "verified" { Some(value) } else { value.get("verified") };
+                let kinds = kinds.and_then(Value::as_array).into_iter().flatten();
+                found.extend(kinds.filter_map(|kind| kind.as_str().and_then(IdentifierKind::from_name)));
+            }
+            FieldSource::Object(fields) | FieldSource::Each { fields, .. } => {
+                for (name, source) in fields {
+                    collect(source, name, found);
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (name, source) in settings.mappings.iter().flat_map(|mapping| &mapping.fields) {
+        collect(source, name, &mut found);
+    }
+    found
+}
+
 fn check_pointer(node: &Node<'_>, pointer: &str) -> Option<()> {
     let is_pointer = (pointer.is_empty() || pointer.starts_with('/')) && pointer.len() <= MOST_POINTER_BYTES;
     if is_pointer { Some(()) } else { node.refuse("must be a JSON pointer, such as \"/order/total\"") }

@@ -216,7 +216,8 @@ impl Pass<'_> {
             return Ok(if self.is_free(&code, &reference).await? { Ok(()) } else { taken() });
         }
         let found = store.find_or_create_visitor(self.program, &reference, now).await?;
-        Ok(match store.import_referral_code(&self.program.id, &found.member, &code, now).await? {
+        let member = store.current_member(&self.program.id, &found.member).await?;
+        Ok(match store.import_referral_code(&self.program.id, &member, &code, now).await? {
             ImportedCode::Done => Ok(()),
             ImportedCode::Taken => taken(),
             ImportedCode::TooMany(error) => refused(error),

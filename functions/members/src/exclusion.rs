@@ -28,6 +28,7 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let exclusion: Exclusion = read_exclusion(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let member = known(services, &program, request).await?;
+    let member = services.store.current_member(&program.id, &member).await?;
 
     let (now, config) = (services.clock.now(), &program.compiled);
     let key = EntryKey::adjustment(request.natural_key().started_at, &request.natural_key().key);

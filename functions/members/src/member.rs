@@ -31,11 +31,12 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     Ok(http::json(200, &view))
 }
 
-/// The member that the path names. That one of our own ids exists is for the reader of its items to find out.
+/// The member that the path names, which may be the source of a merge: whoever reads its items follows its alias, and finds out
+/// whether one of our own ids exists.
 pub(crate) async fn named(
     services: &Services,
     program: &ActiveProgram,
     request: &ApiRequest,
 ) -> Result<MemberId, Problem> {
-    services.member_at(program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)
+    services.member_named(program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)
 }

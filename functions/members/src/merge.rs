@@ -6,7 +6,7 @@ use tessera_domain::audit::AuditChange;
 use tessera_domain::decide::{Context, MergeFault, Supply, decide_merge};
 use tessera_domain::ids::MemberId;
 use tessera_domain::input;
-use tessera_domain::member::{MemberPath, Profile};
+use tessera_domain::member::Profile;
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::referrals::ReferralMessage;
@@ -113,11 +113,7 @@ pub(crate) fn is_dry_run(request: &ApiRequest) -> Result<bool, Problem> {
 
 /// The member that a path names, before any alias is followed.
 pub(crate) async fn named(services: &Services, program: &ActiveProgram, path: &str) -> Result<MemberId, Problem> {
-    let member = match MemberPath::parse(path).map_err(|error| Problem::malformed_at("", error.to_string()))? {
-        MemberPath::Inner(member) => Some(member),
-        MemberPath::Ref(_) => services.member_at(program, path).await?,
-    };
-    let member = member.ok_or_else(Problem::unknown_member)?;
+    let member = services.member_named(program, path).await?.ok_or_else(Problem::unknown_member)?;
     services.store.get_profile(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
     Ok(member)
 }

@@ -19,6 +19,7 @@ pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/receipts/{id}/move", Access::Scope(Scope::Support), handler!(post))
         .named("moveReceipt", "Facts", "Moves a receipt and what it earned to another member")
         .audited("receipt.move")
+        .counts_misses()
         .localized()
         .details(
             "All that it gave is taken back from its member, as a debt if need be. Then it is decided anew for the other one, \
@@ -36,7 +37,6 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let program = services.program(&caller.program).await?;
     let stored = named(services, &program, request).await?;
     let target = services.move_target(caller, &program, wanted.member).await?;
-    let target = services.store.current_member(&program.id, &target).await?;
     let id = stored.receipt.id.clone();
     let Some(owner) = &stored.member else {
         return Err(Problem::not_allowed("not_claimed", "the receipt has no member yet: claim it instead"));

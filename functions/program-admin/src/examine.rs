@@ -29,6 +29,7 @@ use crate::ADMIN;
 /// The routes that try rules out.
 pub(crate) const ROUTES: &[Route] = &[Route::post("/v1/rules/examine", ADMIN, handler!(post))
     .named("examineRules", "Facts", "Tries rules on a fact")
+    .counts_misses()
     .details(
         "Nothing is stored. Without `member`, somebody with no history; with `rules`, those decide instead of the \
              program's. With `connection` and `payload` instead of `fact`, the mapping of a shop is tried too.",

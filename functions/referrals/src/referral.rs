@@ -7,7 +7,7 @@ use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::MemberRef;
 use tessera_domain::referral::Referral;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::referrals::{AttributionError, NamedCode, ReferralContext};
+use tessera_lambda::referrals::{AttributionError, NamedCode, ReferralContext, ReferralFault};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::ActiveProgram;
 
@@ -17,6 +17,7 @@ use crate::view::ReferralRecord;
 pub(crate) const ROUTES: &[Route] =
     &[Route::post("/v1/referrals", Access::Scope(Scope::ReferralsWrite), handler!(post))
         .named("addReferral", "Referrals", "Reports that a friend named a code")
+        .counts_misses()
         .takes::<ReferralBody>(ReferralBody::example)
         .gives::<ReferralRecord>(201, "The referral.")
         .gives::<ReferralRecord>(200, "The friend had named a code of this advocate before.")];
@@ -99,8 +100,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let caller = request.caller()?;
     let new = read_referral(&request.json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
-    let unknown = || Problem::not_allowed("unknown_code", "there is no such code");
-    let code = FoldedCode::parse(&new.code).ok_or_else(unknown)?;
+    let code = FoldedCode::parse(&new.code).ok_or_else(Problem::unknown_code)?;
     let reference = caller.verified(&program, new.friend)?;
     let named = NamedCode { code, at: request.natural_key().started_at, click: new.click, context: new.context };
     // A code that cannot be taken must neither create nor change a friend.
@@ -155,6 +155,7 @@ pub(crate) fn unknown_referral() -> Problem {
 
 fn problem(error: AttributionError) -> Problem {
     match error {
+        AttributionError::Fault(ReferralFault::UnknownCode) => Problem::unknown_code(),
         AttributionError::Fault(fault) => Problem::not_allowed(fault.slug(), fault.to_string()),
         AttributionError::Store(error) => error.into(),
     }

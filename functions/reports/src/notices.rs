@@ -17,6 +17,7 @@ const LIST: &str = "notices";
 /// The route of notices.
 pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/notices", READ, handler!(notices))
     .named("listNotices", "Reports", "Lists the notices of the last 90 days, newest first")
+    .counts_misses()
     .query(MEMBER)
     .query(TYPE)
     .paged()
@@ -35,12 +36,16 @@ async fn notices(services: &Services, request: &ApiRequest) -> Result<Response, 
     let program = services.program(&caller.program).await?;
     let member = match request.query("member") {
         None => None,
-        Some(named) => Some(services.member_at(&program, named).await?.ok_or_else(Problem::unknown_member)?),
+        Some(named) => Some(services.member_named(&program, named).await?.ok_or_else(Problem::unknown_member)?),
     };
     let name = member.as_ref().map_or_else(|| LIST.to_owned(), |member| format!("{LIST}/{member}"));
     let cursor = ListCursor::new(&program, name);
     let after = cursor.of(request).await?;
-    let filter = NoticeFilter { members: member.into_iter().collect(), kind: kind.map(str::to_owned) };
+    let members = match &member {
+        None => Vec::new(),
+        Some(member) => services.store.owners(&program.id, member).await?,
+    };
+    let filter = NoticeFilter { members, kind: kind.map(str::to_owned) };
     let page = services.store.notices(&program.id, &filter, services.clock.now(), limit, after.as_deref()).await?;
     let next_cursor = cursor.seal(page.next.as_deref()).await?;
     Ok(http::json(200, &ListPage { items: page.items, next_cursor }))

@@ -114,8 +114,7 @@ pub(crate) async fn find(
         let own = services.own_member(program, caller).await?;
         // An unknown person owns no coupon; a placeholder id keeps the reads the same.
         let own = own.map_or_else(|| MemberId::new("m_nobody").map_err(|_| unknown()), Ok)?;
-        let found = services.store.get_own_coupon(&program.id, &own, &code).await?;
-        found.filter(|coupon| coupon.status != CouponStatus::Used)
+        services.store.get_own_coupon(&program.id, &own, &code).await?
     } else {
         services.store.get_coupon(&program.id, &code).await?
     };

@@ -66,7 +66,13 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         },
     };
     let issued = issued.ok_or_else(|| Problem::not_found("the coupon of this redemption is gone"))?;
-    coupon::respond_knowing(services, &program, 201, &issued, profile?, now).await
+    // The path may name a member who was merged into the owner.
+    let profile = if issued.member == member {
+        profile?
+    } else {
+        services.store.get_profile(&program.id, &issued.member).await?
+    };
+    coupon::respond_knowing(services, &program, 201, &issued, profile, now).await
 }
 
 /// The coupon that an entry is about.

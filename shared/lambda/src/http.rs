@@ -162,7 +162,7 @@ where
 {
     let route = find(routes, request.route()).ok_or_else(|| unknown_route(&request))?;
     request.authorize(services, &route).await?;
-    let look_up = request.begin_look_up(services)?;
+    let look_up = request.begin_look_up(services, &route)?;
     let dispatch = |request| counted(look_up, dispatch(route, request));
     let key = if route.takes_idempotency_key { request.idempotency_key()?.map(ToOwned::to_owned) } else { None };
     match (key, request.caller().ok().cloned()) {

@@ -28,6 +28,17 @@ impl Caller {
         Ok(MemberRef { verified: Some(verified), ..reference })
     }
 
+    /// Checks that the API key may let another key, or a connection, verify these kinds: none beyond its own bound.
+    ///
+    /// # Errors
+    /// 403 for a kind that it may not verify itself.
+    pub fn check_verifies(&self, kinds: &[IdentifierKind]) -> Result<(), Problem> {
+        let Some(bound) = &self.verifies else { return Ok(()) };
+        let Some(beyond) = kinds.iter().find(|kind| !bound.contains(kind)) else { return Ok(()) };
+        let detail = format!("this API key may not verify the identifier {0}, nor let others verify it", beyond.name());
+        Err(Problem::new(403, "verification_not_allowed", detail))
+    }
+
     /// A card in hand can be checked by any sender; a mailbox or a phone only by one that may change members.
     fn may_verify(&self, kind: IdentifierKind) -> bool {
         let has_scope = kind == IdentifierKind::Card || self.has(Scope::MembersWrite);

@@ -46,7 +46,7 @@ pub use config::{Config, Queue, Variable};
 pub use deadline::Deadline;
 pub use operation::{Content, Parameter, ValueKind};
 pub use problem::Problem;
-pub use route::{Access, Handling, Route, RouteHandler, Routes};
+pub use route::{Access, Handling, LOOKED_UP, Route, RouteHandler, Routes};
 pub use secrets::Secrets;
 pub use services::{Clients, Services};
 pub use source::{Source, TrustedProxies};

@@ -10,7 +10,9 @@ use crate::services::Services;
 
 impl Services {
     /// The member that a path names, for a caller who may reach them; `None` when nobody has that name. A member's
-    /// token reaches that member alone.
+    /// token reaches that member alone, by every name: also by those of members who were merged into it.
+    ///
+    /// The member may be the source of a merge: whoever opens it, or commits for it, follows its alias.
     ///
     /// # Errors
     /// 400 when it cannot be a name, 403 when a member's token names someone else.
@@ -20,15 +22,17 @@ impl Services {
         caller: &Caller,
         path: &str,
     ) -> Result<Option<MemberId>, Problem> {
-        let named = self.member_at(program, path).await?;
-        if caller.member.is_none() {
-            return Ok(named);
-        }
+        let named = self.member_named(program, path).await?;
+        let Some(id) = &caller.member else { return Ok(named) };
         // The path may name the member by a card, an e-mail or a phone: compare members, not names. A name that reaches
         // nobody can only be the token's own.
         let is_own = match &named {
-            Some(_) => named == self.own_member(program, caller).await?,
-            None => caller.member.as_ref().is_some_and(|id| id.as_str() == path),
+            _ if id.as_str() == path => true,
+            Some(named) => match self.own_member(program, caller).await? {
+                Some(own) => self.store.is_one_member(&program.id, named, &own).await?,
+                None => false,
+            },
+            None => false,
         };
         if is_own {
             return Ok(named);
@@ -36,14 +40,26 @@ impl Services {
         Err(Problem::forbidden("a member's token reaches that member alone"))
     }
 
-    /// The member that a path names; `None` when nobody has that name.
+    /// The member that a path names, as it is now: never the source of a merge. `None` when nobody has that name.
     ///
     /// # Errors
     /// 400 when it cannot be a name.
     pub async fn member_at(&self, program: &ActiveProgram, path: &str) -> Result<Option<MemberId>, Problem> {
+        match self.member_named(program, path).await? {
+            Some(member) => Ok(Some(self.store.current_member(&program.id, &member).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Services::member_at`], but the member may be the source of a merge: for routes that open it, which follows its alias
+    /// at no cost.
+    ///
+    /// # Errors
+    /// 400 when it cannot be a name.
+    pub async fn member_named(&self, program: &ActiveProgram, path: &str) -> Result<Option<MemberId>, Problem> {
         let named = MemberPath::parse(path).map_err(|error| Problem::malformed_at("", error.to_string()))?;
         match named {
-            MemberPath::Inner(member) => Ok(Some(self.store.current_member(&program.id, &member).await?)),
+            MemberPath::Inner(member) => Ok(Some(member)),
             MemberPath::Ref(reference) => self.look_up(program, &reference).await,
         }
     }

@@ -75,7 +75,7 @@ fn read_target(node: &Node<'_>) -> Option<MoveTarget> {
 }
 
 impl Services {
-    /// The member who gets what is moved.
+    /// The member who gets what is moved, as it is now.
     ///
     /// # Errors
     /// 404 when there is no such member; 400 when the text cannot be a name.
@@ -86,13 +86,14 @@ impl Services {
         target: MoveTarget,
     ) -> Result<MemberId, Problem> {
         let found = match target {
-            MoveTarget::Path(path) => self.member_at(program, &path).await?,
+            MoveTarget::Path(path) => self.member_named(program, &path).await?,
             MoveTarget::Reference(reference) => {
                 let reference = caller.verified(program, *reference)?;
                 self.store.resolve(&program.id, &program.head.identity_key, &reference, false).await?.member
             }
         };
         let found = found.ok_or_else(Problem::unknown_member)?;
+        let found = self.store.current_member(&program.id, &found).await?;
         // Our own ids are not looked up before: a move must not create an account.
         self.store.get_profile(&program.id, &found).await?.ok_or_else(Problem::unknown_member)?;
         Ok(found)

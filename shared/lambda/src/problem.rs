@@ -73,6 +73,11 @@ impl Problem {
         Self { is_miss: true, ..Self::not_found(detail) }
     }
 
+    /// 422: no referral has this code. It counts as a miss.
+    pub fn unknown_code() -> Self {
+        Self { is_miss: true, ..Self::not_allowed("unknown_code", "there is no such code") }
+    }
+
     /// 404: nobody has the member's name in the path. It counts as a miss.
     pub fn unknown_member() -> Self {
         Self::no_match("there is no such member")

@@ -23,6 +23,9 @@ pub type RouteHandler = for<'a> fn(&'a Services, &'a ApiRequest) -> Handling<'a>
 /// The routes of a function: one table for each module of handlers.
 pub type Routes = &'static [&'static [Route]];
 
+/// The parameters of paths that name a member or a code, whose misses count.
+pub const LOOKED_UP: [&str; 3] = ["{member}", "{source}", "{code}"];
+
 /// Turns an async function into a [`RouteHandler`]; further arguments follow the request.
 #[macro_export]
 macro_rules! handler {
@@ -55,6 +58,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// Whether a body or a query names a member or a code that is looked up.
+    pub names_in_body: bool,
     /// Whether an `Idempotency-Key` makes repeated requests safe.
     pub takes_idempotency_key: bool,
     /// The response field that holds a secret. A replay omits it.
@@ -74,6 +79,7 @@ impl Route {
             method,
             path,
             access,
+            names_in_body: false,
             takes_idempotency_key: false,
             secret_field: None,
             audited: None,
@@ -224,6 +230,17 @@ impl Route {
     pub const fn fails(mut self, status: u16) -> Self {
         self.operation = self.operation.with_problem(status);
         self
+    }
+
+    /// Declares that the body or the query names a member or a code whose misses count.
+    #[must_use]
+    pub const fn counts_misses(self) -> Self {
+        Self { names_in_body: true, ..self }
+    }
+
+    /// True if misses of the route count: it looks up a member or a code that somebody may guess.
+    pub fn looks_up(&self) -> bool {
+        self.names_in_body || LOOKED_UP.iter().any(|name| self.path.contains(name))
     }
 
     /// The gateway's route key: `POST /v1/receipts/{id}/refunds`.

@@ -7,7 +7,7 @@ pub use expiring::{EndedCoupon, EndedCoupons, ExpiringCoupons};
 
 use std::collections::BTreeSet;
 
-use tessera_domain::coupon::{Coupon, FoldedCode};
+use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId};
 
 use crate::calls::Range;
@@ -81,8 +81,10 @@ impl Store {
         Ok(found.into_iter().map(|stored| stored.coupon).collect())
     }
 
-    /// A member's own coupon by its code, strongly consistent. An unknown code and one of another member cost exactly as
-    /// much as the member's own: two reads.
+    /// A member's own coupon by its code, unless it is used; strongly consistent, two reads. Members whom a merge made one have
+    /// their coupons in common, whichever of them the caller names.
+    ///
+    /// An unknown code, one of another member and a used one cost the same: three reads.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -92,7 +94,8 @@ impl Store {
         member: &MemberId,
         code: &FoldedCode,
     ) -> Result<Option<Coupon>, StoreError> {
-        let guard = self.get(READ, &self.tables.members, &keys::coupon_guard(program, code), true).await?;
+        let table = &*self.tables.members;
+        let guard = self.get(READ, table, &keys::coupon_guard(program, code), true).await?;
         let (owner, sort) = match &guard {
             Some(guard) if !Reader::new(READ, guard).has(name::POOL) => {
                 let reader = Reader::new(READ, guard);
@@ -101,19 +104,26 @@ impl Store {
             // Unknown, or still free in a pool.
             _ => (member.clone(), format!("{COUPONS}{code}")),
         };
-        let place = |owner| Key { pk: keys::member_partition(program, owner), sk: sort.clone() };
-        let found = if owner == *member {
-            self.get(READ, &self.tables.members, &place(member), true).await?
-        } else {
-            // Of somebody else, or of somebody who is part of this member now.
-            match self.get(READ, &self.tables.members, &keys::alias(program, &owner), true).await? {
-                Some(_) if self.current_member(program, &owner).await? == *member => {
-                    self.get(READ, &self.tables.members, &place(&owner), true).await?
-                }
-                _ => None,
-            }
+        let place = Key { pk: keys::member_partition(program, &owner), sk: sort };
+        let open = |item: &Item| -> Result<Option<Coupon>, StoreError> {
+            let coupon = StoredCoupon::read(item)?.coupon;
+            Ok(Some(coupon).filter(|coupon| coupon.status != CouponStatus::Used))
         };
-        found.map(|item| StoredCoupon::read(&item).map(|stored| stored.coupon)).transpose()
+        if owner == *member {
+            let found = self.get(READ, table, &place, true).await?;
+            if let Some(coupon) = found.as_ref().map(open).transpose()?.flatten() {
+                return Ok(Some(coupon));
+            }
+            self.current_member(program, member).await?;
+            return Ok(None);
+        }
+        // Of somebody else, or of somebody who is one with this member now.
+        let [owner, own] = [self.current_member(program, &owner).await?, self.current_member(program, member).await?];
+        if owner != own {
+            return Ok(None);
+        }
+        let found = self.get(READ, table, &place, true).await?;
+        found.as_ref().map(open).transpose().map(Option::flatten)
     }
 
     /// The codes of the coupons that tills used on a receipt, strongly consistent, one Query.

@@ -260,6 +260,53 @@ async fn a_key_verifies_only_what_it_is_allowed_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_creates_no_key_that_may_verify_more_than_itself() {
+    let shop = open().await;
+    let create = async |by: &str, verifies: &Value| {
+        let mut body = json!({ "name": "made", "scopes": ["admin"], "verifies": verifies });
+        body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let bearer = format!("Bearer {by}");
+        shop.request_with(Method::POST, "/v1/api-keys", Some(&body), &[("authorization", &bearer)]).await
+    };
+    let kinds = [json!([]), json!(["card"]), json!(["card", "email"]), json!(["phone"]), Value::Null];
+    // For each creator, which of these it may create.
+    let allowed = [
+        (json!([]), [true, false, false, false, false]),
+        (json!(["card"]), [true, true, false, false, false]),
+        (json!(["card", "email"]), [true, true, true, false, false]),
+        // Nothing is beyond all three kinds.
+        (json!(["card", "email", "phone"]), [true; 5]),
+        (Value::Null, [true; 5]),
+    ];
+    for (bound, allowed) in allowed {
+        let creator = create(crate::shop::KEY, &bound).await;
+        let creator = creator.body["key"].as_str().unwrap().to_owned();
+        for (verifies, is_allowed) in kinds.iter().zip(allowed) {
+            let created = create(&creator, verifies).await;
+            if is_allowed {
+                assert_eq!(created.status, 201, "{bound} {verifies}: {}", created.body);
+            } else {
+                let refused = (created.status, created.problem());
+                assert_eq!(refused, (403, "verification_not_allowed"), "{bound} {verifies}");
+            }
+        }
+    }
+    // Nor does it let a connection verify more.
+    let creator = create(crate::shop::KEY, &json!(["card"])).await;
+    let bearer = format!("Bearer {}", creator.body["key"].as_str().unwrap());
+    for (kinds, status) in [(json!(["card"]), 200), (json!(["card", "email"]), 403)] {
+        let member = json!({ "email": "/mail", "card": "/card", "verified": { "const": kinds } });
+        let sale = json!({ "receipt": { "id": "/no", "occurred_at": "/at", "total": "/sum", "member": member } });
+        let settings = json!({ "signature": { "scheme": "standard_webhooks" }, "mappings": [sale] });
+        let credentials = json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" });
+        let body = json!({ "enabled": true, "settings": settings, "credentials": credentials });
+        let path = "/v1/integrations/generic/till";
+        let sent = shop.request_with(Method::PUT, path, Some(&body), &[("authorization", &bearer)]).await;
+        assert_eq!(sent.status, status, "{kinds}: {}", sent.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_joins_only_the_contact_of_its_verified_claims() {
     let shop = open().await;
     buy(&shop, "r-1", &json!({ "email": ADA }), "60.00").await;

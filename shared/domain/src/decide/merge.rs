@@ -19,8 +19,8 @@ pub enum MergeFault {
     /// The source is excluded from the program.
     #[error("the member is excluded from the program")]
     MemberExcluded,
-    /// Points of the source are set aside.
-    #[error("the member has open reservations")]
+    /// Points of one of the two are set aside.
+    #[error("one of the two has open reservations")]
     OpenReservations,
     /// The target has taken over as many accounts as it can.
     #[error("the member has taken over {MAX_SOURCES} others already")]
@@ -53,7 +53,9 @@ pub fn decide_merge(
     if from.account.status == Status::Excluded {
         return Err(MergeFault::MemberExcluded);
     }
-    if !from.account.reservations.is_empty() {
+    // A contact joins a member who reserves; a merge of two members would unite their reservations.
+    let is_reserving = actor.is_some() && !into.account.reservations.is_empty();
+    if is_reserving || !from.account.reservations.is_empty() {
         return Err(MergeFault::OpenReservations);
     }
     if into.account.sources.len() + from.account.sources.len() + 1 > MAX_SOURCES {

@@ -214,6 +214,11 @@ fn whoever_is_excluded_or_has_open_reservations_stays_apart() {
     book.adjust("guest", &json!({ "award": 60, "reason": "test" })).unwrap();
     book.redeem("guest", "five", Some(30)).unwrap();
     assert_eq!(book.merge("guest", "c"), Err(MergeFault::OpenReservations));
+    // Two members stay apart whichever of them reserves; a contact joins whoever does.
+    for (source, target) in [("guest", "c"), ("c", "guest")] {
+        assert_eq!(book.merge_by_support(source, target), Err(MergeFault::OpenReservations), "{source}");
+    }
+    book.merge("contact", "guest").unwrap();
     book.now = "2026-03-01T13:00:00Z".parse().unwrap();
     book.merge("guest", "c").unwrap();
     assert_eq!(book.merge("guest", "c"), Err(MergeFault::MergedMeanwhile));

@@ -105,13 +105,15 @@ fn natural_key(caller: &Caller, key: &str) -> String {
     URL_SAFE_NO_PAD.encode(hash(&["member", member.as_str(), key].map(str::as_bytes)))
 }
 
-/// The hash of what is requested: by whom, on which route with which path parameters, with which body.
+/// The hash of what is requested: by whom, on which route with which parameters of path and query, with which body. The query
+/// belongs to it, so that a dry run cannot swallow the command that follows.
 ///
-/// The raw path is not part of it: a path has many percent-encoded spellings.
+/// The raw path and the raw query are not part of it: they have many percent-encoded spellings.
 fn content(request: &ApiRequest, caller: &Caller) -> [u8; 32] {
     let member = caller.member.as_ref().map_or("", |member| member.as_str());
     let mut parts = vec![caller.program.as_str(), member, request.route()];
     parts.extend(request.path_parameters().into_iter().flat_map(|(name, value)| [name, value]));
+    parts.extend(request.query_parameters().into_iter().flat_map(|(name, value)| [name, value]));
     let mut parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
     parts.push(request.body());
     hash(&parts)

@@ -38,12 +38,10 @@ pub struct ApiRequest {
     natural: NaturalKey,
 }
 
-/// The parameters of paths that are looked up, and may miss.
-const LOOKED_UP: [&str; 2] = ["{member}", "{code}"];
-
 /// The part of a body that names a member.
 #[derive(Deserialize)]
 struct NamedMember {
+    #[serde(alias = "friend")]
     member: Option<Value>,
 }
 
@@ -120,6 +118,14 @@ impl ApiRequest {
     /// The decoded parameters of the path, sorted by name.
     pub(super) fn path_parameters(&self) -> Vec<(&str, &str)> {
         let mut parameters: Vec<_> = self.request.path_parameters_ref().iter().flat_map(|all| all.iter()).collect();
+        parameters.sort_unstable();
+        parameters
+    }
+
+    /// The decoded parameters of the query, sorted by name.
+    pub(super) fn query_parameters(&self) -> Vec<(&str, &str)> {
+        let mut parameters: Vec<_> =
+            self.request.query_string_parameters_ref().iter().flat_map(|all| all.iter()).collect();
         parameters.sort_unstable();
         parameters
     }
@@ -237,15 +243,16 @@ impl ApiRequest {
         Source::find(self.peer.as_deref(), self.header("x-forwarded-for"), &services.config.trusted_proxies)
     }
 
-    /// Begins the look-up of the member or the coupon that the path names, if it names one.
+    /// Begins the look-up of the member or the code that the request names, on a route that [looks one up](Route::looks_up).
     ///
     /// # Errors
     /// 429 after too many misses.
-    pub(super) fn begin_look_up<'a>(&self, services: &'a Services) -> Result<Option<LookUp<'a>>, Problem> {
-        let Some(caller) = self.caller.as_ref().filter(|_| LOOKED_UP.iter().any(|name| self.route.contains(name)))
-        else {
-            return Ok(None);
-        };
+    pub(super) fn begin_look_up<'a>(
+        &self,
+        services: &'a Services,
+        route: &Route,
+    ) -> Result<Option<LookUp<'a>>, Problem> {
+        let Some(caller) = self.caller.as_ref().filter(|_| route.looks_up()) else { return Ok(None) };
         let counter = misses_of(caller, self.client(caller).as_deref(), &self.source(services));
         services.limits.begin(&services.store, counter, services.clock.now()).map(Some)
     }
@@ -254,7 +261,8 @@ impl ApiRequest {
     fn client(&self, caller: &Caller) -> Option<String> {
         caller.key.as_ref()?;
         let header = self.header("tessera-client").filter(|name| !name.is_empty());
-        let named = header.or_else(|| self.path("member").ok()).map(str::to_owned);
+        let in_path = || self.path("member").or_else(|_| self.path("source")).ok();
+        let named = header.or_else(in_path).map(str::to_owned);
         named.or_else(|| {
             let body: NamedMember = serde_json::from_slice(self.body()).ok()?;
             body.member.map(|member| member.to_string())

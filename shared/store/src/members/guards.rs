@@ -3,7 +3,7 @@
 //! An identifier that is contact data has no guard. A record in the guard's partition names each member who has it, so that
 //! it can be removed there when somebody else verifies the identifier.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tessera_domain::ids::{CustomerId, MemberId, ProgramId};
@@ -172,20 +172,112 @@ pub(super) struct Sent {
 }
 
 /// The guards of a reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LookUp {
+    /// The member, where something other than the reference named it, such as a path.
+    pub given: Option<MemberId>,
     /// The owner of the id, where one is given.
     pub id_owner: Option<MemberId>,
     /// The identifiers, in the order in which they decide.
     pub sent: Vec<Sent>,
+    /// True when every member is the one that it is part of now.
+    pub is_followed: bool,
+    /// The member whom the reference itself names, even if it is part of another one.
+    pub named: Option<MemberId>,
+    /// Members who were replaced, each with the one that it is part of.
+    pub aliases: BTreeMap<MemberId, MemberId>,
+}
+
+impl LookUp {
+    /// The members whom the reference leads to.
+    fn members(&self) -> BTreeSet<MemberId> {
+        let owners = self.sent.iter().filter_map(|sent| sent.owner.as_ref().map(|owner| &owner.member));
+        self.given.iter().chain(&self.id_owner).chain(owners).cloned().collect()
+    }
+
+    /// A member by the name that the reference has for it: the source of a merge where that is named. A fact belongs to the
+    /// source again when the merge is undone.
+    pub fn as_named(&self, member: MemberId) -> MemberId {
+        let is_it = |named: &&MemberId| self.aliases.get(*named).is_some_and(|current| *current == member);
+        self.named.as_ref().filter(is_it).cloned().unwrap_or(member)
+    }
+
+    /// The member whom the reference itself names: its id, else the first of its identifiers that leads to somebody.
+    fn first_named(&self) -> Option<&MemberId> {
+        let first = || self.sent.iter().find_map(|sent| sent.owner.as_ref()).map(|owner| &owner.member);
+        self.given.as_ref().or(self.id_owner.as_ref()).or_else(first)
+    }
+
+    /// True for a contact without an id whose identifier the reference verifies: it may get an id or join somebody.
+    fn is_claimed(&self, member: &MemberId) -> bool {
+        let is_contact = |owner: &Owner| owner.member == *member && !owner.has_id;
+        self.sent.iter().any(|sent| sent.verified && sent.owner.as_ref().is_some_and(is_contact))
+    }
+
+    /// Puts `current` in the place of a member who is part of it. A contact who is part of a member with an id has that id.
+    fn replace(&mut self, member: &MemberId, current: &MemberId, has_id: bool) {
+        for named in [&mut self.given, &mut self.id_owner].into_iter().flatten().filter(|named| *named == member) {
+            named.clone_from(current);
+        }
+        if member != current {
+            self.aliases.insert(member.clone(), current.clone());
+        }
+        let owners = self.sent.iter_mut().filter_map(|sent| sent.owner.as_mut());
+        for owner in owners.filter(|owner| owner.member == *member) {
+            owner.member.clone_from(current);
+            owner.has_id |= has_id;
+        }
+    }
 }
 
 impl Store {
-    /// Reads the guards of a reference. One read for a reference by one id or identifier.
+    /// Reads the guards of a reference. One read for a reference by one id or identifier. `given`: the member, where something
+    /// else named it.
+    ///
+    /// Guards of a member who was merged by support lead to it as before. Its alias is followed (one read unit for each member)
+    /// where that decides something: for a `strong` look-up, and when the reference leads to several members.
     pub(super) async fn look_up(
         &self,
         namespace: Namespace<'_>,
         reference: &MemberRef,
+        given: Option<&MemberId>,
+        strong: bool,
+    ) -> Result<LookUp, StoreError> {
+        let look_up = self.read_guards(namespace, reference, given, strong).await?;
+        let is_decisive = strong || look_up.members().len() > 1;
+        if is_decisive { self.follow(namespace.program, look_up).await } else { Ok(look_up) }
+    }
+
+    /// Replaces every member whom a look-up found by the member that it is part of now.
+    pub(super) async fn follow(&self, program: &ProgramId, look_up: LookUp) -> Result<LookUp, StoreError> {
+        let mut followed = look_up;
+        for member in followed.members() {
+            let current = self.current_member(program, &member).await?;
+            if current != member || followed.is_claimed(&member) {
+                let has_id = self.has_id(program, &current).await?;
+                followed.replace(&member, &current, has_id);
+            }
+        }
+        followed.is_followed = true;
+        Ok(followed)
+    }
+
+    /// True for a member with an id, or with one of somebody whose account it took over.
+    async fn has_id(&self, program: &ProgramId, member: &MemberId) -> Result<bool, StoreError> {
+        for owner in self.owners(program, member).await? {
+            let profile = self.stored_profile(program, &owner, true).await?;
+            if profile.is_some_and(|(profile, _)| profile.id.is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn read_guards(
+        &self,
+        namespace: Namespace<'_>,
+        reference: &MemberRef,
+        given: Option<&MemberId>,
         strong: bool,
     ) -> Result<LookUp, StoreError> {
         let id = reference.id.as_ref().map(|id| namespace.of_id(id));
@@ -216,7 +308,9 @@ impl Store {
             owner: owners.get(&key.pk).cloned(),
             identifier,
         });
-        Ok(LookUp { id_owner, sent: sent.collect() })
+        let given = given.cloned();
+        let found = LookUp { given, id_owner, sent: sent.collect(), ..LookUp::default() };
+        Ok(LookUp { named: found.first_named().cloned(), ..found })
     }
 
     /// The members who have an identifier as contact data, strongly consistent.

@@ -27,14 +27,13 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Decides whom a reference names. `given`: the member, where something else named it, such as a path. `waiting`:
-    /// contacts that cannot join now.
-    pub fn of(reference: &MemberRef, look_up: &LookUp, given: Option<&MemberId>, waiting: &BTreeSet<MemberId>) -> Self {
+    /// Decides whom a reference names. `waiting`: contacts that cannot join now.
+    pub fn of(reference: &MemberRef, look_up: &LookUp, waiting: &BTreeSet<MemberId>) -> Self {
         let is_key = |sent: &&Sent| sent.owner.is_some();
         let waits = |sent: &&Sent| sent.verified && sent.owner.as_ref().is_some_and(|owner| !owner.has_id);
         let owner = |sent: &Sent| sent.owner.as_ref().map(|owner| owner.member.clone());
-        let is_named = given.is_some() || reference.id.is_some();
-        let known = given.cloned().or_else(|| look_up.id_owner.clone());
+        let is_named = look_up.given.is_some() || reference.id.is_some();
+        let known = look_up.given.clone().or_else(|| look_up.id_owner.clone());
         let (member, adopts) = match known {
             Some(member) => (Some(member), false),
             None if is_named => {
@@ -112,8 +111,9 @@ mod tests {
             identifier,
             owner,
         });
-        let look_up = LookUp { sent: sent.collect(), id_owner: id.and_then(|(_, owner)| owner).map(member) };
-        Verdict::of(&reference, &look_up, None, &BTreeSet::new())
+        let id_owner = id.and_then(|(_, owner)| owner).map(member);
+        let look_up = LookUp { id_owner, sent: sent.collect(), ..LookUp::default() };
+        Verdict::of(&reference, &look_up, &BTreeSet::new())
     }
 
     #[test]

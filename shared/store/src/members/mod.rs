@@ -30,7 +30,7 @@ const REPLACE: &str = "replacing a profile";
 /// The member whom a reference identifies, after everything it may change was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identified {
-    /// The member.
+    /// The member, as the reference names it: it may be the source of a merge.
     pub member: MemberId,
     /// True when this request created the member.
     pub created: bool,
@@ -78,6 +78,8 @@ pub enum IdentityError {
 impl Store {
     /// Looks a reference up and changes nothing. `strong`: also sees what was written a moment ago.
     ///
+    /// The member may be the source of a merge: whoever opens it, or commits for it, follows its alias.
+    ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn resolve(
@@ -88,24 +90,22 @@ impl Store {
         strong: bool,
     ) -> Result<Known, StoreError> {
         let namespace = Namespace { program, identity_key };
-        let look_up = self.look_up(namespace, reference, strong).await?;
-        let verdict = Verdict::of(reference, &look_up, None, &BTreeSet::new());
-        let settled = match &verdict.member {
-            Some(member) => self.is_settled(program, member, &verdict, strong).await?,
-            None => false,
-        };
+        let mut look_up = self.look_up(namespace, reference, None, strong).await?;
+        let mut verdict = Verdict::of(reference, &look_up, &BTreeSet::new());
+        let mut settled = self.is_settled(program, &verdict, strong).await?;
+        if !settled && !look_up.is_followed {
+            look_up = self.follow(program, look_up).await?;
+            verdict = Verdict::of(reference, &look_up, &BTreeSet::new());
+            settled = self.is_settled(program, &verdict, strong).await?;
+        }
         let Verdict { member, joins, claimable, conflict, .. } = verdict;
+        let member = member.map(|member| look_up.as_named(member));
         Ok(Known { member, settled, joins, claimable, conflict })
     }
 
-    /// True when the reference changes nothing. Reads the profile only where contact data may be missing.
-    async fn is_settled(
-        &self,
-        program: &ProgramId,
-        member: &MemberId,
-        verdict: &Verdict,
-        strong: bool,
-    ) -> Result<bool, StoreError> {
+    /// True when the reference names a member and changes nothing. Reads the profile only where contact data may be missing.
+    async fn is_settled(&self, program: &ProgramId, verdict: &Verdict, strong: bool) -> Result<bool, StoreError> {
+        let Some(member) = &verdict.member else { return Ok(false) };
         if verdict.adopts || !verdict.verify.is_empty() || !verdict.joins.is_empty() {
             return Ok(false);
         }
@@ -177,12 +177,9 @@ impl Store {
             }
             // A member whom an eventually consistent read misses may have been created a moment ago.
             let strong = attempt > 0;
-            let look_up = self.look_up(namespace, reference, strong).await?;
-            let verdict = Verdict::of(reference, &look_up, given, &waiting);
-            let settled = match &verdict.member {
-                Some(member) => self.is_settled(&program.id, member, &verdict, strong).await?,
-                None => false,
-            };
+            let look_up = self.look_up(namespace, reference, given, strong).await?;
+            let verdict = Verdict::of(reference, &look_up, &waiting);
+            let settled = self.is_settled(&program.id, &verdict, strong).await?;
             if !settled && !strong {
                 continue;
             }
@@ -212,7 +209,7 @@ impl Store {
                 // When the response to the creation was lost, the next attempt finds the member that this one created.
                 let created = new.as_ref() == Some(&member);
                 let Verdict { claimable, conflict, .. } = verdict;
-                return Ok(Identified { member, created, claimable, conflict });
+                return Ok(Identified { member: look_up.as_named(member), created, claimable, conflict });
             }
         }
         Err(StoreError::Contended { operation: IDENTIFY, tries: retry::TRIES }.into())

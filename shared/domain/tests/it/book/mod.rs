@@ -133,6 +133,11 @@ impl Book {
         self.decide_both(source, target, |source, target| decide_merge(source, target, None))
     }
 
+    /// As [`Self::merge`], but asked for by a person.
+    pub fn merge_by_support(&mut self, source: &str, target: &str) -> Result<(), MergeFault> {
+        self.decide_both(source, target, |source, target| decide_merge(source, target, Some("support")))
+    }
+
     fn decide_both<E>(
         &mut self,
         source: &str,
