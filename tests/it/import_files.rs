@@ -1,5 +1,7 @@
 //! Imports: what stays of an uploaded file, orders of several rows, and what a dry run finds.
 
+use std::fmt::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
@@ -72,7 +74,7 @@ async fn a_member_has_a_bounded_number_of_referral_codes() {
     let shop = shop().await;
     let mut file = String::from("email,code\n");
     for n in 0..23 {
-        file.push_str(&format!("ada@example.com,CODE-{n}\n"));
+        writeln!(file, "ada@example.com,CODE-{n}").unwrap();
     }
     let state = import(&shop, &of("referral_codes"), &[file.as_bytes()]).await;
     assert_eq!(state["failed"], 2, "{state}");
@@ -154,7 +156,7 @@ async fn a_part_of_an_order_never_counts() {
     let refused = "another row of this order is refused, so that the order would not be whole";
     let several = "the rows of this order name different members";
     let scattered = ["o-1,c-1,1.00", "o-2,c-2,2.00", "o-1,c-1,4.00"];
-    let faulty = ["o-1,c-1,1.00", "o-1,c-1,ten", "o-1,c-1,4.00", "o-2,c-2,2.00"];
+    let broken = ["o-1,c-1,1.00", "o-1,c-1,ten", "o-1,c-1,4.00", "o-2,c-2,2.00"];
     let shared = ["o-1,c-1,1.00", "o-1,c-3,4.00", "o-2,c-2,2.00"];
     let faults = ["2,amount,is not a number".to_owned(), "2,total,is missing".to_owned()];
     let whole = || {
@@ -164,10 +166,10 @@ async fn a_part_of_an_order_never_counts() {
     let mut number = 0;
     for (rows, cuts, reasons) in [
         (&scattered[..], &[0][..], vec![format!("1,,{apart}"), format!("3,,{apart}")]),
-        (&faulty, &[0], whole()),
-        (&faulty, &[0, 1], whole()),
-        (&faulty, &[0, 2], whole()),
-        (&faulty, &[0, 1, 2], whole()),
+        (&broken, &[0], whole()),
+        (&broken, &[0, 1], whole()),
+        (&broken, &[0, 2], whole()),
+        (&broken, &[0, 1, 2], whole()),
         (&shared, &[0], vec![format!("1,,{several}"), format!("2,,{several}")]),
         (&shared, &[0, 1], vec![format!("1,,{several}"), format!("2,,{several}")]),
     ] {

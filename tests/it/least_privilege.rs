@@ -100,12 +100,13 @@ async fn sold_out(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
-/// Reports of a program with a budget, and the notices about a member.
+/// Reports of a program with a budget, the notices about a member, and those about nobody, which counts as a miss.
 async fn reports(sender: &mut Sender) -> Vec<&'static str> {
     sender.post("/v1/members", &json!({ "id": "c-1" }), None).await;
     for report in ["overview", "liability", "notices?member=c-1"] {
         sender.get(&format!("/v1/{report}")).await;
     }
+    assert_eq!(sender.request(Method::GET, "/v1/notices?member=nobody", None, None).await.status, 404);
     vec![]
 }
 

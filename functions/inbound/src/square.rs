@@ -18,21 +18,21 @@ pub(crate) async fn follow(
     number: &str,
 ) -> Result<Followed, Failure> {
     let (sale, returns) = whole(source, credentials, number).await?;
-    let mut followed = Followed::Done;
+    let mut outcome = Followed::Done;
     if let Some(sale) = sale {
-        followed = Box::pin(follower.follow(&sale, NamedRefunds::Some)).await?;
+        outcome = Box::pin(follower.follow(&sale, NamedRefunds::Some)).await?;
     }
     for (sold, refund) in returns {
         let receipt = format!("square:{sold}");
         // The sale may have come before the connection, or its event after this one.
         if let Some(sale) = whole(source, credentials, &sold).await?.0 {
             let returned = ShopOrder { refunds: vec![refund.clone()], ..*sale };
-            followed = Box::pin(follower.follow(&returned, NamedRefunds::Some)).await?;
+            outcome = Box::pin(follower.follow(&returned, NamedRefunds::Some)).await?;
         } else {
             return Err(Failure::Unusable(format!("{receipt} is not a completed sale")));
         }
     }
-    Ok(followed)
+    Ok(outcome)
 }
 
 type Whole = (Option<Box<ShopOrder>>, Vec<(String, tessera_shops::ShopRefund)>);

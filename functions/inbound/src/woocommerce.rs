@@ -92,7 +92,7 @@ pub(crate) async fn poll(
             Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await.map_err(Failure::Store),
             Err(error) => Err(Failure::Unusable(error.to_string())),
         };
-        let followed = match handled {
+        let outcome = match handled {
             Ok(Handled::Stored) => Ok(Followed::Done),
             Ok(Handled::Later(InboundWork::Order { order })) => {
                 Box::pin(follower.follow(&order, NamedRefunds::Delivered)).await.map_err(Failure::from)
@@ -105,7 +105,7 @@ pub(crate) async fn poll(
             Ok(Handled::Unusable(reason)) => Err(Failure::Unusable(reason)),
             Err(failure) => Err(failure),
         };
-        match followed {
+        match outcome {
             Ok(Followed::Done) => polled.handled += 1,
             Ok(Followed::TooOld) => polled.skipped += 1,
             Err(Failure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),

@@ -83,8 +83,8 @@ impl Pass<'_> {
         }
         let first = units.last().map_or(0, |unit| unit.row + unit.rows);
         match units.last_mut() {
-            Some(Unit { rows, content: content @ Ok(ImportRow::Order(_)), .. }) if !further.is_empty() => {
-                let Ok(ImportRow::Order(whole)) = content else { return Ok(Some((to, reached))) };
+            Some(Unit { rows, content: order @ Ok(ImportRow::Order(_)), .. }) if !further.is_empty() => {
+                let Ok(ImportRow::Order(whole)) = order else { return Ok(Some((to, reached))) };
                 let is_one =
                     further.iter().all(|row| row.as_ref().is_ok_and(|row| row.reference() == &whole.reference));
                 if broken.is_none() && is_one {
@@ -98,7 +98,7 @@ impl Pass<'_> {
                     return Ok(Some((to, reached)));
                 }
                 let reason = broken.unwrap_or(SEVERAL_MEMBERS);
-                *content = Err(vec![RowFault::of_row(reason.to_owned())]);
+                *order = Err(vec![RowFault::of_row(reason.to_owned())]);
                 broken = Some(reason);
             }
             Some(_) | None => {}

@@ -121,7 +121,10 @@ pub fn next_facts(order: &ShopOrder, sold: &[SoldReceipt], decided_until: Option
         plan.refund(refund);
     }
     if let Some(at) = order.cancelled_at {
-        plan.cancel(at);
+        // The shop may have restored the order since: a retry of an older state cancels nothing.
+        if decided_until.is_none_or(|until| order.updated_at.as_millisecond() >= until.as_millisecond()) {
+            plan.cancel(at);
+        }
     } else if order.is_paid {
         plan.edit(order, decided_until);
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 
 use futures::stream::{self, StreamExt as _};
-use tessera_local::stack::{CallSide, Calls, Injected, InjectedFault};
+use tessera_local::stack::{Calls, DELIVERY, Injected, InjectedFault};
 
 use super::sender::{Planned, Sender};
 use super::table::table;
@@ -15,7 +15,7 @@ const SDK_TRIES: u64 = 4;
 
 /// What a run ended with, what it called, and the faults that it met.
 pub struct Run<End> {
-    end: End,
+    pub end: End,
     calls: Calls,
     injected: Injected,
 }
@@ -59,30 +59,47 @@ pub async fn every_plan<End: Debug + PartialEq>(
     expected
 }
 
-/// One fault per plan. An operation that writes gets every kind of fault, alternately at its first and at its last call. A read
-/// changes nothing, so only four kinds differ for it: each read gets two of them, and the next read the other two.
+/// One fault per plan, alternately at an operation's first and at its last call. Kinds that differ little are shared by neighbours: an
+/// operation gets one kind of refusal, a lost reply, a panic on one side of the call and a kill on the other, and perhaps a halt. A read
+/// changes nothing, so that it gets a refusal and either a panic or a kill.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
-    let mut reads = 0;
-    for ((function, operation), count) in calls {
-        let faults = if is_read(operation) {
-            reads += 1;
-            if reads % 2 == 0 {
-                vec![InjectedFault::Timeout, InjectedFault::Panic(CallSide::After)]
-            } else {
-                vec![InjectedFault::Throttled, InjectedFault::Kill(CallSide::Before)]
-            }
-        } else {
-            InjectedFault::of(operation)
-        };
-        let faults = faults.into_iter().filter(|fault| halts || !matches!(fault, InjectedFault::Halt(_)));
-        let faults = faults.flat_map(|fault| times(fault).iter().map(move |times| (fault, *times)));
-        for ((fault, times), is_first) in faults.zip([true, false].into_iter().cycle()) {
-            let call = if is_first { 1 } else { *count };
+    for (turn, ((function, operation), count)) in calls.iter().enumerate() {
+        for (number, (fault, times)) in faults_of(operation, turn, halts).into_iter().enumerate() {
+            let call = if (turn + number) % 2 == 0 { 1 } else { *count };
             plans.push(Planned { function: function.clone(), operation: operation.clone(), call, times, fault });
         }
     }
     plans
+}
+
+/// The faults of an operation, and how many times in a row each is injected. Refusals outlast the SDK's own retries. A lost reply is
+/// also injected once, so that the SDK's retry finds its first attempt done.
+fn faults_of(operation: &str, turn: usize, halts: bool) -> Vec<(InjectedFault, u64)> {
+    let all = InjectedFault::of(operation);
+    if operation == DELIVERY {
+        return all.into_iter().map(|fault| (fault, 1)).collect();
+    }
+    let one = |turn: usize, is_of: fn(&InjectedFault) -> bool| {
+        let alike: Vec<InjectedFault> = all.iter().copied().filter(is_of).collect();
+        alike.get(turn % alike.len().max(1)).copied()
+    };
+    let refusal = one(turn, |fault| {
+        use InjectedFault::{Conflict, Throttled, Timeout, Unavailable};
+        matches!(fault, Timeout | Throttled | Unavailable | Conflict)
+    });
+    let panic = one(turn, |fault| matches!(fault, InjectedFault::Panic(_)));
+    let kill = one(turn + 1, |fault| matches!(fault, InjectedFault::Kill(_)));
+    if is_read(operation) {
+        let stop = if turn % 2 == 0 { panic } else { kill };
+        return [refusal.map(|fault| (fault, SDK_TRIES)), stop.map(|fault| (fault, 1))].into_iter().flatten().collect();
+    }
+    let lost = one(turn, |fault| matches!(fault, InjectedFault::LostReply));
+    let halt = one(turn, |fault| matches!(fault, InjectedFault::Halt(_))).filter(|_| halts);
+    let refusal = refusal.map(|fault| (fault, if fault == InjectedFault::Conflict { 1 } else { SDK_TRIES }));
+    let lost = lost.map(|fault| (fault, if turn % 2 == 0 { 1 } else { SDK_TRIES }));
+    let stops = [panic, kill, halt].into_iter().flatten().map(|fault| (fault, 1));
+    [refusal, lost].into_iter().flatten().chain(stops).collect()
 }
 
 /// Faults at the calls of some functions. However a read of theirs fails, the delivery or the message comes again, so one kind of
@@ -91,7 +108,7 @@ pub fn plans_of(calls: Calls, functions: &[&str]) -> Vec<Planned> {
     let own = calls.into_iter().filter(|((function, _), _)| functions.contains(&function.as_str())).collect();
     let mut plans = plans(&own, false);
     plans.retain(|planned| {
-        !is_read(&planned.operation) || matches!(planned.fault, InjectedFault::Timeout | InjectedFault::Throttled)
+        !is_read(&planned.operation) || !matches!(planned.fault, InjectedFault::Panic(_) | InjectedFault::Kill(_))
     });
     plans
 }
@@ -99,16 +116,6 @@ pub fn plans_of(calls: Calls, functions: &[&str]) -> Vec<Planned> {
 /// Whether an operation changes nothing.
 pub fn is_read(operation: &str) -> bool {
     ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&operation)
-}
-
-/// How many times in a row a fault is injected. Failures outlast the SDK's own retries. A lost reply is also injected once, so
-/// that the SDK's retry finds its first attempt done.
-const fn times(fault: InjectedFault) -> &'static [u64] {
-    match fault {
-        InjectedFault::LostReply => &[1, SDK_TRIES],
-        InjectedFault::Timeout | InjectedFault::Throttled | InjectedFault::Unavailable => &[SDK_TRIES],
-        _ => &[1],
-    }
 }
 
 /// The functions' calls since the faults began, without those of the test itself.

@@ -15,6 +15,8 @@ use crate::shop::receipt;
 const SEEDS: [u64; 8] = [1, 2, 3, 5, 8, 13, 21, 34];
 /// Failing calls per thousand.
 const PER_MILLE: u64 = 250;
+/// As many in jobs: a run makes some fifty calls, and must get through them all at last.
+const PER_MILLE_OF_JOBS: u64 = 50;
 const SHOPPERS: [&str; 4] = ["c-0", "c-1", "c-2", "c-3"];
 /// The number of steps of each shopper, taken one after the other.
 const STEPS: usize = 7;
@@ -85,6 +87,7 @@ async fn run(seed: u64, per_mille: u64) -> (Value, Injected) {
         }
         sender.settle().await;
     }
+    sender.faults.scatter(seed, per_mille.min(PER_MILLE_OF_JOBS), functions.iter().map(String::as_str));
     sender.clock("2026-03-02T09:00:00+01:00").await;
     for job in ["birthdays", "inactivity"] {
         sender.job(job).await;

@@ -255,7 +255,7 @@ async fn a_change_of_an_order_from_before_the_connection_earns_nothing() {
     connect_shopify(&shop).await;
     let old = |id: u64, amount: &str| {
         let mut old = order(id, amount, "2026-03-01T10:15:07+01:00");
-        (old["created_at"], old["processed_at"]) = (json!("2025-02-01T10:00:00Z"), json!("2025-02-01T10:00:00Z"));
+        (old["created_at"], old["processed_at"]) = (json!("2025-12-01T10:00:00Z"), json!("2025-12-01T10:00:00Z"));
         old
     };
     deliver(&shop, "orders/updated", &old(1, "80.00")).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::klaviyo::connected;
-use super::server::{Reaction, Server};
+use super::server::{Reaction, Received, Server};
 use super::{buy, shop};
 use crate::shop::{Shop, receipt};
 
@@ -96,7 +96,7 @@ async fn identifiers_of_two_profiles_reach_one_of_them() {
     join(&shop).await;
     server.take();
     buy(&shop, "r-2", "10.00").await;
-    let sent: Vec<Value> = server.take().iter().map(|request| request.json()).collect();
+    let sent: Vec<Value> = server.take().iter().map(Received::json).collect();
     let profiles: Vec<&Value> = sent.iter().map(|body| &body["data"]["attributes"]["profile"]["data"]).collect();
     let ids: Vec<&Value> = profiles.iter().map(|profile| &profile["id"]).collect();
     assert_eq!(ids, [&Value::Null, &json!("K2"), &json!("K2")], "{profiles:?}");

@@ -426,11 +426,12 @@ async fn every_route_that_looks_up_a_member_or_a_code_counts_its_misses() {
     assert!(requests.len() > 25, "{requests:?}");
     let unknown = json!({ "member": { "id": "c-9" }, "reason": "wrong card" });
     let code = json!({ "code": "NONESUCH234", "friend": { "id": "c-1" } });
+    let examined = json!({ "fact": { "birthday": { "on": "2026-03-02" } }, "member": { "id": "c-9" } });
     let bodies = [
         ("GET /v1/notices", "/v1/notices?member=c-9", None),
         ("POST /v1/receipts/{id}/move", "/v1/receipts/r-1/move", Some(unknown)),
         ("POST /v1/referrals", "/v1/referrals", Some(code)),
-        ("POST /v1/rules/examine", "/v1/rules/examine", example("POST", "/v1/rules/examine")),
+        ("POST /v1/rules/examine", "/v1/rules/examine", Some(examined)),
     ];
     assert_eq!(of_bodies, bodies.iter().map(|(key, ..)| (*key).to_owned()).collect::<BTreeSet<_>>());
     requests.extend(

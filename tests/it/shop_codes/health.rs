@@ -29,7 +29,7 @@ async fn codes_that_are_being_created_are_shown_as_filling() {
     fake.misbehave(Misbehaviour { polls: 1_000, ..Misbehaviour::default() });
     let shop = connected(&fake, 7, vec![reward("five", "shopify", &json!({}))]).await;
     let seen = codes(&shop, "shopify", "five").await;
-    let expected = json!({ "reward": "five", "ready": 0, "filling": 7, "failed": 0, "dead": 0,
+    let expected = json!({ "reward": "five", "ready": 0, "filling": 7, "failed": 0, "dead": 0, "spent": 0,
                            "error": "the shop has not finished the job yet" });
     assert_eq!(seen, expected);
     fake.finish_jobs();

@@ -58,7 +58,8 @@ async fn another_woocommerce_shop_keeps_its_own_coupons_and_gets_codes_of_its_ow
     look(&shop).await;
     assert_eq!(second.live(), own);
     assert_eq!(first.live(), of_first, "nothing is sent to the shop of before");
-    assert_eq!(inbound::health(&shop, "woocommerce").await["dead"], 0);
+    let dead = shop.get("/v1/integrations/woocommerce/dead-letters").await;
+    assert_eq!(inbound::health(&shop, "woocommerce").await["dead"], 0, "{dead}");
     first.check();
     second.check();
     shop.verify().await;
@@ -141,6 +142,8 @@ async fn a_discount_that_the_merchant_deleted_is_created_anew_and_its_codes_are_
     // Nobody knows yet. The draw lets the pool be filled, which finds it out.
     drawn(&shop, "five").await;
     shop.settle().await;
+    shop.clock("2026-03-01T12:20:00+01:00").await;
+    look(&shop).await;
     assert_eq!((fake.count("CreateDiscount"), fake.live().len()), (2, 4));
     assert_eq!(codes(&shop, "shopify", "five").await["ready"], 4);
     for _ in 0..4 {
@@ -155,6 +158,8 @@ async fn a_discount_that_the_merchant_deleted_is_created_anew_and_its_codes_are_
 async fn a_ready_code_that_an_order_used_is_handed_to_nobody() {
     let fake = FakeShopify::start().await;
     let shop = connected(&fake, 4, five("shopify")).await;
+    // The relay knows for a minute that no shop was connected.
+    shop.clock("2026-03-01T12:10:00+01:00").await;
     let spent = fake.live().into_iter().next().unwrap();
     assert!(fake.checkout(&spent));
     let mut paid = order(1, &spent.to_lowercase(), "2026-03-01T11:00:00+01:00");

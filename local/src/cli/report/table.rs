@@ -97,7 +97,7 @@ mod tests {
             text.lines().skip(2).map(cells).collect::<Vec<_>>()
         };
         let points = [vec!["Gold"], vec!["1,234"; 10]].concat();
-        assert_eq!(lines(None), [points.clone()]);
+        assert_eq!(lines(None), std::slice::from_ref(&points));
         assert_eq!(lines(Some("EUR")), [points, [vec!["EUR"], vec!["12.34"; 10]].concat()]);
     }
 }

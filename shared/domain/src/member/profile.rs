@@ -214,10 +214,10 @@ impl Profile {
     ///
     /// # Errors
     /// When the member has too many codes.
-    pub fn change_code(&mut self, code: String) -> Result<(), TooMany> {
-        let before = self.referral_code.replace(code.clone());
-        self.former_codes.retain(|former| *former != code);
-        let further = before.filter(|before| *before != code && !self.former_codes.contains(before));
+    pub fn change_code(&mut self, code: &str) -> Result<(), TooMany> {
+        let before = self.referral_code.replace(code.to_owned());
+        self.former_codes.retain(|former| former != code);
+        let further = before.filter(|before| before != code && !self.former_codes.contains(before));
         self.former_codes.extend(further);
         if self.former_codes.len() > MAX_FORMER_CODES { Err(TooMany::Codes) } else { Ok(()) }
     }
@@ -337,14 +337,14 @@ mod tests {
     fn every_referral_code_is_known_and_their_number_is_bounded() {
         let mut profile = Profile::new(&MemberRef::default(), Timestamp::UNIX_EPOCH);
         for code in ["A", "B", "A", "A"] {
-            profile.change_code(code.to_owned()).unwrap();
+            profile.change_code(code).unwrap();
         }
         assert_eq!(profile.codes().collect::<Vec<_>>(), ["A", "B"]);
         let mut other = Profile::new(&MemberRef::default(), Timestamp::UNIX_EPOCH);
-        other.change_code("C".to_owned()).unwrap();
+        other.change_code("C").unwrap();
         other.take_over(&profile);
         assert_eq!(other.codes().collect::<Vec<_>>(), ["C", "A", "B"]);
-        let last = (0..30).map(|n| profile.change_code(format!("{n}"))).find(Result::is_err);
+        let last = (0..30).map(|n| profile.change_code(&n.to_string())).find(Result::is_err);
         assert_eq!(last, Some(Err(TooMany::Codes)));
     }
 }

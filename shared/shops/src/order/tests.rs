@@ -198,6 +198,7 @@ fn a_restored_order_is_ordered_anew_and_may_be_cancelled_again() {
         assert_eq!((&edit["total"], amounts), (&json!("11.50"), vec![&json!("7.50"), &json!("4.00")]));
         assert_eq!(stored.left(), 1_150);
         assert_eq!(stored.follow(&restored(20 * round + 20)), []);
+        assert_eq!(stored.follow(&cancelled(20 * round + 10)), [], "a retry of the state before it was restored");
     }
 }
 

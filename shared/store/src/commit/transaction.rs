@@ -402,8 +402,8 @@ impl Store {
             let body = packed(WRITE, coupon)?;
             let size = body.len();
             let mut new = item(&place, [(name::BODY, bytes(body))]);
-            let taken = takes.iter().find(|take| take.reward == coupon.reward);
-            new.extend(lapse::held(program, coupon, taken.map(|take| take.shard)));
+            let counted = takes.iter().find(|take| take.reward == coupon.reward);
+            new.extend(lapse::held(program, coupon, counted.map(|take| take.shard)));
             new.extend(expiring(program, coupon));
             transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
             transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });

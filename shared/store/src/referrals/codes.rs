@@ -79,7 +79,7 @@ impl Store {
                 }
                 holder = found.member;
             }
-            if let Err(error) = profile.change_code(code.to_string()) {
+            if let Err(error) = profile.change_code(code.as_str()) {
                 return Ok(ImportedCode::TooMany(error));
             }
             let lead = [

@@ -17,7 +17,7 @@ const DEAD: &str = "nx";
 const UNKNOWN_VERSIONS: &str = "nu";
 const INCREASES: &str = "ni";
 const DECREASES: &str = "nc";
-const OLD_ORDERS: &str = "no";
+const OLD_ORDERS: &str = "nb";
 const VERSION: &str = "lv";
 const LAST_SUCCESS: &str = "ls";
 const LAST_FAILURE: &str = "lf";
@@ -27,7 +27,7 @@ const FAILING_SINCE: &str = "fs";
 /// An update that changes the last outcomes, and adds to the counters.
 macro_rules! counted {
     () => {
-        "ADD nd :nd, ns :ns, nx :nx, nu :nu, ni :ni, nc :nc, no :no"
+        "ADD nd :nd, ns :ns, nx :nx, nu :nu, ni :ni, nc :nc, nb :nb"
     };
     ($set:literal) => {
         concat!($set, " ", counted!())
@@ -145,7 +145,7 @@ impl Store {
             .value(":nu", number(change.unknown_versions))
             .value(":ni", number(change.increases))
             .value(":nc", number(change.decreases))
-            .value(":no", number(change.old_orders));
+            .value(":nb", number(change.old_orders));
         if change.error.is_some() || change.delivered > 0 {
             write = write.value(":now", moment(now));
         }
