@@ -248,8 +248,8 @@ impl Follower<'_> {
         for (refund, at) in deleted_refunds(order, sold, is_current) {
             let of = order.receipt.get("id").and_then(Value::as_str).unwrap_or_default();
             let reason = format!("the refund {refund} of {of} was deleted in the shop: what it took stays taken");
-            // Tried again, it changes nothing, and is not listed any more.
-            let mut again = ShopOrder { is_paid: false, ..order.clone() };
+            // Tried again, it changes nothing, and is not listed any more: a state this old says nothing of later refunds.
+            let mut again = ShopOrder { is_paid: false, updated_at: Timestamp::UNIX_EPOCH, ..order.clone() };
             if let Some(receipt) = again.receipt.as_object_mut() {
                 receipt.retain(|name, _| name == "id");
             }

@@ -91,13 +91,13 @@ fn faults_of(operation: &str, turn: usize, halts: bool) -> Vec<(InjectedFault, u
     let panic = one(turn, |fault| matches!(fault, InjectedFault::Panic(_)));
     let kill = one(turn + 1, |fault| matches!(fault, InjectedFault::Kill(_)));
     if is_read(operation) {
-        let stop = if turn % 2 == 0 { panic } else { kill };
+        let stop = if turn.is_multiple_of(2) { panic } else { kill };
         return [refusal.map(|fault| (fault, SDK_TRIES)), stop.map(|fault| (fault, 1))].into_iter().flatten().collect();
     }
     let lost = one(turn, |fault| matches!(fault, InjectedFault::LostReply));
     let halt = one(turn, |fault| matches!(fault, InjectedFault::Halt(_))).filter(|_| halts);
     let refusal = refusal.map(|fault| (fault, if fault == InjectedFault::Conflict { 1 } else { SDK_TRIES }));
-    let lost = lost.map(|fault| (fault, if turn % 2 == 0 { 1 } else { SDK_TRIES }));
+    let lost = lost.map(|fault| (fault, if turn.is_multiple_of(2) { 1 } else { SDK_TRIES }));
     let stops = [panic, kill, halt].into_iter().flatten().map(|fault| (fault, 1));
     [refusal, lost].into_iter().flatten().chain(stops).collect()
 }

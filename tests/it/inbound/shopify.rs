@@ -255,7 +255,7 @@ async fn a_change_of_an_order_from_before_the_connection_earns_nothing() {
     connect_shopify(&shop).await;
     let old = |id: u64, amount: &str| {
         let mut old = order(id, amount, "2026-03-01T10:15:07+01:00");
-        (old["created_at"], old["processed_at"]) = (json!("2025-12-01T10:00:00Z"), json!("2025-12-01T10:00:00Z"));
+        (old["created_at"], old["processed_at"]) = (json!("2026-02-01T10:00:00Z"), json!("2026-02-01T10:00:00Z"));
         old
     };
     deliver(&shop, "orders/updated", &old(1, "80.00")).await;
@@ -272,10 +272,11 @@ async fn a_change_of_an_order_from_before_the_connection_earns_nothing() {
     edited["updated_at"] = json!("2026-03-01T10:20:00+01:00");
     deliver(&shop, "orders/updated", &edited).await;
     assert_eq!(points(&shop, BUYER).await, 50);
-    let settings = json!({ "enabled": true, "settings": { "orders_since": "2025-01-01T00:00:00Z" } });
+    let settings = json!({ "enabled": true, "settings": { "orders_since": "2026-01-01T00:00:00Z" } });
     let set = super::connect(&shop, "shopify", &settings).await;
-    assert_eq!(set["settings"]["orders_since"], "2025-01-01T00:00:00Z");
-    shop.clock("2026-03-01T12:01:00+01:00").await;
+    assert_eq!(set["settings"]["orders_since"], "2026-01-01T00:00:00Z");
+    // SQS drops the same message within five minutes.
+    shop.clock("2026-03-01T12:10:00+01:00").await;
     deliver(&shop, "orders/updated", &old(1, "80.00")).await;
     assert_eq!(points(&shop, BUYER).await, 130);
 }

@@ -249,6 +249,41 @@ fn text<'a>(value: &'a Value, what: &'static str) -> Result<&'a str, &'static st
     value.as_str().filter(|text| !text.is_empty()).ok_or(what)
 }
 
+/// Begins a job that adds codes to a discount.
+fn add_codes(variables: &Value, state: &mut State) -> Result<Value, &'static str> {
+    let discount = text(&variables["discountId"], "no discount")?.to_owned();
+    if !state.discounts.contains_key(&discount) {
+        let gone = json!([{ "field": ["discountId"], "code": "INVALID",
+                            "message": "Code discount does not exist." }]);
+        return Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": null, "userErrors": gone } }));
+    }
+    let codes = variables["codes"].as_array().ok_or("no codes")?.clone();
+    if codes.is_empty() || codes.len() > 250 {
+        return Err("1 to 250 codes");
+    }
+    let mut results = Vec::new();
+    for (place, code) in codes.iter().enumerate() {
+        let code = text(&code["code"], "a code without text")?;
+        if code.len() < 11 || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err("a code that can be guessed");
+        }
+        let added = if state.misbehaviour.half && place % 2 == 0 {
+            Err("Code must be unique. Please try a different code.")
+        } else {
+            state.add(code, &discount)
+        };
+        results.push(match added {
+            Ok(id) => json!({ "code": code, "errors": [], "discountRedeemCode": { "id": id, "code": code } }),
+            Err(why) => {
+                json!({ "code": code, "errors": [{ "message": why, "code": "TAKEN" }], "discountRedeemCode": null })
+            }
+        });
+    }
+    let id = state.id("DiscountRedeemCodeBulkCreation");
+    state.jobs.insert(id.clone(), Job { results, polls: state.misbehaviour.polls });
+    Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": { "id": id }, "userErrors": [] } }))
+}
+
 fn run(operation: &str, variables: &Value, state: &mut State) -> Result<Value, &'static str> {
     let nothing: Vec<Value> = Vec::new();
     match operation {
@@ -261,39 +296,7 @@ fn run(operation: &str, variables: &Value, state: &mut State) -> Result<Value, &
             });
             Ok(json!({ "codeDiscountNodeByCode": node }))
         }
-        "AddCodes" => {
-            let discount = text(&variables["discountId"], "no discount")?.to_owned();
-            if !state.discounts.contains_key(&discount) {
-                let gone = json!([{ "field": ["discountId"], "code": "INVALID",
-                                    "message": "Code discount does not exist." }]);
-                return Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": null, "userErrors": gone } }));
-            }
-            let codes = variables["codes"].as_array().ok_or("no codes")?.clone();
-            if codes.is_empty() || codes.len() > 250 {
-                return Err("1 to 250 codes");
-            }
-            let mut results = Vec::new();
-            for (place, code) in codes.iter().enumerate() {
-                let code = text(&code["code"], "a code without text")?;
-                if code.len() < 11 || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                    return Err("a code that can be guessed");
-                }
-                let added = if state.misbehaviour.half && place % 2 == 0 {
-                    Err("Code must be unique. Please try a different code.")
-                } else {
-                    state.add(code, &discount)
-                };
-                results.push(match added {
-                    Ok(id) => json!({ "code": code, "errors": [], "discountRedeemCode": { "id": id, "code": code } }),
-                    Err(why) => {
-                        json!({ "code": code, "errors": [{ "message": why, "code": "TAKEN" }], "discountRedeemCode": null })
-                    }
-                });
-            }
-            let id = state.id("DiscountRedeemCodeBulkCreation");
-            state.jobs.insert(id.clone(), Job { results, polls: state.misbehaviour.polls });
-            Ok(json!({ "discountRedeemCodeBulkAdd": { "bulkCreation": { "id": id }, "userErrors": nothing } }))
-        }
+        "AddCodes" => add_codes(variables, state),
         "DiscountExists" => {
             let id = text(&variables["id"], "no discount")?;
             let node = state.discounts.contains_key(id).then(|| json!({ "id": id }));
