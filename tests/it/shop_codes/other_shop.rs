@@ -176,7 +176,8 @@ async fn a_ready_code_that_an_order_used_is_handed_to_nobody() {
         assert!(fake.checkout(&drawn(&shop, "five").await));
     }
     // A code that a member has is the member's, whoever's order used it.
-    shop.settle().await;
+    shop.clock("2026-03-01T12:30:00+01:00").await;
+    look(&shop).await;
     let wallet = drawn(&shop, "five").await;
     assert!(fake.checkout(&wallet));
     deliver(&shop, "orders/paid", &order(2, &wallet, "2026-03-01T11:30:00+01:00")).await;
