@@ -337,7 +337,7 @@ async fn a_dry_run_does_not_use_up_the_key_of_its_command() {
     for (path, body) in commands {
         let tried = send(&format!("{path}?dry_run=true"), path, body).await;
         assert_eq!(tried.status, 200, "{path}: {}", tried.body);
-        // Another query is another request, and is told so instead of being swallowed.
+        // A request with another query is another request: the key is refused for it.
         let swallowed = send(path, path, body).await;
         assert_eq!((swallowed.status, swallowed.problem()), (422, "idempotency_key_reused"), "{path}");
         let key = format!("{path} now");
