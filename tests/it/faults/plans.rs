@@ -61,7 +61,7 @@ pub async fn every_plan<End: Debug + PartialEq>(
 
 /// One fault per plan, alternately at an operation's first and at its last call. Kinds that differ little are shared by neighbours: an
 /// operation gets one kind of refusal, a lost reply, a panic on one side of the call and a kill on the other, and perhaps a halt. A read
-/// changes nothing, so that it gets one fault alone.
+/// changes nothing, so that it gets a refusal or a kill alone.
 pub fn plans(calls: &Calls, halts: bool) -> Vec<Planned> {
     let mut plans = Vec::new();
     for (turn, ((function, operation), count)) in calls.iter().enumerate() {
@@ -91,9 +91,9 @@ fn faults_of(operation: &str, turn: usize, halts: bool) -> Vec<(InjectedFault, u
     let panic = one(turn, |fault| matches!(fault, InjectedFault::Panic(_)));
     let kill = one(turn + 1, |fault| matches!(fault, InjectedFault::Kill(_)));
     if is_read(operation) {
-        let stop = if (turn / 2).is_multiple_of(2) { panic } else { kill }.map(|fault| (fault, 1));
+        let kill = kill.map(|fault| (fault, 1));
         let refusal = refusal.map(|fault| (fault, SDK_TRIES));
-        return if turn.is_multiple_of(2) { refusal } else { stop }.into_iter().collect();
+        return if turn.is_multiple_of(2) { refusal } else { kill }.into_iter().collect();
     }
     let lost = one(turn, |fault| matches!(fault, InjectedFault::LostReply));
     let halt = one(turn, |fault| matches!(fault, InjectedFault::Halt(_))).filter(|_| halts);
@@ -107,9 +107,7 @@ fn faults_of(operation: &str, turn: usize, halts: bool) -> Vec<(InjectedFault, u
 pub fn plans_of(calls: Calls, functions: &[&str]) -> Vec<Planned> {
     let own = calls.into_iter().filter(|((function, _), _)| functions.contains(&function.as_str())).collect();
     let mut plans = plans(&own, false);
-    plans.retain(|planned| {
-        !is_read(&planned.operation) || !matches!(planned.fault, InjectedFault::Panic(_) | InjectedFault::Kill(_))
-    });
+    plans.retain(|planned| !is_read(&planned.operation) || !matches!(planned.fault, InjectedFault::Kill(_)));
     plans
 }
 
