@@ -139,7 +139,7 @@ impl Run<'_> {
         let last = day.plus_days(days);
         let page = store.coupons_expiring(id, last.plus_days(1).start(zone), shard, cursor).await?;
         let mut coupons = 0;
-        for Coupon { member, code, reward, .. } in page.coupons {
+        for Coupon { member, code, reward, .. } in page.coupons.into_iter().map(|stored| stored.coupon) {
             let content = NoticeContent::CouponExpiring { member, code, reward, on: last };
             store.give_notice(id, &Notice { at: day.start(zone), content }).await?;
             coupons += 1;

@@ -172,9 +172,8 @@ async fn attempt(
                 return Box::pin(poll(services, &source, &follower, since, until, page)).await;
             }
             InboundWork::Emails { .. } => return Err(Failure::Unusable("no shop sends e-mails".to_owned())),
-            InboundWork::Delivery { .. } | InboundWork::Packed { .. } => {
-                return Err(Failure::Unusable("a retry of a retry".to_owned()));
-            }
+            InboundWork::Delivery { .. } => return Err(Failure::Unusable("a retry of a retry".to_owned())),
+            InboundWork::Packed { .. } => return Err(Failure::Unusable("packed twice".to_owned())),
         }
     }
 }

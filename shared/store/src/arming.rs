@@ -6,7 +6,6 @@ use tessera_domain::account::DueTerms;
 use tessera_domain::ids::ProgramId;
 
 use crate::items::{Reader, bytes, item, name, number, packed};
-use crate::writes::{ABSENT, Write, Written};
 use crate::{Store, StoreError, keys};
 
 const READ: &str = "reading the marker of arming";
@@ -82,14 +81,7 @@ impl Store {
             &keys::job(program, JOB),
             [(name::VERSION, number(moved.version)), (name::BODY, bytes(packed(MOVE, &moved.arming)?))],
         );
-        let write = Write::put(&self.tables.programs, marker);
-        let write = match from {
-            None => write.when(ABSENT),
-            Some(_) => write.when("v = :before").value(":before", number(version)),
-        };
-        match self.write(MOVE, &write).await? {
-            Written::Done => Ok(Some(moved)),
-            Written::Refused(_) => Ok(None),
-        }
+        let is_moved = self.move_marker(MOVE, marker, from.map(|from| from.version)).await?;
+        Ok(is_moved.then_some(moved))
     }
 }

@@ -2,8 +2,8 @@
 
 mod expiring;
 
+pub use expiring::ExpiringCoupons;
 pub(crate) use expiring::expiring;
-pub use expiring::{EndedCoupon, EndedCoupons, ExpiringCoupons};
 
 use std::collections::BTreeSet;
 
@@ -22,9 +22,10 @@ const CHANGE: &str = "changing a coupon";
 
 /// A coupon as it was read, with the bytes that a later change is conditional on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StoredCoupon {
+pub struct StoredCoupon {
+    /// The coupon as it is stored.
     pub coupon: Coupon,
-    pub packed: Vec<u8>,
+    pub(crate) packed: Vec<u8>,
 }
 
 impl StoredCoupon {

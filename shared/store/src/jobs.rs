@@ -97,15 +97,23 @@ impl Store {
             marker.insert(name::SHARD.to_owned(), number(position.shard));
             marker.extend(position.cursor.iter().map(IndexCursor::attribute));
         }
+        let is_moved = self.move_marker(MOVE, marker, from.map(|marker| marker.version)).await?;
+        Ok(is_moved.then_some(moved))
+    }
+
+    /// Writes a marker whose version was `before`; false when another run has moved it meanwhile.
+    pub(crate) async fn move_marker(
+        &self,
+        operation: &'static str,
+        marker: Item,
+        before: Option<u64>,
+    ) -> Result<bool, StoreError> {
         let write = Write::put(&self.tables.programs, marker);
-        let write = match from {
+        let write = match before {
             None => write.when(ABSENT),
-            Some(_) => write.when("v = :before").value(":before", number(version)),
+            Some(before) => write.when("v = :before").value(":before", number(before)),
         };
-        match self.write(MOVE, &write).await? {
-            Written::Done => Ok(Some(moved)),
-            Written::Refused(_) => Ok(None),
-        }
+        Ok(self.write(operation, &write).await? == Written::Done)
     }
 }
 

@@ -47,7 +47,7 @@ pub use audit::{Audit, AuditFilter};
 pub use commit::{
     Commit, CommitError, Committed, EntryKey, Party, PartyAccount, ReceiptHistory, Snapshot, Taking, TakingCode,
 };
-pub use coupons::{CouponError, EndedCoupon, EndedCoupons, ExpiringCoupons};
+pub use coupons::{CouponError, ExpiringCoupons, StoredCoupon};
 pub use error::StoreError;
 pub use facts::{
     AnewFact, Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund, UndoneMerge, UndoneSince,

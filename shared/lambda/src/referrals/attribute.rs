@@ -17,6 +17,7 @@ use crate::services::Services;
 
 /// How often an attribution is tried when others change the friend's referrals.
 const TRIES: u32 = 8;
+
 /// A code that a friend named.
 #[derive(Debug, Clone)]
 pub struct NamedCode {

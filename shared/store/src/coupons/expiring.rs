@@ -18,28 +18,11 @@ const EXPIRE: &str = "storing a coupon as expired";
 /// The coupons of a page.
 const PAGE: i32 = 100;
 
-/// A page of coupons that expire at a moment.
+/// A page of coupons by the moment at which they expire.
 #[derive(Debug, Clone)]
 pub struct ExpiringCoupons {
-    /// Those that can still be used.
-    pub coupons: Vec<Coupon>,
-    /// Where the next page begins; `None` at the end.
-    pub next: Option<IndexCursor>,
-}
-
-/// A coupon that has expired and is still stored as usable, with the bytes that its change is conditional on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EndedCoupon {
-    /// The coupon as it is stored.
-    pub coupon: Coupon,
-    packed: Vec<u8>,
-}
-
-/// A page of coupons that have expired.
-#[derive(Debug, Clone)]
-pub struct EndedCoupons {
-    /// Those that are still stored as usable.
-    pub coupons: Vec<EndedCoupon>,
+    /// Those that are stored as usable.
+    pub coupons: Vec<StoredCoupon>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<IndexCursor>,
 }
@@ -73,8 +56,8 @@ impl Store {
         cursor: Option<IndexCursor>,
     ) -> Result<ExpiringCoupons, StoreError> {
         let (coupons, next) = self.coupons_ending(program, end, end, shard, cursor).await?;
-        let coupons = coupons.into_iter().map(|stored| stored.coupon);
-        let usable = coupons.filter(|coupon| is_usable(coupon) && coupon.expires_at == Some(end));
+        let usable =
+            coupons.into_iter().filter(|stored| is_usable(&stored.coupon) && stored.coupon.expires_at == Some(end));
         Ok(ExpiringCoupons { coupons: usable.collect(), next })
     }
 
@@ -89,13 +72,12 @@ impl Store {
         until: Timestamp,
         shard: u32,
         cursor: Option<IndexCursor>,
-    ) -> Result<EndedCoupons, StoreError> {
+    ) -> Result<ExpiringCoupons, StoreError> {
         let (coupons, next) = self.coupons_ending(program, Timestamp::UNIX_EPOCH, until, shard, cursor).await?;
         let ended = coupons.into_iter().filter(|StoredCoupon { coupon, .. }| {
             is_usable(coupon) && coupon.expires_at.is_some_and(|end| end <= until)
         });
-        let coupons = ended.map(|StoredCoupon { coupon, packed }| EndedCoupon { coupon, packed }).collect();
-        Ok(EndedCoupons { coupons, next })
+        Ok(ExpiringCoupons { coupons: ended.collect(), next })
     }
 
     /// Stores a coupon as expired, which takes it out of the index: one conditional write. False when it has changed since it
@@ -103,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn expire_coupon(&self, program: &ProgramId, ended: &EndedCoupon) -> Result<bool, StoreError> {
+    pub async fn expire_coupon(&self, program: &ProgramId, ended: &StoredCoupon) -> Result<bool, StoreError> {
         let after = Coupon { status: CouponStatus::Expired, until: None, ..ended.coupon.clone() };
         let write = self.coupon_write(EXPIRE, program, ended.packed.clone(), &after)?;
         Ok(self.write(EXPIRE, &write).await? == Written::Done)
