@@ -59,6 +59,12 @@ pub enum FieldSource {
 pub fn apply(connection: &str, mappings: &[Mapping], payload: &Value) -> Result<Option<ShopFact>, PayloadError> {
     let Some(mapping) = mappings.iter().find(|mapping| mapping.is_for(payload)) else { return Ok(None) };
     let mut body = object(&mapping.fields, payload);
+    if matches!(mapping.fields.get("member"), Some(FieldSource::Pointer(_)))
+        && let Some(Value::Object(member)) = body.get_mut("member")
+    {
+        // Whoever signs the payload must not decide what is proven: only a constant of the mapping may.
+        member.remove("verified");
+    }
     let mut name = |field: &str| {
         let id = body.get(field).and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.ok_or_else(|| PayloadError(format!("the mapping finds no {field} in the payload")))?;

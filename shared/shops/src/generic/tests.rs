@@ -83,6 +83,15 @@ fn payloads_become_what_their_mapping_says() {
 }
 
 #[test]
+fn a_payload_never_says_what_is_verified() {
+    let mut mappings = till();
+    mappings[0].fields.insert("member".to_owned(), pointer("/customer"));
+    let sale = json!({ "type": "sale", "no": "17", "customer": { "email": "ada@example.com", "verified": ["email"] } });
+    let Some(ShopFact::Receipt(body)) = apply("till", &mappings, &sale).unwrap() else { panic!() };
+    assert_eq!(body["member"], json!({ "email": "ada@example.com" }));
+}
+
+#[test]
 fn a_payload_without_an_id_is_an_error() {
     for payload in [json!({ "type": "sale" }), json!({ "type": "return", "no": "18" })] {
         assert!(apply("till", &till(), &payload).is_err(), "{payload}");
