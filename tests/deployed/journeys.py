@@ -146,6 +146,7 @@ class Journeys(unittest.TestCase):
         self.assertEqual((member["points"]["debt"], member["tier"]["id"]), (50, "base"))
         kinds = [entry["type"] for entry in self.get("/v1/members/ada/entries")["items"]]
         self.assertEqual(set(kinds), {"earn", "redeem", "reverse"})
+        self.get("/v1/notices?member=email:ada@example.com")
         award = {"award": 60, "reason": "sorry for the trouble"}
         self.post("/v1/members/email:ada@example.com/adjustments", award, 201)
         self.assertEqual(self.points("ada"), 10)
