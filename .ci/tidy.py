@@ -90,32 +90,29 @@ def check_files(faults: list[str], notes: list[str]) -> int:
     return len(paths)
 
 
-# Public types that may share a name: the same idea in two layers. Every other name has one meaning.
-SAME_IDEA = {
-    # The function's clients, and those of the local stack on its engines.
-    "Clients",
-    # The clock that functions get, and the local stack's, which can be fixed.
-    "Clock",
-    # The problem document of the functions, and that of the local gateway.
-    "Problem",
-    # A route as its function declares it, and as the template does.
-    "Route",
-}
+PUBLIC_TYPE = re.compile(r"^\s*pub(?:\([a-z: ]+\))? (?:struct|enum|trait|union|type) (\w+)", re.MULTILINE)
 
-TYPE = re.compile(r"^pub (?:struct|enum|trait|union|type) (\w+)", re.MULTILINE)
+
+def public_types(text: str) -> set[str]:
+    """The names of the types that a file defines for others: for its parent module, its crate or everyone.
+
+    A name that is defined twice in one file has variants under features.
+
+    >>> sorted(public_types("pub struct Lot {\\n}\\nstruct Own;\\n    pub(crate) type Key = u8;\\npub(in crate::a) enum Odd {}"))
+    ['Key', 'Lot', 'Odd']
+    """
+    return set(PUBLIC_TYPE.findall(text))
 
 
 def check_names(faults: list[str]) -> None:
-    """Checks that every name of a public type has one definition."""
+    """Checks that every name of a public type has one definition, so that it has one meaning. Test code is its own world."""
     homes: dict[str, list[Path]] = {}
     for path in files():
-        is_ours = path.suffix == ".rs" and "tests" not in path.parts and path.parts[:2] != ("benches", "peers")
-        text = text_of(path) if is_ours else None
-        # Two definitions in one file are variants of one type under features.
-        for name in set(TYPE.findall(text or "")):
-            homes.setdefault(name, []).append(path)
+        if path.suffix == ".rs" and "tests" not in path.parts and path.parts[:2] != ("benches", "peers"):
+            for name in public_types(text_of(path) or ""):
+                homes.setdefault(name, []).append(path)
     for name, paths in sorted(homes.items()):
-        if len(paths) > 1 and name not in SAME_IDEA:
+        if len(paths) > 1:
             faults.append(f"the public type {name} has {len(paths)} definitions: {', '.join(map(str, paths))}")
 
 

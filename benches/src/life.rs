@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tessera_domain::account::{Account, Held, Status};
+use tessera_domain::account::{Account, HeldTier, Status};
 use tessera_domain::decide::{Context, Decision, ReceiptContext, Seed, Supply, decide_receipt};
 use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::ids::{MemberId, TierId};
@@ -12,14 +12,14 @@ use tessera_domain::time::Day;
 use crate::BenchError;
 
 /// A program and its time zone, with functions to decide under it.
-pub struct Shop {
+pub struct BenchProgram {
     /// The program.
     pub program: CompiledProgram,
     member: MemberId,
     supply: Supply,
 }
 
-impl Shop {
+impl BenchProgram {
     /// Compiles a program document.
     pub fn open(document: &Value) -> Result<Self, BenchError> {
         let program =
@@ -37,7 +37,7 @@ impl Shop {
     pub fn member(tier: &str, since: Day) -> Result<Account, BenchError> {
         let tier = TierId::new(tier).map_err(|why| making("tier", why))?;
         let mut account = Account::new(Status::Member);
-        account.tier.held = Some(Held { tier, since, until: None, year: None, gifts: Vec::new() });
+        account.tier.held = Some(HeldTier { tier, since, until: None, year: None, gifts: Vec::new() });
         Ok(account)
     }
 

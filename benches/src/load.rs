@@ -8,7 +8,7 @@ use tessera_domain::account::{Account, Status};
 use tessera_domain::program::{StoredProgram, SubmittedProgram};
 
 use crate::BenchError;
-use crate::life::Shop;
+use crate::life::BenchProgram;
 
 /// Each step is repeated so often; the least time counts.
 const REPEATS: u32 = 9;
@@ -27,7 +27,7 @@ pub fn print(sizes: &[usize]) -> Result<(), BenchError> {
             let start = Instant::now();
             let compiled = stored.compile();
             compile = compile.min(start.elapsed());
-            let shop = Shop::with(compiled)?;
+            let shop = BenchProgram::with(compiled)?;
             let receipt = shop.receipt(&receipt())?;
             let account = Account { enrolled_at: Some(receipt.occurred_at), ..Account::new(Status::Member) };
             let start = Instant::now();

@@ -9,7 +9,7 @@ use tessera_domain::pack::pack;
 use tessera_domain::time::Day;
 
 use crate::BenchError;
-use crate::life::Shop;
+use crate::life::BenchProgram;
 use crate::translate::{self, money};
 
 /// The size of a packed value.
@@ -76,9 +76,10 @@ fn entry_of_thirty() -> Result<Decision, BenchError> {
             rule(&format!("autumn-{n:02}"), &trigger, &then)
         })
         .collect();
-    let shop = Shop::open(&translate::program(&rules))?;
+    let shop = BenchProgram::open(&translate::program(&rules))?;
     let date = translate::day(100);
-    let decision = shop.decide(&Shop::member("silver", Day::from_date(date))?, &shop.receipt(&receipt(date, 18_990))?);
+    let decision =
+        shop.decide(&BenchProgram::member("silver", Day::from_date(date))?, &shop.receipt(&receipt(date, 18_990))?);
     if decision.entry.outcomes.len() == rules.len() {
         return Ok(decision);
     }
@@ -87,8 +88,8 @@ fn entry_of_thirty() -> Result<Decision, BenchError> {
 
 /// The account after `count` purchases of 10 to 100 euros, one every `step` days.
 fn life(rules: &[Value], first: Date, count: u32, step: i32) -> Result<Account, BenchError> {
-    let shop = Shop::open(&translate::program(rules))?;
-    let mut account = Shop::member("base", Day::from_date(first))?;
+    let shop = BenchProgram::open(&translate::program(rules))?;
+    let mut account = BenchProgram::member("base", Day::from_date(first))?;
     let mut date = first;
     for n in 0..count {
         let cents = 1_000 + i64::from(n) * 3_701 % 9_000;

@@ -12,7 +12,7 @@ use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 use tessera_domain::time::Day;
 
 use crate::BenchError;
-use crate::life::Shop;
+use crate::life::BenchProgram;
 use crate::sizes::packed;
 use crate::translate::{self, Reading, TIERS};
 use crate::workload::{Workload, WorkloadOutcome};
@@ -36,11 +36,11 @@ pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Ve
     let start = Instant::now();
     let compiled = CompiledProgram::new(program, 1);
     let compile_time = start.elapsed();
-    let shop = Shop::with(compiled)?;
+    let shop = BenchProgram::with(compiled)?;
 
     let mut accounts = BTreeMap::new();
     for (tier, _) in TIERS {
-        accounts.insert(tier, Shop::member(tier, Day::from_date(translate::day(0)))?);
+        accounts.insert(tier, BenchProgram::member(tier, Day::from_date(translate::day(0)))?);
     }
     let cases = cases(workload, reading, &shop, &accounts)?;
     let wrong = cases.iter().filter(|case| !is_right(&shop.decide(case.account, &case.receipt), case.expected)).count();
@@ -82,7 +82,7 @@ pub fn measure(workload: &Workload, reading: Reading, windows: u32) -> Result<Ve
 fn cases<'a>(
     workload: &'a Workload,
     reading: Reading,
-    shop: &Shop,
+    shop: &BenchProgram,
     accounts: &'a BTreeMap<&str, Account>,
 ) -> Result<Vec<Case<'a>>, BenchError> {
     let expected = workload.expected(reading);
@@ -112,7 +112,7 @@ fn is_right(decision: &Decision, expected: &WorkloadOutcome) -> bool {
 }
 
 /// The largest size of an entry with exactly thirty fired rules; `None` without such a receipt.
-fn largest_entry(shop: &Shop, cases: &[Case<'_>]) -> Result<Option<usize>, BenchError> {
+fn largest_entry(shop: &BenchProgram, cases: &[Case<'_>]) -> Result<Option<usize>, BenchError> {
     let mut most = None;
     for case in cases.iter().filter(|case| case.expected.fired.len() == 30) {
         most = most.max(Some(packed(&shop.decide(case.account, &case.receipt).entry)?));
@@ -171,7 +171,7 @@ mod tests {
             rule("c", &["s2"], "c2", 0),
             rule("d", &[], "c3", 0),
         ];
-        let shop = Shop::open(&translate::program(&translate::rules(&rules))).unwrap();
+        let shop = BenchProgram::open(&translate::program(&translate::rules(&rules))).unwrap();
         let line = |category: &str, amount: &str| WorkloadLine {
             sku: "p".to_owned(),
             category: category.to_owned(),
@@ -188,7 +188,7 @@ mod tests {
             lines: vec![line("c1", "19.99"), line("c2", "10.51")],
         };
         let receipt = shop.receipt(&translate::receipt(&source, reading).unwrap()).unwrap();
-        let account = Shop::member(tier, Day::from_date(translate::day(0))).unwrap();
+        let account = BenchProgram::member(tier, Day::from_date(translate::day(0))).unwrap();
         let decision = shop.decide(&account, &receipt);
         let fired = decision.entry.outcomes.iter().map(|outcome| outcome.rule.to_string()).collect();
         (fired, decision.entry.delta().redeemable.get())

@@ -9,7 +9,7 @@ use tessera_domain::account::{Account, Status};
 use tessera_domain::program::{CompiledProgram, SubmittedProgram};
 
 use crate::BenchError;
-use crate::life::Shop;
+use crate::life::BenchProgram;
 
 /// The limits: rules of a program, concurrent multipliers, lines of a receipt.
 const RULES: usize = 10_000;
@@ -44,7 +44,7 @@ fn row(case: &Case) -> Result<String, BenchError> {
     let start = Instant::now();
     let compiled = CompiledProgram::new(program, 1);
     let compile = start.elapsed();
-    let shop = Shop::with(compiled)?;
+    let shop = BenchProgram::with(compiled)?;
     let receipt = shop.receipt(&case.receipt)?;
     let account = Account { enrolled_at: Some(Timestamp::UNIX_EPOCH), ..Account::new(Status::Member) };
     let start = Instant::now();

@@ -44,13 +44,13 @@ pub(crate) struct EventSource {
 
 /// The stream of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stream {
+pub(crate) struct TableStream {
     pub table: String,
     arn: String,
 }
 
 /// The streams that tables have now, by the name of the table.
-pub(crate) type Streams = BTreeMap<String, Stream>;
+pub(crate) type Streams = BTreeMap<String, TableStream>;
 
 impl EventSource {
     fn read(mapping: Value) -> Self {
@@ -128,15 +128,15 @@ pub(crate) async fn current_streams(deployment: &Deployment, sources: &[EventSou
             }
         };
         if let Some(arn) = described.table.and_then(|found| found.latest_stream_arn) {
-            streams.insert(table.to_owned(), Stream { table: table.to_owned(), arn });
+            streams.insert(table.to_owned(), TableStream { table: table.to_owned(), arn });
         }
     }
     Ok(streams)
 }
 
 /// The sources whose table has another stream now, which the same function does not read.
-pub(crate) fn former<'a>(sources: &'a [EventSource], streams: &'a Streams) -> Vec<(&'a EventSource, &'a Stream)> {
-    let mut found: BTreeMap<(&str, &str), (&EventSource, &Stream)> = BTreeMap::new();
+pub(crate) fn former<'a>(sources: &'a [EventSource], streams: &'a Streams) -> Vec<(&'a EventSource, &'a TableStream)> {
+    let mut found: BTreeMap<(&str, &str), (&EventSource, &TableStream)> = BTreeMap::new();
     for source in sources {
         let Some(stream) = source.table().and_then(|table| streams.get(table)) else { continue };
         let is_read = sources.iter().any(|other| other.function == source.function && other.from == stream.arn);
@@ -181,7 +181,7 @@ pub(crate) async fn reconnect(deployment: &Deployment) -> anyhow::Result<Vec<Rec
 }
 
 /// The mapping of a source, to another stream.
-fn new_mapping(source: &EventSource, stream: &Stream) -> Value {
+fn new_mapping(source: &EventSource, stream: &TableStream) -> Value {
     let mut mapping = Map::new();
     for setting in SETTINGS {
         let value = &source.mapping[setting];
@@ -210,7 +210,7 @@ mod tests {
         let (old, new) = ("arn:aws:dynamodb:r:1:table/t-facts/stream/1", "arn:aws:dynamodb:r:1:table/t-facts/stream/2");
         let queue = "arn:aws:sqs:r:1:t-facts.fifo";
         let streams =
-            Streams::from([("t-facts".to_owned(), Stream { table: "t-facts".to_owned(), arn: new.to_owned() })]);
+            Streams::from([("t-facts".to_owned(), TableStream { table: "t-facts".to_owned(), arn: new.to_owned() })]);
         // kpi reads both already.
         let sources =
             [source("kpi", old), source("kpi", new), source("event-relay", old), source("event-relay", queue)];

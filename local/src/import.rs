@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tessera_import::{Parts, PlanRequest};
+use tessera_import::{FileParts, PlanRequest};
 
 use crate::failure::Failure;
 use crate::web::{WebClient, WebRequest, WebResponse};
@@ -68,7 +68,7 @@ impl ImportClient {
     pub async fn upload(&self, id: &str, file: &Path, plan: &PlanRequest, sent: impl Fn(u64)) -> Result<u32> {
         let opened = File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
         let mut number = 0;
-        for part in Parts::new(BufReader::with_capacity(1 << 20, opened), plan.clone(), PART_BYTES) {
+        for part in FileParts::new(BufReader::with_capacity(1 << 20, opened), plan.clone(), PART_BYTES) {
             let part = part.with_context(|| format!("{} cannot be read", file.display()))?;
             let (bytes, is_text) = (part.len() as u64, std::str::from_utf8(&part).is_ok());
             number += 1;

@@ -10,7 +10,7 @@ use tessera_orders::{InboundWork, Received, ShopConnection};
 use tessera_store::{ActiveProgram, StoreError, Target, TargetId};
 
 use crate::fetch::FetchError;
-use crate::work::Failure;
+use crate::work::AttemptFailure;
 
 /// Why a connection is disabled whose shop has left.
 const LEFT: &str = "the shop has left: its data are to be erased (shop/redact)";
@@ -39,7 +39,7 @@ pub(crate) async fn handle(
     program: &ActiveProgram,
     connection: &TargetId,
     work: &InboundWork,
-) -> Result<Received, Failure> {
+) -> Result<Received, AttemptFailure> {
     match work {
         InboundWork::CustomerData { customer, request } => {
             let request = request.as_deref().unwrap_or(customer);
@@ -49,7 +49,7 @@ pub(crate) async fn handle(
             let Some(member) = member_of(services, program, customer).await? else { return Ok(nobody()) };
             let erased = Box::pin(services.erase(program, &member, connection.as_str(), None)).await;
             erased.map_err(|error| match error {
-                ErasureError::Store(error) => Failure::Store(error),
+                ErasureError::Store(error) => AttemptFailure::Store(error),
                 ErasureError::Send(_) => FetchError::new(error.to_string()).into(),
             })?;
             Ok(Received::Stored)
@@ -58,7 +58,7 @@ pub(crate) async fn handle(
             let at = at.unwrap_or_else(|| services.clock.now());
             Ok(end_connection(services, program, connection, at).await?)
         }
-        other => Err(Failure::Unusable(format!("a {} is no request about personal data", other.name()))),
+        other => Err(AttemptFailure::Unusable(format!("a {} is no request about personal data", other.name()))),
     }
 }
 
@@ -68,7 +68,11 @@ const fn nobody() -> Received {
 }
 
 /// The member whose id in the shop this is. Never by e-mail address or phone: those could be somebody else's by now.
-async fn member_of(services: &Services, program: &ActiveProgram, customer: &str) -> Result<Option<MemberId>, Failure> {
+async fn member_of(
+    services: &Services,
+    program: &ActiveProgram,
+    customer: &str,
+) -> Result<Option<MemberId>, AttemptFailure> {
     let Ok(id) = CustomerId::new(customer) else { return Ok(None) };
     // As a path, an id such as `email:…` would name somebody else.
     let (key, reference) = (&program.head.identity_key, MemberRef::of_id(id));
@@ -82,7 +86,7 @@ async fn announce(
     connection: &TargetId,
     customer: &str,
     request: &str,
-) -> Result<Received, Failure> {
+) -> Result<Received, AttemptFailure> {
     let Some(member) = member_of(services, program, customer).await? else { return Ok(nobody()) };
     // The time of the first delivery is noted before the notice is given, so that a repetition gives the same one.
     let mark = format!("customers/data_request/{request}");

@@ -5,11 +5,11 @@ use tessera_orders::ShopCredentials;
 use tessera_shops::Payload;
 
 use crate::fetch::{FetchError, send};
-use crate::work::{Failure, Source};
+use crate::work::{AttemptFailure, ShopContext};
 
 /// Asks for an access token, by the client-credentials grant.
-pub(crate) async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), Failure> {
-    let settings = &source.connection.settings;
+pub(crate) async fn test(shop: &ShopContext<'_>, credentials: &ShopCredentials) -> Result<(), AttemptFailure> {
+    let settings = &shop.connection.settings;
     let of_shop = settings.shop.as_deref().map(|shop| format!("https://{shop}"));
     let base = settings.base_url.clone().or(of_shop);
     let base = base.ok_or_else(|| FetchError::new("the connection has no shop"))?;
@@ -19,7 +19,7 @@ pub(crate) async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> 
         "grant_type": "client_credentials",
     });
     let url = format!("{}/admin/oauth/access_token", base.trim_end_matches('/'));
-    let response = send(source.client, &url, &body, source.now).await?;
+    let response = send(shop.client, &url, &body, shop.now).await?;
     match Payload::new(&response).text("/access_token") {
         Some(_) => Ok(()),
         None => Err(FetchError::new("200, but no access_token").into()),

@@ -10,7 +10,7 @@ use tessera_orders::{Followed, Follower, Handled, InboundWork, NamedRefunds, Sho
 use tessera_shops::{Payload, ShopOrder, Vendor, woocommerce};
 
 use crate::fetch::{FetchError, fetch};
-use crate::work::{Failure, Source};
+use crate::work::{AttemptFailure, ShopContext};
 
 /// Orders of a page of a poll.
 pub(crate) const PAGE: usize = 50;
@@ -32,38 +32,38 @@ pub(crate) struct Polled {
     pub has_more: bool,
 }
 
-async fn get(source: &Source<'_>, credentials: &ShopCredentials, path: &str) -> Result<Value, Failure> {
-    let base = source.connection.settings.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
+async fn get(shop: &ShopContext<'_>, credentials: &ShopCredentials, path: &str) -> Result<Value, AttemptFailure> {
+    let base = shop.connection.settings.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
     let (Some(key), Some(secret)) = (&credentials.consumer_key, &credentials.consumer_secret) else {
-        return Err(Failure::Again(FetchError::new("the connection has no consumer_key and consumer_secret")));
+        return Err(AttemptFailure::Again(FetchError::new("the connection has no consumer_key and consumer_secret")));
     };
     let authorization = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
     let url = format!("{base}/wp-json/wc/v3{path}");
-    Ok(fetch(source.client, &url, &[("authorization", &authorization)], source.now).await?)
+    Ok(fetch(shop.client, &url, &[("authorization", &authorization)], shop.now).await?)
 }
 
 /// Fetches the refunds of an order, and compares it with what is stored.
 pub(crate) async fn follow_refunds(
-    source: &Source<'_>,
+    shop: &ShopContext<'_>,
     follower: &Follower<'_>,
     credentials: &ShopCredentials,
     order: &ShopOrder,
     number: &str,
     is_taxed: bool,
-) -> Result<Followed, Failure> {
+) -> Result<Followed, AttemptFailure> {
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Failure::Unusable("the number of the order has another form".to_owned()));
+        return Err(AttemptFailure::Unusable("the number of the order has another form".to_owned()));
     }
-    let refunds = get(source, credentials, &format!("/orders/{number}/refunds?per_page={MOST_REFUNDS}")).await?;
+    let refunds = get(shop, credentials, &format!("/orders/{number}/refunds?per_page={MOST_REFUNDS}")).await?;
     let Some(count) = refunds.as_array().map(Vec::len) else {
         return Err(FetchError::new(format!("200, but no list of refunds: {refunds}")).into());
     };
     let named = if count < MOST_REFUNDS { NamedRefunds::All } else { NamedRefunds::Some };
     let currency = order.receipt.get("currency").and_then(Value::as_str).and_then(Currency::from_code);
-    let currency = currency.ok_or_else(|| Failure::Unusable("the order has no currency".to_owned()))?;
-    let basis = source.connection.settings.amount;
+    let currency = currency.ok_or_else(|| AttemptFailure::Unusable("the order has no currency".to_owned()))?;
+    let basis = shop.connection.settings.amount;
     let refunds = woocommerce::refunds(&refunds, currency, is_taxed, basis);
-    let refunds = refunds.map_err(|error| Failure::Unusable(error.to_string()))?;
+    let refunds = refunds.map_err(|error| AttemptFailure::Unusable(error.to_string()))?;
     let order = ShopOrder { refunds, ..order.clone() };
     Ok(Box::pin(follower.follow(&order, named)).await?)
 }
@@ -72,48 +72,50 @@ pub(crate) async fn follow_refunds(
 ///
 /// What needs more than this page is left to messages of their own: a single order that fails must not hold up the others.
 pub(crate) async fn poll(
-    source: &Source<'_>,
+    shop: &ShopContext<'_>,
     follower: &Follower<'_>,
     credentials: &ShopCredentials,
     since: Timestamp,
     page: u32,
-) -> Result<Polled, Failure> {
+) -> Result<Polled, AttemptFailure> {
     let since = since.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let path = format!(
         "/orders?modified_after={since}&dates_are_gmt=true&orderby=modified&order=asc&per_page={PAGE}&page={page}"
     );
-    let orders = get(source, credentials, &path).await?;
+    let orders = get(shop, credentials, &path).await?;
     let orders = orders.as_array().ok_or_else(|| FetchError::new("200, but no list of orders"))?;
     let mut polled = Polled { has_more: orders.len() >= PAGE, ..Polled::default() };
-    let terms = source.connection.settings.terms(source.currency);
+    let terms = shop.connection.settings.terms(shop.currency);
     for order in orders {
         let as_delivered = || InboundWork::Read { topic: "order.updated".to_owned(), body: order.to_string() };
         let handled = match woocommerce::read(order, &terms) {
-            Ok(delivered) => Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await.map_err(Failure::Store),
-            Err(error) => Err(Failure::Unusable(error.to_string())),
+            Ok(delivered) => {
+                Box::pin(follower.handle(delivered, Vendor::Woocommerce)).await.map_err(AttemptFailure::Store)
+            }
+            Err(error) => Err(AttemptFailure::Unusable(error.to_string())),
         };
         let outcome = match handled {
             Ok(Handled::Stored) => Ok(Followed::Done),
             Ok(Handled::Later(InboundWork::Order { order })) => {
-                Box::pin(follower.follow(&order, NamedRefunds::Delivered)).await.map_err(Failure::from)
+                Box::pin(follower.follow(&order, NamedRefunds::Delivered)).await.map_err(AttemptFailure::from)
             }
             Ok(Handled::Later(work)) => {
                 polled.later.push(work);
                 continue;
             }
             Ok(Handled::Skipped(_)) => Ok(Followed::TooOld),
-            Ok(Handled::Unusable(reason)) => Err(Failure::Unusable(reason)),
+            Ok(Handled::Unusable(reason)) => Err(AttemptFailure::Unusable(reason)),
             Err(failure) => Err(failure),
         };
         match outcome {
             Ok(Followed::Done) => polled.handled += 1,
             Ok(Followed::TooOld) => polled.skipped += 1,
-            Err(Failure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),
-            Err(Failure::Store(error)) => {
+            Err(AttemptFailure::Unusable(reason)) => polled.unusable.push((as_delivered(), reason)),
+            Err(AttemptFailure::Store(error)) => {
                 tracing::warn!(program = %follower.program.id, %error, "an order of a poll is left to a message of its own");
                 polled.later.push(as_delivered());
             }
-            Err(other @ Failure::Again(_)) => return Err(other),
+            Err(other @ AttemptFailure::Again(_)) => return Err(other),
         }
     }
     Ok(polled)
@@ -121,10 +123,10 @@ pub(crate) async fn poll(
 
 /// Why no order is delivered any more: every webhook of orders is disabled, or there is none. `None` while one is active.
 pub(crate) async fn disabled_webhooks(
-    source: &Source<'_>,
+    shop: &ShopContext<'_>,
     credentials: &ShopCredentials,
-) -> Result<Option<&'static str>, Failure> {
-    let hooks = get(source, credentials, "/webhooks?per_page=100").await?;
+) -> Result<Option<&'static str>, AttemptFailure> {
+    let hooks = get(shop, credentials, "/webhooks?per_page=100").await?;
     let of_orders: Vec<Payload<'_>> =
         Payload::new(&hooks).list("").filter(|hook| hook.text("/topic") == Some("order.updated")).collect();
     if of_orders.iter().any(|hook| hook.text("/status") == Some("active")) {

@@ -18,7 +18,7 @@ use crate::{Vendors, WorkError, privacy, shopify, square, woocommerce};
 pub(crate) const POLL_MARKER: &str = "poll";
 
 /// What requests to a shop need.
-pub(crate) struct Source<'a> {
+pub(crate) struct ShopContext<'a> {
     pub connection: &'a ShopConnection,
     pub client: &'a Client,
     pub currency: Currency,
@@ -27,7 +27,7 @@ pub(crate) struct Source<'a> {
 
 /// Why work did not end.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum AttemptFailure {
     /// Another attempt may succeed.
     Again(FetchError),
     /// No attempt will succeed as the settings are.
@@ -36,13 +36,13 @@ pub(crate) enum Failure {
     Store(StoreError),
 }
 
-impl From<FetchError> for Failure {
+impl From<FetchError> for AttemptFailure {
     fn from(error: FetchError) -> Self {
         Self::Again(error)
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for AttemptFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -77,13 +77,13 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
         Some(connection) => Box::pin(attempt(services, vendors, &program, &connection, &work)).await,
         // A person's request stands, whatever became of the connection meanwhile.
         None if privacy::is_request(&work) => privacy::handle(services, &program, &id, &work).await,
-        None => Err(Failure::Unusable("the connection is disabled".to_owned())),
+        None => Err(AttemptFailure::Unusable("the connection is disabled".to_owned())),
     };
     let received = match outcome {
         Ok(received) => received,
         Err(failure) => {
             let is_once = matches!(work, InboundWork::Poll { .. } | InboundWork::Test { .. });
-            if let (true, Failure::Again(error)) = (is_once, &failure) {
+            if let (true, AttemptFailure::Again(error)) = (is_once, &failure) {
                 // The next poll begins where this one did; a test is for a person who waits.
                 let change = HealthChange { error: Some(error.reason.clone()), ..HealthChange::default() };
                 count(services, &program_id, &id, &change).await;
@@ -100,17 +100,17 @@ pub(crate) async fn run(services: &Services, vendors: &Vendors, message: Inbound
 fn ended(
     services: &Services,
     before: Option<&Delivery>,
-    failure: Failure,
+    failure: AttemptFailure,
     work: InboundWork,
 ) -> Result<Received, WorkError> {
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
     match failure {
-        Failure::Store(error) => match FollowError::from(error).unusable() {
+        AttemptFailure::Store(error) => match FollowError::from(error).unusable() {
             Ok(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
             Err(error) => Err(error.into()),
         },
-        Failure::Unusable(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
-        Failure::Again(FetchError { reason, asked }) => {
+        AttemptFailure::Unusable(reason) => Ok(Received::Unusable { reason, work: Box::new(work) }),
+        AttemptFailure::Again(FetchError { reason, asked }) => {
             let due = next_attempt(services.clock.now(), &work.subject(), attempts, asked);
             let work = Box::new(work);
             Ok(match due {
@@ -127,22 +127,22 @@ async fn attempt(
     program: &ActiveProgram,
     connection: &ShopConnection,
     work: &InboundWork,
-) -> Result<Received, Failure> {
+) -> Result<Received, AttemptFailure> {
     let orders_since = Some(connection.orders_since);
     let follower = Follower { services, program, connection: &connection.id, orders_since };
     let currency = program.compiled.program.currency;
     let client = vendors.client().map_err(|error| FetchError::new(error.to_string()))?;
-    let source = Source { connection, client, currency, now: services.clock.now() };
+    let shop = ShopContext { connection, client, currency, now: services.clock.now() };
     let mut next = work.clone();
     loop {
         next = match next {
             InboundWork::Read { topic, body } => {
                 let delivered = connection.read(&topic, body.as_bytes(), currency);
-                let delivered = delivered.map_err(|error| Failure::Unusable(error.to_string()))?;
+                let delivered = delivered.map_err(|error| AttemptFailure::Unusable(error.to_string()))?;
                 match Box::pin(follower.handle(delivered, connection.settings.vendor)).await? {
                     Handled::Stored => return Ok(Received::Stored),
                     Handled::Skipped(reason) => return Ok(Received::Skipped(reason)),
-                    Handled::Unusable(reason) => return Err(Failure::Unusable(reason)),
+                    Handled::Unusable(reason) => return Err(AttemptFailure::Unusable(reason)),
                     Handled::Later(work) => work,
                 }
             }
@@ -151,12 +151,12 @@ async fn attempt(
             }
             InboundWork::OrderWithoutRefunds { order, number, is_taxed } => {
                 let credentials = credentials(services, program, &connection.id).await?;
-                let refunds = woocommerce::follow_refunds(&source, &follower, &credentials, &order, &number, is_taxed);
+                let refunds = woocommerce::follow_refunds(&shop, &follower, &credentials, &order, &number, is_taxed);
                 return Ok(received(Box::pin(refunds).await?));
             }
             InboundWork::OrderNumber { number } => {
                 let credentials = credentials(services, program, &connection.id).await?;
-                return Ok(received(Box::pin(square::follow(&source, &follower, &credentials, &number)).await?));
+                return Ok(received(Box::pin(square::follow(&shop, &follower, &credentials, &number)).await?));
             }
             work @ (InboundWork::CustomerData { .. }
             | InboundWork::CustomerErasure { .. }
@@ -165,15 +165,15 @@ async fn attempt(
             }
             InboundWork::Test { .. } => {
                 let credentials = credentials(services, program, &connection.id).await?;
-                test(&source, &credentials).await?;
+                test(&shop, &credentials).await?;
                 return Ok(Received::Stored);
             }
             InboundWork::Poll { since, until, page } => {
-                return Box::pin(poll(services, &source, &follower, since, until, page)).await;
+                return Box::pin(poll(services, &shop, &follower, since, until, page)).await;
             }
-            InboundWork::Emails { .. } => return Err(Failure::Unusable("no shop sends e-mails".to_owned())),
-            InboundWork::Delivery { .. } => return Err(Failure::Unusable("a retry of a retry".to_owned())),
-            InboundWork::Packed { .. } => return Err(Failure::Unusable("packed twice".to_owned())),
+            InboundWork::Emails { .. } => return Err(AttemptFailure::Unusable("no shop sends e-mails".to_owned())),
+            InboundWork::Delivery { .. } => return Err(AttemptFailure::Unusable("a retry of a retry".to_owned())),
+            InboundWork::Packed { .. } => return Err(AttemptFailure::Unusable("packed twice".to_owned())),
         }
     }
 }
@@ -186,7 +186,11 @@ const fn received(followed: Followed) -> Received {
 }
 
 /// The current credentials of a connection.
-async fn credentials(services: &Services, program: &ActiveProgram, id: &TargetId) -> Result<ShopCredentials, Failure> {
+async fn credentials(
+    services: &Services,
+    program: &ActiveProgram,
+    id: &TargetId,
+) -> Result<ShopCredentials, AttemptFailure> {
     let key = services.secrets().await.map_err(|problem| FetchError::new(problem.detail()))?;
     let secrets = services.store.target_secrets(&program.id, id, &key).await?;
     let credentials = secrets.and_then(|secrets| serde_json::from_str(&secrets.current).ok());
@@ -194,11 +198,11 @@ async fn credentials(services: &Services, program: &ActiveProgram, id: &TargetId
 }
 
 /// Tries the credentials of a connection.
-async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), Failure> {
-    match source.connection.settings.vendor {
-        Vendor::Shopify => shopify::test(source, credentials).await,
-        Vendor::Square => square::test(source, credentials).await,
-        Vendor::Woocommerce => match woocommerce::disabled_webhooks(source, credentials).await? {
+async fn test(shop: &ShopContext<'_>, credentials: &ShopCredentials) -> Result<(), AttemptFailure> {
+    match shop.connection.settings.vendor {
+        Vendor::Shopify => shopify::test(shop, credentials).await,
+        Vendor::Square => square::test(shop, credentials).await,
+        Vendor::Woocommerce => match woocommerce::disabled_webhooks(shop, credentials).await? {
             Some(reason) => Err(FetchError::new(reason).into()),
             None => Ok(()),
         },
@@ -210,20 +214,20 @@ async fn test(source: &Source<'_>, credentials: &ShopCredentials) -> Result<(), 
 /// Fetches a page of changed orders, and asks for the next one.
 async fn poll(
     services: &Services,
-    source: &Source<'_>,
+    shop: &ShopContext<'_>,
     follower: &Follower<'_>,
     since: Timestamp,
     until: Timestamp,
     page: u32,
-) -> Result<Received, Failure> {
-    let (program, id) = (&follower.program.id, &source.connection.id);
+) -> Result<Received, AttemptFailure> {
+    let (program, id) = (&follower.program.id, &shop.connection.id);
     let credentials = credentials(services, follower.program, id).await?;
     if page == 1 {
-        match woocommerce::disabled_webhooks(source, &credentials).await {
+        match woocommerce::disabled_webhooks(shop, &credentials).await {
             Ok(Some(reason)) => warn(services, follower, reason).await?,
             Ok(None) => {}
             // A key may be allowed to read orders and no webhooks.
-            Err(Failure::Again(error)) => {
+            Err(AttemptFailure::Again(error)) => {
                 let reason = format!("the webhooks cannot be read: {}", error.reason);
                 let change = HealthChange { error: Some(reason), ..HealthChange::default() };
                 count(services, program, id, &change).await;
@@ -231,7 +235,7 @@ async fn poll(
             Err(other) => return Err(other),
         }
     }
-    let mut polled = Box::pin(woocommerce::poll(source, follower, &credentials, since, page)).await?;
+    let mut polled = Box::pin(woocommerce::poll(shop, follower, &credentials, since, page)).await?;
     let mut messages = Vec::with_capacity(polled.later.len());
     for work in polled.later {
         let message = InboundMessage::new(program.clone(), id.clone(), work);

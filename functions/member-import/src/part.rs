@@ -6,10 +6,10 @@ use tessera_import::{ImportPlan, ImportRow, ROW_REFUSED, RowContext, RowFault, S
 use tessera_store::ImportPosition;
 
 use crate::ImportError;
-use crate::pass::{Pass, Unit};
+use crate::pass::{Pass, RowGroup};
 
 /// A part of a file.
-pub(crate) struct Part {
+pub(crate) struct FilePart {
     /// Its number, from 1.
     pub number: u32,
     text: String,
@@ -17,7 +17,7 @@ pub(crate) struct Part {
     broken: BTreeMap<String, &'static str>,
 }
 
-impl Part {
+impl FilePart {
     /// The rows. Those of an order that cannot be imported whole are refused.
     pub(crate) fn rows<'a>(
         &'a self,
@@ -41,7 +41,7 @@ impl Part {
 
 impl Pass<'_> {
     /// Reads a part; `None` when it has expired.
-    pub(crate) async fn part(&self, number: u32, context: &RowContext<'_>) -> Result<Option<Part>, ImportError> {
+    pub(crate) async fn part(&self, number: u32, context: &RowContext<'_>) -> Result<Option<FilePart>, ImportError> {
         let Some(bytes) = self.services.store.read_import_part(&self.program.id, self.id, number).await? else {
             return Ok(None);
         };
@@ -49,18 +49,18 @@ impl Pass<'_> {
         let Ok(text) = decode(&bytes, self.plan.request.code_page) else { return Ok(None) };
         let text = text.into_owned();
         let broken = self.plan.broken_orders(&text, number == 1, context);
-        Ok(Some(Part { number, text, broken }))
+        Ok(Some(FilePart { number, text, broken }))
     }
 
     /// Adds the rows with which the next parts continue the last order of a part, so that an order is imported whole wherever
     /// the file was cut. Returns where the pass goes on, and the part there if it was read; `None` when a part has expired.
     pub(crate) async fn follow(
         &self,
-        part: &Part,
-        units: &mut Vec<Unit>,
+        part: &FilePart,
+        units: &mut Vec<RowGroup>,
         mut to: ImportPosition,
         context: &RowContext<'_>,
-    ) -> Result<Option<(ImportPosition, Option<Part>)>, ImportError> {
+    ) -> Result<Option<(ImportPosition, Option<FilePart>)>, ImportError> {
         let Some(order) = part.last_order(self.plan) else { return Ok(Some((to, None))) };
         let mut broken = part.broken.get(&order).copied();
         let mut further: Vec<Result<ImportRow, Vec<RowFault>>> = Vec::new();
@@ -83,7 +83,7 @@ impl Pass<'_> {
         }
         let first = units.last().map_or(0, |unit| unit.row + unit.rows);
         match units.last_mut() {
-            Some(Unit { rows, content: order @ Ok(ImportRow::Order(_)), .. }) if !further.is_empty() => {
+            Some(RowGroup { rows, content: order @ Ok(ImportRow::Order(_)), .. }) if !further.is_empty() => {
                 let Ok(ImportRow::Order(whole)) = order else { return Ok(Some((to, reached))) };
                 let is_one =
                     further.iter().all(|row| row.as_ref().is_ok_and(|row| row.reference() == &whole.reference));
@@ -106,7 +106,7 @@ impl Pass<'_> {
         let reason = broken.unwrap_or(ROW_REFUSED);
         units.extend(further.into_iter().zip(first..).map(|(row, number)| {
             let faults = row.err().unwrap_or_else(|| vec![RowFault::of_row(reason.to_owned())]);
-            Unit { row: number, rows: 1, content: Err(faults) }
+            RowGroup { row: number, rows: 1, content: Err(faults) }
         }));
         Ok(Some((to, reached)))
     }

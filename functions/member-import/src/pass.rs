@@ -13,7 +13,7 @@ use tessera_lambda::{Deadline, Services};
 use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, StoredImport};
 
 use crate::ImportError;
-use crate::part::Part;
+use crate::part::FilePart;
 
 /// Rows between two notes of progress. A worker that was killed repeats at most these.
 const BATCH: usize = 500;
@@ -67,7 +67,7 @@ impl SeenCodes {
 }
 
 /// One row, or the consecutive rows of one order.
-pub(crate) struct Unit {
+pub(crate) struct RowGroup {
     /// The number of the first row in the file, from 1.
     pub row: u64,
     /// How many rows it has.
@@ -91,7 +91,7 @@ pub(crate) async fn run(
     let (mut position, mut counts) = (import.position, import.counts);
     let zone = program.compiled.zone.clone();
     let context = RowContext { currency: program.compiled.program.currency, zone: &zone };
-    let mut ahead: Option<Part> = None;
+    let mut ahead: Option<FilePart> = None;
     while position.part <= import.parts {
         let part = match ahead.take().filter(|part| part.number == position.part) {
             Some(part) => Some(part),
@@ -143,11 +143,11 @@ pub(crate) async fn run(
 }
 
 /// The next batch. The rows of an order stay together.
-fn next_units<I>(rows: &mut Peekable<I>, first: u64) -> Vec<Unit>
+fn next_units<I>(rows: &mut Peekable<I>, first: u64) -> Vec<RowGroup>
 where
     I: Iterator<Item = Result<ImportRow, Vec<RowFault>>>,
 {
-    let mut units: Vec<Unit> = Vec::new();
+    let mut units: Vec<RowGroup> = Vec::new();
     let mut row = first;
     while let Some(next) = rows.peek() {
         let continues = match (units.last().map(|unit| &unit.content), next) {
@@ -161,16 +161,16 @@ where
         }
         let Some(content) = rows.next() else { break };
         match (units.last_mut(), content) {
-            (Some(Unit { rows, content: Ok(ImportRow::Order(order)), .. }), Ok(ImportRow::Order(next)))
+            (Some(RowGroup { rows, content: Ok(ImportRow::Order(order)), .. }), Ok(ImportRow::Order(next)))
                 if continues =>
             {
                 if let Err(other) = order.absorb(next) {
-                    units.push(Unit { row, rows: 1, content: Ok(ImportRow::Order(other)) });
+                    units.push(RowGroup { row, rows: 1, content: Ok(ImportRow::Order(other)) });
                 } else {
                     *rows += 1;
                 }
             }
-            (_, content) => units.push(Unit { row, rows: 1, content }),
+            (_, content) => units.push(RowGroup { row, rows: 1, content }),
         }
         row += 1;
     }
@@ -179,7 +179,7 @@ where
 
 impl Pass<'_> {
     /// Works on a batch, stores what was refused, and returns how many rows that were.
-    async fn take(&self, units: Vec<Unit>, first: u64) -> Result<u64, ImportError> {
+    async fn take(&self, units: Vec<RowGroup>, first: u64) -> Result<u64, ImportError> {
         let mut refused: BTreeMap<u64, (u64, Vec<RowFault>)> = BTreeMap::new();
         let mut members: BTreeMap<String, Vec<(u64, u64, ImportRow)>> = BTreeMap::new();
         // Rows with one code stay in their order too: the first one has it.

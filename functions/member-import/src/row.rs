@@ -26,7 +26,7 @@ const TRIES: u32 = 8;
 const ERASED: &str = "erased";
 
 /// A row was imported, or the reasons why it was not.
-pub(crate) type Taken = Result<(), Vec<RowFault>>;
+pub(crate) type RowResult = Result<(), Vec<RowFault>>;
 
 /// Which row is imported.
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +38,18 @@ struct RowPlace {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "most reasons are made for the call")]
-pub(crate) fn refused(reason: impl ToString) -> Taken {
+pub(crate) fn refused(reason: impl ToString) -> RowResult {
     Err(vec![RowFault::of_row(reason.to_string())])
 }
 
 impl Pass<'_> {
     /// Imports a row, or checks it in a dry run. `is_new`: nobody was known by its id or identifiers a moment ago.
-    pub(crate) async fn import_row(&self, row: u64, content: &ImportRow, is_new: bool) -> Result<Taken, ImportError> {
+    pub(crate) async fn import_row(
+        &self,
+        row: u64,
+        content: &ImportRow,
+        is_new: bool,
+    ) -> Result<RowResult, ImportError> {
         let at = RowPlace { row, is_new };
         let taken = match content {
             ImportRow::Member(member) => self.member(at, member).await,
@@ -82,7 +87,7 @@ impl Pass<'_> {
         Day::of(self.services.clock.now(), &self.program.compiled.zone)
     }
 
-    async fn member(&self, at: RowPlace, member: &MemberRow) -> Result<Taken, ImportError> {
+    async fn member(&self, at: RowPlace, member: &MemberRow) -> Result<RowResult, ImportError> {
         let (details, now) = (&member.enrollment.details, self.services.clock.now());
         let reference = self.verified(&member.enrollment.reference);
         let mut complete = Profile::new(&reference, now);
@@ -149,7 +154,7 @@ impl Pass<'_> {
         Err(ImportError::Contended)
     }
 
-    async fn tier(&self, at: RowPlace, tier: &TierRow) -> Result<Taken, ImportError> {
+    async fn tier(&self, at: RowPlace, tier: &TierRow) -> Result<RowResult, ImportError> {
         let Some(id) = find_tier(&self.program.compiled, &tier.tier) else {
             return Ok(refused(format!("there is no tier {:?}", tier.tier)));
         };
@@ -158,7 +163,7 @@ impl Pass<'_> {
         self.check_and_commit(at, &tier.reference, &imported).await
     }
 
-    async fn spend(&self, at: RowPlace, spend: &SpendRow) -> Result<Taken, ImportError> {
+    async fn spend(&self, at: RowPlace, spend: &SpendRow) -> Result<RowResult, ImportError> {
         let rate = self.plan.request.points_per_unit.unwrap_or(Decimal::ZERO);
         let exact = spend.amount.checked_mul(rate);
         let points = exact.and_then(|exact| self.program.compiled.program.points.rounding.round(exact));
@@ -173,7 +178,7 @@ impl Pass<'_> {
         self.check_and_commit(at, &spend.reference, &imported).await
     }
 
-    async fn coupon(&self, at: RowPlace, coupon: &CouponRow) -> Result<Taken, ImportError> {
+    async fn coupon(&self, at: RowPlace, coupon: &CouponRow) -> Result<RowResult, ImportError> {
         let Some(reward) = find_reward(&self.program.compiled, &coupon.reward) else {
             return Ok(refused(format!("there is no reward {:?}", coupon.reward)));
         };
@@ -203,7 +208,7 @@ impl Pass<'_> {
         Ok(taken)
     }
 
-    async fn referral_code(&self, reference: &MemberRef, code: &str) -> Result<Taken, ImportError> {
+    async fn referral_code(&self, reference: &MemberRef, code: &str) -> Result<RowResult, ImportError> {
         let is_plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         let code = match CouponCode::new(code) {
             Ok(code) if is_plain && code.as_str().len() <= 64 => code,
@@ -248,7 +253,7 @@ impl Pass<'_> {
     }
 
     /// An order becomes a receipt, and its points follow from the rules.
-    async fn order(&self, order: &OrderRow) -> Result<Taken, ImportError> {
+    async fn order(&self, order: &OrderRow) -> Result<RowResult, ImportError> {
         let mut receipt = match order.receipt(self.program.compiled.program.currency) {
             Ok(receipt) => receipt,
             Err(faults) => return Ok(Err(faults)),
@@ -290,7 +295,7 @@ impl Pass<'_> {
         at: RowPlace,
         reference: &MemberRef,
         imported: &Imported,
-    ) -> Result<Taken, ImportError> {
+    ) -> Result<RowResult, ImportError> {
         if let Err(refusal) = self.check(at.row, imported) {
             return Ok(refused(refusal));
         }
@@ -313,7 +318,7 @@ impl Pass<'_> {
         reference: &MemberRef,
         complete: &(dyn Fn(&mut Profile) + Sync),
         imported: &Imported,
-    ) -> Result<Option<Taken>, ImportError> {
+    ) -> Result<Option<RowResult>, ImportError> {
         if !at.is_new {
             return Ok(None);
         }
@@ -328,7 +333,7 @@ impl Pass<'_> {
         }
     }
 
-    async fn commit(&self, row: u64, member: &MemberId, imported: &Imported) -> Result<Taken, ImportError> {
+    async fn commit(&self, row: u64, member: &MemberId, imported: &Imported) -> Result<RowResult, ImportError> {
         let (config, now) = (&*self.program.compiled, self.services.clock.now());
         let key = self.key(row, false);
         let commit = Commit::for_one(&self.program.id, config, Party::new(member, &key));

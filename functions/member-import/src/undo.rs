@@ -11,14 +11,14 @@ use tessera_store::{Commit, CommitError, Committed, Party, PutFact, Snapshot, St
 
 use crate::ImportError;
 use crate::pass::Pass;
-use crate::row::{Taken, refused};
+use crate::row::{RowResult, refused};
 
 /// The refund that undoes an order of a history.
 const REFUND: &str = "import-undone";
 
 impl Pass<'_> {
     /// Undoes a row; the reasons say what of it cannot be undone.
-    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<Taken, ImportError> {
+    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<RowResult, ImportError> {
         let code = match content {
             ImportRow::Order(order) => return self.undo_order(order).await,
             ImportRow::Coupon(coupon) => CouponCode::new(coupon.code.trim()).ok(),
@@ -45,7 +45,7 @@ impl Pass<'_> {
         member: &MemberId,
         done: &Entry,
         coupons: &[CouponCode],
-    ) -> Result<Taken, ImportError> {
+    ) -> Result<RowResult, ImportError> {
         let (config, now) = (&*self.program.compiled, self.services.clock.now());
         let key = self.key(row, true);
         let party = Party { coupons, ..Party::new(member, &key) };
@@ -74,7 +74,7 @@ impl Pass<'_> {
     }
 
     /// Returns an order whole: its points, counters and coupons follow from the rules.
-    async fn undo_order(&self, order: &OrderRow) -> Result<Taken, ImportError> {
+    async fn undo_order(&self, order: &OrderRow) -> Result<RowResult, ImportError> {
         let Pass { services, program, .. } = self;
         let (Ok(receipt), Ok(refund)) = (ReceiptId::new(order.id.as_str()), RefundId::new(REFUND)) else {
             return Ok(Ok(()));
@@ -107,7 +107,7 @@ impl Pass<'_> {
     }
 }
 
-fn report(left: &NotUndone) -> Taken {
+fn report(left: &NotUndone) -> RowResult {
     match (left.points.is_positive(), left.coupon) {
         (false, false) => Ok(()),
         (true, _) => refused(format!("{} points cannot be taken back: they were spent or have expired", left.points)),

@@ -15,7 +15,7 @@ const EXCERPT: usize = 300;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptOutcome {
     /// The target accepted the event.
     Accepted(String),
     /// There is nobody to send it to.
@@ -49,7 +49,7 @@ impl Run<'_> {
         let key = key_of(&to.program.id, to.target);
         if !to.target.is_enabled {
             for outgoing in outgoing {
-                let refused = Outcome::Refused("the target is disabled".to_owned());
+                let refused = AttemptOutcome::Refused("the target is disabled".to_owned());
                 self.record(to, outgoing, refused).await?;
             }
             return Ok(());
@@ -62,11 +62,11 @@ impl Run<'_> {
         for outgoing in outgoing {
             let paused = lock(&self.notifier.paused).get(&key).copied().filter(|until| *until > self.now());
             if let Some(until) = paused {
-                self.record(to, outgoing, Outcome::Deferred(until)).await?;
+                self.record(to, outgoing, AttemptOutcome::Deferred(until)).await?;
                 continue;
             }
             let outcome = self.attempt(to, &outgoing, &mut profile).await?;
-            if let Outcome::TimedOut(_) = outcome {
+            if let AttemptOutcome::TimedOut(_) = outcome {
                 let until = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
                 lock(&self.notifier.paused).insert(key.clone(), until);
             }
@@ -80,9 +80,9 @@ impl Run<'_> {
         to: &Addressed<'_>,
         outgoing: &Outgoing,
         profile: &mut klaviyo::ProfileOnce,
-    ) -> Result<Outcome, NotifyError> {
+    ) -> Result<AttemptOutcome, NotifyError> {
         let Some(secrets) = self.secrets(to).await? else {
-            return Ok(Outcome::Failed { reason: "the target has no credentials".to_owned(), asked: None });
+            return Ok(AttemptOutcome::Failed { reason: "the target has no credentials".to_owned(), asked: None });
         };
         let client = self.notifier.client().map_err(|error| NotifyError::Unavailable(error.to_string()))?;
         let (event, is_test) = (&outgoing.event, outgoing.delivery.is_test);
@@ -91,7 +91,7 @@ impl Run<'_> {
                 let program = &to.program.id;
                 Ok(webhook::send(client, endpoint, &secrets, program, event, is_test, self.now()).await)
             }
-            TargetKind::Shop(_) => Ok(Outcome::Refused("events are not sent to shops".to_owned())),
+            TargetKind::Shop(_) => Ok(AttemptOutcome::Refused("events are not sent to shops".to_owned())),
             TargetKind::Klaviyo(settings) => {
                 let sender = klaviyo::Sender { run: self, to, settings, secrets: &secrets, client };
                 sender.send(event, is_test, profile).await

@@ -36,7 +36,7 @@ pub struct Notifier {
     /// Until when targets that did not respond in time are left alone.
     paused: Mutex<HashMap<TargetKey, Timestamp>>,
     /// Tokens that were taken from a shared bucket and not used yet.
-    tokens: limits::Tokens,
+    tokens: limits::RateTokens,
     /// How often more than once the vendors' limits apply.
     extra_rate: u32,
 }

@@ -21,7 +21,7 @@ const TRIES: u32 = 5;
 
 /// A limit of a vendor's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limit {
+pub(crate) struct RateLimit {
     /// Names the bucket.
     pub name: &'static str,
     /// The requests in a minute.
@@ -30,7 +30,7 @@ pub(crate) struct Limit {
     pub burst: u32,
 }
 
-impl Limit {
+impl RateLimit {
     /// The limit so many times.
     const fn times(self, times: u32) -> Self {
         Self { per_minute: self.per_minute.saturating_mul(times), burst: self.burst.saturating_mul(times), ..self }
@@ -52,9 +52,9 @@ type BucketKey = (String, TargetId, &'static str);
 
 /// Tokens that were taken and not used yet, and when they were taken.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(Mutex<HashMap<BucketKey, (u32, Timestamp)>>);
+pub(crate) struct RateTokens(Mutex<HashMap<BucketKey, (u32, Timestamp)>>);
 
-impl Tokens {
+impl RateTokens {
     /// Uses one token that was taken a moment ago.
     fn take_one(&self, key: &BucketKey, now: Timestamp) -> bool {
         let mut all = lock(&self.0);
@@ -73,7 +73,7 @@ impl Run<'_> {
     pub(crate) async fn take_token(
         &self,
         to: &Addressed<'_>,
-        limit: Limit,
+        limit: RateLimit,
     ) -> Result<Result<(), SignedDuration>, NotifyError> {
         let limit = limit.times(self.notifier.extra_rate.saturating_add(1));
         let key = (to.program.id.to_string(), to.target.id.clone(), limit.name);
@@ -104,7 +104,7 @@ impl Run<'_> {
     pub(crate) async fn block(
         &self,
         to: &Addressed<'_>,
-        limit: Limit,
+        limit: RateLimit,
         wait: SignedDuration,
     ) -> Result<(), NotifyError> {
         let limit = limit.times(self.notifier.extra_rate.saturating_add(1));
@@ -125,7 +125,7 @@ impl Run<'_> {
     async fn move_bucket(
         &self,
         to: &Addressed<'_>,
-        limit: Limit,
+        limit: RateLimit,
         bucket: TokenBucket,
         version: Option<u64>,
     ) -> Result<bool, NotifyError> {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn no_minute_has_more_requests_than_the_limit_and_nine_tenths_are_used() {
-        let limit = Limit { name: "events", per_minute: 3_500, burst: 175 };
+        let limit = RateLimit { name: "events", per_minute: 3_500, burst: 175 };
         let mut bucket = TokenBucket::full();
         let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
         let mut taken: Vec<i64> = Vec::new();
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn taken_tokens_are_used_within_a_second() {
-        let tokens = Tokens::default();
+        let tokens = RateTokens::default();
         let key = (String::new(), TargetId::klaviyo(), "events");
         let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
         lock(&tokens.0).insert(key.clone(), (2, at(0)));

@@ -7,7 +7,7 @@ use tessera_lambda::Queue;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_store::{Delivery, DeliveryStatus, Target, TargetKind};
 
-use crate::attempt::Outcome;
+use crate::attempt::AttemptOutcome;
 use crate::events::{Addressed, Outgoing, key_of};
 use crate::retry::next_attempt;
 use crate::{NotifyError, Run};
@@ -21,11 +21,11 @@ impl Run<'_> {
         &self,
         to: &Addressed<'_>,
         outgoing: Outgoing,
-        outcome: Outcome,
+        outcome: AttemptOutcome,
     ) -> Result<(), NotifyError> {
         let (now, key) = (self.now(), key_of(&to.program.id, to.target));
         let Outgoing { delivery, before, .. } = outgoing;
-        if let Outcome::Deferred(until) = outcome {
+        if let AttemptOutcome::Deferred(until) = outcome {
             // Times are stored in milliseconds.
             let due = Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until);
             let later = Delivery { status: DeliveryStatus::Pending, due: Some(due), ..delivery };
@@ -33,14 +33,14 @@ impl Run<'_> {
         }
         let attempts = delivery.attempts.saturating_add(1);
         let tried = Delivery { tried_at: now, attempts, due: None, ..delivery };
-        let is_gone = matches!(outcome, Outcome::Gone(_));
+        let is_gone = matches!(outcome, AttemptOutcome::Gone(_));
         let after = match outcome {
-            Outcome::Deferred(_) => return Ok(()),
-            Outcome::Skipped => {
+            AttemptOutcome::Deferred(_) => return Ok(()),
+            AttemptOutcome::Skipped => {
                 self.note(&key, |health| health.skipped += 1);
                 return self.forget(to, before.as_ref()).await;
             }
-            Outcome::Accepted(response) => {
+            AttemptOutcome::Accepted(response) => {
                 self.note(&key, |health| {
                     health.delivered += 1;
                     health.error = None;
@@ -50,9 +50,9 @@ impl Run<'_> {
                 }
                 Delivery { status: DeliveryStatus::Delivered, response: Some(response), ..tried }
             }
-            Outcome::Failed { reason, asked } => self.failed(tried, reason, asked, true),
-            Outcome::TimedOut(reason) => self.failed(tried, reason, None, true),
-            Outcome::Refused(reason) | Outcome::Gone(reason) => self.failed(tried, reason, None, false),
+            AttemptOutcome::Failed { reason, asked } => self.failed(tried, reason, asked, true),
+            AttemptOutcome::TimedOut(reason) => self.failed(tried, reason, None, true),
+            AttemptOutcome::Refused(reason) | AttemptOutcome::Gone(reason) => self.failed(tried, reason, None, false),
         };
         if after.status != DeliveryStatus::Delivered {
             let (error, is_dead) = (after.response.clone(), after.status == DeliveryStatus::Failed);

@@ -9,7 +9,7 @@ use tessera_domain::ids::ProgramId;
 use tessera_outbound::{Client, OutboundError, webhook_signature};
 use tessera_store::{TargetSecrets, WebhookEndpoint};
 
-use crate::attempt::{Outcome, excerpt};
+use crate::attempt::{AttemptOutcome, excerpt};
 
 /// The largest body.
 const MAX_BODY_BYTES: usize = 20_000;
@@ -23,11 +23,11 @@ pub(crate) async fn send(
     event: &Event,
     is_test: bool,
     now: Timestamp,
-) -> Outcome {
+) -> AttemptOutcome {
     let body = body(event, program, is_test);
     let seconds = now.as_second();
     let Some(signature) = webhook_signature(&secrets.valid_at(now), &event.id, seconds, &body) else {
-        return Outcome::Refused("the endpoint's secret cannot be used".to_owned());
+        return AttemptOutcome::Refused("the endpoint's secret cannot be used".to_owned());
     };
     let request = Request::post(&*endpoint.url)
         .header("content-type", "application/json")
@@ -37,12 +37,12 @@ pub(crate) async fn send(
         .body(Bytes::from(body));
     let request = match request {
         Ok(request) => request,
-        Err(error) => return Outcome::Refused(error.to_string()),
+        Err(error) => return AttemptOutcome::Refused(error.to_string()),
     };
     match client.send(request).await {
-        Ok(response) if response.status.is_success() => Outcome::Accepted(response.status.as_u16().to_string()),
-        Ok(response) if response.status == StatusCode::GONE => Outcome::Gone("410 Gone".to_owned()),
-        Ok(response) => Outcome::Failed {
+        Ok(response) if response.status.is_success() => AttemptOutcome::Accepted(response.status.as_u16().to_string()),
+        Ok(response) if response.status == StatusCode::GONE => AttemptOutcome::Gone("410 Gone".to_owned()),
+        Ok(response) => AttemptOutcome::Failed {
             reason: format!("{} {}", response.status.as_u16(), excerpt(&response.body)).trim().to_owned(),
             asked: response.retry_after(now),
         },
@@ -51,14 +51,14 @@ pub(crate) async fn send(
 }
 
 /// The outcome of a request without a response. Even a refused address may change.
-pub(crate) fn failed(error: &OutboundError) -> Outcome {
+pub(crate) fn failed(error: &OutboundError) -> AttemptOutcome {
     match error {
-        OutboundError::Timeout(_) => Outcome::TimedOut(error.to_string()),
+        OutboundError::Timeout(_) => AttemptOutcome::TimedOut(error.to_string()),
         OutboundError::Target(_)
         | OutboundError::Connect(_)
         | OutboundError::Interrupted(_)
         | OutboundError::TooLarge(_)
-        | OutboundError::Tls(_) => Outcome::Failed { reason: error.to_string(), asked: None },
+        | OutboundError::Tls(_) => AttemptOutcome::Failed { reason: error.to_string(), asked: None },
     }
 }
 

@@ -8,7 +8,7 @@ use tessera_domain::input::Fault;
 
 /// A kind of part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum ProgramPart {
     /// Earning rules.
     Rules,
     /// The catalogue of rewards.
@@ -31,7 +31,7 @@ pub(crate) enum PartError {
 const LADDER: &str = "/tiers/ladder";
 const VIP: &str = "/tiers/vip";
 
-impl Part {
+impl ProgramPart {
     /// Its name in paths.
     pub const fn name(self) -> &'static str {
         match self {
@@ -180,58 +180,61 @@ mod tests {
     #[test]
     fn parts_are_listed_and_found() {
         let document = document();
-        assert_eq!(Part::Rules.all(&document).len(), 2);
-        assert_eq!(Part::Tiers.all(&document).len(), 3);
-        assert_eq!(Part::Tiers.get(&document, "vip"), Some(&json!({ "id": "vip" })));
-        assert_eq!(Part::Rewards.get(&document, "a"), None);
+        assert_eq!(ProgramPart::Rules.all(&document).len(), 2);
+        assert_eq!(ProgramPart::Tiers.all(&document).len(), 3);
+        assert_eq!(ProgramPart::Tiers.get(&document, "vip"), Some(&json!({ "id": "vip" })));
+        assert_eq!(ProgramPart::Rewards.get(&document, "a"), None);
     }
 
     #[test]
     fn a_part_is_added_once() {
         let mut document = document();
-        assert_eq!(Part::Rules.insert(&mut document, json!({ "id": "c" })), Ok("/rules/2".to_owned()));
-        assert_eq!(Part::Rules.insert(&mut document, json!({ "id": "c" })), Err(PartError::Duplicate("c".to_owned())));
-        assert!(matches!(Part::Rules.insert(&mut document, json!([])), Err(PartError::Malformed(_))));
+        assert_eq!(ProgramPart::Rules.insert(&mut document, json!({ "id": "c" })), Ok("/rules/2".to_owned()));
+        assert_eq!(
+            ProgramPart::Rules.insert(&mut document, json!({ "id": "c" })),
+            Err(PartError::Duplicate("c".to_owned()))
+        );
+        assert!(matches!(ProgramPart::Rules.insert(&mut document, json!([])), Err(PartError::Malformed(_))));
         // What has no identifier is left to the check of the whole document.
-        assert_eq!(Part::Rules.insert(&mut document, json!({})), Ok("/rules/3".to_owned()));
+        assert_eq!(ProgramPart::Rules.insert(&mut document, json!({})), Ok("/rules/3".to_owned()));
     }
 
     #[test]
     fn a_tier_finds_its_place() {
         let mut document = document();
         let silver = json!({ "id": "silver", "threshold": 500 });
-        assert_eq!(Part::Tiers.insert(&mut document, silver), Ok("/tiers/ladder/1".to_owned()));
-        assert_eq!(Part::Tiers.insert(&mut document, json!({ "id": "friend" })), Ok("/tiers/vip/1".to_owned()));
+        assert_eq!(ProgramPart::Tiers.insert(&mut document, silver), Ok("/tiers/ladder/1".to_owned()));
+        assert_eq!(ProgramPart::Tiers.insert(&mut document, json!({ "id": "friend" })), Ok("/tiers/vip/1".to_owned()));
         let silver = json!({ "id": "silver", "threshold": 2000 });
-        assert_eq!(Part::Tiers.replace(&mut document, "silver", silver), Ok("/tiers/ladder/2".to_owned()));
+        assert_eq!(ProgramPart::Tiers.replace(&mut document, "silver", silver), Ok("/tiers/ladder/2".to_owned()));
         assert_eq!(order(&document, "/tiers/ladder"), ["base", "gold", "silver"]);
         // Without its threshold a step stays where it is, and the check of the document says what is missing.
         let base = json!({ "id": "base" });
-        assert_eq!(Part::Tiers.replace(&mut document, "base", base), Ok("/tiers/ladder/0".to_owned()));
+        assert_eq!(ProgramPart::Tiers.replace(&mut document, "base", base), Ok("/tiers/ladder/0".to_owned()));
     }
 
     #[test]
     fn a_part_is_replaced_in_its_place() {
         let mut document = document();
-        assert_eq!(Part::Rules.replace(&mut document, "a", json!({ "n": 2 })), Ok("/rules/0".to_owned()));
+        assert_eq!(ProgramPart::Rules.replace(&mut document, "a", json!({ "n": 2 })), Ok("/rules/0".to_owned()));
         assert_eq!(document["rules"][0], json!({ "id": "a", "n": 2 }));
-        let renamed = Part::Rules.replace(&mut document, "a", json!({ "id": "z" }));
+        let renamed = ProgramPart::Rules.replace(&mut document, "a", json!({ "id": "z" }));
         assert!(matches!(renamed, Err(PartError::Malformed(fault)) if fault.pointer == "/id"));
-        assert_eq!(Part::Rules.replace(&mut document, "z", json!({})), Err(PartError::Unknown));
+        assert_eq!(ProgramPart::Rules.replace(&mut document, "z", json!({})), Err(PartError::Unknown));
     }
 
     #[test]
     fn a_part_is_removed_and_with_the_last_tier_all_of_them() {
         let mut document = document();
-        assert_eq!(Part::Rules.remove(&mut document, "a"), Ok(()));
+        assert_eq!(ProgramPart::Rules.remove(&mut document, "a"), Ok(()));
         assert_eq!(order(&document, "/rules"), ["b"]);
-        assert_eq!(Part::Rules.remove(&mut document, "a"), Err(PartError::Unknown));
+        assert_eq!(ProgramPart::Rules.remove(&mut document, "a"), Err(PartError::Unknown));
         for tier in ["gold", "vip", "base"] {
-            assert_eq!(Part::Tiers.remove(&mut document, tier), Ok(()));
+            assert_eq!(ProgramPart::Tiers.remove(&mut document, tier), Ok(()));
         }
         assert_eq!(document.get("tiers"), None);
         let base = json!({ "id": "base", "threshold": 0 });
-        assert_eq!(Part::Tiers.insert(&mut document, base), Ok("/tiers/ladder/0".to_owned()));
+        assert_eq!(ProgramPart::Tiers.insert(&mut document, base), Ok("/tiers/ladder/0".to_owned()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tessera_lambda::{Content, Problem, Route, Services, handler};
 
 use crate::ADMIN;
 use crate::change::{Edit, document, edit};
-use crate::part::{Part, PartError, relative};
+use crate::part::{PartError, ProgramPart, relative};
 
 /// The five routes of a kind of part.
 macro_rules! part_routes {
@@ -57,7 +57,7 @@ macro_rules! part_routes {
 pub(crate) const RULES: &[Route] = part_routes!(
     "/v1/rules",
     "/v1/rules/{id}",
-    Part::Rules,
+    ProgramPart::Rules,
     Rule,
     example_of_rule,
     ["listRules", "addRule", "getRule", "putRule", "deleteRule"],
@@ -68,7 +68,7 @@ pub(crate) const RULES: &[Route] = part_routes!(
 pub(crate) const REWARDS: &[Route] = part_routes!(
     "/v1/rewards",
     "/v1/rewards/{id}",
-    Part::Rewards,
+    ProgramPart::Rewards,
     Reward,
     example_of_reward,
     ["listRewards", "addReward", "getReward", "putReward", "deleteReward"],
@@ -79,7 +79,7 @@ pub(crate) const REWARDS: &[Route] = part_routes!(
 pub(crate) const TIERS: &[Route] = part_routes!(
     "/v1/tiers",
     "/v1/tiers/{id}",
-    Part::Tiers,
+    ProgramPart::Tiers,
     AnyTier,
     example_of_tier,
     ["listTiers", "addTier", "getTier", "putTier", "deleteTier"],
@@ -126,7 +126,7 @@ fn example_of_tier() -> Value {
 }
 
 /// `GET /v1/{parts}`: all of them, because the document holds them all.
-async fn list(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
+async fn list(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
@@ -134,7 +134,7 @@ async fn list(services: &Services, request: &ApiRequest, kind: Part) -> Result<R
 }
 
 /// `GET /v1/{parts}/{id}`
-async fn get(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
+async fn get(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
@@ -142,18 +142,18 @@ async fn get(services: &Services, request: &ApiRequest, kind: Part) -> Result<Re
 }
 
 /// `POST /v1/{parts}`
-async fn post(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
+async fn post(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     store(services, request, 201, |sent| Change::Insert(kind, sent)).await
 }
 
 /// `PUT /v1/{parts}/{id}`
-async fn put(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
+async fn put(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     let id = request.path("id")?;
     store(services, request, 200, |sent| Change::Replace(kind, id, sent)).await
 }
 
 /// `DELETE /v1/{parts}/{id}`
-async fn delete(services: &Services, request: &ApiRequest, kind: Part) -> Result<Response, Problem> {
+async fn delete(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     edit(services, request, &Change::Remove(kind, request.path("id")?)).await?;
     Ok(http::empty(204))
 }
@@ -172,9 +172,9 @@ async fn store<'a>(
 
 /// What happens to a part.
 enum Change<'a> {
-    Insert(Part, Value),
-    Replace(Part, &'a str, Value),
-    Remove(Part, &'a str),
+    Insert(ProgramPart, Value),
+    Replace(ProgramPart, &'a str, Value),
+    Remove(ProgramPart, &'a str),
 }
 
 impl Edit for Change<'_> {

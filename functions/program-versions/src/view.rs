@@ -10,7 +10,7 @@ use tessera_store::{DraftStatus, ProgramDraft, ProgramVersion};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DraftStatus))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
+pub(crate) enum DraftStatusView {
     /// It waits for somebody to publish it.
     Draft,
     /// It is approved, and waits for its time.
@@ -26,7 +26,7 @@ pub(crate) struct DraftView {
     /// Its identifier.
     id: String,
     /// Its status.
-    status: Status,
+    status: DraftStatusView,
     /// Who made it: the name of the API key.
     author: String,
     /// The id of that key.
@@ -127,9 +127,9 @@ impl From<ProgramDraft> for DraftView {
         Self {
             id: draft.id,
             status: match draft.status {
-                DraftStatus::Draft => Status::Draft,
-                DraftStatus::Scheduled => Status::Scheduled,
-                DraftStatus::Published => Status::Published,
+                DraftStatus::Draft => DraftStatusView::Draft,
+                DraftStatus::Scheduled => DraftStatusView::Scheduled,
+                DraftStatus::Published => DraftStatusView::Published,
             },
             author: draft.author.name,
             author_key: draft.author.key,

@@ -12,7 +12,7 @@ use tessera_store::{CouponShopCode, Delivery, DeliveryContent, DeliveryStatus, S
 
 use crate::ShopClients;
 use crate::cancel::finish_cancel;
-use crate::http::Failure;
+use crate::http::ShopFailure;
 use crate::shop::{Shop, credentials};
 use crate::work::{WorkError, active};
 
@@ -60,7 +60,7 @@ pub(crate) async fn delete(
                 }
                 dead.extend(codes.into_iter().map(|(coupon, _)| coupon));
             }
-            Err(Failure::Store(error)) => return Err(error.into()),
+            Err(ShopFailure::Store(error)) => return Err(error.into()),
             Err(failure) => {
                 is_done = false;
                 let codes = codes.into_iter().map(|(coupon, _)| coupon.code).collect();
@@ -100,7 +100,7 @@ async fn delete_group(
     program: &ProgramId,
     (connection, shop, discount): &Group,
     codes: &[(Coupon, ShopCode)],
-) -> Result<Deletion, Failure> {
+) -> Result<Deletion, ShopFailure> {
     let target = services.store.target(program, connection).await?;
     let known = target.as_ref().and_then(ShopConnection::of);
     let today = known.as_ref().map(|known| known.settings.shop_identity());
@@ -110,9 +110,9 @@ async fn delete_group(
     }
     let Some(connection) = known.filter(|known| known.is_enabled) else {
         // A merchant who only disables a connection keeps its credentials.
-        let key = services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
+        let key = services.secrets().await.map_err(|problem| ShopFailure::again(problem.detail()))?;
         let secrets = services.store.target_secrets(program, connection, &key).await?;
-        return secrets.map_or(Ok(Deletion::OutOfReach), |_| Err(Failure::again("the connection is disabled")));
+        return secrets.map_or(Ok(Deletion::OutOfReach), |_| Err(ShopFailure::again("the connection is disabled")));
     };
     let credentials = credentials(services, program, &connection).await?;
     let shop = Shop::new(services, clients, program, &connection, &credentials)?;
@@ -148,7 +148,7 @@ async fn record(
     codes: Vec<CouponCode>,
     at: Timestamp,
     before: Option<&Delivery>,
-    failure: Failure,
+    failure: ShopFailure,
 ) -> Result<(), StoreError> {
     let now = services.clock.now();
     let whole = |at: Timestamp| Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
@@ -156,9 +156,9 @@ async fn record(
     let event = codes.first().map(CouponCode::to_string).unwrap_or_default();
     let text = serde_json::to_string(&CodesWork::Delete { codes, at }).unwrap_or_default();
     let (reason, due) = match failure {
-        Failure::Store(error) => return Err(error),
-        Failure::Refused(reason) => (reason, None),
-        Failure::Again { reason, asked } => (reason, next_attempt(now, &text, attempts, asked).map(whole)),
+        ShopFailure::Store(error) => return Err(error),
+        ShopFailure::Refused(reason) => (reason, None),
+        ShopFailure::Again { reason, asked } => (reason, next_attempt(now, &text, attempts, asked).map(whole)),
     };
     tracing::warn!(%program, %connection, reason, attempts, "a shop did not delete codes");
     let status = if due.is_some() { DeliveryStatus::Pending } else { DeliveryStatus::Failed };

@@ -7,8 +7,8 @@ use tessera_lambda::Services;
 use tessera_shops::CodeSettings;
 use tessera_store::{ActiveProgram, CodeBatch, StoreError, StoredShopPool, TargetId, seed};
 
-use crate::http::Failure;
-use crate::shop::{BatchOutcome, Sent, Shop};
+use crate::http::ShopFailure;
+use crate::shop::{BatchOutcome, SentBatch, Shop};
 
 /// Codes have eleven random characters and a check character: codes that nobody has yet work at a checkout already, where nobody
 /// counts wrong guesses.
@@ -22,7 +22,7 @@ const FIRST_CODES: u32 = 3;
 
 /// How far the work on a pool has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum PoolProgress {
     /// It is done.
     Whole,
     /// Another message is to go on.
@@ -43,46 +43,50 @@ impl PoolWorker<'_> {
     ///
     /// # Errors
     /// When the shop or the store did not do it.
-    pub async fn fill(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<Progress, Failure> {
+    pub async fn fill(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<PoolProgress, ShopFailure> {
         let before = stored.pool.discount_id.clone();
         let refused = match self.fill_existing(stored, codes).await {
-            Err(Failure::Refused(reason)) => reason,
+            Err(ShopFailure::Refused(reason)) => reason,
             other => return other,
         };
         match before {
             Some(discount) if !self.shop.has_discount(&discount).await? => {
                 self.forget_discount(stored).await?;
-                Ok(Progress::Partly)
+                Ok(PoolProgress::Partly)
             }
-            _ => Err(Failure::Refused(refused)),
+            _ => Err(ShopFailure::Refused(refused)),
         }
     }
 
     /// Fills a pool. Each step is stored before the next one begins, so that it goes on where it was interrupted.
-    async fn fill_existing(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<Progress, Failure> {
+    async fn fill_existing(
+        &self,
+        stored: &mut StoredShopPool,
+        codes: CodeSettings,
+    ) -> Result<PoolProgress, ShopFailure> {
         let discount = self.discount(stored).await?;
         let is_off = stored.pool.is_withdrawn || stored.pool.switch.is_some();
-        if is_off && self.switch(stored, &discount, true).await? == Progress::Partly {
-            return Ok(Progress::Partly);
+        if is_off && self.switch(stored, &discount, true).await? == PoolProgress::Partly {
+            return Ok(PoolProgress::Partly);
         }
         for _ in 0..MOST_BATCHES {
             if stored.pool.batch.is_none() && !self.begin_batch(stored, codes).await? {
-                return Ok(Progress::Whole);
+                return Ok(PoolProgress::Whole);
             }
             self.finish_batch(stored, &discount).await?;
         }
-        Ok(Progress::Partly)
+        Ok(PoolProgress::Partly)
     }
 
     /// Stores a pool as it is now.
-    pub async fn save(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+    pub async fn save(&self, stored: &mut StoredShopPool) -> Result<(), ShopFailure> {
         let is_saved = self.services.store.put_shop_pool(&self.program.id, self.connection, stored).await?;
         let contended = StoreError::Contended { operation: "storing a shop's pool of codes", tries: 1 };
         if is_saved { Ok(()) } else { Err(contended.into()) }
     }
 
     /// The shop's id of the pool's discount, which is created if it is missing.
-    async fn discount(&self, stored: &mut StoredShopPool) -> Result<String, Failure> {
+    async fn discount(&self, stored: &mut StoredShopPool) -> Result<String, ShopFailure> {
         if let Some(discount) = &stored.pool.discount_id {
             return Ok(discount.clone());
         }
@@ -91,7 +95,7 @@ impl PoolWorker<'_> {
                 (first, true)
             } else {
                 let first = new_codes(1)?.into_iter().next();
-                let first = first.ok_or_else(|| Failure::again("no code could be generated"))?;
+                let first = first.ok_or_else(|| ShopFailure::again("no code could be generated"))?;
                 stored.pool.first_code = Some(first.clone());
                 self.save(stored).await?;
                 (first, false)
@@ -105,11 +109,11 @@ impl PoolWorker<'_> {
                 None => stored.pool.first_code = None,
             }
         }
-        Err(Failure::Refused("every code that was tried for the discount is the merchant's own".to_owned()))
+        Err(ShopFailure::Refused("every code that was tried for the discount is the merchant's own".to_owned()))
     }
 
     /// Chooses the next batch; false when there are enough codes.
-    async fn begin_batch(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<bool, Failure> {
+    async fn begin_batch(&self, stored: &mut StoredShopPool, codes: CodeSettings) -> Result<bool, ShopFailure> {
         let ready = self.services.store.codes_left(&self.program.id, &stored.pool.pool).await?;
         let is_filling =
             ready < u64::from(codes.fill_to) && (stored.pool.is_filling || ready < u64::from(codes.low_water));
@@ -128,11 +132,11 @@ impl PoolWorker<'_> {
     }
 
     /// Sends the stored batch, unless it was, and loads what the shop created.
-    pub async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), Failure> {
-        let none = || Failure::again("there is no batch");
+    pub async fn finish_batch(&self, stored: &mut StoredShopPool, discount: &str) -> Result<(), ShopFailure> {
+        let none = || ShopFailure::again("there is no batch");
         let mut batch = stored.pool.batch.clone().ok_or_else(none)?;
         let sent = if let Some(job) = batch.job.clone() {
-            Sent::Job(job)
+            SentBatch::Job(job)
         } else {
             batch.sent = batch.sent.saturating_add(1);
             stored.pool.batch = Some(batch.clone());
@@ -140,8 +144,8 @@ impl PoolWorker<'_> {
             self.shop.send(&stored.pool, discount, &batch).await?
         };
         let BatchOutcome { created, refused } = match sent {
-            Sent::Done(outcome) => outcome,
-            Sent::Job(job) => {
+            SentBatch::Done(outcome) => outcome,
+            SentBatch::Job(job) => {
                 if batch.job.is_none() {
                     batch.job = Some(job.clone());
                     stored.pool.batch = Some(batch.clone());
@@ -169,7 +173,7 @@ impl PoolWorker<'_> {
             Some((_, reason)) if created.is_empty() => {
                 let reason = format!("none of {} codes was created: {reason}", refused.len());
                 // A few may have collided with codes of the merchant's.
-                Err(if refused.len() < FEW_CODES { Failure::again(reason) } else { Failure::Refused(reason) })
+                Err(if refused.len() < FEW_CODES { ShopFailure::again(reason) } else { ShopFailure::Refused(reason) })
             }
             _ => Ok(()),
         }
@@ -177,7 +181,7 @@ impl PoolWorker<'_> {
 }
 
 /// Random codes, each once.
-fn new_codes(count: usize) -> Result<Vec<CouponCode>, Failure> {
+fn new_codes(count: usize) -> Result<Vec<CouponCode>, ShopFailure> {
     let seed = seed()?;
     let codes: BTreeSet<CouponCode> = (0..).map_while(|ordinal| seed.code(PATTERN, ordinal)).take(count).collect();
     Ok(codes.into_iter().collect())

@@ -12,7 +12,7 @@ const EXCERPT: usize = 200;
 
 /// Why a shop did not do what it was asked for.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum ShopFailure {
     /// Another attempt may succeed.
     Again {
         /// What the shop said.
@@ -26,13 +26,13 @@ pub(crate) enum Failure {
     Store(StoreError),
 }
 
-impl Failure {
+impl ShopFailure {
     pub(crate) fn again(reason: impl Into<String>) -> Self {
         Self::Again { reason: reason.into(), asked: None }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for ShopFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -50,9 +50,9 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// That the shop did not do it, and may do it another time.
-    pub fn again(&self) -> Failure {
+    pub fn again(&self) -> ShopFailure {
         let reason = format!("{} {}", self.status.as_u16(), self.excerpt).trim().to_owned();
-        Failure::Again { reason, asked: self.asked }
+        ShopFailure::Again { reason, asked: self.asked }
     }
 }
 
@@ -60,8 +60,8 @@ impl Reply {
 ///
 /// # Errors
 /// Without a response.
-pub(crate) async fn exchange(client: &Client, request: Request<Bytes>, now: Timestamp) -> Result<Reply, Failure> {
-    let response = client.send(request).await.map_err(|error| Failure::again(error.to_string()))?;
+pub(crate) async fn exchange(client: &Client, request: Request<Bytes>, now: Timestamp) -> Result<Reply, ShopFailure> {
+    let response = client.send(request).await.map_err(|error| ShopFailure::again(error.to_string()))?;
     let body = serde_json::from_slice(&response.body).unwrap_or_default();
     let asked = response.retry_after(now);
     Ok(Reply { status: response.status, body, excerpt: excerpt(&response.body), asked })

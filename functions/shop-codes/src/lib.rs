@@ -28,7 +28,7 @@ use tessera_lambda::shop_codes::CodesMessage;
 use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
 
-use crate::shopify::Tokens;
+use crate::shopify::AccessTokens;
 
 /// Environment variables that this function needs besides the common ones.
 pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Codes), Variable::SecretsKeyParameter];
@@ -39,7 +39,7 @@ pub struct ShopClients {
     /// Created at the first request: it parses the root certificates.
     client: OnceLock<Client>,
     /// The access tokens of Shopify.
-    tokens: Tokens,
+    tokens: AccessTokens,
 }
 
 /// Handles a batch: rewards at once, the messages about one of them in order.

@@ -16,8 +16,8 @@ use tessera_store::{
 };
 
 use crate::ShopClients;
-use crate::fill::{PoolWorker, Progress};
-use crate::http::Failure;
+use crate::fill::{PoolProgress, PoolWorker};
+use crate::http::ShopFailure;
 use crate::shop::{Shop, credentials, provider_of};
 use crate::withdraw::drop_ready;
 use crate::work::{WorkError, active};
@@ -74,7 +74,7 @@ pub(crate) async fn bring_in_line(
     stored.retain(|stored| stored.pool.pool.reward == *reward);
     let (elsewhere, mut stored): (Vec<_>, Vec<_>) =
         stored.into_iter().partition(|stored| stored.pool.is_of_another(&shop));
-    if drop_pools(services, program_id, connection_id, &elsewhere).await? == Progress::Partly {
+    if drop_pools(services, program_id, connection_id, &elsewhere).await? == PoolProgress::Partly {
         return ask_again(services, program_id, connection_id, reward, again).await;
     }
     if !connection.is_enabled {
@@ -114,10 +114,10 @@ pub(crate) async fn bring_in_line(
         let outcome = Box::pin(serve(services, clients, &program, &connection, &mut pool, codes)).await;
         match outcome {
             Ok(progress) => {
-                is_whole &= progress == Progress::Whole;
+                is_whole &= progress == PoolProgress::Whole;
                 settle(services, program_id, connection_id, &mut pool).await?;
             }
-            Err(Failure::Store(error)) => return Err(error.into()),
+            Err(ShopFailure::Store(error)) => return Err(error.into()),
             Err(failure) => record(services, program_id, connection_id, &mut pool, failure).await?,
         }
     }
@@ -144,15 +144,15 @@ async fn drop_pools(
     program: &ProgramId,
     connection: &TargetId,
     pools: &[StoredShopPool],
-) -> Result<Progress, StoreError> {
+) -> Result<PoolProgress, StoreError> {
     for StoredShopPool { pool, .. } in pools {
         tracing::info!(%program, %connection, reward = %pool.pool.reward, "the codes of another shop are dropped");
-        if drop_ready(services, program, &pool.pool).await? == Progress::Partly {
-            return Ok(Progress::Partly);
+        if drop_ready(services, program, &pool.pool).await? == PoolProgress::Partly {
+            return Ok(PoolProgress::Partly);
         }
         services.store.delete_shop_pool(program, connection, &pool.pool).await?;
     }
-    Ok(Progress::Whole)
+    Ok(PoolProgress::Whole)
 }
 
 /// True when nobody can get a reward any more.
@@ -234,7 +234,7 @@ async fn serve(
     connection: &ShopConnection,
     stored: &mut StoredShopPool,
     codes: Option<CodeSettings>,
-) -> Result<Progress, Failure> {
+) -> Result<PoolProgress, ShopFailure> {
     let credentials = credentials(services, &program.id, connection).await?;
     let shop = Shop::new(services, clients, &program.id, connection, &credentials)?;
     let worker = PoolWorker { services, program, connection: &connection.id, shop: &shop };
@@ -265,20 +265,20 @@ async fn record(
     program: &ProgramId,
     connection: &TargetId,
     stored: &mut StoredShopPool,
-    failure: Failure,
+    failure: ShopFailure,
 ) -> Result<(), StoreError> {
     let now = services.clock.now();
     let pool = &mut stored.pool;
     pool.attempts = pool.attempts.saturating_add(1);
     match failure {
-        Failure::Store(error) => return Err(error),
-        Failure::Again { reason, asked } => {
+        ShopFailure::Store(error) => return Err(error),
+        ShopFailure::Again { reason, asked } => {
             tracing::warn!(%program, %connection, reward = %pool.pool.reward, reason, "a shop creates no codes now");
             let subject = format!("{} {:?}", pool.pool.reward, pool.pool.discount);
             pool.due = next_attempt(now, &subject, pool.attempts.min(LONGEST_ATTEMPTS), asked);
             pool.error = Some(reason);
         }
-        Failure::Refused(reason) => {
+        ShopFailure::Refused(reason) => {
             tracing::error!(%program, %connection, reward = %pool.pool.reward, reason, "a shop refused to create codes");
             pool.is_stopped = true;
             pool.batch = None;

@@ -9,19 +9,19 @@ use tessera_shops::Vendor;
 use tessera_store::{CodeBatch, ShopCode, ShopPool};
 
 use crate::ShopClients;
-use crate::http::Failure;
-use crate::shopify::{self, Shopify, Tokens};
+use crate::http::ShopFailure;
+use crate::shopify::{self, AccessTokens, Shopify};
 use crate::woocommerce::{self, Woocommerce};
 
 /// What requests to a shop are made with.
 #[derive(Clone, Copy)]
-pub(crate) struct Access<'a> {
+pub(crate) struct ShopAccess<'a> {
     pub services: &'a Services,
     pub program: &'a ProgramId,
     pub connection: &'a ShopConnection,
     pub credentials: &'a ShopCredentials,
     pub client: &'a Client,
-    pub tokens: &'a Tokens,
+    pub tokens: &'a AccessTokens,
 }
 
 /// A shop that creates codes.
@@ -40,7 +40,7 @@ pub(crate) struct BatchOutcome {
 }
 
 /// How a shop took a batch of codes in.
-pub(crate) enum Sent {
+pub(crate) enum SentBatch {
     /// It creates them later, as this job.
     Job(String),
     /// It is done.
@@ -52,11 +52,11 @@ pub(crate) async fn credentials(
     services: &Services,
     program: &ProgramId,
     connection: &ShopConnection,
-) -> Result<ShopCredentials, Failure> {
-    let key = services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
+) -> Result<ShopCredentials, ShopFailure> {
+    let key = services.secrets().await.map_err(|problem| ShopFailure::again(problem.detail()))?;
     let secrets = services.store.target_secrets(program, &connection.id, &key).await?;
     let credentials = secrets.and_then(|secrets| serde_json::from_str(&secrets.current).ok());
-    credentials.ok_or_else(|| Failure::again("the connection has no credentials"))
+    credentials.ok_or_else(|| ShopFailure::again("the connection has no credentials"))
 }
 
 impl<'a> Shop<'a> {
@@ -70,13 +70,13 @@ impl<'a> Shop<'a> {
         program: &'a ProgramId,
         connection: &'a ShopConnection,
         credentials: &'a ShopCredentials,
-    ) -> Result<Self, Failure> {
-        let client = clients.client().map_err(|error| Failure::again(error.to_string()))?;
-        let access = Access { services, program, connection, credentials, client, tokens: &clients.tokens };
+    ) -> Result<Self, ShopFailure> {
+        let client = clients.client().map_err(|error| ShopFailure::again(error.to_string()))?;
+        let access = ShopAccess { services, program, connection, credentials, client, tokens: &clients.tokens };
         match connection.settings.vendor {
             Vendor::Shopify => Ok(Self::Shopify(Shopify::new(access)?)),
             Vendor::Woocommerce => Ok(Self::Woocommerce(Woocommerce::new(access)?)),
-            Vendor::Square | Vendor::Generic => Err(Failure::Refused("this shop creates no codes".to_owned())),
+            Vendor::Square | Vendor::Generic => Err(ShopFailure::Refused("this shop creates no codes".to_owned())),
         }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Shop<'a> {
         pool: &ShopPool,
         first: &CouponCode,
         is_repeated: bool,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, ShopFailure> {
         match self {
             Self::Shopify(shop) => shop.create_discount(pool, first, is_repeated).await,
             // Each code is a discount of its own.
@@ -104,23 +104,23 @@ impl<'a> Shop<'a> {
     }
 
     /// Sends a batch of codes.
-    pub async fn send(&self, pool: &ShopPool, discount: &str, batch: &CodeBatch) -> Result<Sent, Failure> {
+    pub async fn send(&self, pool: &ShopPool, discount: &str, batch: &CodeBatch) -> Result<SentBatch, ShopFailure> {
         match self {
-            Self::Shopify(shop) => shop.add_codes(discount, batch).await.map(Sent::Job),
-            Self::Woocommerce(shop) => shop.create(pool, batch).await.map(Sent::Done),
+            Self::Shopify(shop) => shop.add_codes(discount, batch).await.map(SentBatch::Job),
+            Self::Woocommerce(shop) => shop.create(pool, batch).await.map(SentBatch::Done),
         }
     }
 
     /// Waits for the job of a batch.
-    pub async fn outcome(&self, discount: &str, batch: &CodeBatch, job: &str) -> Result<BatchOutcome, Failure> {
+    pub async fn outcome(&self, discount: &str, batch: &CodeBatch, job: &str) -> Result<BatchOutcome, ShopFailure> {
         match self {
             Self::Shopify(shop) => shop.outcome(discount, batch, job).await,
-            Self::Woocommerce(_) => Err(Failure::Refused("WooCommerce creates codes without jobs".to_owned())),
+            Self::Woocommerce(_) => Err(ShopFailure::Refused("WooCommerce creates codes without jobs".to_owned())),
         }
     }
 
     /// True while the shop has a discount. A merchant may have deleted it.
-    pub async fn has_discount(&self, discount: &str) -> Result<bool, Failure> {
+    pub async fn has_discount(&self, discount: &str) -> Result<bool, ShopFailure> {
         match self {
             Self::Shopify(shop) => shop.has_discount(discount).await,
             // Each code is a discount of its own.
@@ -137,7 +137,7 @@ impl<'a> Shop<'a> {
     }
 
     /// The shop's id of the discount that a pool created with this first code; `None` when there is none.
-    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, Failure> {
+    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, ShopFailure> {
         match self {
             Self::Shopify(shop) => shop.find_discount(pool, first).await,
             Self::Woocommerce(_) => Ok(Some(String::new())),
@@ -145,7 +145,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Deletes codes of one discount, and returns when they are dead. Codes that are gone already are no error.
-    pub async fn delete(&self, discount: &str, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
+    pub async fn delete(&self, discount: &str, codes: &[(CouponCode, ShopCode)]) -> Result<(), ShopFailure> {
         match self {
             Self::Shopify(shop) => shop.delete(discount, codes).await,
             Self::Woocommerce(shop) => shop.delete(codes).await,

@@ -5,8 +5,8 @@ use tessera_domain::ids::ProgramId;
 use tessera_lambda::Services;
 use tessera_store::{CodeSwitch, StoreError, StoredShopPool};
 
-use crate::fill::{PoolWorker, Progress};
-use crate::http::Failure;
+use crate::fill::{PoolProgress, PoolWorker};
+use crate::http::ShopFailure;
 use crate::shop::Shop;
 
 /// The batches of codes that one message switches, where each code is a discount of its own: a request for each.
@@ -26,13 +26,13 @@ pub(crate) async fn drop_ready(
     services: &Services,
     program: &ProgramId,
     pool: &PoolId,
-) -> Result<Progress, StoreError> {
+) -> Result<PoolProgress, StoreError> {
     for _ in 0..MOST_DELETIONS {
         if services.store.withdraw_shop_codes(program, pool, DROPPED_AT_ONCE).await?.is_empty() {
-            return Ok(Progress::Whole);
+            return Ok(PoolProgress::Whole);
         }
     }
-    Ok(Progress::Partly)
+    Ok(PoolProgress::Partly)
 }
 
 impl PoolWorker<'_> {
@@ -41,7 +41,7 @@ impl PoolWorker<'_> {
     ///
     /// # Errors
     /// When the shop or the store did not do it.
-    pub async fn withdraw(&self, stored: &mut StoredShopPool) -> Result<Progress, Failure> {
+    pub async fn withdraw(&self, stored: &mut StoredShopPool) -> Result<PoolProgress, ShopFailure> {
         if stored.pool.discount_id.is_none()
             && let Some(first) = stored.pool.first_code.clone()
         {
@@ -53,19 +53,19 @@ impl PoolWorker<'_> {
                 // The shop may have created them, and only its response says which.
                 match self.finish_batch(stored, &discount).await {
                     Ok(()) => {}
-                    Err(Failure::Refused(_)) => stored.pool.batch = None,
+                    Err(ShopFailure::Refused(_)) => stored.pool.batch = None,
                     Err(other) => return Err(other),
                 }
             }
-            if self.switch(stored, &discount, false).await? == Progress::Partly
-                || self.delete_ready(stored, &discount).await? == Progress::Partly
+            if self.switch(stored, &discount, false).await? == PoolProgress::Partly
+                || self.delete_ready(stored, &discount).await? == PoolProgress::Partly
             {
-                return Ok(Progress::Partly);
+                return Ok(PoolProgress::Partly);
             }
         }
         (stored.pool.is_withdrawn, stored.pool.is_filling, stored.pool.switch) = (true, false, None);
         self.save(stored).await?;
-        Ok(Progress::Whole)
+        Ok(PoolProgress::Whole)
     }
 
     /// Makes the codes of a discount work, or not.
@@ -77,7 +77,7 @@ impl PoolWorker<'_> {
         stored: &mut StoredShopPool,
         discount: &str,
         is_active: bool,
-    ) -> Result<Progress, Failure> {
+    ) -> Result<PoolProgress, ShopFailure> {
         let begun = stored.pool.switch.take().filter(|switch| switch.is_active == is_active);
         let is_new = begun.is_none();
         let mut switch = begun.unwrap_or(CodeSwitch { is_active, after: None });
@@ -100,7 +100,7 @@ impl PoolWorker<'_> {
                     }
                     for batch in batches {
                         if left == 0 {
-                            return Ok(Progress::Partly);
+                            return Ok(PoolProgress::Partly);
                         }
                         left -= 1;
                         shop.set_active(&stored.pool, &batch.ids, is_active).await?;
@@ -115,14 +115,14 @@ impl PoolWorker<'_> {
             stored.pool.switch = None;
             self.save(stored).await?;
         }
-        Ok(Progress::Whole)
+        Ok(PoolProgress::Whole)
     }
 
     /// Forgets a discount that the merchant has deleted, and its ready codes, which died with it. The next message creates it anew.
-    pub async fn forget_discount(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+    pub async fn forget_discount(&self, stored: &mut StoredShopPool) -> Result<(), ShopFailure> {
         let pool = &mut stored.pool;
         tracing::warn!(program = %self.program.id, reward = %pool.pool.reward, "a shop's discount does not exist any more");
-        if drop_ready(self.services, &self.program.id, &pool.pool).await? == Progress::Whole {
+        if drop_ready(self.services, &self.program.id, &pool.pool).await? == PoolProgress::Whole {
             (pool.discount_id, pool.first_code, pool.batch, pool.switch) = (None, None, None, None);
             (pool.is_withdrawn, pool.error) = (false, None);
             self.save(stored).await?;
@@ -131,17 +131,17 @@ impl PoolWorker<'_> {
     }
 
     /// Takes the codes that are ready out of a pool, and deletes them in the shop.
-    async fn delete_ready(&self, stored: &StoredShopPool, discount: &str) -> Result<Progress, Failure> {
+    async fn delete_ready(&self, stored: &StoredShopPool, discount: &str) -> Result<PoolProgress, ShopFailure> {
         let most = u32::try_from(self.shop.most_codes()).unwrap_or(u32::MAX);
         for _ in 0..MOST_DELETIONS {
             let store = &self.services.store;
             // First from the pool: a code that was deleted is not drawn.
             let codes = store.withdraw_shop_codes(&self.program.id, &stored.pool.pool, most).await?;
             if codes.is_empty() {
-                return Ok(Progress::Whole);
+                return Ok(PoolProgress::Whole);
             }
             self.shop.delete(discount, &codes).await?;
         }
-        Ok(Progress::Partly)
+        Ok(PoolProgress::Partly)
     }
 }

@@ -12,8 +12,8 @@ use tessera_domain::ids::CouponCode;
 use tessera_domain::program::RewardType;
 use tessera_store::{CodeBatch, ShopCode, ShopPool};
 
-use crate::http::{Failure, Reply, exchange};
-use crate::shop::{Access, BatchOutcome};
+use crate::http::{Reply, ShopFailure, exchange};
+use crate::shop::{BatchOutcome, ShopAccess};
 
 /// The most codes that one request creates or deletes.
 pub(crate) const MOST_CODES: usize = 100;
@@ -25,7 +25,7 @@ const PAGES: u32 = 3;
 
 /// The REST API of a shop.
 pub(crate) struct Woocommerce<'a> {
-    access: Access<'a>,
+    access: ShopAccess<'a>,
     base: &'a str,
     authorization: String,
 }
@@ -35,10 +35,10 @@ impl<'a> Woocommerce<'a> {
     ///
     /// # Errors
     /// When the connection has no address or no credentials.
-    pub fn new(access: Access<'a>) -> Result<Self, Failure> {
+    pub fn new(access: ShopAccess<'a>) -> Result<Self, ShopFailure> {
         let base = access.connection.settings.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
         let (Some(key), Some(secret)) = (&access.credentials.consumer_key, &access.credentials.consumer_secret) else {
-            return Err(Failure::again("the connection has no consumer_key and consumer_secret"));
+            return Err(ShopFailure::again("the connection has no consumer_key and consumer_secret"));
         };
         let authorization = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
         Ok(Self { access, base, authorization })
@@ -46,10 +46,10 @@ impl<'a> Woocommerce<'a> {
 
     /// Creates the codes of a batch. Of a batch that was sent more than once, an earlier request may have created codes that
     /// exist now: those with our description are ours.
-    pub async fn create(&self, pool: &ShopPool, batch: &CodeBatch) -> Result<BatchOutcome, Failure> {
+    pub async fn create(&self, pool: &ShopPool, batch: &CodeBatch) -> Result<BatchOutcome, ShopFailure> {
         let coupons = batch.codes.iter().map(|code| coupon(pool, code)).collect::<Result<Vec<_>, _>>()?;
         let body = self.call(Method::POST, "/coupons/batch", Some(&json!({ "create": coupons }))).await?;
-        let results = body["create"].as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
+        let results = body["create"].as_array().ok_or_else(|| ShopFailure::again("200, but no list of coupons"))?;
         let mut outcome = BatchOutcome::default();
         // WooCommerce responds in the order of the request.
         for (place, code) in batch.codes.iter().enumerate() {
@@ -69,11 +69,11 @@ impl<'a> Woocommerce<'a> {
     }
 
     /// Finds refused codes that the shop has with our description.
-    async fn adopt(&self, pool: &ShopPool, outcome: &mut BatchOutcome) -> Result<(), Failure> {
+    async fn adopt(&self, pool: &ShopPool, outcome: &mut BatchOutcome) -> Result<(), ShopFailure> {
         for page in 1..=PAGES {
             let path = format!("/coupons?orderby=date&order=desc&per_page={MOST_CODES}&page={page}");
             let body = self.call(Method::GET, &path, None).await?;
-            let newest = body.as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
+            let newest = body.as_array().ok_or_else(|| ShopFailure::again("200, but no list of coupons"))?;
             let own = newest.iter().filter(|coupon| coupon["description"] == json!(pool.title));
             for (code, id) in own.filter_map(|coupon| Some((code_of(coupon)?, id_of(coupon)?))) {
                 let place = outcome.refused.iter().position(|(refused, _)| FoldedCode::from(refused) == code);
@@ -103,7 +103,7 @@ impl<'a> Woocommerce<'a> {
     ///
     /// A shop that was restored from a backup gives ids anew, so each coupon is read before: what has another code is the
     /// merchant's own, and stays.
-    pub async fn delete(&self, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
+    pub async fn delete(&self, codes: &[(CouponCode, ShopCode)]) -> Result<(), ShopFailure> {
         for chunk in codes.chunks(MOST_CODES) {
             let asked: BTreeMap<u64, FoldedCode> = chunk
                 .iter()
@@ -120,7 +120,7 @@ impl<'a> Woocommerce<'a> {
 
     /// Makes coupons of a pool work, or not. Those that are gone are no error; as for [`Woocommerce::delete`], the merchant's own
     /// stay as they are.
-    pub async fn set_active(&self, pool: &ShopPool, ids: &[String], is_active: bool) -> Result<(), Failure> {
+    pub async fn set_active(&self, pool: &ShopPool, ids: &[String], is_active: bool) -> Result<(), ShopFailure> {
         let end = if is_active { "" } else { LONG_AGO };
         let ids: Vec<u64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         for chunk in ids.chunks(MOST_CODES) {
@@ -145,37 +145,37 @@ impl<'a> Woocommerce<'a> {
     }
 
     /// Those of at most a hundred coupons that the shop has.
-    async fn read(&self, ids: impl IntoIterator<Item = &u64>) -> Result<Vec<Value>, Failure> {
+    async fn read(&self, ids: impl IntoIterator<Item = &u64>) -> Result<Vec<Value>, ShopFailure> {
         let ids = ids.into_iter().map(u64::to_string).collect::<Vec<_>>().join(",");
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let body = self.call(Method::GET, &format!("/coupons?include={ids}&per_page={MOST_CODES}"), None).await?;
-        body.as_array().cloned().ok_or_else(|| Failure::again("200, but no list of coupons"))
+        body.as_array().cloned().ok_or_else(|| ShopFailure::again("200, but no list of coupons"))
     }
 
     /// Changes coupons in one request; none without any.
-    async fn change(&self, how: &str, coupons: &Value, count: usize) -> Result<(), Failure> {
+    async fn change(&self, how: &str, coupons: &Value, count: usize) -> Result<(), ShopFailure> {
         if count == 0 {
             return Ok(());
         }
         let body = self.call(Method::POST, "/coupons/batch", Some(&json!({ how: coupons }))).await?;
-        let results = body[how].as_array().ok_or_else(|| Failure::again("200, but no list of coupons"))?;
+        let results = body[how].as_array().ok_or_else(|| ShopFailure::again("200, but no list of coupons"))?;
         if results.len() < count {
-            return Err(Failure::again("the shop does not mention every coupon that it was asked for"));
+            return Err(ShopFailure::again("the shop does not mention every coupon that it was asked for"));
         }
         for result in results {
             let error = &result["error"];
             let is_gone = error["code"].as_str().is_some_and(|code| code.contains("invalid_id"));
             if !error.is_null() && !is_gone {
                 let reason = error["message"].as_str().unwrap_or("the shop did not change it");
-                return Err(Failure::Refused(reason.to_owned()));
+                return Err(ShopFailure::Refused(reason.to_owned()));
             }
         }
         Ok(())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ShopFailure> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/wp-json/wc/v3{path}", self.base))
@@ -185,7 +185,7 @@ impl<'a> Woocommerce<'a> {
             request = request.header("content-type", "application/json");
         }
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-        let request = request.body(body).map_err(|error| Failure::again(error.to_string()))?;
+        let request = request.body(body).map_err(|error| ShopFailure::again(error.to_string()))?;
         let reply = exchange(self.access.client, request, self.access.services.clock.now()).await?;
         understood(reply)
     }
@@ -200,7 +200,7 @@ fn code_of(coupon: &Value) -> Option<FoldedCode> {
 }
 
 /// The body of a successful response.
-fn understood(reply: Reply) -> Result<Value, Failure> {
+fn understood(reply: Reply) -> Result<Value, ShopFailure> {
     if reply.status.is_success() {
         // Some shops respond with a page of HTML.
         return if reply.body.is_null() { Err(reply.again()) } else { Ok(reply.body) };
@@ -208,7 +208,7 @@ fn understood(reply: Reply) -> Result<Value, Failure> {
     match reply.status {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
             let message = reply.body["message"].as_str().unwrap_or(&reply.excerpt);
-            Err(Failure::Refused(format!("{} {message}", reply.status.as_u16())))
+            Err(ShopFailure::Refused(format!("{} {message}", reply.status.as_u16())))
         }
         // Wrong credentials and a missing plugin are settings: it works once they are right.
         _ => Err(reply.again()),
@@ -216,14 +216,14 @@ fn understood(reply: Reply) -> Result<Value, Failure> {
 }
 
 /// A coupon of the shop.
-fn coupon(pool: &ShopPool, code: &CouponCode) -> Result<Value, Failure> {
+fn coupon(pool: &ShopPool, code: &CouponCode) -> Result<Value, ShopFailure> {
     let discount = &pool.discount;
     let (kind, amount) = match discount.kind {
         RewardType::AmountOff => ("fixed_cart", discount.amount.clone()),
         RewardType::PercentOff => ("percent", discount.percent.clone()),
         RewardType::FreeShipping => ("fixed_cart", Some("0".to_owned())),
         RewardType::FreeProduct | RewardType::GiftCard | RewardType::Custom => {
-            return Err(Failure::Refused("WooCommerce creates no codes for this type of reward".to_owned()));
+            return Err(ShopFailure::Refused("WooCommerce creates no codes for this type of reward".to_owned()));
         }
     };
     let with = discount.combines_with.unwrap_or_default();

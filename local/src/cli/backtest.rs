@@ -55,8 +55,8 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// The output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = BacktestFormat::Table)]
+    format: BacktestFormat,
     /// Print JSON: as --format json.
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -70,7 +70,7 @@ pub struct BacktestArgs {
 
 /// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum BacktestFormat {
     /// Aligned text for a terminal.
     Table,
     /// The whole report as JSON.
@@ -94,10 +94,10 @@ impl BacktestArgs {
         let started = std::time::Instant::now();
         let report = replay(&plan, &facts.facts, self.threads)?;
         let millis = started.elapsed().as_millis().max(1);
-        let text = match if self.json { Format::Json } else { self.format } {
-            Format::Table => report.table(),
-            Format::Json => serde_json::to_string_pretty(&report)? + "\n",
-            Format::Html => report.html(),
+        let text = match if self.json { BacktestFormat::Json } else { self.format } {
+            BacktestFormat::Table => report.table(),
+            BacktestFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+            BacktestFormat::Html => report.html(),
         };
         match &self.out {
             Some(file) => fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))?,

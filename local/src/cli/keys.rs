@@ -11,7 +11,7 @@ pub(super) enum KeysCommand {
     /// List the API keys.
     List(ListArgs),
     /// Create an API key and print it: it is not shown again.
-    Create(CreateArgs),
+    Create(CreateKeyArgs),
     /// Delete an API key.
     Delete(DeleteArgs),
 }
@@ -23,7 +23,7 @@ pub(super) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArgs {
+pub(super) struct CreateKeyArgs {
     #[command(flatten)]
     api: ApiArgs,
     /// The name: the actor in the audit.
@@ -72,7 +72,7 @@ impl ListArgs {
     }
 }
 
-impl CreateArgs {
+impl CreateKeyArgs {
     async fn run(self) -> anyhow::Result<()> {
         let mut body = json!({ "name": self.name, "scopes": self.scopes });
         if let Some(kinds) = &self.verifies {

@@ -17,12 +17,12 @@ use crate::deployment::{Deployment, DeploymentArgs};
 pub(super) enum ProgramsCommand {
     /// Create a program on a deployed stack with your AWS credentials: the step after the first deployment. Prints its id,
     /// admin key and storefront secret, which are not shown again.
-    Create(CreateArgs),
+    Create(CreateProgramArgs),
 }
 
 /// The program to create.
 #[derive(Debug, Args)]
-pub(super) struct CreateArgs {
+pub(super) struct CreateProgramArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
     /// The SSM parameter that holds the secrets key: the template's `SecretsKeyParameter`.
@@ -46,7 +46,7 @@ impl ProgramsCommand {
     }
 }
 
-impl CreateArgs {
+impl CreateProgramArgs {
     async fn run(self) -> anyhow::Result<()> {
         let document = match &self.program {
             Some(file) => {

@@ -38,15 +38,15 @@ pub(super) struct DeadLettersArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
     /// The queue whose dead letters are moved.
-    #[arg(long, value_enum, default_value_t = Given::Facts)]
-    queue: Given,
+    #[arg(long, value_enum, default_value_t = DeadLetterQueue::Facts)]
+    queue: DeadLetterQueue,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 /// A queue with dead letters.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Given {
+pub(crate) enum DeadLetterQueue {
     /// Facts.
     Facts,
     /// Notifications.
@@ -63,7 +63,7 @@ pub(crate) enum Given {
     Codes,
 }
 
-impl Given {
+impl DeadLetterQueue {
     /// The dead-letter queue, and the queue that its messages come from.
     pub(crate) const fn queues(self) -> (&'static str, &'static str) {
         match self {
@@ -126,7 +126,7 @@ mod tests {
         let dead: Vec<&str> =
             names.map(|name| name.trim_end_matches('"')).filter(|name| name.contains("-dead")).collect();
         assert!(dead.len() >= 4, "{dead:?}");
-        let known: Vec<&str> = Given::value_variants().iter().map(|given| given.queues().0).collect();
+        let known: Vec<&str> = DeadLetterQueue::value_variants().iter().map(|queue| queue.queues().0).collect();
         for name in dead {
             assert!(known.contains(&name), "tessera redrive dead-letters does not know {name}");
         }

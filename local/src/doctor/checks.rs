@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tessera_lambda::Clock;
 use tessera_store::{SecretsKey, StoreError};
 
-use super::expected::Expected;
+use super::expected::ExpectedStack;
 use super::{Finding, Health};
 use crate::aws_call::{self, CLOUDWATCH, Call, DYNAMODB, SSM, refusal};
 use crate::aws_fault::AwsFault;
@@ -32,13 +32,13 @@ const PARALLEL: usize = 8;
 /// A stack under examination.
 pub(super) struct Patient<'a> {
     pub deployment: &'a Deployment,
-    pub expected: &'a Expected,
+    pub expected: &'a ExpectedStack,
     pub findings: Vec<Finding>,
 }
 
 /// What is there of a stack's parts.
 #[derive(Default)]
-struct Parts {
+struct CheckedParts {
     found: usize,
     missing: Vec<String>,
     faults: Vec<String>,
@@ -121,7 +121,7 @@ impl Patient<'_> {
     }
 
     async fn check_tables(&mut self) -> Result<(), AwsFault> {
-        let mut parts = Parts::default();
+        let mut parts = CheckedParts::default();
         for (name, has_stream) in &self.expected.tables {
             match self.deployment.dynamodb.describe_table().table_name(name).send().await {
                 Ok(described) => {
@@ -160,7 +160,7 @@ impl Patient<'_> {
 
     async fn check_queues(&mut self) {
         let deployment = self.deployment;
-        let mut parts = Parts::default();
+        let mut parts = CheckedParts::default();
         let mut letters = Vec::new();
         let all = self.expected.queues.iter().chain(&self.expected.dead);
         let seen: Vec<_> = stream::iter(all)
@@ -208,7 +208,7 @@ impl Patient<'_> {
             .buffered(PARALLEL)
             .collect()
             .await;
-        let mut parts = Parts::default();
+        let mut parts = CheckedParts::default();
         let mut builds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, configuration) in &seen {
             match configuration {
@@ -275,7 +275,7 @@ impl Patient<'_> {
         };
         let states: Vec<(String, String)> =
             elements(&described, "AlarmName").into_iter().zip(elements(&described, "StateValue")).collect();
-        let mut parts = Parts::default();
+        let mut parts = CheckedParts::default();
         let mut ringing = Vec::new();
         for alarm in &self.expected.alarms {
             let own = format!("{prefix}{alarm}-");
@@ -343,8 +343,8 @@ impl Patient<'_> {
     }
 
     /// Reports the parts of one kind: those that are missing say that a deployment ended half way.
-    fn report(&mut self, check: &'static str, parts: Parts) {
-        let Parts { found, missing, faults } = parts;
+    fn report(&mut self, check: &'static str, parts: CheckedParts) {
+        let CheckedParts { found, missing, faults } = parts;
         if missing.is_empty() && faults.is_empty() {
             return self.ok(check, format!("{found} are there"));
         }

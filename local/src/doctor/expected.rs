@@ -10,7 +10,7 @@ const TEMPLATE_STACK: &str = "tessera";
 
 /// The parts of a stack, by their names in AWS.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub(super) struct ExpectedStack {
     /// Tables, with whether each has a stream.
     pub tables: Vec<(String, bool)>,
     /// Queues that messages are sent to.
@@ -23,7 +23,7 @@ pub(super) struct Expected {
     pub alarms: Vec<String>,
 }
 
-impl Expected {
+impl ExpectedStack {
     /// The parts of a stack.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_template_says_what_a_stack_must_have() {
-        let expected = Expected::of("shop").unwrap();
+        let expected = ExpectedStack::of("shop").unwrap();
         let tables: Vec<&str> = expected.tables.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(tables, ["shop-credentials", "shop-facts", "shop-members", "shop-programs"]);
         assert!(expected.tables.contains(&("shop-facts".to_owned(), true)));

@@ -11,7 +11,7 @@ use crate::aws_fault::AwsFault;
 use crate::deployment::Deployment;
 
 use self::checks::Patient;
-use self::expected::Expected;
+use self::expected::ExpectedStack;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -76,7 +76,7 @@ impl fmt::Display for Health {
 /// Never because of the stack: what cannot be seen is a finding.
 pub async fn examine(deployment: &Deployment, parameter: &str) -> anyhow::Result<Examination> {
     let region = deployment.sdk.region().map(std::string::ToString::to_string);
-    let expected = Expected::of(&deployment.name)?;
+    let expected = ExpectedStack::of(&deployment.name)?;
     let mut patient = Patient { deployment, expected: &expected, findings: Vec::new() };
     let stopped_by = patient.examine(parameter).await.err();
     let findings = patient.findings;

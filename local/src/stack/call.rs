@@ -10,16 +10,16 @@ use super::names;
 
 /// The engine a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum Engine {
     DynamoDb,
     Sqs,
 }
 
 /// A parsed request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Call {
+pub(super) struct EngineRequest {
     /// The engine.
-    pub service: Service,
+    pub engine: Engine,
     /// The operation, as in `PutItem`.
     pub operation: String,
     /// The actions and resources that the caller's policy must allow.
@@ -48,7 +48,7 @@ struct Body<'a> {
     expression_attribute_values: Option<QueryValues<'a>>,
     request_items: Option<HashMap<String, IgnoredAny>>,
     #[serde(borrow)]
-    transact_items: Option<Vec<HashMap<&'a str, Part<'a>>>>,
+    transact_items: Option<Vec<HashMap<&'a str, TransactItem<'a>>>>,
     #[serde(borrow)]
     queue_url: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -57,7 +57,7 @@ struct Body<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Part<'a> {
+struct TransactItem<'a> {
     #[serde(borrow)]
     table_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -87,26 +87,26 @@ struct Text<'a> {
     s: Option<Cow<'a, str>>,
 }
 
-impl Call {
+impl EngineRequest {
     /// Parses a request of the AWS JSON protocol from its target header and body.
     pub fn read(target: &str, body: &[u8]) -> Option<Self> {
         let (service, operation) = target.split_once('.')?;
-        let service = match service {
-            "AmazonSQS" => Service::Sqs,
-            _ => Service::DynamoDb,
+        let engine = match service {
+            "AmazonSQS" => Engine::Sqs,
+            _ => Engine::DynamoDb,
         };
         let body: Body<'_> = serde_json::from_slice(body).ok()?;
         let mut call = Self {
-            service,
+            engine,
             operation: operation.to_owned(),
             needs: Vec::new(),
             writes: Vec::new(),
             partitions: Vec::new(),
             items: 0,
         };
-        match service {
-            Service::DynamoDb => call.tables(&body),
-            Service::Sqs => call.queue(&body),
+        match engine {
+            Engine::DynamoDb => call.tables(&body),
+            Engine::Sqs => call.queue(&body),
         }
         Some(call)
     }
@@ -182,8 +182,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn call(target: &str, body: &str) -> Call {
-        Call::read(target, body.as_bytes()).unwrap()
+    fn call(target: &str, body: &str) -> EngineRequest {
+        EngineRequest::read(target, body.as_bytes()).unwrap()
     }
 
     fn need(action: &str, resource: String) -> (String, String) {
@@ -228,7 +228,7 @@ mod tests {
     fn a_batch_of_messages_needs_the_right_to_send() {
         let call =
             call("AmazonSQS.SendMessageBatch", r#"{"QueueUrl":"http://127.0.0.1:1/000000000000/q.fifo","Entries":[]}"#);
-        assert_eq!(call.service, Service::Sqs);
+        assert_eq!(call.engine, Engine::Sqs);
         assert_eq!(call.needs, [need("sqs:SendMessage", names::queue_arn("q.fifo"))]);
     }
 

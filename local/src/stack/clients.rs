@@ -7,20 +7,20 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
 use super::engines::Engines;
 use super::names;
-use super::wire::Wire;
+use super::wire::FunctionWire;
 
 /// Ordinary SDK clients of the local engines.
 #[derive(Debug, Clone)]
-pub struct Clients {
+pub struct LocalClients {
     /// `DynamoDB`.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
 }
 
-impl Clients {
+impl LocalClients {
     /// Creates clients on a wire.
-    pub(super) fn new(wire: &Wire, engines: &Engines) -> Self {
+    pub(super) fn new(wire: &FunctionWire, engines: &Engines) -> Self {
         let credentials = Credentials::new(engines.access_key.id(), "local", None, None, "tessera-local");
         // Injected faults need no real backoff.
         let mut retries = RetryConfig::standard();

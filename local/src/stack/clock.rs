@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// A clock shared by all functions of a stack.
 #[derive(Debug, Clone, Default)]
-pub struct Clock {
+pub struct StackClock {
     frozen: Arc<Mutex<Option<Timestamp>>>,
 }
 
@@ -18,7 +18,7 @@ pub struct ClockMovedBackwards {
     pub now: Timestamp,
 }
 
-impl Clock {
+impl StackClock {
     /// Creates a clock that is fixed at a time, or follows the machine's.
     pub fn new(frozen: Option<Timestamp>) -> Self {
         Self { frozen: Arc::new(Mutex::new(frozen)) }
@@ -63,13 +63,13 @@ mod tests {
     fn a_fixed_clock_never_goes_back() {
         let start: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
         let later: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
-        let clock = Clock::new(Some(start));
+        let clock = StackClock::new(Some(start));
         assert_eq!(clock.now(), start);
-        assert!(clock.stands_still() && !Clock::default().stands_still());
+        assert!(clock.stands_still() && !StackClock::default().stands_still());
         assert_eq!(clock.clone().advance(later), Ok(later));
         assert_eq!(clock.now(), later);
         assert_eq!(clock.advance(start), Err(ClockMovedBackwards { now: later }));
         // The machine's time has passed it already.
-        assert!(Clock::default().advance(Timestamp::UNIX_EPOCH).is_err());
+        assert!(StackClock::default().advance(Timestamp::UNIX_EPOCH).is_err());
     }
 }

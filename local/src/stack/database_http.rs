@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::busy::Busy;
 use super::names;
-use super::tokens::Tokens;
+use super::tokens::TransactionTokens;
 
 /// `DynamoDB`'s size limit of a request, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -28,14 +28,14 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct DatabaseService {
     database: Database,
-    tokens: Tokens,
+    tokens: TransactionTokens,
     busy: Busy,
 }
 
 impl DatabaseService {
     /// A service that adds up in `busy` how long the engine works.
     pub fn new(database: Database, busy: Busy) -> Self {
-        Self { database, tokens: Tokens::default(), busy }
+        Self { database, tokens: TransactionTokens::default(), busy }
     }
 }
 

@@ -14,12 +14,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use super::clock::Clock;
+use super::clock::StackClock;
 use super::guard::Hosts;
 use super::handler::{self, BoundHandler, Handler};
 use super::http_event::Incoming;
-use super::problem::Problem;
-use super::routes::Routes;
+use super::problem::GatewayProblem;
+use super::routes::RouteTable;
 use super::template::{Authorizer, Template};
 use super::{local_api, names};
 
@@ -39,10 +39,10 @@ type Decisions = HashMap<(String, String), (Instant, Fields)>;
 
 /// The functions and settings behind the gateway.
 pub(super) struct Gateway {
-    routes: Routes,
+    routes: RouteTable,
     functions: HashMap<String, Handler>,
     decisions: Mutex<Decisions>,
-    clock: Clock,
+    clock: StackClock,
     local: local_api::Local,
     hosts: Hosts,
 }
@@ -55,7 +55,7 @@ impl Gateway {
     pub fn new(
         template: &Template,
         functions: &HashMap<String, Handler>,
-        clock: Clock,
+        clock: StackClock,
         local: local_api::Local,
         hosts: Hosts,
     ) -> Result<Self> {
@@ -74,7 +74,7 @@ impl Gateway {
             }
         }
         Ok(Self {
-            routes: Routes::new(&template.routes),
+            routes: RouteTable::new(&template.routes),
             functions: functions.clone(),
             decisions: Mutex::default(),
             clock,
@@ -84,12 +84,12 @@ impl Gateway {
     }
 
     /// Handles a request.
-    async fn handle(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, Problem> {
+    async fn handle(&self, peer: SocketAddr, request: Request, request_id: &str) -> Result<Response, GatewayProblem> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path();
         if !self.hosts.named_by(&parts.uri, &parts.headers) {
             // With a name rebound to 127.0.0.1, a foreign page would be same-origin.
-            return Err(Problem::new(
+            return Err(GatewayProblem::new(
                 StatusCode::MISDIRECTED_REQUEST,
                 "misdirected",
                 "Misdirected request",
@@ -99,7 +99,7 @@ impl Gateway {
         if let Some(local) = path.strip_prefix("/_local/") {
             if self.hosts.is_cross_site(&parts.headers) {
                 // These routes need no credentials.
-                return Err(Problem::forbidden("this is not for pages of other sites"));
+                return Err(GatewayProblem::forbidden("this is not for pages of other sites"));
             }
             let body = read(body).await?;
             return self.local.handle(&parts.method, local, &body).await;
@@ -107,8 +107,8 @@ impl Gateway {
         let taken = self
             .routes
             .find(parts.method.as_str(), path)
-            .map_err(|_| Problem::malformed("the path is not percent-encoded UTF-8"))?
-            .ok_or_else(|| Problem::not_found(format!("there is no route {} {path}", parts.method)))?;
+            .map_err(|_| GatewayProblem::malformed("the path is not percent-encoded UTF-8"))?
+            .ok_or_else(|| GatewayProblem::not_found(format!("there is no route {} {path}", parts.method)))?;
         let incoming = Incoming { parts: &parts, peer, request_id, now: self.clock.now(), taken: &taken };
         let identity = match &taken.route.authorizer {
             Some(authorizer) => Some(self.authorize(authorizer, &incoming).await?),
@@ -116,7 +116,7 @@ impl Gateway {
         };
         let body = read(body).await?;
         let Some(Handler::Http(function)) = self.functions.get(&taken.route.function) else {
-            return Err(Problem::internal());
+            return Err(GatewayProblem::internal());
         };
         // Lambda's own conversion trusts the gateway: a request that it cannot convert (say, a broken Host) would not have
         // reached a function.
@@ -126,23 +126,23 @@ impl Gateway {
             && serde_json::to_vec(&event).map_or(usize::MAX, |event| event.len()) > EVENT_LIMIT
         {
             let detail = "the request as an event of Lambda is larger than 6 MB";
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Content too large", detail));
+            return Err(GatewayProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Content too large", detail));
         }
         let request = std::panic::catch_unwind(AssertUnwindSafe(|| Incoming::request(event)))
-            .map_err(|_| Problem::malformed("the request line or the Host header is not readable"))?;
+            .map_err(|_| GatewayProblem::malformed("the request line or the Host header is not readable"))?;
         let response = handler::call(function, request, PATIENCE).await.map_err(|error| {
             tracing::error!(function = %taken.route.function, %error, "no response");
-            Problem::internal()
+            GatewayProblem::internal()
         })?;
         Ok(outgoing(response))
     }
 
     /// Asks the authorizer, with a cache as long as the template allows.
-    async fn authorize(&self, authorizer: &Authorizer, incoming: &Incoming<'_>) -> Result<Fields, Problem> {
+    async fn authorize(&self, authorizer: &Authorizer, incoming: &Incoming<'_>) -> Result<Fields, GatewayProblem> {
         let header = incoming.parts.headers.get(header::AUTHORIZATION);
         let header = header.and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
         let Some(header) = header else {
-            return Err(Problem::new(
+            return Err(GatewayProblem::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "Unauthorized",
@@ -159,7 +159,7 @@ impl Gateway {
             }
         }
         let Some(Handler::Authorizer(function)) = self.functions.get(&authorizer.function) else {
-            return Err(Problem::internal());
+            return Err(GatewayProblem::internal());
         };
         let event = incoming.authorizer_event(header);
         let decision = Self::decide(function, event).await?;
@@ -168,7 +168,7 @@ impl Gateway {
             _ => Fields::new(),
         };
         if decision["isAuthorized"] != true {
-            return Err(Problem::forbidden("the authorizer refused this call"));
+            return Err(GatewayProblem::forbidden("the authorizer refused this call"));
         }
         // An unknown key may be created the next moment, so only positive responses are cached.
         if fields.get("problem").is_some_and(|problem| problem != "") {
@@ -185,11 +185,11 @@ impl Gateway {
     async fn decide<I: Send + 'static>(
         function: &BoundHandler<I, Result<Value, String>>,
         event: I,
-    ) -> Result<Value, Problem> {
+    ) -> Result<Value, GatewayProblem> {
         let decision = handler::call(function, event, PATIENCE).await;
         decision.map_err(|error| error.to_string()).flatten().map_err(|error| {
             tracing::error!(error, "the authorizer did not respond");
-            Problem::internal()
+            GatewayProblem::internal()
         })
     }
 }
@@ -215,13 +215,18 @@ async fn front(
     response
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
+async fn read(body: Body) -> Result<Bytes, GatewayProblem> {
     axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| {
         let source = std::error::Error::source(&error);
         if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Content too large", "a request has at most 10 MB")
+            GatewayProblem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "Content too large",
+                "a request has at most 10 MB",
+            )
         } else {
-            Problem::malformed("the body ended early")
+            GatewayProblem::malformed("the body ended early")
         }
     })
 }
@@ -235,7 +240,7 @@ fn outgoing(response: lambda_http::Response<lambda_http::Body>) -> Response {
     };
     if body.len() > ANSWER_LIMIT {
         tracing::error!(bytes = body.len(), "a response exceeds Lambda's limit");
-        return Problem::internal().response("");
+        return GatewayProblem::internal().response("");
     }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = parts.status;

@@ -14,8 +14,8 @@ use futures::future::BoxFuture;
 use tessera_lambda::job::Invocation;
 use tokio::sync::Notify;
 
-use super::clients::Clients;
-use super::clock::Clock;
+use super::clients::LocalClients;
+use super::clock::StackClock;
 
 /// A handler with its services.
 pub type BoundHandler<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, O> + Send + Sync>;
@@ -55,9 +55,9 @@ pub struct Setting {
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
     /// The clients, restricted by its policy.
-    pub clients: Clients,
+    pub clients: LocalClients,
     /// The time of the stack.
-    pub clock: Clock,
+    pub clock: StackClock,
     /// How many times the limits that vendors publish apply.
     pub vendor_rate: u32,
 }

@@ -162,11 +162,11 @@ mod tests {
     use lambda_http::request::RequestContext;
 
     use super::*;
-    use crate::stack::template::Route;
+    use crate::stack::template::TemplateRoute;
 
     fn incoming<T>(request: http::Request<()>, check: impl FnOnce(&Incoming<'_>) -> T) -> T {
         let (parts, ()) = request.into_parts();
-        let route = Route {
+        let route = TemplateRoute {
             method: "POST".to_owned(),
             path: "/v1/receipts/{id}/refunds".to_owned(),
             function: "f".to_owned(),

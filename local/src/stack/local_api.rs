@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tessera_store::Store;
 
 use super::busy::Busy;
-use super::clock::{Clock, ClockMovedBackwards};
-use super::problem::Problem;
+use super::clock::{ClockMovedBackwards, StackClock};
+use super::problem::GatewayProblem;
 use super::schedules::Schedules;
 use super::settle::Settler;
 use super::wire::Exchange;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The state behind the endpoints.
 pub(super) struct Local {
-    pub clock: Clock,
+    pub clock: StackClock,
     pub settler: Arc<Settler>,
     pub exchange: Arc<Exchange>,
     pub schedules: Arc<Schedules>,
@@ -41,10 +41,12 @@ pub(super) struct Local {
 
 impl Local {
     /// Handles a request whose path begins with `/_local/`.
-    pub async fn handle(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, Problem> {
+    pub async fn handle(&self, method: &Method, path: &str, body: &Bytes) -> Result<Response, GatewayProblem> {
         if let Some(path) = path.strip_prefix("shop/") {
-            let shop =
-                self.shop.get().ok_or_else(|| Problem::not_found("the demo shop needs the admin key: --admin-key"))?;
+            let shop = self
+                .shop
+                .get()
+                .ok_or_else(|| GatewayProblem::not_found("the demo shop needs the admin key: --admin-key"))?;
             return Ok(shop.handle(method, path, body).await.map(Body::from));
         }
         match (method.as_str(), path) {
@@ -63,25 +65,26 @@ impl Local {
             }
             ("POST", other) => match other.strip_prefix("jobs/") {
                 Some(name) => self.run(name, body).await.map(|value| json_response(&value)),
-                None => Err(Problem::not_found(format!("there is no POST /_local/{other}"))),
+                None => Err(GatewayProblem::not_found(format!("there is no POST /_local/{other}"))),
             },
-            (other, path) => Err(Problem::not_found(format!("there is no {other} /_local/{path}"))),
+            (other, path) => Err(GatewayProblem::not_found(format!("there is no {other} /_local/{path}"))),
         }
     }
 
     /// Moves the clock. Jobs that were due before run first, at the old time; jobs that fall due by the move have run when
     /// this returns.
-    async fn set_clock(&self, body: &Bytes) -> Result<Value, Problem> {
+    async fn set_clock(&self, body: &Bytes) -> Result<Value, GatewayProblem> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Set {
             now: Timestamp,
         }
-        let set: Set = serde_json::from_slice(body)
-            .map_err(|error| Problem::malformed(format!("expected {{\"now\": \"2026-03-01T09:00:00Z\"}}: {error}")))?;
+        let set: Set = serde_json::from_slice(body).map_err(|error| {
+            GatewayProblem::malformed(format!("expected {{\"now\": \"2026-03-01T09:00:00Z\"}}: {error}"))
+        })?;
         let backwards = |backwards: ClockMovedBackwards| {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            Problem::new(status, "clock_backwards", "Time moves forward", backwards.to_string())
+            GatewayProblem::new(status, "clock_backwards", "Time moves forward", backwards.to_string())
         };
         if set.now < self.clock.now() {
             return Err(backwards(ClockMovedBackwards { now: self.clock.now() }));
@@ -94,7 +97,7 @@ impl Local {
         Ok(json!({ "now": now }))
     }
 
-    async fn settle(&self) -> Result<Value, Problem> {
+    async fn settle(&self) -> Result<Value, GatewayProblem> {
         let settled = async {
             self.schedules.idle().await;
             self.settler.settle().await
@@ -103,9 +106,9 @@ impl Local {
             Ok(Ok(dead_letters)) => Ok(json!({ "settled": true, "dead_letters": dead_letters })),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the stack's activity cannot be read");
-                Err(Problem::internal())
+                Err(GatewayProblem::internal())
             }
-            Err(_) => Err(Problem::new(
+            Err(_) => Err(GatewayProblem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unsettled",
                 "Not settled",
@@ -114,24 +117,25 @@ impl Local {
         }
     }
 
-    async fn verify(&self) -> Result<Value, Problem> {
-        let store = self.store.as_ref().ok_or_else(|| Problem::not_found("this template has no ledger".to_owned()))?;
+    async fn verify(&self) -> Result<Value, GatewayProblem> {
+        let store =
+            self.store.as_ref().ok_or_else(|| GatewayProblem::not_found("this template has no ledger".to_owned()))?;
         self.settle().await?;
         let proven = verify(store).await.map_err(|error| {
             tracing::error!(%error, "the ledger cannot be read");
-            Problem::internal()
+            GatewayProblem::internal()
         })?;
         Ok(json!(proven))
     }
 
-    async fn run(&self, name: &str, body: &Bytes) -> Result<Value, Problem> {
+    async fn run(&self, name: &str, body: &Bytes) -> Result<Value, GatewayProblem> {
         let input = if body.is_empty() { None } else { Some(serde_json::from_slice(body)) };
-        let input = input.transpose().map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
+        let input = input.transpose().map_err(|error| GatewayProblem::malformed(format!("not JSON: {error}")))?;
         let ran = self.schedules.run(name, input).await;
-        let ran = ran.ok_or_else(|| Problem::not_found(format!("the template has no job {name}")))?;
+        let ran = ran.ok_or_else(|| GatewayProblem::not_found(format!("the template has no job {name}")))?;
         ran.map_err(|error| {
             tracing::error!(job = name, error = format!("{error:#}"), "the job failed");
-            Problem::internal()
+            GatewayProblem::internal()
         })
     }
 }

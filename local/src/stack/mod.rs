@@ -46,8 +46,8 @@ use tessera_store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use clients::Clients;
-pub use clock::{Clock, ClockMovedBackwards};
+pub use clients::LocalClients;
+pub use clock::{ClockMovedBackwards, StackClock};
 pub use faults::{CallSide, Calls, DELIVERY, FaultPlan, Injected, InjectedFault};
 pub use handler::{BoundHandler, Handler, Setting};
 pub use meter::Permissions;
@@ -61,7 +61,7 @@ use schedules::Schedules;
 use settle::Settler;
 use streams::Position;
 use template::Template;
-use wire::{Exchange, Wire};
+use wire::{Exchange, FunctionWire};
 
 use crate::private;
 use crate::shop::DemoShop;
@@ -131,7 +131,7 @@ impl Default for StackOptions {
 pub struct Stack {
     url: String,
     template: Template,
-    clock: Clock,
+    clock: StackClock,
     engines: Engines,
     exchange: Arc<Exchange>,
     settler: Arc<Settler>,
@@ -161,15 +161,15 @@ impl Stack {
         let checkpoints = Arc::new(Checkpoints::open(&options.storage)?);
         let (engines, template) = Engines::start(&options.storage, template, options.parameters).await?;
         let exchange = Arc::new(Exchange::new(options.faults, Activity::new(&template)));
-        let clock = Clock::new(options.clock);
+        let clock = StackClock::new(options.clock);
 
         let mut functions = HashMap::new();
         for (name, function) in &template.functions {
-            let wire = Wire::new(name, Some(&function.statements), &exchange);
+            let wire = FunctionWire::new(name, Some(&function.statements), &exchange);
             let setting = Setting {
                 name: name.clone(),
                 variables: function.variables.clone(),
-                clients: Clients::new(&wire, &engines),
+                clients: LocalClients::new(&wire, &engines),
                 clock: clock.clone(),
                 vendor_rate: options.vendor_rate,
             };
@@ -177,7 +177,7 @@ impl Stack {
             functions.insert(name.clone(), handler);
         }
         let positions = template.streams.iter().map(|stream| {
-            let after = checkpoints.get(&streams::Source::name(stream));
+            let after = checkpoints.get(&streams::StreamSource::name(stream));
             Arc::new(Position::new(engines.database.clone(), &stream.table, after))
         });
         let settler = Arc::new(Settler {
@@ -199,7 +199,7 @@ impl Stack {
                 "sqs": engines.sqs_url,
                 "access_key_id": engines.access_key.id(),
             }),
-            store: store(&template, &Wire::new("operator", None, &exchange), &engines),
+            store: store(&template, &FunctionWire::new("operator", None, &exchange), &engines),
             shop: Arc::clone(&demo_shop),
         };
         let gateway = Gateway::new(&template, &functions, clock.clone(), local, Hosts::of(front.local_addr()?))?;
@@ -253,7 +253,7 @@ impl Stack {
             if self.engines.queues.url(&poller.queue).is_none() {
                 bail!("{} is triggered by {}, which is not in the template", poller.function, poller.queue);
             }
-            let source = pollers::Source {
+            let source = pollers::QueueSource {
                 poller: poller.clone(),
                 handler: Arc::clone(handler),
                 limit: limit(&poller.function),
@@ -268,7 +268,7 @@ impl Stack {
             let Some(Handler::Stream(handler)) = functions.get(&stream.function) else {
                 bail!("{} is triggered by a stream but handles no records", stream.function);
             };
-            let source = streams::Source {
+            let source = streams::StreamSource {
                 stream: stream.clone(),
                 handler: Arc::clone(handler),
                 limit: limit(&stream.function),
@@ -297,19 +297,19 @@ impl Stack {
     }
 
     /// The clock of all functions.
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &StackClock {
         &self.clock
     }
 
     /// Clients of an operator, without a policy. Their consumption is counted under `name`.
-    pub fn clients(&self, name: &str) -> Clients {
-        Clients::new(&Wire::new(name, None, &self.exchange), &self.engines)
+    pub fn clients(&self, name: &str) -> LocalClients {
+        LocalClients::new(&FunctionWire::new(name, None, &self.exchange), &self.engines)
     }
 
     /// Clients of a function, restricted by its policy. `None` for an unknown function.
-    pub fn clients_of(&self, function: &str) -> Option<Clients> {
+    pub fn clients_of(&self, function: &str) -> Option<LocalClients> {
         let statements = &self.template.functions.get(function)?.statements;
-        Some(Clients::new(&Wire::new(function, Some(statements), &self.exchange), &self.engines))
+        Some(LocalClients::new(&FunctionWire::new(function, Some(statements), &self.exchange), &self.engines))
     }
 
     /// The permissions that each function has used since the start.
@@ -374,9 +374,9 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// The tables; `None` when the template is not Tessera's.
-fn store(template: &Template, wire: &Wire, engines: &Engines) -> Option<Store> {
+fn store(template: &Template, wire: &FunctionWire, engines: &Engines) -> Option<Store> {
     let config = template.functions.values().find_map(|function| Config::from_vars(&function.variables, &[]).ok())?;
-    Some(Store::new(Clients::new(wire, engines).dynamodb, config.tables))
+    Some(Store::new(LocalClients::new(wire, engines).dynamodb, config.tables))
 }
 
 #[cfg(test)]

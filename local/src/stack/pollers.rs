@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::faults::{DELIVERY, InjectedFault};
 use super::handler::{self, BoundHandler};
 use super::names;
-use super::queues::{Queues, Received};
+use super::queues::{Queues, ReceivedMessage};
 use super::template::Poller;
 use super::wire::Exchange;
 
@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// An event source.
 #[derive(Clone)]
-pub(super) struct Source {
+pub(super) struct QueueSource {
     pub poller: Poller,
     pub handler: BoundHandler<SqsEvent, SqsBatchResponse>,
     pub limit: Duration,
@@ -35,7 +35,7 @@ pub(super) struct Source {
     pub exchange: Arc<Exchange>,
 }
 
-impl Source {
+impl QueueSource {
     /// The number of concurrent loops.
     pub fn concurrency(&self) -> usize {
         self.poller.concurrency.unwrap_or(CONCURRENCY).clamp(1, CONCURRENCY)
@@ -66,7 +66,7 @@ impl Source {
         }
     }
 
-    async fn feed(&self, mut batch: Vec<Received>, pauses: &mut JoinSet<()>) {
+    async fn feed(&self, mut batch: Vec<ReceivedMessage>, pauses: &mut JoinSet<()>) {
         let fault = self.exchange.faults.as_ref().and_then(|faults| faults.next(&self.poller.function, DELIVERY));
         if fault == Some(InjectedFault::Reorder) {
             // The messages belong to different groups, which have no order among them.
@@ -85,7 +85,7 @@ impl Source {
             Ok(_) => Vec::new(),
             Err(error) => {
                 tracing::error!(function = %self.poller.function, %error, "the batch failed");
-                batch.iter().map(Received::id).collect()
+                batch.iter().map(ReceivedMessage::id).collect()
             }
         };
         let mut deleted = false;
@@ -105,7 +105,7 @@ impl Source {
     }
 
     /// Makes a failed message visible again after a delay, during which its group waits.
-    fn hand_back(&self, received: Received, pauses: &mut JoinSet<()>) {
+    fn hand_back(&self, received: ReceivedMessage, pauses: &mut JoinSet<()>) {
         let doubled = FIRST_PAUSE.saturating_mul(1 << received.times().saturating_sub(1).min(8));
         let (queues, queue) = (Arc::clone(&self.queues), self.poller.queue.clone());
         pauses.spawn(async move {
@@ -117,18 +117,18 @@ impl Source {
 }
 
 /// The ids of the failed messages; all when the response names an id that is not in the batch, as in Lambda.
-fn failures<'b>(response: &SqsBatchResponse, batch: &'b [Received]) -> Vec<&'b str> {
+fn failures<'b>(response: &SqsBatchResponse, batch: &'b [ReceivedMessage]) -> Vec<&'b str> {
     let mut failed = Vec::new();
     for failure in &response.batch_item_failures {
         match batch.iter().find(|received| received.id() == failure.item_identifier) {
             Some(received) => failed.push(received.id()),
-            None => return batch.iter().map(Received::id).collect(),
+            None => return batch.iter().map(ReceivedMessage::id).collect(),
         }
     }
     failed
 }
 
-fn record(received: &Received, arn: &str) -> SqsMessage {
+fn record(received: &ReceivedMessage, arn: &str) -> SqsMessage {
     let message = received.message.clone();
     let mut record = SqsMessage::default();
     record.message_id = message.message_id;

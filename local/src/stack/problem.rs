@@ -6,14 +6,14 @@ use http::{HeaderValue, StatusCode, header};
 
 /// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct GatewayProblem {
     pub status: StatusCode,
     pub slug: &'static str,
     pub title: &'static str,
     pub detail: String,
 }
 
-impl Problem {
+impl GatewayProblem {
     /// Creates a problem with its detail.
     pub fn new(status: StatusCode, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self { status, slug, title, detail: detail.into() }

@@ -40,14 +40,14 @@ pub(super) struct Queues {
 
 /// A message in flight.
 #[derive(Debug, Clone)]
-pub(super) struct Received {
+pub(super) struct ReceivedMessage {
     /// The message with its complete body.
     pub message: Message,
     /// The key of a large body.
     kept: Option<String>,
 }
 
-impl Received {
+impl ReceivedMessage {
     /// The message's id.
     pub fn id(&self) -> &str {
         self.message.message_id.as_deref().unwrap_or_default()
@@ -114,7 +114,7 @@ impl Queues {
     }
 
     /// Receives up to `batch` messages, waiting up to a second for the first.
-    pub async fn receive(&self, queue: &str, batch: usize) -> Result<Vec<Received>> {
+    pub async fn receive(&self, queue: &str, batch: usize) -> Result<Vec<ReceivedMessage>> {
         let input = ReceiveMessageInput {
             queue_url: self.known(queue)?,
             max_number_of_messages: Some(i32::try_from(batch.clamp(1, 10))?),
@@ -128,7 +128,7 @@ impl Queues {
     }
 
     /// Deletes a received message.
-    pub async fn delete(&self, queue: &str, received: &Received) -> Result<()> {
+    pub async fn delete(&self, queue: &str, received: &ReceivedMessage) -> Result<()> {
         let input = DeleteMessageInput { queue_url: self.known(queue)?, receipt_handle: received.handle() };
         self.engine.delete_message(input).await.map_err(failed)?;
         if let Some(key) = &received.kept {
@@ -138,7 +138,7 @@ impl Queues {
     }
 
     /// Makes a received message visible again at once.
-    pub async fn release(&self, queue: &str, received: &Received) -> Result<()> {
+    pub async fn release(&self, queue: &str, received: &ReceivedMessage) -> Result<()> {
         let input = ChangeMessageVisibilityInput {
             queue_url: self.known(queue)?,
             receipt_handle: received.handle(),
@@ -228,13 +228,13 @@ impl Large {
     }
 
     /// Restores the original body of a message.
-    fn restore(&self, mut message: Message) -> Received {
+    fn restore(&self, mut message: Message) -> ReceivedMessage {
         let key = message.body.take_if(|body| body.starts_with(KEPT));
         if let Some(key) = &key {
             let bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
             message.body = bodies.get(key).cloned();
         }
-        Received { message, kept: key }
+        ReceivedMessage { message, kept: key }
     }
 
     /// Removes the body of a deleted message.

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
-use super::template::Route;
+use super::template::TemplateRoute;
 
 /// The routes of a template.
 #[derive(Debug, Default)]
-pub(super) struct Routes {
-    routes: Vec<(Route, Vec<Segment>)>,
+pub(super) struct RouteTable {
+    routes: Vec<(TemplateRoute, Vec<Segment>)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Segment {
 /// A matched route with the decoded values of its parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RouteMatch<'r> {
-    pub route: &'r Route,
+    pub route: &'r TemplateRoute,
     pub parameters: HashMap<String, String>,
 }
 
@@ -44,9 +44,9 @@ pub(super) struct RouteMatch<'r> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Undecodable;
 
-impl Routes {
+impl RouteTable {
     /// Creates the routes of a template.
-    pub fn new(routes: &[Route]) -> Self {
+    pub fn new(routes: &[TemplateRoute]) -> Self {
         let parsed = routes.iter().map(|route| (route.clone(), segments(&route.path)));
         Self { routes: parsed.collect() }
     }
@@ -99,7 +99,7 @@ fn fits(segments: &[Segment], parts: &[&str]) -> bool {
     })
 }
 
-fn specific(left: &(Route, Vec<Segment>), right: &(Route, Vec<Segment>)) -> Ordering {
+fn specific(left: &(TemplateRoute, Vec<Segment>), right: &(TemplateRoute, Vec<Segment>)) -> Ordering {
     let ranks = |segments: &[Segment]| segments.iter().map(Segment::rank).collect::<Vec<_>>();
     ranks(&left.1).cmp(&ranks(&right.1)).then_with(|| (left.0.method == "ANY").cmp(&(right.0.method == "ANY")))
 }
@@ -118,20 +118,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn routes(list: &[(&str, &str)]) -> Routes {
-        let routes: Vec<Route> = list
+    fn routes(list: &[(&str, &str)]) -> RouteTable {
+        let routes: Vec<TemplateRoute> = list
             .iter()
-            .map(|(method, path)| Route {
+            .map(|(method, path)| TemplateRoute {
                 method: (*method).to_owned(),
                 path: (*path).to_owned(),
                 function: format!("{method} {path}"),
                 authorizer: None,
             })
             .collect();
-        Routes::new(&routes)
+        RouteTable::new(&routes)
     }
 
-    fn taken<'r>(routes: &'r Routes, method: &str, path: &str) -> Option<&'r str> {
+    fn taken<'r>(routes: &'r RouteTable, method: &str, path: &str) -> Option<&'r str> {
         routes.find(method, path).unwrap().map(|taken| taken.route.function.as_str())
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tessera_lambda::job::{Deadline, Invocation};
 use tokio::sync::{Mutex, watch};
 
-use super::clock::Clock;
+use super::clock::StackClock;
 use super::engines::stopped;
 use super::handler::{self, Handler};
 use super::template::Schedule;
@@ -24,14 +24,14 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Schedules {
     jobs: Vec<Schedule>,
     functions: HashMap<String, Handler>,
-    clock: Clock,
+    clock: StackClock,
     /// When each ran last, by its index. Whoever holds the lock runs jobs.
     last: Mutex<Vec<Option<Timestamp>>>,
 }
 
 impl Schedules {
     /// Schedules of which none has run yet.
-    pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: Clock) -> Self {
+    pub fn new(schedules: &[Schedule], functions: &HashMap<String, Handler>, clock: StackClock) -> Self {
         let last = Mutex::new(vec![None; schedules.len()]);
         Self { jobs: schedules.to_vec(), functions: functions.clone(), clock, last }
     }

@@ -112,7 +112,7 @@ impl Position {
 }
 
 /// An event source.
-pub(super) struct Source {
+pub(super) struct StreamSource {
     pub stream: Stream,
     pub handler: BoundHandler<Event, DynamoDbEventResponse>,
     pub limit: Duration,
@@ -121,7 +121,7 @@ pub(super) struct Source {
     pub checkpoints: Arc<Checkpoints>,
 }
 
-impl Source {
+impl StreamSource {
     /// The name of the reader's checkpoint.
     pub fn name(stream: &Stream) -> String {
         format!("{}/{}", stream.table, stream.function)

@@ -15,17 +15,17 @@ const MOST: usize = 10_000;
 
 /// The tokens of the last transactions.
 #[derive(Clone, Default)]
-pub(super) struct Tokens(Arc<Mutex<Seen>>);
+pub(super) struct TransactionTokens(Arc<Mutex<SeenTokens>>);
 
 #[derive(Default)]
-struct Seen {
+struct SeenTokens {
     /// The hash of each token's request.
     requests: HashMap<String, u64>,
     /// The tokens, the oldest first.
     order: VecDeque<String>,
 }
 
-impl Tokens {
+impl TransactionTokens {
     /// Runs a transaction, unless the same request has succeeded under this token: then returns `None`.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Tokens {
         let hash = hasher.finish();
         // The lock is held meanwhile: a repetition in parallel waits. The engine runs one transaction at a time anyway.
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Seen { requests, order } = &mut *seen;
+        let SeenTokens { requests, order } = &mut *seen;
         match requests.entry(token.clone()) {
             Entry::Occupied(known) if *known.get() == hash => Ok(None),
             Entry::Occupied(_) => {
@@ -68,14 +68,19 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn send(tokens: &Tokens, token: &str, request: &str, succeeds: bool) -> Result<Option<()>, DynoxideError> {
+    fn send(
+        tokens: &TransactionTokens,
+        token: &str,
+        request: &str,
+        succeeds: bool,
+    ) -> Result<Option<()>, DynoxideError> {
         let failure = || DynoxideError::InternalServerError("injected".to_owned());
         tokens.once(Some(token.to_owned()), request.as_bytes(), || if succeeds { Ok(()) } else { Err(failure()) })
     }
 
     #[test]
     fn a_request_is_done_once_under_its_token() {
-        let tokens = Tokens::default();
+        let tokens = TransactionTokens::default();
         assert!(send(&tokens, "a", "one", false).is_err());
         assert_eq!(send(&tokens, "a", "one", true).unwrap(), Some(()), "a failure leaves the token free");
         assert_eq!(send(&tokens, "a", "one", true).unwrap(), None);
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let tokens = Tokens::default();
+        let tokens = TransactionTokens::default();
         for n in 0..=MOST {
             send(&tokens, &n.to_string(), "one", true).unwrap();
         }

@@ -22,11 +22,11 @@ use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::rt::TokioExecutor;
 
 use super::activity::Activity;
-use super::call::{Call, Service};
+use super::call::{Engine, EngineRequest};
 use super::faults::{CallSide, FaultPlan, InjectedFault};
 use super::handler;
 use super::meter::Meter;
-use super::template::{Statement, allows};
+use super::template::{PolicyStatement, allows};
 
 /// The state that all wires of a stack share.
 pub(super) struct Exchange {
@@ -53,17 +53,17 @@ impl Exchange {
 
 /// A function's wire.
 #[derive(Clone)]
-pub(super) struct Wire {
+pub(super) struct FunctionWire {
     function: Arc<str>,
     /// The policy; `None` for the stack itself, which is unrestricted.
-    statements: Option<Arc<[Statement]>>,
+    statements: Option<Arc<[PolicyStatement]>>,
     exchange: Arc<Exchange>,
     read_timeout: Option<Duration>,
 }
 
-impl Wire {
+impl FunctionWire {
     /// Creates a function's wire with its policy.
-    pub fn new(function: &str, statements: Option<&[Statement]>, exchange: &Arc<Exchange>) -> Self {
+    pub fn new(function: &str, statements: Option<&[PolicyStatement]>, exchange: &Arc<Exchange>) -> Self {
         Self {
             function: function.into(),
             statements: statements.map(Into::into),
@@ -80,7 +80,7 @@ impl Wire {
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
         let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let Some(call) = Call::read(target, &body) else {
+        let Some(call) = EngineRequest::read(target, &body) else {
             return self.send(&request, body).await;
         };
         if let Some(refused) = self.refuse(&call) {
@@ -96,11 +96,11 @@ impl Wire {
         self.exchange.activity.step();
         let response = self.send(&request, body).await?;
         let bytes = response.body().bytes().unwrap_or_default();
-        match call.service {
-            Service::DynamoDb => {
+        match call.engine {
+            Engine::DynamoDb => {
                 self.exchange.meter.dynamodb(&self.function, &call.operation, bytes);
             }
-            Service::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
+            Engine::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
         }
         match fault {
             Some(fault) => self.strike(fault, &call).await,
@@ -109,7 +109,7 @@ impl Wire {
     }
 
     /// The fault of a call. On a halted stack, no call returns.
-    async fn fault(&self, call: &Call) -> Option<InjectedFault> {
+    async fn fault(&self, call: &EngineRequest) -> Option<InjectedFault> {
         let faults = self.exchange.faults.as_ref()?;
         if self.exchange.halted.load(Ordering::SeqCst) {
             return std::future::pending().await;
@@ -118,7 +118,7 @@ impl Wire {
     }
 
     /// Injects a fault.
-    async fn strike(&self, fault: InjectedFault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+    async fn strike(&self, fault: InjectedFault, call: &EngineRequest) -> Result<HttpResponse, ConnectorError> {
         match fault {
             // Without the panic hook, whose output would be noise.
             InjectedFault::Panic(_) => std::panic::resume_unwind(Box::new("injected")),
@@ -135,7 +135,7 @@ impl Wire {
         }
     }
 
-    fn refuse(&self, call: &Call) -> Option<HttpResponse> {
+    fn refuse(&self, call: &EngineRequest) -> Option<HttpResponse> {
         let statements = self.statements.as_ref()?;
         let is_refused =
             |(action, resource): &&(String, String)| !allows(statements, action, resource, &call.partitions);
@@ -146,9 +146,9 @@ impl Wire {
             "{function} is not authorized to perform: {action} on resource: {resource} because no \
              statement of its policy in the template allows it"
         );
-        let (status, kind) = match call.service {
-            Service::DynamoDb => (400, "com.amazon.coral.service#AccessDeniedException"),
-            Service::Sqs => (403, "com.amazonaws.sqs#AccessDenied"),
+        let (status, kind) = match call.engine {
+            Engine::DynamoDb => (400, "com.amazon.coral.service#AccessDeniedException"),
+            Engine::Sqs => (403, "com.amazonaws.sqs#AccessDenied"),
         };
         json_response(status, &serde_json::json!({ "__type": kind, "message": message })).ok()
     }
@@ -182,7 +182,7 @@ impl Wire {
 }
 
 /// Reports the writes of a call when it ends, also when it is cancelled midway.
-struct Written<'a>(&'a Activity, &'a Call);
+struct Written<'a>(&'a Activity, &'a EngineRequest);
 
 impl Drop for Written<'_> {
     fn drop(&mut self) {
@@ -202,20 +202,20 @@ fn io(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorEr
 }
 
 /// The error response of a fault.
-fn failure(fault: InjectedFault, call: &Call) -> Result<HttpResponse, ConnectorError> {
+fn failure(fault: InjectedFault, call: &EngineRequest) -> Result<HttpResponse, ConnectorError> {
     let transaction = call.operation == "TransactWriteItems";
-    let (status, kind) = match (fault, call.service) {
-        (InjectedFault::Throttled, Service::DynamoDb) => (400, "ThrottlingException"),
-        (InjectedFault::Throttled, Service::Sqs) => (403, "RequestThrottled"),
-        (InjectedFault::Conflict, Service::DynamoDb) if transaction => (400, "TransactionCanceledException"),
-        (InjectedFault::Conflict, Service::DynamoDb) => (400, "TransactionConflictException"),
-        (InjectedFault::Unavailable, Service::DynamoDb) => (500, "InternalServerError"),
-        (InjectedFault::Unavailable | InjectedFault::Conflict, Service::Sqs) => (500, "InternalError"),
+    let (status, kind) = match (fault, call.engine) {
+        (InjectedFault::Throttled, Engine::DynamoDb) => (400, "ThrottlingException"),
+        (InjectedFault::Throttled, Engine::Sqs) => (403, "RequestThrottled"),
+        (InjectedFault::Conflict, Engine::DynamoDb) if transaction => (400, "TransactionCanceledException"),
+        (InjectedFault::Conflict, Engine::DynamoDb) => (400, "TransactionConflictException"),
+        (InjectedFault::Unavailable, Engine::DynamoDb) => (500, "InternalServerError"),
+        (InjectedFault::Unavailable | InjectedFault::Conflict, Engine::Sqs) => (500, "InternalError"),
         _ => return Err(ConnectorError::timeout("no response in time (injected)".into())),
     };
-    let service = match call.service {
-        Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
-        Service::Sqs => "com.amazonaws.sqs",
+    let service = match call.engine {
+        Engine::DynamoDb => "com.amazonaws.dynamodb.v20120810",
+        Engine::Sqs => "com.amazonaws.sqs",
     };
     let mut body = serde_json::json!({ "__type": format!("{service}#{kind}"), "message": "injected" });
     if fault == InjectedFault::Conflict && transaction {
@@ -236,20 +236,20 @@ fn json_response(status: u16, body: &serde_json::Value) -> Result<HttpResponse, 
     Ok(response)
 }
 
-impl HttpConnector for Wire {
+impl HttpConnector for FunctionWire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().exchange(request))
     }
 }
 
-impl HttpClient for Wire {
+impl HttpClient for FunctionWire {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(Self { read_timeout: settings.read_timeout(), ..self.clone() })
     }
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for FunctionWire {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Wire").field("function", &self.function).finish_non_exhaustive()
+        formatter.debug_struct("FunctionWire").field("function", &self.function).finish_non_exhaustive()
     }
 }

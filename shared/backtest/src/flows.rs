@@ -8,7 +8,7 @@ const PLACES: usize = 11;
 
 /// The sum of all postings into each bucket, by kind of point.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Flows {
+pub(crate) struct BucketFlows {
     buckets: [[i64; PLACES]; 2],
 }
 
@@ -35,7 +35,7 @@ const fn side(kind: Kind) -> usize {
     }
 }
 
-impl Flows {
+impl BucketFlows {
     /// Adds the postings of an entry.
     pub fn add(&mut self, entry: &Entry) {
         self.add_movements(&entry.movements);

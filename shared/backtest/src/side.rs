@@ -10,13 +10,13 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::points::Kind;
 
 use crate::Histogram;
-use crate::flows::Flows;
+use crate::flows::BucketFlows;
 
 /// The results of many members under one program. Sides can be merged in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Side {
     /// The sums of the postings.
-    pub flows: Flows,
+    pub flows: BucketFlows,
     /// The final balances less debts.
     pub balance: i64,
     /// The debts.
@@ -156,7 +156,7 @@ impl Side {
 }
 
 impl MonthSums {
-    const fn of(flows: &Flows) -> Self {
+    const fn of(flows: &BucketFlows) -> Self {
         use tessera_domain::ledger::Bucket;
         Self { issued: flows.issued(Kind::Redeemable), reversed: flows.of(Bucket::Reversed, Kind::Redeemable) }
     }

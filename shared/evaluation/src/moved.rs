@@ -23,7 +23,7 @@ use tessera_store::{
     StoredReceipt,
 };
 
-use crate::refund::{Case, MOST_LOOKS, Missing};
+use crate::refund::{Case, MOST_LOOKS, MissingInput};
 use crate::{EvaluationError, refund, rejection};
 
 /// Completes the last move of a receipt: every step that is not committed yet. A receipt that was never moved is left alone.
@@ -80,16 +80,16 @@ async fn depart(
             // Coupons were left over: another step follows.
             Ok(committed) if committed.entry().step.is_some() => continue,
             Ok(_) => return Ok(decided_by),
-            Err(CommitError::Refused(Missing::Version(version))) => {
+            Err(CommitError::Refused(MissingInput::Version(version))) => {
                 let found = services.programs.at_version(&program.id, version).await?;
                 decided_by =
                     found.ok_or_else(|| EvaluationError::UnknownVersion { program: program.id.clone(), version })?;
             }
-            Err(CommitError::Refused(Missing::Refund(_))) => {
+            Err(CommitError::Refused(MissingInput::Refund(_))) => {
                 let again = services.store.get_receipt_with_refunds(&program.id, &id).await?;
                 stored = again.ok_or_else(unsettled)?;
             }
-            Err(CommitError::Refused(Missing::Decision | Missing::Nothing | Missing::Member)) => {
+            Err(CommitError::Refused(MissingInput::Decision | MissingInput::Nothing | MissingInput::Member)) => {
                 return Err(unsettled());
             }
             Err(CommitError::Store(StoreError::Erased { .. })) => {
@@ -173,9 +173,9 @@ impl Departure<'_> {
         cause_of(self.stored.receipt.id.clone(), self.moved, target, false)
     }
 
-    fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
+    fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, MissingInput> {
         let known = Case::read_history(self.stored, seen)?;
-        let decision = known.decision.ok_or(Missing::Decision)?;
+        let decision = known.decision.ok_or(MissingInput::Decision)?;
         let context = seen.context(&self.program.compiled, self.services.clock.now());
         if self.is_undone(decision) {
             return Ok(decide_departure_of_undone(
@@ -190,7 +190,7 @@ impl Departure<'_> {
         let mut refunds = known.refunds;
         refunds.retain(|(_, entry)| !self.is_undone(entry));
         if decision.program_version != self.decided_by.version {
-            return Err(Missing::Version(decision.program_version));
+            return Err(MissingInput::Version(decision.program_version));
         }
         let coupons: BTreeMap<_, _> = seen.coupons.iter().map(|coupon| (coupon.code.clone(), coupon.clone())).collect();
         let fact = DepartureContext {

@@ -49,20 +49,20 @@ async fn decide_once(
         let Some(member) = stored.member.clone() else { return Err(EvaluationError::OtherMember(receipt.clone())) };
         match attempt(services, program, &member, &stored, refund, &decided_by).await {
             Ok(outcome) => return Ok(outcome),
-            Err(CommitError::Refused(Missing::Nothing)) => return Ok(DispatchOutcome::DecidedBefore),
-            Err(CommitError::Refused(Missing::Decision)) if stored.moved.is_some() => {
+            Err(CommitError::Refused(MissingInput::Nothing)) => return Ok(DispatchOutcome::DecidedBefore),
+            Err(CommitError::Refused(MissingInput::Decision)) if stored.moved.is_some() => {
                 moved::carry(services, program, &stored).await?;
             }
-            Err(CommitError::Refused(Missing::Decision)) => {
+            Err(CommitError::Refused(MissingInput::Decision)) => {
                 receipt::evaluate(services, program, &member, &stored.receipt).await?;
             }
-            Err(CommitError::Refused(Missing::Member)) => stored = moved::load(services, program, receipt).await?,
-            Err(CommitError::Refused(Missing::Version(version))) => {
+            Err(CommitError::Refused(MissingInput::Member)) => stored = moved::load(services, program, receipt).await?,
+            Err(CommitError::Refused(MissingInput::Version(version))) => {
                 let found = services.programs.at_version(&program.id, version).await?;
                 decided_by =
                     found.ok_or_else(|| EvaluationError::UnknownVersion { program: program.id.clone(), version })?;
             }
-            Err(CommitError::Refused(Missing::Refund(id))) => {
+            Err(CommitError::Refused(MissingInput::Refund(id))) => {
                 stored = moved::load(services, program, receipt).await?;
                 if !stored.refunds.iter().any(|other| other.refund.id == id) {
                     return Err(EvaluationError::UnknownFact(FactId::Refund { receipt: receipt.clone(), refund: id }));
@@ -96,7 +96,7 @@ async fn attempt(
     stored: &StoredReceipt,
     refund: &RefundId,
     decided_by: &CompiledProgram,
-) -> Result<DispatchOutcome, CommitError<Missing>> {
+) -> Result<DispatchOutcome, CommitError<MissingInput>> {
     let receipt = &stored.receipt;
     let (at, moves) = (receipt.occurred_at, stored.moves());
     let key = EntryKey::moved_refund(at, &receipt.id, moves, refund);
@@ -126,7 +126,7 @@ async fn attempt(
 
 /// What a decision on a refund cannot go without.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub(crate) enum MissingInput {
     /// Its receipt's own decision.
     Decision,
     /// The version of the program that made it.
@@ -160,7 +160,10 @@ pub(crate) struct KnownReceipt<'a> {
 
 impl Case<'_> {
     /// Sorts the entries of a receipt.
-    pub(crate) fn read_history<'a>(stored: &StoredReceipt, seen: &Snapshot<'a>) -> Result<KnownReceipt<'a>, Missing> {
+    pub(crate) fn read_history<'a>(
+        stored: &StoredReceipt,
+        seen: &Snapshot<'a>,
+    ) -> Result<KnownReceipt<'a>, MissingInput> {
         let mut known = KnownReceipt { decision: None, refunds: Vec::new(), departed: Vec::new() };
         for entry in seen.history {
             if entry.is_decision_on(&stored.receipt.id) {
@@ -175,17 +178,17 @@ impl Case<'_> {
         Ok(known)
     }
 
-    fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, Missing> {
+    fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, MissingInput> {
         let KnownReceipt { decision, refunds: earlier, departed } = Self::read_history(self.stored, seen)?;
         if !departed.is_empty() {
-            return Err(Missing::Member);
+            return Err(MissingInput::Member);
         }
         if earlier.iter().any(|(refund, entry)| refund.id == *self.refund && entry.step.is_none()) {
-            return Err(Missing::Nothing);
+            return Err(MissingInput::Nothing);
         }
-        let decision = decision.ok_or(Missing::Decision)?;
+        let decision = decision.ok_or(MissingInput::Decision)?;
         if decision.program_version != self.decided_by.version {
-            return Err(Missing::Version(decision.program_version));
+            return Err(MissingInput::Version(decision.program_version));
         }
         let coupons: BTreeMap<_, _> = seen.coupons.iter().map(|coupon| (coupon.code.clone(), coupon.clone())).collect();
         let fact = RefundContext {
@@ -200,7 +203,7 @@ impl Case<'_> {
     }
 
     /// Rejects the refund.
-    fn reject(&self, seen: &Snapshot<'_>, reason: Rejection) -> Result<Decision, Missing> {
+    fn reject(&self, seen: &Snapshot<'_>, reason: Rejection) -> Result<Decision, MissingInput> {
         let at = stored_refund(self.stored, self.refund)?.occurred_at;
         let cause = self.id().into();
         Ok(decide_rejection(&seen.context(self.program, self.now), seen.account, at, cause, reason))
@@ -211,9 +214,9 @@ impl Case<'_> {
     }
 }
 
-fn stored_refund<'a>(stored: &'a StoredReceipt, id: &RefundId) -> Result<&'a Refund, Missing> {
+fn stored_refund<'a>(stored: &'a StoredReceipt, id: &RefundId) -> Result<&'a Refund, MissingInput> {
     let found = stored.refunds.iter().find(|stored| stored.refund.id == *id);
-    found.map(|stored| &stored.refund).ok_or_else(|| Missing::Refund(id.clone()))
+    found.map(|stored| &stored.refund).ok_or_else(|| MissingInput::Refund(id.clone()))
 }
 
 #[cfg(test)]

@@ -33,13 +33,13 @@ pub(crate) enum DateFault {
 }
 
 /// Three numbers of a date, and its parts' separator.
-struct Parts {
+struct DateParts {
     numbers: Vec<i16>,
     separator: char,
     year_first: bool,
 }
 
-fn parts(text: &str) -> Option<Parts> {
+fn parts(text: &str) -> Option<DateParts> {
     let separator = text.chars().find(|c| !c.is_ascii_digit()).filter(|c| matches!(c, '-' | '/' | '.'))?;
     let texts: Vec<&str> = text.split(separator).collect();
     if !(2..=3).contains(&texts.len()) || texts.iter().any(|part| !(1..=4).contains(&part.len())) {
@@ -50,7 +50,7 @@ fn parts(text: &str) -> Option<Parts> {
         return None;
     }
     let numbers = texts.iter().map(|part| part.parse().ok()).collect::<Option<Vec<i16>>>()?;
-    Some(Parts { numbers, separator, year_first: texts.first()?.len() == 4 })
+    Some(DateParts { numbers, separator, year_first: texts.first()?.len() == 4 })
 }
 
 /// Which order a date can only have; `None` if both, or if its year comes first.

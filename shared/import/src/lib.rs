@@ -23,7 +23,7 @@ pub use errors::{csv_cell, error_line, errors_header};
 pub use field::Field;
 pub use mapping::{Confidence, MappedColumn, MappingFault};
 pub use number::{NumberFault, read_points};
-pub use parts::Parts;
+pub use parts::FileParts;
 pub use plan::{ImportPlan, PlanRequest, Preview};
 pub use row::{CouponRow, ImportRow, MemberRow, OrderRow, RowContext, RowFault, SpendRow, TierRow};
 pub use whole::{ROW_REFUSED, SCATTERED, SEVERAL_MEMBERS};

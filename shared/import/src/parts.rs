@@ -8,7 +8,7 @@ use crate::field::Field;
 use crate::plan::{ImportPlan, PlanRequest};
 
 /// The parts of a file. Memory holds one part.
-pub struct Parts<R> {
+pub struct FileParts<R> {
     reader: R,
     request: PlanRequest,
     most: usize,
@@ -19,7 +19,7 @@ pub struct Parts<R> {
     is_first: bool,
 }
 
-impl<R: BufRead> Parts<R> {
+impl<R: BufRead> FileParts<R> {
     /// Cuts a file into parts of at most `most` bytes. A longer row is a part of its own, and so is a longer order.
     pub const fn new(reader: R, request: PlanRequest, most: usize) -> Self {
         Self { reader, request, most, pending: Vec::new(), order: None, is_first: true }
@@ -63,7 +63,7 @@ impl<R: BufRead> Parts<R> {
     }
 }
 
-impl<R: BufRead> Iterator for Parts<R> {
+impl<R: BufRead> Iterator for FileParts<R> {
     type Item = io::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -112,7 +112,7 @@ mod tests {
             dates: None,
             code_page: CodePage::default(),
         };
-        Parts::new(text.as_bytes(), request, most).map(|part| String::from_utf8(part.unwrap()).unwrap()).collect()
+        FileParts::new(text.as_bytes(), request, most).map(|part| String::from_utf8(part.unwrap()).unwrap()).collect()
     }
 
     #[test]

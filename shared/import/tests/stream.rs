@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 
-use tessera_import::{CodePage, ImportKind, ImportMode, ImportSource, Parts, PlanRequest};
+use tessera_import::{CodePage, FileParts, ImportKind, ImportMode, ImportSource, PlanRequest};
 
 /// The most bytes of a part, as the command line sends it.
 const PART: usize = 3 * 1024 * 1024;
@@ -54,7 +54,7 @@ fn cut(bytes: u64) -> (u64, u64) {
         code_page: CodePage::default(),
     };
     let (mut sum, mut parts, mut rows) = (0, 0, 0);
-    for part in Parts::new(BufReader::with_capacity(1 << 20, file), request, PART) {
+    for part in FileParts::new(BufReader::with_capacity(1 << 20, file), request, PART) {
         let part = part.unwrap();
         assert!(part.len() <= PART && part.ends_with(b"\n"), "part {parts} has {} bytes", part.len());
         assert!(part.capacity() <= 2 * PART, "part {parts} takes {} bytes", part.capacity());

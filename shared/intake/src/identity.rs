@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{IdentifierKind, MemberRef};
-use tessera_store::{Identified, IdentityError, Known, StoreError};
+use tessera_store::{Identified, IdentityError, KnownMember, StoreError};
 
 use crate::Intake;
 
@@ -21,8 +21,8 @@ pub struct IdentityNotes {
     pub identity_conflict: Vec<IdentifierKind>,
 }
 
-impl From<&Known> for IdentityNotes {
-    fn from(known: &Known) -> Self {
+impl From<&KnownMember> for IdentityNotes {
+    fn from(known: &KnownMember) -> Self {
         Self { claimable: known.claimable.clone(), identity_conflict: known.conflict.clone() }
     }
 }
@@ -35,7 +35,7 @@ impl From<&Identified> for IdentityNotes {
 
 impl Intake<'_> {
     /// Looks a reference up and changes nothing. `strong`: also sees what was written a moment ago.
-    pub(crate) async fn look_up(&self, reference: &MemberRef, strong: bool) -> Result<Known, StoreError> {
+    pub(crate) async fn look_up(&self, reference: &MemberRef, strong: bool) -> Result<KnownMember, StoreError> {
         self.store.resolve(&self.program.id, &self.program.head.identity_key, reference, strong).await
     }
 
@@ -45,7 +45,7 @@ impl Intake<'_> {
     }
 
     /// True when a fact's owner is the person of a reference, or is about to join that person.
-    pub(crate) async fn is_of(&self, known: &Known, owner: &MemberId) -> Result<bool, StoreError> {
+    pub(crate) async fn is_of(&self, known: &KnownMember, owner: &MemberId) -> Result<bool, StoreError> {
         let Some(member) = &known.member else { return Ok(false) };
         Ok(known.joins.contains(owner) || self.store.is_one_member(&self.program.id, owner, member).await?)
     }
@@ -54,7 +54,7 @@ impl Intake<'_> {
     pub(crate) async fn identify_again(
         &self,
         reference: &MemberRef,
-        known: &Known,
+        known: &KnownMember,
     ) -> Result<IdentityNotes, IdentityError> {
         if known.settled {
             return Ok(known.into());

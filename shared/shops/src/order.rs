@@ -194,7 +194,7 @@ fn rest_of(refund: &str) -> String {
 }
 
 /// One receipt while a plan is made.
-struct Part<'a> {
+struct OrderPart<'a> {
     receipt: &'a Receipt,
     refunds: &'a [Refund],
     remaining: Remaining,
@@ -202,13 +202,13 @@ struct Part<'a> {
 
 struct Plan<'a> {
     order: &'a str,
-    parts: Vec<Part<'a>>,
+    parts: Vec<OrderPart<'a>>,
     facts: Vec<ShopFact>,
 }
 
 impl<'a> Plan<'a> {
     fn of(first: &'a SoldReceipt, sold: &'a [SoldReceipt]) -> Self {
-        let part = |sold: &'a SoldReceipt| Part {
+        let part = |sold: &'a SoldReceipt| OrderPart {
             receipt: &sold.receipt,
             refunds: &sold.refunds,
             remaining: Remaining::after(&sold.receipt, &sold.refunds),

@@ -59,7 +59,7 @@ pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Minute, RateCounter};
 pub use listing::{FoundMember, IdleCursor, IdleMembers, MemberList, NamedMember};
-pub use members::{Identified, IdentityError, Known};
+pub use members::{Identified, IdentityError, KnownMember};
 pub use merging::Between;
 pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};

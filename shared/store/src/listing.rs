@@ -70,14 +70,14 @@ pub struct IdleMembers {
 
 /// Where a member stands in the lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ListPlace {
     /// The day of the last activity; `None` before the first.
     active: Option<Day>,
     status: Status,
     tier: Option<TierId>,
 }
 
-impl Place {
+impl ListPlace {
     /// The place of a contact who has no account yet.
     pub const NEW: Self = Self { active: None, status: Status::Visitor, tier: None };
 
@@ -142,7 +142,7 @@ pub(crate) fn new_listing(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Write {
-    Write::put(table, Place::NEW.item(program, member, now, zone))
+    Write::put(table, ListPlace::NEW.item(program, member, now, zone))
 }
 
 /// The write that follows from a changed account; `None` when the member stays at the same place.
@@ -154,8 +154,8 @@ pub(crate) fn moved_listing(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Option<Write> {
-    let was = if before.version == 0 { Some(Place::NEW) } else { Place::of(before, zone) };
-    let is = Place::of(after, zone);
+    let was = if before.version == 0 { Some(ListPlace::NEW) } else { ListPlace::of(before, zone) };
+    let is = ListPlace::of(after, zone);
     if was == is {
         return None;
     }

@@ -10,7 +10,7 @@ use tessera_domain::rule::{Credit, Effect, EffectKind, Rate};
 use tessera_domain::text::Text;
 use tessera_domain::view::{Explainer, HubView, RewardView, WayView};
 
-use super::words::{ALL, Words, fill, words};
+use super::words::{ALL, PageTexts, fill, words};
 
 /// What a page is made from.
 pub(super) struct PageView<'a> {
@@ -26,7 +26,7 @@ pub(super) struct PageView<'a> {
 
 /// Writes points and texts in the page's language.
 pub(super) struct Speaker<'a> {
-    pub words: &'static Words,
+    pub words: &'static PageTexts,
     explainer: Explainer<'a>,
     language: &'a str,
 }
@@ -95,7 +95,7 @@ impl PageView<'_> {
         format!("/p/{}/{language}", self.id)
     }
 
-    fn top(&self, words: &Words) -> Markup {
+    fn top(&self, words: &PageTexts) -> Markup {
         let program = &self.program.program;
         html! {
             header.top {
@@ -233,7 +233,7 @@ fn data(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
-fn steps(words: &Words) -> Markup {
+fn steps(words: &PageTexts) -> Markup {
     html! {
         section aria-labelledby="how" {
             h2 #how { (words.how) }
@@ -342,7 +342,7 @@ fn levels(speaker: &Speaker<'_>, program: &Program) -> Markup {
     }
 }
 
-fn questions(words: &Words, program: &Program) -> Markup {
+fn questions(words: &PageTexts, program: &Program) -> Markup {
     let points = &program.points;
     let months = |n: u32| words.counted(&words.months, n);
     let expiry = match points.expiry {

@@ -7,7 +7,7 @@ pub(super) type Forms = [&'static str; 3];
 
 /// The sentences of one language, with placeholders `{…}`.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct PageTexts {
     /// The tag, and the language's own name for itself.
     pub tag: &'static str,
     pub name: &'static str,
@@ -66,14 +66,14 @@ pub(super) struct Words {
 }
 
 /// The words nearest to a language; English where there are none.
-pub(super) fn words(language: &str) -> &'static Words {
+pub(super) fn words(language: &str) -> &'static PageTexts {
     let tag = nearest(language, SENTENCE_LOCALES.into_iter()).unwrap_or("en");
     ALL.iter().find(|words| words.tag == tag).unwrap_or(&ALL[0])
 }
 
 /// The languages, in the order of the page's links.
-pub(super) static ALL: [Words; 4] = [
-    Words {
+pub(super) static ALL: [PageTexts; 4] = [
+    PageTexts {
         tag: "en",
         name: "English",
         languages: "Languages",
@@ -126,7 +126,7 @@ pub(super) static ALL: [Words; 4] = [
         ready: "You can redeem: {reward}",
         join: "Join to use your points",
     },
-    Words {
+    PageTexts {
         tag: "it",
         name: "Italiano",
         languages: "Lingue",
@@ -179,7 +179,7 @@ pub(super) static ALL: [Words; 4] = [
         ready: "Puoi riscattare: {reward}",
         join: "Iscriviti per usare i tuoi punti",
     },
-    Words {
+    PageTexts {
         tag: "ro",
         name: "Română",
         languages: "Limbi",
@@ -232,7 +232,7 @@ pub(super) static ALL: [Words; 4] = [
         ready: "Poți alege: {reward}",
         join: "Înscrie-te ca să folosești punctele",
     },
-    Words {
+    PageTexts {
         tag: "ru",
         name: "Русский",
         languages: "Языки",
@@ -292,7 +292,7 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
-impl Words {
+impl PageTexts {
     /// A number with its noun.
     pub fn counted(&self, forms: &Forms, n: u32) -> String {
         let (tens, ones) = (n % 100, n % 10);

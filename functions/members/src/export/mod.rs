@@ -42,7 +42,7 @@ pub(crate) const ROUTES: &[Route] =
 
 /// What is held on a person.
 #[derive(Debug, Serialize)]
-pub(crate) struct Held {
+pub(crate) struct PersonalData {
     pub exported_at: String,
     pub program: String,
     /// Absent on further pages, like everything down to the ledger.
@@ -104,8 +104,8 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn nothing(&self) -> Held {
-        Held {
+    fn nothing(&self) -> PersonalData {
+        PersonalData {
             exported_at: self.services.clock.now().to_string(),
             program: self.program.compiled.program.name.clone(),
             member: None,
@@ -123,10 +123,10 @@ impl Export<'_> {
     }
 
     /// Everything but the ledger.
-    async fn person(&self) -> Result<Held, Problem> {
+    async fn person(&self) -> Result<PersonalData, Problem> {
         let (store, id, owners) = (&self.services.store, &self.program.id, self.opened.owners());
         let notes = store.notes(id, &owners).await?;
-        Ok(Held {
+        Ok(PersonalData {
             member: Some(self.member()),
             account: Some(self.account()),
             coupons: Some(self.coupons(&owners).await?),
@@ -223,7 +223,7 @@ impl Export<'_> {
     }
 
     /// Adds entries, and the facts that they decided, until the response is full. Returns after which key to go on.
-    async fn ledger(&self, mut after: Option<String>, held: &mut Held) -> Result<Option<String>, Problem> {
+    async fn ledger(&self, mut after: Option<String>, held: &mut PersonalData) -> Result<Option<String>, Problem> {
         let owners = self.opened.owners();
         let explainer = Explainer::new(&self.program.compiled, self.language);
         let mut receipts = BTreeSet::new();
@@ -254,7 +254,7 @@ impl Export<'_> {
         stored: &StoredEntry,
         explainer: &Explainer<'_>,
         receipts: &mut BTreeSet<String>,
-        held: &mut Held,
+        held: &mut PersonalData,
     ) -> Result<usize, Problem> {
         let (store, program, entry) = (&self.services.store, &self.program.id, &stored.entry);
         let mut bytes = 0;

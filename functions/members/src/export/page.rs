@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::Held;
+use super::PersonalData;
 use super::words::{heading, label};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;\
@@ -21,7 +21,7 @@ pub(super) static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE.as_bytes()))));
 
 /// The page, in a language.
-pub(super) fn render(held: &Held, language: &str) -> String {
+pub(super) fn render(held: &PersonalData, language: &str) -> String {
     let list = |values: &[Value]| Value::Array(values.to_vec());
     let optional = |values: &Option<Vec<Value>>| values.as_deref().map(list);
     let sections = [
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_page_escapes_what_people_wrote_and_speaks_their_language() {
-        let held = Held {
+        let held = PersonalData {
             exported_at: "2026-03-01T09:00:00Z".to_owned(),
             program: "Club <Ada>".to_owned(),
             member: Some(json!({ "first_name": "<script>alert(1)</script>", "tags": ["a", "b"], "click": null })),

@@ -16,7 +16,7 @@ use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_store::{Delivery, DeliveryContent, DeliveryStatus, MemberList, OpenedMember, TargetKind};
 
 use super::{JOB_READS, JOBS, ProfileOnce, Sender};
-use crate::attempt::Outcome;
+use crate::attempt::AttemptOutcome;
 use crate::events::{Addressed, first};
 use crate::retry::next_attempt;
 use crate::{NotifyError, Run};
@@ -33,7 +33,7 @@ const POLL: SignedDuration = SignedDuration::from_secs(15);
 const MOST_PAGES: usize = 100;
 
 /// How a step went.
-enum Progress {
+enum BackfillProgress {
     /// It goes on at once.
     Further,
     /// It goes on at this moment; why, if something went wrong.
@@ -56,20 +56,20 @@ impl Run<'_> {
         let started = Instant::now();
         loop {
             let progress = match &sender {
-                _ if !to.target.is_enabled => Progress::Over("the target is disabled".to_owned()),
-                None => Progress::Over("the connection has no credentials".to_owned()),
+                _ if !to.target.is_enabled => BackfillProgress::Over("the target is disabled".to_owned()),
+                None => BackfillProgress::Over("the connection has no credentials".to_owned()),
                 Some(sender) if backfill.is_read => sender.look_at_jobs(&mut backfill).await?,
                 Some(sender) => sender.start_job(&mut backfill).await?,
             };
             let now = self.now();
             let (due, reason) = match &progress {
-                Progress::Further => (Some(now), None),
-                Progress::Wait(until, reason) => (Some(*until), reason.clone()),
-                Progress::Ended => (None, None),
-                Progress::Over(reason) => (None, Some(reason.clone())),
+                BackfillProgress::Further => (Some(now), None),
+                BackfillProgress::Wait(until, reason) => (Some(*until), reason.clone()),
+                BackfillProgress::Ended => (None, None),
+                BackfillProgress::Over(reason) => (None, Some(reason.clone())),
             };
             let mut after = Delivery { response: reason, ..backfill.delivery(Some(&before), now, due) };
-            if let Progress::Over(_) = progress {
+            if let BackfillProgress::Over(_) = progress {
                 after.status = DeliveryStatus::Failed;
             }
             if !self.services.store.put_delivery(&to.program.id, &to.target.id, &after, Some(&before)).await? {
@@ -77,7 +77,7 @@ impl Run<'_> {
                 return Ok(());
             }
             before = after;
-            if !matches!(progress, Progress::Further) {
+            if !matches!(progress, BackfillProgress::Further) {
                 tracing::info!(
                     program = %to.program.id, profiles = backfill.profiles, jobs = backfill.jobs.len(), reason = before.response,
                     "a step of a backfill ended"
@@ -103,7 +103,7 @@ impl Run<'_> {
 
 impl Sender<'_> {
     /// Sends the profiles of the next members as one job.
-    async fn start_job(&self, backfill: &mut Backfill) -> Result<Progress, NotifyError> {
+    async fn start_job(&self, backfill: &mut Backfill) -> Result<BackfillProgress, NotifyError> {
         let (store, program) = (&self.run.services.store, &self.to.program.id);
         let cursor = backfill.cursor.as_deref();
         let page = store.list_members(program, &MemberList::All, PROFILES_PER_JOB, cursor).await?;
@@ -124,34 +124,34 @@ impl Sender<'_> {
             let sent = profiles.len() as u64;
             let (outcome, response) = self.send_job(profiles).await?;
             match outcome {
-                Outcome::Accepted(_) => match response.pointer("/data/id").and_then(Value::as_str) {
+                AttemptOutcome::Accepted(_) => match response.pointer("/data/id").and_then(Value::as_str) {
                     Some(job) => backfill.jobs.push(job.to_owned()),
                     None => return Ok(self.failed(backfill, "the job that was started has no id", None)),
                 },
                 // One bad profile spoils a job. Tried again, each goes alone.
-                Outcome::Refused(reason) | Outcome::Gone(reason) => {
+                AttemptOutcome::Refused(reason) | AttemptOutcome::Gone(reason) => {
                     for member in &members {
                         self.refuse(backfill, &member.member, &reason).await?;
                     }
                 }
-                Outcome::Failed { reason, asked } => return Ok(self.failed(backfill, &reason, asked)),
-                Outcome::TimedOut(reason) => return Ok(self.failed(backfill, &reason, None)),
-                Outcome::Deferred(until) => return Ok(Progress::Wait(until, None)),
-                Outcome::Skipped => {}
+                AttemptOutcome::Failed { reason, asked } => return Ok(self.failed(backfill, &reason, asked)),
+                AttemptOutcome::TimedOut(reason) => return Ok(self.failed(backfill, &reason, None)),
+                AttemptOutcome::Deferred(until) => return Ok(BackfillProgress::Wait(until, None)),
+                AttemptOutcome::Skipped => {}
             }
             backfill.profiles += sent;
         }
         backfill.failures = 0;
         backfill.is_read = page.next.is_none();
         backfill.cursor = page.next;
-        Ok(Progress::Further)
+        Ok(BackfillProgress::Further)
     }
 
     async fn profile_of(&self, opened: &OpenedMember) -> Result<Value, NotifyError> {
         ProfileOnce::default().of_member(self, opened).await
     }
 
-    async fn send_job(&self, profiles: Vec<Value>) -> Result<(Outcome, Value), NotifyError> {
+    async fn send_job(&self, profiles: Vec<Value>) -> Result<(AttemptOutcome, Value), NotifyError> {
         let profiles = profiles.into_iter().map(|attributes| json!({ "type": "profile", "attributes": attributes }));
         let attributes = json!({ "profiles": { "data": profiles.collect::<Vec<_>>() } });
         let body = json!({ "data": { "type": "profile-bulk-import-job", "attributes": attributes } });
@@ -159,21 +159,21 @@ impl Sender<'_> {
     }
 
     /// Looks which jobs have ended, and lists the profiles that they refused.
-    async fn look_at_jobs(&self, backfill: &mut Backfill) -> Result<Progress, NotifyError> {
+    async fn look_at_jobs(&self, backfill: &mut Backfill) -> Result<BackfillProgress, NotifyError> {
         for job in backfill.jobs.clone() {
             let path = format!("/api/profile-bulk-import-jobs/{job}");
             let (outcome, response) = self.exchange(Method::GET, &path, JOB_READS, None).await?;
             let has_ended = match outcome {
-                Outcome::Accepted(_) => {
+                AttemptOutcome::Accepted(_) => {
                     let status = response.pointer("/data/attributes/status").and_then(Value::as_str);
                     matches!(status, Some("complete" | "cancelled"))
                 }
                 // Klaviyo forgets jobs.
-                Outcome::Refused(_) | Outcome::Gone(_) => true,
-                Outcome::Failed { reason, asked } => return Ok(self.failed(backfill, &reason, asked)),
-                Outcome::TimedOut(reason) => return Ok(self.failed(backfill, &reason, None)),
-                Outcome::Deferred(until) => return Ok(Progress::Wait(until, None)),
-                Outcome::Skipped => false,
+                AttemptOutcome::Refused(_) | AttemptOutcome::Gone(_) => true,
+                AttemptOutcome::Failed { reason, asked } => return Ok(self.failed(backfill, &reason, asked)),
+                AttemptOutcome::TimedOut(reason) => return Ok(self.failed(backfill, &reason, None)),
+                AttemptOutcome::Deferred(until) => return Ok(BackfillProgress::Wait(until, None)),
+                AttemptOutcome::Skipped => false,
             };
             if has_ended {
                 if let Some(wait) = self.list_errors(backfill, &path).await? {
@@ -181,18 +181,18 @@ impl Sender<'_> {
                 }
                 backfill.jobs.retain(|open| *open != job);
                 backfill.failures = 0;
-                return Ok(Progress::Further);
+                return Ok(BackfillProgress::Further);
             }
         }
         if backfill.jobs.is_empty() {
-            return Ok(Progress::Ended);
+            return Ok(BackfillProgress::Ended);
         }
         let until = self.run.now().saturating_add(POLL).unwrap_or(Timestamp::MAX);
-        Ok(Progress::Wait(until, None))
+        Ok(BackfillProgress::Wait(until, None))
     }
 
     /// Lists the profiles that a job refused as dead letters; returns what to wait for when they cannot be read now.
-    async fn list_errors(&self, backfill: &mut Backfill, job: &str) -> Result<Option<Progress>, NotifyError> {
+    async fn list_errors(&self, backfill: &mut Backfill, job: &str) -> Result<Option<BackfillProgress>, NotifyError> {
         let mut refused: Vec<(MemberId, String)> = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
@@ -200,11 +200,11 @@ impl Sender<'_> {
             let path = format!("{job}/import-errors?page%5Bsize%5D=100{more}");
             let (outcome, response) = self.exchange(Method::GET, &path, JOB_READS, None).await?;
             match outcome {
-                Outcome::Accepted(_) => {}
-                Outcome::Refused(_) | Outcome::Gone(_) | Outcome::Skipped => break,
-                Outcome::Failed { reason, asked } => return Ok(Some(self.failed(backfill, &reason, asked))),
-                Outcome::TimedOut(reason) => return Ok(Some(self.failed(backfill, &reason, None))),
-                Outcome::Deferred(until) => return Ok(Some(Progress::Wait(until, None))),
+                AttemptOutcome::Accepted(_) => {}
+                AttemptOutcome::Refused(_) | AttemptOutcome::Gone(_) | AttemptOutcome::Skipped => break,
+                AttemptOutcome::Failed { reason, asked } => return Ok(Some(self.failed(backfill, &reason, asked))),
+                AttemptOutcome::TimedOut(reason) => return Ok(Some(self.failed(backfill, &reason, None))),
+                AttemptOutcome::Deferred(until) => return Ok(Some(BackfillProgress::Wait(until, None))),
             }
             for error in response["data"].as_array().into_iter().flatten() {
                 refused.extend(self.refused_profile(error).await?);
@@ -264,14 +264,14 @@ impl Sender<'_> {
     }
 
     /// What follows a failure that may pass.
-    fn failed(&self, backfill: &mut Backfill, reason: &str, asked: Option<SignedDuration>) -> Progress {
+    fn failed(&self, backfill: &mut Backfill, reason: &str, asked: Option<SignedDuration>) -> BackfillProgress {
         backfill.failures = backfill.failures.saturating_add(1);
         if let Some(until) = next_attempt(self.run.now(), BACKFILL, backfill.failures, asked) {
-            Progress::Wait(until, Some(reason.to_owned()))
+            BackfillProgress::Wait(until, Some(reason.to_owned()))
         } else {
             // A redrive has all attempts before it.
             backfill.failures = 0;
-            Progress::Over(reason.to_owned())
+            BackfillProgress::Over(reason.to_owned())
         }
     }
 }

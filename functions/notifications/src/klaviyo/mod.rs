@@ -17,9 +17,9 @@ use tessera_lambda::erasure::ERASED;
 use tessera_outbound::{Client, OutboundResponse};
 use tessera_store::{KlaviyoSettings, TargetSecrets};
 
-use crate::attempt::{Outcome, excerpt};
+use crate::attempt::{AttemptOutcome, excerpt};
 use crate::events::{Addressed, Outgoing};
-use crate::limits::Limit;
+use crate::limits::RateLimit;
 use crate::{NotifyError, Run, webhook};
 
 pub(crate) use profile::ProfileOnce;
@@ -30,15 +30,15 @@ const REVISION: &str = "2026-07-15";
 const MEDIA_TYPE: &str = "application/vnd.api+json";
 
 /// 350 per second and 3,500 per minute.
-const EVENTS: Limit = Limit { name: "events", per_minute: 3_500, burst: 175 };
+const EVENTS: RateLimit = RateLimit { name: "events", per_minute: 3_500, burst: 175 };
 /// 75 per second and 750 per minute.
-const PROFILES: Limit = Limit { name: "profiles", per_minute: 750, burst: 37 };
+const PROFILES: RateLimit = RateLimit { name: "profiles", per_minute: 750, burst: 37 };
 /// 3 per second.
-const DELETIONS: Limit = Limit { name: "deletions", per_minute: 120, burst: 1 };
+const DELETIONS: RateLimit = RateLimit { name: "deletions", per_minute: 120, burst: 1 };
 /// Bulk jobs: 10 per second and 150 per minute.
-const JOBS: Limit = Limit { name: "jobs", per_minute: 150, burst: 5 };
+const JOBS: RateLimit = RateLimit { name: "jobs", per_minute: 150, burst: 5 };
 /// Reads of bulk jobs: 10 per second and 150 per minute.
-const JOB_READS: Limit = Limit { name: "job-reads", per_minute: 150, burst: 5 };
+const JOB_READS: RateLimit = RateLimit { name: "job-reads", per_minute: 150, burst: 5 };
 /// The longest id of a profile that is sent, in bytes.
 const LONGEST_PROFILE_ID: usize = 100;
 /// The wait after a 429 without `Retry-After`.
@@ -71,18 +71,23 @@ pub(crate) fn without_idle_updates(mut outgoing: Vec<Outgoing>) -> Vec<Outgoing>
 
 impl Sender<'_> {
     /// Sends one event: a request for each metric, or an update of the profile.
-    pub async fn send(&self, event: &Event, is_test: bool, profile: &mut ProfileOnce) -> Result<Outcome, NotifyError> {
+    pub async fn send(
+        &self,
+        event: &Event,
+        is_test: bool,
+        profile: &mut ProfileOnce,
+    ) -> Result<AttemptOutcome, NotifyError> {
         if event.kind == ERASED {
             // A test deletes nobody.
-            return if is_test { Ok(Outcome::Skipped) } else { self.delete(event).await };
+            return if is_test { Ok(AttemptOutcome::Skipped) } else { self.delete(event).await };
         }
-        let Some(attributes) = profile.attributes(self).await? else { return Ok(Outcome::Skipped) };
+        let Some(attributes) = profile.attributes(self).await? else { return Ok(AttemptOutcome::Skipped) };
         let metrics = metrics::of(event, &self.to.program.compiled);
         if metrics.is_empty() {
             let body = |of: &Value| json!({ "data": of });
             return self.post_about("/api/profile-import", PROFILES, &attributes, profile, body).await;
         }
-        let mut outcome = Outcome::Skipped;
+        let mut outcome = AttemptOutcome::Skipped;
         for metric in metrics {
             let name = self.settings.metrics.get(metric).map_or(metric, String::as_str);
             let mut properties = metrics::properties(event, metric, profile.coupons());
@@ -91,7 +96,7 @@ impl Sender<'_> {
             }
             let body = |of: &Value| event_body(event, name, &properties, of, self.settings.backfill);
             outcome = self.post_about("/api/events", EVENTS, &attributes, profile, body).await?;
-            if !matches!(outcome, Outcome::Accepted(_)) {
+            if !matches!(outcome, AttemptOutcome::Accepted(_)) {
                 // Klaviyo keeps the first event of a `unique_id`, so that all can be sent again.
                 break;
             }
@@ -101,15 +106,18 @@ impl Sender<'_> {
 
     /// Deletes the profile of somebody who was erased. Klaviyo deletes by its own id alone, which an import of the profile by
     /// our id returns; the import creates a profile that is not there, and it is deleted.
-    async fn delete(&self, event: &Event) -> Result<Outcome, NotifyError> {
+    async fn delete(&self, event: &Event) -> Result<AttemptOutcome, NotifyError> {
         let attributes = json!({ "external_id": event.data["member"] });
         let body = json!({ "data": { "type": "profile", "attributes": attributes } });
         let (outcome, response) = self.post("/api/profile-import", PROFILES, &body).await?;
-        if !matches!(outcome, Outcome::Accepted(_)) {
+        if !matches!(outcome, AttemptOutcome::Accepted(_)) {
             return Ok(outcome);
         }
         let Some(id) = response.pointer("/data/id").and_then(Value::as_str) else {
-            return Ok(Outcome::Failed { reason: "the import of the profile returned no id".to_owned(), asked: None });
+            return Ok(AttemptOutcome::Failed {
+                reason: "the import of the profile returned no id".to_owned(),
+                asked: None,
+            });
         };
         // Klaviyo's description requires the attributes, and none of them.
         let profile = json!({ "data": { "type": "profile", "id": id, "attributes": {} } });
@@ -122,14 +130,14 @@ impl Sender<'_> {
     async fn post_about(
         &self,
         path: &str,
-        limit: Limit,
+        limit: RateLimit,
         attributes: &Value,
         profile: &mut ProfileOnce,
         body: impl Fn(&Value) -> Value,
-    ) -> Result<Outcome, NotifyError> {
+    ) -> Result<AttemptOutcome, NotifyError> {
         loop {
             let (outcome, response) = self.post(path, limit, &body(&profile.resource(attributes))).await?;
-            let is_refused = matches!(outcome, Outcome::Refused(_));
+            let is_refused = matches!(outcome, AttemptOutcome::Refused(_));
             if !(is_refused && duplicate_of(&response).is_some_and(|id| profile.name_duplicate(id))) {
                 return Ok(outcome);
             }
@@ -137,7 +145,7 @@ impl Sender<'_> {
     }
 
     /// Sends a document; returns how it ended, and the body of the response.
-    async fn post(&self, path: &str, limit: Limit, body: &Value) -> Result<(Outcome, Value), NotifyError> {
+    async fn post(&self, path: &str, limit: RateLimit, body: &Value) -> Result<(AttemptOutcome, Value), NotifyError> {
         self.exchange(Method::POST, path, limit, Some(body)).await
     }
 
@@ -146,16 +154,16 @@ impl Sender<'_> {
         &self,
         method: Method,
         path: &str,
-        limit: Limit,
+        limit: RateLimit,
         body: Option<&Value>,
-    ) -> Result<(Outcome, Value), NotifyError> {
+    ) -> Result<(AttemptOutcome, Value), NotifyError> {
         let Ok(Credentials { api_key }) = serde_json::from_str(&self.secrets.current) else {
             let reason = "the credentials cannot be read".to_owned();
-            return Ok((Outcome::Failed { reason, asked: None }, Value::Null));
+            return Ok((AttemptOutcome::Failed { reason, asked: None }, Value::Null));
         };
         if let Err(wait) = self.run.take_token(self.to, limit).await? {
             let until = self.run.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
-            return Ok((Outcome::Deferred(until), Value::Null));
+            return Ok((AttemptOutcome::Deferred(until), Value::Null));
         }
         let host = self.settings.base_url.as_deref().unwrap_or(HOST).trim_end_matches('/');
         let request = Request::builder()
@@ -170,7 +178,7 @@ impl Sender<'_> {
         };
         let Ok(request) = request else {
             // The key is in the request: the error is not shown.
-            return Ok((Outcome::Refused("the API key or the URL cannot be used".to_owned()), Value::Null));
+            return Ok((AttemptOutcome::Refused("the API key or the URL cannot be used".to_owned()), Value::Null));
         };
         let response = match self.client.send(request).await {
             Ok(response) => response,
@@ -211,7 +219,7 @@ fn event_body(event: &Event, metric: &str, properties: &Value, profile: &Value, 
 }
 
 /// What a response means. Revoked credentials may be replaced, so that nothing is lost meanwhile.
-fn classify(response: &OutboundResponse, now: Timestamp) -> Outcome {
+fn classify(response: &OutboundResponse, now: Timestamp) -> AttemptOutcome {
     let status = response.status;
     let reason = || format!("{} {}", status.as_u16(), vendor_text(&response.body)).trim().to_owned();
     let may_pass = status.is_server_error()
@@ -224,11 +232,11 @@ fn classify(response: &OutboundResponse, now: Timestamp) -> Outcome {
                 | StatusCode::FORBIDDEN
         );
     if status.is_success() {
-        Outcome::Accepted(status.as_u16().to_string())
+        AttemptOutcome::Accepted(status.as_u16().to_string())
     } else if may_pass {
-        Outcome::Failed { reason: reason(), asked: response.retry_after(now) }
+        AttemptOutcome::Failed { reason: reason(), asked: response.retry_after(now) }
     } else {
-        Outcome::Refused(reason())
+        AttemptOutcome::Refused(reason())
     }
 }
 
@@ -264,13 +272,13 @@ mod tests {
     fn what_may_pass_is_tried_again_and_what_is_wrong_is_a_dead_letter() {
         let of = |status| classify(&response(status, ""), Timestamp::UNIX_EPOCH);
         for status in [200, 201, 202] {
-            assert!(matches!(of(status), Outcome::Accepted(_)), "{status}");
+            assert!(matches!(of(status), AttemptOutcome::Accepted(_)), "{status}");
         }
         for status in [301, 401, 403, 408, 429, 500, 502, 503] {
-            assert!(matches!(of(status), Outcome::Failed { .. }), "{status}");
+            assert!(matches!(of(status), AttemptOutcome::Failed { .. }), "{status}");
         }
         for status in [400, 404, 409, 413, 422] {
-            assert!(matches!(of(status), Outcome::Refused(_)), "{status}");
+            assert!(matches!(of(status), AttemptOutcome::Refused(_)), "{status}");
         }
     }
 
@@ -296,8 +304,8 @@ mod tests {
         let body = r#"{"errors":[{"id":"1","code":"invalid","title":"Invalid input.","detail":"Invalid email address",
             "source":{"pointer":"/data/attributes/email"}}]}"#;
         let refused = classify(&response(400, body), Timestamp::UNIX_EPOCH);
-        assert_eq!(refused, Outcome::Refused("400 Invalid email address (/data/attributes/email)".to_owned()));
+        assert_eq!(refused, AttemptOutcome::Refused("400 Invalid email address (/data/attributes/email)".to_owned()));
         let odd = classify(&response(400, "<html>no"), Timestamp::UNIX_EPOCH);
-        assert_eq!(odd, Outcome::Refused("400 <html>no".to_owned()));
+        assert_eq!(odd, AttemptOutcome::Refused("400 <html>no".to_owned()));
     }
 }

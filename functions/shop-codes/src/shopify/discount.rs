@@ -6,7 +6,7 @@ use tessera_domain::ids::CouponCode;
 use tessera_domain::program::{CombinesWith, RewardType};
 use tessera_store::ShopPool;
 
-use crate::http::Failure;
+use crate::http::ShopFailure;
 
 const BASIC: &str = "mutation CreateDiscount($discount: DiscountCodeBasicInput!) {
     discountCodeBasicCreate(basicCodeDiscount: $discount) {
@@ -22,7 +22,7 @@ const FREE_SHIPPING: &str = "mutation CreateFreeShipping($discount: DiscountCode
 pub(super) fn discount_input(
     pool: &ShopPool,
     first: &CouponCode,
-) -> Result<(&'static str, &'static str, Value), Failure> {
+) -> Result<(&'static str, &'static str, Value), ShopFailure> {
     let Discount { kind, minimum_spend, .. } = &pool.discount;
     let mut input = Map::new();
     let mut set = |name: &str, value: Value| drop(input.insert(name.to_owned(), value));
@@ -53,7 +53,7 @@ pub(super) fn discount_input(
             set("customerGets", gets(json!({ "percentage": fraction(pool.discount.percent.as_deref())? })));
         }
         RewardType::FreeProduct | RewardType::GiftCard | RewardType::Custom => {
-            return Err(Failure::Refused("Shopify creates no codes for this type of reward".to_owned()));
+            return Err(ShopFailure::Refused("Shopify creates no codes for this type of reward".to_owned()));
         }
     }
     set("combinesWith", combines(with));
@@ -66,9 +66,11 @@ fn combines(with: CombinesWith) -> Value {
 
 /// A percentage as the fraction of one that Shopify takes.
 #[expect(clippy::float_arithmetic, reason = "the API takes a JSON number")]
-fn fraction(percent: Option<&str>) -> Result<f64, Failure> {
+fn fraction(percent: Option<&str>) -> Result<f64, ShopFailure> {
     let percent: Option<f64> = percent.and_then(|percent| percent.parse().ok());
-    percent.map(|percent| percent / 100.0).ok_or_else(|| Failure::Refused("the reward has no percentage".to_owned()))
+    percent
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| ShopFailure::Refused("the reward has no percentage".to_owned()))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use ::http::{Request, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::http::{Failure, Reply, exchange};
-use crate::shop::Access;
+use crate::http::{Reply, ShopFailure, exchange};
+use crate::shop::ShopAccess;
 
 /// The version of the API.
 const API: &str = "2026-10";
@@ -34,7 +34,7 @@ impl UserErrors {
     }
 }
 
-impl From<UserErrors> for Failure {
+impl From<UserErrors> for ShopFailure {
     fn from(UserErrors(errors): UserErrors) -> Self {
         let text = |error: &Value| {
             let message = error["message"].as_str().unwrap_or("refused");
@@ -49,7 +49,7 @@ impl From<UserErrors> for Failure {
 
 /// The API of a shop.
 pub(super) struct GraphqlClient<'a> {
-    access: Access<'a>,
+    access: ShopAccess<'a>,
     base: String,
 }
 
@@ -58,11 +58,11 @@ impl<'a> GraphqlClient<'a> {
     ///
     /// # Errors
     /// When the connection names no shop.
-    pub fn new(access: Access<'a>) -> Result<Self, Failure> {
+    pub fn new(access: ShopAccess<'a>) -> Result<Self, ShopFailure> {
         let settings = &access.connection.settings;
         let of_shop = settings.shop.as_deref().map(|shop| format!("https://{shop}"));
         let base = settings.base_url.clone().or(of_shop);
-        let base = base.ok_or_else(|| Failure::again("the connection has no shop"))?;
+        let base = base.ok_or_else(|| ShopFailure::again("the connection has no shop"))?;
         Ok(Self { access, base: base.trim_end_matches('/').to_owned() })
     }
 
@@ -70,9 +70,9 @@ impl<'a> GraphqlClient<'a> {
     ///
     /// # Errors
     /// Without a usable response: throttled for too long, refused, or no JSON.
-    pub async fn run(&self, document: &str, variables: &Value) -> Result<Value, Failure> {
+    pub async fn run(&self, document: &str, variables: &Value) -> Result<Value, ShopFailure> {
         let mut refused_token = None;
-        let mut last = Failure::again("the shop throttles every request");
+        let mut last = ShopFailure::again("the shop throttles every request");
         for attempt in 0..TRIES {
             let token = self.access.tokens.get(&self.access, &self.base, refused_token.as_deref()).await?;
             let reply = self.post(&token, document, variables).await?;
@@ -101,7 +101,7 @@ impl<'a> GraphqlClient<'a> {
             let has = |code: &str| errors.iter().any(|error| error["extensions"]["code"] == json!(code));
             if has("THROTTLED") {
                 let status = &reply.body["extensions"]["cost"]["throttleStatus"];
-                last = Failure::again(format!("THROTTLED {status}"));
+                last = ShopFailure::again(format!("THROTTLED {status}"));
                 if attempt + 1 < TRIES {
                     tokio::time::sleep(wait(cost_wait(&reply.body["extensions"]["cost"]))).await;
                 }
@@ -110,19 +110,19 @@ impl<'a> GraphqlClient<'a> {
             let messages = errors.iter().filter_map(|error| error["message"].as_str()).take(3).collect::<Vec<_>>();
             let reason = format!("200, but: {}", messages.join("; "));
             let may_pass = has("INTERNAL_SERVER_ERROR") || has("TIMEOUT");
-            return Err(if may_pass { Failure::again(reason) } else { Failure::Refused(reason) });
+            return Err(if may_pass { ShopFailure::again(reason) } else { ShopFailure::Refused(reason) });
         }
         Err(last)
     }
 
-    async fn post(&self, token: &str, document: &str, variables: &Value) -> Result<Reply, Failure> {
+    async fn post(&self, token: &str, document: &str, variables: &Value) -> Result<Reply, ShopFailure> {
         let body = json!({ "query": document, "variables": variables });
         let request = Request::post(format!("{}/admin/api/{API}/graphql.json", self.base))
             .header("accept", "application/json")
             .header("content-type", "application/json")
             .header("x-shopify-access-token", token)
             .body(Bytes::from(body.to_string()))
-            .map_err(|error| Failure::again(error.to_string()))?;
+            .map_err(|error| ShopFailure::again(error.to_string()))?;
         exchange(self.access.client, request, self.access.services.clock.now()).await
     }
 }
@@ -165,7 +165,7 @@ mod tests {
         ] });
         let errors = UserErrors::of(&payload).unwrap();
         assert!(errors.has_code("TAKEN") && !errors.has_code("INVALID"));
-        let Failure::Refused(text) = errors.into() else { panic!("user errors are refusals") };
+        let ShopFailure::Refused(text) = errors.into() else { panic!("user errors are refusals") };
         assert_eq!(text, "Code must be unique (TAKEN); Too many");
         assert!(UserErrors::of(&json!({ "userErrors": [] })).is_none() && UserErrors::of(&Value::Null).is_none());
     }

@@ -12,12 +12,12 @@ use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::CouponCode;
 use tessera_store::{CodeBatch, ShopCode, ShopPool};
 
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::AccessTokens;
 
 use self::discount::discount_input;
 use self::graphql::{GraphqlClient, UserErrors};
-use crate::http::Failure;
-use crate::shop::{Access, BatchOutcome};
+use crate::http::ShopFailure;
+use crate::shop::{BatchOutcome, ShopAccess};
 
 /// The most codes that one request adds.
 pub(crate) const MOST_CODES: usize = 250;
@@ -57,7 +57,7 @@ const ACTIVATE: &str = "mutation Activate($id: ID!) { discountCodeActivate(id: $
 /// The Admin API of a shop.
 pub(crate) struct Shopify<'a> {
     api: GraphqlClient<'a>,
-    access: Access<'a>,
+    access: ShopAccess<'a>,
 }
 
 impl<'a> Shopify<'a> {
@@ -65,7 +65,7 @@ impl<'a> Shopify<'a> {
     ///
     /// # Errors
     /// When the connection names no shop.
-    pub fn new(access: Access<'a>) -> Result<Self, Failure> {
+    pub fn new(access: ShopAccess<'a>) -> Result<Self, ShopFailure> {
         Ok(Self { api: GraphqlClient::new(access)?, access })
     }
 
@@ -75,7 +75,7 @@ impl<'a> Shopify<'a> {
         pool: &ShopPool,
         first: &CouponCode,
         is_repeated: bool,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, ShopFailure> {
         if is_repeated && let Some((id, title)) = self.find(first).await? {
             return Ok((title == pool.title).then_some(id));
         }
@@ -91,19 +91,19 @@ impl<'a> Shopify<'a> {
     }
 
     /// The id of a pool's discount; see [`crate::shop::Shop::find_discount`].
-    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, Failure> {
+    pub async fn find_discount(&self, pool: &ShopPool, first: &CouponCode) -> Result<Option<String>, ShopFailure> {
         let found = self.find(first).await?;
         Ok(found.filter(|(_, title)| *title == pool.title).map(|(id, _)| id))
     }
 
     /// True while the shop has a discount.
-    pub async fn has_discount(&self, discount: &str) -> Result<bool, Failure> {
+    pub async fn has_discount(&self, discount: &str) -> Result<bool, ShopFailure> {
         let data = self.api.run(EXISTS, &json!({ "id": discount })).await?;
         Ok(!data["codeDiscountNode"].is_null())
     }
 
     /// The id and title of the discount that has a code.
-    async fn find(&self, code: &CouponCode) -> Result<Option<(String, String)>, Failure> {
+    async fn find(&self, code: &CouponCode) -> Result<Option<(String, String)>, ShopFailure> {
         let data = self.api.run(FIND, &json!({ "code": code })).await?;
         let node = &data["codeDiscountNodeByCode"];
         if node.is_null() {
@@ -114,7 +114,7 @@ impl<'a> Shopify<'a> {
     }
 
     /// Starts the job that adds codes to a discount; returns its id.
-    pub async fn add_codes(&self, discount: &str, batch: &CodeBatch) -> Result<String, Failure> {
+    pub async fn add_codes(&self, discount: &str, batch: &CodeBatch) -> Result<String, ShopFailure> {
         let codes: Vec<Value> = batch.codes.iter().map(|code| json!({ "code": code })).collect();
         let data = self.api.run(ADD, &json!({ "discountId": discount, "codes": codes })).await?;
         let payload = &data["discountRedeemCodeBulkAdd"];
@@ -126,7 +126,7 @@ impl<'a> Shopify<'a> {
 
     /// Waits for the job of a batch, and reads what it created. Of a batch that was sent more than once, an earlier job may have
     /// created the codes that this one reports as taken: those that the discount has are ours.
-    pub async fn outcome(&self, discount: &str, batch: &CodeBatch, job: &str) -> Result<BatchOutcome, Failure> {
+    pub async fn outcome(&self, discount: &str, batch: &CodeBatch, job: &str) -> Result<BatchOutcome, ShopFailure> {
         self.wait_for(ADDING, job, "discountRedeemCodeBulkCreation").await?;
         let mut outcome = BatchOutcome::default();
         let mut asked_for: BTreeMap<FoldedCode, &CouponCode> =
@@ -149,7 +149,7 @@ impl<'a> Shopify<'a> {
     }
 
     /// Finds refused codes that the discount has all the same.
-    async fn adopt(&self, discount: &str, batch: &CodeBatch, outcome: &mut BatchOutcome) -> Result<(), Failure> {
+    async fn adopt(&self, discount: &str, batch: &CodeBatch, outcome: &mut BatchOutcome) -> Result<(), ShopFailure> {
         let paths = ["/codeDiscountNode/codeDiscount/codes"];
         // The latest requests created at most as many codes as the batch has, each time it was sent.
         let most = batch.codes.len().saturating_mul(usize::try_from(batch.sent).unwrap_or(1));
@@ -179,7 +179,7 @@ impl<'a> Shopify<'a> {
     }
 
     /// The nodes of the first pages of a list, at most `most`.
-    async fn pages(&self, document: &str, id: &str, paths: &[&str], most: usize) -> Result<Vec<Value>, Failure> {
+    async fn pages(&self, document: &str, id: &str, paths: &[&str], most: usize) -> Result<Vec<Value>, ShopFailure> {
         let mut nodes = Vec::new();
         let mut after = Value::Null;
         while nodes.len() < most {
@@ -197,23 +197,23 @@ impl<'a> Shopify<'a> {
     }
 
     /// Asks for a job until it is done.
-    async fn wait_for(&self, document: &str, id: &str, operation: &str) -> Result<(), Failure> {
+    async fn wait_for(&self, document: &str, id: &str, operation: &str) -> Result<(), ShopFailure> {
         let mut wait = FIRST_WAIT;
         for _ in 0..POLLS {
             let data = self.api.run(document, &json!({ "id": id })).await?;
             match data[operation]["done"].as_bool() {
                 Some(true) => return Ok(()),
                 Some(false) => {}
-                None => return Err(Failure::again(format!("the shop does not know the job {id}"))),
+                None => return Err(ShopFailure::again(format!("the shop does not know the job {id}"))),
             }
             tokio::time::sleep(wait).await;
             wait = LONGEST_WAIT.min(wait * 2);
         }
-        Err(Failure::again("the shop has not finished the job yet"))
+        Err(ShopFailure::again("the shop has not finished the job yet"))
     }
 
     /// Makes a discount work, or not.
-    pub async fn set_active(&self, discount: &str, is_active: bool) -> Result<(), Failure> {
+    pub async fn set_active(&self, discount: &str, is_active: bool) -> Result<(), ShopFailure> {
         let (document, operation) =
             if is_active { (ACTIVATE, "discountCodeActivate") } else { (DEACTIVATE, "discountCodeDeactivate") };
         let data = self.api.run(document, &json!({ "id": discount })).await?;
@@ -226,7 +226,7 @@ impl<'a> Shopify<'a> {
     }
 
     /// Deletes codes; see [`crate::shop::Shop::delete`].
-    pub async fn delete(&self, discount: &str, codes: &[(CouponCode, ShopCode)]) -> Result<(), Failure> {
+    pub async fn delete(&self, discount: &str, codes: &[(CouponCode, ShopCode)]) -> Result<(), ShopFailure> {
         for chunk in codes.chunks(MOST_CODES) {
             let ids: Vec<&str> = chunk.iter().map(|(_, place)| place.id.as_str()).collect();
             let data = self.api.run(DELETE, &json!({ "discountId": discount, "ids": ids })).await?;
@@ -249,9 +249,9 @@ impl<'a> Shopify<'a> {
     }
 }
 
-fn id_of(node: &Value) -> Result<String, Failure> {
+fn id_of(node: &Value) -> Result<String, ShopFailure> {
     let id = node["id"].as_str().map(str::to_owned);
-    id.ok_or_else(|| Failure::again("200, but the response has no id"))
+    id.ok_or_else(|| ShopFailure::again("200, but the response has no id"))
 }
 
 /// Why a code was not created.

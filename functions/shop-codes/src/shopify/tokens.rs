@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use tessera_domain::ids::ProgramId;
 use tessera_store::{ShopToken, TargetId};
 
-use crate::http::{Failure, exchange};
-use crate::shop::Access;
+use crate::http::{ShopFailure, exchange};
+use crate::shop::ShopAccess;
 
 /// The life of a token that does not say how long it lives: a day.
 const USUAL_LIFE: i64 = 86_400;
@@ -31,16 +31,16 @@ type Slot = Arc<tokio::sync::Mutex<Option<ShopToken>>>;
 
 /// The access tokens that a warm function knows.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens {
+pub(crate) struct AccessTokens {
     slots: Mutex<HashMap<(ProgramId, TargetId), Slot>>,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// A token that the shop accepts. `refused`: a token that it has just refused.
     ///
     /// # Errors
     /// When the shop gives none.
-    pub async fn get(&self, access: &Access<'_>, base: &str, refused: Option<&str>) -> Result<String, Failure> {
+    pub async fn get(&self, access: &ShopAccess<'_>, base: &str, refused: Option<&str>) -> Result<String, ShopFailure> {
         if let Some(token) = &access.credentials.access_token {
             return Ok(token.clone());
         }
@@ -56,7 +56,7 @@ impl Tokens {
             return Ok(token.token.clone());
         }
         let (store, program, connection) = (&access.services.store, access.program, &access.connection.id);
-        let key = access.services.secrets().await.map_err(|problem| Failure::again(problem.detail()))?;
+        let key = access.services.secrets().await.map_err(|problem| ShopFailure::again(problem.detail()))?;
         let mut is_leased = false;
         for _ in 0..LOOKS {
             let stored = store.shop_token(program, connection, &key).await?;
@@ -76,7 +76,7 @@ impl Tokens {
             }
         }
         if !is_leased {
-            return Err(Failure::again("another worker asks the shop for a token"));
+            return Err(ShopFailure::again("another worker asks the shop for a token"));
         }
         let token = request(access, base, id, clock.now()).await;
         if let Ok(token) = &token {
@@ -86,7 +86,7 @@ impl Tokens {
         Ok(known.insert(token?).token.clone())
     }
 
-    fn slot(&self, access: &Access<'_>) -> Slot {
+    fn slot(&self, access: &ShopAccess<'_>) -> Slot {
         let place = (access.program.clone(), access.connection.id.clone());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(place).or_default())
@@ -94,7 +94,7 @@ impl Tokens {
 }
 
 /// What identifies the credentials that a token was given for: after a change of them, it is not used any more.
-fn credentials_id(access: &Access<'_>, base: &str) -> String {
+fn credentials_id(access: &ShopAccess<'_>, base: &str) -> String {
     let parts = [access.credentials.client_id.as_deref(), access.credentials.client_secret.as_deref(), Some(base)];
     let mut hash = Sha256::new();
     for part in parts.map(Option::unwrap_or_default) {
@@ -105,7 +105,7 @@ fn credentials_id(access: &Access<'_>, base: &str) -> String {
 }
 
 /// Asks the shop for a token.
-async fn request(access: &Access<'_>, base: &str, id: String, now: Timestamp) -> Result<ShopToken, Failure> {
+async fn request(access: &ShopAccess<'_>, base: &str, id: String, now: Timestamp) -> Result<ShopToken, ShopFailure> {
     let body = json!({
         "client_id": access.credentials.client_id,
         "client_secret": access.credentials.client_secret,
@@ -115,7 +115,7 @@ async fn request(access: &Access<'_>, base: &str, id: String, now: Timestamp) ->
         .header("accept", "application/json")
         .header("content-type", "application/json")
         .body(Bytes::from(body.to_string()))
-        .map_err(|error| Failure::again(error.to_string()))?;
+        .map_err(|error| ShopFailure::again(error.to_string()))?;
     let reply = exchange(access.client, request, now).await?;
     let token = reply.body["access_token"].as_str().filter(|_| reply.status == StatusCode::OK);
     let token = token.ok_or_else(|| reply.again())?.to_owned();

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{Column, columns};
-use super::statement::{Amount, Row, Statement, grouped, per_cent};
+use super::statement::{Row, Statement, StatementAmount, grouped, per_cent};
 use super::table;
 
 const STYLE: &str = "\
@@ -125,7 +125,7 @@ fn breakdown(head: &str, unnamed: &str, rows: &[Row]) -> Markup {
     }
 }
 
-fn cell(amount: &Amount) -> Markup {
+fn cell(amount: &StatementAmount) -> Markup {
     html! { td { (amount.points()) @if amount.money.is_some() { small { (amount.money()) } } } }
 }
 
@@ -154,7 +154,7 @@ fn forecast_table(statement: &Statement) -> Markup {
             } }
             tbody {
                 @for month in &liability.forecast {
-                    @let amount = Amount { points: month.points, money: month.money.clone() };
+                    @let amount = StatementAmount { points: month.points, money: month.money.clone() };
                     tr { th scope="row" { (month.month) } td { (amount.points()) } @if has_money { td { (amount.money()) } } }
                 }
                 tr {

@@ -32,8 +32,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "DATE")]
     to: String,
     /// The output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    format: ReportFormat,
     /// The output file; by default standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct ReportArgs {
 
 /// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ReportFormat {
     /// Aligned text for a terminal.
     Table,
     /// The two responses as JSON.
@@ -54,13 +54,13 @@ impl ReportArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let liability = self.get("liability", "").await?;
         let overview = self.get("overview", "&bucket=day").await?;
-        let text = match if self.api.output.json { Format::Json } else { self.format } {
-            Format::Json => {
+        let text = match if self.api.output.json { ReportFormat::Json } else { self.format } {
+            ReportFormat::Json => {
                 let both = json!({ "liability": liability, "overview": overview });
                 serde_json::to_string_pretty(&both)? + "\n"
             }
-            Format::Table => table::render(&Statement::read(liability, overview)?),
-            Format::Html => html::render(&Statement::read(liability, overview)?),
+            ReportFormat::Table => table::render(&Statement::read(liability, overview)?),
+            ReportFormat::Html => html::render(&Statement::read(liability, overview)?),
         };
         match &self.out {
             None => print!("{text}"),

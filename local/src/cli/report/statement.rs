@@ -7,50 +7,50 @@ use serde_json::Value;
 /// A statement.
 #[derive(Debug)]
 pub(super) struct Statement {
-    pub liability: Liability,
-    pub overview: Overview,
+    pub liability: LiabilityResponse,
+    pub overview: OverviewResponse,
 }
 
 /// `GET /v1/liability`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Liability {
+pub(super) struct LiabilityResponse {
     pub program: String,
     pub from: String,
     pub point_value: Option<String>,
     pub currency: String,
-    pub roll_forward: RollForward,
+    pub roll_forward: RollForwardAmounts,
     pub by_tier: Vec<Row>,
     pub by_month_of_issue: Vec<Row>,
     pub forecast: Vec<Forecast>,
-    pub never_expiring: Amount,
-    pub breakage: Vec<Breakage>,
+    pub never_expiring: StatementAmount,
+    pub breakage: Vec<BreakageRow>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Amount {
+pub(super) struct StatementAmount {
     pub points: i64,
     pub money: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct RollForward {
-    pub opening: Amount,
-    pub issued: Amount,
-    pub forgiven: Amount,
-    pub redeemed: Amount,
-    pub restored: Amount,
-    pub expired: Amount,
-    pub reversed: Amount,
-    pub removed: Amount,
-    pub closing: Amount,
+pub(super) struct RollForwardAmounts {
+    pub opening: StatementAmount,
+    pub issued: StatementAmount,
+    pub forgiven: StatementAmount,
+    pub redeemed: StatementAmount,
+    pub restored: StatementAmount,
+    pub expired: StatementAmount,
+    pub reversed: StatementAmount,
+    pub removed: StatementAmount,
+    pub closing: StatementAmount,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Row {
     pub name: Option<String>,
-    pub moved: Amount,
+    pub moved: StatementAmount,
     #[serde(flatten)]
-    pub columns: RollForward,
+    pub columns: RollForwardAmounts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,7 +61,7 @@ pub(super) struct Forecast {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Breakage {
+pub(super) struct BreakageRow {
     pub issued_in: String,
     pub issued: i64,
     pub redeemed: i64,
@@ -73,21 +73,21 @@ pub(super) struct Breakage {
 
 /// `GET /v1/overview` by day.
 #[derive(Debug, Deserialize)]
-pub(super) struct Overview {
-    pub totals: Figures,
-    pub series: Vec<Day>,
+pub(super) struct OverviewResponse {
+    pub totals: OverviewFigures,
+    pub series: Vec<StatementDay>,
     pub uncounted: u64,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Day {
+pub(super) struct StatementDay {
     pub from: String,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: OverviewFigures,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Figures {
+pub(super) struct OverviewFigures {
     pub points_earned: i64,
     pub points_redeemed: i64,
     pub points_unredeemed: i64,
@@ -114,7 +114,7 @@ impl Statement {
 
     /// How the money of the statement was computed.
     pub fn valuation(&self) -> String {
-        let Liability { point_value, currency, .. } = &self.liability;
+        let LiabilityResponse { point_value, currency, .. } = &self.liability;
         match point_value {
             Some(value) => {
                 format!("Every line is valued at today's {value} {currency} per point and rounded on its own.")
@@ -132,9 +132,9 @@ impl Statement {
     }
 }
 
-impl RollForward {
+impl RollForwardAmounts {
     /// The lines with their signs: what adds to the balance and what takes from it.
-    pub fn lines(&self) -> [(&'static str, Amount); 9] {
+    pub fn lines(&self) -> [(&'static str, StatementAmount); 9] {
         [
             ("Opening balance", self.opening.clone()),
             ("Issued", self.issued.clone()),
@@ -149,7 +149,7 @@ impl RollForward {
     }
 }
 
-impl Amount {
+impl StatementAmount {
     fn negated(&self) -> Self {
         let negated = |money: &String| match money.strip_prefix('-') {
             Some(positive) => positive.to_owned(),
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_signed() {
         assert_eq!(["0", "-1234567.50", "999", "1000"].map(grouped), ["0", "−1,234,567.50", "999", "1,000"]);
-        let amount = |points, money: &str| Amount { points, money: Some(money.to_owned()) };
+        let amount = |points, money: &str| StatementAmount { points, money: Some(money.to_owned()) };
         assert_eq!(amount(5, "0.05").negated().money(), "−0.05");
         assert_eq!(amount(0, "0.00").negated().money(), "0.00");
         assert_eq!(amount(-5, "-0.05").negated().money(), "0.05");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::statement::{Amount, RollForward, Row, Statement, grouped, per_cent};
+use super::statement::{RollForwardAmounts, Row, Statement, StatementAmount, grouped, per_cent};
 
 /// Renders a statement for a terminal.
 pub(super) fn render(statement: &Statement) -> String {
@@ -23,7 +23,7 @@ pub(super) fn render(statement: &Statement) -> String {
     rows(&mut text, "By month of issue", "reserved, owed", &liability.by_month_of_issue, currency);
     let _ = writeln!(text, "\n{:<22}{:>16}{:>18}", "Expiring in", "points", money.trim());
     for month in &liability.forecast {
-        let amount = Amount { points: month.points, money: month.money.clone() };
+        let amount = StatementAmount { points: month.points, money: month.money.clone() };
         let _ = writeln!(text, "{:<22}{:>16}{:>18}", month.month, amount.points(), amount.money());
     }
     let never = &liability.never_expiring;
@@ -69,8 +69,8 @@ fn rows(text: &mut String, title: &str, unnamed: &str, rows: &[Row], currency: O
 }
 
 /// The amounts of a row, in the order of the statement's columns.
-pub(super) fn columns(row: &Row) -> [&Amount; 10] {
-    let RollForward { opening, issued, forgiven, redeemed, restored, expired, reversed, removed, closing } =
+pub(super) fn columns(row: &Row) -> [&StatementAmount; 10] {
+    let RollForwardAmounts { opening, issued, forgiven, redeemed, restored, expired, reversed, removed, closing } =
         &row.columns;
     [opening, issued, forgiven, redeemed, restored, expired, reversed, removed, &row.moved, closing]
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use filter::RecordFilter;
-pub use policy::{PolicyEffect, Statement, allows};
+pub use policy::{PolicyEffect, PolicyStatement, allows};
 pub use read::{Environment, read};
 
 /// The whole system.
@@ -26,7 +26,7 @@ pub struct Template {
     /// Queues by name.
     pub queues: BTreeMap<String, TemplateQueue>,
     /// Routes of the HTTP API, in the order of the template.
-    pub routes: Vec<Route>,
+    pub routes: Vec<TemplateRoute>,
     /// SQS event sources.
     pub pollers: Vec<Poller>,
     /// DynamoDB stream event sources.
@@ -41,7 +41,7 @@ pub struct Function {
     /// The environment variables, including the globals.
     pub variables: BTreeMap<String, String>,
     /// The statements of its policies.
-    pub statements: Vec<Statement>,
+    pub statements: Vec<PolicyStatement>,
     /// The timeout of an invocation.
     pub timeout: Duration,
 }
@@ -91,7 +91,7 @@ pub struct TemplateQueue {
 
 /// A route of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub struct TemplateRoute {
     /// `GET`, …; `ANY` matches every method.
     pub method: String,
     /// The path with parameters: `/v1/receipts/{id}`.

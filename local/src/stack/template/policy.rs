@@ -5,7 +5,7 @@ use super::yaml::TemplateNode;
 
 /// A resolved statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct PolicyStatement {
     /// Allow or deny.
     pub effect: PolicyEffect,
     /// Actions, with `*` and `?` as wildcards.
@@ -32,7 +32,7 @@ pub enum PolicyEffect {
 /// The supported keys of a statement.
 const KEYS: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
 
-impl Statement {
+impl PolicyStatement {
     fn has_leading_keys(&self, partitions: &[String]) -> bool {
         let is_named = |partition: &String| self.leading_keys.iter().any(|pattern| matches(pattern, partition));
         self.leading_keys.is_empty() || (!partitions.is_empty() && partitions.iter().all(is_named))
@@ -41,7 +41,7 @@ impl Statement {
 
 /// True when some statement allows an action on a resource and none denies it. `partitions` are the partition keys of the
 /// request. Stricter than AWS: with `ForAllValues`, a request without partition keys is refused here and allowed there.
-pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions: &[String]) -> bool {
+pub fn allows(statements: &[PolicyStatement], action: &str, resource: &str, partitions: &[String]) -> bool {
     let mut allowed = false;
     for statement in statements {
         let meant = statement.actions.iter().any(|pattern| {
@@ -58,8 +58,8 @@ pub fn allows(statements: &[Statement], action: &str, resource: &str, partitions
     allowed
 }
 
-/// Parses the statements of a resolved policy document (`{ Statement: … }`).
-pub(super) fn statements(document: &TemplateNode) -> anyhow::Result<Vec<Statement>> {
+/// Parses the statements of a resolved policy document (`{ PolicyStatement: … }`).
+pub(super) fn statements(document: &TemplateNode) -> anyhow::Result<Vec<PolicyStatement>> {
     let list = match document.get("Statement") {
         Some(TemplateNode::List(items)) => items.as_slice(),
         Some(single @ TemplateNode::Map(_)) => std::slice::from_ref(single),
@@ -68,7 +68,7 @@ pub(super) fn statements(document: &TemplateNode) -> anyhow::Result<Vec<Statemen
     list.iter().map(statement).collect()
 }
 
-fn statement(node: &TemplateNode) -> anyhow::Result<Statement> {
+fn statement(node: &TemplateNode) -> anyhow::Result<PolicyStatement> {
     let effect = match node.get("Effect").and_then(scalar).as_deref() {
         Some("Allow") => PolicyEffect::Allow,
         Some("Deny") => PolicyEffect::Deny,
@@ -78,7 +78,7 @@ fn statement(node: &TemplateNode) -> anyhow::Result<Statement> {
     if let Some((key, _)) = node.pairs().iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
         anyhow::bail!("the local stack does not evaluate {key} in a policy: {node:?}");
     }
-    let statement = Statement {
+    let statement = PolicyStatement {
         effect,
         actions: texts(node.get("Action")),
         resources: texts(node.get("Resource")),
@@ -140,8 +140,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn allow(action: &str, resource: &str) -> Statement {
-        Statement {
+    fn allow(action: &str, resource: &str) -> PolicyStatement {
+        PolicyStatement {
             effect: PolicyEffect::Allow,
             actions: vec![action.to_owned()],
             resources: vec![resource.to_owned()],
@@ -164,14 +164,14 @@ mod tests {
     fn a_denial_wins() {
         let mut own = vec![allow("*", "*")];
         assert!(allows(&own, "sqs:SendMessage", "arn:q", &[]));
-        own.push(Statement { effect: PolicyEffect::Deny, ..allow("sqs:*", "arn:?") });
+        own.push(PolicyStatement { effect: PolicyEffect::Deny, ..allow("sqs:*", "arn:?") });
         assert!(!allows(&own, "sqs:SendMessage", "arn:q", &[]));
         assert!(allows(&own, "sqs:SendMessage", "arn:qq", &[]));
     }
 
     #[test]
     fn a_condition_on_leading_keys_holds_for_every_key() {
-        let own = [Statement { leading_keys: vec!["#l#*".to_owned()], ..allow("dynamodb:UpdateItem", "arn:t") }];
+        let own = [PolicyStatement { leading_keys: vec!["#l#*".to_owned()], ..allow("dynamodb:UpdateItem", "arn:t") }];
         let allowed = |keys: &[&str]| {
             let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
             allows(&own, "dynamodb:UpdateItem", "arn:t", &keys)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::resolve::{Resource, Scope, scalar};
+use super::resolve::{NameScope, Resource, scalar};
 use super::yaml::{self, TemplateNode};
 use super::{Function, Index, Table, Template, TemplateQueue, policy, triggers};
 use crate::stack::names;
@@ -26,7 +26,7 @@ pub struct Environment {
 /// When it is not YAML, refers to something unknown, or uses a property or trigger that the local stack does not support.
 pub fn read(text: &str, environment: &Environment) -> Result<Template> {
     let root = tree(text).context("the template cannot be parsed")?;
-    let mut scope = Scope::new(&root, &environment.parameters)?;
+    let mut scope = NameScope::new(&root, &environment.parameters)?;
     let resources = root.get("Resources").map_or(&[][..], TemplateNode::pairs);
     let mut present = Vec::new();
     for (id, resource) in resources {
@@ -89,7 +89,7 @@ pub(super) fn queue_name(arn: &str) -> String {
 
 /// Names a resource, before properties that refer to other resources are resolved.
 fn name(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     environment: &Environment,
     id: &str,
     kind: &str,
@@ -208,7 +208,7 @@ fn queue(arn: &str, url: String, properties: &TemplateNode) -> Result<TemplateQu
     Ok(TemplateQueue { arn: arn.to_owned(), url, attributes, dead_letter })
 }
 
-fn function(scope: &Scope<'_>, globals: &TemplateNode, properties: &TemplateNode) -> Result<Function> {
+fn function(scope: &NameScope<'_>, globals: &TemplateNode, properties: &TemplateNode) -> Result<Function> {
     let mut variables = BTreeMap::new();
     for source in [globals, properties] {
         for (name, value) in source.at(&["Environment", "Variables"]).map_or(&[][..], TemplateNode::pairs) {

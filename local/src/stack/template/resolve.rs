@@ -18,7 +18,7 @@ pub(super) struct Resource {
 
 /// Everything that a name in the template can refer to.
 #[derive(Debug)]
-pub(super) struct Scope<'t> {
+pub(super) struct NameScope<'t> {
     parameters: HashMap<String, String>,
     conditions: Option<&'t TemplateNode>,
     mappings: Option<&'t TemplateNode>,
@@ -26,7 +26,7 @@ pub(super) struct Scope<'t> {
     pub resources: HashMap<String, Resource>,
 }
 
-impl<'t> Scope<'t> {
+impl<'t> NameScope<'t> {
     /// The template's parameters: their defaults with `overrides`.
     pub fn new(root: &'t TemplateNode, overrides: &HashMap<String, String>) -> Result<Self> {
         let mut parameters = HashMap::new();
@@ -293,8 +293,8 @@ Value:
 Bad: !Ref Open
 ";
 
-    fn scope(root: &TemplateNode) -> Scope<'_> {
-        let mut scope = Scope::new(root, &HashMap::new()).unwrap();
+    fn scope(root: &TemplateNode) -> NameScope<'_> {
+        let mut scope = NameScope::new(root, &HashMap::new()).unwrap();
         scope.resources.insert(
             "Table".to_owned(),
             Resource { reference: "tbl".to_owned(), attributes: BTreeMap::from([("Arn", "arn:tbl".to_owned())]) },
@@ -323,6 +323,6 @@ Bad: !Ref Open
         let error = scope(&root).resolve(root.get("Bad").unwrap()).unwrap_err();
         assert!(error.to_string().contains("Open"), "{error}");
         let overrides = HashMap::from([("Nope".to_owned(), String::new())]);
-        assert!(Scope::new(&root, &overrides).is_err());
+        assert!(NameScope::new(&root, &overrides).is_err());
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::read::{json, list, queue_name, required};
-use super::resolve::{Scope, scalar};
+use super::resolve::{NameScope, scalar};
 use super::yaml::TemplateNode;
-use super::{Authorizer, Poller, RecordFilter, Route, Schedule, Stream, Template};
+use super::{Authorizer, Poller, RecordFilter, Schedule, Stream, Template, TemplateRoute};
 
 /// The implicit API of events that name none.
 const IMPLICIT_API: &str = "ServerlessHttpApi";
@@ -24,7 +24,7 @@ struct Api {
 }
 
 /// Reads every `AWS::Serverless::HttpApi`.
-pub(super) fn apis(scope: &Scope<'_>, present: &[(&String, String, &TemplateNode)]) -> Result<Apis> {
+pub(super) fn apis(scope: &NameScope<'_>, present: &[(&String, String, &TemplateNode)]) -> Result<Apis> {
     let mut apis = HashMap::new();
     for (id, kind, resource) in present {
         if kind != "AWS::Serverless::HttpApi" {
@@ -61,7 +61,7 @@ fn authorizer(definition: &TemplateNode) -> Result<Authorizer> {
 
 /// Adds the triggers of a function to the template.
 pub(super) fn read(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     apis: &Apis,
     function: &str,
     properties: &TemplateNode,
@@ -74,7 +74,7 @@ pub(super) fn read(
         if own.get("Enabled").and_then(scalar).as_deref() == Some("false") {
             continue;
         }
-        let source = Source { function, own: &own };
+        let source = TemplateEvent { function, own: &own };
         match kind.as_str() {
             "HttpApi" => template.routes.push(source.route(apis)?),
             "SQS" => template.pollers.push(source.poller()?),
@@ -108,13 +108,13 @@ fn rate(expression: &str) -> Result<Option<Duration>> {
     Ok(Some(Duration::from_secs(number.saturating_mul(minutes * 60))))
 }
 
-struct Source<'a> {
+struct TemplateEvent<'a> {
     function: &'a str,
     own: &'a TemplateNode,
 }
 
-impl Source<'_> {
-    fn route(&self, apis: &Apis) -> Result<Route> {
+impl TemplateEvent<'_> {
+    fn route(&self, apis: &Apis) -> Result<TemplateRoute> {
         let api = self.own.get("ApiId").and_then(scalar).unwrap_or_else(|| IMPLICIT_API.to_owned());
         let api = apis.0.get(&api);
         let chosen = self.own.at(&["Auth", "Authorizer"]).and_then(scalar);
@@ -127,7 +127,7 @@ impl Source<'_> {
                     .ok_or_else(|| anyhow!("there is no authorizer {name}"))?,
             ),
         };
-        Ok(Route {
+        Ok(TemplateRoute {
             method: required(self.own, "Method")?.to_ascii_uppercase(),
             path: required(self.own, "Path")?,
             function: self.function.to_owned(),

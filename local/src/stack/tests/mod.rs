@@ -19,16 +19,16 @@ use serde_json::{Value, json};
 use tessera_lambda::job::Invocation;
 
 use super::template::tests::SAMPLE;
-use super::{Clients, Handler, Setting, Stack, StackOptions};
+use super::{Handler, LocalClients, Setting, Stack, StackOptions};
 
 const TABLE: &str = "tessera-facts";
 
 /// What the test functions received, and how they are to fail.
 #[derive(Default, Clone)]
-pub(super) struct Witness(Arc<Mutex<Seen>>);
+pub(super) struct Witness(Arc<Mutex<WitnessLog>>);
 
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct WitnessLog {
     /// The bodies of handled messages, in order.
     pub taken: Vec<String>,
     /// The number of receipts of each message.
@@ -52,7 +52,7 @@ pub(super) struct Seen {
 }
 
 impl Witness {
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, WitnessLog> {
         self.0.lock().unwrap()
     }
 
@@ -95,7 +95,7 @@ impl Witness {
     }
 }
 
-async fn things(clients: Clients, request: lambda_http::Request) -> Response<Body> {
+async fn things(clients: LocalClients, request: lambda_http::Request) -> Response<Body> {
     match request.raw_http_path() {
         "/v1/open" => return Response::new(Body::Text("open".to_owned())),
         "/v1/any/panic" => panic!("asked to"),
@@ -113,7 +113,7 @@ async fn things(clients: Clients, request: lambda_http::Request) -> Response<Bod
     Response::builder().status(202).body(Body::Text(id)).unwrap()
 }
 
-pub(super) async fn put(clients: &Clients, id: &str) {
+pub(super) async fn put(clients: &LocalClients, id: &str) {
     // `group:number`, so that tests can check the order within a group.
     let group = id.split(':').next().unwrap_or_default();
     clients
@@ -130,7 +130,7 @@ pub(super) async fn put(clients: &Clients, id: &str) {
 
 async fn relay(
     witness: Witness,
-    clients: Clients,
+    clients: LocalClients,
     variables: BTreeMap<String, String>,
     event: aws_lambda_events::dynamodb::Event,
 ) -> DynamoDbEventResponse {

@@ -117,7 +117,7 @@ pub struct Lot {
 }
 
 /// Points that were taken from a lot, so that they can go back to it.
-pub type Taken = Lot;
+pub type TakenLot = Lot;
 
 /// All lots of a member, in the order in which they are spent; no two with one key, none empty.
 ///
@@ -216,7 +216,7 @@ impl Lots {
 
     /// Takes up to `points` from the lots that `which` selects, in the order in which lots are spent. Returns from which
     /// lots they came.
-    pub fn take(&mut self, points: Points, which: impl Fn(LotKey) -> bool) -> Vec<Taken> {
+    pub fn take(&mut self, points: Points, which: impl Fn(LotKey) -> bool) -> Vec<TakenLot> {
         let mut left = points;
         let mut taken = Vec::new();
         for lot in self.lots.iter_mut().filter(|lot| which(lot.key)) {
@@ -251,9 +251,9 @@ impl Lots {
 }
 
 /// The last-consumed `points` of what was taken: what goes back first when a part of it is restored.
-pub fn last_taken(taken: &[Taken], points: Points) -> Vec<Taken> {
+pub fn last_taken(taken: &[TakenLot], points: Points) -> Vec<TakenLot> {
     let mut left = points;
-    let mut latest: Vec<&Taken> = taken.iter().collect();
+    let mut latest: Vec<&TakenLot> = taken.iter().collect();
     latest.sort_by_key(|lot| Reverse(lot.key.order()));
     let parts = latest.into_iter().filter_map(|lot| {
         let part = lot.points.min(left);
@@ -264,7 +264,7 @@ pub fn last_taken(taken: &[Taken], points: Points) -> Vec<Taken> {
 }
 
 /// The lots that go back when `after` points are restored in all and `before` were restored earlier: last-consumed first.
-pub fn between(taken: &[Taken], before: Points, after: Points) -> Vec<Taken> {
+pub fn between(taken: &[TakenLot], before: Points, after: Points) -> Vec<TakenLot> {
     let earlier = last_taken(taken, before);
     let now = last_taken(taken, after).into_iter();
     now.filter_map(|lot| {

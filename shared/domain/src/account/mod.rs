@@ -27,10 +27,10 @@ pub(crate) use firings::mark_of;
 pub use firings::{Extra, ReceiptMark, Run};
 pub use holds::{Hold, Holds};
 pub(crate) use holds::{HoldEnd, HoldState};
-pub use lots::{Lot, LotKey, Lots, Taken, between, last_taken};
+pub use lots::{Lot, LotKey, Lots, TakenLot, between, last_taken};
 pub use retired::Retired;
 pub use seen::{Firsts, Seen};
-pub use tier::{Gift, Held, TierState, window_sum};
+pub use tier::{Gift, HeldTier, TierState, window_sum};
 pub use unite::MAX_SOURCES;
 pub use uses::{Used, Uses, When};
 pub use warnings::ExpiryWarning;
@@ -184,7 +184,7 @@ pub struct Reservation {
     pub until: Timestamp,
     /// The lots that the points came from.
     #[serde(rename = "l")]
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenLot>,
 }
 
 impl Reservation {

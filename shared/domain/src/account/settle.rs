@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::lots::{LotKey, Taken};
+use super::lots::{LotKey, TakenLot};
 use super::{Account, Reservation};
 use crate::ledger::{Bucket, Movement, MovementType};
 use crate::points::{Kind, Points};
@@ -162,7 +162,7 @@ impl Account {
     }
 
     /// Returns points to the lots that they came from. An expired lot lives 30 more days (R5).
-    pub(crate) fn give_back(&mut self, mut movement: Movement, from: Bucket, taken: &[Taken]) -> Movement {
+    pub(crate) fn give_back(&mut self, mut movement: Movement, from: Bucket, taken: &[TakenLot]) -> Movement {
         for lot in taken {
             let key = match self.settled {
                 Some(day) if lot.key.expired(day) => lot.key.until(day.plus_days(RETURNED_DAYS)),
@@ -191,7 +191,7 @@ impl Account {
     }
 
     /// Takes points from the spendable lots, the soonest to expire first. Returns from which.
-    pub(crate) fn spend(&mut self, points: Points) -> Vec<Taken> {
+    pub(crate) fn spend(&mut self, points: Points) -> Vec<TakenLot> {
         let day = self.settled;
         self.lots.take(points, |key| day.is_some_and(|day| key.spendable_from() <= day && !key.expired(day)))
     }
@@ -201,7 +201,7 @@ impl Account {
     pub(crate) fn claw_back(&mut self, own: Option<LotKey>, points: Points, policy: NegativeBalance) -> Vec<Movement> {
         let day = self.settled;
         let is_pending = |key: LotKey| day.is_none_or(|day| key.spendable_from() > day);
-        let sum = |taken: Vec<Taken>| taken.iter().map(|lot| lot.points).sum::<Points>();
+        let sum = |taken: Vec<TakenLot>| taken.iter().map(|lot| lot.points).sum::<Points>();
 
         let own_pending = sum(self.lots.take(points, |key| Some(key) == own && is_pending(key)));
         let mut left = points.minus(own_pending);

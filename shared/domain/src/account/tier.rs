@@ -17,10 +17,10 @@ use crate::time::{Day, Month};
 pub struct TierState {
     /// The tier on the ladder; `None` before the first review.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    pub held: Option<HeldTier>,
     /// The tiers held before it was reached, the latest last: where a refund leads back to.
     #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<Held>,
+    pub before: Vec<HeldTier>,
     /// The tier outside the ladder, and since when; it outranks the ladder and does not fall.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<(TierId, Day)>,
@@ -32,7 +32,7 @@ pub struct TierState {
 /// A tier that is or was held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Held {
+pub struct HeldTier {
     /// Which.
     #[serde(rename = "i")]
     pub tier: TierId,
@@ -112,7 +112,7 @@ impl TierState {
     fn hold(&mut self, tiers: &Tiers, rank: usize, since: Day, until: Option<Day>, year: Option<i16>) {
         if let Some(tier) = tiers.ladder.get(rank) {
             let until = until.filter(|_| rank > 0);
-            self.held = Some(Held { tier: tier.id.clone(), since, until, year, gifts: Vec::new() });
+            self.held = Some(HeldTier { tier: tier.id.clone(), since, until, year, gifts: Vec::new() });
         }
     }
 

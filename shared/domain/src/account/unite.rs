@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Account, Counter, Held, Retired, Status, TierState};
+use super::{Account, Counter, HeldTier, Retired, Status, TierState};
 use crate::ids::{MemberId, RuleId};
 use crate::points::Points;
 use crate::program::{CompiledProgram, Tiers};
@@ -155,8 +155,8 @@ impl TierState {
         self.vip = self.vip.take().or(source.vip);
         self.lost.extend(source.lost);
         let Some(tiers) = &program.program.tiers else { return };
-        let rank = |held: &Held| tiers.rank(&held.tier).unwrap_or(0);
-        let mut steps: Vec<Held> = Vec::new();
+        let rank = |held: &HeldTier| tiers.rank(&held.tier).unwrap_or(0);
+        let mut steps: Vec<HeldTier> = Vec::new();
         let own = std::mem::take(&mut self.before).into_iter().chain(self.held.take());
         for held in own.chain(source.before).chain(source.held) {
             match steps.iter_mut().find(|step| step.tier == held.tier) {
@@ -172,7 +172,7 @@ impl TierState {
     }
 }
 
-impl Held {
+impl HeldTier {
     /// The same tier, reached twice.
     fn unite(&mut self, other: Self, tiers: &Tiers) {
         let is_lowest = tiers.rank(&self.tier) == Some(0);

@@ -17,7 +17,7 @@ pub use pool::PoolId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::account::Taken;
+use crate::account::TakenLot;
 use crate::ids::{CouponCode, MemberId, ReceiptId, RewardId};
 use crate::money::Currency;
 use crate::points::Points;
@@ -70,7 +70,7 @@ pub struct Coupon {
     pub until: Option<Timestamp>,
     /// The lots that paid for it.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenLot>,
     /// The receipt that used it.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptId>,

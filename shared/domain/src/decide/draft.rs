@@ -6,7 +6,7 @@ use super::entry_size::shorten;
 use super::holds::LostHolds;
 use super::tier_rules::tier_move;
 use super::{BudgetDraws, Context, Decision, NothingDecided};
-use crate::account::{Account, Counter, Status, Taken};
+use crate::account::{Account, Counter, Status, TakenLot};
 use crate::coupon::{Coupon, CouponStatus, Discount, PoolId};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
@@ -242,7 +242,7 @@ impl<'a> Draft<'a> {
         reward: &Reward,
         status: CouponStatus,
         cost: Points,
-        taken: Vec<Taken>,
+        taken: Vec<TakenLot>,
         until: Option<Timestamp>,
     ) -> Option<CouponCode> {
         let discount = Discount::of(reward, cost, self.context.program.program.currency);

@@ -14,7 +14,7 @@ use crate::time::Day;
 const MOST_EVENTS: usize = 24;
 
 /// An event that fell due.
-enum Event<'a> {
+enum DueEvent<'a> {
     /// The tier falls at the midnight that begins this day.
     Fall(Day),
     /// A receipt's points have waited for too long.
@@ -33,15 +33,15 @@ impl<'a> Draft<'a> {
             let Some((at, event)) = self.next_event() else { return };
             self.triggered_by_due = true;
             match event {
-                Event::Fall(day) => self.fall(at, day),
-                Event::WaitOver => self.end_overdue_wait(at),
-                Event::Lapse(rules) => self.lapse(at, rules),
+                DueEvent::Fall(day) => self.fall(at, day),
+                DueEvent::WaitOver => self.end_overdue_wait(at),
+                DueEvent::Lapse(rules) => self.lapse(at, rules),
             }
         }
     }
 
     /// The first event that falls due by now. At the same midnight, the tier falls first, then waits end.
-    fn next_event(&self) -> Option<(Timestamp, Event<'a>)> {
+    fn next_event(&self) -> Option<(Timestamp, DueEvent<'a>)> {
         let context = self.context;
         let zone = &context.program.zone;
         let today = Day::of(context.now, zone);
@@ -64,11 +64,11 @@ impl<'a> Draft<'a> {
         // At the same moment the order is that of this list.
         let first = [fall.map(|(at, _)| at), wait, lapse].into_iter().flatten().min()?;
         let event = match fall {
-            Some((at, day)) if at == first => Event::Fall(day),
-            _ if wait == Some(first) => Event::WaitOver,
+            Some((at, day)) if at == first => DueEvent::Fall(day),
+            _ if wait == Some(first) => DueEvent::WaitOver,
             _ => {
                 let together = lapses.into_iter().filter(|(at, _, _)| *at == first);
-                Event::Lapse(together.map(|(_, rule, since)| (rule, since)).collect())
+                DueEvent::Lapse(together.map(|(_, rule, since)| (rule, since)).collect())
             }
         };
         Some((first, event))

@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::entry_size::is_needed;
 use super::limits::{Given, Rewards, cap, remember};
-use super::measure::{Progress, advance};
+use super::measure::{CounterProgress, advance};
 use super::occasion::{Occasion, all_hold};
 use crate::account::{Counter, Status, Used};
 use crate::coupon::CouponStatus;
@@ -58,10 +58,16 @@ impl<'a> Draft<'a> {
     }
 
     /// Grants the firings that are due and that the limits allow.
-    fn fire(&mut self, rule: &'a CompiledRule, counter: &mut Counter, occasion: &Occasion<'_>, progress: Progress) {
+    fn fire(
+        &mut self,
+        rule: &'a CompiledRule,
+        counter: &mut Counter,
+        occasion: &Occasion<'_>,
+        progress: CounterProgress,
+    ) {
         let zone = &self.context.program.zone;
         let policy = &self.decided_by.program;
-        let Progress { due, counted, amount, before, .. } = progress;
+        let CounterProgress { due, counted, amount, before, .. } = progress;
         let places = counter.uses.room(rule, occasion.when(zone)).unwrap_or(u64::MAX);
         let granted = due.min(places);
         let each = rule.gains.credit.per_firing;

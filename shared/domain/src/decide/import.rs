@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::{Context, Decision};
-use crate::account::{Account, Held, LotKey, Status, window_sum};
+use crate::account::{Account, HeldTier, LotKey, Status, window_sum};
 use crate::coupon::{Coupon, CouponStatus, Discount};
 use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Bucket, Cause, Entry, Movement, MovementType};
@@ -232,7 +232,7 @@ fn import_tier(
     let until = until.or(by_window).filter(|_| rank > 0);
     // No tier before it: a refund of what the old program counted leads nowhere.
     draft.account.tier.before.clear();
-    draft.account.tier.held = Some(Held { tier: tier.clone(), since, until, year: None, gifts: Vec::new() });
+    draft.account.tier.held = Some(HeldTier { tier: tier.clone(), since, until, year: None, gifts: Vec::new() });
     Ok(())
 }
 
@@ -345,7 +345,7 @@ fn take_back(draft: &mut Draft<'_>, points: Points, lot: Option<LotKey>) {
     let today = draft.today();
     let fate = |key: LotKey| (key.last_day(), key.issued());
     let is_own = |key: LotKey| lot.is_some_and(|own| fate(own) == fate(key)) && key.spendable_from() <= today;
-    let sum = |taken: Vec<crate::account::Taken>| taken.iter().map(|lot| lot.points).sum::<Points>();
+    let sum = |taken: Vec<crate::account::TakenLot>| taken.iter().map(|lot| lot.points).sum::<Points>();
     let own = sum(draft.account.lots.take(points, is_own));
     let others = sum(draft.account.spend(points.minus(own)));
     let taken = own.plus(others);

@@ -3,12 +3,12 @@
 use crate::account::{Counter, Run};
 use crate::ledger::SkipReason;
 use crate::program::Rounding;
-use crate::rule::{CompiledRule, Eligible, Form, Frame, Range, SpendRange};
+use crate::rule::{CompiledRule, Eligible, Form, Frame, SpendBounds, SpendRange};
 use crate::time::Day;
 
 /// The effect of a receipt on a rule's counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct CounterProgress {
     /// The firings that are due.
     pub due: u64,
     /// What the receipt counted, in the measure's unit.
@@ -31,7 +31,7 @@ pub(super) fn advance(
     kept: &mut Counter,
     eligible: Eligible,
     day: Day,
-) -> Result<Progress, SkipReason> {
+) -> Result<CounterProgress, SkipReason> {
     let (unit, form) = rule.measure();
     match rule.frame() {
         Some(Frame::Fixed(first, last)) if day < first || last < day => return Err(SkipReason::OutsideWindow),
@@ -75,11 +75,11 @@ pub(super) fn advance(
             (form.due(kept.sum).saturating_sub(fired), Some(before), kept.sum)
         }
     };
-    Ok(Progress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
+    Ok(CounterProgress { due, counted, amount, before: spent_before.or(before), missing: form.missing(reached) })
 }
 
 /// The bounds of a band.
-fn band(rule: &CompiledRule) -> Option<Range> {
+fn band(rule: &CompiledRule) -> Option<SpendBounds> {
     rule.range().filter(|range| range.meant == SpendRange::Band)
 }
 
@@ -241,7 +241,7 @@ pub(super) struct Less {
 }
 
 /// The amount that credits by amount are computed from, if `before` was spent earlier.
-pub(super) fn reckoned(range: Option<Range>, before: i64, amount: i64) -> i64 {
+pub(super) fn reckoned(range: Option<SpendBounds>, before: i64, amount: i64) -> i64 {
     match range {
         Some(range) if range.meant == SpendRange::Band => range.counted(before, before + amount).unwrap_or(0),
         _ => amount,

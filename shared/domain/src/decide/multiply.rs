@@ -139,7 +139,7 @@ impl Extras {
 }
 
 /// Points that the same multipliers apply to.
-struct Part {
+struct CreditPart {
     /// The rule that is counted apart, and whether these are its credit by amount; `None` for all other points.
     base: Option<(usize, bool)>,
     points: Points,
@@ -148,7 +148,7 @@ struct Part {
 }
 
 /// Adds the extras of the multipliers on some points.
-fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut [Decimal]) {
+fn stack(part: &CreditPart, working: &[Working<'_>], stacking: Stacking, shares: &mut [Decimal]) {
     let points = Decimal::from(part.points.get());
     let more = |place: usize| working[place].multiplier.more();
     match stacking {
@@ -185,7 +185,7 @@ fn stack(part: &Part, working: &[Working<'_>], stacking: Stacking, shares: &mut 
 /// Rules with the same key are computed together: thousands of rules and hundreds of multipliers have few keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    /// As in [`Part`].
+    /// As in [`CreditPart`].
     base: Option<(usize, bool)>,
     /// The rule's place, if it is itself a multiplier.
     own: Option<usize>,
@@ -206,7 +206,7 @@ fn parts(
     working: &[Working<'_>],
     program: &CompiledProgram,
     basket: Option<&Basket<'_>>,
-) -> Vec<Part> {
+) -> Vec<CreditPart> {
     let mut listed: HashMap<&RuleId, Vec<usize>> = HashMap::new();
     for (place, multiplier) in working.iter().enumerate() {
         for rule in multiplier.multiplier.rules.iter().flatten() {
@@ -256,12 +256,12 @@ fn parts(
                 for ((on_lines, _), points) in groups.into_iter().zip(sums) {
                     let mut by: Vec<usize> = on_lines.into_iter().chain(everywhere.iter().copied()).collect();
                     by.sort_unstable();
-                    parts.push(Part { base: key.base, points, by });
+                    parts.push(CreditPart { base: key.base, points, by });
                 }
             }
             _ => rest = bases.into_iter().map(|base| base.points(kind)).sum(),
         }
-        parts.push(Part { base: key.base, points: rest, by: everywhere });
+        parts.push(CreditPart { base: key.base, points: rest, by: everywhere });
     }
     parts.retain(|part| !part.points.is_zero() && !part.by.is_empty());
     parts

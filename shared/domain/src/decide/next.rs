@@ -12,7 +12,7 @@ use crate::fact::{FactId, Receipt};
 use crate::ids::RuleId;
 use crate::ledger::Cause;
 use crate::points::Points;
-use crate::rule::{CompiledRule, Eligible, Form, Range, SpendRange, Unit};
+use crate::rule::{CompiledRule, Eligible, Form, SpendBounds, SpendRange, Unit};
 
 /// The most steps of each unit that are returned.
 const MOST_STEPS: usize = 5;
@@ -102,6 +102,6 @@ fn step(draft: &Draft<'_>, rule: &CompiledRule, occasion: &Occasion<'_>, eligibl
 }
 
 /// True for bounds that a whole receipt lies within or not: what is missing would have to be judged with it.
-fn is_gate(range: Range) -> bool {
+fn is_gate(range: SpendBounds) -> bool {
     range.meant == SpendRange::Gate
 }

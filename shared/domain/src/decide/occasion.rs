@@ -8,7 +8,7 @@ use crate::account::{Account, When};
 use crate::fact::{Receipt, Remaining};
 use crate::member::{BirthDate, Profile};
 use crate::program::CompiledProgram;
-use crate::rule::{BirthdaySpan, EnrolledSpan, Nearness, Predicate, ProfileTest, Words};
+use crate::rule::{BirthdaySpan, EnrolledSpan, Nearness, Predicate, ProfileTest, ReceiptWords};
 use crate::time::Day;
 
 /// What the rules see of a fact.
@@ -28,7 +28,7 @@ pub(super) struct Occasion<'f> {
 #[derive(Debug, Clone)]
 pub(super) struct Basket<'f> {
     pub receipt: &'f Receipt,
-    pub words: Words,
+    pub words: ReceiptWords,
     pub remaining: Remaining,
 }
 

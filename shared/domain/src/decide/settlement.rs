@@ -7,7 +7,7 @@
 use super::coupon::cause_of;
 use super::draft::Draft;
 use super::{Context, Decision};
-use crate::account::{Account, Lot, Taken, between, last_taken};
+use crate::account::{Account, Lot, TakenLot, between, last_taken};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::fact::{Receipt, Remaining};
 use crate::ledger::{Bucket, CouponAction, Movement, MovementType};
@@ -109,7 +109,7 @@ impl Draft<'_> {
 }
 
 /// Lots with no key twice, in their order.
-fn merged(lots: impl Iterator<Item = Taken>) -> Vec<Taken> {
+fn merged(lots: impl Iterator<Item = TakenLot>) -> Vec<TakenLot> {
     let mut merged: Vec<Lot> = Vec::new();
     for lot in lots {
         match merged.iter_mut().find(|other| other.key == lot.key) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::schema::Content;
+use super::schema::EventContent;
 use crate::coupon::CouponStatus;
 use crate::ids::ProgramId;
 use crate::ledger::MovementType;
@@ -14,74 +14,82 @@ pub struct EventType {
     pub name: &'static str,
     /// When it is sent.
     pub description: &'static str,
-    content: Content,
+    content: EventContent,
 }
 
-const fn of(name: &'static str, content: Content, description: &'static str) -> EventType {
+const fn of(name: &'static str, content: EventContent, description: &'static str) -> EventType {
     EventType { name, description, content }
 }
 
 /// Every type of event.
 pub const EVENT_TYPES: &[EventType] = &[
-    of("tessera.entry.earn", Content::Entry, "Points were credited by a rule or for a referral."),
-    of("tessera.entry.release", Content::Entry, "Pending points became spendable."),
-    of("tessera.entry.redeem", Content::Entry, "Points were spent on a reward, or set aside for it."),
-    of("tessera.entry.restore", Content::Entry, "Points of a reward came back."),
-    of("tessera.entry.expire", Content::Entry, "Points expired."),
+    of("tessera.entry.earn", EventContent::Entry, "Points were credited by a rule or for a referral."),
+    of("tessera.entry.release", EventContent::Entry, "Pending points became spendable."),
+    of("tessera.entry.redeem", EventContent::Entry, "Points were spent on a reward, or set aside for it."),
+    of("tessera.entry.restore", EventContent::Entry, "Points of a reward came back."),
+    of("tessera.entry.expire", EventContent::Entry, "Points expired."),
     of(
         "tessera.entry.reverse",
-        Content::Entry,
+        EventContent::Entry,
         "Points were taken back because goods were returned or a receipt moved.",
     ),
-    of("tessera.entry.debit", Content::Entry, "A rule took points."),
-    of("tessera.entry.reset", Content::Entry, "A rule emptied a balance."),
-    of("tessera.entry.write_off", Content::Entry, "A debt was forgiven."),
-    of("tessera.entry.adjust", Content::Entry, "A person awarded or deducted points, or set a balance."),
-    of("tessera.entry.import", Content::Entry, "An opening balance was imported."),
-    of("tessera.entry.merge", Content::Entry, "A balance came from, or went to, another account of the same person."),
-    of("tessera.entry.unmerge", Content::Entry, "A merge was undone."),
-    of("tessera.entry.erase", Content::Entry, "A balance was removed together with the personal data."),
-    of("tessera.tier.changed", Content::Tier, "The tier rose or fell."),
-    of("tessera.coupon.reserved", Content::Coupon, "Points were set aside for a coupon."),
-    of("tessera.coupon.available", Content::Coupon, "A coupon came into the wallet."),
-    of("tessera.coupon.applied", Content::Coupon, "A coupon was put on a cart."),
-    of("tessera.coupon.used", Content::Coupon, "A coupon was used."),
-    of("tessera.coupon.expired", Content::Coupon, "A coupon expired."),
-    of("tessera.coupon.cancelled", Content::Coupon, "A coupon was cancelled."),
-    of("tessera.coupon.lapsed", Content::Coupon, "A reservation was not committed in time."),
-    of("tessera.referral.pending", Content::Referral, "A friend was referred."),
-    of("tessera.referral.qualified", Content::Referral, "A friend met the referral's condition; the hold begins."),
-    of("tessera.referral.rewarded", Content::Referral, "The hold is over, and the rewards of a referral were given."),
-    of("tessera.referral.flagged", Content::Referral, "A referral waits for review."),
-    of("tessera.referral.rejected", Content::Referral, "A referral was rejected."),
-    of("tessera.referral.reversed", Content::Referral, "A return undid a referral."),
-    of("tessera.notice.points_expiring", Content::Notice, "Points are about to expire."),
-    of("tessera.notice.coupon_expiring", Content::Notice, "A coupon is about to expire."),
-    of("tessera.notice.low_stock", Content::ProgramNotice, "Few units or codes of a reward are left."),
-    of("tessera.notice.budget", Content::ProgramNotice, "A budget is used up."),
+    of("tessera.entry.debit", EventContent::Entry, "A rule took points."),
+    of("tessera.entry.reset", EventContent::Entry, "A rule emptied a balance."),
+    of("tessera.entry.write_off", EventContent::Entry, "A debt was forgiven."),
+    of("tessera.entry.adjust", EventContent::Entry, "A person awarded or deducted points, or set a balance."),
+    of("tessera.entry.import", EventContent::Entry, "An opening balance was imported."),
+    of(
+        "tessera.entry.merge",
+        EventContent::Entry,
+        "A balance came from, or went to, another account of the same person.",
+    ),
+    of("tessera.entry.unmerge", EventContent::Entry, "A merge was undone."),
+    of("tessera.entry.erase", EventContent::Entry, "A balance was removed together with the personal data."),
+    of("tessera.tier.changed", EventContent::Tier, "The tier rose or fell."),
+    of("tessera.coupon.reserved", EventContent::Coupon, "Points were set aside for a coupon."),
+    of("tessera.coupon.available", EventContent::Coupon, "A coupon came into the wallet."),
+    of("tessera.coupon.applied", EventContent::Coupon, "A coupon was put on a cart."),
+    of("tessera.coupon.used", EventContent::Coupon, "A coupon was used."),
+    of("tessera.coupon.expired", EventContent::Coupon, "A coupon expired."),
+    of("tessera.coupon.cancelled", EventContent::Coupon, "A coupon was cancelled."),
+    of("tessera.coupon.lapsed", EventContent::Coupon, "A reservation was not committed in time."),
+    of("tessera.referral.pending", EventContent::Referral, "A friend was referred."),
+    of("tessera.referral.qualified", EventContent::Referral, "A friend met the referral's condition; the hold begins."),
+    of(
+        "tessera.referral.rewarded",
+        EventContent::Referral,
+        "The hold is over, and the rewards of a referral were given.",
+    ),
+    of("tessera.referral.flagged", EventContent::Referral, "A referral waits for review."),
+    of("tessera.referral.rejected", EventContent::Referral, "A referral was rejected."),
+    of("tessera.referral.reversed", EventContent::Referral, "A return undid a referral."),
+    of("tessera.notice.points_expiring", EventContent::Notice, "Points are about to expire."),
+    of("tessera.notice.coupon_expiring", EventContent::Notice, "A coupon is about to expire."),
+    of("tessera.notice.low_stock", EventContent::ProgramNotice, "Few units or codes of a reward are left."),
+    of("tessera.notice.budget", EventContent::ProgramNotice, "A budget is used up."),
     of(
         "tessera.notice.data_request",
-        Content::ProgramNotice,
+        EventContent::ProgramNotice,
         "A member has asked a shop for the data held on them: send them what `export` returns.",
     ),
     of(
         "tessera.notice.shop_left",
-        Content::ProgramNotice,
+        EventContent::ProgramNotice,
         "A shop has left: its connection is disabled, and its credentials are deleted.",
     ),
     of(
         "tessera.notice.webhook_disabled",
-        Content::ProgramNotice,
+        EventContent::ProgramNotice,
         "A webhook endpoint was disabled because its deliveries failed.",
     ),
-    of("tessera.referral_event.share", Content::ReferralEvent, "A member shared the referral link."),
-    of("tessera.referral_event.click", Content::ReferralEvent, "A referral link was clicked."),
+    of("tessera.referral_event.share", EventContent::ReferralEvent, "A member shared the referral link."),
+    of("tessera.referral_event.click", EventContent::ReferralEvent, "A referral link was clicked."),
     of(
         "tessera.referral_event.progress",
-        Content::ReferralEvent,
+        EventContent::ReferralEvent,
         "A member came closer to a milestone of the referral program.",
     ),
-    of("tessera.referral_event.reminder", Content::ReferralEvent, "A friend has not bought yet."),
+    of("tessera.referral_event.reminder", EventContent::ReferralEvent, "A friend has not bought yet."),
 ];
 
 impl EventType {
@@ -92,7 +100,7 @@ impl EventType {
 
     /// Whether its events are about a member; those about the program alone have no `data.member`.
     pub fn is_about_a_member(&self) -> bool {
-        self.content != Content::ProgramNotice
+        self.content != EventContent::ProgramNotice
     }
 
     /// The last part of the name.

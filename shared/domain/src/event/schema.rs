@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// What the `data` of a type is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum EventContent {
     Entry,
     Tier,
     Coupon,
@@ -22,7 +22,7 @@ fn object(required: &[&str], properties: Value) -> Value {
     schema
 }
 
-impl Content {
+impl EventContent {
     pub fn schema(self) -> Value {
         let member = json!({ "type": "string", "description": "The shop's own id of the member, or ours (`m_…`)." });
         let time = json!({ "type": "string", "format": "date-time" });

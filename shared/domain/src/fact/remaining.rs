@@ -27,13 +27,13 @@ pub enum RefundFault {
 /// What remains of each line: the receipt's lines in their order, or one part for a receipt without lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remaining {
-    parts: Vec<Part>,
+    parts: Vec<BasketPart>,
     /// True when a receipt without lines on which nothing was paid is back: no amount says so.
     is_free_back: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Part {
+struct BasketPart {
     id: Option<LineId>,
     /// The line's own amount and its amount net of discount, as sold.
     gross: i64,
@@ -49,7 +49,7 @@ impl Remaining {
     /// All of a receipt.
     pub fn whole(receipt: &Receipt) -> Self {
         let nets = receipt.net_amounts();
-        let part = |id, gross, net, quantity| Part {
+        let part = |id, gross, net, quantity| BasketPart {
             id,
             gross,
             net,
@@ -130,7 +130,7 @@ impl Remaining {
 
     /// The return of all that remains.
     pub(crate) fn everything(&self) -> RefundAmount {
-        let line = |part: &Part| {
+        let line = |part: &BasketPart| {
             let (quantity, amount) = (Some(part.quantity_left), part.gross_left);
             part.id.clone().map(|line| RefundLine { line, quantity, amount })
         };
@@ -161,7 +161,7 @@ impl Remaining {
 
     /// True when a line, by its place, is back altogether.
     pub fn is_back(&self, place: usize) -> bool {
-        self.parts.get(place).is_some_and(Part::is_back)
+        self.parts.get(place).is_some_and(BasketPart::is_back)
     }
 
     /// True when all the money is back, or, where nothing was paid, all the items; without items, when it was returned.
@@ -171,12 +171,12 @@ impl Remaining {
         } else if self.parts.iter().any(|part| part.net > 0) {
             self.parts.iter().all(|part| part.net_left == 0)
         } else {
-            self.parts.iter().all(Part::is_back)
+            self.parts.iter().all(BasketPart::is_back)
         }
     }
 }
 
-impl Part {
+impl BasketPart {
     /// Without a quantity, no item is back until the whole amount is; then all are.
     fn close_when_empty(&mut self) {
         if self.gross_left == 0 && self.net_left == 0 {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::posting::{LotChange, Movement};
 use super::standing::StandingMove;
-use crate::account::{Firsts, LotKey, Status, Taken};
+use crate::account::{Firsts, LotKey, Status, TakenLot};
 use crate::coupon::Coupon;
 use crate::fact::Receipt;
 use crate::ids::{CouponCode, ReceiptId, RewardId, RuleId, TierId};
@@ -205,7 +205,7 @@ pub struct Outcome {
     pub debited: Both,
     /// The lots that the debit took its points from.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenLot>,
     /// The points that a reset removed.
     #[serde(rename = "z", default, skip_serializing_if = "both_zero", with = "crate::points::packed")]
     pub reset: Both,

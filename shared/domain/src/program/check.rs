@@ -11,7 +11,7 @@ use crate::input::Faults;
 use crate::rule::{Known, Rule, check_period, check_rules};
 
 /// The parts of a program that could be read.
-pub(super) struct Parts<'a> {
+pub(super) struct ProgramParts<'a> {
     /// The document itself.
     pub document: &'a Value,
     /// The time zone.
@@ -27,7 +27,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// Adds a fault for every check that fails.
-pub(super) fn check_program(parts: &Parts<'_>, faults: &Faults) {
+pub(super) fn check_program(parts: &ProgramParts<'_>, faults: &Faults) {
     let known = Known {
         ladder: ids(parts.document, "/tiers/ladder"),
         vip: ids(parts.document, "/tiers/vip"),

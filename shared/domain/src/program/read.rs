@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::check::{Parts, check_program};
+use super::check::{ProgramParts, check_program};
 use super::{CouponPolicy, IdentityPolicy, MembersPolicy, Program, PublishingPolicy, Storefront, unsupported, words};
 use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
@@ -67,7 +67,7 @@ fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let referral = object.optional("referral", |referral| referral::read_referral(referral, counting));
     object.finish();
 
-    let parts = Parts {
+    let parts = ProgramParts {
         document: node.value,
         zone: timezone.as_ref().map(|(_, zone)| zone),
         points: points.as_ref(),

@@ -5,7 +5,7 @@
 //! more widely: the worst account (that same member, whom every rule concerns) must stay far from the 400 KB that an
 //! item can have, because beyond them nothing could be written any more.
 
-use super::check::Parts;
+use super::check::ProgramParts;
 use super::{Expiry, PointsPolicy};
 use crate::input::Faults;
 use crate::rule::{
@@ -39,7 +39,7 @@ const SPENT_DAY_BYTES: u64 = 8;
 const REMEMBERED_DAYS: u64 = 400;
 
 /// Names what makes the worst account too large.
-pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
+pub(super) fn check(parts: &ProgramParts<'_>, faults: &Faults) {
     if let Some(points) = parts.points {
         let lots = most_lots(points);
         if lots > MOST_LOTS {

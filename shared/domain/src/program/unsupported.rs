@@ -2,7 +2,7 @@
 //!
 //! They are refused, never ignored: a reward that can never be redeemed is worse than one that cannot be saved.
 
-use super::check::Parts;
+use super::check::ProgramParts;
 use super::{Reward, RewardType};
 use crate::input::Faults;
 
@@ -14,7 +14,7 @@ fn refuse(faults: &Faults, pointer: String, what: &str) {
 }
 
 /// Adds a fault for every reward that a shop's checkout could not honour.
-pub(super) fn check(parts: &Parts<'_>, faults: &Faults) {
+pub(super) fn check(parts: &ProgramParts<'_>, faults: &Faults) {
     for (place, reward) in parts.rewards.iter().enumerate() {
         if let Some(reward) = reward.as_ref().filter(|reward| reward.code.provider().is_some()) {
             check_provided(reward, &format!("/rewards/{place}"), faults);

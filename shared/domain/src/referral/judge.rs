@@ -55,7 +55,7 @@ impl Judgement {
 }
 
 /// What became of the friend.
-enum Outcome {
+enum ConversionOutcome {
     /// Nothing yet.
     None,
     /// The referral at this place brought the conversion.
@@ -131,23 +131,23 @@ impl Judge<'_> {
         candidates.max_by(|(_, a), (_, b)| (named(a), &a.code).cmp(&(named(b), &b.code))).map(|(place, _)| place)
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> ConversionOutcome {
         let Some(receipt) = self.receipt() else {
             let converted = self.known.events.iter().find_map(|at| Some((self.winner(*at)?, *at)));
-            return converted.map_or(Outcome::None, |(place, at)| Outcome::Converted(place, at));
+            return converted.map_or(ConversionOutcome::None, |(place, at)| ConversionOutcome::Converted(place, at));
         };
         let reaches = |order: &Order| reached(receipt, order.left);
         if receipt.first_only {
-            let Some(first) = self.standing().next() else { return Outcome::None };
+            let Some(first) = self.standing().next() else { return ConversionOutcome::None };
             return match self.winner(first.at) {
-                None => Outcome::None,
-                Some(place) if reaches(first) => Outcome::Converted(place, first.at),
-                Some(place) => Outcome::Below(place, first.at),
+                None => ConversionOutcome::None,
+                Some(place) if reaches(first) => ConversionOutcome::Converted(place, first.at),
+                Some(place) => ConversionOutcome::Below(place, first.at),
             };
         }
         let converted = self.standing().filter(|order| reaches(order));
         let mut converted = converted.filter_map(|order| Some((self.winner(order.at)?, order.at)));
-        converted.next().map_or(Outcome::None, |(place, at)| Outcome::Converted(place, at))
+        converted.next().map_or(ConversionOutcome::None, |(place, at)| ConversionOutcome::Converted(place, at))
     }
 
     /// True when an order reached the amount for a referral before it was returned.
@@ -159,7 +159,7 @@ impl Judge<'_> {
         undone.any(|order| self.winner(order.at) == Some(place))
     }
 
-    fn one(&self, place: usize, outcome: &Outcome) -> Judgement {
+    fn one(&self, place: usize, outcome: &ConversionOutcome) -> Judgement {
         let one = &self.referrals[place];
         if let Some(fault) = self.fault(one) {
             return Judgement::rejected(fault);
@@ -171,13 +171,15 @@ impl Judge<'_> {
         };
         match *outcome {
             _ if is_flagged => Judgement::plain(ReferralStatus::Flagged),
-            Outcome::Converted(winner, at) if winner == place => {
+            ConversionOutcome::Converted(winner, at) if winner == place => {
                 let due = Day::of(at, &self.program.zone).plus_days(self.referral.program.hold_days);
                 let is_due = due <= Day::of(self.now, &self.program.zone);
                 let status = if is_due { ReferralStatus::Rewarded } else { ReferralStatus::Qualified };
                 Judgement { status, reason: None, conversion: Some(StandingConversion { at, due }) }
             }
-            Outcome::Converted(_, at) | Outcome::Below(_, at) if of_other(at) && !is_winner(outcome, place) => {
+            ConversionOutcome::Converted(_, at) | ConversionOutcome::Below(_, at)
+                if of_other(at) && !is_winner(outcome, place) =>
+            {
                 Judgement::rejected(ReferralReason::OtherCode)
             }
             _ if self.was_undone(place) => Judgement {
@@ -185,14 +187,18 @@ impl Judge<'_> {
                 reason: Some(ReferralReason::OrderReturned),
                 conversion: None,
             },
-            Outcome::Below(winner, _) if winner == place => Judgement::rejected(ReferralReason::FirstOrderBelow),
-            Outcome::None | Outcome::Converted(..) | Outcome::Below(..) => Judgement::plain(ReferralStatus::Pending),
+            ConversionOutcome::Below(winner, _) if winner == place => {
+                Judgement::rejected(ReferralReason::FirstOrderBelow)
+            }
+            ConversionOutcome::None | ConversionOutcome::Converted(..) | ConversionOutcome::Below(..) => {
+                Judgement::plain(ReferralStatus::Pending)
+            }
         }
     }
 }
 
-fn is_winner(outcome: &Outcome, place: usize) -> bool {
-    matches!(outcome, Outcome::Converted(winner, _) | Outcome::Below(winner, _) if *winner == place)
+fn is_winner(outcome: &ConversionOutcome, place: usize) -> bool {
+    matches!(outcome, ConversionOutcome::Converted(winner, _) | ConversionOutcome::Below(winner, _) if *winner == place)
 }
 
 /// True if an amount reaches what an order must reach.

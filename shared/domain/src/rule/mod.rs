@@ -16,7 +16,9 @@ mod trigger;
 
 pub use budget::{Budget, BudgetPeriod};
 pub(crate) use check::{Known, check_period, check_rules};
-pub use compile::{CompiledRule, Eligible, Form, Frame, Gains, Multiplier, Range, RuleSet, Sums, Unit, Words};
+pub use compile::{
+    CompiledRule, Eligible, Form, Frame, Gains, Multiplier, ReceiptWords, RuleSet, SpendBounds, Sums, Unit,
+};
 pub(crate) use compile::{Waiting, in_program, round};
 pub use condition::{EnrolledSpan, Nearness, Predicate};
 pub use effect::{

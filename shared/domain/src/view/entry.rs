@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::explain::{Event, Explainer, Explanation};
+use super::explain::{ExplainedEvent, Explainer, Explanation};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, InteractionId, MemberId, ReceiptId, RefundId, RewardId, RuleId};
 use crate::ledger::{Bucket, Cause, CouponAction, Entry, Moved, Movement, MovementType, Outcome};
@@ -175,16 +175,16 @@ fn source_of_fact(fact: &FactId) -> EntrySource {
 
 fn explanation(entry: &Entry, kind: MovementType, explainer: &Explainer<'_>) -> Vec<Explanation> {
     let event = match (kind, &entry.cause) {
-        (MovementType::Release, _) => Event::Released,
-        (MovementType::Expire, _) => Event::Expired,
-        (MovementType::Reverse, Cause::Hold(_)) => Event::HoldCancelled,
-        (MovementType::WriteOff, _) => Event::DebtForgiven,
+        (MovementType::Release, _) => ExplainedEvent::Released,
+        (MovementType::Expire, _) => ExplainedEvent::Expired,
+        (MovementType::Reverse, Cause::Hold(_)) => ExplainedEvent::HoldCancelled,
+        (MovementType::WriteOff, _) => ExplainedEvent::DebtForgiven,
         (
             MovementType::Restore,
             Cause::Fact(FactId::Refund { .. }) | Cause::Coupon { action: CouponAction::Settle, .. },
-        ) => Event::GoodsReturned,
-        (MovementType::Restore, _) => Event::CouponCancelled,
-        (MovementType::Redeem, _) => Event::RewardRedeemed,
+        ) => ExplainedEvent::GoodsReturned,
+        (MovementType::Restore, _) => ExplainedEvent::CouponCancelled,
+        (MovementType::Redeem, _) => ExplainedEvent::RewardRedeemed,
         (_, Cause::Adjustment { reason, .. }) => return vec![Explainer::said(reason)],
         _ => {
             let outcomes = entry.outcomes.iter().map(|outcome| explainer.outcome(outcome));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::account::{Account, Held, window_sum};
+use crate::account::{Account, HeldTier, window_sum};
 use crate::ids::TierId;
 use crate::points::Points;
 use crate::program::{CompiledProgram, Downgrade, TierWindow, Tiers};
@@ -99,7 +99,7 @@ pub(super) fn tier(program: &CompiledProgram, account: &Account, today: Day, lan
 /// The condition to keep a tier beyond the day until which it is held.
 ///
 /// Its threshold must be reached within that day's year; in grace, within that year and the new one together.
-fn keep(tiers: &Tiers, account: &Account, held: &Held, threshold: Points, today: Day) -> Option<KeepTier> {
+fn keep(tiers: &Tiers, account: &Account, held: &HeldTier, threshold: Points, today: Day) -> Option<KeepTier> {
     let until = held.until?;
     if tiers.downgrade == Downgrade::None {
         return None;

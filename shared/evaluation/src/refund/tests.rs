@@ -76,7 +76,12 @@ impl Story {
         self.keep(decision);
     }
 
-    fn refund(&self, stored: &StoredReceipt, refund: &str, decided_by: &CompiledProgram) -> Result<Decision, Missing> {
+    fn refund(
+        &self,
+        stored: &StoredReceipt,
+        refund: &str,
+        decided_by: &CompiledProgram,
+    ) -> Result<Decision, MissingInput> {
         let (member, stock, refund) = (member(), Supply::default(), id(refund));
         let coupons: [Coupon; 0] = [];
         let seen = Snapshot {
@@ -103,7 +108,7 @@ impl Story {
 fn a_refund_before_the_receipts_decision_asks_for_it() {
     let story = Story::begin();
     let stored = stored(&story.program, &[("a", "5.00")]);
-    assert_eq!(story.refund(&stored, "a", &story.program), Err(Missing::Decision));
+    assert_eq!(story.refund(&stored, "a", &story.program), Err(MissingInput::Decision));
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn a_refund_is_judged_by_the_version_that_decided() {
     let mut story = Story::begin();
     story.buy();
     let stored = stored(&story.program, &[("a", "5.00")]);
-    assert_eq!(story.refund(&stored, "a", &program(4)), Err(Missing::Version(3)));
+    assert_eq!(story.refund(&stored, "a", &program(4)), Err(MissingInput::Version(3)));
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn refunds_of_5_5_and_5_take_1_0_and_1() {
         let decision = story.refund(&stored, refund, &story.program).unwrap();
         story.keep(decision);
         assert_eq!(story.account.balance().get(), balance, "after {refund}");
-        assert_eq!(story.refund(&stored, refund, &story.program), Err(Missing::Nothing));
+        assert_eq!(story.refund(&stored, refund, &story.program), Err(MissingInput::Nothing));
     }
 }
 
@@ -136,6 +141,6 @@ fn a_refund_decided_meanwhile_is_looked_up() {
     let decision = story.refund(&both, "a", &story.program).unwrap();
     story.keep(decision);
     let without = stored(&story.program, &[("b", "5.00")]);
-    assert_eq!(story.refund(&without, "b", &story.program), Err(Missing::Refund(id("a"))));
-    assert_eq!(story.refund(&without, "x", &story.program), Err(Missing::Refund(id("a"))));
+    assert_eq!(story.refund(&without, "b", &story.program), Err(MissingInput::Refund(id("a"))));
+    assert_eq!(story.refund(&without, "x", &story.program), Err(MissingInput::Refund(id("a"))));
 }

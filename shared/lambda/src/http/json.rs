@@ -34,10 +34,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Problem> {
 /// Where the parser is: a list on the stack, so that a body without duplicates costs no allocation.
 struct Path<'a> {
     parent: Option<&'a Self>,
-    step: Step<'a>,
+    step: PathStep<'a>,
 }
 
-enum Step<'a> {
+enum PathStep<'a> {
     Name(&'a str),
     Index(usize),
 }
@@ -49,8 +49,8 @@ impl Path<'_> {
             return false;
         }
         let step = match self.step {
-            Step::Name(name) => name.replace('~', "~0").replace('/', "~1"),
-            Step::Index(index) => index.to_string(),
+            PathStep::Name(name) => name.replace('~', "~0").replace('/', "~1"),
+            PathStep::Index(index) => index.to_string(),
         };
         let fits = pointer.len() + step.len() < LONGEST_POINTER;
         if fits {
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let path = Path { parent: self.path, step: Step::Index(list.len()) };
+            let path = Path { parent: self.path, step: PathStep::Index(list.len()) };
             let Some(item) = items.next_element_seed(Strict { path: Some(&path), ..self })? else { break };
             list.push(item);
         }
@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(name) = members.next_key::<String>()? {
             match object.entry(name) {
                 Entry::Vacant(member) => {
-                    let path = Path { parent: self.path, step: Step::Name(member.key()) };
+                    let path = Path { parent: self.path, step: PathStep::Name(member.key()) };
                     let value = members.next_value_seed(Strict { path: Some(&path), ..self })?;
                     member.insert(value);
                 }
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
                     let mut faults = self.faults.borrow_mut();
                     if faults.len() < MOST_FAULTS {
                         let mut pointer = String::new();
-                        Path { parent: self.path, step: Step::Name(member.key()) }.write(&mut pointer);
+                        Path { parent: self.path, step: PathStep::Name(member.key()) }.write(&mut pointer);
                         faults.push(Fault { pointer, detail: "must not stand twice in one object".to_owned() });
                     }
                 }

@@ -25,7 +25,7 @@ const TRIES: u32 = 40;
 
 /// A referral and where it is stored.
 #[derive(Clone, Copy)]
-struct Place {
+struct ReferralPlace {
     friend: usize,
     referral: usize,
 }
@@ -48,7 +48,7 @@ struct Evaluation<'a> {
     referral: Option<&'a CompiledReferral>,
     friend: OpenedMember,
     stored: Vec<StoredFriend>,
-    places: Vec<Place>,
+    places: Vec<ReferralPlace>,
     /// The members who the advocates are now; `None` for one who was erased.
     advocates: Vec<Option<MemberId>>,
     judged: Vec<Judgement>,
@@ -90,11 +90,11 @@ impl Services {
         let Some(friend) = self.store.open_member(&program.id, friend).await? else { return Ok(None) };
         let owners = friend.owners();
         let stored = self.store.friend_referrals(&program.id, &owners).await?;
-        let places: Vec<Place> = stored
+        let places: Vec<ReferralPlace> = stored
             .iter()
             .enumerate()
             .flat_map(|(friend, stored)| {
-                (0..stored.known.referrals.len()).map(move |referral| Place { friend, referral })
+                (0..stored.known.referrals.len()).map(move |referral| ReferralPlace { friend, referral })
             })
             .collect();
         let mut all: Vec<Referral> =
@@ -287,7 +287,7 @@ impl PlannedStep<'_> {
     /// The friend's referrals after the step.
     fn update<const N: usize>(&self, decisions: &[tessera_domain::decide::Decision; N]) -> FriendUpdate {
         let evaluation = self.evaluation;
-        let Place { friend, referral } = evaluation.places[self.place];
+        let ReferralPlace { friend, referral } = evaluation.places[self.place];
         let mut update = evaluation.update(friend);
         let config = &evaluation.program.compiled;
         let one = &mut update.after.referrals[referral];
@@ -320,7 +320,7 @@ impl PlannedStep<'_> {
 
 impl Evaluation<'_> {
     fn referral(&self, place: usize) -> &Referral {
-        let Place { friend, referral } = self.places[place];
+        let ReferralPlace { friend, referral } = self.places[place];
         &self.stored[friend].known.referrals[referral]
     }
 

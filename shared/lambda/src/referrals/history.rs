@@ -17,7 +17,7 @@ const MAX_LOOKED_AT: usize = 200;
 
 /// What is known of a friend.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct FriendHistory {
     pub orders: Vec<Order>,
     pub events: Vec<Timestamp>,
 }
@@ -31,14 +31,14 @@ impl Services {
         referral: &CompiledReferral,
         owners: &[MemberId],
         (since, until): (Timestamp, Timestamp),
-    ) -> Result<History, StoreError> {
+    ) -> Result<FriendHistory, StoreError> {
         let is_first_asked = matches!(&referral.program.conversion, Conversion::Receipt(receipt) if receipt.first_only);
         let from = Some(since).filter(|_| !is_first_asked);
         let entries = self.store.history(&program.id, owners, from, until).await?;
         match &referral.program.conversion {
             Conversion::Receipt(receipt) => {
                 let orders = self.orders(program, referral, receipt.first_only, (owners, &entries)).await?;
-                Ok(History { orders, ..History::default() })
+                Ok(FriendHistory { orders, ..FriendHistory::default() })
             }
             Conversion::Interaction(name) => {
                 let mut events = Vec::new();
@@ -56,7 +56,7 @@ impl Services {
                         break;
                     }
                 }
-                Ok(History { events, ..History::default() })
+                Ok(FriendHistory { events, ..FriendHistory::default() })
             }
         }
     }

@@ -50,7 +50,7 @@ impl<'a> Snapshot<'a> {
 
 /// What was loaded of one party.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct LoadedParty {
     /// Whose account it is.
     pub member: MemberId,
     pub account: Account,
@@ -64,7 +64,7 @@ pub(super) struct Loaded {
     pub packed: BTreeMap<CouponCode, Vec<u8>>,
 }
 
-impl Loaded {
+impl LoadedParty {
     fn new(member: MemberId) -> Self {
         Self {
             member,
@@ -100,21 +100,24 @@ impl Loaded {
 
 impl Store {
     /// Loads all parties of a commit, in their order.
-    pub(super) async fn load_parties<const N: usize>(&self, commit: &Commit<'_, N>) -> Result<[Loaded; N], StoreError> {
+    pub(super) async fn load_parties<const N: usize>(
+        &self,
+        commit: &Commit<'_, N>,
+    ) -> Result<[LoadedParty; N], StoreError> {
         let mut loaded = Vec::with_capacity(N);
         for party in &commit.parties {
             let party = self.load_party(commit.program, party).await?;
-            if loaded.iter().any(|other: &Loaded| other.member == party.member) {
+            if loaded.iter().any(|other: &LoadedParty| other.member == party.member) {
                 return Err(StoreError::OneMember { operation: LOAD });
             }
             loaded.push(party);
         }
         let incomplete = |_| StoreError::Item { operation: LOAD, attribute: "each party" };
-        <[Loaded; N]>::try_from(loaded).map_err(incomplete)
+        <[LoadedParty; N]>::try_from(loaded).map_err(incomplete)
     }
 
     /// The account is read first: whatever is read after it and then changes, changes the account too.
-    async fn load_party(&self, program: &ProgramId, party: &Party<'_>) -> Result<Loaded, StoreError> {
+    async fn load_party(&self, program: &ProgramId, party: &Party<'_>) -> Result<LoadedParty, StoreError> {
         let is_own = party.account == PartyAccount::Own;
         let mut loaded = self.load_person(program, party.member, party).await?;
         for _ in 0..MAX_ALIASES {
@@ -151,7 +154,7 @@ impl Store {
         program: &ProgramId,
         sources: &[MemberId],
         party: &Party<'_>,
-        loaded: &mut Loaded,
+        loaded: &mut LoadedParty,
     ) -> Result<(), StoreError> {
         let entry = |source| keys::entry(program, source, party.key.as_str());
         let mark = |source| party.mark.map(|once| mark_key(program, source, once));
@@ -174,8 +177,8 @@ impl Store {
         program: &ProgramId,
         member: &MemberId,
         party: &Party<'_>,
-    ) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded::new(member.clone());
+    ) -> Result<LoadedParty, StoreError> {
+        let mut loaded = LoadedParty::new(member.clone());
         if party.account == PartyAccount::New {
             return Ok(loaded);
         }

@@ -26,10 +26,10 @@ use tessera_domain::points::Points;
 use tessera_domain::program::{CompiledProgram, Reward};
 
 use self::foresee::Foreseen;
-use self::load::Loaded;
+use self::load::LoadedParty;
 use self::stock::Stocks;
 use self::transaction::{Attempt, Transaction};
-use crate::pools::{PoolCodes, Taken};
+use crate::pools::{PoolCodes, TakenSupplies};
 use crate::writes::Write;
 use crate::{Audit, Store, StoreError, random, retry};
 
@@ -312,7 +312,8 @@ impl Store {
                 Attempt::Written => {
                     self.note_last_units(commit.program, commit.config, last_units).await;
                     let Foreseen { codes, counters } = &foreseen;
-                    let taken = Taken { takes: &stock_takes, drawn: places, glimpsed: counters, codes, at: now };
+                    let taken =
+                        TakenSupplies { takes: &stock_takes, drawn: places, glimpsed: counters, codes, at: now };
                     self.note_low(commit.program, commit.config, &taken).await;
                     return Ok(Some(decisions.map(|decision| Committed::Now(Box::new(decision)))));
                 }
@@ -340,7 +341,7 @@ impl Store {
     fn plan<const N: usize, E>(
         &self,
         commit: &Commit<'_, N>,
-        loaded: &[Loaded; N],
+        loaded: &[LoadedParty; N],
         seeds: &[Seed],
         stocks: &mut Stocks,
         codes: &PoolCodes,
@@ -420,7 +421,7 @@ fn lacking_codes(decisions: &[Decision], codes: &PoolCodes) -> BTreeMap<PoolId, 
 }
 
 /// The place of each party's entry.
-fn keys_of<const N: usize>(commit: &Commit<'_, N>, loaded: &[Loaded; N]) -> Vec<(MemberId, EntryKey)> {
+fn keys_of<const N: usize>(commit: &Commit<'_, N>, loaded: &[LoadedParty; N]) -> Vec<(MemberId, EntryKey)> {
     let parties = loaded.iter().zip(&commit.parties);
     parties.map(|(loaded, party)| (loaded.member.clone(), party.key.clone())).collect()
 }

@@ -9,7 +9,7 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::rule::BudgetPeriod;
 
 use super::budget::BudgetTake;
-use super::load::{Loaded, mark_key};
+use super::load::{LoadedParty, mark_key};
 use super::stock::Take;
 use super::{Commit, EntryKey, Party, PartyAccount, lapse};
 use crate::coupons::expiring;
@@ -182,7 +182,7 @@ impl Store {
     pub(super) fn transaction<const N: usize>(
         &self,
         commit: &Commit<'_, N>,
-        loaded: &[Loaded; N],
+        loaded: &[LoadedParty; N],
         decisions: &[Decision; N],
         takes: &[Take],
         codes: &PoolCodes,
@@ -228,7 +228,7 @@ impl Store {
         transaction: &mut Transaction,
         commit: &Commit<'_, N>,
         party: &Party<'_>,
-        loaded: &Loaded,
+        loaded: &LoadedParty,
         decision: &Decision,
         codes: &PoolCodes,
     ) -> Result<(), StoreError> {
@@ -359,7 +359,7 @@ impl Store {
     fn account_write(
         &self,
         program: &ProgramId,
-        loaded: &Loaded,
+        loaded: &LoadedParty,
         decision: &Decision,
     ) -> Result<(Write, usize), StoreError> {
         let body = body(&decision.account)?;

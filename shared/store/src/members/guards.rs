@@ -163,7 +163,7 @@ pub(super) struct Owner {
 
 /// One identifier of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(super) struct SentIdentifier {
     pub identifier: Identifier,
     /// True when the sender has verified it.
     pub verified: bool,
@@ -173,13 +173,13 @@ pub(super) struct Sent {
 
 /// The guards of a reference.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LookUp {
+pub(super) struct GuardLookUp {
     /// The member, where something other than the reference named it, such as a path.
     pub given: Option<MemberId>,
     /// The owner of the id, where one is given.
     pub id_owner: Option<MemberId>,
     /// The identifiers, in the order in which they decide.
-    pub sent: Vec<Sent>,
+    pub sent: Vec<SentIdentifier>,
     /// True when every member is the one that it is part of now.
     pub is_followed: bool,
     /// The member whom the reference itself names, even if it is part of another one.
@@ -188,7 +188,7 @@ pub(super) struct LookUp {
     pub aliases: BTreeMap<MemberId, MemberId>,
 }
 
-impl LookUp {
+impl GuardLookUp {
     /// The members whom the reference leads to.
     fn members(&self) -> BTreeSet<MemberId> {
         let owners = self.sent.iter().filter_map(|sent| sent.owner.as_ref().map(|owner| &owner.member));
@@ -242,14 +242,14 @@ impl Store {
         reference: &MemberRef,
         given: Option<&MemberId>,
         strong: bool,
-    ) -> Result<LookUp, StoreError> {
+    ) -> Result<GuardLookUp, StoreError> {
         let look_up = self.read_guards(namespace, reference, given, strong).await?;
         let is_decisive = strong || look_up.members().len() > 1;
         if is_decisive { self.follow(namespace.program, look_up).await } else { Ok(look_up) }
     }
 
     /// Replaces every member whom a look-up found by the member that it is part of now.
-    pub(super) async fn follow(&self, program: &ProgramId, look_up: LookUp) -> Result<LookUp, StoreError> {
+    pub(super) async fn follow(&self, program: &ProgramId, look_up: GuardLookUp) -> Result<GuardLookUp, StoreError> {
         let mut followed = look_up;
         for member in followed.members() {
             let current = self.current_member(program, &member).await?;
@@ -279,7 +279,7 @@ impl Store {
         reference: &MemberRef,
         given: Option<&MemberId>,
         strong: bool,
-    ) -> Result<LookUp, StoreError> {
+    ) -> Result<GuardLookUp, StoreError> {
         let id = reference.id.as_ref().map(|id| namespace.of_id(id));
         let identifiers: Vec<Identifier> = reference.identifiers().collect();
         let mut keys = Vec::with_capacity(identifiers.len());
@@ -303,14 +303,14 @@ impl Store {
             owners.insert(reader.text(name::PK)?.to_owned(), owner);
         }
         let id_owner = id.and_then(|key| owners.get(&key.pk)).map(|owner| owner.member.clone());
-        let sent = identifiers.into_iter().zip(keys).map(|(identifier, key)| Sent {
+        let sent = identifiers.into_iter().zip(keys).map(|(identifier, key)| SentIdentifier {
             verified: reference.is_verified(identifier.kind),
             owner: owners.get(&key.pk).cloned(),
             identifier,
         });
         let given = given.cloned();
-        let found = LookUp { given, id_owner, sent: sent.collect(), ..LookUp::default() };
-        Ok(LookUp { named: found.first_named().cloned(), ..found })
+        let found = GuardLookUp { given, id_owner, sent: sent.collect(), ..GuardLookUp::default() };
+        Ok(GuardLookUp { named: found.first_named().cloned(), ..found })
     }
 
     /// The members who have an identifier as contact data, strongly consistent.

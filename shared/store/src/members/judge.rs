@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{Identifier, IdentifierKind, MemberRef};
 
-use super::guards::{LookUp, Owner, Sent};
+use super::guards::{GuardLookUp, Owner, SentIdentifier};
 
 /// The member whom a reference names, and what the reference changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,10 +28,10 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// Decides whom a reference names. `waiting`: contacts that cannot join now.
-    pub fn of(reference: &MemberRef, look_up: &LookUp, waiting: &BTreeSet<MemberId>) -> Self {
-        let is_key = |sent: &&Sent| sent.owner.is_some();
-        let waits = |sent: &&Sent| sent.verified && sent.owner.as_ref().is_some_and(|owner| !owner.has_id);
-        let owner = |sent: &Sent| sent.owner.as_ref().map(|owner| owner.member.clone());
+    pub fn of(reference: &MemberRef, look_up: &GuardLookUp, waiting: &BTreeSet<MemberId>) -> Self {
+        let is_key = |sent: &&SentIdentifier| sent.owner.is_some();
+        let waits = |sent: &&SentIdentifier| sent.verified && sent.owner.as_ref().is_some_and(|owner| !owner.has_id);
+        let owner = |sent: &SentIdentifier| sent.owner.as_ref().map(|owner| owner.member.clone());
         let is_named = look_up.given.is_some() || reference.id.is_some();
         let known = look_up.given.clone().or_else(|| look_up.id_owner.clone());
         let (member, adopts) = match known {
@@ -49,7 +49,7 @@ impl Verdict {
             is_named || look_up.sent.iter().any(|sent| sent.verified && sent.owner.as_ref().is_some_and(is_members));
 
         let mut verdict = Self { member: member.clone(), adopts, ..Self::default() };
-        for Sent { identifier, verified, owner } in &look_up.sent {
+        for SentIdentifier { identifier, verified, owner } in &look_up.sent {
             let kind = identifier.kind;
             match (owner, *verified) {
                 (Some(owner), true) if is_members(owner) && owner.verified => {}
@@ -106,13 +106,13 @@ mod tests {
             ..MemberRef::default()
         };
         let owners = [card, email];
-        let sent = reference.identifiers().zip(owners).map(|(identifier, owner)| Sent {
+        let sent = reference.identifiers().zip(owners).map(|(identifier, owner)| SentIdentifier {
             verified: reference.is_verified(identifier.kind),
             identifier,
             owner,
         });
         let id_owner = id.and_then(|(_, owner)| owner).map(member);
-        let look_up = LookUp { id_owner, sent: sent.collect(), ..LookUp::default() };
+        let look_up = GuardLookUp { id_owner, sent: sent.collect(), ..GuardLookUp::default() };
         Verdict::of(&reference, &look_up, &BTreeSet::new())
     }
 

@@ -42,7 +42,7 @@ pub struct Identified {
 
 /// The member whom a reference names, as far as nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownMember {
     /// The member; `None` when a new one would be created.
     pub member: Option<MemberId>,
     /// True when the reference changes nothing.
@@ -88,7 +88,7 @@ impl Store {
         identity_key: &IdentityKey,
         reference: &MemberRef,
         strong: bool,
-    ) -> Result<Known, StoreError> {
+    ) -> Result<KnownMember, StoreError> {
         let namespace = Namespace { program, identity_key };
         let mut look_up = self.look_up(namespace, reference, None, strong).await?;
         let mut verdict = Verdict::of(reference, &look_up, &BTreeSet::new());
@@ -100,7 +100,7 @@ impl Store {
         }
         let Verdict { member, joins, claimable, conflict, .. } = verdict;
         let member = member.map(|member| look_up.as_named(member));
-        Ok(Known { member, settled, joins, claimable, conflict })
+        Ok(KnownMember { member, settled, joins, claimable, conflict })
     }
 
     /// True when the reference names a member and changes nothing. Reads the profile only where contact data may be missing.

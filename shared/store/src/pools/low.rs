@@ -27,7 +27,7 @@ const NOTE: &str = "giving the notice that a reward runs low";
 pub(crate) type Glimpsed = BTreeMap<RewardId, (u32, u32)>;
 
 /// What a commit took that may have run low.
-pub(crate) struct Taken<'a> {
+pub(crate) struct TakenSupplies<'a> {
     pub takes: &'a [Take],
     /// The codes that were drawn, by pool.
     pub drawn: BTreeMap<PoolId, u64>,
@@ -39,7 +39,7 @@ pub(crate) struct Taken<'a> {
 impl Store {
     /// Gives notice of what a commit brought down to its reward's `low_stock`. Costs a read only where one of the counters or
     /// shards that it took from is nearly empty.
-    pub(crate) async fn note_low(&self, program: &ProgramId, config: &CompiledProgram, taken: &Taken<'_>) {
+    pub(crate) async fn note_low(&self, program: &ProgramId, config: &CompiledProgram, taken: &TakenSupplies<'_>) {
         for take in taken.takes {
             let Some(reward) = config.reward(&take.reward) else { continue };
             if let Err(error) = self.note_low_stock(program, reward, take, taken).await {
@@ -60,7 +60,7 @@ impl Store {
         program: &ProgramId,
         reward: &Reward,
         take: &Take,
-        taken: &Taken<'_>,
+        taken: &TakenSupplies<'_>,
     ) -> Result<(), StoreError> {
         let (Some(stock), Some(low)) = (reward.stock, reward.low_stock()) else { return Ok(()) };
         let issued = match taken.glimpsed.get(&reward.id) {
@@ -89,7 +89,7 @@ impl Store {
         reward: &Reward,
         pool: &PoolId,
         drawn: u64,
-        taken: &Taken<'_>,
+        taken: &TakenSupplies<'_>,
     ) -> Result<(), StoreError> {
         let Some(low) = reward.low_pool() else { return Ok(()) };
         let Some((left, is_all)) = taken.codes.left(pool, drawn) else { return Ok(()) };

@@ -19,7 +19,7 @@ pub use load::CodesAdded;
 pub use shop::{CouponShopCode, ShopCode};
 
 pub(crate) use draw::{PoolCode, PoolCodes};
-pub(crate) use low::{Glimpsed, Taken};
+pub(crate) use low::{Glimpsed, TakenSupplies};
 
 use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{CouponCode, ProgramId};

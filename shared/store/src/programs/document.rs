@@ -21,7 +21,7 @@ const CHUNK: usize = 350 * 1024;
 
 /// Where the chunks of a document are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ChunkPlace {
     /// SHA-256 of the document, in hex.
     pub checksum: String,
     /// The number of chunks.
@@ -39,10 +39,10 @@ impl Store {
         &self,
         program: &ProgramId,
         document: &StoredProgram,
-    ) -> Result<Place, StoreError> {
+    ) -> Result<ChunkPlace, StoreError> {
         let packed =
             document.pack().map_err(|error| StoreError::Document { operation: WRITE, reason: error.to_string() })?;
-        let place = Place {
+        let place = ChunkPlace {
             checksum: hashes::sha256_hex(&packed),
             chunks: u32::try_from(packed.len().div_ceil(CHUNK)).unwrap_or(u32::MAX),
         };
@@ -58,13 +58,17 @@ impl Store {
     pub(super) async fn compile_document(
         &self,
         program: &ProgramId,
-        place: &Place,
+        place: &ChunkPlace,
     ) -> Result<Arc<CompiledProgram>, StoreError> {
         Ok(Arc::new(self.read_document(program, place).await?.compile()))
     }
 
     /// Reads a document; strongly consistent.
-    pub(super) async fn read_document(&self, program: &ProgramId, place: &Place) -> Result<StoredProgram, StoreError> {
+    pub(super) async fn read_document(
+        &self,
+        program: &ProgramId,
+        place: &ChunkPlace,
+    ) -> Result<StoredProgram, StoreError> {
         let prefix = keys::chunks(&place.checksum);
         let range = Range::all(keys::head(program).pk, &prefix);
         let items = self.range(READ, &self.tables.programs, range).await?;

@@ -9,7 +9,7 @@ use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
 use tessera_domain::program::{CompiledProgram, StoredProgram, SubmittedProgram};
 
-use super::document::Place;
+use super::document::ChunkPlace;
 use super::put::frozen;
 use super::record::{VersionDiff, VersionRecord};
 use super::{Head, PutProgramError};
@@ -92,7 +92,7 @@ pub struct ProgramDraft {
     pub refusal: Option<String>,
     /// What it changes.
     pub diff: VersionDiff,
-    place: Place,
+    place: ChunkPlace,
     packed: Vec<u8>,
 }
 
@@ -186,7 +186,7 @@ impl ProgramDraft {
             published_version: body.published_version,
             refusal: body.refusal,
             diff: VersionDiff::from_json(&body.changes, body.is_truncated)?,
-            place: Place { checksum: body.checksum, chunks: body.chunks },
+            place: ChunkPlace { checksum: body.checksum, chunks: body.chunks },
             packed: reader.bytes(name::BODY)?.to_vec(),
         })
     }

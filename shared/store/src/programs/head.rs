@@ -5,7 +5,7 @@ use tessera_domain::ids::ProgramId;
 use tessera_domain::program::CompiledProgram;
 
 use super::IdentityKey;
-use super::document::Place;
+use super::document::ChunkPlace;
 use crate::items::{Item, Reader, name};
 use crate::{Store, StoreError, keys};
 
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Head {
 impl Head {
     fn read(store: &Store, program: &ProgramId, item: &Item) -> Result<Self, StoreError> {
         let reader = Reader::new(READ, item);
-        let Place { checksum, chunks } = place(reader)?;
+        let ChunkPlace { checksum, chunks } = place(reader)?;
         Ok(Self {
             version: reader.number(name::VERSION)?,
             chunks,
@@ -60,14 +60,14 @@ impl Head {
         })
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place { checksum: self.checksum.clone(), chunks: self.chunks }
+    pub(super) fn place(&self) -> ChunkPlace {
+        ChunkPlace { checksum: self.checksum.clone(), chunks: self.chunks }
     }
 }
 
 /// Where the document is that a head or the record of a version leads to.
-fn place(reader: Reader<'_>) -> Result<Place, StoreError> {
-    Ok(Place { checksum: reader.text(attribute::CHECKSUM)?.to_owned(), chunks: reader.number(attribute::CHUNKS)? })
+fn place(reader: Reader<'_>) -> Result<ChunkPlace, StoreError> {
+    Ok(ChunkPlace { checksum: reader.text(attribute::CHECKSUM)?.to_owned(), chunks: reader.number(attribute::CHUNKS)? })
 }
 
 impl Store {

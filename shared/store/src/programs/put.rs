@@ -6,7 +6,7 @@ use tessera_domain::ids::{ProgramId, TierId};
 use tessera_domain::input::Fault;
 use tessera_domain::program::{Program, StoredProgram, SubmittedProgram};
 
-use super::document::Place;
+use super::document::ChunkPlace;
 use super::head::attribute;
 use super::record::{VersionDiff, VersionRecord};
 use super::{Head, ProgramCache};
@@ -85,7 +85,7 @@ impl Store {
             writes.push(self.audit_write(program, audit, diff.changes.into_iter().map(AuditChange::from))?);
             match self.transact_patiently(PUT, writes).await? {
                 Transacted::Done => {
-                    let Place { checksum, chunks } = place;
+                    let ChunkPlace { checksum, chunks } = place;
                     let head = Head { version: next.version(), chunks, checksum, updated_at: now, ..head };
                     return Ok((head, Some(next)));
                 }
@@ -102,7 +102,7 @@ impl Store {
         program: &ProgramId,
         head: &Head,
         version: u32,
-        place: &Place,
+        place: &ChunkPlace,
         record: &VersionRecord,
         now: Timestamp,
     ) -> Result<[Write; 2], StoreError> {

@@ -5,21 +5,22 @@
 use rustc_hash::FxHashMap;
 
 use super::rule::CompiledRule;
-use super::words::{Field, Word, Words};
+use super::words::{ReceiptWords, TextField, Word};
 use crate::time::Day;
 
 /// The indexed fields, the most selective first.
-const KEYED: [Field; 6] = [Field::Sku, Field::Product, Field::Category, Field::Brand, Field::Attribute, Field::Store];
+const KEYED: [TextField; 6] =
+    [TextField::Sku, TextField::Product, TextField::Category, TextField::Brand, TextField::Attribute, TextField::Store];
 
 /// The index of the active receipt rules.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReceiptIndex {
     /// The slice of the postings for each word of a field.
-    parts: FxHashMap<(Field, Word), (u32, u32)>,
+    parts: FxHashMap<(TextField, Word), (u32, u32)>,
     /// The slice of the rules that any receipt may meet.
     general: (u32, u32),
     /// The fields that have postings.
-    fields: Vec<Field>,
+    fields: Vec<TextField>,
     postings: Postings,
     /// For each store that a rule names, a bitmap of the rules that its receipts may meet; `None` for other stores.
     /// Empty when there are too many stores for bitmaps: then stores are compared while rules are verified.
@@ -51,7 +52,7 @@ impl ReceiptIndex {
     /// Indexes rules, each given with its position in the program.
     pub(super) fn new<'a>(rules: impl Iterator<Item = (usize, &'a CompiledRule)>, all: usize) -> Self {
         let mut index = Self::default();
-        let mut lists: FxHashMap<(Field, Word), Vec<Posting>> = FxHashMap::default();
+        let mut lists: FxHashMap<(TextField, Word), Vec<Posting>> = FxHashMap::default();
         let (mut general, mut asked) = (Vec::new(), Vec::new());
         for (place, rule) in rules {
             let (from, to) = rule.days();
@@ -91,7 +92,7 @@ impl ReceiptIndex {
     }
 
     /// The positions of the rules that a receipt of this day may meet, in the program's order.
-    pub(super) fn candidates(&self, words: &Words, day: Day) -> Vec<u32> {
+    pub(super) fn candidates(&self, words: &ReceiptWords, day: Day) -> Vec<u32> {
         let store = Some(words.store()).filter(|store| self.admitted.contains_key(&Some(*store)));
         let admitted = self.admitted.get(&store).map(|bits| &**bits);
         let mut found = Vec::with_capacity(TYPICAL_CANDIDATES);
@@ -133,7 +134,7 @@ impl ReceiptIndex {
 
     /// Its memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let part = size_of::<((Field, Word), (u32, u32))>();
+        let part = size_of::<((TextField, Word), (u32, u32))>();
         self.parts.len() * part
             + self.postings.rule.len() * (size_of::<u32>() + 2 * size_of::<Day>())
             + self.admitted.values().map(|bits| bits.len() * size_of::<u64>()).sum::<usize>()

@@ -9,8 +9,8 @@ pub use gains::{Gains, Multiplier, Sums};
 pub(crate) use gains::{ONE, parts, round};
 use rule::Calendar;
 pub(crate) use rule::in_program;
-pub use rule::{CompiledRule, Eligible, Form, Frame, Range, Unit};
-pub use words::Words;
+pub use rule::{CompiledRule, Eligible, Form, Frame, SpendBounds, Unit};
+pub use words::ReceiptWords;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -128,14 +128,14 @@ impl RuleSet {
     }
 
     /// Interns the texts of a receipt.
-    pub fn words(&self, receipt: &Receipt) -> Words {
+    pub fn words(&self, receipt: &Receipt) -> ReceiptWords {
         self.dictionary.read(receipt)
     }
 
     /// The active rules that a receipt of this time may meet, in the program's order.
     ///
     /// The index yields a superset of the rules that match: each is then verified.
-    pub fn for_receipt(&self, words: &Words, at: Timestamp, day: Day) -> impl Iterator<Item = &CompiledRule> {
+    pub fn for_receipt(&self, words: &ReceiptWords, at: Timestamp, day: Day) -> impl Iterator<Item = &CompiledRule> {
         let places = self.receipts.candidates(words, day);
         let rules = places.into_iter().filter_map(|place| self.rules.get(place as usize));
         rules.filter(move |rule| rule.covers(at))

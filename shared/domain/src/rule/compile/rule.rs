@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
 
 use super::gains::Gains;
-use super::words::{Dictionary, Field, LineTest, ReceiptTest, Word, Words};
+use super::words::{Dictionary, LineTest, ReceiptTest, ReceiptWords, TextField, Word};
 use crate::fact::{Receipt, Remaining};
 use crate::ids::TierId;
 use crate::money::{Currency, Money, convert};
@@ -32,7 +32,7 @@ pub struct CompiledRule {
     last: Day,
     test: ReceiptTest,
     measure: (Unit, Form),
-    range: Option<Range>,
+    range: Option<SpendBounds>,
     frame: Option<Frame>,
     remembers: bool,
     /// The bits of the tiers whose members it concerns.
@@ -117,14 +117,14 @@ impl Form {
 
 /// The running totals between which spend counts (SP5), in minor units: `from` included, `up_to` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
+pub struct SpendBounds {
     from: i64,
     up_to: i64,
     /// How the bounds apply.
     pub meant: SpendRange,
 }
 
-impl Range {
+impl SpendBounds {
     /// The part of the spend from `before` to `after` that counts; `None` outside a gate.
     pub fn counted(self, before: i64, after: i64) -> Option<i64> {
         match self.meant {
@@ -243,9 +243,9 @@ impl CompiledRule {
     }
 
     /// The field and words under which the rule is indexed; `None` when any receipt may meet it.
-    pub(super) fn key(&self) -> Option<(Field, &[Word])> {
+    pub(super) fn key(&self) -> Option<(TextField, &[Word])> {
         let lines = self.test.lines.as_ref().and_then(LineTest::key);
-        lines.or_else(|| self.test.stores.as_ref().map(|stores| (Field::Store, &**stores)))
+        lines.or_else(|| self.test.stores.as_ref().map(|stores| (TextField::Store, &**stores)))
     }
 
     /// Its receipt trigger, when it has one.
@@ -262,7 +262,7 @@ impl CompiledRule {
     }
 
     /// The running totals between which spend counts.
-    pub const fn range(&self) -> Option<Range> {
+    pub const fn range(&self) -> Option<SpendBounds> {
         self.range
     }
 
@@ -296,7 +296,7 @@ impl CompiledRule {
     pub fn eligible(
         &self,
         receipt: &Receipt,
-        words: &Words,
+        words: &ReceiptWords,
         remaining: &Remaining,
         currency: Currency,
     ) -> Option<Eligible> {
@@ -322,7 +322,7 @@ impl CompiledRule {
     }
 
     /// True when its filter selects the line at a position.
-    pub fn selects(&self, words: &Words, line: usize) -> bool {
+    pub fn selects(&self, words: &ReceiptWords, line: usize) -> bool {
         self.test.lines.as_ref().is_none_or(|test| test.selects(words, line))
     }
 
@@ -429,12 +429,12 @@ const fn form(counting: Counting) -> Form {
     }
 }
 
-fn range(trigger: &ReceiptTrigger) -> Option<Range> {
+fn range(trigger: &ReceiptTrigger) -> Option<SpendBounds> {
     let Some(Measure::Spend(spend)) = &trigger.measure else { return None };
     if spend.from.is_none() && spend.up_to.is_none() {
         return None;
     }
-    Some(Range {
+    Some(SpendBounds {
         from: spend.from.map_or(0, Money::minor),
         up_to: spend.up_to.map_or(i64::MAX, Money::minor),
         meant: spend.range.unwrap_or(SpendRange::Gate),

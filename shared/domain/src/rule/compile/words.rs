@@ -15,7 +15,7 @@ const UNKNOWN: Word = Word::MAX;
 
 /// The field of a receipt to which a text belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Field {
+pub(super) enum TextField {
     Store,
     Channel,
     Sku,
@@ -39,7 +39,7 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    fn intern(&mut self, field: Field, text: &str) -> Word {
+    fn intern(&mut self, field: TextField, text: &str) -> Word {
         let texts = &mut self.texts[field as usize];
         if let Some(word) = texts.get(text) {
             return *word;
@@ -49,7 +49,7 @@ impl Dictionary {
         next
     }
 
-    fn intern_all(&mut self, field: Field, texts: &[String]) -> Box<[Word]> {
+    fn intern_all(&mut self, field: TextField, texts: &[String]) -> Box<[Word]> {
         let mut words: Vec<Word> = texts.iter().map(|text| self.intern(field, text)).collect();
         words.sort_unstable();
         words.dedup();
@@ -72,7 +72,7 @@ impl Dictionary {
         words.into()
     }
 
-    fn word(&self, field: Field, text: Option<&String>) -> Word {
+    fn word(&self, field: TextField, text: Option<&String>) -> Word {
         let texts = &self.texts[field as usize];
         if texts.is_empty() {
             return UNKNOWN;
@@ -81,7 +81,7 @@ impl Dictionary {
     }
 
     /// Interns the texts of a receipt.
-    pub(super) fn read(&self, receipt: &Receipt) -> Words {
+    pub(super) fn read(&self, receipt: &Receipt) -> ReceiptWords {
         let mut many = Vec::with_capacity(receipt.lines.iter().map(|line| line.categories.len()).sum());
         let lines: Vec<LineWords> = receipt.lines.iter().map(|line| self.read_line(line, &mut many)).collect();
         let mut by_category: Vec<(Word, usize)> = Vec::with_capacity(many.len());
@@ -91,10 +91,10 @@ impl Dictionary {
         }
         by_category.sort_unstable();
         by_category.dedup();
-        Words {
+        ReceiptWords {
             by_category,
-            store: self.word(Field::Store, receipt.store.as_ref()),
-            channel: self.word(Field::Channel, receipt.channel.as_ref()),
+            store: self.word(TextField::Store, receipt.store.as_ref()),
+            channel: self.word(TextField::Channel, receipt.channel.as_ref()),
             lines,
             many,
         }
@@ -102,8 +102,8 @@ impl Dictionary {
 
     fn read_line(&self, line: &Line, many: &mut Vec<Word>) -> LineWords {
         let start = many.len();
-        if !self.texts[Field::Category as usize].is_empty() {
-            many.extend(line.categories.iter().map(|text| self.word(Field::Category, Some(text))));
+        if !self.texts[TextField::Category as usize].is_empty() {
+            many.extend(line.categories.iter().map(|text| self.word(TextField::Category, Some(text))));
         }
         let middle = many.len();
         if !self.attributes.is_empty() {
@@ -113,9 +113,9 @@ impl Dictionary {
             }
         }
         LineWords {
-            sku: self.word(Field::Sku, line.sku.as_ref()),
-            product: self.word(Field::Product, line.product.as_ref()),
-            brand: self.word(Field::Brand, line.brand.as_ref()),
+            sku: self.word(TextField::Sku, line.sku.as_ref()),
+            product: self.word(TextField::Product, line.product.as_ref()),
+            brand: self.word(TextField::Brand, line.brand.as_ref()),
             categories: start..middle,
             attributes: middle..many.len(),
         }
@@ -124,7 +124,7 @@ impl Dictionary {
 
 /// The interned texts of a receipt.
 #[derive(Debug, Clone)]
-pub struct Words {
+pub struct ReceiptWords {
     store: Word,
     channel: Word,
     lines: Vec<LineWords>,
@@ -143,13 +143,13 @@ struct LineWords {
     attributes: Range<usize>,
 }
 
-impl Words {
+impl ReceiptWords {
     /// Calls a function once for each distinct word of a field.
-    pub(super) fn each(&self, field: Field, mut call: impl FnMut(Word)) {
+    pub(super) fn each(&self, field: TextField, mut call: impl FnMut(Word)) {
         match field {
-            Field::Store => call(self.store),
-            Field::Channel => call(self.channel),
-            Field::Category => {
+            TextField::Store => call(self.store),
+            TextField::Channel => call(self.channel),
+            TextField::Category => {
                 let words = self.by_category.chunk_by(|(a, _), (b, _)| a == b).filter_map(|lines| lines.first());
                 words.for_each(|(word, _)| call(*word));
             }
@@ -175,15 +175,15 @@ impl Words {
         self.store
     }
 
-    fn of_line(&self, place: usize, field: Field) -> &[Word] {
+    fn of_line(&self, place: usize, field: TextField) -> &[Word] {
         let Some(line) = self.lines.get(place) else { return &[] };
         match field {
-            Field::Sku => std::slice::from_ref(&line.sku),
-            Field::Product => std::slice::from_ref(&line.product),
-            Field::Brand => std::slice::from_ref(&line.brand),
-            Field::Category => self.many.get(line.categories.clone()).unwrap_or_default(),
-            Field::Attribute => self.many.get(line.attributes.clone()).unwrap_or_default(),
-            Field::Store | Field::Channel => &[],
+            TextField::Sku => std::slice::from_ref(&line.sku),
+            TextField::Product => std::slice::from_ref(&line.product),
+            TextField::Brand => std::slice::from_ref(&line.brand),
+            TextField::Category => self.many.get(line.categories.clone()).unwrap_or_default(),
+            TextField::Attribute => self.many.get(line.attributes.clone()).unwrap_or_default(),
+            TextField::Store | TextField::Channel => &[],
         }
     }
 }
@@ -206,15 +206,15 @@ impl ReceiptTest {
     pub(super) fn new(filter: &Filter, dictionary: &mut Dictionary) -> Self {
         let mut intern = |field, texts: &Option<Vec<String>>| texts.as_ref().map(|t| dictionary.intern_all(field, t));
         Self {
-            stores: intern(Field::Store, &filter.stores),
-            stores_not: intern(Field::Store, &filter.stores_not).unwrap_or_default(),
-            channels: intern(Field::Channel, &filter.channels),
+            stores: intern(TextField::Store, &filter.stores),
+            stores_not: intern(TextField::Store, &filter.stores_not).unwrap_or_default(),
+            channels: intern(TextField::Channel, &filter.channels),
             lines: filter.lines.as_ref().map(|lines| LineTest::new(lines, dictionary)),
         }
     }
 
     /// True when the store and the channel of the receipt match.
-    pub(super) fn admits(&self, words: &Words) -> bool {
+    pub(super) fn admits(&self, words: &ReceiptWords) -> bool {
         self.stores.as_ref().is_none_or(|stores| contains(stores, words.store))
             && !contains(&self.stores_not, words.store)
             && self.channels.as_ref().is_none_or(|channels| contains(channels, words.channel))
@@ -224,51 +224,52 @@ impl ReceiptTest {
 /// A compiled filter of lines: a line has a word of every wanted list, and of no refused list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LineTest {
-    wanted: Vec<(Field, Box<[Word]>)>,
-    refused: Vec<(Field, Box<[Word]>)>,
+    wanted: Vec<(TextField, Box<[Word]>)>,
+    refused: Vec<(TextField, Box<[Word]>)>,
 }
 
 impl LineTest {
     fn new(filter: &LineFilter, dictionary: &mut Dictionary) -> Self {
-        let mut intern = |pairs: &[(Field, &Option<Vec<String>>)]| -> Vec<(Field, Box<[Word]>)> {
+        let mut intern = |pairs: &[(TextField, &Option<Vec<String>>)]| -> Vec<(TextField, Box<[Word]>)> {
             let there = pairs.iter().filter_map(|(field, texts)| texts.as_ref().map(|texts| (*field, texts)));
             there.map(|(field, texts)| (field, dictionary.intern_all(field, texts))).collect()
         };
         // The most selective first: it decides soonest, and the rule is indexed under it.
         let mut wanted = intern(&[
-            (Field::Sku, &filter.skus),
-            (Field::Product, &filter.products),
-            (Field::Category, &filter.categories),
-            (Field::Brand, &filter.brands),
+            (TextField::Sku, &filter.skus),
+            (TextField::Product, &filter.products),
+            (TextField::Category, &filter.categories),
+            (TextField::Brand, &filter.brands),
         ]);
         let refused = intern(&[
-            (Field::Sku, &filter.skus_not),
-            (Field::Category, &filter.categories_not),
-            (Field::Brand, &filter.brands_not),
+            (TextField::Sku, &filter.skus_not),
+            (TextField::Category, &filter.categories_not),
+            (TextField::Brand, &filter.brands_not),
         ]);
         for (name, values) in &filter.attributes {
-            wanted.push((Field::Attribute, dictionary.intern_attribute(name, values)));
+            wanted.push((TextField::Attribute, dictionary.intern_attribute(name, values)));
         }
         Self { wanted, refused }
     }
 
     /// The selected lines, when the filter is one category: by far the most frequent filter.
-    pub(super) fn category<'w>(&self, words: &'w Words) -> Option<impl Iterator<Item = usize> + use<'w>> {
+    pub(super) fn category<'w>(&self, words: &'w ReceiptWords) -> Option<impl Iterator<Item = usize> + use<'w>> {
         match (self.wanted.as_slice(), self.refused.is_empty()) {
-            ([(Field::Category, list)], true) if list.len() == 1 => Some(words.of_category(list[0])),
+            ([(TextField::Category, list)], true) if list.len() == 1 => Some(words.of_category(list[0])),
             _ => None,
         }
     }
 
     /// True when the filter selects the line.
-    pub(super) fn selects(&self, words: &Words, place: usize) -> bool {
-        let has = |field: Field, list: &[Word]| words.of_line(place, field).iter().any(|word| contains(list, *word));
+    pub(super) fn selects(&self, words: &ReceiptWords, place: usize) -> bool {
+        let has =
+            |field: TextField, list: &[Word]| words.of_line(place, field).iter().any(|word| contains(list, *word));
         self.wanted.iter().all(|(field, list)| has(*field, list))
             && !self.refused.iter().any(|(field, list)| has(*field, list))
     }
 
     /// The field and words under which the rule is indexed; `None` when any line may match.
-    pub(super) fn key(&self) -> Option<(Field, &[Word])> {
+    pub(super) fn key(&self) -> Option<(TextField, &[Word])> {
         self.wanted.first().map(|(field, list)| (*field, &**list))
     }
 }

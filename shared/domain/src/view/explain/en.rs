@@ -1,8 +1,8 @@
 //! English.
 
-use super::Words;
+use super::ExplanationTexts;
 
-pub(super) const WORDS: Words = Words {
+pub(super) const WORDS: ExplanationTexts = ExplanationTexts {
     fired: "{rule}: {basis}applied {times}, giving {gains}.{more}",
     reversed: "{rule}: taken back {times} after the return: {gains}.{more}",
     recomputed: "{rule}: reckoned again on what was kept: {gains}.{more}",

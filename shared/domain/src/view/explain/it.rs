@@ -1,8 +1,8 @@
 //! Italian.
 
-use super::Words;
+use super::ExplanationTexts;
 
-pub(super) const WORDS: Words = Words {
+pub(super) const WORDS: ExplanationTexts = ExplanationTexts {
     fired: "{rule}: {basis}applicata {times}, dà {gains}.{more}",
     reversed: "{rule}: annullata {times} dopo il reso: {gains}.{more}",
     recomputed: "{rule}: ricalcolata su quanto è rimasto: {gains}.{more}",

@@ -31,7 +31,7 @@ pub struct Explanation {
 
 /// Events apart from rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum ExplainedEvent {
     Released,
     Expired,
     HoldCancelled,
@@ -42,7 +42,7 @@ pub(super) enum Event {
 }
 
 /// The texts of one language, with placeholders `{…}`.
-pub(super) struct Words {
+pub(super) struct ExplanationTexts {
     /// A rule that fired: `{rule}`, `{basis}`, `{times}`, `{gains}`, `{more}`.
     fired: &'static str,
     /// A rule whose firings were reversed.
@@ -117,7 +117,7 @@ pub struct Explainer<'a> {
     locale: &'a str,
     /// The language of the sentences: the locale's, or English.
     language: &'static str,
-    words: &'static Words,
+    words: &'static ExplanationTexts,
 }
 
 impl<'a> Explainer<'a> {
@@ -211,15 +211,15 @@ impl<'a> Explainer<'a> {
     }
 
     /// Events apart from rules.
-    pub(super) fn event(&self, event: Event) -> Explanation {
+    pub(super) fn event(&self, event: ExplainedEvent) -> Explanation {
         let text = match event {
-            Event::Released => self.words.released,
-            Event::Expired => self.words.expired,
-            Event::HoldCancelled => self.words.hold_cancelled,
-            Event::DebtForgiven => self.words.debt_forgiven,
-            Event::GoodsReturned => self.words.goods_returned,
-            Event::CouponCancelled => self.words.coupon_cancelled,
-            Event::RewardRedeemed => self.words.reward_redeemed,
+            ExplainedEvent::Released => self.words.released,
+            ExplainedEvent::Expired => self.words.expired,
+            ExplainedEvent::HoldCancelled => self.words.hold_cancelled,
+            ExplainedEvent::DebtForgiven => self.words.debt_forgiven,
+            ExplainedEvent::GoodsReturned => self.words.goods_returned,
+            ExplainedEvent::CouponCancelled => self.words.coupon_cancelled,
+            ExplainedEvent::RewardRedeemed => self.words.reward_redeemed,
         };
         Explanation { rule: None, text: text.to_owned() }
     }

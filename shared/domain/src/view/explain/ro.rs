@@ -1,8 +1,8 @@
 //! Romanian.
 
-use super::Words;
+use super::ExplanationTexts;
 
-pub(super) const WORDS: Words = Words {
+pub(super) const WORDS: ExplanationTexts = ExplanationTexts {
     fired: "{rule}: {basis}s-a aplicat {times}, dând {gains}.{more}",
     reversed: "{rule}: s-a anulat {times} după retur: {gains}.{more}",
     recomputed: "{rule}: s-a recalculat pentru ce a rămas: {gains}.{more}",

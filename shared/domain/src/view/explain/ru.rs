@@ -1,8 +1,8 @@
 //! Russian.
 
-use super::Words;
+use super::ExplanationTexts;
 
-pub(super) const WORDS: Words = Words {
+pub(super) const WORDS: ExplanationTexts = ExplanationTexts {
     fired: "{rule}: {basis}сработало {times}, начислено: {gains}.{more}",
     reversed: "{rule}: отменено {times} после возврата: {gains}.{more}",
     recomputed: "{rule}: пересчитано по тому, что осталось: {gains}.{more}",
