@@ -3,6 +3,7 @@
 //! A message is handled once its facts are stored, or its failure is: then `redeliveries` sends it again when it falls due. A
 //! shop that is down holds up nobody.
 
+mod attempt;
 mod fetch;
 mod privacy;
 mod shopify;

@@ -9,8 +9,8 @@ use tessera_lambda::erasure::ErasureError;
 use tessera_orders::{InboundWork, Received, ShopConnection};
 use tessera_store::{ActiveProgram, StoreError, Target, TargetId};
 
+use crate::attempt::AttemptFailure;
 use crate::fetch::FetchError;
-use crate::work::AttemptFailure;
 
 /// Why a connection is disabled whose shop has left.
 const LEFT: &str = "the shop has left: its data are to be erased (shop/redact)";

@@ -4,8 +4,8 @@ use serde_json::json;
 use tessera_orders::ShopCredentials;
 use tessera_shops::Payload;
 
+use crate::attempt::{AttemptFailure, ShopContext};
 use crate::fetch::{FetchError, send};
-use crate::work::{AttemptFailure, ShopContext};
 
 /// Asks for an access token, by the client-credentials grant.
 pub(crate) async fn test(shop: &ShopContext<'_>, credentials: &ShopCredentials) -> Result<(), AttemptFailure> {

@@ -1,12 +1,12 @@
 //! Fetches orders of Square.
 
 use serde_json::Value;
-use tessera_orders::{FollowError, Followed, Follower, NamedRefunds, ShopCredentials};
+use tessera_orders::{Followed, Follower, NamedRefunds, ShopCredentials};
 use tessera_shops::ShopOrder;
 use tessera_shops::square::{FetchedOrder, VERSION, order};
 
+use crate::attempt::{AttemptFailure, ShopContext};
 use crate::fetch::{FetchError, fetch};
-use crate::work::{AttemptFailure, ShopContext};
 
 const HOST: &str = "https://connect.squareup.com";
 
@@ -81,13 +81,4 @@ async fn get(shop: &ShopContext<'_>, credentials: &ShopCredentials, path: &str) 
     let authorization = format!("Bearer {token}");
     let headers = [("authorization", authorization.as_str()), ("square-version", VERSION)];
     Ok(fetch(shop.client, &format!("{base}/v2/{path}"), &headers, shop.now).await?)
-}
-
-impl From<FollowError> for AttemptFailure {
-    fn from(error: FollowError) -> Self {
-        match error.unusable() {
-            Ok(reason) => Self::Unusable(reason),
-            Err(error) => Self::Store(error),
-        }
-    }
 }

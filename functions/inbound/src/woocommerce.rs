@@ -9,8 +9,8 @@ use tessera_domain::money::Currency;
 use tessera_orders::{Followed, Follower, Handled, InboundWork, NamedRefunds, ShopCredentials};
 use tessera_shops::{Payload, ShopOrder, Vendor, woocommerce};
 
+use crate::attempt::{AttemptFailure, ShopContext};
 use crate::fetch::{FetchError, fetch};
-use crate::work::{AttemptFailure, ShopContext};
 
 /// Orders of a page of a poll.
 pub(crate) const PAGE: usize = 50;

@@ -1,52 +1,20 @@
 //! What a message asks for, and how it ends.
 
 use jiff::Timestamp;
-use tessera_domain::money::Currency;
 use tessera_lambda::{Queue, Services};
 use tessera_orders::{
     FollowError, Followed, Follower, Handled, InboundMessage, InboundWork, NamedRefunds, Received, ShopConnection,
     ShopCredentials, count, next_attempt, record,
 };
-use tessera_outbound::Client;
 use tessera_shops::Vendor;
 use tessera_store::{ActiveProgram, Delivery, DeliveryContent, DeliveryStatus, HealthChange, StoreError, TargetId};
 
+use crate::attempt::{AttemptFailure, ShopContext};
 use crate::fetch::FetchError;
 use crate::{Vendors, WorkError, privacy, shopify, square, woocommerce};
 
 /// The marker of how far WooCommerce was polled; ids of orders have another form.
 pub(crate) const POLL_MARKER: &str = "poll";
-
-/// What requests to a shop need.
-pub(crate) struct ShopContext<'a> {
-    pub connection: &'a ShopConnection,
-    pub client: &'a Client,
-    pub currency: Currency,
-    pub now: Timestamp,
-}
-
-/// Why work did not end.
-#[derive(Debug)]
-pub(crate) enum AttemptFailure {
-    /// Another attempt may succeed.
-    Again(FetchError),
-    /// No attempt will succeed as the settings are.
-    Unusable(String),
-    /// The store failed: the message comes again.
-    Store(StoreError),
-}
-
-impl From<FetchError> for AttemptFailure {
-    fn from(error: FetchError) -> Self {
-        Self::Again(error)
-    }
-}
-
-impl From<StoreError> for AttemptFailure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
 
 /// Does what a message asks for, and stores how it ended.
 pub(crate) async fn run(services: &Services, vendors: &Vendors, message: InboundMessage) -> Result<(), WorkError> {

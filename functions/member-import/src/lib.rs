@@ -4,7 +4,6 @@
 //! of rows: a worker that was killed is followed by one that repeats at most a batch. Before its deadline, a worker asks the
 //! queue for another.
 
-mod part;
 mod pass;
 mod row;
 mod undo;

@@ -1,5 +1,7 @@
 //! One pass over the rows of an import: batch by batch, members of a batch at once, rows of one member in order.
 
+mod part;
+
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +14,8 @@ use tessera_import::{CouponRow, ImportPlan, ImportRow, RowContext, RowFault, err
 use tessera_lambda::{Deadline, Services};
 use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, StoredImport};
 
+use self::part::FilePart;
 use crate::ImportError;
-use crate::part::FilePart;
 
 /// Rows between two notes of progress. A worker that was killed repeats at most these.
 const BATCH: usize = 500;

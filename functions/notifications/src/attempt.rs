@@ -1,4 +1,4 @@
-//! One attempt: which channel sends an event, and how that can end.
+//! One attempt: which channel sends an event.
 
 use std::sync::Arc;
 
@@ -6,42 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use tessera_store::{TargetKind, TargetSecrets};
 
 use crate::events::{Addressed, Outgoing, key_of};
+use crate::outcome::AttemptOutcome;
 use crate::{NotifyError, Run, klaviyo, lock, webhook};
 
 /// How long a target is left alone after it did not respond in time. Its deliveries wait meanwhile, without an attempt.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// The part of a response that is stored, in characters.
-const EXCERPT: usize = 300;
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AttemptOutcome {
-    /// The target accepted the event.
-    Accepted(String),
-    /// There is nobody to send it to.
-    Skipped,
-    /// It failed, and another attempt may not.
-    Failed {
-        /// What the target said.
-        reason: String,
-        /// How long it asks to wait.
-        asked: Option<SignedDuration>,
-    },
-    /// The target did not respond in time.
-    TimedOut(String),
-    /// No attempt was made: the target is left alone, or its limit used up, until this moment.
-    Deferred(Timestamp),
-    /// Another attempt would fail too.
-    Refused(String),
-    /// The endpoint wants no more requests.
-    Gone(String),
-}
-
-/// The beginning of a response's body, as text without control characters.
-pub(crate) fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..4 * EXCERPT).unwrap_or(body));
-    text.chars().filter(|c| !c.is_control() && *c != '\u{fffd}').take(EXCERPT).collect()
-}
 
 impl Run<'_> {
     /// Sends events one after another and stores how each ended.
@@ -113,18 +82,5 @@ impl Run<'_> {
             lock(&self.secrets).insert(key, Arc::clone(secrets));
         }
         Ok(read)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_is_short_and_plain() {
-        assert_eq!(excerpt(b"no\r\n\x1b[31mroom \xff"), "no[31mroom ");
-        assert_eq!(excerpt(&[b'x'; 10_000]).len(), EXCERPT);
-        let wide = "я".repeat(10_000);
-        assert_eq!(excerpt(wide.as_bytes()).chars().count(), EXCERPT);
     }
 }

@@ -7,6 +7,7 @@ mod attempt;
 mod events;
 mod klaviyo;
 mod limits;
+mod outcome;
 mod record;
 mod retry;
 mod webhook;

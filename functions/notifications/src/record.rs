@@ -7,8 +7,8 @@ use tessera_lambda::Queue;
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_store::{Delivery, DeliveryStatus, Target, TargetKind};
 
-use crate::attempt::AttemptOutcome;
 use crate::events::{Addressed, Outgoing, key_of};
+use crate::outcome::AttemptOutcome;
 use crate::retry::next_attempt;
 use crate::{NotifyError, Run};
 

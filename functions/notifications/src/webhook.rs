@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tessera_domain::event::Event;
 use tessera_domain::ids::ProgramId;
-use tessera_outbound::{Client, OutboundError, webhook_signature};
+use tessera_outbound::{Client, webhook_signature};
 use tessera_store::{TargetSecrets, WebhookEndpoint};
 
-use crate::attempt::{AttemptOutcome, excerpt};
+use crate::outcome::{AttemptOutcome, excerpt, failed};
 
 /// The largest body.
 const MAX_BODY_BYTES: usize = 20_000;
@@ -47,18 +47,6 @@ pub(crate) async fn send(
             asked: response.retry_after(now),
         },
         Err(error) => failed(&error),
-    }
-}
-
-/// The outcome of a request without a response. Even a refused address may change.
-pub(crate) fn failed(error: &OutboundError) -> AttemptOutcome {
-    match error {
-        OutboundError::Timeout(_) => AttemptOutcome::TimedOut(error.to_string()),
-        OutboundError::Target(_)
-        | OutboundError::Connect(_)
-        | OutboundError::Interrupted(_)
-        | OutboundError::TooLarge(_)
-        | OutboundError::Tls(_) => AttemptOutcome::Failed { reason: error.to_string(), asked: None },
     }
 }
 

@@ -2,20 +2,18 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tessera_domain::ids::ProgramId;
 use tessera_domain::input::{self, Fault};
 use tessera_domain::program::{Program, SubmittedProgram, diff};
 use tessera_domain::time::Moment;
 use tessera_lambda::http::{self, ApiRequest, Response};
-use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
 use tessera_lambda::version::Expected;
 use tessera_lambda::{Access, Caller, Content, Parameter, Problem, Route, Scope, Services, ValueKind, handler};
-use tessera_store::{DraftAuthor, DraftError, DraftStatus, NewDraft, Page, ProgramDraft, PutProgramError};
+use tessera_store::{DraftAuthor, DraftError, DraftStatus, NewDraft, ProgramDraft, PutProgramError};
 
 use crate::ADMIN;
-use crate::version::read_nothing;
+use crate::common::{author, page, read_nothing, refused, respond, unknown_draft};
 use crate::view::{DraftView, WholeDraftView, document};
 
 /// The name of the list in its cursors.
@@ -110,13 +108,6 @@ fn read_draft(body: &Value, zone: &TimeZone) -> Result<WantedDraft, Vec<Fault>> 
     })
 }
 
-/// The API key that sends a request, as the author of a draft.
-pub(crate) fn author(request: &ApiRequest) -> Result<DraftAuthor, Problem> {
-    let caller = request.caller()?;
-    let creator = caller.creators()?.last().cloned();
-    Ok(DraftAuthor { name: caller.actor.clone(), key: caller.key.clone().unwrap_or_default(), creator })
-}
-
 /// `POST /v1/program/drafts`
 async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let program = &request.caller()?.program;
@@ -134,58 +125,6 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     }
 }
 
-/// The problem of a draft that was refused. `known`: the version that the caller knew.
-pub(crate) async fn refused(services: &Services, program: &ProgramId, known: u32, error: DraftError) -> Problem {
-    match error {
-        DraftError::Unknown => unknown(),
-        DraftError::TooMany => Problem::not_allowed("limit_reached", error.to_string()),
-        DraftError::Published => Problem::conflict("draft_published", error.to_string()),
-        DraftError::Program(PutProgramError::Stale { current }) => {
-            services.stale_version(program, known, current).await.unwrap_or_else(|problem| problem)
-        }
-        DraftError::Program(PutProgramError::InUse { faults }) => Problem::in_use(faults),
-        DraftError::Program(PutProgramError::TwoPerson) => Problem::two_person(),
-        DraftError::Program(PutProgramError::Unknown) => Problem::program_missing(program),
-        DraftError::Program(PutProgramError::Store(error)) => error.into(),
-    }
-}
-
-fn unknown() -> Problem {
-    Problem::not_found("there is no such draft")
-}
-
-/// The size of the page that a request asks for, and where it begins.
-pub(crate) async fn page(
-    services: &Services,
-    request: &ApiRequest,
-    list: &str,
-) -> Result<(u32, Option<String>), Problem> {
-    let limit = page_limit(request)?;
-    if request.query("cursor").is_none() {
-        return Ok((limit, None));
-    }
-    let program = services.program(&request.caller()?.program).await?;
-    Ok((limit, ListCursor::new(&program, list).of(request).await?))
-}
-
-/// The response with a page.
-pub(crate) async fn respond<T, V: Serialize>(
-    services: &Services,
-    request: &ApiRequest,
-    list: &str,
-    page: Page<T>,
-    view: fn(T) -> V,
-) -> Result<Response, Problem> {
-    let next_cursor = match page.next {
-        None => None,
-        Some(next) => {
-            let program = services.program(&request.caller()?.program).await?;
-            ListCursor::new(&program, list).seal(Some(&next)).await?
-        }
-    };
-    Ok(http::json(200, &ListPage { items: page.items.into_iter().map(view).collect(), next_cursor }))
-}
-
 /// `GET /v1/program/drafts`
 async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let (limit, after) = page(services, request, LIST).await?;
@@ -195,7 +134,7 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
 
 /// The draft that the path names.
 async fn named(services: &Services, request: &ApiRequest) -> Result<ProgramDraft, Problem> {
-    services.store.draft(&request.caller()?.program, request.path("id")?).await?.ok_or_else(unknown)
+    services.store.draft(&request.caller()?.program, request.path("id")?).await?.ok_or_else(unknown_draft)
 }
 
 /// `GET /v1/program/drafts/{id}`

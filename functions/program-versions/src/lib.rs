@@ -3,6 +3,7 @@
 //!
 //! A function of its own, because `program-admin` has as many routes as a function may have.
 
+mod common;
 mod draft;
 mod version;
 mod view;

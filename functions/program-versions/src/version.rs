@@ -1,14 +1,13 @@
 //! The versions of the program.
 
-use serde_json::{Value, json};
-use tessera_domain::input::{self, Fault, Node, Object};
+use serde_json::json;
 use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::NewDraft;
 
 use crate::ADMIN;
-use crate::draft::{author, page, refused, respond};
+use crate::common::{author, page, read_nothing, refused, respond};
 use crate::view::{DraftView, VersionView, WholeVersionView, document};
 
 /// The name of the list in its cursors.
@@ -78,9 +77,4 @@ async fn restore(services: &Services, request: &ApiRequest) -> Result<Response, 
         Ok(draft) => Ok(http::json(201, &DraftView::from(draft))),
         Err(error) => Err(refused(services, program, 0, error).await),
     }
-}
-
-/// A body, where there is one, has no fields.
-pub(crate) fn read_nothing(body: &Value) -> Result<(), Vec<Fault>> {
-    input::read(body, |node: &Node<'_>| node.object().map(Object::finish))
 }

@@ -14,7 +14,7 @@ use crate::ShopClients;
 use crate::cancel::finish_cancel;
 use crate::http::ShopFailure;
 use crate::shop::{Shop, credentials};
-use crate::work::{WorkError, active};
+use crate::{WorkError, active};
 
 /// Codes of one discount of a shop: the connection, the shop that it led to, and the shop's id of the discount.
 type Group = (TargetId, Option<String>, String);

@@ -7,8 +7,9 @@ use tessera_lambda::Services;
 use tessera_shops::CodeSettings;
 use tessera_store::{ActiveProgram, CodeBatch, StoreError, StoredShopPool, TargetId, seed};
 
+use crate::access::BatchOutcome;
 use crate::http::ShopFailure;
-use crate::shop::{BatchOutcome, SentBatch, Shop};
+use crate::shop::{SentBatch, Shop};
 
 /// Codes have eleven random characters and a check character: codes that nobody has yet work at a checkout already, where nobody
 /// counts wrong guesses.

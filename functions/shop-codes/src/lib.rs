@@ -9,6 +9,7 @@
 //!
 //! A message is handled once its outcome is stored, also a failure: a shop that is down holds up nobody.
 
+mod access;
 mod cancel;
 mod delete;
 mod fill;
@@ -21,12 +22,15 @@ mod withdraw;
 mod woocommerce;
 mod work;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use tessera_domain::ids::ProgramId;
+use tessera_lambda::message::MessageError;
 use tessera_lambda::shop_codes::CodesMessage;
 use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_outbound::{Client, OutboundError, RequestLimits, Targets};
+use tessera_store::{ActiveProgram, StoreError};
 
 use crate::shopify::AccessTokens;
 
@@ -42,6 +46,17 @@ pub struct ShopClients {
     tokens: AccessTokens,
 }
 
+/// Why a message is not handled. It comes again.
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
 /// Handles a batch: rewards at once, the messages about one of them in order.
 pub async fn handle(services: &Services, clients: &ShopClients, event: SqsEvent) -> SqsBatchResponse {
     batch::queue_by_group(event, |message| {
@@ -51,6 +66,12 @@ pub async fn handle(services: &Services, clients: &ShopClients, event: SqsEvent)
         })
     })
     .await
+}
+
+/// The program in force now: a message may come of a version that was published a moment ago.
+async fn active(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, WorkError> {
+    let found = services.programs.current(program).await?;
+    found.ok_or_else(|| WorkError::Unavailable(format!("there is no program {program}")))
 }
 
 impl ShopClients {

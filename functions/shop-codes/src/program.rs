@@ -20,7 +20,7 @@ use crate::fill::{PoolProgress, PoolWorker};
 use crate::http::ShopFailure;
 use crate::shop::{Shop, credentials, provider_of};
 use crate::withdraw::drop_ready;
-use crate::work::{WorkError, active};
+use crate::{WorkError, active};
 
 /// How many codes are kept ready where the settings say nothing.
 const USUAL_CODES: CodeSettings = CodeSettings { low_water: 200, fill_to: 1_000 };

@@ -4,39 +4,19 @@ use tessera_domain::ids::{CouponCode, ProgramId};
 use tessera_domain::program::Provider;
 use tessera_lambda::Services;
 use tessera_orders::{ShopConnection, ShopCredentials};
-use tessera_outbound::Client;
 use tessera_shops::Vendor;
 use tessera_store::{CodeBatch, ShopCode, ShopPool};
 
 use crate::ShopClients;
+use crate::access::{BatchOutcome, ShopAccess};
 use crate::http::ShopFailure;
-use crate::shopify::{self, AccessTokens, Shopify};
+use crate::shopify::{self, Shopify};
 use crate::woocommerce::{self, Woocommerce};
-
-/// What requests to a shop are made with.
-#[derive(Clone, Copy)]
-pub(crate) struct ShopAccess<'a> {
-    pub services: &'a Services,
-    pub program: &'a ProgramId,
-    pub connection: &'a ShopConnection,
-    pub credentials: &'a ShopCredentials,
-    pub client: &'a Client,
-    pub tokens: &'a AccessTokens,
-}
 
 /// A shop that creates codes.
 pub(crate) enum Shop<'a> {
     Shopify(Shopify<'a>),
     Woocommerce(Woocommerce<'a>),
-}
-
-/// What became of a batch of codes.
-#[derive(Debug, Default)]
-pub(crate) struct BatchOutcome {
-    /// The codes that the shop reported as created.
-    pub created: Vec<(CouponCode, ShopCode)>,
-    /// The codes that it did not create, and why.
-    pub refused: Vec<(CouponCode, String)>,
 }
 
 /// How a shop took a batch of codes in.
@@ -72,9 +52,9 @@ impl<'a> Shop<'a> {
         credentials: &'a ShopCredentials,
     ) -> Result<Self, ShopFailure> {
         let client = clients.client().map_err(|error| ShopFailure::again(error.to_string()))?;
-        let access = ShopAccess { services, program, connection, credentials, client, tokens: &clients.tokens };
+        let access = ShopAccess { services, program, connection, credentials, client };
         match connection.settings.vendor {
-            Vendor::Shopify => Ok(Self::Shopify(Shopify::new(access)?)),
+            Vendor::Shopify => Ok(Self::Shopify(Shopify::new(access, &clients.tokens)?)),
             Vendor::Woocommerce => Ok(Self::Woocommerce(Woocommerce::new(access)?)),
             Vendor::Square | Vendor::Generic => Err(ShopFailure::Refused("this shop creates no codes".to_owned())),
         }

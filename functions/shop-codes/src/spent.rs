@@ -6,7 +6,7 @@ use tessera_lambda::Services;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork};
 use tessera_store::seed;
 
-use crate::work::WorkError;
+use crate::WorkError;
 
 /// Takes those of some codes out of their pools that are ready there, and asks for a look at the pools. Codes of the merchant's are
 /// none of ours, and a code that was drawn meanwhile stays its member's. Repeating it changes nothing.

@@ -12,8 +12,8 @@ use tessera_domain::ids::CouponCode;
 use tessera_domain::program::RewardType;
 use tessera_store::{CodeBatch, ShopCode, ShopPool};
 
+use crate::access::{BatchOutcome, ShopAccess};
 use crate::http::{Reply, ShopFailure, exchange};
-use crate::shop::{BatchOutcome, ShopAccess};
 
 /// The most codes that one request creates or deletes.
 pub(crate) const MOST_CODES: usize = 100;

@@ -1,35 +1,16 @@
 //! What a message asks for, and how a stored attempt is repeated.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use tessera_domain::ids::ProgramId;
 use tessera_lambda::Services;
 use tessera_lambda::message::MessageError;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork};
-use tessera_store::{ActiveProgram, DeliveryContent, StoreError, TargetId};
+use tessera_store::{DeliveryContent, TargetId};
 
-use crate::ShopClients;
 use crate::delete::delete;
 use crate::program::{bring_in_line, look};
 use crate::spent::take_spent;
-
-/// Why a message is not handled. It comes again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum WorkError {
-    #[error(transparent)]
-    Message(#[from] MessageError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-/// The program in force now: a message may come of a version that was published a moment ago.
-pub(crate) async fn active(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, WorkError> {
-    let found = services.programs.current(program).await?;
-    found.ok_or_else(|| WorkError::Unavailable(format!("there is no program {program}")))
-}
+use crate::{ShopClients, WorkError};
 
 /// Does what a message asks for.
 pub(crate) async fn run(services: &Services, clients: &ShopClients, message: CodesMessage) -> Result<(), WorkError> {

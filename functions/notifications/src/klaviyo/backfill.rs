@@ -16,8 +16,8 @@ use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_store::{Delivery, DeliveryContent, DeliveryStatus, MemberList, OpenedMember, TargetKind};
 
 use super::{JOB_READS, JOBS, ProfileOnce, Sender};
-use crate::attempt::AttemptOutcome;
 use crate::events::{Addressed, first};
+use crate::outcome::AttemptOutcome;
 use crate::retry::next_attempt;
 use crate::{NotifyError, Run};
 

@@ -17,10 +17,10 @@ use tessera_lambda::erasure::ERASED;
 use tessera_outbound::{Client, OutboundResponse};
 use tessera_store::{KlaviyoSettings, TargetSecrets};
 
-use crate::attempt::{AttemptOutcome, excerpt};
 use crate::events::{Addressed, Outgoing};
 use crate::limits::RateLimit;
-use crate::{NotifyError, Run, webhook};
+use crate::outcome::{AttemptOutcome, excerpt, failed};
+use crate::{NotifyError, Run};
 
 pub(crate) use profile::ProfileOnce;
 
@@ -182,7 +182,7 @@ impl Sender<'_> {
         };
         let response = match self.client.send(request).await {
             Ok(response) => response,
-            Err(error) => return Ok((webhook::failed(&error), Value::Null)),
+            Err(error) => return Ok((failed(&error), Value::Null)),
         };
         if response.status == StatusCode::TOO_MANY_REQUESTS {
             let wait = response.retry_after(self.run.now()).unwrap_or(USUAL_WAIT);

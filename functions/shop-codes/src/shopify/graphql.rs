@@ -6,8 +6,9 @@ use ::http::{Request, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::tokens::AccessTokens;
+use crate::access::ShopAccess;
 use crate::http::{Reply, ShopFailure, exchange};
-use crate::shop::ShopAccess;
 
 /// The version of the API.
 const API: &str = "2026-10";
@@ -50,6 +51,7 @@ impl From<UserErrors> for ShopFailure {
 /// The API of a shop.
 pub(super) struct GraphqlClient<'a> {
     access: ShopAccess<'a>,
+    tokens: &'a AccessTokens,
     base: String,
 }
 
@@ -58,12 +60,12 @@ impl<'a> GraphqlClient<'a> {
     ///
     /// # Errors
     /// When the connection names no shop.
-    pub fn new(access: ShopAccess<'a>) -> Result<Self, ShopFailure> {
+    pub fn new(access: ShopAccess<'a>, tokens: &'a AccessTokens) -> Result<Self, ShopFailure> {
         let settings = &access.connection.settings;
         let of_shop = settings.shop.as_deref().map(|shop| format!("https://{shop}"));
         let base = settings.base_url.clone().or(of_shop);
         let base = base.ok_or_else(|| ShopFailure::again("the connection has no shop"))?;
-        Ok(Self { access, base: base.trim_end_matches('/').to_owned() })
+        Ok(Self { access, tokens, base: base.trim_end_matches('/').to_owned() })
     }
 
     /// Runs a document, and returns its `data`.
@@ -74,7 +76,7 @@ impl<'a> GraphqlClient<'a> {
         let mut refused_token = None;
         let mut last = ShopFailure::again("the shop throttles every request");
         for attempt in 0..TRIES {
-            let token = self.access.tokens.get(&self.access, &self.base, refused_token.as_deref()).await?;
+            let token = self.tokens.get(&self.access, &self.base, refused_token.as_deref()).await?;
             let reply = self.post(&token, document, variables).await?;
             match reply.status {
                 StatusCode::OK => {}

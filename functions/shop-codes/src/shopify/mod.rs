@@ -16,8 +16,8 @@ pub(crate) use tokens::AccessTokens;
 
 use self::discount::discount_input;
 use self::graphql::{GraphqlClient, UserErrors};
+use crate::access::{BatchOutcome, ShopAccess};
 use crate::http::ShopFailure;
-use crate::shop::{BatchOutcome, ShopAccess};
 
 /// The most codes that one request adds.
 pub(crate) const MOST_CODES: usize = 250;
@@ -65,8 +65,8 @@ impl<'a> Shopify<'a> {
     ///
     /// # Errors
     /// When the connection names no shop.
-    pub fn new(access: ShopAccess<'a>) -> Result<Self, ShopFailure> {
-        Ok(Self { api: GraphqlClient::new(access)?, access })
+    pub fn new(access: ShopAccess<'a>, tokens: &'a AccessTokens) -> Result<Self, ShopFailure> {
+        Ok(Self { api: GraphqlClient::new(access, tokens)?, access })
     }
 
     /// Creates a discount; see [`crate::shop::Shop::create_discount`].

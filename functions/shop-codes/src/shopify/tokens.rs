@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use tessera_domain::ids::ProgramId;
 use tessera_store::{ShopToken, TargetId};
 
+use crate::access::ShopAccess;
 use crate::http::{ShopFailure, exchange};
-use crate::shop::ShopAccess;
 
 /// The life of a token that does not say how long it lives: a day.
 const USUAL_LIFE: i64 = 86_400;

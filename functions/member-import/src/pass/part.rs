@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tessera_import::{ImportPlan, ImportRow, ROW_REFUSED, RowContext, RowFault, SEVERAL_MEMBERS, decode};
 use tessera_store::ImportPosition;
 
+use super::{Pass, RowGroup};
 use crate::ImportError;
-use crate::pass::{Pass, RowGroup};
 
 /// A part of a file.
 pub(crate) struct FilePart {
