@@ -2,12 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use crate::decide::Decision;
-use crate::ids::{MemberId, TierId};
-use crate::points::Points;
-use crate::program::Difference;
+use serde_json::Value;
 
 /// Size limit of one value, in bytes of JSON.
 const MAX_VALUE_BYTES: usize = 2_000;
@@ -83,49 +78,6 @@ impl AuditChange {
     pub fn without_values(field: impl Into<String>) -> Self {
         Self::new(field, None, None)
     }
-
-    /// What decisions on members' accounts changed: points, tiers, coupons.
-    pub fn of_decisions<'a>(decisions: impl IntoIterator<Item = (&'a MemberId, &'a Decision)>) -> Vec<Self> {
-        decisions.into_iter().flat_map(|(member, decision)| Self::of_decision(member, decision)).collect()
-    }
-
-    fn of_decision(member: &MemberId, decision: &Decision) -> Vec<Self> {
-        let (entry, last) = (&decision.entry, decision.tier_changes.last().unwrap_or(&decision.entry));
-        let qualifying: Points =
-            std::iter::once(entry).chain(&decision.tier_changes).map(|e| e.delta().qualifying).sum();
-        let after = decision.account.qualifying_total();
-        let tier = |tier: Option<&TierId>| tier.map(|tier| json!(tier));
-        let [from, to] = [entry.tier.as_ref().map(|tier| &tier.before), last.tier.as_ref().map(|tier| &tier.after)];
-        let of_member = [
-            (
-                "points/redeemable",
-                Some(json!(entry.balance.minus(entry.delta().redeemable))),
-                Some(json!(last.balance)),
-            ),
-            ("points/qualifying", Some(json!(after.minus(qualifying))), Some(json!(after))),
-            ("tier", tier(from), tier(to)),
-        ];
-        let of_member = of_member.map(|(field, before, after)| (format!("members/{member}/{field}"), before, after));
-        let changed = decision.changed.iter().flat_map(|(before, after)| {
-            let of = |field: &str| format!("coupons/{}/{field}", before.code);
-            [
-                (of("status"), Some(json!(before.status)), Some(json!(after.status))),
-                (of("member"), Some(json!(before.member)), Some(json!(after.member))),
-            ]
-        });
-        let issued =
-            decision.issued.iter().map(|coupon| (format!("coupons/{}", coupon.code), None, Some(json!(coupon.reward))));
-        let all = of_member.into_iter().chain(changed).chain(issued);
-        let all = all.filter(|(_, before, after)| before != after);
-        all.map(|(field, before, after)| Self::new(field, before, after)).collect()
-    }
-}
-
-impl From<Difference> for AuditChange {
-    fn from(difference: Difference) -> Self {
-        let Difference { pointer, change: _, before, after, publishing: _ } = difference;
-        Self { field: pointer, before, after }
-    }
 }
 
 /// Bounds the changes of a record. True if something was left out.
@@ -158,6 +110,8 @@ pub(crate) fn bound<T>(items: Vec<T>, values: impl Fn(&mut T) -> [&mut Option<Va
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn change(field: &str, after: Value) -> AuditChange {

@@ -1,5 +1,9 @@
 //! One type for each kind of identifier, so that a member cannot be passed where a reward is expected.
 
+mod folded;
+
+pub use folded::FoldedCode;
+
 use std::fmt;
 use std::sync::Arc;
 

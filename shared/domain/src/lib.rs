@@ -28,6 +28,7 @@ pub mod notice;
 pub mod pack;
 pub mod points;
 pub mod program;
+mod readers;
 pub mod referral;
 pub mod rule;
 pub mod text;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// A number of points. Balances are never negative (a debt is kept apart); differences may be.
@@ -203,5 +204,33 @@ pub mod packed {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Both, D::Error> {
         let (redeemable, qualifying) = <(Points, Points)>::deserialize(deserializer)?;
         Ok(Both { redeemable, qualifying })
+    }
+}
+
+/// How fractions of a point are rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Down.
+    Floor,
+    /// To the nearest; halves up.
+    HalfUp,
+    /// Up.
+    Ceil,
+}
+
+impl Rounding {
+    /// Rounds an exact number of points; `None` beyond any balance.
+    pub fn round(self, exact: Decimal) -> Option<Points> {
+        let whole = match self {
+            Self::Floor => exact.floor(),
+            Self::HalfUp => exact.checked_add(Decimal::new(5, 1))?.floor(),
+            Self::Ceil => exact.ceil(),
+        };
+        i64::try_from(whole)
+            .ok()
+            .map(Points::new)
+            .filter(|points| *points <= Points::MAX && *points >= Points::MAX.negated())
     }
 }

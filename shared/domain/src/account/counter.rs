@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::firings::{Extra, ReceiptMark, Run};
 use super::uses::Uses;
 use crate::points::Both;
-use crate::program::Rounding;
+use crate::points::Rounding;
 use crate::rule::Frame;
 use crate::time::Day;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{CouponCode, ReceiptId, RuleId};
+use crate::points::Rounding;
 use crate::points::{Both, Kind, Points};
-use crate::program::Rounding;
 use crate::rule::round;
 use crate::time::Day;
 

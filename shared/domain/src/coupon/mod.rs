@@ -3,14 +3,13 @@
 mod basket;
 mod change;
 mod check;
-mod code;
 mod generate;
 mod pool;
 
+pub use crate::ids::FoldedCode;
 pub use basket::{BasketBody, BasketInput, BasketLine, BasketLineBody, CouponBasket, read_basket};
 pub use change::{CouponChange, CouponFault, change_coupon};
 pub use check::{BasketCheck, BasketContext, LineOff, check_basket};
-pub use code::FoldedCode;
 pub use generate::Seed;
 pub use pool::PoolId;
 

@@ -2,7 +2,7 @@
 
 use crate::account::{Counter, Run};
 use crate::ledger::SkipReason;
-use crate::program::Rounding;
+use crate::points::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame, SpendBounds, SpendRange};
 use crate::time::Day;
 

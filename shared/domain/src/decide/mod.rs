@@ -1,6 +1,7 @@
 //! Decisions: the effect of a fact or command on a member's account. Pure: all inputs are arguments.
 
 mod adjustment;
+mod audit;
 mod budget;
 mod calendar;
 mod codes;

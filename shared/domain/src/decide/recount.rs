@@ -15,8 +15,8 @@ use crate::account::{Extra, HoldState, Run, Used, When, mark_of};
 use crate::coupon::{Coupon, CouponStatus};
 use crate::ids::{CouponCode, RewardId, RuleId};
 use crate::ledger::{HeldCredit, Outcome, SkipReason};
+use crate::points::Rounding;
 use crate::points::{Both, Points};
-use crate::program::Rounding;
 use crate::rule::{CompiledRule, Eligible, Form, Frame};
 use crate::time::Day;
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::ids::InteractionId;
 use crate::input::{self, Fault, Node};
 use crate::member::{Attribute, MemberRef};
+use crate::readers;
 
 /// The name of the interaction: an e-mail was opened.
 pub const EMAIL_OPENED: &str = "email_opened";
@@ -87,7 +88,7 @@ pub fn read_interaction(body: &Value) -> Result<InteractionInput, Vec<Fault>> {
         let id = object.required("id", Node::id);
         let occurred_at = object.required("occurred_at", Node::timestamp);
         let member = object.required("member", MemberRef::read);
-        let name = object.required("name", |name| crate::program::words::label(name, MOST_BYTES));
+        let name = object.required("name", |name| readers::label(name, MOST_BYTES));
         let properties = object.optional("properties", |node| node.entries(MOST_PROPERTIES, read_property));
         let place = object.field("properties").unwrap_or_else(|| node.clone());
         object.finish();

@@ -7,8 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::coupon::FoldedCode;
-use crate::ids::{CouponCode, LineId, ReceiptId};
+use crate::ids::{CouponCode, FoldedCode, LineId, ReceiptId};
 use crate::input::{self, Fault, Node};
 use crate::member::MemberRef;
 use crate::money::{Currency, Money};

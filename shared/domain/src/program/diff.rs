@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::audit::bound;
+use crate::audit::{AuditChange, bound};
 
 /// The most differences that one answer lists.
 pub const MOST_DIFFERENCES: usize = 200;
@@ -30,6 +30,13 @@ pub struct Difference {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub publishing: bool,
+}
+
+impl From<Difference> for AuditChange {
+    fn from(difference: Difference) -> Self {
+        let Difference { pointer, change: _, before, after, publishing: _ } = difference;
+        Self { field: pointer, before, after }
+    }
 }
 
 /// How a place differs.

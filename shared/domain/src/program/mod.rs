@@ -14,8 +14,9 @@ mod submitted;
 mod tests;
 mod tiers;
 mod unsupported;
-pub(crate) mod words;
 
+pub use crate::points::Rounding;
+pub use crate::rule::Stacking;
 #[cfg(feature = "openapi")]
 pub(crate) use cost::CostFields;
 pub use cost::{CostPer, RewardCost};
@@ -41,6 +42,7 @@ use serde_json::Value;
 use crate::ids::{RewardId, TierId};
 use crate::member::IdentifierKind;
 use crate::money::Currency;
+use crate::readers;
 use crate::rule::{Budget, Rule, RuleSet, Trigger};
 
 /// A loyalty program: all of its configuration.
@@ -172,34 +174,6 @@ impl PointsPolicy {
     }
 }
 
-/// How fractions of a point are rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Rounding {
-    /// Down.
-    Floor,
-    /// To the nearest; halves up.
-    HalfUp,
-    /// Up.
-    Ceil,
-}
-
-impl Rounding {
-    /// Rounds an exact number of points; `None` beyond any balance.
-    pub fn round(self, exact: rust_decimal::Decimal) -> Option<crate::points::Points> {
-        let whole = match self {
-            Self::Floor => exact.floor(),
-            Self::HalfUp => exact.checked_add(rust_decimal::Decimal::new(5, 1))?.floor(),
-            Self::Ceil => exact.ceil(),
-        };
-        i64::try_from(whole)
-            .ok()
-            .map(crate::points::Points::new)
-            .filter(|points| *points <= crate::points::Points::MAX && *points >= crate::points::Points::MAX.negated())
-    }
-}
-
 /// When points expire. The clock starts when they become spendable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -211,19 +185,6 @@ pub enum Expiry {
     EndOfYear(bool),
     /// After this many months without activity; any activity extends them all.
     InactiveMonths(u32),
-}
-
-/// How several multipliers combine (SP9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Stacking {
-    /// Only the largest applies.
-    Max,
-    /// Their extra shares are added.
-    Additive,
-    /// Their factors are multiplied.
-    Product,
 }
 
 /// What happens to points that a refund takes back after they were spent (R4).
@@ -301,7 +262,7 @@ impl Storefront {
     /// The colour for primary actions. Documents of before colours were checked may have another notation, which counts as none.
     pub fn accent(&self) -> Option<&str> {
         let accent = self.colours.as_ref()?.get("accent")?.as_str()?;
-        words::is_colour(accent).then_some(accent)
+        readers::is_colour(accent).then_some(accent)
     }
 }
 
@@ -356,6 +317,16 @@ impl Asked {
     }
 }
 
+impl Program {
+    /// The identifiers of all tiers: those of the ladder, upwards, then the others.
+    pub(crate) fn tier_ids(&self) -> Vec<TierId> {
+        let tiers = self.tiers.as_ref();
+        let ladder = tiers.into_iter().flat_map(|tiers| &tiers.ladder).map(|tier| tier.id.clone());
+        let others = tiers.into_iter().flat_map(|tiers| &tiers.vip).map(|tier| tier.id.clone());
+        ladder.chain(others).collect()
+    }
+}
+
 impl CompiledProgram {
     /// Compiles a program of which every rule last changed in this version.
     pub fn new(program: impl Into<Program>, version: u32) -> Self {
@@ -367,7 +338,7 @@ impl CompiledProgram {
     /// Compiles a program; `since` has, for each rule in order, the version in which it last changed.
     pub(crate) fn with_rule_versions(program: Program, version: u32, since: &[u32]) -> Self {
         let zone = TimeZone::get(&program.timezone).unwrap_or(TimeZone::UTC);
-        let rules = RuleSet::new(&program, &zone, since);
+        let rules = RuleSet::new(&program.rules, program.tier_ids(), &zone, since);
         let asks_profile = Asked::ALL.into_iter().filter(|asked| rules.asks_profile(|on| asked.meets(on))).collect();
         let locales = locales::of(&program);
         let referral = CompiledReferral::new(&program, &zone, version);

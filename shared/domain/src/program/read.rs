@@ -15,11 +15,12 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::check::{ProgramParts, check_program};
-use super::{CouponPolicy, IdentityPolicy, MembersPolicy, Program, PublishingPolicy, Storefront, unsupported, words};
+use super::{CouponPolicy, IdentityPolicy, MembersPolicy, Program, PublishingPolicy, Storefront, unsupported};
 use crate::input::{self, Fault, Faults, Node};
 use crate::locale::is_language_tag;
 use crate::member::IdentifierKind;
 use crate::money::Currency;
+use crate::readers;
 use crate::rule::{read_budget, read_each_rule};
 
 /// The most rewards of one program.
@@ -46,7 +47,7 @@ pub(super) fn read_document(value: &Value) -> Result<Program, Vec<Fault>> {
 fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let object = node.object()?;
     object.read_only(&["id", "version", "updated_at"]);
-    let name = object.required("name", |name| words::label(name, 200));
+    let name = object.required("name", |name| readers::label(name, 200));
     let currency = object.required("currency", read_currency);
     let timezone = object.required("timezone", read_zone);
     let locale = object.or("locale", "en".to_owned(), read_locale);
@@ -119,7 +120,7 @@ fn read_coupons(node: &Node<'_>) -> Option<CouponPolicy> {
     let default = CouponPolicy::default();
     let apply_minutes =
         object.or("apply_minutes", default.apply_minutes, |minutes| minutes.count(1, MOST_APPLY_MINUTES));
-    let warn_days = object.or("warn_days", default.warn_days, words::warn_days);
+    let warn_days = object.or("warn_days", default.warn_days, readers::warn_days);
     object.finish();
     Some(CouponPolicy { apply_minutes: apply_minutes?, warn_days: warn_days? })
 }

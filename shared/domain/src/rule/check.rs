@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::{Effect, EffectKind, MultiplyScope, Rate, Rule, Trigger};
+use super::{Effect, EffectKind, MultiplyScope, Rate, Rule, Stacking, Trigger};
 use crate::ids::{RuleId, TierId};
 use crate::input::Faults;
-use crate::program::Stacking;
 use crate::time::Moment;
 
 /// The identifiers that a program defines, including those of parts that could not be read.

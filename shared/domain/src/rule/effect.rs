@@ -118,6 +118,19 @@ pub enum EffectKind {
     Both,
 }
 
+/// How several multipliers combine (SP9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stacking {
+    /// Only the largest applies.
+    Max,
+    /// Their extra shares are added.
+    Additive,
+    /// Their factors are multiplied.
+    Product,
+}
+
 /// A multiplier of the credits of other rules (SP9).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

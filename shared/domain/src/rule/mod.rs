@@ -22,7 +22,7 @@ pub use compile::{
 pub(crate) use compile::{Waiting, in_program, round};
 pub use condition::{EnrolledSpan, Nearness, Predicate};
 pub use effect::{
-    Amount, Credit, Effect, EffectKind, EventHold, HoldEvent, HoldOtherwise, Multiply, MultiplyScope, Rate,
+    Amount, Credit, Effect, EffectKind, EventHold, HoldEvent, HoldOtherwise, Multiply, MultiplyScope, Rate, Stacking,
 };
 pub use limit::{Bound, Limit, Limits, Period};
 pub(crate) use read::{read_budget, read_each_rule, read_effect, read_filter};

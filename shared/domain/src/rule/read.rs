@@ -5,7 +5,7 @@ mod trigger;
 
 use crate::input::Node;
 use crate::money::Currency;
-use crate::program::words;
+use crate::readers;
 use crate::text::Text;
 
 pub(crate) use effect::read_effect;
@@ -45,11 +45,11 @@ pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
     let id = object.required("id", Node::id::<crate::ids::RuleId>);
-    let name = object.optional("name", |name| words::label(name, 500));
+    let name = object.optional("name", |name| readers::label(name, 500));
     let status = object.or("status", RuleStatus::Draft, |status| status.choice(&STATUSES));
-    let tiers = object.optional("tiers", words::ids);
-    let starts_at = object.required("starts_at", words::moment);
-    let ends_at = object.optional("ends_at", words::moment);
+    let tiers = object.optional("tiers", readers::ids);
+    let starts_at = object.required("starts_at", readers::moment);
+    let ends_at = object.optional("ends_at", readers::moment);
     let limit = object.or("limit", Vec::new(), read_limits);
     let budget = object.optional("budget", read_budget);
     let storefront = object.optional("storefront", read_way_to_earn);
@@ -133,8 +133,8 @@ fn read_way_to_earn(node: &Node<'_>) -> Option<WayToEarn> {
     let visible = object.or("visible", false, Node::boolean);
     let title = object.optional("title", Text::read);
     let description = object.optional("description", Text::read);
-    let icon_url = object.optional("icon_url", words::url);
-    let action_url = object.optional("action_url", words::url);
+    let icon_url = object.optional("icon_url", readers::url);
+    let action_url = object.optional("action_url", readers::url);
     object.finish();
     Some(WayToEarn {
         visible: visible?,

@@ -6,7 +6,7 @@ use crate::program::referral::{
     AdvocateKind, AdvocateReward, Advocates, CodePolicy, Conversion, ConversionAmount, ConversionReceipt, FriendReward,
     FriendRewardTime, Milestone, MilestoneMode, ReferralChecks, ReferralProgram,
 };
-use crate::program::words;
+use crate::readers;
 use crate::rule::{Effect, Known, Rate, read_effect, read_filter};
 
 /// The most days of any span: ten years.
@@ -64,7 +64,7 @@ fn read_advocates(node: &Node<'_>) -> Option<Advocates> {
     let who = object.or("who", AdvocateKind::Members, |who| {
         who.choice(&[("members", AdvocateKind::Members), ("anyone", AdvocateKind::Anyone)])
     });
-    let tiers = object.optional("tiers", words::ids);
+    let tiers = object.optional("tiers", readers::ids);
     object.finish();
     Some(Advocates { who: who?, tiers: tiers? })
 }
@@ -75,7 +75,7 @@ fn read_conversion(node: &Node<'_>, currency: Currency) -> Option<Conversion> {
     object.finish();
     let (name, conversion) = found?;
     if name == "interaction" {
-        return words::label(&conversion, 128).map(Conversion::Interaction);
+        return readers::label(&conversion, 128).map(Conversion::Interaction);
     }
     let object = conversion.object()?;
     let over = object.optional("spend_over", |money| money.money(currency));

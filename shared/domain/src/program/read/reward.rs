@@ -6,9 +6,8 @@ use crate::ids::RewardId;
 use crate::input::{Node, Object};
 use crate::money::{Currency, MAX_MINOR};
 use crate::points::Points;
-use crate::program::{
-    Bind, CodeSource, CombinesWith, CostPer, Provider, Reward, RewardCost, RewardType, RewardValue, words,
-};
+use crate::program::{Bind, CodeSource, CombinesWith, CostPer, Provider, Reward, RewardCost, RewardType, RewardValue};
+use crate::readers;
 use crate::text::Text;
 
 /// The largest stock, and the most coupons of one reward that one member may have.
@@ -38,23 +37,23 @@ pub fn read_reward(node: &Node<'_>, currency: Currency) -> Option<Reward> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
     let id = object.required("id", Node::id::<RewardId>);
-    let name = object.required("name", words::name);
+    let name = object.required("name", readers::name);
     let description = object.optional("description", Text::read);
-    let image_url = object.optional("image_url", words::url);
+    let image_url = object.optional("image_url", readers::url);
     let kind = object.required("type", |kind| kind.choice(&TYPES));
     let cost = read_cost(&object, kind, currency);
     let value = match object.field("cost_per") {
         Some(_) => read_no_value(&object),
         None => read_value(&object, kind, currency),
     };
-    let skus = object.optional("skus", words::values);
+    let skus = object.optional("skus", readers::values);
     let minimum_spend = object.optional("minimum_spend", |money| money.money(currency));
     let max_discount = object.optional("max_discount", |money| money.positive_money(currency));
     let combines_with = object.optional("combines_with", read_combines_with);
     let bind = object.optional("bind", |bind| bind.choice(&[("member", Bind::Member)]));
-    let tiers = object.optional("tiers", words::ids);
-    let starts_at = object.optional("starts_at", words::moment);
-    let ends_at = object.optional("ends_at", words::moment);
+    let tiers = object.optional("tiers", readers::ids);
+    let starts_at = object.optional("starts_at", readers::moment);
+    let ends_at = object.optional("ends_at", readers::moment);
     let stock = object.optional("stock", |stock| stock.count(0, MOST_COUPONS));
     let per_member_limit = object.optional("per_member_limit", |limit| limit.count(1, MOST_COUPONS));
     let code = object.or("code", CodeSource::default(), read_code);
@@ -161,7 +160,7 @@ fn read_value(object: &Object<'_>, kind: Option<RewardType>, currency: Currency)
         }
         Some(RewardValue::Percent(percent))
     };
-    let text = |node: &Node<'_>| words::label(node, 256).map(RewardValue::Text);
+    let text = |node: &Node<'_>| readers::label(node, 256).map(RewardValue::Text);
     match kind {
         Some(RewardType::AmountOff | RewardType::GiftCard) => object.required("value", money).map(Some),
         Some(RewardType::PercentOff) => object.required("value", percent).map(Some),

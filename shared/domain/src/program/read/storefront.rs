@@ -1,7 +1,8 @@
 //! Reading how the program shows in the shop.
 
 use crate::input::Node;
-use crate::program::{Storefront, words};
+use crate::program::Storefront;
+use crate::readers;
 
 /// The most origins whose pages may call the storefront's endpoints.
 const MOST_ORIGINS: usize = 50;
@@ -15,12 +16,12 @@ const MOST_FONT_BYTES: usize = 200;
 /// Reads how the program shows in the shop.
 pub(super) fn read_storefront(node: &Node<'_>) -> Option<Storefront> {
     let object = node.object()?;
-    let shop_url = object.optional("shop_url", words::url);
-    let allowed_origins = object.or("allowed_origins", Vec::new(), |list| list.list(MOST_ORIGINS, words::origin));
-    let logo_url = object.optional("logo_url", words::url);
-    let banner_url = object.optional("banner_url", words::url);
+    let shop_url = object.optional("shop_url", readers::url);
+    let allowed_origins = object.or("allowed_origins", Vec::new(), |list| list.list(MOST_ORIGINS, readers::origin));
+    let logo_url = object.optional("logo_url", readers::url);
+    let banner_url = object.optional("banner_url", readers::url);
     let colours = object.optional("colours", |colours| {
-        colours.entries(MOST_COLOURS, words::colour)?;
+        colours.entries(MOST_COLOURS, readers::colour)?;
         Some(colours.value.clone())
     });
     let font = object.optional("font", |font| {

@@ -3,7 +3,8 @@
 use crate::ids::TierId;
 use crate::input::{Faults, Node};
 use crate::points::Points;
-use crate::program::{Downgrade, Tier, TierWindow, Tiers, VipTier, words};
+use crate::program::{Downgrade, Tier, TierWindow, Tiers, VipTier};
+use crate::readers;
 use crate::text::Text;
 
 /// The most steps of the ladder, and the most tiers outside it.
@@ -56,9 +57,9 @@ pub fn read_tier(node: &Node<'_>) -> Option<Tier> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
     let id = object.required("id", Node::id::<TierId>);
-    let name = object.required("name", words::name);
+    let name = object.required("name", readers::name);
     let threshold = object.required("threshold", |node| node.integer(0, Points::MAX.get()).map(Points::new));
-    let icon_url = object.optional("icon_url", words::url);
+    let icon_url = object.optional("icon_url", readers::url);
     let benefits = object.or("benefits", Vec::new(), read_benefits);
     object.finish();
     Some(Tier { id: id?, name: name?, threshold: threshold?, icon_url: icon_url?, benefits: benefits? })
@@ -68,8 +69,8 @@ fn read_vip_tier(node: &Node<'_>) -> Option<VipTier> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
     let id = object.required("id", Node::id::<TierId>);
-    let name = object.required("name", words::name);
-    let icon_url = object.optional("icon_url", words::url);
+    let name = object.required("name", readers::name);
+    let icon_url = object.optional("icon_url", readers::url);
     let benefits = object.or("benefits", Vec::new(), read_benefits);
     object.finish();
     Some(VipTier { id: id?, name: name?, icon_url: icon_url?, benefits: benefits? })

@@ -31,8 +31,8 @@ impl CompiledReferral {
         let referral = program.referral.clone()?;
         let compiled = |rules: Vec<Rule>| {
             let since = vec![version; rules.len()];
-            let alone = Program { rules: rules.into_iter().map(Arc::new).collect(), ..program.clone() };
-            RuleSet::new(&alone, zone, &since)
+            let rules: Vec<Arc<Rule>> = rules.into_iter().map(Arc::new).collect();
+            RuleSet::new(&rules, program.tier_ids(), zone, &since)
         };
         let filter = match &referral.conversion {
             Conversion::Receipt(receipt) => receipt.filter.clone(),

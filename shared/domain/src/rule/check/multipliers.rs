@@ -13,9 +13,8 @@ use super::Known;
 use crate::fact::{EMAIL_CLICKED, EMAIL_OPENED};
 use crate::ids::RuleId;
 use crate::input::Faults;
-use crate::program::Stacking;
 use crate::rule::compile::{ONE, parts};
-use crate::rule::{Effect, EffectKind, Multiply, Rule, RuleStatus, Trigger};
+use crate::rule::{Effect, EffectKind, Multiply, Rule, RuleStatus, Stacking, Trigger};
 
 /// The most multipliers in force together. Each may apply to every rule that fires, so this bounds the time of a decision.
 const MOST_TOGETHER: u64 = 250;

@@ -5,8 +5,8 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::ids::{RewardId, RuleId, TierId};
 use crate::money::Currency;
+use crate::points::Rounding;
 use crate::points::{Both, Kind, Points};
-use crate::program::Rounding;
 use crate::rule::{Effect, EffectKind, EventHold, MultiplyScope, Rate};
 
 /// Rates and factors have at most eight decimals.

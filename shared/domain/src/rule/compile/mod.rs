@@ -18,10 +18,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Predicate, RuleStatus, Trigger};
+use super::{Predicate, Rule, RuleStatus, Trigger};
 use crate::fact::Receipt;
 use crate::ids::{RuleId, TierId};
-use crate::program::Program;
 use crate::time::Day;
 use index::ReceiptIndex;
 use words::Dictionary;
@@ -73,15 +72,11 @@ impl Waiting {
 }
 
 impl RuleSet {
-    /// Compiles the rules of a program; `since` has, for each in order, the version in which it last changed.
-    pub(crate) fn new(program: &Program, zone: &TimeZone, since: &[u32]) -> Self {
+    /// Compiles the rules of a program with these tiers; `since` has, for each rule in order, the version in which it last
+    /// changed.
+    pub(crate) fn new(rules: &[Arc<Rule>], tiers: Vec<TierId>, zone: &TimeZone, since: &[u32]) -> Self {
         let (mut dictionary, mut calendar) = (Dictionary::default(), Calendar::new(zone));
-        let all_tiers = program.tiers.as_ref();
-        let ladder = all_tiers.into_iter().flat_map(|tiers| &tiers.ladder).map(|tier| tier.id.clone());
-        let vip = all_tiers.into_iter().flat_map(|tiers| &tiers.vip).map(|tier| tier.id.clone());
-        let tiers: Vec<TierId> = ladder.chain(vip).collect();
-        let rules: Vec<CompiledRule> = program
-            .rules
+        let rules: Vec<CompiledRule> = rules
             .iter()
             .zip(since)
             .map(|(rule, since)| CompiledRule::new(Arc::clone(rule), &mut calendar, *since, &mut dictionary, &tiers))

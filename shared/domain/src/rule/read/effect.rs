@@ -1,7 +1,7 @@
 //! Reads effects.
 
 use crate::input::{Node, Object};
-use crate::program::words;
+use crate::readers;
 
 use super::super::{
     Amount, Credit, Effect, EffectKind, EventHold, HoldEvent, HoldOtherwise, Multiply, MultiplyScope, Rate,
@@ -84,7 +84,7 @@ fn read_hold(node: &Node<'_>) -> Option<EventHold> {
     let object = node.object()?;
     let until = object.required("until", |until| {
         let object = until.object()?;
-        let interaction = object.required("interaction", |name| words::label(name, MOST_EVENT_BYTES));
+        let interaction = object.required("interaction", |name| readers::label(name, MOST_EVENT_BYTES));
         object.finish();
         interaction.map(|interaction| HoldEvent { interaction })
     });
@@ -100,7 +100,7 @@ fn read_multiply(node: &Node<'_>) -> Option<Multiply> {
     let object = node.object()?;
     let factor = object.required("factor", |factor| factor.decimal(FACTORS_BELOW));
     let kind = object.or("kind", EffectKind::default(), |kind| kind.choice(&KINDS));
-    let rules = object.optional("rules", words::ids);
+    let rules = object.optional("rules", readers::ids);
     let scope = object.or("scope", MultiplyScope::default(), |scope| {
         scope.choice(&[("receipt", MultiplyScope::Receipt), ("lines", MultiplyScope::Lines)])
     });

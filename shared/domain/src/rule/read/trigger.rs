@@ -2,7 +2,7 @@
 
 use crate::input::{Node, Object};
 use crate::money::Currency;
-use crate::program::words;
+use crate::readers;
 
 use super::super::{
     BirthdaySpan, BirthdayTrigger, Counting, EmailTrigger, EnrolledSpan, Filter, InteractionFilter, InteractionTrigger,
@@ -71,7 +71,7 @@ pub(super) fn read_trigger(node: &Node<'_>, currency: Currency) -> Option<Trigge
 }
 
 fn read_name(node: &Node<'_>) -> Option<String> {
-    words::label(node, MOST_NAME_BYTES)
+    readers::label(node, MOST_NAME_BYTES)
 }
 
 fn read_receipt(node: &Node<'_>, currency: Currency) -> Option<ReceiptTrigger> {
@@ -99,9 +99,9 @@ fn has(node: &Node<'_>, name: &str) -> bool {
 /// Reads a filter of receipts and lines.
 pub(crate) fn read_filter(node: &Node<'_>) -> Option<Filter> {
     let object = node.object()?;
-    let stores = object.optional("stores", words::values);
-    let stores_not = object.optional("stores_not", words::values);
-    let channels = object.optional("channels", words::values);
+    let stores = object.optional("stores", readers::values);
+    let stores_not = object.optional("stores_not", readers::values);
+    let channels = object.optional("channels", readers::values);
     let lines = object.optional("lines", read_line_filter);
     object.finish();
     Some(Filter { stores: stores?, stores_not: stores_not?, channels: channels?, lines: lines? })
@@ -109,14 +109,14 @@ pub(crate) fn read_filter(node: &Node<'_>) -> Option<Filter> {
 
 fn read_line_filter(node: &Node<'_>) -> Option<LineFilter> {
     let object = node.object()?;
-    let skus = object.optional("skus", words::values);
-    let skus_not = object.optional("skus_not", words::values);
-    let products = object.optional("products", words::values);
-    let categories = object.optional("categories", words::values);
-    let categories_not = object.optional("categories_not", words::values);
-    let brands = object.optional("brands", words::values);
-    let brands_not = object.optional("brands_not", words::values);
-    let attributes = object.optional("attributes", words::values_by_name);
+    let skus = object.optional("skus", readers::values);
+    let skus_not = object.optional("skus_not", readers::values);
+    let products = object.optional("products", readers::values);
+    let categories = object.optional("categories", readers::values);
+    let categories_not = object.optional("categories_not", readers::values);
+    let brands = object.optional("brands", readers::values);
+    let brands_not = object.optional("brands_not", readers::values);
+    let attributes = object.optional("attributes", readers::values_by_name);
     object.finish();
     Some(LineFilter {
         skus: skus?,
@@ -211,7 +211,7 @@ fn read_interaction(object: &Object<'_>) -> Option<InteractionTrigger> {
     });
     let filter = object.optional("where", |filter| {
         let object = filter.object()?;
-        let properties = object.optional("properties", words::values_by_name);
+        let properties = object.optional("properties", readers::values_by_name);
         object.finish();
         Some(InteractionFilter { properties: properties?.unwrap_or_default() })
     });
@@ -219,9 +219,9 @@ fn read_interaction(object: &Object<'_>) -> Option<InteractionTrigger> {
 }
 
 fn read_email(object: &Object<'_>, clicked: bool) -> Option<EmailTrigger> {
-    let campaign_categories = object.optional("campaign_categories", words::values);
-    let devices = object.optional("devices", words::values);
-    let link_categories = if clicked { object.optional("link_categories", words::values) } else { Some(None) };
+    let campaign_categories = object.optional("campaign_categories", readers::values);
+    let devices = object.optional("devices", readers::values);
+    let link_categories = if clicked { object.optional("link_categories", readers::values) } else { Some(None) };
     Some(EmailTrigger {
         campaign_categories: campaign_categories?,
         devices: devices?,
@@ -243,15 +243,15 @@ fn read_tier_change(object: &Object<'_>) -> Option<TierChangeTrigger> {
             ("vip", TierDirection::Vip),
         ])
     });
-    let from = object.optional("from", words::ids);
-    let to = object.optional("to", words::ids);
+    let from = object.optional("from", readers::ids);
+    let to = object.optional("to", readers::ids);
     Some(TierChangeTrigger { direction: direction?, from: from?, to: to? })
 }
 
 fn read_profile(node: &Node<'_>) -> Option<ProfileTest> {
     let object = node.object()?;
     let attribute = object.required("attribute", read_name);
-    let values = object.required("in", words::values);
+    let values = object.required("in", readers::values);
     object.finish();
     Some(ProfileTest { attribute: attribute?, values: values? })
 }

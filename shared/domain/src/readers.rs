@@ -1,4 +1,4 @@
-//! Readers of small values in a program document: names, URLs, moments, lists.
+//! Readers of small values in a submitted document: names, URLs, moments, lists.
 
 use std::collections::BTreeMap;
 

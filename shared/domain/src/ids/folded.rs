@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ids::{CouponCode, MAX_ID_BYTES};
+use super::{CouponCode, MAX_ID_BYTES};
 
 /// What the path of a picture of a code ends in.
 const PICTURE: &str = ".svg";
