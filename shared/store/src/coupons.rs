@@ -13,7 +13,7 @@ use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId};
 use crate::calls::Range;
 use crate::items::{Item, Reader, bytes, item, name, packed};
 use crate::keys::{self, COUPONS, Key};
-use crate::read::Page;
+use crate::page::Page;
 use crate::writes::{Transacted, Write, Written};
 use crate::{Audit, Store, StoreError, retry};
 

@@ -27,6 +27,7 @@ mod merging;
 mod notes;
 mod notices;
 mod open;
+mod page;
 mod pools;
 mod programs;
 mod random;
@@ -58,12 +59,13 @@ pub use imports::{ImportCounts, ImportCreation, ImportPart, ImportPosition, Impo
 pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Minute, RateCounter};
-pub use listing::{FoundMember, IdleCursor, IdleMembers, MemberList, NamedMember};
-pub use members::{Identified, IdentityError, KnownMember};
+pub use listing::{IdleCursor, IdleMembers, MemberList, NamedMember};
+pub use members::{FoundMember, Identified, IdentityError, KnownMember};
 pub use merging::Between;
 pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;
+pub use page::Page;
 pub use pools::{CodesAdded, CouponShopCode, ShopCode};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, DraftApproval, DraftAuthor, DraftError, DraftStatus, FoundKey, Head,
@@ -71,7 +73,7 @@ pub use programs::{
     ProgramDraft, ProgramVersion, PutProgramError, Rotation, StorefrontSecrets, VersionDiff,
 };
 pub use random::seed;
-pub use read::{Page, StoredEntry};
+pub use read::StoredEntry;
 pub use referrals::{
     AdvocateCounts, FoundReferral, FriendUpdate, ImportedCode, ReferralClick, ReferralCode, ReferralShare,
     StoredFriend, Velocity,

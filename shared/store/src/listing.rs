@@ -10,16 +10,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tessera_domain::account::{Account, Status};
 use tessera_domain::ids::{MemberId, ProgramId, TierId};
-use tessera_domain::member::{Identifier, Profile, fold_name};
+use tessera_domain::member::{Profile, fold_name};
 use tessera_domain::time::Day;
 
 use crate::calls::Range;
 use crate::items::{Item, Reader, item, name, text};
 use crate::keys::{self, Key};
-use crate::members::Namespace;
-use crate::read::Page;
+use crate::page::Page;
 use crate::writes::Write;
-use crate::{IdentityKey, OpenedMember, Store, StoreError};
+use crate::{OpenedMember, Store, StoreError};
 
 const LIST: &str = "listing members";
 
@@ -32,15 +31,6 @@ pub enum MemberList {
     Status(Status),
     /// Those of a tier.
     Tier(TierId),
-}
-
-/// A member whom a search found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundMember {
-    /// The member, before any alias is followed.
-    pub member: MemberId,
-    /// True when a key leads to the member; false for contact data and names.
-    pub by_key: bool,
 }
 
 /// A member under a folded name.
@@ -315,29 +305,6 @@ impl Store {
             Ok(NamedMember { member: reader.parsed(name::MEMBER)?, name })
         });
         Ok(Page { items: found.collect::<Result<_, StoreError>>()?, next })
-    }
-
-    /// The members who hold an identifier, at most `limit`, the one whose key it is first. One Query.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn members_holding(
-        &self,
-        program: &ProgramId,
-        identity_key: &IdentityKey,
-        identifier: &Identifier,
-        limit: u32,
-    ) -> Result<Vec<FoundMember>, StoreError> {
-        let guard = Namespace { program, identity_key }.of(identifier).await?;
-        // The guard sorts behind the records of contact data.
-        let range = Range { consistent: false, backwards: true, limit: Some(limit), ..Range::all(guard.pk, "") };
-        let (items, _) = self.page(LIST, &self.tables.members, &range).await?;
-        let found = items.iter().map(|item| {
-            let reader = Reader::new(LIST, item);
-            let by_key = !reader.text(name::SK)?.starts_with(keys::CONTACT_DATA);
-            Ok(FoundMember { member: reader.parsed(name::MEMBER)?, by_key })
-        });
-        found.collect()
     }
 
     /// Several members, in their order, each followed to whom they are part of now; `None` for an erased one. Eventually

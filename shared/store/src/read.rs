@@ -11,21 +11,12 @@ use tessera_domain::member::Profile;
 use crate::calls::Range;
 use crate::items::{Item, Reader, name};
 use crate::keys::{self, ENTRIES, Key};
-use crate::{EntryKey, ReceiptHistory, Store, StoreError};
+use crate::{EntryKey, Page, ReceiptHistory, Store, StoreError};
 
 const READ: &str = "reading a member";
 /// The entries that one read of a history returns, and the most reads for one owner.
 const HISTORY_PAGE: u32 = 100;
 const MAX_HISTORY_PAGES: u32 = 20;
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// Where the next one begins; `None` on the last.
-    pub next: Option<String>,
-}
 
 /// An entry with its key.
 #[derive(Debug, Clone, PartialEq)]

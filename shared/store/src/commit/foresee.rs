@@ -6,8 +6,10 @@ use tessera_domain::coupon::PoolId;
 use tessera_domain::decide::{Seed, Supply};
 use tessera_domain::ids::CouponCode;
 
-use super::{Commit, shards};
-use crate::pools::{Glimpsed, PoolCodes};
+use super::Commit;
+use super::low::Glimpsed;
+use super::stock::shards;
+use crate::pools::PoolCodes;
 use crate::{Store, StoreError};
 
 /// What one attempt knows of pools and stocks before its transaction.

@@ -5,13 +5,13 @@ mod foresee;
 mod key;
 mod lapse;
 mod load;
+mod low;
 mod sold_out;
 mod stock;
 mod transaction;
 
 pub use key::EntryKey;
 pub use load::Snapshot;
-pub(crate) use stock::{Take, issued_by, shards, share};
 
 use std::collections::BTreeMap;
 
@@ -27,9 +27,10 @@ use tessera_domain::program::{CompiledProgram, Reward};
 
 use self::foresee::Foreseen;
 use self::load::LoadedParty;
+use self::low::TakenSupplies;
 use self::stock::Stocks;
 use self::transaction::{Attempt, Transaction};
-use crate::pools::{PoolCodes, TakenSupplies};
+use crate::pools::PoolCodes;
 use crate::writes::Write;
 use crate::{Audit, Store, StoreError, random, retry};
 

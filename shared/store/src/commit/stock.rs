@@ -51,12 +51,12 @@ pub(super) struct Stocks {
     pub budgets: Budgets,
 }
 
-pub(crate) const fn shards(stock: u32) -> u32 {
+pub(super) const fn shards(stock: u32) -> u32 {
     if stock < MAX_SHARDS { stock } else { MAX_SHARDS }
 }
 
 /// The share of a counter; zero for one that a stock does not have.
-pub(crate) const fn share(stock: u32, shard: u32) -> u32 {
+pub(super) const fn share(stock: u32, shard: u32) -> u32 {
     let shards = shards(stock);
     if shard >= shards { 0 } else { stock / shards + (shard < stock % shards) as u32 }
 }
@@ -71,7 +71,7 @@ pub(crate) struct StockCounter {
 }
 
 /// The units that counters issued, in all.
-pub(crate) fn issued_by(counters: &[StockCounter]) -> u64 {
+pub(super) fn issued_by(counters: &[StockCounter]) -> u64 {
     counters.iter().filter_map(|counter| counter.issued).map(u64::from).sum()
 }
 

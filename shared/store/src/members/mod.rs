@@ -6,8 +6,11 @@
 mod first;
 mod forget;
 mod guards;
+mod holding;
 mod join;
 mod judge;
+
+pub use holding::FoundMember;
 
 use std::collections::BTreeSet;
 
@@ -15,8 +18,7 @@ use jiff::Timestamp;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::member::{Holding, Identifier, IdentifierKind, MemberRef, Profile, TooMany};
 
-pub(crate) use self::guards::Namespace;
-use self::guards::{GuardWrite, Guards};
+use self::guards::{GuardWrite, Guards, Namespace};
 use self::join::Joined;
 use self::judge::Verdict;
 use crate::items::{Item, bytes, item, name, number, packed};

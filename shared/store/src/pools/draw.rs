@@ -66,14 +66,14 @@ impl PoolCodes {
     }
 
     /// The codes left in the shards that were read, and whether these are all shards.
-    pub(super) fn left(&self, pool: &PoolId, drawn: u64) -> Option<(u64, bool)> {
+    pub(crate) fn left(&self, pool: &PoolId, drawn: u64) -> Option<(u64, bool)> {
         let found = self.found.get(pool)?;
         let left: u64 = found.shards.iter().map(Shard::left).sum();
         Some((left.saturating_sub(drawn), found.is_whole()))
     }
 
     /// The codes that a pool was ever loaded with, if all its shards were read.
-    pub(super) fn loaded(&self, pool: &PoolId) -> Option<u64> {
+    pub(crate) fn loaded(&self, pool: &PoolId) -> Option<u64> {
         let found = self.found.get(pool).filter(|found| found.is_whole())?;
         Some(found.shards.iter().map(|shard| shard.loaded).sum())
     }

@@ -12,14 +12,12 @@
 
 mod draw;
 mod load;
-mod low;
 mod shop;
 
 pub use load::CodesAdded;
 pub use shop::{CouponShopCode, ShopCode};
 
 pub(crate) use draw::{PoolCode, PoolCodes};
-pub(crate) use low::{Glimpsed, TakenSupplies};
 
 use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{CouponCode, ProgramId};
@@ -34,11 +32,11 @@ const READ: &str = "reading a pool of codes";
 /// Over how many partitions a pool is spread.
 pub(crate) const SHARDS: u32 = 16;
 /// The first places of a shard that a draw reads.
-const WINDOW: u32 = 25;
+pub(crate) const WINDOW: u32 = 25;
 
 /// The beginning of one shard of a pool.
 #[derive(Debug, Clone, Default)]
-struct Shard {
+pub(crate) struct Shard {
     /// Its first codes.
     codes: Vec<PoolCode>,
     /// The codes that it was ever loaded with.
@@ -49,7 +47,7 @@ struct Shard {
 
 impl Shard {
     /// The codes left. A long shard counts from its first place on; the few places that were drawn out of turn count too.
-    fn left(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         match self.codes.first() {
             Some(first) if self.has_more => self.loaded.saturating_sub(first.number),
             _ => self.codes.len() as u64,
@@ -87,7 +85,7 @@ impl Store {
     }
 
     /// The beginnings of all shards but one, read at once.
-    async fn read_shards(
+    pub(crate) async fn read_shards(
         &self,
         program: &ProgramId,
         pool: &PoolId,

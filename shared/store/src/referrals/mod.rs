@@ -25,7 +25,7 @@ use crate::calls::Range;
 use crate::indexes::{FoundMembers, INDEX_PAGE, IndexCursor};
 use crate::items::{Item, Reader, bytes, item, name, number, packed, text};
 use crate::keys::{self, ADVOCATED, Key};
-use crate::read::Page;
+use crate::page::Page;
 use crate::writes::{ABSENT, Transacted, Write};
 use crate::{Audit, Commit, CommitError, Committed, Snapshot, Store, StoreError};
 

@@ -8,7 +8,7 @@ use super::TargetId;
 use crate::calls::Range;
 use crate::items::{Reader, bytes, item, name, number, packed, text};
 use crate::keys::{self, DELIVERIES, DUE_DELIVERIES};
-use crate::read::Page;
+use crate::page::Page;
 use crate::writes::{Transacted, Write, Written};
 use crate::{Store, StoreError, hashes};
 

@@ -12,11 +12,11 @@ use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::notice::{Notice, NoticeContent};
 use tessera_domain::program::{CompiledProgram, Reward};
 
-use super::{PoolCodes, SHARDS, Shard, WINDOW};
-use crate::commit::{Take, issued_by, shards, share};
+use super::stock::{Take, issued_by, shards, share};
 use crate::items::{Reader, item, name};
 use crate::keys::{self, Key};
 use crate::notices::notice_item;
+use crate::pools::{PoolCodes, SHARDS, Shard, WINDOW};
 use crate::writes::{ABSENT, Write};
 use crate::{Store, StoreError};
 
@@ -24,10 +24,10 @@ const READ: &str = "reading what runs low";
 const NOTE: &str = "giving the notice that a reward runs low";
 
 /// The counter that a commit took units of, as it was read before.
-pub(crate) type Glimpsed = BTreeMap<RewardId, (u32, u32)>;
+pub(super) type Glimpsed = BTreeMap<RewardId, (u32, u32)>;
 
 /// What a commit took that may have run low.
-pub(crate) struct TakenSupplies<'a> {
+pub(super) struct TakenSupplies<'a> {
     pub takes: &'a [Take],
     /// The codes that were drawn, by pool.
     pub drawn: BTreeMap<PoolId, u64>,
@@ -39,7 +39,7 @@ pub(crate) struct TakenSupplies<'a> {
 impl Store {
     /// Gives notice of what a commit brought down to its reward's `low_stock`. Costs a read only where one of the counters or
     /// shards that it took from is nearly empty.
-    pub(crate) async fn note_low(&self, program: &ProgramId, config: &CompiledProgram, taken: &TakenSupplies<'_>) {
+    pub(super) async fn note_low(&self, program: &ProgramId, config: &CompiledProgram, taken: &TakenSupplies<'_>) {
         for take in taken.takes {
             let Some(reward) = config.reward(&take.reward) else { continue };
             if let Err(error) = self.note_low_stock(program, reward, take, taken).await {
