@@ -10,14 +10,21 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 
-use crate::services::Clients;
-
 /// The roots of Amazon Trust Services, which every endpoint of AWS is signed under.
 const ROOTS: &[u8] = include_bytes!("roots.pem");
 
 /// The SDK's behaviour that this code was written for.
 pub(crate) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
+}
+
+/// The SDK's clients, built once.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
 }
 
 /// What Lambda puts into a function's environment: its region, the credentials of its role, and, where something stands in

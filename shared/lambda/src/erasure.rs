@@ -18,6 +18,7 @@ use tessera_store::{
 use crate::Services;
 use crate::config::Queue;
 use crate::notification::{Notification, NotificationContent};
+use crate::problem::Problem;
 use crate::sender::{OutgoingMessage, SendError};
 
 /// The type of the event that targets receive.
@@ -32,6 +33,16 @@ pub enum ErasureError {
     /// The targets were not notified.
     #[error("targets were not notified: {0}")]
     Send(#[from] SendError),
+}
+
+/// 503: the erasure is repeated to complete it.
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Store(error) => error.into(),
+            ErasureError::Send(error) => error.into(),
+        }
+    }
 }
 
 impl Services {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tessera_domain::member::{IdentifierKind, MemberRef};
 use tessera_store::ActiveProgram;
 
-use crate::auth::{Caller, Scope};
+use crate::caller::{Caller, Scope};
 use crate::problem::Problem;
 
 impl Caller {

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tessera_store::{Minute, RateCounter, Store};
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::source::Source;
 use state::{Draw, Recent, State};
@@ -25,8 +25,6 @@ pub const MEMBER_PER_MINUTE: u32 = 120;
 pub const MEMBER_UNMETERED: u32 = 5;
 /// Misses in a minute after which the rest of that minute is refused.
 pub const MISSES_PER_MINUTE: u32 = 30;
-/// For how long the gateway may repeat what the authorizer said of a credential, in seconds.
-pub const AUTHORIZER_CACHE_SECONDS: i64 = 60;
 
 const LARGEST_CHUNK: u32 = 50;
 

@@ -4,7 +4,7 @@ use tessera_domain::ids::MemberId;
 use tessera_domain::member::{MemberPath, MemberRef};
 use tessera_store::ActiveProgram;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::services::Services;
 

@@ -6,7 +6,7 @@ use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::MemberRef;
 use tessera_store::ActiveProgram;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::services::Services;
 

@@ -8,9 +8,6 @@ use tessera_domain::ids::ProgramId;
 use tessera_domain::input::Fault;
 use tessera_store::{IdentityError, StoreError};
 
-use crate::erasure::ErasureError;
-use crate::sender::SendError;
-
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -228,24 +225,6 @@ impl From<IdentityError> for Problem {
             IdentityError::TooMany(too_many) => Self::not_allowed("limit_reached", too_many.to_string()),
             IdentityError::Store(error) => error.into(),
         }
-    }
-}
-
-/// 503: the erasure is repeated to complete it.
-impl From<ErasureError> for Problem {
-    fn from(error: ErasureError) -> Self {
-        match error {
-            ErasureError::Store(error) => error.into(),
-            ErasureError::Send(error) => error.into(),
-        }
-    }
-}
-
-/// Logs the cause. The response is 503.
-impl From<SendError> for Problem {
-    fn from(error: SendError) -> Self {
-        tracing::error!(%error, "a queue did not take a message");
-        Self::unavailable()
     }
 }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
-use crate::auth::{Caller, Scope};
+use crate::caller::{Caller, Scope};
 use crate::http::{ApiRequest, Response};
 use crate::operation::{Content, Operation, Parameter, Schema, TextBody, TypeSchema};
 use crate::problem::Problem;

@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::{
 };
 
 use crate::config::Queue;
+use crate::problem::Problem;
 use crate::services::Services;
 use crate::trace;
 
@@ -48,6 +49,14 @@ pub struct SendError {
     pub first_unsent: usize,
     /// What SQS or the SDK reported.
     pub cause: String,
+}
+
+/// Logs the cause. The response is 503.
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        tracing::error!(%error, "a queue did not take a message");
+        Self::unavailable()
+    }
 }
 
 impl OutgoingMessage {

@@ -7,22 +7,14 @@ use tessera_domain::ids::ProgramId;
 use tessera_domain::program::diff;
 use tessera_store::{ActiveProgram, ProgramCache, SecretsKey, Store};
 
-use crate::callers::CallerCache;
+use crate::aws::Clients;
+use crate::caller::CallerCache;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::limits::RateLimiter;
 use crate::problem::Problem;
 use crate::secrets::Secrets;
 use crate::targets::TargetCache;
-
-/// The SDK's clients, built once.
-#[derive(Debug, Clone)]
-pub struct Clients {
-    /// DynamoDB.
-    pub dynamodb: aws_sdk_dynamodb::Client,
-    /// SQS.
-    pub sqs: aws_sdk_sqs::Client,
-}
 
 /// What a handler works with. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ use tessera_store::{Begin, StoredResponse};
 
 use super::request::{ApiRequest, NaturalKey};
 use super::{Response, survived, with_header};
-use crate::auth::Caller;
 use crate::batch::caught;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::route::{Access, Route};
 use crate::services::Services;

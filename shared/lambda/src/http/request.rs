@@ -12,7 +12,8 @@ use tessera_domain::view::choose_language;
 use tessera_store::{ActiveProgram, Audit};
 
 use super::{MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, MAX_KEY_BYTES};
-use crate::auth::{AuthContext, Caller, authenticate};
+use crate::auth::authenticate;
+use crate::caller::{AuthContext, Caller};
 use crate::limits::{LookUp, misses_of};
 use crate::operation::MAX_REASON_BYTES;
 use crate::problem::Problem;

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::Caller;
-use crate::limits::AUTHORIZER_CACHE_SECONDS;
+use super::{AUTHORIZER_CACHE_SECONDS, Caller};
 
 /// The most callers remembered; beyond it all are dropped.
 const MOST_CALLERS: usize = 2_000;
