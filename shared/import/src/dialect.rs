@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::row::RowFault;
+use crate::fault::RowFault;
 
 /// The most columns of a header.
 pub(crate) const MAX_COLUMNS: usize = 500;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::fault::RowFault;
 use crate::number::read_decimal;
-use crate::row::RowFault;
 
 /// The first line of an error file.
 pub const fn errors_header() -> &'static str {

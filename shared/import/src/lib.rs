@@ -4,28 +4,37 @@
 //! is, `number` and `date` refuse what is ambiguous, `row` turns a record into what an import commits, `errors` writes the
 //! refused rows as CSV. A row that cannot be read is refused with its column and reason; the file never is.
 
+mod cells;
 mod date;
 mod decode;
 mod dialect;
 mod errors;
+mod fault;
 mod field;
 mod mapping;
 mod number;
 mod order;
 mod parts;
 mod plan;
+mod preview;
+mod request;
 mod row;
 mod whole;
 
+pub use cells::RowContext;
 pub use date::DateOrder;
 pub use decode::{CodePage, EncodingError, decode};
 pub use errors::{csv_cell, error_line, errors_header};
+pub use fault::RowFault;
 pub use field::Field;
 pub use mapping::{Confidence, MappedColumn, MappingFault};
 pub use number::{NumberFault, read_points};
+pub use order::OrderRow;
 pub use parts::FileParts;
-pub use plan::{ImportPlan, PlanRequest, Preview};
-pub use row::{CouponRow, ImportRow, MemberRow, OrderRow, RowContext, RowFault, SpendRow, TierRow};
+pub use plan::ImportPlan;
+pub use preview::Preview;
+pub use request::PlanRequest;
+pub use row::{CouponRow, ImportRow, MemberRow, SpendRow, TierRow};
 pub use whole::{ROW_REFUSED, SCATTERED, SEVERAL_MEMBERS};
 
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use tessera_domain::member::Email;
 
 use crate::field::{Field, fold};
 use crate::number::read_decimal;
-use crate::plan::PlanRequest;
+use crate::request::PlanRequest;
 use crate::{ImportKind, ImportSource};
 
 /// How sure it is that a column has a meaning.

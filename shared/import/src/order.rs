@@ -5,9 +5,10 @@ use tessera_domain::fact::{Receipt, read_receipt};
 use tessera_domain::member::MemberRef;
 use tessera_domain::money::Currency;
 
+use crate::cells::{Cells, RowContext};
+use crate::fault::RowFault;
 use crate::field::Field;
 use crate::plan::ImportPlan;
-use crate::row::{Cells, RowContext, RowFault};
 
 /// An order, or one line of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

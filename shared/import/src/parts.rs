@@ -5,7 +5,8 @@ use std::io::{self, BufRead};
 use crate::ImportKind;
 use crate::decode::decode;
 use crate::field::Field;
-use crate::plan::{ImportPlan, PlanRequest};
+use crate::plan::ImportPlan;
+use crate::request::PlanRequest;
 
 /// The parts of a file. Memory holds one part.
 pub struct FileParts<R> {

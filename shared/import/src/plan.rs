@@ -1,7 +1,5 @@
 //! How a file is read: found from its first rows, then the same for every row.
 
-use std::collections::BTreeMap;
-
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 use tessera_domain::member::Email;
@@ -10,44 +8,11 @@ use crate::date::{DateOrder, reveals};
 use crate::dialect::{MAX_COLUMNS, find_separator, records};
 use crate::field::Field;
 use crate::mapping::{self, MappedColumn, MappingFault};
-use crate::row::{ImportRow, RowContext, RowFault};
-use crate::{CodePage, ImportKind, ImportMode, ImportSource};
+use crate::request::PlanRequest;
+use crate::{ImportKind, ImportSource};
 
 /// The rows that a plan is found from.
 const SAMPLE: usize = 1000;
-/// The most characters of a cell that a preview shows.
-const MOST_SHOWN: usize = 200;
-/// The rows that a preview shows.
-const SHOWN: usize = 10;
-
-/// What a request says about a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanRequest {
-    /// What the rows are.
-    #[serde(rename = "k")]
-    pub kind: ImportKind,
-    /// Where the file comes from.
-    #[serde(rename = "s")]
-    pub source: ImportSource,
-    /// What a balance means.
-    #[serde(rename = "m")]
-    pub mode: ImportMode,
-    /// The column of each field, where the request names it; empty: no column means it.
-    #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub mapping: BTreeMap<Field, String>,
-    /// Stands before customer and order ids, so that two sources stay apart.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub id_prefix: Option<String>,
-    /// Points for one unit of money, as a decimal: what was spent becomes points without any rule.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub points_per_unit: Option<rust_decimal::Decimal>,
-    /// The order of day and month, where the request names it.
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    pub dates: Option<DateOrder>,
-    /// The code page of a file that is not UTF-8.
-    #[serde(rename = "e")]
-    pub code_page: CodePage,
-}
 
 /// How every row of a file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,37 +25,9 @@ pub struct ImportPlan {
     #[serde(rename = "h")]
     has_header: bool,
     #[serde(rename = "c")]
-    columns: Vec<MappedColumn>,
+    pub(crate) columns: Vec<MappedColumn>,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(crate) dates: Option<DateOrder>,
-}
-
-/// What a file looks like before it is imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportPreview))]
-pub struct Preview {
-    /// The meaning of each column.
-    pub mapping: Vec<MappedColumn>,
-    /// The first rows, as they stand in the file.
-    pub rows: Vec<PreviewRow>,
-    /// What separates the columns.
-    pub separator: String,
-    /// The order of day and month, where the dates of the file reveal it.
-    pub dates: Option<DateOrder>,
-    /// Fields that the kind needs and no column has. The import cannot start while there are any.
-    pub missing: Vec<String>,
-}
-
-/// A row of a preview.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportPreviewRow))]
-pub struct PreviewRow {
-    /// Its number in the file, from 1, without the header.
-    pub row: u64,
-    /// Its cells by field.
-    pub values: BTreeMap<String, String>,
-    /// Why it would be refused.
-    pub errors: Vec<RowFault>,
 }
 
 impl ImportPlan {
@@ -134,7 +71,7 @@ impl ImportPlan {
     }
 
     /// The mapped fields with their places.
-    fn places(&self) -> impl Iterator<Item = (Field, usize)> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Field, usize)> {
         self.columns.iter().enumerate().filter_map(|(place, column)| column.field.map(|field| (field, place)))
     }
 
@@ -192,48 +129,9 @@ impl ImportPlan {
         missing.into_iter().map(str::to_owned).collect()
     }
 
-    /// The rows of a part, in their order. `is_first`: the part may begin with the header.
-    pub fn rows<'a>(
-        &'a self,
-        text: &'a str,
-        is_first: bool,
-        context: &'a RowContext<'a>,
-    ) -> impl Iterator<Item = Result<ImportRow, Vec<RowFault>>> + 'a {
-        let skipped = usize::from(is_first && self.has_header);
-        records(text, self.separator).skip(skipped).map(move |record| match record {
-            Ok(record) => ImportRow::read(self, &record, context),
-            Err(fault) => Err(vec![fault]),
-        })
-    }
-
     /// The number of rows of a part.
     pub fn count(&self, text: &str, is_first: bool) -> u64 {
         let all = records(text, self.separator).count();
         all.saturating_sub(usize::from(is_first && self.has_header)) as u64
-    }
-
-    /// What the first part looks like.
-    pub fn preview(&self, text: &str, context: &RowContext<'_>) -> Preview {
-        let skipped = usize::from(self.has_header);
-        let rows = records(text, self.separator).skip(skipped).take(SHOWN).zip(1..).map(|(record, row)| {
-            let (values, errors) = match record {
-                Ok(record) => {
-                    let cell = |(field, place): (Field, usize)| {
-                        record.get(place).map(|cell| (field.name().to_owned(), cell.chars().take(MOST_SHOWN).collect()))
-                    };
-                    let errors = ImportRow::read(self, &record, context).err().unwrap_or_default();
-                    (self.places().filter_map(cell).collect(), errors)
-                }
-                Err(fault) => (BTreeMap::new(), vec![fault]),
-            };
-            PreviewRow { row, values, errors }
-        });
-        Preview {
-            mapping: self.columns.clone(),
-            rows: rows.collect(),
-            separator: char::from(self.separator).to_string(),
-            dates: self.dates,
-            missing: self.missing(),
-        }
     }
 }

@@ -1,49 +1,21 @@
 //! Records as rows of an import: what the program understands, or why a row is refused.
 
 use csv::StringRecord;
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tessera_domain::account::Status;
-use tessera_domain::input::Fault;
-use tessera_domain::member::{EnrollmentInput, MemberRef, read_enrollment};
-use tessera_domain::money::Currency;
+use tessera_domain::member::{EnrollmentInput, MemberRef};
 
 use crate::ImportKind;
-use crate::date::{DateFault, read_birth_date, read_date, read_time};
+use crate::cells::{Cells, RowContext};
+use crate::date::read_birth_date;
+use crate::dialect::records;
+use crate::fault::RowFault;
 use crate::field::Field;
-use crate::number::{read_amount, read_points};
-pub use crate::order::OrderRow;
+use crate::number::read_points;
+use crate::order::OrderRow;
 use crate::plan::ImportPlan;
-
-/// What rows are read with, besides their plan.
-#[derive(Debug, Clone, Copy)]
-pub struct RowContext<'a> {
-    /// The program's currency.
-    pub currency: Currency,
-    /// The program's time zone.
-    pub zone: &'a TimeZone,
-}
-
-/// Why a row is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ImportRowError))]
-pub struct RowFault {
-    /// The header of the column; null for the row as a whole.
-    pub column: Option<String>,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl RowFault {
-    /// A fault of the row as a whole.
-    pub const fn of_row(reason: String) -> Self {
-        Self { column: None, reason }
-    }
-}
 
 /// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,100 +91,19 @@ pub struct SpendRow {
     pub amount: Decimal,
 }
 
-/// The cells of a record by field, and the faults found so far.
-pub(crate) struct Cells<'a> {
-    plan: &'a ImportPlan,
-    record: &'a StringRecord,
-    faults: Vec<RowFault>,
-}
-
-impl<'a> Cells<'a> {
-    /// The text of a field; `None` when it is empty or there is no such column.
-    pub(crate) fn text(&self, field: Field) -> Option<&'a str> {
-        let cell = self.record.get(self.plan.place(field)?)?.trim();
-        (!cell.is_empty()).then_some(cell)
-    }
-
-    #[allow(clippy::needless_pass_by_value, reason = "most reasons are made for the call")]
-    pub(crate) fn fault(&mut self, field: Field, reason: impl ToString) {
-        let column = Some(self.plan.header(field).unwrap_or_else(|| field.name()).to_owned());
-        self.faults.push(RowFault { column, reason: reason.to_string() });
-    }
-
-    /// A field read by `read`; `None` when it is empty, or faulty and noted.
-    pub(crate) fn read<T, E: ToString>(&mut self, field: Field, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        match read(self.text(field)?) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.fault(field, error);
-                None
-            }
-        }
-    }
-
-    pub(crate) fn required(&mut self, field: Field) -> Option<&'a str> {
-        let text = self.text(field);
-        if text.is_none() {
-            self.fault(field, "is missing");
-        }
-        text
-    }
-
-    fn date(&mut self, field: Field) -> Option<Date> {
-        let order = self.plan.dates;
-        self.read(field, |text| match read_date(text, order) {
-            // A time of day after the date does not change its day.
-            Err(DateFault::NotADate) => read_date(text.split([' ', 'T']).next().unwrap_or_default(), order),
-            read => read,
+impl ImportPlan {
+    /// The rows of a part, in their order. `is_first`: the part may begin with the header.
+    pub fn rows<'a>(
+        &'a self,
+        text: &'a str,
+        is_first: bool,
+        context: &'a RowContext<'a>,
+    ) -> impl Iterator<Item = Result<ImportRow, Vec<RowFault>>> + 'a {
+        let skipped = usize::from(is_first && self.has_header());
+        records(text, self.separator()).skip(skipped).map(move |record| match record {
+            Ok(record) => ImportRow::read(self, &record, context),
+            Err(fault) => Err(vec![fault]),
         })
-    }
-
-    pub(crate) fn time(&mut self, field: Field, zone: &TimeZone) -> Option<Timestamp> {
-        let order = self.plan.dates;
-        self.read(field, |text| read_time(text, order, zone))
-    }
-
-    pub(crate) fn amount(&mut self, field: Field) -> Option<Decimal> {
-        self.read(field, read_amount)
-    }
-
-    /// Takes over the faults of a JSON reader: the first part of a pointer names the field.
-    pub(crate) fn take_faults(&mut self, faults: Vec<Fault>) {
-        for fault in faults {
-            let name = fault.pointer.split('/').nth(1).unwrap_or_default();
-            match Field::from_name(name) {
-                Some(field) => self.fault(field, fault.detail),
-                None => self.faults.push(RowFault::of_row(fault.detail)),
-            }
-        }
-    }
-
-    /// The fields that name the member, as JSON.
-    pub(crate) fn identity(&self) -> Map<String, Value> {
-        let mut object = Map::new();
-        for field in [Field::Id, Field::Card, Field::Email, Field::Phone] {
-            if let Some(text) = self.text(field) {
-                let prefix = self.plan.request.id_prefix.as_deref().filter(|_| field == Field::Id).unwrap_or_default();
-                object.insert(field.name().to_owned(), json!(format!("{prefix}{text}")));
-            }
-        }
-        object
-    }
-
-    /// Reads who the row is about, with further fields of an enrolment.
-    fn enrollment(&mut self, object: Map<String, Value>) -> Option<EnrollmentInput> {
-        match read_enrollment(&Value::Object(object)) {
-            Ok(read) => Some(read),
-            Err(faults) => {
-                self.take_faults(faults);
-                None
-            }
-        }
-    }
-
-    pub(crate) fn reference(&mut self) -> Option<MemberRef> {
-        let identity = self.identity();
-        self.enrollment(identity).map(|read| read.reference)
     }
 }
 

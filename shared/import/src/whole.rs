@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ImportKind;
+use crate::cells::RowContext;
 use crate::dialect::records;
 use crate::field::Field;
 use crate::plan::ImportPlan;
-use crate::row::{ImportRow, RowContext};
+use crate::row::ImportRow;
 
 impl ImportPlan {
     /// The order that each row of a part names, whether or not the rest of the row can be read. Nothing for rows that are no
