@@ -71,13 +71,13 @@ pub struct Node<'a> {
     /// The value.
     pub value: &'a Value,
     /// The last step of its path; `None` for the whole document.
-    step: Option<Rc<Step<'a>>>,
+    step: Option<Rc<PointerStep<'a>>>,
     faults: &'a Faults,
 }
 
 /// A step of a path. The pointer text is built only when a fault needs it.
 #[derive(Debug)]
-struct Step<'a> {
+struct PointerStep<'a> {
     before: Option<Rc<Self>>,
     to: Place<'a>,
 }
@@ -91,7 +91,7 @@ enum Place<'a> {
 impl<'a> Node<'a> {
     /// The position of this value, as a JSON pointer.
     pub fn pointer(&self) -> String {
-        let steps: Vec<&Step<'_>> = successors(self.step.as_deref(), |step| step.before.as_deref()).collect();
+        let steps: Vec<&PointerStep<'_>> = successors(self.step.as_deref(), |step| step.before.as_deref()).collect();
         steps.iter().rev().fold(String::new(), |mut pointer, step| {
             let _ = match step.to {
                 Place::Member(name) => write!(pointer, "/{}", name.replace('~', "~0").replace('/', "~1")),
@@ -121,7 +121,7 @@ impl<'a> Node<'a> {
     }
 
     fn child(&self, to: Place<'a>, value: &'a Value) -> Self {
-        Self { value, step: Some(Rc::new(Step { before: self.step.clone(), to })), faults: self.faults }
+        Self { value, step: Some(Rc::new(PointerStep { before: self.step.clone(), to })), faults: self.faults }
     }
 
     /// Reads an object, whose fields are then read by name.

@@ -9,7 +9,7 @@
 //! - `figures`: what the entries add up to, and the reports made of it.
 //! - `audit`: administrative changes, by whom and why.
 //! - `notice`: warnings and notices that no ledger entry carries.
-//! - `view`: the JSON that callers see. `input`: JSON from people. `pack`: bytes for storage.
+//! - `view`: the JSON that callers see. `input`: JSON from people, `readers`: its small values. `pack`: bytes for storage.
 
 pub mod account;
 pub mod audit;

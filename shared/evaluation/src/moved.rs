@@ -23,7 +23,7 @@ use tessera_store::{
     StoredReceipt,
 };
 
-use crate::refund::{Case, MOST_LOOKS, MissingInput};
+use crate::refund::{MOST_LOOKS, MissingInput, RefundCase};
 use crate::{EvaluationError, refund, rejection};
 
 /// Completes the last move of a receipt: every step that is not committed yet. A receipt that was never moved is left alone.
@@ -174,7 +174,7 @@ impl Departure<'_> {
     }
 
     fn decide(&self, seen: &Snapshot<'_>) -> Result<Decision, MissingInput> {
-        let known = Case::read_history(self.stored, seen)?;
+        let known = RefundCase::read_history(self.stored, seen)?;
         let decision = known.decision.ok_or(MissingInput::Decision)?;
         let context = seen.context(&self.program.compiled, self.services.clock.now());
         if self.is_undone(decision) {

@@ -104,7 +104,7 @@ async fn attempt(
     let profile = program.compiled.asks_profile(Asked::Receipt);
     let commit =
         Commit::for_one(&program.id, &program.compiled, Party { history, profile, ..Party::new(member, &key) });
-    let case = Case { program: &program.compiled, now: services.clock.now(), stored, refund, decided_by };
+    let case = RefundCase { program: &program.compiled, now: services.clock.now(), stored, refund, decided_by };
     // A refund that cancels more coupons than a transaction holds is committed in steps; the last one decides it.
     let committed = loop {
         match services.store.commit(&commit, |seen| case.decide(seen)).await {
@@ -140,7 +140,7 @@ pub(crate) enum MissingInput {
 }
 
 /// A refund, and all that is known of it before the account is read.
-pub(crate) struct Case<'a> {
+pub(crate) struct RefundCase<'a> {
     program: &'a CompiledProgram,
     now: Timestamp,
     stored: &'a StoredReceipt,
@@ -158,7 +158,7 @@ pub(crate) struct KnownReceipt<'a> {
     pub departed: Vec<Entry>,
 }
 
-impl Case<'_> {
+impl RefundCase<'_> {
     /// Sorts the entries of a receipt.
     pub(crate) fn read_history<'a>(
         stored: &StoredReceipt,

@@ -16,7 +16,7 @@ use tessera_store::{Minute, RateCounter, Store};
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::source::Source;
-use state::{Draw, Recent, State};
+use state::{Draw, LimiterState, Recent};
 
 /// Requests per minute of one member token's member.
 pub const MEMBER_PER_MINUTE: u32 = 120;
@@ -52,7 +52,7 @@ impl RequestRate {
 /// The limits that a function instance enforces.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
     credentials: Mutex<Recent>,
 }
 
@@ -121,7 +121,7 @@ impl RateLimiter {
         self.credentials().insert(Recent::hash(credential), Minute::of(now));
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -15,7 +15,7 @@ pub use fault::{CallSide, DELIVERY, InjectedFault};
 /// A plan of faults, shared between a test and its stack.
 #[derive(Debug, Default)]
 pub struct FaultPlan {
-    state: Mutex<State>,
+    state: Mutex<FaultState>,
     halted: watch::Sender<bool>,
 }
 
@@ -26,7 +26,7 @@ pub type Calls = BTreeMap<(String, String), u64>;
 pub type Injected = BTreeMap<(String, String, InjectedFault), u64>;
 
 #[derive(Debug, Default)]
-struct State {
+struct FaultState {
     rules: Vec<Rule>,
     scattered: Option<Scattered>,
     calls: Calls,
@@ -131,7 +131,7 @@ impl FaultPlan {
         Some(fault)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, FaultState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -94,7 +94,7 @@ impl Story {
             coupons: &coupons,
             history: &self.history,
         };
-        let case = Case { program: &self.program, now: now(), stored, refund: &refund, decided_by };
+        let case = RefundCase { program: &self.program, now: now(), stored, refund: &refund, decided_by };
         case.decide(&seen)
     }
 

@@ -17,7 +17,7 @@ const PERIOD_MINUTES: i64 = 60;
 
 /// The counters of the current minute.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct LimiterState {
     minute: Option<Minute>,
     leases: HashMap<RateCounter, Lease>,
     blocked: HashSet<RateCounter>,
@@ -50,7 +50,7 @@ pub(super) enum Draw {
     },
 }
 
-impl State {
+impl LimiterState {
     /// Starts a new minute. A clock that is read late never brings the old one back.
     fn turn(&mut self, minute: Minute) {
         if self.minute.is_none_or(|current| current < minute) {
