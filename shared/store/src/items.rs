@@ -44,8 +44,8 @@ pub(crate) mod name {
     pub const DECIDED_BY: &str = "rv";
     /// On a stock: how many were issued.
     pub const ISSUED: &str = "issued";
-    /// On a counter of a stock: the stock that it is balanced for.
-    pub const STOCK: &str = "st";
+    /// On a counter of a stock or a budget: the total that it is balanced for.
+    pub const BALANCED_FOR: &str = "st";
     /// On a guard of a code that is still free: the pool that has it.
     pub const POOL: &str = "q";
     /// On a guard of a code that a shop created: its place in the shop.

@@ -101,9 +101,14 @@ impl Write {
     }
 
     /// When DynamoDB may delete the item, in seconds: `:ttl`, for the attribute `#ttl`, whose name is a reserved word.
-    pub fn expires(mut self, second: i64) -> Self {
-        self.names.get_or_insert_default().insert("#ttl".to_owned(), items::name::TTL.to_owned());
-        self.value(":ttl", items::number(second))
+    pub fn expires(self, second: i64) -> Self {
+        self.named("#ttl", items::name::TTL).value(":ttl", items::number(second))
+    }
+
+    /// An attribute that the expressions name.
+    pub fn named(mut self, name: &str, attribute: &str) -> Self {
+        self.names.get_or_insert_default().insert(name.to_owned(), attribute.to_owned());
+        self
     }
 
     fn in_transaction(self, operation: &'static str) -> Result<TransactWriteItem, StoreError> {

@@ -6,9 +6,8 @@ use tessera_domain::coupon::PoolId;
 use tessera_domain::decide::{Seed, Supply};
 use tessera_domain::ids::CouponCode;
 
-use super::Commit;
 use super::low::Glimpsed;
-use super::stock::shards;
+use super::{Commit, Spread};
 use crate::pools::PoolCodes;
 use crate::{Store, StoreError};
 
@@ -48,7 +47,7 @@ impl Store {
             let Foreseen { codes, counters } = &mut foreseen;
             let counter = async {
                 if let Some(stock) = reward.stock.filter(|stock| *stock > 0) {
-                    let shard = start % shards(stock);
+                    let shard = start % Spread::of_stock(stock).shards();
                     let issued = self.stock_counter(commit.program, &reward.id, shard).await?;
                     counters.insert(reward.id.clone(), (shard, issued));
                 }

@@ -2,8 +2,8 @@
 //!
 //! A reservation lapses by its time alone. A job, or the next redemption that finds the stock used up, writes it. One
 //! transaction marks the coupon as lapsed and lowers the counter of a stock, so each unit is freed once, and a reservation
-//! that is committed or cancelled at that moment keeps its unit. What was issued beyond a lowered stock is freed first. The
-//! points come back with an entry of their own, when the account is settled (`DueKind::Release`).
+//! that is committed or cancelled at that moment keeps its unit. The points come back with an entry of their own, when the
+//! account is settled (`DueKind::Release`).
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use jiff::Timestamp;
@@ -128,7 +128,7 @@ impl Store {
             let counter = Write::update(&self.tables.members, &keys::stock(program, reward, shard), "ADD issued :back")
                 .value(":units", number(units))
                 .value(":back", number(-i64::from(units)));
-            writes.push(match counters.get(shard as usize).and_then(|counter| counter.stock) {
+            writes.push(match counters.get(shard as usize).and_then(|counter| counter.total) {
                 None => counter.when("attribute_not_exists(st) AND issued >= :units"),
                 Some(stock) => counter.when("st = :stock AND issued >= :units").value(":stock", number(stock)),
             });

@@ -12,7 +12,7 @@ use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::notice::{Notice, NoticeContent};
 use tessera_domain::program::{CompiledProgram, Reward};
 
-use super::stock::{Take, issued_by, shards, share};
+use super::{Spread, Take, given_by};
 use crate::items::{Reader, item, name};
 use crate::keys::{self, Key};
 use crate::notices::notice_item;
@@ -24,7 +24,7 @@ const READ: &str = "reading what runs low";
 const NOTE: &str = "giving the notice that a reward runs low";
 
 /// The counter that a commit took units of, as it was read before.
-pub(super) type Glimpsed = BTreeMap<RewardId, (u32, u32)>;
+pub(super) type Glimpsed = BTreeMap<RewardId, (u32, i64)>;
 
 /// What a commit took that may have run low.
 pub(super) struct TakenSupplies<'a> {
@@ -64,19 +64,20 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (Some(stock), Some(low)) = (reward.stock, reward.low_stock()) else { return Ok(()) };
         let issued = match taken.glimpsed.get(&reward.id) {
-            Some((shard, before)) if *shard == take.shard => before + take.units,
-            _ => self.stock_counter(program, &reward.id, take.shard).await?,
+            Some((shard, before)) if *shard == take.part.shard => before + take.part.amount,
+            _ => self.stock_counter(program, &reward.id, take.part.shard).await?,
         };
         // While every counter has more than its share of `low`, the stock has more than `low`.
-        if share(stock, take.shard).saturating_sub(issued) > low.div_ceil(shards(stock)) {
+        let spread = Spread::of_stock(stock);
+        if spread.share(take.part.shard) - issued > i64::from(low.div_ceil(spread.shards())) {
             return Ok(());
         }
         let marker = keys::low_stock(program, &reward.id, 's', u64::from(stock));
         if self.get(READ, &self.tables.members, &marker, false).await?.is_some() {
             return Ok(());
         }
-        let issued = issued_by(&self.stock_counters(program, &reward.id).await?);
-        let left = u64::from(stock).saturating_sub(issued);
+        let issued = given_by(&self.stock_counters(program, &reward.id).await?);
+        let left = u64::try_from(i64::from(stock) - issued).unwrap_or(0);
         if left <= u64::from(low) {
             self.give_low_stock(program, &reward.id, left, marker, taken.at).await?;
         }

@@ -7,11 +7,14 @@ mod lapse;
 mod load;
 mod low;
 mod sold_out;
+mod spread;
 mod stock;
 mod transaction;
 
 pub use key::EntryKey;
 pub use load::Snapshot;
+use spread::{Spread, given_by};
+use stock::Take;
 
 use std::collections::BTreeMap;
 

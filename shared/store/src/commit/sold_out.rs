@@ -10,7 +10,7 @@ use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{ProgramId, RewardId};
 use tessera_domain::program::{CompiledProgram, Reward};
 
-use super::stock::issued_by;
+use super::spread::Spread;
 use crate::items::{Reader, bytes, item, name, number, packed};
 use crate::writes::{ABSENT, Write, Written};
 use crate::{Store, StoreError, keys, retry};
@@ -85,7 +85,7 @@ impl Store {
             // The list before the counters: a unit that is freed in between changes the version.
             let mut stored = self.stored_sold_out(program, true).await?;
             let listed = stored.list.0.get(reward).is_some_and(|at| *at == stock || *at == EMPTY_POOL);
-            if listed || issued_by(&self.stock_counters(program, reward).await?) < u64::from(stock) {
+            if listed || !Spread::of_stock(stock).is_used_up(&self.stock_counters(program, reward).await?) {
                 return Ok(());
             }
             stored.list.0.insert(reward.clone(), stock);

@@ -195,15 +195,9 @@ impl Store {
             guards.extend(self.push_issued(&mut transaction, commit.program, decision, takes, codes)?);
         }
         for take in takes {
-            let counter = keys::stock(commit.program, &take.reward, take.shard);
-            let update = Write::update(&self.tables.members, &counter, "ADD issued :units")
-                // A counter that is balanced for another stock, or for none yet, counts otherwise.
-                .when("st = :stock AND issued <= :most")
-                .value(":units", number(take.units))
-                .value(":stock", number(take.stock))
-                .value(":most", number(take.max_before));
+            let update = take.write(&self.tables.members, commit.program);
             transaction.push(Part::Stock(take.reward.clone()), update, 0);
-            if take.fills {
+            if take.part.fills {
                 transaction.last_units.insert(take.reward.clone());
             }
         }
@@ -403,7 +397,7 @@ impl Store {
             let size = body.len();
             let mut new = item(&place, [(name::BODY, bytes(body))]);
             let counted = takes.iter().find(|take| take.reward == coupon.reward);
-            new.extend(lapse::held(program, coupon, counted.map(|take| take.shard)));
+            new.extend(lapse::held(program, coupon, counted.map(|take| take.part.shard)));
             new.extend(expiring(program, coupon));
             transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
             transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
 
 mod bench;
+mod budget;
 mod capacity;
 mod commit;
 mod coupons;
