@@ -1,4 +1,5 @@
 // Texts, numbers, money and dates in the language of the user. English texts are their own keys; `en.json` has the plurals.
+// In the files that are served, `build/texts.rs` has put a number in place of each text.
 
 export const LANGUAGES = { en: 'English', it: 'Italiano', ro: 'Română', ru: 'Русский' };
 
@@ -26,17 +27,13 @@ export const setTimeZone = (name) => {
   zone = name;
 };
 
-/** The key of a text in the files that are served: the end of its hash, as in `build/texts.rs`. */
-const keyOf = (text) => {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return (hash >>> 0).toString(36).padStart(5, '0').slice(-5);
-};
+/** The plural forms of a text that has so many, in the order in which the files separate them with `|`. */
+const FORMS = { 2: ['one', 'other'], 3: ['one', 'few', 'other'], 4: ['one', 'few', 'many', 'other'] };
 
 /** A text with `{name}` filled in. `n` chooses the plural form. */
 export const t = (text, values = {}) => {
-  const form = texts[text] ?? (texts[text] = texts[keyOf(text)] ?? text);
-  const chosen = typeof form === 'string' ? form : (form[plurals.select(Math.abs(values.n))] ?? form.other);
+  const forms = (texts[text] ?? text).split('|');
+  const chosen = forms[FORMS[forms.length]?.indexOf(plurals.select(Math.abs(values.n)))] ?? forms.at(-1);
   return chosen.replace(/\{(\w+)\}/g, (_, name) => (name === 'n' ? number(values.n) : (values[name] ?? '')));
 };
 

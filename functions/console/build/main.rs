@@ -1,9 +1,11 @@
 //! Packs and compresses the files of the console, and renders the API's documentation from its description.
 
 mod documentation;
+mod names;
 mod pack;
 mod squeeze;
 mod texts;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -37,12 +39,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut code = String::from(
         "/// The files that the application consists of, besides its page.\nconst CONSOLE_FILES: &[Asset] = &[\n",
     );
+    let mut texts = texts::Texts::default();
+    // Languages come after the scripts whose texts they have.
     for (name, text) in pack::pack(&scripts)?.into_iter().chain(others) {
         let text = match name.split_once('/') {
-            Some(("locales", _)) => texts::shorten(&text)?,
-            None if is_script(&name) => squeeze::squeeze(&text).map_err(|error| format!("{name}: {error}"))?,
-            _ => text,
+            Some(("locales", file)) => texts.of_language(&text, file == "en.json"),
+            None if is_script(&name) => script(&text, &mut texts),
+            _ => Ok(text),
         };
+        let text = text.map_err(|error| format!("{name}: {error}"))?;
         let served = out.join("assets").join(&name);
         let compressed = out.join("compressed").join(&name);
         for path in [&served, &compressed] {
@@ -71,6 +76,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     fs::write(out.join("files.rs"), code)?;
     Ok(())
+}
+
+/// One of our own scripts as it is sent.
+fn script(text: &str, texts: &mut texts::Texts) -> Result<String, Box<dyn Error>> {
+    Ok(squeeze::squeeze(&tokens::tokens(&texts.number(text)?)?))
 }
 
 fn is_script(name: &str) -> bool {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 
+use crate::names;
+
 type Failure = Box<dyn Error>;
 
 /// The files that are served, each with its modules; a module stands after those that it needs at once.
@@ -140,10 +142,10 @@ struct Pack<'a> {
 impl Pack<'_> {
     fn module(&mut self, name: &str) -> Result<String, Failure> {
         let source = self.scripts.get(name).ok_or("there is no such module")?;
-        let (mut body, mut exports) = (String::new(), Vec::new());
+        let (mut body, mut exports, mut imported) = (String::new(), Vec::new(), BTreeSet::new());
         for line in source.lines() {
             if let Some(import) = line.strip_prefix("import ") {
-                body.push_str(&self.import(name, import)?);
+                body.push_str(&self.import(name, import, &mut imported)?);
                 continue;
             }
             let line = self.late_imports(name, line)?;
@@ -164,6 +166,7 @@ impl Pack<'_> {
             return Ok(body);
         }
         if exports.is_empty() {
+            let body = names::shorten(&body, &imported)?;
             return Ok(format!("await (async () => {{\n{body}}})();\n"));
         }
         let given: Vec<String> = exports.iter().map(|export| self.outer(name, export)).collect();
@@ -173,7 +176,8 @@ impl Pack<'_> {
         let taken = exports.iter().zip(&given);
         let taken = taken.map(|(own, outer)| if own == outer { own.clone() } else { format!("{own}: {outer}") });
         let (taken, exports) = (taken.collect::<Vec<_>>().join(", "), exports.join(", "));
-        Ok(format!("export const {{ {taken} }} = (() => {{\n{body}return {{ {exports} }};\n}})();\n"))
+        let body = names::shorten(&format!("{body}return {{ {exports} }};\n"), &imported)?;
+        Ok(format!("export const {{ {taken} }} = (() => {{\n{body}}})();\n"))
     }
 
     /// The name of an export outside of its module.
@@ -185,8 +189,8 @@ impl Pack<'_> {
     }
 
     /// Reads `{ a, b } from './x.js';`. Modules of one file see each other's exports. Returns what is to be declared for
-    /// names that the module has for others.
-    fn import(&mut self, module: &str, import: &str) -> Result<String, Failure> {
+    /// names that the module has for others, and adds to the imported names.
+    fn import(&mut self, module: &str, import: &str, imported: &mut BTreeSet<String>) -> Result<String, Failure> {
         let (names, path) = import.split_once(" from ").ok_or("an import that cannot be packed")?;
         let names = names.strip_prefix('{').and_then(|names| names.strip_suffix('}'));
         let names = names.filter(|names| !names.contains(" as ")).ok_or("an import that cannot be packed")?;
@@ -194,6 +198,7 @@ impl Pack<'_> {
         let home = self.homes.get(path.as_str()).map_or(path.as_str(), |home| *home);
         let mut aliases = String::new();
         for name in names.split(',').map(str::trim) {
+            imported.insert(name.to_owned());
             let outer = self.outer(&path, name);
             if outer != name {
                 writeln!(aliases, "const {name} = {outer};")?;

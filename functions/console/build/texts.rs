@@ -1,36 +1,47 @@
-//! Shortens files of texts: the English texts that they are found by stand in the scripts already.
+//! Replaces the English texts in scripts by numbers, and makes a file of the texts of each language in their order.
+//!
+//! So a browser loads the texts of one language alone. A text that a language lacks fails the build.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use serde_json::{Map, Value};
 
-/// The letters of a shortened key, as in `words.js`.
-const LETTERS: usize = 5;
+use crate::tokens::{Kind, tokens};
 
-/// Replaces each English text by the end of its hash.
-pub fn shorten(text: &str) -> Result<String, Box<dyn Error>> {
-    let texts: Map<String, Value> = serde_json::from_str(text)?;
-    let mut seen = BTreeSet::new();
-    let mut lines = Vec::with_capacity(texts.len());
-    for (english, form) in &texts {
-        let key = key(english);
-        if !seen.insert(key.clone()) {
-            return Err(format!("{english:?} has the key of another text; change a word of it").into());
+/// The texts of the scripts, each with its number.
+#[derive(Default)]
+pub struct Texts(BTreeMap<String, usize>);
+
+impl Texts {
+    /// The script with the number of each text in place of `t('…')`.
+    pub fn number(&mut self, script: &str) -> Result<String, Box<dyn Error>> {
+        let tokens = tokens(script)?;
+        let mut numbered = String::with_capacity(script.len());
+        for (at, token) in tokens.iter().enumerate() {
+            numbered.push_str(token.blank);
+            let is_text =
+                token.kind == Kind::Literal && at >= 2 && tokens[at - 1].text == "(" && tokens[at - 2].text == "t";
+            if is_text {
+                let next = self.0.len();
+                let number = self.0.entry(token.text[1..token.text.len() - 1].replace("\\'", "'")).or_insert(next);
+                numbered.push_str(&number.to_string());
+            } else {
+                numbered.push_str(token.text);
+            }
         }
-        lines.push(format!("{}:{form}", Value::from(key)));
+        Ok(numbered + "\n")
     }
-    Ok(format!("{{{}}}", lines.join(",")))
-}
 
-/// The last digits of the 32-bit FNV-1a hash of a text's UTF-16 units, in base 36.
-fn key(text: &str) -> String {
-    let hash =
-        text.encode_utf16().fold(0x811c_9dc5_u32, |hash, unit| (hash ^ u32::from(unit)).wrapping_mul(0x0100_0193));
-    let (mut rest, mut digits) = (hash, Vec::new());
-    while digits.len() < LETTERS {
-        digits.push(char::from_digit(rest % 36, 36).unwrap_or('0'));
-        rest /= 36;
+    /// The file of a language: its texts by number. English has its texts from the scripts, and only plurals in its file.
+    pub fn of_language(&self, file: &str, is_english: bool) -> Result<String, Box<dyn Error>> {
+        let translated: Map<String, Value> = serde_json::from_str(file)?;
+        let mut texts = vec![""; self.0.len()];
+        for (english, number) in &self.0 {
+            let own = translated.get(english).and_then(Value::as_str);
+            texts[*number] =
+                own.or(is_english.then_some(english.as_str())).ok_or_else(|| format!("{english:?} is missing"))?;
+        }
+        Ok(serde_json::to_string(&texts)?)
     }
-    digits.iter().rev().collect()
 }
