@@ -117,6 +117,30 @@ browserTest(shared, 'Klaviyo is connected with a key that is never shown, its re
   await settled(page);
 });
 
+browserTest(shared, 'a shop is connected from a moment in the time zone of the programme, and says what was older', { at: '/connections/shopify' }, async ({ page, stack }) => {
+  const field = page.getByLabel('Orders count from');
+  for (const [name, value] of [['Shop, such as ada.myshopify.com', 'ada.myshopify.com'], ['Client id', 'id_1'], ['Client secret', 'secret_1']]) await page.getByLabel(name).fill(value);
+  // The clock changes at one o'clock of 29 March: London is ahead of UTC from then on.
+  for (const [typed, stored] of [['2026-03-29T00:30', '2026-03-29T00:30:00Z'], ['2026-07-01T10:30', '2026-07-01T09:30:00Z']]) {
+    await field.fill(typed);
+    await page.getByRole('button', { name: /^(Connect|Save)$/ }).click();
+    await page.getByText(/^(Connected\. Send a test|Saved\.)/).waitFor();
+    assert.equal((await stack.call('GET', '/v1/integrations/shopify')).body.settings.orders_since, stored);
+    await page.reload();
+    await settled(page);
+    assert.equal(await field.inputValue(), typed);
+  }
+  await field.fill('');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Saved.').waitFor();
+  const connection = (await stack.call('GET', '/v1/integrations/shopify')).body;
+  assert.equal(connection.settings.orders_since, undefined);
+  assert.equal(await page.getByText('of older orders').count(), 0);
+  await page.route('**/v1/integrations/shopify', (route) => route.fulfill({ json: { ...connection, health: { ...connection.health, old_orders: 3 } } }));
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await page.getByText('3 changes of older orders earned nothing').waitFor();
+});
+
 browserTest(shared, 'any other system is connected under a name, and its faults stand where they are', { at: '/connections' }, async ({ page, stack }) => {
   await page.getByLabel('Its name').fill('Kasse 1');
   await page.getByRole('button', { name: 'Open' }).click();

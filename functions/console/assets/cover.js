@@ -18,6 +18,7 @@ export const uncovered = (field, value, at = '') => {
     case 'text':
     case 'money':
     case 'time':
+    case 'moment':
     case 'pick':
       return no(typeof value === 'string');
     case 'number':

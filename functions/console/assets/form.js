@@ -8,7 +8,7 @@
 import { html, useEffect, useState } from './vendor/preact.js';
 import { chosenShape, keysOf } from './cover.js';
 import { Button, SelectField, TextField } from './ui.js';
-import { LANGUAGES, language, t } from './words.js';
+import { LANGUAGES, language, localTime, momentOf, t } from './words.js';
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 export const without = (object, ...keys) => Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
@@ -264,6 +264,8 @@ const AnyField = (props) => {
       return html`<${Typed} ...${props} field=${{ ...field, help: field.help ?? t('Several with commas between them') }} read=${readList} write=${(one) => (one ?? []).join(', ')} />`;
     case 'time':
       return html`<${Typed} ...${props} read=${readTime} write=${(one) => (one ?? '').slice(0, field.dateOnly ? 10 : 16)} type=${field.dateOnly ? 'date' : 'datetime-local'} />`;
+    case 'moment':
+      return html`<${Typed} ...${props} read=${(text) => (text ? momentOf(text.slice(0, 16)) : undefined)} write=${(one) => (one ? localTime(one) : '')} type="datetime-local" />`;
     case 'choice':
       return html`
         <${SelectField}

@@ -82,6 +82,21 @@ export const day = (value) => format(`${String(value).slice(0, 10)}T12:00:00Z`, 
 export const shortDay = (value) =>
   format(`${String(value).slice(0, 10)}T12:00:00Z`, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
+/** A moment as a field for date and time has it, in the programme's time zone. */
+export const localTime = (moment) => {
+  const time = new Date(moment);
+  const words = () => new Intl.DateTimeFormat('sv', { timeZone: zone, dateStyle: 'short', timeStyle: 'short' }).format(time);
+  return Number.isNaN(time.getTime()) ? '' : words().replace(' ', 'T');
+};
+/** The moment of such a text; a text that is none is left to the API. */
+export const momentOf = (text) => {
+  const here = Date.parse(`${text}Z`);
+  // How far the zone is ahead, at about that moment and then at it: clocks may change in between.
+  const ahead = (time) => Date.parse(`${localTime(time)}Z`) - time;
+  const time = here - ahead(here - ahead(here));
+  return Number.isNaN(time) ? text : new Date(time).toISOString().replace('.000', '');
+};
+
 /** A text of the programme, which is one string or one for each language. */
 export const textOf = (text, fallback = '') =>
   typeof text === 'string' ? text : (text?.[language] ?? text?.en ?? Object.values(text ?? {})[0] ?? fallback);

@@ -35,6 +35,14 @@ const amount = () => ({
   ],
 });
 
+const ordersSince = () => ({
+  kind: 'moment',
+  key: 'orders_since',
+  label: t('Orders count from'),
+  help: t('An older order earns nothing when a change of it is the first that is seen of it. Empty: a day before the connection was made.'),
+  optional: true,
+});
+
 /** The vendors: the names of their credentials (optional ones end with ?), and the fields of their settings. */
 export const VENDORS = {
   klaviyo: {
@@ -53,19 +61,19 @@ export const VENDORS = {
     title: 'Shopify',
     what: () => t('Orders and refunds come in, discount codes go out.'),
     credentials: ['shop', 'client_id', 'client_secret', 'access_token?'],
-    settings: () => [amount(), codes(), host()],
+    settings: () => [amount(), ordersSince(), codes(), host()],
   },
   woocommerce: {
     title: 'WooCommerce',
     what: () => t('Orders and refunds come in, coupons go out.'),
     credentials: ['consumer_key', 'consumer_secret', 'webhook_secret'],
-    settings: () => [{ ...host(), label: t('Address of the shop'), help: undefined, optional: false }, amount(), codes()],
+    settings: () => [{ ...host(), label: t('Address of the shop'), help: undefined, optional: false }, amount(), ordersSince(), codes()],
   },
   square: {
     title: 'Square',
     what: () => t('Payments and refunds of tills come in.'),
     credentials: ['access_token', 'signature_key'],
-    settings: () => [text('notification_url', t('Address that Square sends to'), { optional: false }), amount(), host()],
+    settings: () => [text('notification_url', t('Address that Square sends to'), { optional: false }), amount(), ordersSince(), host()],
   },
 };
 
@@ -73,7 +81,7 @@ const START = {
   signature: { scheme: 'hmac_sha256', header: 'x-signature', encoding: 'hex' },
   mappings: [{ when: { '/type': 'sale' }, receipt: { id: '/id', occurred_at: '/time', total: '/total', member: { id: '/customer' } } }],
 };
-const HEALTHY = { delivered: 0, dead: 0, skipped: 0, queue_age_seconds: 0, unknown_versions: 0, errors: [] };
+const HEALTHY = { delivered: 0, dead: 0, skipped: 0, queue_age_seconds: 0, unknown_versions: 0, old_orders: 0, errors: [] };
 
 /** A vendor by its name in the API; `generic/erp` is any other sender. */
 const vendorOf = (name) =>
@@ -105,6 +113,8 @@ const Health = ({ health }) => html`
     <div class="tile"><dt>${t('Given up')}</dt><dd>${number(health.dead)}</dd><dd class="small muted">${health.skipped ? t('{n} skipped', { n: health.skipped }) : ''}</dd></div>
     <div class="tile"><dt>${t('Oldest that waits')}</dt><dd>${t('{n} s', { n: health.queue_age_seconds })}</dd><dd class="small muted">${health.unknown_versions ? t('{n} of an unknown version', { n: health.unknown_versions }) : ''}</dd></div>
   </dl>
+  ${health.old_orders > 0 &&
+  html`<p class="notice"><b>${t('{n} changes of older orders earned nothing', { n: health.old_orders })}</b><span>${t('Set “Orders count from” to an earlier time to let their next change count.')}</span></p>`}
   ${health.last_error && html`<p class="notice bad"><b>${t('The last error')}</b><span>${health.last_error}</span></p>`}
   ${health.errors.length > 1 &&
   html`<details class="why"><summary>${t('{n} errors', { n: health.errors.length })}</summary>${health.errors.map((words) => html`<p>${words}</p>`)}</details>`}
