@@ -13,8 +13,6 @@ mod transaction;
 
 pub use key::EntryKey;
 pub use load::Snapshot;
-use spread::{Spread, given_by};
-use stock::Take;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +29,8 @@ use tessera_domain::program::{CompiledProgram, Reward};
 use self::foresee::Foreseen;
 use self::load::LoadedParty;
 use self::low::TakenSupplies;
-use self::stock::Stocks;
+use self::spread::{Spread, given_by};
+use self::stock::{Stocks, Take};
 use self::transaction::{Attempt, Transaction};
 use crate::pools::PoolCodes;
 use crate::writes::Write;
