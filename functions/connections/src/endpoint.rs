@@ -474,6 +474,7 @@ mod tests {
             is_enabled: false,
             created_at: Timestamp::UNIX_EPOCH,
             disabled_because: Some("410".to_owned()),
+            shop: None,
             kind: TargetKind::Webhook(endpoint),
         };
         let patched = |body: Value| changed(&before, &read_patch(&body).unwrap()).unwrap();

@@ -136,6 +136,7 @@ async fn put(services: &Services, request: &ApiRequest, vendor: Vendor) -> Resul
     let change = ConnectionChange {
         id: id.clone(),
         is_enabled: wanted.enabled,
+        shop: Some(settings.shop_identity()),
         kind: TargetKind::Shop(json!(settings).to_string()),
         credentials: wanted.credentials.as_ref().map(|credentials| json!(credentials).to_string()),
         shown: (shown_before.unwrap_or_else(|| json!({})), shown(wanted.enabled, &settings)),

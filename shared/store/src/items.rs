@@ -54,6 +54,8 @@ pub(crate) mod name {
     pub const SHOP_DELETED: &str = "vx";
     /// On a place in a pool: the code.
     pub const CODE: &str = "cc";
+    /// On a place in a pool: the shop that created the code.
+    pub const OF_SHOP: &str = "sp";
     /// On a counter of a budget: the points that were drawn.
     pub const DRAWN: &str = "drawn";
     /// On a guard of an identifier: it is verified.

@@ -11,6 +11,7 @@ mod woocommerce;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tessera_local::stack::StackOptions;
 
 use self::fake_shopify::FakeShopify;
 use crate::inbound;
@@ -39,7 +40,12 @@ fn offering(rewards: &[Value]) -> Value {
 
 /// A shop with one member who has 1,000 points.
 async fn open(rewards: Vec<Value>) -> Shop {
-    let shop = Shop::open(&offering(&rewards), CLOCK).await;
+    open_with(rewards, StackOptions::default()).await
+}
+
+async fn open_with(rewards: Vec<Value>, options: StackOptions) -> Shop {
+    let options = StackOptions { clock: Some(CLOCK.parse().unwrap()), ..options };
+    let shop = Shop::with(&offering(&rewards), options).await;
     shop.post("/v1/members", &json!({ "id": BUYER })).await;
     let award = json!({ "award": 1000, "reason": "opening" });
     assert_eq!(shop.post(&format!("/v1/members/{BUYER}/adjustments"), &award).await.status, 201);

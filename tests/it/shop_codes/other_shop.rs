@@ -1,14 +1,16 @@
 //! A connection that leads to another shop, a shop that was restored from a backup, and a discount that the merchant deleted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tessera_local::stack::{FaultPlan, InjectedFault, StackOptions};
 
 use super::fake_shopify::FakeShopify;
 use super::fake_woocommerce::{FIRST_ID, FakeWoocommerce};
 use super::{
-    cancel, codes, connected, connection, deliver, drawn, look, open, order, points, publish, reward, status,
-    woocommerce,
+    BUYER, cancel, codes, connected, connection, deliver, drawn, look, open, open_with, order, points, publish, reward,
+    status, woocommerce,
 };
 use crate::inbound;
 use crate::shop::Shop;
@@ -63,6 +65,37 @@ async fn another_woocommerce_shop_keeps_its_own_coupons_and_gets_codes_of_its_ow
     assert!(dead["items"].as_array().unwrap().iter().all(|one| one["type"] == "webhook"), "{dead}");
     first.check();
     second.check();
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_code_of_the_shop_before_is_drawn_before_the_worker_has_dropped_it() {
+    let (first, second) = (FakeWoocommerce::start().await, FakeWoocommerce::start().await);
+    let faults = Arc::new(FaultPlan::new());
+    let options = StackOptions { faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
+    let shop = open_with(five("woocommerce"), options).await;
+    connect(&shop, "woocommerce", &woocommerce::connection(&first, 4)).await;
+    let redemptions = format!("/v1/members/{BUYER}/redemptions");
+    let reserved = shop.post(&redemptions, &json!({ "reward": "five", "reserve": true })).await;
+    let commit = format!("/v1/coupons/{}/commit", reserved.body["code"].as_str().unwrap());
+    // The worker cannot even read the connection.
+    faults.inject("shop-codes", "GetItem", .., InjectedFault::Unavailable);
+    inbound::connect(&shop, "woocommerce", &woocommerce::connection(&second, 4)).await;
+    for refused in [super::redeem(&shop, "five").await, shop.post(&commit, &json!({})).await] {
+        assert_eq!((refused.status, refused.problem()), (503, "codes_unavailable"), "{}", refused.body);
+    }
+    assert_eq!(shop.member(BUYER).await["points"]["available"], 990);
+    // The codes were not dropped: they work when the connection leads back.
+    inbound::connect(&shop, "woocommerce", &woocommerce::connection(&first, 4)).await;
+    assert!(first.checkout(&drawn(&shop, "five").await));
+    inbound::connect(&shop, "woocommerce", &woocommerce::connection(&second, 4)).await;
+    faults.clear();
+    shop.settle().await;
+    shop.redrive().await;
+    shop.settle().await;
+    let committed = shop.post(&commit, &json!({})).await;
+    assert!(second.checkout(committed.body["code"].as_str().unwrap()), "{}", committed.body);
+    assert!(second.checkout(&drawn(&shop, "five").await));
     shop.verify().await;
 }
 

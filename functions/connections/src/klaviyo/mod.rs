@@ -98,6 +98,7 @@ async fn put(services: &Services, request: &ApiRequest) -> Result<Response, Prob
         id: TargetId::klaviyo(),
         is_enabled: wanted.enabled,
         shown: (old.unwrap_or_else(|| json!({})), shown(wanted.enabled, &settings)),
+        shop: None,
         kind: TargetKind::Klaviyo(settings),
         credentials: wanted.credentials.map(|credentials| json!(credentials).to_string()),
     };

@@ -15,6 +15,8 @@ pub struct ConnectionChange {
     pub id: TargetId,
     /// Whether it is enabled.
     pub is_enabled: bool,
+    /// Which shop it leads to; `None` for what is no shop.
+    pub shop: Option<String>,
     /// Its settings.
     pub kind: TargetKind,
     /// The new credentials, as JSON; `None` keeps those that are stored.
@@ -57,6 +59,7 @@ impl Services {
             is_enabled: change.is_enabled,
             created_at: before.as_ref().map_or(now, |before| before.created_at),
             disabled_because: None,
+            shop: change.shop,
             kind: change.kind,
         };
         let differences = diff(&change.shown.0, &change.shown.1);

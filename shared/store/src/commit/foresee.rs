@@ -56,7 +56,7 @@ impl Store {
             let code = async {
                 if let Some(pool) = taking.pool(reward, commit.config.program.currency) {
                     let place = [seed.0[1], seed.0[2]];
-                    self.find_codes(commit.program, &pool, 1, place, codes).await?;
+                    self.find_codes(commit.program, (&pool, taking.provider(reward)), 1, place, codes).await?;
                 }
                 Ok(())
             };
@@ -89,8 +89,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let place = seeds.first().map_or([0, 0], |seed| [seed.0[1], seed.0[2]]);
         for (pool, units) in lacking {
+            let provider = commit.config.reward(&pool.reward).and_then(|reward| reward.code.provider());
             // Parties share the codes, so each may see fewer than it takes.
-            self.find_codes(commit.program, pool, units.saturating_mul(N), place, &mut foreseen.codes).await?;
+            let wanted = units.saturating_mul(N);
+            self.find_codes(commit.program, (pool, provider), wanted, place, &mut foreseen.codes).await?;
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ use tessera_domain::ids::{CouponCode, MemberId, ProgramId, ReceiptId, RewardId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::money::Currency;
 use tessera_domain::points::Points;
-use tessera_domain::program::{CompiledProgram, Reward};
+use tessera_domain::program::{CompiledProgram, Provider, Reward};
 
 use self::foresee::Foreseen;
 use self::load::LoadedParty;
@@ -157,6 +157,14 @@ impl Taking<'_> {
                 Some(PoolId::created(reward.clone(), discount))
             }
             TakingCode::For(_) => reward.code.is_drawn().then(|| PoolId::loaded(reward.id.clone())),
+        }
+    }
+
+    /// Whose codes are in that pool; `None` for codes that were loaded.
+    const fn provider(&self, reward: &Reward) -> Option<Provider> {
+        match self.code {
+            TakingCode::For(coupon) => coupon.provider,
+            TakingCode::Later | TakingCode::Now(_) => reward.code.provider(),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use tessera_domain::coupon::{FoldedCode, PoolId};
 use tessera_domain::ids::{CouponCode, MemberId, ProgramId};
+use tessera_domain::program::Provider;
 
 use super::{SHARDS, Shard, WINDOW};
 use crate::items::text;
 use crate::keys::{self, Key};
 use crate::writes::Write;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, TargetId};
 
 /// The condition that a code is free in the pool of its reward.
 const FREE_IN_POOL: &str = "q = :pool";
@@ -21,6 +22,15 @@ pub(crate) struct PoolCode {
     /// Its number within the shard.
     pub number: u64,
     pub place: Key,
+    /// The shop that created it; `None` for a code that was loaded.
+    pub shop: Option<String>,
+}
+
+impl PoolCode {
+    /// True unless the connection leads to another shop than the one that created it.
+    fn works_in(&self, shop: Option<&str>) -> bool {
+        self.shop.as_deref().zip(shop).is_none_or(|(own, now)| own == now)
+    }
 }
 
 /// The free codes that one attempt at a commit may use.
@@ -82,18 +92,25 @@ impl PoolCodes {
 impl Store {
     /// Finds at least `wanted` free codes of a pool, if it has so many. Reads one shard, and the others only when that one has
     /// too few. `seed` chooses the shard and the codes.
+    ///
+    /// `provider`: whose codes they are. Which shop that is today is read beside the first shard: codes of the shop that the
+    /// connection led to before are not found, also while they wait to be dropped.
     pub(crate) async fn find_codes(
         &self,
         program: &ProgramId,
-        pool: &PoolId,
+        (pool, provider): (&PoolId, Option<Provider>),
         wanted: usize,
         seed: [u8; 2],
         into: &mut PoolCodes,
     ) -> Result<(), StoreError> {
         let [shard, place] = seed.map(u32::from);
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX).max(WINDOW);
-        let first = self.read_shard(program, pool, shard % SHARDS, limit).await?;
-        let mut codes = first.codes.clone();
+        let first = self.read_shard(program, pool, shard % SHARDS, limit);
+        let (first, shop) = tokio::try_join!(first, self.shop_of_today(program, provider))?;
+        let working = |codes: &[PoolCode]| -> Vec<PoolCode> {
+            codes.iter().filter(|code| code.works_in(shop.as_deref())).cloned().collect()
+        };
+        let mut codes = working(&first.codes);
         if !codes.is_empty() {
             // Draws at one moment take different codes.
             let turn = place as usize % codes.len();
@@ -102,7 +119,7 @@ impl Store {
         let mut shards = vec![first];
         if codes.len() < wanted {
             let others = self.read_shards(program, pool, Some(shard % SHARDS), limit).await?;
-            let mut more: Vec<PoolCode> = others.iter().flat_map(|shard| shard.codes.iter().cloned()).collect();
+            let mut more: Vec<PoolCode> = others.iter().flat_map(|shard| working(&shard.codes)).collect();
             let turn = if more.is_empty() { 0 } else { (place as usize).wrapping_mul(WINDOW as usize) % more.len() };
             more.rotate_left(turn);
             codes.extend(more);
@@ -110,6 +127,16 @@ impl Store {
         }
         into.found.insert(pool.clone(), Found { codes, shards });
         Ok(())
+    }
+
+    /// The shop that a provider's connection leads to; `None` where there is none to compare with.
+    async fn shop_of_today(
+        &self,
+        program: &ProgramId,
+        provider: Option<Provider>,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(connection) = provider.and_then(|provider| TargetId::parse(provider.name())) else { return Ok(None) };
+        Ok(self.target(program, &connection).await?.and_then(|target| target.shop))
     }
 
     /// The two writes that draw a code for a coupon: its place in the pool is deleted, and its guard leads to the coupon.

@@ -148,7 +148,10 @@ impl Store {
                 of.insert(name::SHOP_CODE.to_owned(), bytes(packed(LOAD, shop)?));
             }
             writes.push(put(&guard, of));
-            let free = Item::from([(name::CODE.to_owned(), text(new.code.as_str()))]);
+            let mut free = Item::from([(name::CODE.to_owned(), text(new.code.as_str()))]);
+            if let Some(shop) = new.shop.and_then(|shop| shop.shop.as_ref()) {
+                free.insert(name::OF_SHOP.to_owned(), text(shop));
+            }
             writes.push(put(&keys::pool_code(program, pool, shard, place), free));
         }
         let after = item(&count, [(name::VERSION, number(before + codes.len() as u64))]);

@@ -6,7 +6,8 @@
 //! coupon from then on. So the places of a shard are its free codes, and finding one is a Query of the shard's first places,
 //! whatever the pool's size.
 //!
-//! A code that a shop created also knows its place in the shop ([`ShopCode`]), on its guard: it is deleted there by that.
+//! A code that a shop created also knows its place in the shop ([`ShopCode`]), on its guard: it is deleted there by that. Its place
+//! in the pool knows the shop: when the connection leads to another one, it is not drawn any more.
 //!
 //! Draws begin at a random shard and take a random one of its first places, so that no item is hot.
 
@@ -76,7 +77,8 @@ impl Store {
                 let number = place.parse().map_err(|_| StoreError::Item { operation: READ, attribute: name::SK })?;
                 let code: CouponCode = reader.parsed(name::CODE)?;
                 let place = Key { pk: reader.text(name::PK)?.to_owned(), sk: sort.to_owned() };
-                shard.codes.push(PoolCode { code, number, place });
+                let shop = reader.has(name::OF_SHOP).then(|| reader.text(name::OF_SHOP)).transpose()?;
+                shard.codes.push(PoolCode { code, number, place, shop: shop.map(str::to_owned) });
             } else {
                 shard.loaded = reader.number(name::VERSION)?;
             }

@@ -113,6 +113,9 @@ pub struct Target {
     /// Why it was disabled, unless a person did it.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub disabled_because: Option<String>,
+    /// Which shop it leads to: codes of another one are not drawn. Absent for what is no shop, and in earlier releases.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub shop: Option<String>,
     /// What it is.
     #[serde(rename = "k")]
     pub kind: TargetKind,
@@ -246,7 +249,7 @@ impl Store {
         let hash = hashes::sha256_hex(natural.as_bytes());
         let id = TargetId(format!("whe_{}", hash.get(..32).unwrap_or(&hash)));
         let kind = TargetKind::Webhook(endpoint);
-        let target = Target { id, is_enabled: true, created_at: now, disabled_because: None, kind };
+        let target = Target { id, is_enabled: true, created_at: now, disabled_because: None, shop: None, kind };
         let secret = secrets::webhook_secret()?;
         let secrets = secrets::item_of(key, program, &target.id, &TargetSecrets::first(&secret))?;
         let writes = vec![
