@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tessera_domain::fact::{Fact, FactId};
 use tessera_domain::ids::MemberId;
-use tessera_lambda::message::FactMessage;
+use tessera_lambda::message::{AnonymousMessage, FactMessage};
 use tessera_lambda::sender::{FifoKeys, OutgoingMessage, send_all};
 use tessera_store::{EntryKey, FactImage, ScanCursor, Store};
 
@@ -33,6 +33,13 @@ pub struct AcceptanceWindow {
     pub to: Timestamp,
 }
 
+impl AcceptanceWindow {
+    /// True for a time within it.
+    fn has(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
 /// A queue to send to.
 #[derive(Debug, Clone, Copy)]
 pub struct RedriveQueue<'a> {
@@ -42,8 +49,8 @@ pub struct RedriveQueue<'a> {
     pub url: &'a str,
 }
 
-/// Sends every fact of a window that has no decision to the queue of facts. `run` is part of the deduplication id, so that
-/// SQS accepts what another run sent within the last minutes.
+/// Sends every fact of a window that has no decision to the queue of facts, and every anonymous receipt that may have used
+/// coupons. `run` is part of the deduplication id, so that SQS accepts what another run sent within the last minutes.
 ///
 /// # Errors
 /// When DynamoDB or SQS fails. It is safe to run it again.
@@ -66,7 +73,7 @@ async fn facts_of(
         let page = store.scan_facts(segment, SEGMENTS, from).await?;
         let mut outgoing = Vec::new();
         for image in page.facts {
-            if image.accepted_at < window.from || image.accepted_at >= window.to {
+            if !window.has(image.accepted_at) {
                 continue;
             }
             let Decisions { member, keys } = decisions_of(store, &image).await?;
@@ -80,6 +87,13 @@ async fn facts_of(
                 outgoing.push(OutgoingMessage::fifo(message.to_text(), message.group(), deduplication));
                 done.sent += 1;
             }
+        }
+        // No entry says whether the coupons of an anonymous receipt are settled.
+        for found in page.anonymous.into_iter().filter(|found| window.has(found.accepted_at)) {
+            let deduplication = format!("{run}-{segment}-{}", done.sent);
+            outgoing.push(AnonymousMessage::new(found.program, found.receipt).outgoing(&deduplication));
+            done.seen += 1;
+            done.sent += 1;
         }
         send_all(queue.sqs, queue.url, &outgoing).await.context("facts could not be sent")?;
         cursor = page.next;

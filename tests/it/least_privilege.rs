@@ -13,7 +13,7 @@ use crate::faults::sender::Sender;
 use crate::shop::receipt;
 
 /// Permissions that no journey uses, each with its reason.
-const UNUSED: [(&str, &str, &str); 16] = [
+const UNUSED: [(&str, &str, &str); 15] = [
     // For a reward of limited stock that is sold out while a referral gives it.
     ("referrals", "dynamodb:Query", "tessera-members/index/due"),
     ("referral-conversion", "dynamodb:Query", "tessera-members/index/due"),
@@ -22,8 +22,6 @@ const UNUSED: [(&str, &str, &str); 16] = [
     // For programs in which an interaction converts a friend.
     ("referrals", "dynamodb:GetItem", "tessera-facts"),
     ("referral-conversion", "dynamodb:GetItem", "tessera-facts"),
-    // For an interaction that does not fit into its message: larger than the API accepts today.
-    ("rule-evaluation", "dynamodb:GetItem", "tessera-facts"),
     // For a contact that joins: something fell due for it, or for its member, that gives a coupon of limited stock.
     ("receipt-ingestion", "dynamodb:UpdateItem", "tessera-members"),
     ("receipt-ingestion", "dynamodb:Query", "tessera-members/index/due"),

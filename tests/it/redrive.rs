@@ -70,6 +70,37 @@ async fn facts_lost_in_an_outage_are_redriven_by_their_acceptance_time() {
     shop.verify().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coupons_of_an_anonymous_receipt_are_used_after_an_outage() {
+    let faults = Arc::new(FaultPlan::new());
+    let clock = Some("2026-03-01T12:00:00+01:00".parse().unwrap());
+    let options = StackOptions { clock, faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
+    let shop = Shop::with(&program(&per_euro()), options).await;
+    shop.post("/v1/members", &json!({ "id": "c-1" })).await;
+    shop.post("/v1/receipts", &receipt("r-1", "c-1", "500.00")).await;
+    shop.settle().await;
+    let coupon = shop.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off" })).await;
+    let code = coupon.body["code"].as_str().unwrap().to_owned();
+    faults.inject("rule-evaluation", "GetItem", .., InjectedFault::Unavailable);
+    let mut body = receipt("r-2", "", "30.00");
+    (body["member"], body["coupons"]) = (json!(null), json!([code.to_lowercase(), "UNKNOWN"]));
+    // The redemption was at this very moment.
+    body["occurred_at"] = json!("2026-03-01T12:00:00+01:00");
+    assert_eq!(shop.post("/v1/receipts", &body).await.status, 202);
+    shop.settle().await;
+    assert_eq!(lose_dead_letters(&shop).await, 1);
+    faults.clear();
+    let status = async || shop.get(&format!("/v1/coupons/{code}")).await["status"].clone();
+    assert_eq!(status().await, "available");
+    for run in ["run-1", "run-2"] {
+        let found = redrive_facts(&shop, "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", run).await;
+        assert_eq!(found, Redriven { seen: 2, sent: 1 });
+        shop.settle().await;
+        assert_eq!(status().await, "used");
+    }
+    shop.verify().await;
+}
+
 /// A stack on which the decisions on some receipts failed until they became dead letters.
 async fn with_dead_letters(count: usize) -> (Shop, Arc<FaultPlan>) {
     let faults = Arc::new(FaultPlan::new());

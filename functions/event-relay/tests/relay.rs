@@ -169,6 +169,33 @@ async fn facts_of_members_become_messages_in_their_order() {
 }
 
 #[tokio::test]
+async fn anonymous_receipts_with_coupons_or_refunds_become_messages_until_they_are_claimed() {
+    let queue = Queue::default();
+    let with = |id: &str, member: Option<&str>, name: &str, value: Value| {
+        let mut image = receipt(id, member, 10);
+        image[name] = value;
+        image
+    };
+    let early = || json!({ "L": [{ "S": "F#f-1" }] });
+    let records = vec![
+        record(1, "INSERT", receipt("plain", None, 10)),
+        record(2, "INSERT", with("coupons", None, "uc", json!({ "BOOL": true }))),
+        record(3, "MODIFY", with("returned", None, "f", early())),
+        record(4, "MODIFY", with("claimed", Some("m_1"), "uc", json!({ "BOOL": true }))),
+    ];
+    assert!(relay(&queue, records).await.is_empty());
+    let calls = queue.calls.lock().unwrap();
+    let bodies: Vec<Value> = calls
+        .iter()
+        .flat_map(|call| call["Entries"].as_array().unwrap())
+        .map(|entry| serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap())
+        .collect();
+    let of = |name: &str| json!({ "version": 1, "type": "anonymous_receipt", "program": "prg_1", "receipt": name });
+    assert_eq!(bodies[..2], [of("coupons"), of("returned")]);
+    assert_eq!((bodies.len(), &bodies[2]["member"]), (3, &json!("m_1")));
+}
+
+#[tokio::test]
 async fn the_sample_of_the_repository_is_relayed() {
     let queue = Queue::default();
     let sample = serde_json::from_str(include_str!("../../../events/event-relay/facts.json")).unwrap();

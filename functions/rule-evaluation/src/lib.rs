@@ -11,17 +11,17 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use tessera_domain::fact::{Fact, FactError, FactId};
-use tessera_domain::ids::ReceiptId;
+use tessera_domain::ids::{ProgramId, ReceiptId};
 use tessera_domain::program::{Asked, CompiledProgram};
 use tessera_evaluation::{
-    DispatchOutcome, EvaluationError, complete_move, evaluate_alone, evaluate_receipt, evaluate_refund,
+    DispatchOutcome, EvaluationError, complete_move, evaluate_alone, evaluate_receipt, evaluate_refund, use_coupons,
 };
-use tessera_lambda::message::FactMessage;
+use tessera_lambda::message::{AnonymousMessage, FactMessage, FactsMessage};
 use tessera_lambda::{Queue, Services, Variable, batch};
 use tessera_store::ActiveProgram;
 
 /// The variables that it needs besides those of every function.
-pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Referrals)];
+pub const NEEDS: &[Variable] = &[Variable::QueueUrl(Queue::Referrals), Variable::QueueUrl(Queue::Codes)];
 
 /// Decides on every fact of a batch, those of one member in their order. The response names the messages to retry.
 pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
@@ -33,16 +33,46 @@ pub async fn handle(services: &Services, event: SqsEvent) -> SqsBatchResponse {
 }
 
 async fn evaluate(services: &Services, message: &SqsMessage) -> Result<(), EvaluationError> {
-    let message = FactMessage::parse(message.body.as_deref().unwrap_or_default())?;
-    let FactMessage { program, member, fact: id, .. } = &message;
+    match FactsMessage::parse(message.body.as_deref().unwrap_or_default())? {
+        FactsMessage::Fact(message) => decide(services, message).await,
+        FactsMessage::Anonymous(AnonymousMessage { program, receipt, .. }) => {
+            use_anonymously(services, &program, &receipt).await
+        }
+    }
+}
+
+/// The program in force.
+async fn active(services: &Services, program: &ProgramId) -> Result<Arc<ActiveProgram>, EvaluationError> {
     let found = services.programs.get(program).await?;
-    let active = found.ok_or_else(|| EvaluationError::UnknownProgram(program.clone()))?;
+    found.ok_or_else(|| EvaluationError::UnknownProgram(program.clone()))
+}
+
+/// Uses the coupons of an anonymous receipt. One that was claimed meanwhile is decided with its member's facts.
+async fn use_anonymously(services: &Services, id: &ProgramId, receipt: &ReceiptId) -> Result<(), EvaluationError> {
+    let program = active(services, id).await?;
+    let fact = FactId::Receipt { receipt: receipt.clone() };
+    let found = services.store.get_fact(id, &fact).await?.ok_or_else(|| EvaluationError::UnknownFact(fact.clone()))?;
+    match found.fact {
+        Fact::Receipt(receipt) if found.member.is_none() => use_coupons(services, &program, &receipt).await,
+        Fact::Receipt(_) => Ok(()),
+        other => Err(FactError::OtherFact { named: fact, found: other.id() }.into()),
+    }
+}
+
+/// Decides on a fact of a member.
+async fn decide(services: &Services, message: FactMessage) -> Result<(), EvaluationError> {
+    let FactMessage { program, member, fact: id, .. } = &message;
+    let active = active(services, program).await?;
     let asks_profile = |asked| active.compiled.asks_profile(asked);
     let outcome = match id {
         FactId::Receipt { receipt } if message.moves > 0 => moved(services, &active, receipt).await?,
         FactId::Receipt { .. } => match load(services, &message).await? {
             Fact::Receipt(receipt) => {
-                DispatchOutcome::of(&evaluate_receipt(services, &active, member, &receipt).await?)
+                let committed = evaluate_receipt(services, &active, member, &receipt).await?;
+                if committed.entry().rejected.is_some() {
+                    use_coupons(services, &active, &receipt).await?;
+                }
+                DispatchOutcome::of(&committed)
             }
             other => return Err(FactError::OtherFact { named: id.clone(), found: other.id() }.into()),
         },

@@ -41,6 +41,9 @@ pub enum EvaluationError {
     /// The queue of referrals did not take a message.
     #[error("a referral cannot be evaluated: {0}")]
     Referral(String),
+    /// The queue of the codes that shops create did not take a message.
+    #[error("what is to be done about a shop's code cannot be asked for: {0}")]
+    Codes(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -4,6 +4,7 @@
 //! does the end of a merge.
 
 mod alone;
+mod coupons;
 mod error;
 mod moved;
 mod receipt;
@@ -12,6 +13,7 @@ mod rejection;
 mod unmerge;
 
 pub use alone::evaluate as evaluate_alone;
+pub use coupons::use_coupons;
 pub use error::EvaluationError;
 pub use moved::complete as complete_move;
 pub use receipt::evaluate as evaluate_receipt;

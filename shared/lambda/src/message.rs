@@ -5,8 +5,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tessera_domain::fact::FactId;
-use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_store::FactImage;
+
+use crate::sender::OutgoingMessage;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -36,6 +38,81 @@ pub struct FactMessage {
     /// The version of the program that decides an interaction anew, after an unmerge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<u32>,
+}
+
+/// An anonymous receipt, of which nothing is decided until it is claimed: only the coupons that it uses are to be settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnonymousMessage {
+    /// The version of the format.
+    pub version: u32,
+    #[serde(rename = "type")]
+    kind: AnonymousKind,
+    /// The tenant.
+    pub program: ProgramId,
+    /// The receipt.
+    pub receipt: ReceiptId,
+}
+
+/// What tells the message from those of members' facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AnonymousKind {
+    AnonymousReceipt,
+}
+
+/// A message of the queue of facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactsMessage {
+    /// A fact of a member.
+    Fact(FactMessage),
+    /// A receipt of nobody.
+    Anonymous(AnonymousMessage),
+}
+
+impl FactsMessage {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// As [`FactMessage::parse`].
+    pub fn parse(text: &str) -> Result<Self, MessageError> {
+        let unknown = match FactMessage::parse(text) {
+            Ok(message) => return Ok(Self::Fact(message)),
+            Err(error) => error,
+        };
+        match serde_json::from_str::<AnonymousMessage>(text) {
+            Ok(message) if message.version == VERSION => Ok(Self::Anonymous(message)),
+            Ok(message) => Err(MessageError::Version(message.version)),
+            Err(_) => Err(unknown),
+        }
+    }
+}
+
+impl AnonymousMessage {
+    /// A message about a receipt.
+    pub const fn new(program: ProgramId, receipt: ReceiptId) -> Self {
+        Self { version: VERSION, kind: AnonymousKind::AnonymousReceipt, program, receipt }
+    }
+
+    /// The message for the queue. `cause` is the same whenever the stream repeats the record, so that SQS takes it once.
+    pub fn outgoing(&self, cause: &str) -> OutgoingMessage {
+        // Texts and numbers alone: it cannot fail.
+        let body = serde_json::to_string(self).unwrap_or_default();
+        OutgoingMessage::fifo(
+            body,
+            group_of(&[self.program.as_str(), "receipt", self.receipt.as_str()]),
+            cause.to_owned(),
+        )
+    }
+}
+
+/// The FIFO group that some parts name.
+fn group_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 /// Why a message is refused.
@@ -102,12 +179,7 @@ impl FactMessage {
 
     /// The FIFO group: the facts of a member are decided one after another.
     pub fn group(&self) -> String {
-        let mut hash = Sha256::new();
-        for part in [self.program.as_str(), self.member.as_str()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        URL_SAFE_NO_PAD.encode(hash.finalize())
+        group_of(&[self.program.as_str(), self.member.as_str()])
     }
 }
 
@@ -144,6 +216,21 @@ mod tests {
             assert_eq!(read.group(), message(FactKind::Receipt, b"").group());
             assert_eq!(read.group().len(), 43);
             assert_eq!(message(*kind, &vec![0; 200_000]).packed().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_message_about_an_anonymous_receipt_is_told_from_those_of_members() {
+        let sent = AnonymousMessage::new(ProgramId::new("prg_1").unwrap(), ReceiptId::new("r-1").unwrap());
+        let outgoing = sent.outgoing("e1");
+        assert_eq!(FactsMessage::parse(&outgoing.body).unwrap(), FactsMessage::Anonymous(sent));
+        let of_member = message(FactKind::Receipt, b"packed");
+        assert_ne!(outgoing.fifo.unwrap().group, of_member.group());
+        assert_eq!(FactsMessage::parse(&of_member.to_text()).unwrap(), FactsMessage::Fact(of_member));
+        let later = outgoing.body.replace("\"version\":1", "\"version\":2");
+        assert!(matches!(FactsMessage::parse(&later), Err(MessageError::Version(2))));
+        for unknown in ["{}", "{\"type\":\"wish\"}"] {
+            assert!(matches!(FactsMessage::parse(unknown), Err(MessageError::Unknown(_))));
         }
     }
 

@@ -84,11 +84,14 @@ impl Services {
         Ok(settled.unwrap_or(coupon))
     }
 
-    /// What remains of a receipt; `None` while it is unknown or nobody's. A refund that is not decided yet settles the
-    /// coupons itself, after its decision.
+    /// What remains of a receipt; `None` while it is unknown. A refund that is not decided yet settles the coupons itself, after its
+    /// decision. No decision is made on the refunds of an anonymous receipt: all of them count.
     async fn remainder(&self, program: &ActiveProgram, id: &ReceiptId) -> Result<Option<Remainder>, StoreError> {
         let Some(stored) = self.store.get_receipt_with_refunds(&program.id, id).await? else { return Ok(None) };
-        let Some(buyer) = &stored.member else { return Ok(None) };
+        let Some(buyer) = &stored.member else {
+            let remaining = Remaining::after(&stored.receipt, stored.refunds.iter().map(|stored| &stored.refund));
+            return Ok(Some(Remainder { receipt: stored.receipt, remaining }));
+        };
         let owners = self.store.owners(&program.id, buyer).await?;
         let history = ReceiptHistory { at: stored.receipt.occurred_at, receipt: id, moves: stored.moves() };
         let entries = self.store.receipt_entries(&program.id, &owners, history).await?;

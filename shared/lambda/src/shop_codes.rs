@@ -178,6 +178,18 @@ impl Services {
         }
     }
 
+    /// Asks for codes of which the program has no coupon, and which an order has used, to leave the pools of shops' codes. `cause` is
+    /// the same whenever the request is repeated. Without a connected shop that creates codes, nothing is asked for.
+    ///
+    /// # Errors
+    /// When DynamoDB or the queue cannot be reached.
+    pub async fn ask_spent(&self, program: &ProgramId, codes: Vec<CouponCode>, cause: &str) -> Result<(), String> {
+        if codes.is_empty() || !self.has_codes_shop(program).await? {
+            return Ok(());
+        }
+        self.send_codes(&[CodesMessage::new(program.clone(), CodesWork::Spent { codes }).outgoing(cause)]).await
+    }
+
     /// Sends messages about codes that shops create.
     ///
     /// # Errors

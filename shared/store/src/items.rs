@@ -34,6 +34,8 @@ pub(crate) mod name {
     pub const WAITS: &str = "w";
     /// On a receipt: it was anonymous, and claimed later.
     pub const CLAIMED: &str = "o";
+    /// On an anonymous receipt: it names coupons.
+    pub const NAMES_COUPONS: &str = "uc";
     /// On a receipt: the refunds that came before.
     pub const EARLY: &str = "f";
     /// On a receipt that was moved: its last move.

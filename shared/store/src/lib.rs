@@ -51,7 +51,8 @@ pub use commit::{
 pub use coupons::{CouponError, ExpiringCoupons, StoredCoupon};
 pub use error::StoreError;
 pub use facts::{
-    AnewFact, Claim, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt, StoredRefund, UndoneMerge, UndoneSince,
+    AnewFact, AnonymousReceipt, Claim, FactChange, FactImage, PutFact, ReceiptMove, StoredFact, StoredReceipt,
+    StoredRefund, UndoneMerge, UndoneSince,
 };
 pub use figures::{CountedImage, CountedRecord, Sequence, SequencedRecord, StoredFigures};
 pub use idempotency::{Begin, StoredResponse};

@@ -8,7 +8,7 @@ use tessera_domain::referral::FriendReferrals;
 
 use crate::items::{Item, Reader, name};
 use crate::kinds::{MemberItem, MembersItem};
-use crate::{FactImage, Store, StoreError, StoredEntry};
+use crate::{AnonymousReceipt, FactChange, FactImage, Store, StoreError, StoredEntry};
 
 const SCAN: &str = "reading a whole table";
 
@@ -47,6 +47,8 @@ pub struct ScannedLedger {
 pub struct ScannedFacts {
     /// The facts of members. A fact that waited is named by the fact that it waited for.
     pub facts: Vec<FactImage>,
+    /// The anonymous receipts that may have used coupons.
+    pub anonymous: Vec<AnonymousReceipt>,
     /// The position of the next page; `None` at the end.
     pub next: Option<ScanCursor>,
 }
@@ -160,8 +162,16 @@ impl Store {
             .set_exclusive_start_key(from.0)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let output = request.send().await.map_err(|error| StoreError::call(SCAN, error))?;
-        let facts = output.items.unwrap_or_default().into_iter().filter_map(|item| FactImage::read(item).transpose());
-        Ok(ScannedFacts { facts: facts.collect::<Result<_, _>>()?, next: next(output.last_evaluated_key) })
+        let mut scanned =
+            ScannedFacts { facts: Vec::new(), anonymous: Vec::new(), next: next(output.last_evaluated_key) };
+        for item in output.items.unwrap_or_default() {
+            match FactChange::read(item)? {
+                Some(FactChange::Fact(image)) => scanned.facts.push(*image),
+                Some(FactChange::Anonymous(receipt)) => scanned.anonymous.push(receipt),
+                None => {}
+            }
+        }
+        Ok(scanned)
     }
 }
 

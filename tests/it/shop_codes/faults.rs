@@ -7,7 +7,7 @@ use tessera_local::stack::Calls;
 
 use super::fake_shopify::{FakeShopify, Misbehaviour};
 use super::fake_woocommerce::FakeWoocommerce;
-use super::{BUYER, CLOCK, connection, offering, order, reward, woocommerce};
+use super::{BUYER, CLOCK, connection, nobody, offering, order, reward, woocommerce};
 use crate::faults::plans::{Run, calls, every_plan, is_read, plans_of};
 use crate::faults::sender::{Planned, Sender};
 use crate::inbound;
@@ -15,6 +15,8 @@ use crate::inbound;
 const FUNCTION: &str = "shop-codes";
 /// The functions that draw codes, and ask for the deletion of those of cancelled coupons.
 const DRAWING: [&str; 2] = ["reward-redemption", "event-relay"];
+/// The functions that use the coupons of an anonymous order.
+const USING: [&str; 2] = ["rule-evaluation", "event-relay"];
 /// Stacks that run at once.
 const PARALLEL: usize = 12;
 
@@ -248,6 +250,40 @@ async fn spending(sender: &mut Sender, fake: &FakeShop) -> (Vec<Value>, Calls) {
     (end, calls)
 }
 
+/// An order of nobody uses a ready code that nobody has, and one that a member has; then it is cancelled.
+async fn anonymous(sender: &mut Sender, fake: &FakeShop) -> (Vec<Value>, Calls) {
+    open(sender).await;
+    connect(sender, fake).await;
+    sender.clock("2026-03-01T12:10:00+01:00").await;
+    let wallet = draw(sender, 1).await;
+    let ready = fake.live().into_iter().find(|code| *code != wallet).unwrap();
+    assert!(fake.checkout(&wallet) && fake.checkout(&ready));
+    let mut paid = nobody(order(1, &wallet.to_lowercase(), "2026-03-01T12:05:00+01:00"));
+    paid["discount_codes"].as_array_mut().unwrap().push(json!({ "code": ready, "amount": "5.00" }));
+    sender.begin();
+    deliver(sender, "orders/paid", &paid).await;
+    let used = sender.get(&format!("/v1/coupons/{wallet}")).await["status"].clone();
+    let mut end = vec![used, sender.get(&format!("/v1/members/{BUYER}")).await["points"]["available"].clone()];
+    paid["cancelled_at"] = json!("2026-03-01T12:08:00+01:00");
+    deliver(sender, "orders/cancelled", &paid).await;
+    let calls = calls(sender);
+    sender.end();
+    sender.clock("2026-03-01T16:00:00+01:00").await;
+    end.push(sender.get(&format!("/v1/members/{BUYER}")).await["points"]["available"].clone());
+    let health = codes_of(sender, fake).await;
+    assert_eq!(health["ready"], fake.live().len() as u64, "{health}");
+    end.push(json!([health["ready"], health["spent"]]));
+    fake.check();
+    (end, calls)
+}
+
+/// Delivers an event of Shopify until it is taken.
+async fn deliver(sender: &mut Sender, topic: &str, payload: &Value) {
+    let delivered = sender.with(async |shop| inbound::shopify(shop, topic, payload).await).await;
+    assert_eq!(delivered.status, 200, "{}", delivered.body);
+    sender.settle().await;
+}
+
 /// The connection leads to another shop, while a coupon of the first one is in a wallet and is cancelled.
 async fn moving(sender: &mut Sender, first: &FakeShop) -> (Vec<Value>, Calls) {
     let second = FakeShop::start(first.name()).await;
@@ -283,6 +319,7 @@ enum Journey {
     Withdrawing,
     Returning,
     Spending,
+    Anonymous,
     Moving,
 }
 
@@ -294,6 +331,7 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> Run<
         Journey::Withdrawing => Box::pin(withdrawing(&mut sender, &fake, false)).await,
         Journey::Returning => Box::pin(withdrawing(&mut sender, &fake, true)).await,
         Journey::Spending => Box::pin(spending(&mut sender, &fake)).await,
+        Journey::Anonymous => Box::pin(anonymous(&mut sender, &fake)).await,
         Journey::Moving => Box::pin(moving(&mut sender, &fake)).await,
     };
     sender.with(async |shop| shop.verify().await).await;
@@ -302,7 +340,8 @@ async fn run(journey: Journey, provider: &str, planned: Option<Planned>) -> Run<
 
 async fn every_fault(journey: Journey, provider: &str, expected: &[Value]) {
     let choose = |calls: Calls| {
-        let mut plans = plans_of(calls.clone(), &[FUNCTION]);
+        let functions: &[&str] = if matches!(journey, Journey::Anonymous) { &USING } else { &[FUNCTION] };
+        let mut plans = plans_of(calls.clone(), functions);
         // Every shop's codes are drawn alike, and one journey shows it.
         if matches!(journey, Journey::Living) && provider == "shopify" {
             plans.extend(plans_of(calls, &DRAWING).into_iter().filter(|planned| !is_read(&planned.operation)));
@@ -350,6 +389,12 @@ async fn a_spent_code_leaves_its_pool_once_whatever_call_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_nobody_uses_its_codes_once_whatever_call_fails() {
+    let expected = [json!("used"), json!(990), json!(1000), json!([6, 1])];
+    every_fault(Journey::Anonymous, "shopify", &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_codes_of_another_shop_are_dropped_whatever_call_fails() {
     let expected = [json!(6), json!(1000), json!("cancelled"), json!(true)];
     every_fault(Journey::Moving, "woocommerce", &expected).await;
@@ -367,6 +412,9 @@ pub async fn every_permission(sender: &mut Sender) -> Vec<&'static str> {
     sender.post(&publish, &json!({}), Some("k-publish")).await;
     sender.settle().await;
     let code = draw(sender, 9).await;
+    let ready = fake.live().into_iter().find(|ready| *ready != code).unwrap();
+    let paid = nobody(order(9, &ready, "2026-03-03T09:00:00+01:00"));
+    deliver(sender, "orders/paid", &paid).await;
     fake.fail(true);
     sender.post(&format!("/v1/coupons/{code}/cancel"), &json!({}), None).await;
     sender.settle().await;

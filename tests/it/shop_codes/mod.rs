@@ -1,5 +1,6 @@
 //! Codes that a shop's own checkout accepts: filling, drawing, deleting, cancelling, with fakes of the shops on this machine.
 
+mod anonymous;
 mod fake_shopify;
 mod fake_woocommerce;
 pub mod faults;
@@ -116,6 +117,14 @@ fn order(id: u64, code: &str, at: &str) -> Value {
         order[name] = json!(at);
     }
     order["discount_codes"] = json!([{ "code": code, "amount": "5.00", "type": "fixed_amount" }]);
+    order
+}
+
+/// The order as nobody's: without a customer, and without an address.
+fn nobody(mut order: Value) -> Value {
+    for name in ["customer", "email", "contact_email", "phone"] {
+        order[name] = Value::Null;
+    }
     order
 }
 

@@ -58,7 +58,7 @@ pub use merge::{MergeFault, decide_merge};
 pub use moving::{CouponMove, CouponMoveFault, decide_coupon_move};
 pub use next::{CountedUnit, NextStep, next_steps};
 pub use profile::decide_profile;
-pub use receipt::{ReceiptContext, decide_arrival, decide_receipt};
+pub use receipt::{ReceiptContext, decide_arrival, decide_receipt, used_on};
 pub use referral::{
     AdvocateChange, CouponMissing, FriendChange, ReferralChange, decide_referral, decide_referral_rules,
     milestone_coupons, referral_gifts,

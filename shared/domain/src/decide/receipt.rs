@@ -100,11 +100,11 @@ fn use_coupons(draft: &mut Draft<'_>, fact: &ReceiptContext<'_>) {
     }
 }
 
-/// The coupon after its use on a receipt. `is_own`: it is the buyer's.
+/// The coupon after its use on a receipt, as of the receipt's own date. `is_own`: it is the buyer's.
 ///
 /// # Errors
 /// Why the receipt cannot use it.
-fn used_on(coupon: &Coupon, receipt: &Receipt, is_own: bool) -> Result<Coupon, &'static str> {
+pub fn used_on(coupon: &Coupon, receipt: &Receipt, is_own: bool) -> Result<Coupon, &'static str> {
     let status = coupon.status_as_of(receipt.occurred_at);
     let by_this = coupon.receipt.as_ref() == Some(&receipt.id);
     if status == CouponStatus::Used && by_this {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use tessera_domain::fact::FactId;
-use tessera_domain::ids::{MemberId, ProgramId};
+use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 
 use super::{fact_of, member_of, waiting};
 use crate::StoreError;
@@ -37,9 +37,29 @@ pub struct FactImage {
     pub decided_by: Option<u32>,
 }
 
-impl FactImage {
-    /// Reads an item, or the new image of an INSERT or MODIFY record (`record.change.new_image`). `None`: nothing to
-    /// decide (an anonymous receipt, a waiting refund, a marker).
+/// What a record of the facts asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactChange {
+    /// The fact of a member is to be decided.
+    Fact(Box<FactImage>),
+    /// The coupons that an anonymous receipt used are to be settled: it names some, or was returned. The stream shows it when it is
+    /// stored, and again with each of its refunds.
+    Anonymous(AnonymousReceipt),
+}
+
+/// An anonymous receipt that may have used coupons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnonymousReceipt {
+    /// The tenant.
+    pub program: ProgramId,
+    /// The receipt.
+    pub receipt: ReceiptId,
+    /// When the sender's request was accepted.
+    pub accepted_at: Timestamp,
+}
+
+impl FactChange {
+    /// Reads the new image of an INSERT or MODIFY record (`record.change.new_image`). `None`: there is nothing to do.
     ///
     /// # Errors
     /// When the item is not of a kind that this version knows.
@@ -47,11 +67,39 @@ impl FactImage {
         let image = image.into();
         let reader = Reader::new(READ, &image);
         let (program, fact) = fact_of(READ, reader)?;
-        let Some(member) = member_of(reader)? else { return Ok(None) };
         if !reader.has(name::BODY) {
             return Ok(None);
         }
-        Ok(Some(Self {
+        if let Some(member) = member_of(reader)? {
+            return FactImage::of(program, member, fact, reader).map(|image| Some(Self::Fact(Box::new(image))));
+        }
+        let has_coupons = reader.has(name::NAMES_COUPONS) || reader.has(name::EARLY);
+        Ok(match fact {
+            FactId::Receipt { receipt } if has_coupons => {
+                let accepted_at = reader.moment(name::SINCE)?;
+                Some(Self::Anonymous(AnonymousReceipt { program, receipt, accepted_at }))
+            }
+            _ => None,
+        })
+    }
+}
+
+impl FactImage {
+    /// Reads an item, or the new image of an INSERT or MODIFY record (`record.change.new_image`). `None`: nothing to
+    /// decide (an anonymous receipt, a waiting refund, a marker).
+    ///
+    /// # Errors
+    /// When the item is not of a kind that this version knows.
+    pub fn read(image: impl Into<HashMap<String, AttributeValue>>) -> Result<Option<Self>, StoreError> {
+        Ok(match FactChange::read(image)? {
+            Some(FactChange::Fact(image)) => Some(*image),
+            Some(FactChange::Anonymous(..)) | None => None,
+        })
+    }
+
+    /// Reads the item of a member's fact.
+    fn of(program: ProgramId, member: MemberId, fact: FactId, reader: Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
             program,
             member,
             fact,
@@ -60,7 +108,7 @@ impl FactImage {
             waiting: waiting(READ, reader)?,
             moves: if reader.has(name::MOVES) { reader.number(name::MOVES)? } else { 0 },
             decided_by: if reader.has(name::DECIDED_BY) { Some(reader.number(name::DECIDED_BY)?) } else { None },
-        }))
+        })
     }
 
     /// The fact and those that waited for it, in the order in which they are decided.

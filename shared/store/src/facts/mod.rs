@@ -8,7 +8,7 @@ mod moving;
 mod put;
 mod receipt;
 
-pub use image::FactImage;
+pub use image::{AnonymousReceipt, FactChange, FactImage};
 pub use moving::{AnewFact, ReceiptMove, UndoneMerge, UndoneSince};
 pub use put::PutFact;
 pub use receipt::{Claim, StoredReceipt, StoredRefund};

@@ -32,6 +32,8 @@ struct NewFact<'a> {
     id: FactId,
     packed: Vec<u8>,
     item: Item,
+    /// True for a receipt with coupons.
+    names_coupons: bool,
 }
 
 /// How one attempt to store a fact with a parent ended.
@@ -64,7 +66,8 @@ impl Store {
         let id = fact.id();
         let packed = fact.pack().map_err(unreadable(PUT))?;
         let item = item(&keys::fact(program, &id), [(name::BODY, bytes(&*packed)), (name::SINCE, moment(accepted_at))]);
-        let new = NewFact { program, id, packed, item };
+        let names_coupons = matches!(fact, Fact::Receipt(receipt) if !receipt.coupons.is_empty());
+        let new = NewFact { program, id, packed, item, names_coupons };
         match new.id.parent() {
             None => self.put_alone(new, member).await,
             Some(parent) => self.put_with_parent(new, &parent, member).await,
@@ -74,6 +77,8 @@ impl Store {
     async fn put_alone(&self, mut new: NewFact<'_>, member: Option<&MemberId>) -> Result<PutFact, StoreError> {
         if let Some(member) = member {
             new.item.insert(name::MEMBER.to_owned(), text(member.as_str()));
+        } else if new.names_coupons {
+            new.item.insert(name::NAMES_COUPONS.to_owned(), AttributeValue::Bool(true));
         }
         let mut write = Write::put(&self.tables.facts, new.item.clone()).when(ABSENT);
         for attempt in 1..=retry::TRIES {
