@@ -51,6 +51,8 @@ pub(super) async fn messages(
         }
         // Entries and notices are written once; a migration that rewrites one is no event.
         MemberChange::Entry { .. } | MemberChange::Notice { .. } => return Ok(Vec::new()),
+        // Its entry announces it. The stream shows it because its code may have been one of the last ones.
+        MemberChange::Coupon { .. } if inserted => Vec::new(),
         MemberChange::Coupon { member, id, coupon } => {
             let event = event_of_coupon(&id, member.as_str(), &coupon, made_at);
             event

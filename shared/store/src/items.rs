@@ -58,6 +58,8 @@ pub(crate) mod name {
     pub const CODE: &str = "cc";
     /// On a place in a pool: the shop that created the code.
     pub const OF_SHOP: &str = "sp";
+    /// On a coupon that was issued with a code that a shop created: the stream's filter looks for it.
+    pub const SHOP_ISSUED: &str = "si";
     /// On a counter of a budget: the points that were drawn.
     pub const DRAWN: &str = "drawn";
     /// On a guard of an identifier: it is verified.

@@ -63,6 +63,20 @@ async fn a_code_goes_from_the_wallet_to_the_checkout_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draw_lets_the_pool_be_filled_up_without_a_schedule() {
+    let fake = FakeShopify::start().await;
+    let shop = connected(&fake, 3, vec![reward("five", "shopify", &json!({}))]).await;
+    let reserve = json!({ "reward": "five", "reserve": true });
+    shop.post(&format!("/v1/members/{BUYER}/redemptions"), &reserve).await;
+    shop.settle().await;
+    assert_eq!(fake.count("AddCodes"), 1, "a reservation takes no code");
+    drawn(&shop, "five").await;
+    shop.settle().await;
+    assert_eq!((fake.count("AddCodes"), codes(&shop, "shopify", "five").await["ready"].clone()), (2, json!(3)));
+    fake.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reservation_has_a_handle_until_its_code_is_drawn() {
     let fake = FakeShopify::start().await;
     let shop = connected(&fake, 3, vec![reward("five", "shopify", &json!({}))]).await;

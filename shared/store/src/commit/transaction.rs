@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tessera_domain::coupon::{Coupon, FoldedCode, PoolId};
+use aws_sdk_dynamodb::types::AttributeValue;
+use tessera_domain::coupon::{Coupon, CouponStatus, FoldedCode, PoolId};
 use tessera_domain::decide::Decision;
 use tessera_domain::ids::{MemberId, ProgramId, RewardId};
 use tessera_domain::ledger::Entry;
@@ -399,11 +400,19 @@ impl Store {
             let counted = takes.iter().find(|take| take.reward == coupon.reward);
             new.extend(lapse::held(program, coupon, counted.map(|take| take.part.shard)));
             new.extend(expiring(program, coupon));
+            new.extend(issued_by_shop(coupon));
             transaction.push(Part::Loaded, Write::put(table, new).when(ABSENT), size);
             transaction.coupons.push(CouponSize { bytes: size, writes: transaction.writes.len() - earlier });
         }
         Ok(guards)
     }
+}
+
+/// The attribute of a coupon whose code a shop created: its issue is relayed, because the pool may have run low. A reservation has
+/// no such code yet.
+fn issued_by_shop(coupon: &Coupon) -> Option<(String, AttributeValue)> {
+    let is_drawn = coupon.provider.is_some() && coupon.status != CouponStatus::Reserved;
+    is_drawn.then(|| (name::SHOP_ISSUED.to_owned(), text("1")))
 }
 
 /// Packs the body of an item.
