@@ -93,6 +93,7 @@ fn about_code(program: &ProgramId, coupon: &Coupon, natural: &str, made_at: Time
     let connection = connection_of(coupon.provider?)?;
     let (work, cause) = match coupon.status {
         CouponStatus::Cancelled => delete(coupon, natural, made_at),
+        CouponStatus::Used if coupon.is_used_elsewhere() => delete(coupon, natural, made_at),
         CouponStatus::Available | CouponStatus::Applied if coupon.cancelling.is_some() => {
             delete(coupon, natural, made_at)
         }
@@ -100,7 +101,8 @@ fn about_code(program: &ProgramId, coupon: &Coupon, natural: &str, made_at: Time
             let work = CodesWork::Reward { connection, reward: coupon.reward.clone(), again: false };
             (work, format!("drawn {}", made_at.as_second().div_euclid(60)))
         }
-        // A reservation has no code of the shop yet. A used code is used up there, and the job finds expired ones.
+        // A reservation has no code of the shop yet. A code that an order of the shop used is used up there, and the job finds expired
+        // ones.
         CouponStatus::Reserved | CouponStatus::Used | CouponStatus::Expired | CouponStatus::Lapsed => return None,
     };
     Some(CodesMessage::new(program.clone(), work).outgoing(&cause))

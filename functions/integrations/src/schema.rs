@@ -255,7 +255,7 @@ pub(crate) struct CodesHealthView {
     pub filling: u64,
     /// Codes that the shop did not create.
     pub failed: u64,
-    /// Codes that the shop has deleted, because their coupons expired or were cancelled.
+    /// Codes that are dead in the shop: their coupons expired, were cancelled or used at a till, or they were deleted by hand.
     pub dead: u64,
     /// Ready codes that orders used before anybody had them: they have left the pool.
     pub spent: u64,

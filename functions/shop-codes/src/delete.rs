@@ -1,4 +1,4 @@
-//! Deletes the codes of coupons that expired or were cancelled.
+//! Deletes the codes of coupons that expired, were cancelled, or were used elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -83,14 +83,16 @@ enum Deletion {
     OutOfReach,
 }
 
-/// True when a coupon can never be used again, unless an order used its code before.
+/// True when the shop's checkout must not accept a coupon any more. An order may have used its code before.
 fn is_over(coupon: &Coupon, now: Timestamp) -> bool {
     match coupon.status {
         CouponStatus::Cancelled | CouponStatus::Expired => true,
         CouponStatus::Available | CouponStatus::Applied => {
             coupon.cancelling.is_some() || coupon.expires_at.is_some_and(|end| end <= now)
         }
-        CouponStatus::Reserved | CouponStatus::Lapsed | CouponStatus::Used => false,
+        // What was used at a till must not be used again at the checkout.
+        CouponStatus::Used => coupon.is_used_elsewhere(),
+        CouponStatus::Reserved | CouponStatus::Lapsed => false,
     }
 }
 

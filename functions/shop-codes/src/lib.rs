@@ -3,7 +3,8 @@
 //! - Codes are created ahead of need, into ready pools: a redemption never waits for a shop.
 //! - What is sent to a shop is stored before. A request whose response is lost is repeated as it was, so that a crash between
 //!   the shop's success and our record neither loses a code nor hands one out twice.
-//! - Codes of coupons that expired or were cancelled are deleted. A cancellation gives its points back only then.
+//! - Codes of coupons that expired, were cancelled, or were used elsewhere are deleted. A cancellation gives its points back only
+//!   then.
 //! - A ready code that an order has used leaves its pool.
 //! - The codes of a reward that is withdrawn are made invalid; those that nobody has are deleted.
 //!

@@ -47,7 +47,7 @@ pub enum CodesWork {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
     },
-    /// The codes of coupons that expired or were cancelled are to be deleted in their shop.
+    /// The codes of coupons that expired, were cancelled, or were used elsewhere are to be deleted in their shop.
     Delete {
         /// The codes.
         codes: Vec<CouponCode>,

@@ -121,6 +121,30 @@ async fn each_number_of_points_has_a_discount_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_is_used_at_a_till_does_not_work_at_the_checkout_any_more() {
+    let fake = FakeShopify::start().await;
+    let shop = connected(&fake, 6, vec![reward("five", "shopify", &json!({}))]).await;
+    let (by_hand, on_receipt, online) =
+        (drawn(&shop, "five").await, drawn(&shop, "five").await, drawn(&shop, "five").await);
+    assert!(fake.checkout(&online));
+    deliver(&shop, "orders/paid", &order(1, &online, "2026-03-01T11:00:00+01:00")).await;
+    assert_eq!((status(&shop, &online).await, fake.count("DeleteCodes")), (json!("used"), 0));
+    assert_eq!(shop.post(&format!("/v1/coupons/{by_hand}/use"), &json!({})).await.status, 200);
+    let mut sold = crate::shop::receipt("till-1", BUYER, "30.00");
+    sold["coupons"] = json!([on_receipt]);
+    assert_eq!(shop.post("/v1/receipts", &sold).await.status, 202);
+    shop.settle().await;
+    for code in [&by_hand, &on_receipt] {
+        assert_eq!(status(&shop, code).await, "used");
+        assert!(!fake.checkout(code), "{code}");
+    }
+    let seen = codes(&shop, "shopify", "five").await;
+    assert_eq!((&seen["dead"], fake.count("DeleteCodes")), (&json!(2), 2), "{seen}");
+    fake.check();
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_coupons_code_is_dead_within_one_run() {
     let fake = FakeShopify::start().await;
     let shop = connected(&fake, 4, vec![reward("five", "shopify", &json!({ "valid_days": 1 }))]).await;

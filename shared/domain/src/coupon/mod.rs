@@ -291,6 +291,16 @@ impl Coupon {
         }
     }
 
+    /// True if a code that a shop created was used, but not by an order of that shop: its own checkout still accepts it. Ids of its
+    /// orders begin with its name.
+    pub fn is_used_elsewhere(&self) -> bool {
+        let is_of = |provider: Provider, receipt: &ReceiptId| {
+            receipt.as_str().strip_prefix(provider.name()).is_some_and(|rest| rest.starts_with(':'))
+        };
+        let is_used = self.status == CouponStatus::Used;
+        self.provider.is_some_and(|provider| is_used && !self.receipt.as_ref().is_some_and(|id| is_of(provider, id)))
+    }
+
     /// True when its code was generated and its reward generates codes today, so that no shop's checkout knows the code by itself.
     ///
     /// Coupons of earlier releases do not say that their code was drawn: of those, the reward tells.
