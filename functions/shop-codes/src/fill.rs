@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use tessera_domain::ids::CouponCode;
 use tessera_lambda::Services;
 use tessera_shops::CodeSettings;
@@ -18,6 +19,8 @@ const PATTERN: &str = "############";
 const MOST_BATCHES: u32 = 8;
 /// A batch of fewer codes may collide with others as a whole.
 const FEW_CODES: usize = 10;
+/// How long after a check of the ready codes the next one is due.
+const BETWEEN_CHECKS: SignedDuration = SignedDuration::from_hours(24);
 /// How often another first code is tried for a discount.
 const FIRST_CODES: u32 = 3;
 
@@ -70,6 +73,7 @@ impl PoolWorker<'_> {
         if is_off && self.switch(stored, &discount, true).await? == PoolProgress::Partly {
             return Ok(PoolProgress::Partly);
         }
+        self.check_ready(stored).await?;
         for _ in 0..MOST_BATCHES {
             if stored.pool.batch.is_none() && !self.begin_batch(stored, codes).await? {
                 return Ok(PoolProgress::Whole);
@@ -77,6 +81,28 @@ impl PoolWorker<'_> {
             self.finish_batch(stored, &discount).await?;
         }
         Ok(PoolProgress::Partly)
+    }
+
+    /// Once a day, takes the codes out of the pool that the shop does not accept any more although nobody had them: the merchant
+    /// deleted them, or an order used one of which nothing was heard. Where each code is a discount of its own, no filling finds
+    /// that out.
+    async fn check_ready(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+        let Shop::Woocommerce(shop) = self.shop else { return Ok(()) };
+        let now = self.services.clock.now();
+        let last = stored.pool.checked_at.unwrap_or(stored.pool.created_at);
+        if now.duration_since(last) < BETWEEN_CHECKS {
+            return Ok(());
+        }
+        let (store, program, pool) = (&self.services.store, &self.program.id, &stored.pool.pool);
+        let ready = store.ready_shop_codes(program, pool).await?;
+        let dead = shop.dead(&ready).await?;
+        if !dead.is_empty() {
+            tracing::warn!(%program, reward = %pool.reward, codes = dead.len(), "ready codes are dead in the shop");
+            store.take_dead_codes(program, self.connection, pool, &dead).await?;
+        }
+        // Times are stored in milliseconds.
+        stored.pool.checked_at = Some(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now));
+        self.save(stored).await
     }
 
     /// Stores a pool as it is now.

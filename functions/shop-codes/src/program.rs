@@ -125,7 +125,10 @@ pub(crate) async fn bring_in_line(
 }
 
 /// Asks for another look at a reward, which goes on.
-async fn ask_again(
+///
+/// # Errors
+/// When the queue cannot be reached.
+pub(crate) async fn ask_again(
     services: &Services,
     program: &ProgramId,
     connection: &TargetId,
@@ -221,6 +224,7 @@ fn new_pool(
         error: None,
         attempts: 0,
         due: None,
+        checked_at: None,
         is_stopped: false,
     };
     StoredShopPool { pool, version: 0, deleted: 0, spent: 0 }

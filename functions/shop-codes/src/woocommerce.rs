@@ -1,6 +1,6 @@
 //! Codes in WooCommerce: each is a coupon of its own, created and deleted in batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::http::{Method, Request, StatusCode};
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tessera_domain::coupon::FoldedCode;
 use tessera_domain::ids::CouponCode;
 use tessera_domain::program::RewardType;
-use tessera_store::{CodeBatch, ShopCode, ShopPool};
+use tessera_store::{CodeBatch, ReadyCode, ShopCode, ShopPool};
 
 use crate::access::{BatchOutcome, ShopAccess};
 use crate::http::{Reply, ShopFailure, exchange};
@@ -97,6 +97,19 @@ impl<'a> Woocommerce<'a> {
             discount: String::new(),
             id: id.to_string(),
         }
+    }
+
+    /// Those of some ready codes that the checkout does not accept any more: they were deleted, or used.
+    pub async fn dead(&self, ready: &[ReadyCode]) -> Result<Vec<ReadyCode>, Failure> {
+        let mut dead = Vec::new();
+        for chunk in ready.chunks(MOST_CODES) {
+            let ids: Vec<u64> = chunk.iter().filter_map(|ready| ready.shop.id.parse().ok()).collect();
+            let found = self.read(&ids).await?;
+            let unused = found.iter().filter(|coupon| coupon["usage_count"].as_u64().unwrap_or(0) == 0);
+            let alive: BTreeSet<FoldedCode> = unused.filter_map(code_of).collect();
+            dead.extend(chunk.iter().filter(|ready| !alive.contains(&FoldedCode::from(&ready.code))).cloned());
+        }
+        Ok(dead)
     }
 
     /// Deletes codes. Those that are gone already are no error.

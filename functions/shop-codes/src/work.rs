@@ -8,7 +8,7 @@ use tessera_lambda::shop_codes::{CodesMessage, CodesWork};
 use tessera_store::{DeliveryContent, TargetId};
 
 use crate::delete::delete;
-use crate::program::{bring_in_line, look};
+use crate::program::{ask_again, bring_in_line, look};
 use crate::spent::take_spent;
 use crate::{ShopClients, WorkError};
 
@@ -44,8 +44,9 @@ async fn repeat(
     let is_done = match serde_json::from_str(text).map_err(MessageError::from)? {
         CodesWork::Delete { codes, at } => delete(services, clients, program, &codes, at, Some(&before)).await?,
         CodesWork::Reward { connection, reward, .. } => {
-            bring_in_line(services, clients, program, &connection, &reward, true).await?;
-            // What fails again is recorded with its pool, and listed anew.
+            // In its turn: nothing else is done about the reward meanwhile. What fails again is recorded with its pool, and listed
+            // anew.
+            ask_again(services, program, &connection, &reward, true).await?;
             true
         }
         CodesWork::Program { .. } | CodesWork::Spent { .. } | CodesWork::Delivery { .. } => true,

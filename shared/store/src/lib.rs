@@ -67,7 +67,7 @@ pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};
 pub use open::OpenedMember;
 pub use page::Page;
-pub use pools::{CodesAdded, CouponShopCode, ShopCode};
+pub use pools::{CodesAdded, CouponShopCode, ReadyCode, ShopCode};
 pub use programs::{
     ActiveProgram, ApiKey, CreateProgramError, DraftApproval, DraftAuthor, DraftError, DraftStatus, FoundKey, Head,
     IdentityKey, KeyCreation, KeyDeletion, KeyGrant, NewApiKey, NewDraft, NewProgram, PreviousSecret, ProgramCache,

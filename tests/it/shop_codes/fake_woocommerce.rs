@@ -86,6 +86,11 @@ impl FakeWoocommerce {
         self.state().numbers = number;
     }
 
+    /// The merchant deletes a coupon.
+    pub fn delete_by_hand(&self, code: &str) {
+        self.state().coupons.remove(&code.to_lowercase()).unwrap();
+    }
+
     /// The merchant changes the description of every coupon.
     pub fn describe_all(&self, description: &str) {
         self.state().coupons.values_mut().for_each(|coupon| coupon["description"] = json!(description));
@@ -107,6 +112,7 @@ impl FakeWoocommerce {
         let (mut state, code) = (self.state(), code.to_lowercase());
         let is_accepted = works(&code, &state);
         if is_accepted {
+            state.coupons.get_mut(&code).unwrap()["usage_count"] = json!(1);
             state.spent.insert(code);
         }
         is_accepted
@@ -192,6 +198,7 @@ fn batch(body: &Value, state: &mut State) -> Value {
             let mut stored = coupon.clone();
             stored["id"] = json!(FIRST_ID + state.numbers);
             stored["code"] = json!(code);
+            stored["usage_count"] = json!(0);
             state.coupons.insert(code, stored.clone());
             stored
         });

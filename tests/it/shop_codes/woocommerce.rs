@@ -161,3 +161,37 @@ async fn half_of_a_batch_and_responses_without_content_hand_out_nothing_that_doe
     }
     fake.check();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ready_coupons_that_are_dead_in_the_shop_leave_the_pool_within_a_day() {
+    let fake = FakeWoocommerce::start().await;
+    let five = || vec![reward("five", "woocommerce", &json!({}))];
+    let shop = connected(&fake, 120, five()).await;
+    let wallet = drawn(&shop, "five").await;
+    shop.settle().await;
+    let ready: Vec<String> = fake.live().into_iter().filter(|code| *code != wallet).collect();
+    // The merchant deletes some, and one is used by an order of which nothing is heard.
+    let (deleted, used) = (&ready[..60], &ready[60]);
+    deleted.iter().for_each(|code| fake.delete_by_hand(code));
+    fake.delete_by_hand(&wallet);
+    assert!(fake.checkout(used));
+    look(&shop).await;
+    assert_eq!(codes(&shop, "woocommerce", "five").await["ready"], 120, "nobody knows yet");
+    // While the shop is down, nothing is known to be dead.
+    fake.respond(Some(503));
+    shop.clock("2026-03-02T12:10:00+01:00").await;
+    let seen = codes(&shop, "woocommerce", "five").await;
+    assert_eq!((&seen["ready"], &seen["dead"]), (&json!(120), &json!(0)), "{seen}");
+    fake.respond(None);
+    shop.clock("2026-03-02T18:10:00+01:00").await;
+    let seen = codes(&shop, "woocommerce", "five").await;
+    assert_eq!((&seen["ready"], &seen["dead"], fake.live().len()), (&json!(120), &json!(61), 120), "{seen}");
+    for _ in 0..3 {
+        assert!(fake.checkout(&drawn(&shop, "five").await));
+    }
+    // A coupon in a wallet is cancelled by hand: its points come back.
+    assert_eq!(cancel(&shop, &wallet).await.status, 200);
+    assert_eq!((points(&shop).await, status(&shop, &wallet).await), (json!(970), json!("cancelled")));
+    fake.check();
+    shop.verify().await;
+}

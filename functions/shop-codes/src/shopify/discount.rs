@@ -111,6 +111,7 @@ mod tests {
             error: None,
             attempts: 0,
             due: None,
+            checked_at: None,
             is_stopped: false,
         };
         let (operation, document, input) = discount_input(&pool, &CouponCode::new("7K2M9QXT4RVB").unwrap()).unwrap();

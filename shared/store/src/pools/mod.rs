@@ -16,7 +16,7 @@ mod load;
 mod shop;
 
 pub use load::CodesAdded;
-pub use shop::{CouponShopCode, ShopCode};
+pub use shop::{CouponShopCode, ReadyCode, ShopCode};
 
 pub(crate) use draw::{PoolCode, PoolCodes};
 

@@ -17,9 +17,12 @@ use crate::{Store, StoreError, TargetId};
 const READ: &str = "reading codes of a shop";
 const CLOSE: &str = "deleting a shop's pools of codes";
 const SPEND: &str = "taking a code that an order has used out of its pool";
+const DEAD: &str = "taking codes that are dead in their shop out of a pool";
 const DELETE: &str = "noting that a shop deleted codes";
 /// The codes of one transaction: a write for each, and one for the counter.
 const CHUNK: usize = 50;
+/// The codes of a transaction that takes them out of their pool: two writes for each, and one for the counter.
+const DEAD_CHUNK: usize = 49;
 
 /// The place of a code in the shop that created it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,17 @@ pub struct CouponShopCode {
     pub free_in: Option<String>,
     /// When the shop had deleted it.
     pub deleted_at: Option<Timestamp>,
+}
+
+/// A code that waits to be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyCode {
+    /// The code.
+    pub code: CouponCode,
+    /// Its place in the shop.
+    pub shop: ShopCode,
+    /// Its place in the pool.
+    place: Key,
 }
 
 impl Store {
@@ -187,6 +201,77 @@ impl Store {
         Ok(withdrawn)
     }
 
+    /// The codes that wait to be drawn. Reads all of them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn ready_shop_codes(&self, program: &ProgramId, pool: &PoolId) -> Result<Vec<ReadyCode>, StoreError> {
+        let mut ready = Vec::new();
+        for shard in 0..SHARDS {
+            let range = Range::all(keys::pool(program, pool, shard), POOL_CODES);
+            let places = self.range(READ, &self.tables.members, range).await?;
+            let codes = places.iter().map(|place| Reader::new(READ, place).parsed(name::CODE));
+            let codes: Vec<CouponCode> = codes.collect::<Result<_, _>>()?;
+            let known = self.shop_codes(program, codes.iter().map(FoldedCode::from)).await?;
+            for (place, code) in places.iter().zip(codes) {
+                let Some(known) = known.iter().find(|known| known.code == FoldedCode::from(&code)) else { continue };
+                ready.push(ReadyCode { code, shop: known.shop.clone(), place: key_of(place)? });
+            }
+        }
+        Ok(ready)
+    }
+
+    /// Takes codes out of a pool that are dead in the shop although they were ready, and counts each once. One that is drawn at this
+    /// moment stays its member's.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn take_dead_codes(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        pool: &PoolId,
+        codes: &[ReadyCode],
+    ) -> Result<(), StoreError> {
+        for chunk in codes.chunks(DEAD_CHUNK) {
+            if self.take_dead(program, connection, pool, chunk).await? {
+                continue;
+            }
+            // One of them was drawn meanwhile.
+            for code in chunk {
+                self.take_dead(program, connection, pool, std::slice::from_ref(code)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes dead codes, all or none; false when one of them is not ready any more.
+    async fn take_dead(
+        &self,
+        program: &ProgramId,
+        connection: &TargetId,
+        pool: &PoolId,
+        codes: &[ReadyCode],
+    ) -> Result<bool, StoreError> {
+        let mut writes = Vec::with_capacity(2 * codes.len() + 1);
+        for ReadyCode { code, place, .. } in codes {
+            writes.extend(self.take_writes(program, &keys::pool_name(pool), &FoldedCode::from(code), place));
+        }
+        let counter = keys::shop_pool(program, connection.as_str(), pool);
+        let count = Write::update(&self.tables.programs, &counter, "ADD nx :dead");
+        writes.push(count.when("attribute_exists(pk)").value(":dead", number(codes.len())));
+        Ok(self.transact_patiently(DEAD, writes).await? == Transacted::Done)
+    }
+
+    /// The two writes that take a ready code out of its pool, so that nobody has it: its place, and its guard.
+    fn take_writes(&self, program: &ProgramId, pool: &str, code: &FoldedCode, place: &Key) -> [Write; 2] {
+        let guard = Write::delete(&self.tables.members, &keys::coupon_guard(program, code));
+        [
+            Write::delete(&self.tables.members, place).when("attribute_exists(pk)"),
+            guard.when("q = :pool").value(":pool", text(pool)),
+        ]
+    }
+
     /// Takes a ready code that an order has used out of its pool, and counts it there. Returns the pool; `None` when the code is not
     /// free, or is drawn at this moment. Reads every place of the pool: such orders are rare.
     ///
@@ -210,15 +295,10 @@ impl Store {
                 if FoldedCode::from(&reader.parsed::<CouponCode>(name::CODE)?) != *code {
                     continue;
                 }
-                let key = Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
-                let guard = Write::delete(members, &keys::coupon_guard(program, code));
                 let record = keys::shop_pool(program, shop.connection.as_str(), &pool);
                 let count = Write::update(&self.tables.programs, &record, "ADD ns :one").value(":one", number(1));
-                let writes = vec![
-                    Write::delete(members, &key).when("attribute_exists(pk)"),
-                    guard.when("q = :pool").value(":pool", text(free_in)),
-                    count.when("attribute_exists(pk)"),
-                ];
+                let mut writes = vec![count.when("attribute_exists(pk)")];
+                writes.extend(self.take_writes(program, free_in, code, &key_of(&place)?));
                 let is_taken = self.transact_patiently(SPEND, writes).await? == Transacted::Done;
                 return Ok(is_taken.then_some(pool));
             }
@@ -229,8 +309,7 @@ impl Store {
     /// Deletes a free code with its guard, or the count of a shard. False for a code that is drawn at this moment, which stays.
     async fn delete_place(&self, program: &ProgramId, pool: &PoolId, place: &Item) -> Result<bool, StoreError> {
         let (table, reader) = (&*self.tables.members, Reader::new(READ, place));
-        let key = Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() };
-        let mut writes = vec![Write::delete(table, &key)];
+        let mut writes = vec![Write::delete(table, &key_of(place)?)];
         if reader.has(name::CODE) {
             let code: CouponCode = reader.parsed(name::CODE)?;
             let guard = Write::delete(table, &keys::coupon_guard(program, &FoldedCode::from(&code)));
@@ -261,4 +340,10 @@ impl Store {
         writes.push(count.when("attribute_exists(pk)").value(":deleted", number(codes.len())));
         Ok(self.transact_patiently(DELETE, writes).await? == Transacted::Done)
     }
+}
+
+/// The key of an item.
+fn key_of(item: &Item) -> Result<Key, StoreError> {
+    let reader = Reader::new(READ, item);
+    Ok(Key { pk: reader.text(name::PK)?.to_owned(), sk: reader.text(name::SK)?.to_owned() })
 }

@@ -16,7 +16,7 @@ use crate::{Store, StoreError};
 
 const READ: &str = "reading a shop's pools of codes";
 const WRITE: &str = "writing a shop's pool of codes";
-/// The counter of codes that the shop has deleted, beside the body: others raise it.
+/// The counter of codes that are dead in the shop, beside the body: others raise it.
 const DELETED: &str = "nx";
 /// The counter of ready codes that orders have used, beside the body as well.
 const SPENT: &str = "ns";
@@ -75,6 +75,14 @@ pub struct ShopPool {
         with = "jiff::fmt::serde::timestamp::millisecond::optional"
     )]
     pub due: Option<Timestamp>,
+    /// When the ready codes were last compared with what the shop has.
+    #[serde(
+        rename = "k",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::timestamp::millisecond::optional"
+    )]
+    pub checked_at: Option<Timestamp>,
     /// True when the shop refused what it was asked for: a person has to act.
     #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_stopped: bool,
@@ -136,7 +144,8 @@ pub struct StoredShopPool {
     pub pool: ShopPool,
     /// Raised with every write; 0 for a pool that is not stored yet.
     pub version: u64,
-    /// The codes that the shop has deleted, because their coupons expired or were cancelled.
+    /// The codes that are dead in the shop: their coupons expired or were cancelled, or somebody deleted them there while they were
+    /// ready.
     pub deleted: u64,
     /// The ready codes that orders have used before anybody had them.
     pub spent: u64,
