@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import shopify
+import woocommerce
 from receiver import Receiver
 from stack import Answer, Stack
 
@@ -106,9 +107,9 @@ class Journeys(unittest.TestCase):
         self.assertEqual(answer.status, status, answer.body)
         return answer.body
 
-    def deliver(self, sent: bytes, headers: dict[str, str]) -> None:
-        """Delivers an event of Shopify."""
-        path = f"/v1/webhooks/shopify/{self.stack.program}"
+    def deliver(self, sent: bytes, headers: dict[str, str], vendor: str = "shopify") -> None:
+        """Delivers an event of a shop."""
+        path = f"/v1/webhooks/{vendor}/{self.stack.program}"
 
         def is_taken() -> bool:
             return self.stack.call("POST", path, sent, None, headers).status == 200
@@ -368,6 +369,71 @@ class Journeys(unittest.TestCase):
             self.deliver(*shopify.signed("customers/redact", forget))
             member = f"/v1/members/{customer}"
             self.stack.until("the member is erased", lambda: self.stack.call("GET", member).status == 404)
+            disconnect = {"enabled": False, "settings": connect["settings"]}
+            self.answered(self.stack.call("PUT", path, disconnect), 200)
+
+    def test_coupons_of_woocommerce(self) -> None:
+        """A redeemed code works at the checkout of WooCommerce. The order uses its coupon, and the refund brings the points back.
+        An order of nobody takes a ready code out of the pool. A cancelled coupon is deleted in the shop."""
+        customer, reward = 5130, {"id": "at-woocommerce", "name": "Five at WooCommerce", "type": "amount_off"}
+        reward |= {"value": "5.00", "cost": 100, "code": {"provider": "woocommerce"}}
+        self.post("/v1/members", {"id": str(customer)}, 201)
+        self.post(f"/v1/members/{customer}/adjustments", {"award": 300, "reason": "opening"}, 201)
+        path, redemptions = "/v1/integrations/woocommerce", f"/v1/members/{customer}/redemptions"
+
+        def has_points(points: int) -> Any:
+            return lambda: self.points(str(customer)) == points
+
+        def gmt(minutes: int) -> str:
+            return (datetime.now(timezone.utc) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S")
+
+        with woocommerce.FakeWoocommerce() as shop:
+            credentials = {"consumer_key": woocommerce.KEY, "consumer_secret": woocommerce.KEY_SECRET}
+            connect: dict[str, Any] = {
+                "enabled": True,
+                "settings": {"base_url": shop.url, "codes": {"low_water": 5, "fill_to": 5}},
+                "credentials": credentials | {"webhook_secret": woocommerce.SECRET},
+            }
+            self.answered(self.stack.call("PUT", path, connect), 200)
+            self.post("/v1/rewards", reward, 201)
+
+            def counts(**expected: int) -> Any:
+                def are() -> bool:
+                    found = [each for each in self.get(path)["health"]["codes"] if each["reward"] == reward["id"]]
+                    return bool(found) and found[0] == found[0] | expected
+
+                return are
+
+            self.stack.until("the pool is filled", counts(ready=5))
+
+            def redeemed() -> Any:
+                return self.stack.call("POST", redemptions, {"reward": reward["id"]}).body.get("code")
+
+            code, other = (self.stack.until("the reward is redeemed", redeemed) for _ in range(2))
+            self.assertTrue(shop.checkout(code.lower()))
+            paid = woocommerce.order(81, customer, "30.00", gmt(2), [code.lower()])
+            self.deliver(*woocommerce.signed(paid), "woocommerce")
+            self.stack.evaluated("woocommerce:81")
+            self.assertEqual(self.get(f"/v1/coupons/{code}")["status"], "used")
+            self.assertEqual(self.points(str(customer)), 130)
+            self.deliver(*woocommerce.signed(shop.refund(paid, 82, gmt(1))), "woocommerce")
+            self.stack.until("the points are back", has_points(200))
+
+            ready = next(each for each in list(shop.coupons) if shop.accepts(each) and each != other)
+            self.assertTrue(shop.checkout(ready))
+            nobodys = woocommerce.order(83, 0, "30.00", gmt(1), [ready.lower()])
+            self.deliver(*woocommerce.signed(nobodys), "woocommerce")
+            self.stack.until("the code has left the pool", counts(spent=1, ready=5))
+
+            self.assertTrue(shop.accepts(other))
+            self.post(f"/v1/coupons/{other}/cancel", {}, 200)
+            self.stack.until("the coupon is deleted", has_points(300))
+            self.assertFalse(shop.checkout(other))
+
+            reward["code"] = {"pattern": "ADA-########"}
+            self.answered(self.stack.call("PUT", f"/v1/rewards/{reward['id']}", reward), 200)
+            self.stack.until("no coupon works", lambda: not any(shop.accepts(each) for each in list(shop.coupons)))
+            self.assertEqual(shop.violations, [])
             disconnect = {"enabled": False, "settings": connect["settings"]}
             self.answered(self.stack.call("PUT", path, disconnect), 200)
 

@@ -6,11 +6,10 @@ import hashlib
 import hmac
 import json
 import re
-import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from fake import FakeShop
 
 SHOP = "ada.myshopify.com"
 SECRET = "a-client-secret-of-the-tests-01"
@@ -61,20 +60,17 @@ def refund(number: int, order_number: int, amount: str, at: str) -> dict[str, An
     return {"id": number, "order_id": order_number, "created_at": at, "processed_at": at, "refund_line_items": [line]}
 
 
-class FakeShopify:
+class FakeShopify(FakeShop):
     """The shop, for as long as the block runs."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        super().__init__()
         self.tokens = 0
         # By id: whether it is active.
         self.discounts: dict[str, bool] = {}
         # By upper-case code: the id of the code and of its discount.
         self.codes: dict[str, tuple[str, str]] = {}
         self.jobs: dict[str, list[Any]] = {}
-        self.spent: set[str] = set()
-        self.violations: list[str] = []
-        self.numbers = 0
         # By the name in the documents that the functions send.
         self.operations: dict[str, Callable[[Any], Any]] = {
             "CreateDiscount": self._create_discount,
@@ -84,53 +80,11 @@ class FakeShopify:
             "DeleteCodes": self._delete_codes,
             "Deactivate": self._deactivate,
         }
-        shop = self
 
-        class Door(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
+    def works(self, code: str) -> bool:
+        return code in self.codes and self.discounts[self.codes[code][1]]
 
-            def log_message(self, *_: object) -> None:
-                """Suppresses the log."""
-
-            def do_POST(self) -> None:
-                """Responds to a request."""
-                asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-                with shop.lock:
-                    status, body = shop.respond(self.path, self.headers.get("X-Shopify-Access-Token", ""), asked)
-                text = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self) -> "FakeShopify":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def accepts(self, code: str) -> bool:
-        """Whether the checkout would accept a code."""
-        with self.lock:
-            known = self.codes.get(code.upper())
-            return known is not None and self.discounts[known[1]] and code.upper() not in self.spent
-
-    def checkout(self, code: str) -> bool:
-        """A shopper types a code; True when it is accepted, which uses it up."""
-        is_accepted = self.accepts(code)
-        with self.lock:
-            self.spent.add(code.upper())
-        return is_accepted
-
-    def respond(self, path: str, token: str, asked: Any) -> tuple[int, Any]:
-        """The status and body of a response."""
+    def respond(self, path: str, headers: Mapping[str, str], asked: Any) -> tuple[int, Any]:
         if path == "/admin/oauth/access_token":
             if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != SECRET:
                 return 400, {"error": "invalid_client"}
@@ -139,7 +93,7 @@ class FakeShopify:
         if path != API:
             self.violations.append(path)
             return 404, {}
-        if token != f"shpat_{self.tokens}":
+        if headers.get("X-Shopify-Access-Token") != f"shpat_{self.tokens}":
             return 401, {"errors": "Invalid API key or access token"}
         named = re.match(r"\w+ (\w+)", asked["query"])
         run = self.operations.get(named[1] if named else "")
