@@ -86,7 +86,7 @@ impl PoolWorker<'_> {
     /// Once a day, takes the codes out of the pool that the shop does not accept any more although nobody had them: the merchant
     /// deleted them, or an order used one of which nothing was heard. Where each code is a discount of its own, no filling finds
     /// that out.
-    async fn check_ready(&self, stored: &mut StoredShopPool) -> Result<(), Failure> {
+    async fn check_ready(&self, stored: &mut StoredShopPool) -> Result<(), ShopFailure> {
         let Shop::Woocommerce(shop) = self.shop else { return Ok(()) };
         let now = self.services.clock.now();
         let last = stored.pool.checked_at.unwrap_or(stored.pool.created_at);

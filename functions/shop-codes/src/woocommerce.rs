@@ -100,7 +100,7 @@ impl<'a> Woocommerce<'a> {
     }
 
     /// Those of some ready codes that the checkout does not accept any more: they were deleted, or used.
-    pub async fn dead(&self, ready: &[ReadyCode]) -> Result<Vec<ReadyCode>, Failure> {
+    pub async fn dead(&self, ready: &[ReadyCode]) -> Result<Vec<ReadyCode>, ShopFailure> {
         let mut dead = Vec::new();
         for chunk in ready.chunks(MOST_CODES) {
             let ids: Vec<u64> = chunk.iter().filter_map(|ready| ready.shop.id.parse().ok()).collect();
