@@ -14,10 +14,17 @@ const MOST: usize = 256;
 #[derive(Debug, Clone)]
 pub struct TargetCache {
     recheck: Duration,
-    known: Arc<Mutex<HashMap<ProgramId, Remembered>>>,
+    state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<ProgramId, Remembered>,
+    /// How often something was forgotten: what was read before that may be out of date.
+    forgotten: u64,
+}
+
+#[derive(Debug)]
 struct Remembered {
     targets: Arc<Vec<Target>>,
     read_at: Instant,
@@ -26,7 +33,7 @@ struct Remembered {
 impl TargetCache {
     /// An empty cache whose content is valid for `recheck`.
     pub fn new(recheck: Duration) -> Self {
-        Self { recheck, known: Arc::default() }
+        Self { recheck, state: Arc::default() }
     }
 
     /// The targets of a program, at most `recheck` old.
@@ -34,18 +41,13 @@ impl TargetCache {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn get(&self, store: &Store, program: &ProgramId) -> Result<Arc<Vec<Target>>, StoreError> {
-        let known = self.lock().get(program).filter(|known| known.read_at.elapsed() < self.recheck).cloned();
-        if let Some(known) = known {
-            return Ok(known.targets);
-        }
+        let forgotten = match self.lock().look(program, self.recheck) {
+            Ok(targets) => return Ok(targets),
+            Err(forgotten) => forgotten,
+        };
         let read_at = Instant::now();
         let targets = Arc::new(store.targets(program).await?);
-        let mut known = self.lock();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(program.clone(), Remembered { targets: Arc::clone(&targets), read_at });
-        drop(known);
+        self.lock().remember(program, Remembered { targets: Arc::clone(&targets), read_at }, forgotten);
         Ok(targets)
     }
 
@@ -70,10 +72,55 @@ impl TargetCache {
 
     /// Forgets the targets of a program, because they were changed.
     pub fn forget(&self, program: &ProgramId) {
-        self.lock().remove(program);
+        self.lock().forget(program);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProgramId, Remembered>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The targets, if they are remembered; else how often something was forgotten so far.
+    fn look(&self, program: &ProgramId, recheck: Duration) -> Result<Arc<Vec<Target>>, u64> {
+        let known = self.known.get(program).filter(|known| known.read_at.elapsed() < recheck);
+        known.map(|known| Arc::clone(&known.targets)).ok_or(self.forgotten)
+    }
+
+    /// Remembers what was read, unless something was forgotten during the read.
+    fn remember(&mut self, program: &ProgramId, read: Remembered, forgotten: u64) {
+        if self.forgotten != forgotten {
+            return;
+        }
+        if self.known.len() >= MOST {
+            self.known.clear();
+        }
+        self.known.insert(program.clone(), read);
+    }
+
+    fn forget(&mut self, program: &ProgramId) {
+        self.known.remove(program);
+        self.forgotten += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+        let (program, hour) = (ProgramId::new("prg_1").unwrap(), Duration::from_hours(1));
+        let read = || Remembered { targets: Arc::default(), read_at: Instant::now() };
+        let mut state = State::default();
+        let forgotten = state.look(&program, hour).unwrap_err();
+        state.remember(&program, read(), forgotten);
+        assert!(state.look(&program, hour).is_ok() && state.look(&program, Duration::ZERO).is_err());
+        // A change between the read and its end.
+        state.forget(&program);
+        let forgotten = state.look(&program, hour).unwrap_err();
+        state.forget(&program);
+        state.remember(&program, read(), forgotten);
+        assert!(state.look(&program, hour).is_err());
     }
 }
