@@ -223,7 +223,12 @@ async fn an_import_is_undone_but_for_what_was_spent() {
     assert_eq!(points(&shop, "bob@example.com").await["available"], 0);
     let state = shop.get(&path).await;
     let errors = errors(&shop, &state).await;
-    assert_eq!(errors, ["1,,100 points cannot be taken back: they were spent or have expired"]);
+    let ada = shop.member("email:ada@example.com").await["inner_id"].clone();
+    let ada = ada.as_str().unwrap();
+    assert_eq!(
+        errors,
+        [format!("1,,100 points of member {ada} cannot be taken back: they were spent or have expired")]
+    );
     shop.verify().await;
 }
 
@@ -324,9 +329,27 @@ async fn undoing_an_import_notifies_nobody_and_makes_no_debt() {
     let hook = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"], "description": "test" });
     let endpoint = shop.post("/v1/webhook-endpoints", &hook).await;
     assert_eq!(endpoint.status, 201, "{}", endpoint.body);
+    // The row, the member and the points that nobody takes back are named, however often it is asked for.
+    let mut named: Vec<Vec<String>> = Vec::new();
     for path in paths.iter().rev() {
-        finish(&shop, path, "undo").await;
+        let state = finish(&shop, path, "undo").await;
         shop.settle().await;
+        named.push(errors(&shop, &state).await);
+    }
+    let reason = |row: u32, points: i64| {
+        format!("{row},,{points} points of member c-1 cannot be taken back: they were spent or have expired")
+    };
+    // The orders come first: they gave 1,150 points, of which 100 were left.
+    let [orders, coupons, members] = named.as_slice() else { panic!("{named:?}") };
+    assert_eq!((coupons, members), (&Vec::new(), &vec![reason(1, 600)]));
+    let forgiven: i64 = orders
+        .iter()
+        .map(|line| line.split(',').nth(2).unwrap().split(' ').next().unwrap().parse::<i64>().unwrap())
+        .sum();
+    assert_eq!(forgiven, points - 600 - 100, "{orders:?}");
+    for (line, row) in orders.iter().zip(1..) {
+        let points = line.split(',').nth(2).unwrap().split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(*line, reason(row, points));
     }
     let path = format!("/v1/webhook-endpoints/{}/deliveries", endpoint.body["id"].as_str().unwrap());
     assert_eq!(shop.get(&path).await["items"], json!([]));

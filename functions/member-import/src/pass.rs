@@ -16,13 +16,14 @@ use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, S
 
 use self::part::FilePart;
 use crate::ImportError;
+use crate::undo::{ReturnedOrder, Undone};
 
 /// Rows between two notes of progress. A worker that was killed repeats at most these.
 const BATCH: usize = 500;
 /// The most codes that a dry run remembers.
 const MOST_CODES: usize = 1_000_000;
 /// Members that are worked on at once.
-const AT_ONCE: usize = 24;
+pub(crate) const AT_ONCE: usize = 24;
 
 /// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,15 @@ impl SeenCodes {
         }
         true
     }
+}
+
+/// What became of the rows of one member: the first row of each and how many there are.
+#[derive(Default)]
+struct RowOutcomes {
+    /// Those that were refused, or not undone as a whole.
+    refused: Vec<(u64, u64, Vec<RowFault>)>,
+    /// Orders that were returned, and not decided yet.
+    returned: Vec<(u64, u64, ReturnedOrder)>,
 }
 
 /// One row, or the consecutive rows of one order.
@@ -204,14 +214,18 @@ impl Pass<'_> {
         }
         let members: Vec<_> = members.into_values().collect();
         let unknown = self.unknown(&members).await?;
-        let found: Vec<Vec<(u64, u64, Vec<RowFault>)>> = stream::iter(members.into_iter().zip(unknown))
+        let found: Vec<RowOutcomes> = stream::iter(members.into_iter().zip(unknown))
             .map(|(rows, is_new)| self.take_member(rows, is_new))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        for (row, rows, faults) in found.into_iter().flatten() {
-            refused.insert(row, (rows, faults));
+        let mut returned = Vec::new();
+        for found in found {
+            refused.extend(found.refused.into_iter().map(|(row, rows, faults)| (row, (rows, faults))));
+            returned.extend(found.returned);
         }
+        let late = self.await_returns(returned).await?;
+        refused.extend(late.into_iter().map(|(row, rows, faults)| (row, (rows, faults))));
         if !refused.is_empty() {
             let lines =
                 refused.iter().flat_map(|(row, (_, faults))| faults.iter().map(|fault| error_line(*row, fault)));
@@ -235,20 +249,22 @@ impl Pass<'_> {
     }
 
     /// Works on the rows of one member, in their order. `is_new`: nobody was known by the first row.
-    async fn take_member(
-        &self,
-        rows: Vec<(u64, u64, ImportRow)>,
-        is_new: bool,
-    ) -> Result<Vec<(u64, u64, Vec<RowFault>)>, ImportError> {
-        let mut refused = Vec::new();
+    async fn take_member(&self, rows: Vec<(u64, u64, ImportRow)>, is_new: bool) -> Result<RowOutcomes, ImportError> {
+        let mut taken = RowOutcomes::default();
         for (place, (row, count, content)) in rows.into_iter().enumerate() {
-            let taken = match self.import.status {
-                ImportStatus::Undoing => Box::pin(self.undo_row(row, &content)).await?,
+            let outcome = match self.import.status {
+                ImportStatus::Undoing => match Box::pin(self.undo_row(row, &content)).await? {
+                    Undone::Known(outcome) => outcome,
+                    Undone::Returned(order) => {
+                        taken.returned.push((row, count, order));
+                        continue;
+                    }
+                },
                 _ => Box::pin(self.import_row(row, &content, is_new && place == 0)).await?,
             };
-            refused.extend(taken.err().map(|faults| (row, count, faults)));
+            taken.refused.extend(outcome.err().map(|faults| (row, count, faults)));
         }
-        Ok(refused)
+        Ok(taken)
     }
 }
 

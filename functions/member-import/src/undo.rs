@@ -1,32 +1,102 @@
 //! The undoing of one row, by a counter-entry. What was spent meanwhile stays, and is reported.
 
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tessera_domain::decide::{ImportFault, ImportedRow, NotUndone, decide_import_undo};
 use tessera_domain::fact::{Refund, RefundAmount, Remaining};
 use tessera_domain::ids::{CouponCode, MemberId, ReceiptId, RefundId};
 use tessera_domain::ledger::Entry;
 use tessera_domain::member::MemberRef;
-use tessera_import::{ImportRow, OrderRow};
+use tessera_import::{ImportRow, OrderRow, RowFault};
 use tessera_intake::{Intake, RefundError};
-use tessera_store::{Commit, CommitError, Committed, Party, PutFact, Snapshot, StoreError, StoredRefund};
+use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, PutFact, Snapshot, StoreError};
 
 use crate::ImportError;
-use crate::pass::Pass;
+use crate::pass::{AT_ONCE, Pass};
 use crate::row::{RowResult, refused};
 
 /// The refund that undoes an order of a history.
 const REFUND: &str = "import-undone";
+/// How long a batch waits for the decisions on its returns.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The wait between two looks at them, doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How a row was undone.
+pub(crate) enum Undone {
+    /// It is, as far as it can be; the reasons say what cannot.
+    Known(RowResult),
+    /// Its order was returned. The decision on that says what cannot be undone.
+    Returned(ReturnedOrder),
+}
+
+/// An order whose return was stored.
+pub(crate) struct ReturnedOrder {
+    /// Its member.
+    member: MemberId,
+    /// The key of the decision on the return.
+    key: EntryKey,
+}
 
 impl Pass<'_> {
     /// Undoes a row; the reasons say what of it cannot be undone.
-    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<RowResult, ImportError> {
+    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<Undone, ImportError> {
         let code = match content {
             ImportRow::Order(order) => return self.undo_order(order).await,
             ImportRow::Coupon(coupon) => CouponCode::new(coupon.code.trim()).ok(),
-            ImportRow::ReferralCode { .. } => return Ok(refused("the referral code stays: links with it were shared")),
+            ImportRow::ReferralCode { .. } => {
+                return Ok(Undone::Known(refused("the referral code stays: links with it were shared")));
+            }
             ImportRow::Member(_) | ImportRow::Tier(_) | ImportRow::Spend(_) => None,
         };
-        let Some((member, done)) = self.find_done(row, content.reference()).await? else { return Ok(Ok(())) };
-        self.undo_entry(row, &member, &done, code.as_slice()).await
+        let Some((member, done)) = self.find_done(row, content.reference()).await? else {
+            return Ok(Undone::Known(Ok(())));
+        };
+        self.undo_entry(row, &member, &done, code.as_slice()).await.map(Undone::Known)
+    }
+
+    /// Waits until the returns of orders are decided, and says what of them cannot be undone.
+    ///
+    /// A decision takes a moment. One that takes longer is named, so that an import is never held up.
+    pub(crate) async fn await_returns(
+        &self,
+        mut waiting: Vec<(u64, u64, ReturnedOrder)>,
+    ) -> Result<Vec<(u64, u64, Vec<RowFault>)>, ImportError> {
+        let (started, mut pause, mut refused) = (Instant::now(), FIRST_PAUSE, Vec::new());
+        while !waiting.is_empty() {
+            let look = |(row, rows, order): (u64, u64, ReturnedOrder)| async move {
+                let report = self.report_return(&order).await?;
+                Ok::<_, ImportError>((row, rows, report, order))
+            };
+            let looked: Vec<_> =
+                stream::iter(std::mem::take(&mut waiting)).map(look).buffer_unordered(AT_ONCE).try_collect().await?;
+            for (row, rows, report, order) in looked {
+                match report {
+                    Some(taken) => refused.extend(taken.err().map(|faults| (row, rows, faults))),
+                    None if started.elapsed() < PATIENCE => waiting.push((row, rows, order)),
+                    None => {
+                        let late =
+                            "the return of the order is not decided yet: its receipt says later what was taken back";
+                        refused.push((row, rows, vec![RowFault::of_row(late.to_owned())]));
+                    }
+                }
+            }
+            if !waiting.is_empty() {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        Ok(refused)
+    }
+
+    /// What of an order cannot be undone; `None` while its return is not decided.
+    async fn report_return(&self, order: &ReturnedOrder) -> Result<Option<RowResult>, ImportError> {
+        let (store, program) = (&self.services.store, &self.program.id);
+        let owners = store.owners(program, &order.member).await?;
+        let Some(entry) = store.find_entry(program, &owners, &order.key).await? else { return Ok(None) };
+        self.report(&order.member, &NotUndone::of_return(&entry)).await.map(Some)
     }
 
     /// The entry that a row has, and whose it is; `None` when the row was refused.
@@ -70,29 +140,54 @@ impl Pass<'_> {
             Some(code) => self.find_coupon(code).await?,
             None => None,
         };
-        Ok(report(&NotUndone::of(done, &entry, coupon.as_ref())))
+        self.report(member, &NotUndone::of(done, &entry, coupon.as_ref())).await
+    }
+
+    /// Names whose points or coupon cannot be taken back: by the shop's id, else ours.
+    async fn report(&self, member: &MemberId, left: &NotUndone) -> Result<RowResult, ImportError> {
+        if *left == NotUndone::default() {
+            return Ok(Ok(()));
+        }
+        let opened = self.services.store.open_member(&self.program.id, member).await?;
+        let id = opened.and_then(|opened| opened.profile.id).map_or_else(|| member.to_string(), |id| id.to_string());
+        let (points, coupon) = (left.points, left.coupon);
+        let mut faults = Vec::new();
+        if points.is_positive() {
+            let reason =
+                format!("{points} points of member {id} cannot be taken back: they were spent or have expired");
+            faults.push(RowFault::of_row(reason));
+        }
+        if coupon {
+            faults.push(RowFault::of_row(format!("a coupon of member {id} cannot be taken back: it was used")));
+        }
+        Ok(Err(faults))
     }
 
     /// Returns an order whole: its points, counters and coupons follow from the rules.
-    async fn undo_order(&self, order: &OrderRow) -> Result<RowResult, ImportError> {
+    async fn undo_order(&self, order: &OrderRow) -> Result<Undone, ImportError> {
         let Pass { services, program, .. } = self;
+        let nothing = Ok(Undone::Known(Ok(())));
         let (Ok(receipt), Ok(refund)) = (ReceiptId::new(order.id.as_str()), RefundId::new(REFUND)) else {
-            return Ok(Ok(()));
+            return nothing;
         };
         let Some(stored) = services.store.get_receipt_with_refunds(&program.id, &receipt).await? else {
-            return Ok(Ok(()));
+            return nothing;
         };
         if !stored.receipt.history {
-            return Ok(refused("the shop has sent the order itself since; return it there"));
+            return Ok(Undone::Known(refused("the shop has sent the order itself since; return it there")));
         }
-        let is_ours = |other: &&StoredRefund| other.refund.id == refund;
-        if stored.refunds.iter().any(|other| is_ours(&other)) {
-            return Ok(Ok(()));
+        let key = EntryKey::moved_refund(stored.receipt.occurred_at, &receipt, stored.moves(), &refund);
+        let returned = || match stored.member.clone() {
+            Some(member) => Undone::Returned(ReturnedOrder { member, key: key.clone() }),
+            None => Undone::Known(Ok(())),
+        };
+        if stored.refunds.iter().any(|other| other.refund.id == refund) {
+            return Ok(returned());
         }
         let before = stored.refunds.iter().map(|stored| &stored.refund);
         let left = Remaining::after(&stored.receipt, before).net_total();
         if left == 0 {
-            return Ok(Ok(()));
+            return nothing;
         }
         let now = services.clock.now();
         let amount = RefundAmount::Net(left);
@@ -100,17 +195,9 @@ impl Pass<'_> {
         let intake = Intake { store: &services.store, programs: &services.programs, program, now };
         match intake.refund(&receipt, Some(&stored), refund).await {
             // A worker that was killed after its refund was stored finds it above.
-            Ok(PutFact::Stored | PutFact::Waiting | PutFact::Same | PutFact::Different) => Ok(Ok(())),
-            Err(RefundError::Refused { detail, .. }) => Ok(refused(detail)),
+            Ok(PutFact::Stored | PutFact::Waiting | PutFact::Same | PutFact::Different) => Ok(returned()),
+            Err(RefundError::Refused { detail, .. }) => Ok(Undone::Known(refused(detail))),
             Err(RefundError::Store(error)) => Err(error.into()),
         }
-    }
-}
-
-fn report(left: &NotUndone) -> RowResult {
-    match (left.points.is_positive(), left.coupon) {
-        (false, false) => Ok(()),
-        (true, _) => refused(format!("{} points cannot be taken back: they were spent or have expired", left.points)),
-        (false, true) => refused("the coupon cannot be taken back: it was used"),
     }
 }

@@ -332,6 +332,15 @@ fn imported_points(entry: &Entry) -> Both {
 }
 
 impl NotUndone {
+    /// Reads it from the entry of the return that undoes an order: the debt that was forgiven, and firings that stay because their
+    /// coupon was used.
+    pub fn of_return(entry: &Entry) -> Self {
+        let forgiven = entry.movements.iter().filter(|movement| movement.kind == MovementType::WriteOff);
+        let points = forgiven.fold(Both::ZERO, |sum, movement| sum.plus(movement.delta())).redeemable;
+        let coupon = entry.outcomes.iter().any(|outcome| outcome.unrecoverable != 0);
+        Self { points: if points.is_positive() { points } else { Points::ZERO }, coupon }
+    }
+
     /// Compares the entry of a row with that of its undoing. `coupon`: the one that the row brought, as it is now.
     pub fn of(done: &Entry, undone: &Entry, coupon: Option<&Coupon>) -> Self {
         let left = imported_points(done).plus(imported_points(undone)).redeemable;
