@@ -30,9 +30,11 @@ const QUERY: Parameter = Parameter {
 /// The route of the list.
 pub(crate) const ROUTES: &[Route] = &[Route::get("/v1/members", READ, handler!(get))
     .named("listMembers", "Members", "Lists or finds members")
+    .counts_misses()
     .details(
         "Sorted by the week of the last activity, the latest first; a query by name is sorted by name, page by page. One of \
-         query, status and tier is looked up, the others filter: a page may be short, and another may follow.",
+         query, status and tier is looked up, the others filter: a page may be short, and another may follow. An address, a \
+         number or an id that finds nobody is a miss.",
     )
     .query(QUERY)
     .query(Parameter::text("status", "`visitor`, `pending`, `member` or `excluded`."))
@@ -101,11 +103,12 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let names = [request.query("query"), request.query("status"), request.query("tier")];
     let place = ListCursor::new(&program, format!("members/{names:?}"));
     let after = place.of(request).await?;
-    let (items, next) = match search.query {
+    let Found { items, next, is_miss } = match search.query {
         Some(query) => search.matching(query, limit, after).await?,
         None => search.listed(limit, after).await?,
     };
-    Ok(http::json(200, &ListPage { items, next_cursor: place.seal(next.as_deref()).await? }))
+    let response = http::json(200, &ListPage { items, next_cursor: place.seal(next.as_deref()).await? });
+    Ok(if is_miss { http::as_miss(response) } else { response })
 }
 
 fn read_status(text: &str) -> Result<Status, Problem> {
@@ -150,13 +153,13 @@ impl Search<'_> {
             }
         }
         items.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
-        Ok((items, next))
+        Ok(Found { items, next, is_miss: false })
     }
 
     /// A page of the members whom a text names exactly, then of those whose name begins with it.
     async fn matching(&self, query: &str, limit: u32, mut next: Option<String>) -> Result<Found, Problem> {
         let store = &self.services.store;
-        let (mut items, mut found) = (Vec::new(), Vec::new());
+        let (mut items, mut found, mut is_known) = (Vec::new(), Vec::new(), false);
         let is_first_page = next.is_none();
         let is_prefixed = match MemberPath::parse(query) {
             Ok(MemberPath::Inner(_)) => true,
@@ -167,6 +170,7 @@ impl Search<'_> {
             found = self.exactly(query, limit).await?;
             let members: Vec<MemberId> = found.iter().map(|found| found.member.clone()).collect();
             let opened = store.view_members(&self.program.id, &members).await?;
+            is_known = opened.iter().any(Option::is_some);
             for (found, opened) in found.iter().zip(opened) {
                 let matched = if found.by_key { Matched::Key } else { Matched::ContactData };
                 items.extend(opened.and_then(|opened| self.show(&opened, Some(matched))));
@@ -174,13 +178,14 @@ impl Search<'_> {
         }
         let has_digit = query.contains(|letter: char| letter.is_ascii_digit());
         if is_prefixed || query.contains('@') || (has_digit && !found.is_empty()) {
-            return Ok((items, None));
+            return Ok(Found { items, next: None, is_miss: is_first_page && !is_known });
         }
         let folded = fold_name(query);
-        let mut by_name = Vec::new();
+        let (mut by_name, mut is_named) = (Vec::new(), false);
         for _ in 0..MOST_READS {
             let left = left(limit, items.len() + by_name.len());
             let page = store.members_named(&self.program.id, query, left, next.as_deref()).await?;
+            is_named |= !page.items.is_empty();
             let members: Vec<MemberId> = page.items.iter().map(|hit| hit.member.clone()).collect();
             let opened = store.view_members(&self.program.id, &members).await?;
             for (hit, opened) in page.items.iter().zip(opened) {
@@ -197,9 +202,11 @@ impl Search<'_> {
                 break;
             }
         }
+        // The beginning of a name is no guess.
+        let is_miss = is_first_page && has_digit && !is_known && !is_named;
         by_name.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
         items.extend(by_name);
-        Ok((items, next))
+        Ok(Found { items, next, is_miss })
     }
 
     /// The members whom a text names exactly, whichever kind of identifier it is.
@@ -242,8 +249,14 @@ impl Search<'_> {
     }
 }
 
-/// A page and where the next one begins.
-type Found = (Vec<ListedMember>, Option<String>);
+/// A page of members.
+struct Found {
+    items: Vec<ListedMember>,
+    /// Where the next page begins.
+    next: Option<String>,
+    /// True when the query names a single person, and nobody is that person.
+    is_miss: bool,
+}
 
 /// How many items a page has room for; at least one, because a Query takes no zero.
 fn left(limit: u32, taken: usize) -> u32 {

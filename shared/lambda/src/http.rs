@@ -176,6 +176,16 @@ fn find(routes: Routes, key: &str) -> Option<Route> {
     routes.iter().flat_map(|routes| routes.iter()).find(|route| route.has_key(key)).copied()
 }
 
+/// On a response: the look-up found nobody, and that is no problem.
+#[derive(Debug, Clone, Copy)]
+struct Missed;
+
+/// A response to a search that found nobody. It counts as a miss.
+pub fn as_miss(mut response: Response) -> Response {
+    response.extensions_mut().insert(Missed);
+    response
+}
+
 /// The handler's outcome, with its miss counted.
 async fn counted(
     look_up: Option<LookUp<'_>>,
@@ -183,6 +193,9 @@ async fn counted(
 ) -> Result<Response, Problem> {
     match (work.await, look_up) {
         (Err(problem), Some(look_up)) if problem.is_miss() => Err(look_up.missed(problem).await),
+        (Ok(response), Some(look_up)) if response.extensions().get::<Missed>().is_some() => {
+            look_up.count().await.map(|()| response)
+        }
         (outcome, _) => outcome,
     }
 }

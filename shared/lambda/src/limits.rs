@@ -145,15 +145,20 @@ impl LookUp<'_> {
     /// Another instance may have counted the misses before. A look-up in an instance that has not missed in this minute
     /// is not refused, so a guesser gets one guess more for each instance.
     pub async fn missed(self, otherwise: Problem) -> Problem {
+        self.count().await.err().unwrap_or(otherwise)
+    }
+
+    /// Counts a miss of a request that is served all the same: a search that found nobody.
+    ///
+    /// # Errors
+    /// 429 once there are too many; 503 when it cannot be counted.
+    pub async fn count(self) -> Result<(), Problem> {
         let minute = Minute::of(self.now);
-        let count = match self.store.count_miss(&self.counter, minute).await {
-            Ok(count) => count,
-            Err(error) => return error.into(),
-        };
+        let count = self.store.count_miss(&self.counter, minute).await?;
         if count >= MISSES_PER_MINUTE {
             self.limits.state().block(minute, &self.counter);
         }
-        if count > MISSES_PER_MINUTE { self.refusal() } else { otherwise }
+        if count > MISSES_PER_MINUTE { Err(self.refusal()) } else { Ok(()) }
     }
 
     fn refusal(&self) -> Problem {

@@ -258,12 +258,13 @@ impl ApiRequest {
         services.limits.begin(&services.store, counter, services.clock.now()).map(Some)
     }
 
-    /// For whom an API key looks something up: the header `Tessera-Client`, or the member whom the path or the body names.
+    /// For whom an API key looks something up: the header `Tessera-Client`, or the member whom the path, the query or the body names.
     fn client(&self, caller: &Caller) -> Option<String> {
         caller.key.as_ref()?;
         let header = self.header("tessera-client").filter(|name| !name.is_empty());
         let in_path = || self.path("member").or_else(|_| self.path("source")).ok();
-        let named = header.or_else(in_path).map(str::to_owned);
+        let in_query = || self.query("member").or_else(|| self.query("query")).filter(|named| !named.is_empty());
+        let named = header.or_else(in_path).or_else(in_query).map(str::to_owned);
         named.or_else(|| {
             let body: NamedMember = serde_json::from_slice(self.body()).ok()?;
             body.member.map(|member| member.to_string())
