@@ -102,6 +102,25 @@ async fn an_export_restores_without_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_notified_of_a_restore() {
+    let (old, new) = (full().await, Shop::open(&program(&json!([])), CLOCK).await);
+    // Nobody listens there: a delivery would be recorded as failed.
+    let hook = json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] });
+    let endpoint = new.post("/v1/webhook-endpoints", &hook).await;
+    assert_eq!(endpoint.status, 201, "{}", endpoint.body);
+    let deliveries = format!("/v1/webhook-endpoints/{}/deliveries", endpoint.body["id"].as_str().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    export(&old, folder.path()).await;
+    let client = ImportClient::new(new.stack.url(), KEY);
+    transfer::restore(&client, folder.path(), |_, _| ()).await.unwrap();
+    new.settle().await;
+    assert_eq!(new.get(&deliveries).await["items"], json!([]));
+    new.post("/v1/receipts", &receipt("r-9", "c-1", "5.00")).await;
+    new.settle().await;
+    assert_ne!(new.get(&deliveries).await["items"], json!([]), "the endpoint does listen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_says_everything_in_plain_words_and_no_secret() {
     let shop = full().await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,8 @@
 //! The stream of members: an entry, a notice, and each change of a coupon or a referral that wrote no entry, becomes one message
 //! for each target that wants one of its events. A program without targets costs no message.
 //!
+//! What changes a member's profile and is no event becomes an update of the profile, for targets that keep profiles.
+//!
 //! A coupon whose code a shop created becomes one more: its pool may have run low, or the shop is to delete the code. So does a
 //! receipt with a code that nobody has, where a shop creates codes.
 
@@ -8,8 +10,8 @@ use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
 use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::event::{
-    Event, EventType, event_of_click, event_of_coupon, event_of_notice, event_of_share, event_types_of_entry,
-    events_of_referrals,
+    Event, EventType, UPDATED_PROFILE, event_of_click, event_of_coupon, event_of_notice, event_of_share,
+    event_types_of_entry, events_of_referrals, is_shown_in_profile, update_of_profile, update_of_renamed,
 };
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::{Cause, Entry, UNKNOWN_COUPON};
@@ -17,34 +19,41 @@ use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_lambda::sender::OutgoingMessage;
 use tessera_lambda::shop_codes::{CodesMessage, CodesWork, connection_of};
 use tessera_lambda::{Queue, Services};
-use tessera_store::{MemberChange, MemberImage};
+use tessera_store::{MemberChange, MemberImage, entry_id};
+
+use crate::RelayedMessage;
 
 /// The messages of a record.
-pub(super) async fn messages(
-    services: &Services,
-    record: EventRecord,
-) -> Result<Vec<(Queue, OutgoingMessage)>, String> {
+pub(super) async fn messages(services: &Services, record: EventRecord) -> Result<Vec<RelayedMessage>, String> {
     let (natural, inserted) = (record.event_id, record.event_name == "INSERT");
     let made_at = Timestamp::from_second(record.change.approximate_creation_date_time.timestamp())
         .map_err(|error| error.to_string())?;
     let image = MemberImage::read(record.change.new_image).map_err(|error| error.to_string())?;
-    let Some(MemberImage { program, change }) = image else { return Ok(Vec::new()) };
+    let Some(MemberImage { program, change, .. }) = image.filter(|image| !image.is_restored) else {
+        return Ok(Vec::new());
+    };
     let codes = match &change {
         MemberChange::Coupon { coupon, .. } => about_code(&program, coupon, &natural, made_at),
         MemberChange::Entry { entry, .. } if inserted => about_unknown(services, &program, entry, &natural).await?,
         MemberChange::Entry { .. }
         | MemberChange::Notice { .. }
         | MemberChange::Friend { .. }
+        | MemberChange::Profile { .. }
         | MemberChange::Click { .. }
         | MemberChange::Share { .. } => None,
     };
-    let codes = codes.map(|message| (Queue::Codes, message));
+    let codes = codes.map(|message| RelayedMessage { queue: Queue::Codes, message, is_update: false });
     let announcements = match change {
         // Whoever erases a member sends these events: they name a person of whom no name is left.
         MemberChange::Entry { entry, .. } if matches!(entry.cause, Cause::Erase { .. }) => return Ok(Vec::new()),
+        MemberChange::Entry { member, key, entry, .. } if inserted && is_shown_in_profile(&entry) => {
+            let update = update_of_profile(format!("{}:profile", entry_id(&member, &key)), member.as_str(), made_at);
+            vec![Announcement::of(Some(&member), update)]
+        }
         MemberChange::Entry { member, key, entry, packed } if inserted => {
             let (member, types) = (Some(member), event_types_of_entry(&entry));
-            vec![Announcement { member, types, content: Notification::entry(key.as_str(), &packed), natural }]
+            let content = Notification::entry(key.as_str(), &packed);
+            vec![Announcement { member, types, content, natural, is_update: false }]
         }
         MemberChange::Notice { id, notice } if inserted => {
             vec![Announcement::of(notice.content.member(), event_of_notice(id, &notice))]
@@ -55,7 +64,11 @@ pub(super) async fn messages(
         MemberChange::Coupon { .. } if inserted => Vec::new(),
         MemberChange::Coupon { member, id, coupon } => {
             let event = event_of_coupon(&id, member.as_str(), &coupon, made_at);
+            // Taken off a cart, it counts among the available ones again.
+            let is_back = coupon.status == CouponStatus::Available && coupon.cancelling.is_none() && !inserted;
+            let update = || update_of_profile(format!("{id}:{natural}"), member.as_str(), made_at);
             event
+                .or_else(|| is_back.then(update))
                 .into_iter()
                 .map(|event| Announcement { natural: natural.clone(), ..Announcement::of(Some(&member), event) })
                 .collect()
@@ -63,6 +76,15 @@ pub(super) async fn messages(
         MemberChange::Friend { member, id, known } => {
             let events = events_of_referrals(&id, member.as_str(), &known);
             events.into_iter().map(|(advocate, event)| Announcement::of(Some(&advocate), event)).collect()
+        }
+        MemberChange::Profile { member, id, former } => {
+            let is_renamed = former.is_some();
+            let update = match former {
+                Some(former) => update_of_renamed(id, member.as_str(), &former, made_at),
+                None => update_of_profile(id, member.as_str(), made_at),
+            };
+            // A new name is told whatever follows.
+            vec![Announcement { is_update: !is_renamed, ..Announcement::of(Some(&member), update) }]
         }
         MemberChange::Click { member, id, code, at } => {
             vec![Announcement::of(Some(&member), event_of_click(&id, &member, &code, at))]
@@ -76,12 +98,12 @@ pub(super) async fn messages(
         return Ok(codes.into_iter().collect());
     }
     let targets = services.targets.get(&services.store, &program).await.map_err(|error| error.to_string())?;
-    let mut messages: Vec<(Queue, OutgoingMessage)> = codes.into_iter().collect();
-    for Announcement { member, types, content, natural } in announcements {
+    let mut messages: Vec<RelayedMessage> = codes.into_iter().collect();
+    for Announcement { member, types, content, natural, is_update } in announcements {
         let wanting = targets.iter().filter(|target| target.is_enabled && types.iter().any(|kind| target.wants(kind)));
         messages.extend(wanting.map(|target| {
             let message = Notification::new(program.clone(), target.id.clone(), member.clone(), content.clone());
-            (Queue::Notifications, message.outgoing(&natural))
+            RelayedMessage { queue: Queue::Notifications, message: message.outgoing(&natural), is_update }
         }));
     }
     Ok(messages)
@@ -136,14 +158,17 @@ struct Announcement {
     content: NotificationContent,
     /// The same whenever the stream repeats the record, so that SQS takes it once.
     natural: String,
+    /// True when any later event of the member does as well.
+    is_update: bool,
 }
 
 impl Announcement {
-    /// One event that no entry has.
+    /// One event that no entry has, or an update of a profile.
     fn of(member: Option<&MemberId>, event: Event) -> Self {
-        let types = EventType::named(&event.kind).map(|kind| kind.name).into_iter().collect();
+        let is_update = event.kind == UPDATED_PROFILE;
+        let kind = EventType::named(&event.kind).map(|kind| kind.name).or(is_update.then_some(UPDATED_PROFILE));
         let (made_at, natural) = (event.at, event.id.clone());
         let content = NotificationContent::Event { event: Box::new(event), made_at, test: false };
-        Self { member: member.cloned(), types, content, natural }
+        Self { member: member.cloned(), types: kind.into_iter().collect(), content, natural, is_update }
     }
 }

@@ -14,7 +14,9 @@ use tessera_domain::points::Points;
 use tessera_domain::time::Day;
 use tessera_import::{CouponRow, ImportMode, ImportRow, MemberRow, OrderRow, RowFault, SpendRow, TierRow};
 use tessera_intake::{Intake, TimeLimit};
-use tessera_store::{Commit, CommitError, EntryKey, IdentityError, ImportedCode, Party, PutFact, Snapshot, StoreError};
+use tessera_store::{
+    Commit, CommitError, EntryKey, IdentityError, ImportedCode, Party, ProfileNews, PutFact, Snapshot, StoreError,
+};
 
 use crate::ImportError;
 use crate::pass::{Pass, name};
@@ -118,7 +120,8 @@ impl Pass<'_> {
         if let Some(taken) = self.commit_new(at, &reference, &finish, &imported).await? {
             return Ok(taken);
         }
-        let found = self.services.store.find_or_create_with(self.program, &reference, now, &finish).await?;
+        let found =
+            self.services.store.find_or_create_with(self.program, &reference, now, ProfileNews::None, &finish).await?;
         if !found.created {
             self.complete_profile(&found.member, &finish).await?;
         }
@@ -145,7 +148,7 @@ impl Pass<'_> {
                 return Ok(());
             }
             let key = &self.program.head.identity_key;
-            match store.replace_profile(program, key, &opened.member, &opened.profile, &after).await {
+            match store.replace_profile_quietly(program, key, &opened.member, &opened.profile, &after).await {
                 Ok(()) => return Ok(()),
                 Err(IdentityError::Changed) => {}
                 Err(error) => return Err(error.into()),
@@ -220,7 +223,7 @@ impl Pass<'_> {
         if self.dry_run {
             return Ok(if self.is_free(&code, &reference).await? { Ok(()) } else { taken() });
         }
-        let found = store.find_or_create_visitor(self.program, &reference, now).await?;
+        let found = store.find_or_create_with(self.program, &reference, now, ProfileNews::None, &|_| {}).await?;
         let member = store.current_member(&self.program.id, &found.member).await?;
         Ok(match store.import_referral_code(&self.program.id, &member, &code, now).await? {
             ImportedCode::Done => Ok(()),
@@ -307,7 +310,7 @@ impl Pass<'_> {
         if let Some(taken) = self.commit_new(at, &reference, &|_| {}, imported).await? {
             return Ok(taken);
         }
-        let found = store.find_or_create_visitor(self.program, &reference, now).await?;
+        let found = store.find_or_create_with(self.program, &reference, now, ProfileNews::None, &|_| {}).await?;
         self.commit(at.row, &found.member, imported).await
     }
 

@@ -24,11 +24,13 @@ impl Run<'_> {
             return Ok(());
         }
         let mut profile = klaviyo::ProfileOnce::default();
-        let outgoing = match &to.target.kind {
-            TargetKind::Webhook(_) | TargetKind::Shop(_) => outgoing,
-            TargetKind::Klaviyo(_) => klaviyo::without_idle_updates(outgoing),
-        };
+        let is_klaviyo = matches!(to.target.kind, TargetKind::Klaviyo(_));
+        let outgoing = if is_klaviyo { klaviyo::without_idle_updates(outgoing) } else { outgoing };
         for outgoing in outgoing {
+            if let Some(until) = self.waits_for_backfill(to, &outgoing).await? {
+                self.record(to, outgoing, Outcome::Deferred(until)).await?;
+                continue;
+            }
             let paused = lock(&self.notifier.paused).get(&key).copied().filter(|until| *until > self.now());
             if let Some(until) = paused {
                 self.record(to, outgoing, AttemptOutcome::Deferred(until)).await?;
@@ -38,6 +40,10 @@ impl Run<'_> {
             if let AttemptOutcome::TimedOut(_) = outcome {
                 let until = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
                 lock(&self.notifier.paused).insert(key.clone(), until);
+            }
+            if is_klaviyo && matches!(outcome, Outcome::Accepted(_)) {
+                // Before the outcome is stored: an attempt that dies in between is repeated.
+                self.bring_newest(to, &outgoing.delivery).await?;
             }
             self.record(to, outgoing, outcome).await?;
         }

@@ -48,6 +48,8 @@ struct Run<'a> {
     notifier: &'a Notifier,
     /// Secrets, read once for each batch.
     secrets: Mutex<HashMap<TargetKey, Arc<TargetSecrets>>>,
+    /// When the backfill began that is under way for a target, read once for each batch.
+    backfills: Mutex<HashMap<TargetKey, Option<Timestamp>>>,
     /// What is to be counted when the batch ends.
     health: Mutex<BTreeMap<TargetKey, HealthChange>>,
 }
@@ -69,7 +71,8 @@ enum NotifyError {
 
 /// Handles a batch: members and targets at once, the messages about one of each in order.
 pub async fn handle(services: &Services, notifier: &Notifier, event: SqsEvent) -> SqsBatchResponse {
-    let run = Run { services, notifier, secrets: Mutex::default(), health: Mutex::default() };
+    let run =
+        Run { services, notifier, secrets: Mutex::default(), backfills: Mutex::default(), health: Mutex::default() };
     let response = batch::queue_by_group(event, |message| {
         let run = &run;
         async move {

@@ -2,7 +2,7 @@
 
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::member::MemberRef;
-use tessera_store::{Claim, IdentityError};
+use tessera_store::{Claim, IdentityError, ProfileNews};
 
 use crate::{IdentityNotes, Intake, IntakeOutcome};
 
@@ -26,10 +26,10 @@ impl Intake<'_> {
             if !self.is_of(&known, &owner).await? {
                 return refused(Claim::Other);
             }
-            let notes = self.identify_again(reference, &known).await?;
+            let notes = self.identify_again(reference, &known, ProfileNews::Changes).await?;
             return Ok(IntakeOutcome { put: Claim::Already, notes });
         }
-        let found = self.identify(reference).await?;
+        let found = self.identify(reference, ProfileNews::Changes).await?;
         let put = self.store.claim_receipt(&self.program.id, receipt, &found.member).await?;
         Ok(IntakeOutcome { put, notes: IdentityNotes::from(&found) })
     }

@@ -2,7 +2,7 @@
 
 use tessera_domain::fact::{Fact, Interaction, Receipt};
 use tessera_domain::member::MemberRef;
-use tessera_store::{IdentityError, PutFact};
+use tessera_store::{IdentityError, ProfileNews, PutFact};
 
 use crate::canonical::{canonical_interaction, canonical_receipt};
 use crate::{IdentityNotes, Intake, IntakeOutcome};
@@ -55,6 +55,9 @@ impl Intake<'_> {
             let put = self.store.put_fact(program, None, fact, self.now).await?;
             return Ok(IntakeOutcome { put, notes: IdentityNotes::default() });
         };
+        // Nobody is notified of what an import brings.
+        let is_import = matches!(fact, Fact::Receipt(receipt) if receipt.history);
+        let news = if is_import { ProfileNews::None } else { ProfileNews::Changes };
         let known = self.look_up(reference, false).await?;
         if let Some(member) = known.member.as_ref().filter(|_| known.settled) {
             let put = self.store.put_fact(program, Some(member), fact, self.now).await?;
@@ -70,10 +73,10 @@ impl Intake<'_> {
             if !is_owner || stored.fact != *fact {
                 return Ok(IntakeOutcome { put: PutFact::Different, notes: IdentityNotes::default() });
             }
-            let notes = self.identify_again(reference, &known).await?;
+            let notes = self.identify_again(reference, &known, news).await?;
             return Ok(IntakeOutcome { put: PutFact::Same, notes });
         }
-        let found = self.identify(reference).await?;
+        let found = self.identify(reference, news).await?;
         let put = self.store.put_fact(program, Some(&found.member), fact, self.now).await?;
         Ok(IntakeOutcome { put, notes: IdentityNotes::from(&found) })
     }

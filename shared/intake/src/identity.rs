@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{IdentifierKind, MemberRef};
-use tessera_store::{Identified, IdentityError, KnownMember, StoreError};
+use tessera_store::{Identified, IdentityError, KnownMember, ProfileNews, StoreError};
 
 use crate::Intake;
 
@@ -40,8 +40,8 @@ impl Intake<'_> {
     }
 
     /// Finds the member or creates a visitor, and writes what the reference verifies.
-    pub(crate) async fn identify(&self, reference: &MemberRef) -> Result<Identified, IdentityError> {
-        self.store.find_or_create_visitor(self.program, reference, self.now).await
+    pub(crate) async fn identify(&self, reference: &MemberRef, news: ProfileNews) -> Result<Identified, IdentityError> {
+        self.store.find_or_create_with(self.program, reference, self.now, news, &|_| {}).await
     }
 
     /// True when a fact's owner is the person of a reference, or is about to join that person.
@@ -55,10 +55,11 @@ impl Intake<'_> {
         &self,
         reference: &MemberRef,
         known: &KnownMember,
+        news: ProfileNews,
     ) -> Result<IdentityNotes, IdentityError> {
         if known.settled {
             return Ok(known.into());
         }
-        self.identify(reference).await.map(|identified| IdentityNotes::from(&identified))
+        self.identify(reference, news).await.map(|identified| IdentityNotes::from(&identified))
     }
 }

@@ -64,7 +64,7 @@ impl CountedImage {
     /// # Errors
     /// When the item is of an unknown kind, or cannot be read.
     pub fn read(image: impl Into<Item>) -> Result<Option<Self>, StoreError> {
-        let Some(MemberImage { program, change }) = MemberImage::read(image)? else { return Ok(None) };
+        let Some(MemberImage { program, change, .. }) = MemberImage::read(image)? else { return Ok(None) };
         let nothing = ReferralFunnel::default();
         let record = match change {
             MemberChange::Entry { entry, .. } => CountedRecord::Entry(entry),
@@ -77,7 +77,10 @@ impl CountedImage {
             MemberChange::Share { at, number: 1, .. } => {
                 CountedRecord::Referrals(at, ReferralFunnel { advocates: 1, ..nothing })
             }
-            MemberChange::Share { .. } | MemberChange::Coupon { .. } | MemberChange::Notice { .. } => return Ok(None),
+            MemberChange::Share { .. }
+            | MemberChange::Coupon { .. }
+            | MemberChange::Profile { .. }
+            | MemberChange::Notice { .. } => return Ok(None),
         };
         Ok(Some(Self { program, record }))
     }

@@ -74,6 +74,11 @@ pub(crate) mod name {
     pub const SHARD: &str = "h";
     /// On a profile: where it stands in the index of birthdays.
     pub const BORN: &str = "bp";
+    /// On a profile: the last write changed what targets show; the name by which they knew the member before.
+    pub const SHOWN: &str = "sw";
+    /// On what a restore brought and targets would be told of: they are not. On a click or a share it holds the moment of that one,
+    /// because later ones change the same item.
+    pub const RESTORED: &str = "rx";
     /// On a listing: its partitions in the indexes of all members, of its status, and of its tier.
     pub const LISTED: &str = "lp";
     pub const LISTED_STATUS: &str = "ls";

@@ -61,7 +61,7 @@ pub use indexes::{DUE_SHARDS, FoundMembers, INDEX_PAGE, IndexCursor};
 pub use jobs::{JobMarker, JobPosition};
 pub use limits::{Minute, RateCounter};
 pub use listing::{IdleCursor, IdleMembers, MemberList, NamedMember};
-pub use members::{FoundMember, Identified, IdentityError, KnownMember};
+pub use members::{FoundMember, Identified, IdentityError, KnownMember, ProfileNews};
 pub use merging::Between;
 pub use notes::Note;
 pub use notices::{NoticeFilter, notice_id};

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use tessera_domain::coupon::Coupon;
 use tessera_domain::ids::{MemberId, ProgramId};
 use tessera_domain::ledger::Entry;
+use tessera_domain::member::Profile;
 use tessera_domain::notice::Notice;
 use tessera_domain::referral::FriendReferrals;
 
 use crate::items::{Reader, name};
 use crate::kinds::{MemberItem, MembersItem};
+use crate::members::external_id;
 use crate::{EntryKey, StoreError, keys, notice_id};
 
 const READ: &str = "reading a record of the members";
@@ -25,6 +27,8 @@ pub struct MemberImage {
     pub program: ProgramId,
     /// What changed.
     pub change: MemberChange,
+    /// True for what a restore brought: it happened elsewhere, and nobody is notified of it.
+    pub is_restored: bool,
 }
 
 /// What changed of a member, or in the program's notices.
@@ -85,6 +89,15 @@ pub enum MemberChange {
         /// The coupon.
         coupon: Box<Coupon>,
     },
+    /// A profile changed in what targets show of the member.
+    Profile {
+        /// The member.
+        member: MemberId,
+        /// Identifies the change in its program.
+        id: String,
+        /// The name by which targets knew the member before, if it is another one now.
+        former: Option<String>,
+    },
     /// A notice was given.
     Notice {
         /// Its id.
@@ -143,6 +156,13 @@ impl MemberImage {
                 let id = format!("{}:{}", encode(&member, sk), reader.number::<u64>(name::VERSION)?);
                 MemberChange::Friend { member, id, known: Box::new(reader.body()?) }
             }
+            MemberItem::Profile if reader.has(name::SHOWN) => {
+                let profile: Profile = reader.body()?;
+                let former = Some(reader.text(name::SHOWN)?).filter(|former| *former != external_id(&member, &profile));
+                let former = former.map(str::to_owned);
+                let id = format!("{}:{}", encode(&member, sk), reader.number::<u64>(name::VERSION)?);
+                MemberChange::Profile { member, id, former }
+            }
             MemberItem::Account
             | MemberItem::Profile
             | MemberItem::Alias
@@ -152,7 +172,7 @@ impl MemberImage {
             | MemberItem::Kept
             | MemberItem::Advocated => return Ok(None),
         };
-        Ok(Some(Self { program, change }))
+        Ok(Some(Self { program, change, is_restored: reader.has(name::RESTORED) }))
     }
 
     /// A click on an advocate's link, or a share of it.
@@ -169,14 +189,16 @@ impl MemberImage {
             let id = encode(&member, &format!("share:{number}"));
             MemberChange::Share { member, id, code, channel: reader.text(name::CHANNEL)?.to_owned(), at, number }
         };
-        Ok(Self { program, change })
+        let is_restored = reader.has(name::RESTORED) && reader.moment(name::RESTORED)? == at;
+        Ok(Self { program, change, is_restored })
     }
 
     fn of_notice(reader: Reader<'_>) -> Result<Self, StoreError> {
         let program = keys::parse_program(reader.text(name::PK)?);
         let program = program.ok_or(StoreError::Item { operation: READ, attribute: name::PK })?;
         let notice: Notice = reader.body()?;
-        Ok(Self { program, change: MemberChange::Notice { id: notice_id(&notice), notice } })
+        let change = MemberChange::Notice { id: notice_id(&notice), notice };
+        Ok(Self { program, change, is_restored: false })
     }
 }
 

@@ -10,7 +10,7 @@ use super::server::{Reaction, Received, Server};
 use super::{CLOCK, rules, shop};
 use crate::faults::plans::{Run, every_plan, plans_of};
 use crate::faults::sender::{Planned, Sender};
-use crate::shop::{Shop, program};
+use crate::shop::{Shop, program, receipt};
 
 /// What the stand-in took.
 #[derive(Default)]
@@ -23,6 +23,8 @@ struct Account {
     looks: BTreeMap<usize, u32>,
     /// Profiles that were sent alone.
     alone: Vec<Value>,
+    /// Profiles of jobs that are taken when their job completes, where the vendor takes its time.
+    late: Option<Vec<Value>>,
     faults: Vec<String>,
 }
 
@@ -37,14 +39,26 @@ impl Account {
             Some("") => self.start(request),
             Some(job) => self.look(job),
             None if path == "profile-import" => {
-                self.alone.push(request.json()["data"]["attributes"].clone());
+                let profile = request.json()["data"]["attributes"].clone();
+                self.alone.push(profile.clone());
+                self.overwrite(profile);
                 ok(&json!({}))
             }
-            None if path == "events" => Reaction::status(202),
+            None if path == "events" => {
+                self.overwrite(request.json()["data"]["attributes"]["profile"]["data"]["attributes"].clone());
+                Reaction::status(202)
+            }
             None => {
                 self.faults.push(request.path.clone());
                 Reaction::status(404)
             }
+        }
+    }
+
+    /// Takes a profile, where the vendor takes its time with jobs.
+    fn overwrite(&mut self, profile: Value) {
+        if self.late.is_some() {
+            self.profiles.insert(profile["external_id"].as_str().unwrap().to_owned(), profile);
         }
     }
 
@@ -64,6 +78,8 @@ impl Account {
             let id = profile["attributes"]["external_id"].as_str().unwrap().to_owned();
             if id.starts_with("bad") {
                 refused.push(profile);
+            } else if let Some(late) = &mut self.late {
+                late.push(profile["attributes"].clone());
             } else {
                 self.profiles.insert(id, profile["attributes"].clone());
             }
@@ -85,6 +101,11 @@ impl Account {
             let looks = self.looks.entry(number).or_default();
             *looks += 1;
             let status = if *looks == 1 { "processing" } else { "complete" };
+            if status == "complete" {
+                for profile in self.late.as_mut().map(std::mem::take).unwrap_or_default() {
+                    self.overwrite(profile);
+                }
+            }
             return ok(&json!({ "data": { "id": job, "attributes": { "status": status } } }));
         };
         let page: usize = query.split("cursor%5D=").nth(1).map_or(0, |page| page.parse().unwrap());
@@ -171,6 +192,39 @@ async fn every_profile_is_brought_in_bulk_and_refused_ones_are_dead_letters() {
     assert_eq!((&health["dead"], &health["queue_age_seconds"]), (&json!(0), &json!(0)));
     // Another one begins anew.
     assert_eq!(shop.post(PATH, &json!({})).await.body["profiles"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_is_processed_late_leaves_the_newest_balance() {
+    let (shop, server) = (shop().await, Server::start().await);
+    for id in ["c-1", "c-2"] {
+        shop.post("/v1/receipts", &receipt(&format!("r-{id}"), id, "10.00")).await;
+    }
+    shop.settle().await;
+    let account = connected(&shop, &server).await;
+    account.lock().unwrap().late = Some(Vec::new());
+    let balance =
+        |id: &str| account.lock().unwrap().profiles[id]["properties"]["Loyalty Points Balance"].as_i64().unwrap();
+    shop.post(PATH, &json!({})).await;
+    shop.settle().await;
+    // The job has read the members. One of them buys before the vendor has processed it, twice.
+    for order in ["r-3", "r-4"] {
+        shop.post("/v1/receipts", &receipt(order, "c-1", "10.00")).await;
+        shop.settle().await;
+    }
+    assert_eq!(balance("c-1"), 30);
+    shop.clock("2026-03-01T12:01:00+01:00").await;
+    shop.clock("2026-03-01T12:02:00+01:00").await;
+    assert_eq!(shop.get(PATH).await["state"], "done");
+    assert_eq!((balance("c-1"), balance("c-2")), (10, 10), "the stand-in has overwritten the newer balance");
+    assert_eq!(shop.get("/v1/integrations/klaviyo").await["health"]["queue_age_seconds"], 0);
+    account.lock().unwrap().alone.clear();
+    shop.clock("2026-03-01T12:10:00+01:00").await;
+    assert_eq!((balance("c-1"), balance("c-2")), (30, 10));
+    assert_eq!(account.lock().unwrap().alone.len(), 1, "once, and for nobody else");
+    shop.clock("2026-03-01T12:30:00+01:00").await;
+    assert_eq!(account.lock().unwrap().alone.len(), 1);
+    assert_eq!(shop.get("/v1/integrations/klaviyo/dead-letters").await["items"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ pub mod faults;
 mod klaviyo;
 mod log;
 mod mails;
+mod profiles;
 mod rates;
 mod referrals;
 pub mod server;

@@ -34,7 +34,7 @@ struct DeadLetterView {
     reason: String,
     /// The event's id.
     event: String,
-    /// The event's type; `profile` for one that a backfill could not bring.
+    /// The event's type; `profile` for an update of a profile, `backfill` for one after a backfill.
     #[serde(rename = "type")]
     kind: String,
 }

@@ -8,10 +8,10 @@ use futures::future::try_join_all;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tessera_domain::event::Event;
+use tessera_domain::event::update_of_profile;
 use tessera_domain::ids::MemberId;
 use tessera_lambda::Queue;
-use tessera_lambda::connection::{BACKFILL, Backfill, UPDATED_PROFILE};
+use tessera_lambda::connection::{BACKFILL, Backfill};
 use tessera_lambda::notification::{Notification, NotificationContent};
 use tessera_store::{Delivery, DeliveryContent, DeliveryStatus, MemberList, OpenedMember, TargetKind};
 
@@ -248,8 +248,7 @@ impl Sender<'_> {
     async fn refuse(&self, backfill: &mut Backfill, member: &MemberId, reason: &str) -> Result<(), NotifyError> {
         backfill.refused += 1;
         let at = backfill.started_at;
-        let data = json!({ "member": member });
-        let event = Event { id: format!("{BACKFILL}:{member}"), kind: UPDATED_PROFILE.to_owned(), at, data };
+        let event = update_of_profile(format!("{BACKFILL}:{member}"), member.as_str(), at);
         let text = serde_json::to_string(&event).map_err(|_| NotifyError::Event)?;
         let refused = first(event, at, false, Some(member), DeliveryContent::Inline(text)).delivery;
         // Times are stored in milliseconds.

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod metrics;
+mod newest;
 mod profile;
 
 use bytes::Bytes;
@@ -84,8 +85,7 @@ impl Sender<'_> {
         let Some(attributes) = profile.attributes(self).await? else { return Ok(AttemptOutcome::Skipped) };
         let metrics = metrics::of(event, &self.to.program.compiled);
         if metrics.is_empty() {
-            let body = |of: &Value| json!({ "data": of });
-            return self.post_about("/api/profile-import", PROFILES, &attributes, profile, body).await;
+            return self.update(event, &attributes, profile).await;
         }
         let mut outcome = AttemptOutcome::Skipped;
         for metric in metrics {
@@ -102,6 +102,33 @@ impl Sender<'_> {
             }
         }
         Ok(outcome)
+    }
+
+    /// Brings the profile up to date. One that Klaviyo knows by the member's former name becomes the member's.
+    async fn update(
+        &self,
+        event: &Event,
+        attributes: &Value,
+        profile: &mut ProfileOnce,
+    ) -> Result<Outcome, NotifyError> {
+        let path = "/api/profile-import";
+        if let Some(former) = event.data["former"].as_str() {
+            // The import returns Klaviyo's id, also that of a profile which it creates.
+            let named = json!({ "data": { "type": "profile", "attributes": { "external_id": former } } });
+            let (outcome, response) = self.post(path, PROFILES, &named).await?;
+            if !matches!(outcome, Outcome::Accepted(_)) {
+                return Ok(outcome);
+            }
+            if let Some(id) = response.pointer("/data/id").and_then(Value::as_str) {
+                let renamed = json!({ "data": { "type": "profile", "id": id, "attributes": attributes } });
+                let (outcome, _) = self.post(path, PROFILES, &renamed).await?;
+                // Where the new name has a profile already, that one is the member's.
+                if !matches!(outcome, Outcome::Refused(_)) {
+                    return Ok(outcome);
+                }
+            }
+        }
+        self.post_about(path, PROFILES, attributes, profile, |of| json!({ "data": of })).await
     }
 
     /// Deletes the profile of somebody who was erased. Klaviyo deletes by its own id alone, which an import of the profile by

@@ -69,7 +69,7 @@ pub fn event_types_of_entry(entry: &Entry) -> Vec<&'static str> {
 }
 
 /// True for what an import brought: it happened elsewhere, and nobody is notified of it.
-const fn is_silent(entry: &Entry) -> bool {
+pub(super) const fn is_silent(entry: &Entry) -> bool {
     entry.history || matches!(entry.cause, Cause::Import { .. })
 }
 

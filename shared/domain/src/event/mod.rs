@@ -2,12 +2,14 @@
 //!
 //! An entry of the ledger is the event: [`events_of_entry`] derives everything from it. Changes of a coupon that write no
 //! entry are events of the coupon ([`event_of_coupon`]); those of referrals are noted where referrals are stored
-//! ([`events_of_referrals`]). Notices are events too ([`event_of_notice`]). [`EVENT_TYPES`] lists every type.
+//! ([`events_of_referrals`]). Notices are events too ([`event_of_notice`]). [`EVENT_TYPES`] lists every type. What changes a
+//! profile without an event is an update of the profile ([`update_of_profile`]), for targets that keep profiles.
 
 mod coupon;
 mod entry;
 mod kind;
 mod notice;
+mod profile;
 mod referral;
 mod schema;
 
@@ -21,6 +23,7 @@ pub use coupon::event_of_coupon;
 pub use entry::{event_types_of_entry, events_of_entry};
 pub use kind::{EVENT_TYPES, EventType};
 pub use notice::event_of_notice;
+pub use profile::{UPDATED_PROFILE, is_shown_in_profile, update_of_profile, update_of_renamed};
 pub use referral::{CLICKED, SHARED, event_of_click, event_of_share, events_of_referrals};
 
 /// An event, before it is addressed to a target.

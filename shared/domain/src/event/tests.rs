@@ -11,7 +11,7 @@ use crate::decide::{
 };
 use crate::fact::read_receipt;
 use crate::ids::{CouponCode, MemberId, RewardId};
-use crate::ledger::Entry;
+use crate::ledger::{Cause, Entry, LotChange};
 use crate::notice::{Notice, NoticeContent};
 use crate::points::Points;
 use crate::program::{CompiledProgram, SubmittedProgram};
@@ -161,6 +161,31 @@ fn an_entry_is_its_lines_then_tier_and_coupons() {
     let expected = [("E~0", "tessera.entry.redeem"), ("E~0:1", "tessera.coupon.available")];
     assert_eq!(names(&entries[2]), expected.map(|(id, kind)| (id.to_owned(), kind.to_owned())));
     assert!(events(&entries[0]).is_empty());
+}
+
+#[test]
+fn an_entry_without_events_updates_the_profile_where_it_shows() {
+    let (entries, _) = story(&program());
+    // The enrolment fires no rule: only the status changes. The purchase and the redemption have events.
+    assert_eq!(entries.iter().map(is_shown_in_profile).collect::<Vec<_>>(), [true, false, false]);
+    let quiet = Entry { standing: None, ..entries[0].clone() };
+    assert!(!is_shown_in_profile(&quiet), "nothing changed");
+    let issued = Day::of(now(), &jiff::tz::TimeZone::UTC).month();
+    let extended = LotChange { issued, expires: None, points: Points::new(5) };
+    for shown in [
+        Entry { extended: vec![extended], ..quiet.clone() },
+        Entry {
+            cause: Cause::Merge {
+                source: MemberId::new("m_2").unwrap(),
+                target: MemberId::new("m_1").unwrap(),
+                actor: None,
+            },
+            ..quiet
+        },
+    ] {
+        assert!(is_shown_in_profile(&shown));
+        assert!(!is_shown_in_profile(&Entry { history: true, ..shown }), "an import is silent");
+    }
 }
 
 #[test]

@@ -165,6 +165,17 @@ impl Profile {
         self.id.is_some() || self.identifiers.iter().any(|held| held.holding.is_key())
     }
 
+    /// True if targets show both alike: the same id, keys, language and referral code.
+    pub fn is_shown_as(&self, other: &Self) -> bool {
+        let shown = |profile: &Self| {
+            let keys = profile.identifiers.iter().filter(|held| held.holding.is_key()).map(|held| &held.identifier);
+            // Targets do not learn of cards.
+            let keys = keys.filter(|key| key.kind != IdentifierKind::Card).cloned().collect::<BTreeSet<_>>();
+            (profile.id.clone(), keys, profile.locale.clone(), profile.referral_code.clone())
+        };
+        shown(self) == shown(other)
+    }
+
     /// Sets the id. An earlier one stays an alias; an unverified first identifier becomes contact data.
     ///
     /// # Errors
@@ -319,6 +330,33 @@ mod tests {
         let mut contact = Profile::new(&reference, Timestamp::UNIX_EPOCH);
         contact.set_id(&CustomerId::new("c-1").unwrap()).unwrap();
         assert!(contact.identifiers.iter().all(|held| held.holding == Holding::ContactData));
+    }
+
+    #[test]
+    fn targets_show_ids_keys_language_and_code_and_nothing_else() {
+        let reference = MemberRef { id: CustomerId::new("c-1").ok(), ..MemberRef::default() };
+        let before = Profile::new(&reference, Timestamp::UNIX_EPOCH);
+        let with = |change: &dyn Fn(&mut Profile)| {
+            let mut after = before.clone();
+            change(&mut after);
+            before.is_shown_as(&after)
+        };
+        let email = |value: &str| Identifier { kind: IdentifierKind::Email, value: value.to_owned() };
+        let card = Identifier { kind: IdentifierKind::Card, value: "A-1".to_owned() };
+        let unseen: [&dyn Fn(&mut Profile); 4] = [
+            &|after| after.first_name = Some("Ada".to_owned()),
+            &|after| assert!(after.fill(&email("a@x.it"))),
+            &|after| after.verify(&card).unwrap(),
+            &|after| after.enrolled(Timestamp::UNIX_EPOCH),
+        ];
+        assert!(unseen.into_iter().all(&with));
+        let seen: [&dyn Fn(&mut Profile); 4] = [
+            &|after| after.set_id(&CustomerId::new("c-2").unwrap()).unwrap(),
+            &|after| after.verify(&email("a@x.it")).unwrap(),
+            &|after| after.locale = Locale::parse("ro"),
+            &|after| after.change_code("ADA").unwrap(),
+        ];
+        assert!(!seen.into_iter().any(&with));
     }
 
     #[test]

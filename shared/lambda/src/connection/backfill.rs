@@ -11,8 +11,6 @@ use crate::Services;
 
 /// The id and the kind of its delivery: there is one at a time.
 pub const BACKFILL: &str = "backfill";
-/// The type of what brings one profile up to date, without an event of a member.
-pub const UPDATED_PROFILE: &str = "profile";
 
 /// How far a backfill has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

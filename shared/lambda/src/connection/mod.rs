@@ -6,7 +6,7 @@ mod health;
 mod klaviyo;
 mod replace;
 
-pub use backfill::{BACKFILL, Backfill, UPDATED_PROFILE};
+pub use backfill::{BACKFILL, Backfill};
 pub use failed::{DeliveryPage, RedrivenDeliveries};
 pub use health::{ConnectionHealth, OrderEdits};
 pub use klaviyo::{EVENT_PROPERTIES, METRICS, PROFILE_PROPERTIES, USUAL_PREFIX};

@@ -9,7 +9,7 @@ use tessera_domain::decide::Decision;
 use tessera_domain::member::{MemberRef, Profile};
 
 use super::guards::Namespace;
-use super::{IDENTIFY, new_member};
+use super::{IDENTIFY, ProfileNews, new_member};
 use crate::items::{Reader, name};
 use crate::keys::Key;
 use crate::{
@@ -41,8 +41,8 @@ impl Store {
         Ok(keys.iter().map(is_unknown).collect())
     }
 
-    /// Creates the contact of a reference together with a first decision on it, in one transaction. `complete` completes the
-    /// profile. `None`, and nothing written, when somebody has the id or an identifier of the reference.
+    /// Creates the contact of a reference together with a first decision on it, in one transaction, for an import: targets are not
+    /// told. `complete` completes the profile. `None`, and nothing written, when somebody has the id or an identifier of the reference.
     ///
     /// # Errors
     /// As [`Store::commit`]; a refusal creates nobody.
@@ -62,7 +62,7 @@ impl Store {
         let member = new_member()?;
         let mut profile = Profile::new(reference, now);
         complete(&mut profile);
-        let creation = self.creation(namespace, &member, &profile).await?;
+        let creation = self.creation(namespace, &member, &profile, ProfileNews::None).await?;
         let party = Party { account: PartyAccount::New, ..Party::new(&member, key) };
         let commit = Commit::for_one(&program.id, &program.compiled, party);
         let decide = |[party]: &[Snapshot<'_>; 1]| decide(party).map(|decision| [decision]);

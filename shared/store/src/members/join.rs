@@ -8,8 +8,8 @@ use tessera_domain::decide::{MergeFault, decide_merge};
 use tessera_domain::ids::MemberId;
 use tessera_domain::member::{Holding, IdentifierKind, MAX_CARDS, MemberRef, Profile};
 
-use super::IdentityError;
 use super::guards::{Guards, Namespace};
+use super::{IdentityError, ProfileNews};
 use crate::items::number;
 use crate::{ActiveProgram, Commit, CommitError, EntryKey, Party, Store, StoreError};
 
@@ -61,8 +61,10 @@ impl Store {
         let mut writes = own.with(of_contact).taken_over(&guards, &self.tables.members, member, contact);
         // The contact's profile stays as it is. A new version of it refuses whoever is adding a key to the contact, and the
         // other way round: such a key would lead to nobody.
-        for (of, profile, version) in [(member, &after, version), (contact, &theirs, their_version)] {
-            let write = self.profile_write(&program.id, of, profile, version + 1)?;
+        let profiles = [(member, (&before, &after), version), (contact, (&theirs, &theirs), their_version)];
+        for (of, (before, profile), version) in profiles {
+            let both = (Some(before), profile);
+            let write = self.profile_write(&program.id, of, both, version + 1, ProfileNews::Changes)?;
             writes.push(write.when("v = :before").value(":before", number(version)));
         }
 

@@ -9,6 +9,7 @@ mod guards;
 mod holding;
 mod join;
 mod judge;
+mod news;
 
 pub use holding::FoundMember;
 
@@ -21,7 +22,9 @@ use tessera_domain::member::{Holding, Identifier, IdentifierKind, MemberRef, Pro
 use self::guards::{GuardWrite, Guards, Namespace};
 use self::join::Joined;
 use self::judge::Verdict;
-use crate::items::{Item, bytes, item, name, number, packed};
+pub use self::news::ProfileNews;
+pub(crate) use self::news::external_id;
+use crate::items::{Item, bytes, item, name, number, packed, text};
 use crate::listing::new_listing;
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
 use crate::{ActiveProgram, IdentityKey, Store, StoreError, indexes, keys, random, retry};
@@ -131,10 +134,11 @@ impl Store {
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(program, reference, None, now, &|_| {}).await
+        self.find_or_create_with(program, reference, now, ProfileNews::Changes, &|_| {}).await
     }
 
-    /// As [`Store::find_or_create_visitor`]; `complete` completes the profile of a new contact, so that it is written once.
+    /// As [`Store::find_or_create_visitor`]; `news` says what targets are told of it, and `complete` completes the profile of a new
+    /// contact, so that it is written once.
     ///
     /// # Errors
     /// As [`Store::find_or_create_visitor`].
@@ -143,9 +147,10 @@ impl Store {
         program: &ActiveProgram,
         reference: &MemberRef,
         now: Timestamp,
+        news: ProfileNews,
         complete: &(dyn Fn(&mut Profile) + Sync),
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(program, reference, None, now, complete).await
+        self.settle_identity(program, reference, None, now, (news, complete)).await
     }
 
     /// Makes the verified identifiers of a reference keys of a member. Contacts without an id that hold them join it.
@@ -159,7 +164,7 @@ impl Store {
         reference: &MemberRef,
         now: Timestamp,
     ) -> Result<Identified, IdentityError> {
-        self.settle_identity(program, reference, Some(member), now, &|_| {}).await
+        self.settle_identity(program, reference, Some(member), now, (ProfileNews::Changes, &|_| {})).await
     }
 
     async fn settle_identity(
@@ -168,7 +173,7 @@ impl Store {
         reference: &MemberRef,
         given: Option<&MemberId>,
         now: Timestamp,
-        complete: &(dyn Fn(&mut Profile) + Sync),
+        (news, complete): (ProfileNews, &(dyn Fn(&mut Profile) + Sync)),
     ) -> Result<Identified, IdentityError> {
         let namespace = Namespace { program: &program.id, identity_key: &program.head.identity_key };
         let mut new = None;
@@ -196,14 +201,14 @@ impl Store {
                 continue;
             }
             let (member, written) = if let Some(member) = verdict.member.clone() {
-                let written = settled || self.attach(namespace, &member, reference, &verdict).await?;
+                let written = settled || self.attach(namespace, &member, reference, &verdict, news).await?;
                 (member, written)
             } else {
                 let member = new_member()?;
                 let mut profile = Profile::new(&without(reference, &verdict.conflict), now);
                 complete(&mut profile);
                 let listing = new_listing(&self.tables.members, &program.id, &member, now, &program.compiled.zone);
-                let written = self.create(namespace, &member, &profile, listing).await?;
+                let written = self.create(namespace, &member, &profile, listing, news).await?;
                 new = Some(member.clone());
                 (member, written)
             };
@@ -243,8 +248,9 @@ impl Store {
         member: &MemberId,
         profile: &Profile,
         listing: Write,
+        news: ProfileNews,
     ) -> Result<bool, StoreError> {
-        let mut writes = self.creation(namespace, member, profile).await?;
+        let mut writes = self.creation(namespace, member, profile, news).await?;
         writes.push(listing);
         Ok(self.transact_patiently(IDENTIFY, writes).await? == Transacted::Done)
     }
@@ -255,13 +261,14 @@ impl Store {
         namespace: Namespace<'_>,
         member: &MemberId,
         profile: &Profile,
+        news: ProfileNews,
     ) -> Result<Vec<Write>, StoreError> {
         for held in profile.identifiers.iter().filter(|held| held.holding == Holding::Verified) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
         let guards = namespace.of_profile(member, profile).await?;
         let guards = Guards::default().turned_into(&guards, &self.tables.members, member);
-        let profile = self.profile_write(namespace.program, member, profile, 1)?.when(ABSENT);
+        let profile = self.profile_write(namespace.program, member, (None, profile), 1, news)?.when(ABSENT);
         Ok(guards.into_iter().map(|guard| guard.write).chain([profile]).collect())
     }
 
@@ -272,6 +279,7 @@ impl Store {
         member: &MemberId,
         reference: &MemberRef,
         verdict: &Verdict,
+        news: ProfileNews,
     ) -> Result<bool, IdentityError> {
         let Some((before, _)) = self.stored_profile(namespace.program, member, true).await? else { return Ok(false) };
         let mut after = before.clone();
@@ -284,7 +292,7 @@ impl Store {
         if let Some(id) = reference.id.as_ref().filter(|_| verdict.adopts) {
             after.set_id(id)?;
         }
-        match self.replace_profile(namespace.program, namespace.identity_key, member, &before, &after).await {
+        match self.replace_profile_with(namespace, member, [&before, &after], news).await {
             Ok(()) => Ok(true),
             Err(IdentityError::Changed | IdentityError::Taken { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -308,7 +316,7 @@ impl Store {
                 if !after.forget_contact_data(identifier) {
                     break;
                 }
-                let change = ProfileChange { before: &before, after: &after, version };
+                let change = ProfileChange { before: &before, after: &after, version, news: ProfileNews::Changes };
                 if self.write_profile(Namespace { program, identity_key }, other, change).await? == Transacted::Done {
                     break;
                 }
@@ -332,7 +340,34 @@ impl Store {
         before: &Profile,
         after: &Profile,
     ) -> Result<(), IdentityError> {
-        let stored = self.stored_profile(program, member, true).await?;
+        let namespace = Namespace { program, identity_key };
+        self.replace_profile_with(namespace, member, [before, after], ProfileNews::Changes).await
+    }
+
+    /// As [`Store::replace_profile`], for an import: targets are not told.
+    ///
+    /// # Errors
+    /// As [`Store::replace_profile`].
+    pub async fn replace_profile_quietly(
+        &self,
+        program: &ProgramId,
+        identity_key: &IdentityKey,
+        member: &MemberId,
+        before: &Profile,
+        after: &Profile,
+    ) -> Result<(), IdentityError> {
+        let namespace = Namespace { program, identity_key };
+        self.replace_profile_with(namespace, member, [before, after], ProfileNews::None).await
+    }
+
+    async fn replace_profile_with(
+        &self,
+        namespace: Namespace<'_>,
+        member: &MemberId,
+        [before, after]: [&Profile; 2],
+        news: ProfileNews,
+    ) -> Result<(), IdentityError> {
+        let stored = self.stored_profile(namespace.program, member, true).await?;
         let (stored, version) = stored.ok_or(IdentityError::Changed)?;
         if stored == *after {
             return Ok(());
@@ -340,13 +375,12 @@ impl Store {
         if stored != *before {
             return Err(IdentityError::Changed);
         }
-        let namespace = Namespace { program, identity_key };
         let is_new = |identifier: &Identifier| before.holding(identifier) != Some(Holding::Verified);
         let proven = after.identifiers.iter().filter(|held| held.holding == Holding::Verified);
         for held in proven.filter(|held| is_new(&held.identifier)) {
             self.drop_contact_data(namespace, &held.identifier, member).await?;
         }
-        let change = ProfileChange { before, after, version };
+        let change = ProfileChange { before, after, version, news };
         let guards = self.guard_writes(namespace, member, &change).await?;
         match self.write_profile(namespace, member, change).await? {
             Transacted::Done => Ok(()),
@@ -367,10 +401,11 @@ impl Store {
         change: ProfileChange<'_>,
     ) -> Result<Transacted, StoreError> {
         let guards = self.guard_writes(namespace, member, &change).await?;
+        let ProfileChange { before, after, version, news } = change;
         let profile = self
-            .profile_write(namespace.program, member, change.after, change.version + 1)?
+            .profile_write(namespace.program, member, (Some(before), after), version + 1, news)?
             .when("v = :before")
-            .value(":before", number(change.version));
+            .value(":before", number(version));
         let writes = guards.into_iter().map(|guard| guard.write).chain([profile]).collect();
         self.transact_patiently(REPLACE, writes).await
     }
@@ -386,18 +421,24 @@ impl Store {
         Ok(before.turned_into(&after, &self.tables.members, member))
     }
 
+    /// Writes a profile; what is `before` it decides, with `news`, whether targets are told.
     pub(crate) fn profile_write(
         &self,
         program: &ProgramId,
         member: &MemberId,
-        profile: &Profile,
+        (before, profile): (Option<&Profile>, &Profile),
         version: u64,
+        news: ProfileNews,
     ) -> Result<Write, StoreError> {
         let mut new = item(
             &keys::profile(program, member),
             [(name::VERSION, number(version)), (name::BODY, bytes(packed(IDENTIFY, profile)?))],
         );
         new.extend(indexes::birthday(program, profile).map(|(name, value)| (name.to_owned(), value)));
+        if news.tells(before, profile) {
+            let known_as = external_id(member, before.unwrap_or(profile));
+            new.insert(name::SHOWN.to_owned(), text(known_as));
+        }
         Ok(Write::put(&self.tables.members, new))
     }
 }
@@ -417,6 +458,7 @@ struct ProfileChange<'a> {
     before: &'a Profile,
     after: &'a Profile,
     version: u64,
+    news: ProfileNews,
 }
 
 /// A random id.

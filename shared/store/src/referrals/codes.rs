@@ -7,7 +7,7 @@ use tessera_domain::member::TooMany;
 
 use crate::items::{Reader, item, moment, name, number, text};
 use crate::writes::{ABSENT, Obstacle, Transacted, Write};
-use crate::{Store, StoreError, keys, random, retry};
+use crate::{ProfileNews, Store, StoreError, keys, random, retry};
 
 const READ: &str = "reading a referral code";
 const ASSIGN: &str = "assigning a referral code";
@@ -68,10 +68,10 @@ impl Store {
     ) -> Result<ImportedCode, StoreError> {
         let folded = FoldedCode::from(code);
         for attempt in 1..=retry::TRIES {
-            let Some((mut profile, version)) = self.stored_profile(program, member, true).await? else {
+            let Some((before, version)) = self.stored_profile(program, member, true).await? else {
                 return Ok(ImportedCode::Taken);
             };
-            let mut holder = member.clone();
+            let (mut profile, mut holder) = (before.clone(), member.clone());
             if let Some(found) = self.referral_code(program, &folded, true).await? {
                 let is_own = self.is_one_member(program, &found.member, member).await?;
                 if !is_own || profile.referral_code.as_deref() == Some(code.as_str()) {
@@ -89,7 +89,8 @@ impl Store {
             ];
             let guard = Write::put(&self.tables.members, item(&keys::referral_code(program, &folded), lead));
             let guard = guard.when("attribute_not_exists(pk) OR m = :own").value(":own", text(holder.as_str()));
-            let profile = self.profile_write(program, member, &profile, version + 1)?;
+            let both = (Some(&before), &profile);
+            let profile = self.profile_write(program, member, both, version + 1, ProfileNews::None)?;
             let profile = profile.when("v = :before").value(":before", number(version));
             if self.transact(ASSIGN, vec![guard, profile]).await? == Transacted::Done {
                 return Ok(ImportedCode::Done);
@@ -128,8 +129,9 @@ impl Store {
             ];
             let guard =
                 Write::put(&self.tables.members, item(&keys::referral_code(program, &FoldedCode::from(&code)), lead));
-            let after = tessera_domain::member::Profile { referral_code: Some(code.to_string()), ..profile };
-            let profile = self.profile_write(program, member, &after, version + 1)?;
+            let after = tessera_domain::member::Profile { referral_code: Some(code.to_string()), ..profile.clone() };
+            let both = (Some(&profile), &after);
+            let profile = self.profile_write(program, member, both, version + 1, ProfileNews::Changes)?;
             let profile = profile.when("v = :before").value(":before", number(version));
             match self.transact(ASSIGN, vec![guard.when(ABSENT), profile]).await? {
                 Transacted::Done => return Ok(after.referral_code),

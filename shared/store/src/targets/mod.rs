@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tessera_domain::audit::AuditChange;
-use tessera_domain::event::{CLICKED, EventType};
+use tessera_domain::event::{CLICKED, EventType, UPDATED_PROFILE};
 use tessera_domain::ids::ProgramId;
 
 use crate::calls::Range;
@@ -183,18 +183,19 @@ impl WebhookEndpoint {
 }
 
 impl Target {
-    /// Whether it receives events of a type.
+    /// Whether it receives events of a type, or updates of profiles.
     pub fn wants(&self, kind: &str) -> bool {
         match &self.kind {
-            TargetKind::Webhook(endpoint) => {
+            TargetKind::Webhook(endpoint) if kind != UPDATED_PROFILE => {
                 endpoint.events.iter().any(|wanted| wanted == kind || wanted == WebhookEndpoint::EVERY_TYPE)
             }
             // It keeps profiles: what is about the program alone has none. A link that spreads would use up the account's rate;
             // the profile's count of clicks follows with the next event.
             TargetKind::Klaviyo(_) => {
-                kind != CLICKED && EventType::named(kind).is_some_and(EventType::is_about_a_member)
+                let is_of_member = EventType::named(kind).is_some_and(EventType::is_about_a_member);
+                kind == UPDATED_PROFILE || (kind != CLICKED && is_of_member)
             }
-            TargetKind::Shop(_) => false,
+            TargetKind::Webhook(_) | TargetKind::Shop(_) => false,
         }
     }
 

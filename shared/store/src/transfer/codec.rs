@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use tessera_domain::ids::ProgramId;
 
-use crate::items::Item;
+use crate::items::{Item, name};
 use crate::keys::escape;
 
 /// Stands for the program at the beginning of a text.
@@ -16,15 +16,21 @@ const PROGRAM: &str = "~";
 /// An item as JSON.
 pub(super) fn encode(program: &ProgramId, item: &Item) -> Value {
     let program = escape(program.as_str());
-    let attributes = item.iter().map(|(name, value)| (name.clone(), encode_value(&program, value)));
+    let stays = item.iter().filter(|(attribute, _)| !is_about_targets(attribute));
+    let attributes = stays.map(|(name, value)| (name.clone(), encode_value(&program, value)));
     Value::Object(attributes.collect())
 }
 
 /// The item of a program that JSON describes; `None` for anything that [`encode`] does not write.
 pub(super) fn decode(program: &ProgramId, value: &Value) -> Option<Item> {
     let program = escape(program.as_str());
-    let attributes = value.as_object()?.iter();
+    let attributes = value.as_object()?.iter().filter(|(attribute, _)| !is_about_targets(attribute));
     attributes.map(|(name, value)| Some((name.clone(), decode_value(&program, value)?))).collect()
+}
+
+/// True for what says whether targets are told of the write of an item.
+fn is_about_targets(attribute: &str) -> bool {
+    attribute == name::SHOWN || attribute == name::RESTORED
 }
 
 fn encode_text(program: &str, text: &str) -> String {

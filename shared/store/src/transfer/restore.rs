@@ -7,7 +7,7 @@ use tessera_domain::ledger::Entry;
 use tessera_domain::member::Profile;
 
 use super::{ExportKind, codec};
-use crate::items::{Item, Reader, item, name, text};
+use crate::items::{Item, Reader, item, name, number, text};
 use crate::kinds::{MemberItem, MembersItem};
 use crate::members::profile_guards;
 use crate::writes::{ABSENT, Write, Written};
@@ -190,11 +190,11 @@ impl Store {
                 if ExportKind::of(&found, reader.has(name::POOL)) != Some(kind) {
                     return None;
                 }
-                let profile = match found {
-                    MembersItem::Of(_, member, MemberItem::Profile) => Some((member, reader.body().ok()?)),
+                let profile = match &found {
+                    MembersItem::Of(_, member, MemberItem::Profile) => Some((member.clone(), reader.body().ok()?)),
                     _ => None,
                 };
-                Some((item, profile))
+                Some((quietly(&found, item), profile))
             }
         }
     }
@@ -235,6 +235,19 @@ impl Store {
         }
         self.write(RESTORE, &Write::put(table, item)).await.map(drop)
     }
+}
+
+/// Marks what targets would be told of.
+fn quietly(found: &MembersItem, mut item: Item) -> Item {
+    let is_told = matches!(
+        found,
+        MembersItem::Of(_, _, MemberItem::Entry | MemberItem::Friend) | MembersItem::Click | MembersItem::Share
+    );
+    if is_told {
+        let at = item.get(name::AGAIN).cloned().unwrap_or_else(|| number(0));
+        item.insert(name::RESTORED.to_owned(), at);
+    }
+    item
 }
 
 fn is_head(program: &ProgramId, item: &Item) -> bool {
