@@ -2,10 +2,13 @@
 //! undone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_local::platform::ROUTES;
+use tessera_local::stack::{CallSide, FaultPlan, InjectedFault, StackOptions};
 
 use crate::shop::{Response, Shop, per_euro, program, receipt, token};
 
@@ -358,4 +361,70 @@ async fn a_dry_run_does_not_use_up_the_key_of_its_command() {
         assert!(done.contains(&json!(action)), "{action}: {done:?}");
     }
     assert_eq!(shop.get("/v1/program").await["name"], "Club Grace");
+}
+
+/// Sends a request about `old` to `enrollment`, and merges `old` into `new` while a write of that function is held: the `number`-th,
+/// before or after it is done. Both were visitors.
+async fn merge_meanwhile(number: u64, side: CallSide, method: Method, path: &str, body: &Value) -> (Shop, Response) {
+    let faults = Arc::new(FaultPlan::new());
+    let clock = Some(CLOCK.parse().unwrap());
+    let options = StackOptions { clock, faults: Some(Arc::clone(&faults)), ..StackOptions::default() };
+    let shop = Shop::with(&document(), options).await;
+    for id in ["old", "new"] {
+        assert_eq!(shop.post("/v1/members", &json!({ "id": id, "status": "visitor" })).await.status, 201);
+    }
+    shop.settle().await;
+    faults.inject("enrollment", "TransactWriteItems", number..=number, InjectedFault::Hold(side));
+    let meanwhile = async {
+        while faults.injected() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        merge(&shop).await;
+        faults.clear();
+    };
+    let both = async { tokio::join!(shop.request(method, path, Some(body)), meanwhile) };
+    let (response, ()) = tokio::time::timeout(Duration::from_secs(25), both).await.unwrap();
+    shop.verify().await;
+    (shop, response)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enrolment_of_somebody_who_is_merged_meanwhile_reaches_the_target() {
+    let body = json!({ "id": "old", "first_name": "Ada", "lists": ["news"] });
+    // The profile, then the account.
+    for (number, side) in [(1, CallSide::Before), (1, CallSide::After), (2, CallSide::Before)] {
+        let (shop, enrolled) = merge_meanwhile(number, side, Method::POST, "/v1/members", &body).await;
+        assert_eq!(enrolled.status, 201, "{number} {side:?}: {}", enrolled.body);
+        let target = shop.member("new").await;
+        assert_eq!((&target["id"], &target["status"]), (&json!("new"), &json!("member")), "{number} {side:?}");
+        assert_eq!((&target["first_name"], &target["lists"]), (&json!("Ada"), &json!(["news"])), "{number} {side:?}");
+        assert_eq!(enrolled.body, target, "{number} {side:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activation_of_somebody_who_is_merged_meanwhile_reaches_the_target() {
+    for (number, side) in [(1, CallSide::Before), (1, CallSide::After), (2, CallSide::Before)] {
+        let (shop, activated) =
+            merge_meanwhile(number, side, Method::POST, "/v1/members/old/activate", &json!({})).await;
+        assert_eq!((activated.status, &activated.body["status"]), (201, &json!("member")), "{}", activated.body);
+        let (program, target) = (shop.program.parse().unwrap(), inner_id(&shop, "new").await.parse().unwrap());
+        let profile = shop.stack.store().get_profile(&program, &target).await.unwrap().unwrap();
+        assert!(profile.enrolled_at.is_some(), "{number} {side:?}: the profile knows of it as well");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_somebody_who_is_merged_meanwhile_reaches_the_target() {
+    let body = json!({ "first_name": "Ada", "lists": ["news"], "card": "7003", "verified": ["card"] });
+    // The verified card, then the rest.
+    for (number, side) in [(1, CallSide::Before), (1, CallSide::After), (2, CallSide::Before), (2, CallSide::After)] {
+        let (shop, changed) = merge_meanwhile(number, side, Method::PATCH, "/v1/members/old", &body).await;
+        assert_eq!(changed.status, 200, "{number} {side:?}: {}", changed.body);
+        let target = shop.member("new").await;
+        assert_eq!(changed.body, target, "{number} {side:?}");
+        assert_eq!((&target["first_name"], &target["lists"]), (&json!("Ada"), &json!(["news"])), "{number} {side:?}");
+        assert_eq!(target["identifiers"][0]["value"], "7003", "{number} {side:?}: {target}");
+        assert_eq!(shop.member("card:7003").await, target, "{number} {side:?}");
+    }
 }

@@ -69,20 +69,20 @@ impl EnrollmentContext<'_> {
         Ok(Notes { claimable: verified.claimable, conflict: verified.conflict })
     }
 
-    /// Makes a member of a contact; true for the one request that did it, however often it is repeated.
-    pub async fn enrol(&self, natural: &NaturalKey) -> Result<bool, Problem> {
+    /// Makes a member of a contact; a change for the one request that did it, however often it is repeated.
+    pub async fn enrol(&self, natural: &NaturalKey) -> Result<Done, Problem> {
         self.commit(&EntryKey::enrollment(natural.started_at, &natural.key), decide_enrollment).await
     }
 
-    /// Lets the rules for lists and attributes fire that wait for what the profile has become; false when none does.
+    /// Lets the rules for lists and attributes fire that wait for what the profile has become; the caller reads the member again.
     /// Whoever repeats a change after a fault does this again: what has fired does not fire twice.
-    pub async fn react(&self, natural: &NaturalKey) -> Result<bool, Problem> {
+    pub async fn react(&self, natural: &NaturalKey) -> Result<Done, Problem> {
         let waits = |rule: &CompiledRule| {
             rule.rule.status == RuleStatus::Active
                 && matches!(rule.rule.on, Trigger::ListSubscription { .. } | Trigger::Profile(_))
         };
         if !self.program.compiled.rules.iter().any(waits) {
-            return Ok(false);
+            return Ok(Done::Unchanged);
         }
         self.commit(&EntryKey::profile(natural.started_at, &natural.key), decide_profile).await
     }
@@ -108,24 +108,36 @@ impl EnrollmentContext<'_> {
         Ok(())
     }
 
-    /// Notes that a visitor was invited; false when there is nothing to note.
-    pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<bool, Problem> {
+    /// Notes that a visitor was invited.
+    pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<Done, Problem> {
         let key = EntryKey::adjustment(started_at, "invitation");
         self.commit(&key, |context, account| decide_invitation(context, account, actor)).await
     }
 
+    /// Finds out whether somebody has merged the member into another one since it was read.
+    pub async fn stays(&self) -> Result<Done, Problem> {
+        let current = self.services.store.current_member(&self.program.id, self.member).await?;
+        Ok(if current == *self.member { Done::Unchanged } else { Done::Merged })
+    }
+
+    /// Commits for this member and nobody else: where it is part of another one by now, that one's profile lacks what was written.
     async fn commit(
         &self,
         key: &EntryKey,
         decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Done, Problem> {
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         // Read with the account, and after the profile was written: what it has become.
         let commit = Commit::for_one(&self.program.id, config, Party { profile: true, ..Party::new(self.member, key) });
-        let decide = |seen: &Snapshot<'_>| decide(&seen.context(config, now), seen.account).ok_or(NothingToDo);
+        let decide = |seen: &Snapshot<'_>| {
+            if seen.member != self.member {
+                return Err(Done::Merged);
+            }
+            decide(&seen.context(config, now), seen.account).ok_or(Done::Unchanged)
+        };
         match self.services.store.commit(&commit, decide).await {
-            Ok(Committed::Now(_) | Committed::Already(_)) => Ok(true),
-            Err(CommitError::Refused(NothingToDo)) => Ok(false),
+            Ok(Committed::Now(_) | Committed::Already(_)) => Ok(Done::Changed),
+            Err(CommitError::Refused(done)) => Ok(done),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
@@ -145,9 +157,16 @@ impl EnrollmentContext<'_> {
     }
 }
 
-/// A decision that would change nothing.
-#[derive(Debug)]
-struct NothingToDo;
+/// What became of a change of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It was committed, now or by an earlier attempt.
+    Changed,
+    /// There was nothing to change.
+    Unchanged,
+    /// The member is part of another one by now. What was written of the profile is to be written of that one's.
+    Merged,
+}
 
 /// Refuses to enrol someone who is shut out.
 pub(crate) fn refuse_excluded(status: Status) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
-use crate::account::{EnrollmentContext, Notes, refuse_excluded};
+use crate::account::{Done, EnrollmentContext, Notes, TRIES, refuse_excluded};
 
 /// The routes of activation.
 pub(crate) const ROUTES: &[Route] =
@@ -22,23 +22,32 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     read_nothing(&request.optional_json()?).map_err(Problem::malformed)?;
     let program = services.program(&caller.program).await?;
     let member = services.member_at(&program, request.path("member")?).await?.ok_or_else(Problem::unknown_member)?;
-    let context = EnrollmentContext { services, program: &program, member: &member };
-    let account = context.read().await?.account;
-    refuse_excluded(account.status)?;
-    if account.status == Status::Member {
-        context.assign_code().await?;
-        return context.respond(request, 200, Notes::default()).await;
-    }
     let natural = request.natural_key();
-    context
-        .rewrite(|profile| {
-            profile.enrolled(natural.started_at);
-            Ok(())
-        })
-        .await?;
-    let status = if context.enrol(natural).await? { 201 } else { 200 };
-    context.assign_code().await?;
-    context.respond(request, status, Notes::default()).await
+    for _ in 0..TRIES {
+        let opened = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
+        let context = EnrollmentContext { services, program: &program, member: &opened.member };
+        refuse_excluded(opened.account.status)?;
+        let done = if opened.account.status == Status::Member {
+            Done::Unchanged
+        } else {
+            context
+                .rewrite(|profile| {
+                    profile.enrolled(natural.started_at);
+                    Ok(())
+                })
+                .await?;
+            context.enrol(natural).await?
+        };
+        let status = match done {
+            // Somebody merged the member into another one meanwhile, whose profile counts now.
+            Done::Merged => continue,
+            Done::Changed => 201,
+            Done::Unchanged => 200,
+        };
+        context.assign_code().await?;
+        return context.respond(request, status, Notes::default()).await;
+    }
+    Err(Problem::unavailable())
 }
 
 /// Reads a body that has nothing to say.

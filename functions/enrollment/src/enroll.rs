@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use tessera_domain::account::{Account, Status};
+use tessera_domain::ids::MemberId;
 use tessera_domain::member::{EnrollmentBody, EnrollmentInput, MemberRef, Profile, Standing, read_enrollment};
 use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, OpenedMember};
+use tessera_store::{ActiveProgram, Identified, OpenedMember, ProfileNews};
 
-use crate::account::{EnrollmentContext, Notes, check_birth_date, refuse_excluded};
+use crate::account::{Done, EnrollmentContext, Notes, TRIES, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
 
 /// The routes of enrolment.
@@ -38,35 +39,61 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     check(services, &program, &input, &reference).await?;
     services.programs.mark_in_use(&program).await?;
 
-    let who = services.store.find_or_create_visitor(&program, &reference, services.clock.now()).await?;
-    // The id may be that of a member who was merged into another one: the profile of the other one counts.
-    let opened = services.store.open_member(&program.id, &who.member).await?.ok_or_else(Problem::unknown_member)?;
-    let OpenedMember { member, account, .. } = &opened;
-    let context = EnrollmentContext { services, program: &program, member };
-    if input.standing == Standing::Member {
-        refuse_excluded(account.status)?;
-    }
+    let (now, news) = (services.clock.now(), ProfileNews::All);
+    let who = services.store.find_or_create_with(&program, &reference, now, news, &|_| {}).await?;
+    let (member, status) = enrol(services, request, &program, &input, &who).await?;
+    let context = EnrollmentContext { services, program: &program, member: &member };
     let natural = request.natural_key();
-    let status = match (input.standing, account.status) {
-        (_, Status::Member | Status::Excluded) => 200,
-        (Standing::Member, Status::Visitor | Status::Pending) => {
-            context.rewrite(|profile| take(&input, profile, Some(natural.started_at))).await?;
-            if context.enrol(natural).await? { 201 } else { 200 }
-        }
-        (Standing::Visitor | Standing::Pending, Status::Visitor | Status::Pending) => {
-            context.rewrite(|profile| take(&input, profile, None)).await?;
-            if input.standing == Standing::Pending {
-                context.invite(natural.started_at, &caller.actor).await?;
-            }
-            if who.created { 201 } else { 200 }
-        }
-    };
     if let Some(code) = &input.referral_code {
         context.ask_referral(code, input.click.as_deref(), natural.started_at).await?;
     }
     context.assign_code().await?;
     let claimable = if caller.member.is_some() { Vec::new() } else { who.claimable };
     context.respond(request, status, Notes { claimable, conflict: who.conflict }).await
+}
+
+/// Writes what an enrolment says of a member, and enrols the member. Returns who it is then, and the status of the response.
+///
+/// The id may be that of a member who was merged into another one, a moment ago even: the profile of the other one counts.
+async fn enrol(
+    services: &Services,
+    request: &ApiRequest,
+    program: &ActiveProgram,
+    input: &EnrollmentInput,
+    who: &Identified,
+) -> Result<(MemberId, u16), Problem> {
+    let natural = request.natural_key();
+    for _ in 0..TRIES {
+        let opened = services.store.open_member(&program.id, &who.member).await?.ok_or_else(Problem::unknown_member)?;
+        let OpenedMember { member, account, .. } = &opened;
+        let context = EnrollmentContext { services, program, member };
+        if input.standing == Standing::Member {
+            refuse_excluded(account.status)?;
+        }
+        let done = match (input.standing, account.status) {
+            (_, Status::Member | Status::Excluded) => Done::Unchanged,
+            (Standing::Member, Status::Visitor | Status::Pending) => {
+                context.rewrite(|profile| take(input, profile, Some(natural.started_at))).await?;
+                context.enrol(natural).await?
+            }
+            (Standing::Pending, Status::Visitor | Status::Pending) => {
+                context.rewrite(|profile| take(input, profile, None)).await?;
+                context.invite(natural.started_at, &request.caller()?.actor).await?
+            }
+            (Standing::Visitor, Status::Visitor | Status::Pending) => {
+                context.rewrite(|profile| take(input, profile, None)).await?;
+                context.stays().await?
+            }
+        };
+        let is_new = match (done, input.standing, account.status) {
+            (Done::Merged, ..) => continue,
+            (_, _, Status::Member | Status::Excluded) => false,
+            (done, Standing::Member, _) => done == Done::Changed,
+            (_, Standing::Visitor | Standing::Pending, _) => who.created,
+        };
+        return Ok((opened.member, if is_new { 201 } else { 200 }));
+    }
+    Err(Problem::unavailable())
 }
 
 /// Checks an enrolment before anything is written: one that is refused neither creates nor changes anybody.

@@ -88,8 +88,10 @@ impl FunctionWire {
         }
         self.exchange.meter.permissions(&self.function, &call.needs);
         let fault = self.fault(&call).await;
-        if let Some(fault) = fault.filter(|fault| fault.side() == CallSide::Before) {
-            return self.strike(fault, &call).await;
+        match fault {
+            Some(InjectedFault::Hold(CallSide::Before)) => self.hold().await,
+            Some(fault) if fault.side() == CallSide::Before => return self.strike(fault, &call).await,
+            _ => {}
         }
         // Counted before and after, so that a comparison of counts never misses a write in flight.
         let _written = Written(&self.exchange.activity, &call);
@@ -103,8 +105,21 @@ impl FunctionWire {
             Engine::Sqs => self.exchange.meter.sqs(&self.function, &call.operation),
         }
         match fault {
+            Some(InjectedFault::Hold(side)) => {
+                if side == CallSide::After {
+                    self.hold().await;
+                }
+                Ok(response)
+            }
             Some(fault) => self.strike(fault, &call).await,
             None => Ok(response),
+        }
+    }
+
+    /// Waits until the plan of faults is cleared.
+    async fn hold(&self) {
+        if let Some(faults) = &self.exchange.faults {
+            faults.released().await;
         }
     }
 

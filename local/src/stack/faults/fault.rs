@@ -30,6 +30,9 @@ pub enum InjectedFault {
     Kill(CallSide),
     /// The whole stack halts: no further call gets a response.
     Halt(CallSide),
+    /// The call waits until the plan is cleared, and then goes on as if nothing had been: what happens meanwhile happens between two
+    /// calls of the function. No plan has it by itself.
+    Hold(CallSide),
     /// The delivery is duplicated.
     Duplicate,
     /// The delivery is reordered, where no order is guaranteed.
@@ -69,7 +72,7 @@ impl InjectedFault {
     pub(in crate::stack) const fn side(self) -> CallSide {
         match self {
             Self::LostReply => CallSide::After,
-            Self::Panic(side) | Self::Kill(side) | Self::Halt(side) => side,
+            Self::Panic(side) | Self::Kill(side) | Self::Halt(side) | Self::Hold(side) => side,
             _ => CallSide::Before,
         }
     }
@@ -87,6 +90,7 @@ impl fmt::Display for InjectedFault {
             Self::Panic(when) => write!(f, "panic {}", side(when)),
             Self::Kill(when) => write!(f, "kill {}", side(when)),
             Self::Halt(when) => write!(f, "halt {}", side(when)),
+            Self::Hold(when) => write!(f, "hold {}", side(when)),
             Self::Duplicate => f.write_str("duplicate"),
             Self::Reorder => f.write_str("reorder"),
         }

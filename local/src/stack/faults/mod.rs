@@ -17,6 +17,8 @@ pub use fault::{CallSide, DELIVERY, InjectedFault};
 pub struct FaultPlan {
     state: Mutex<FaultState>,
     halted: watch::Sender<bool>,
+    /// How often the plan was cleared: held calls wait for the next time.
+    cleared: watch::Sender<u64>,
 }
 
 /// Calls are counted by function and operation.
@@ -77,11 +79,18 @@ impl FaultPlan {
         self.lock().scattered = Some(Scattered { seed, per_mille, functions });
     }
 
-    /// Ends all faults. A halted stack stays halted.
+    /// Ends all faults; held calls go on. A halted stack stays halted.
     pub fn clear(&self) {
         let mut state = self.lock();
         state.rules.clear();
         state.scattered = None;
+        self.cleared.send_modify(|times| *times += 1);
+    }
+
+    /// Resolves when the plan is cleared next.
+    pub(super) async fn released(&self) {
+        // The sender is part of the plan, so that it is never gone.
+        let _ = self.cleared.subscribe().changed().await;
     }
 
     /// The number of injected faults.
