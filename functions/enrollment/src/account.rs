@@ -70,19 +70,19 @@ impl EnrollmentContext<'_> {
     }
 
     /// Makes a member of a contact; a change for the one request that did it, however often it is repeated.
-    pub async fn enrol(&self, natural: &NaturalKey) -> Result<Done, Problem> {
+    pub async fn enrol(&self, natural: &NaturalKey) -> Result<AccountCommit, Problem> {
         self.commit(&EntryKey::enrollment(natural.started_at, &natural.key), decide_enrollment).await
     }
 
     /// Lets the rules for lists and attributes fire that wait for what the profile has become; the caller reads the member again.
     /// Whoever repeats a change after a fault does this again: what has fired does not fire twice.
-    pub async fn react(&self, natural: &NaturalKey) -> Result<Done, Problem> {
+    pub async fn react(&self, natural: &NaturalKey) -> Result<AccountCommit, Problem> {
         let waits = |rule: &CompiledRule| {
             rule.rule.status == RuleStatus::Active
                 && matches!(rule.rule.on, Trigger::ListSubscription { .. } | Trigger::Profile(_))
         };
         if !self.program.compiled.rules.iter().any(waits) {
-            return Ok(Done::Unchanged);
+            return Ok(AccountCommit::Unchanged);
         }
         self.commit(&EntryKey::profile(natural.started_at, &natural.key), decide_profile).await
     }
@@ -109,15 +109,15 @@ impl EnrollmentContext<'_> {
     }
 
     /// Notes that a visitor was invited.
-    pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<Done, Problem> {
+    pub async fn invite(&self, started_at: Timestamp, actor: &str) -> Result<AccountCommit, Problem> {
         let key = EntryKey::adjustment(started_at, "invitation");
         self.commit(&key, |context, account| decide_invitation(context, account, actor)).await
     }
 
     /// Finds out whether somebody has merged the member into another one since it was read.
-    pub async fn stays(&self) -> Result<Done, Problem> {
+    pub async fn stays(&self) -> Result<AccountCommit, Problem> {
         let current = self.services.store.current_member(&self.program.id, self.member).await?;
-        Ok(if current == *self.member { Done::Unchanged } else { Done::Merged })
+        Ok(if current == *self.member { AccountCommit::Unchanged } else { AccountCommit::Merged })
     }
 
     /// Commits for this member and nobody else: where it is part of another one by now, that one's profile lacks what was written.
@@ -125,18 +125,18 @@ impl EnrollmentContext<'_> {
         &self,
         key: &EntryKey,
         decide: impl Fn(&Context<'_>, &Account) -> Option<Decision>,
-    ) -> Result<Done, Problem> {
+    ) -> Result<AccountCommit, Problem> {
         let (config, now) = (&self.program.compiled, self.services.clock.now());
         // Read with the account, and after the profile was written: what it has become.
         let commit = Commit::for_one(&self.program.id, config, Party { profile: true, ..Party::new(self.member, key) });
         let decide = |seen: &Snapshot<'_>| {
             if seen.member != self.member {
-                return Err(Done::Merged);
+                return Err(AccountCommit::Merged);
             }
-            decide(&seen.context(config, now), seen.account).ok_or(Done::Unchanged)
+            decide(&seen.context(config, now), seen.account).ok_or(AccountCommit::Unchanged)
         };
         match self.services.store.commit(&commit, decide).await {
-            Ok(Committed::Now(_) | Committed::Already(_)) => Ok(Done::Changed),
+            Ok(Committed::Now(_) | Committed::Already(_)) => Ok(AccountCommit::Changed),
             Err(CommitError::Refused(done)) => Ok(done),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
@@ -159,7 +159,7 @@ impl EnrollmentContext<'_> {
 
 /// What became of a change of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum AccountCommit {
     /// It was committed, now or by an earlier attempt.
     Changed,
     /// There was nothing to change.

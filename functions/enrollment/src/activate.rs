@@ -6,7 +6,7 @@ use tessera_domain::view::MemberView;
 use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 
-use crate::account::{Done, EnrollmentContext, Notes, TRIES, refuse_excluded};
+use crate::account::{AccountCommit, EnrollmentContext, Notes, TRIES, refuse_excluded};
 
 /// The routes of activation.
 pub(crate) const ROUTES: &[Route] =
@@ -28,7 +28,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let context = EnrollmentContext { services, program: &program, member: &opened.member };
         refuse_excluded(opened.account.status)?;
         let done = if opened.account.status == Status::Member {
-            Done::Unchanged
+            AccountCommit::Unchanged
         } else {
             context
                 .rewrite(|profile| {
@@ -40,9 +40,9 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         };
         let status = match done {
             // Somebody merged the member into another one meanwhile, whose profile counts now.
-            Done::Merged => continue,
-            Done::Changed => 201,
-            Done::Unchanged => 200,
+            AccountCommit::Merged => continue,
+            AccountCommit::Changed => 201,
+            AccountCommit::Unchanged => 200,
         };
         context.assign_code().await?;
         return context.respond(request, status, Notes::default()).await;

@@ -9,7 +9,7 @@ use tessera_lambda::http::{ApiRequest, Response};
 use tessera_lambda::{Access, Problem, Route, Scope, Services, handler};
 use tessera_store::{ActiveProgram, Identified, OpenedMember, ProfileNews};
 
-use crate::account::{Done, EnrollmentContext, Notes, TRIES, check_birth_date, refuse_excluded};
+use crate::account::{AccountCommit, EnrollmentContext, Notes, TRIES, check_birth_date, refuse_excluded};
 use crate::body::read_own_enrollment;
 
 /// The routes of enrolment.
@@ -71,7 +71,7 @@ async fn enrol(
             refuse_excluded(account.status)?;
         }
         let done = match (input.standing, account.status) {
-            (_, Status::Member | Status::Excluded) => Done::Unchanged,
+            (_, Status::Member | Status::Excluded) => AccountCommit::Unchanged,
             (Standing::Member, Status::Visitor | Status::Pending) => {
                 context.rewrite(|profile| take(input, profile, Some(natural.started_at))).await?;
                 context.enrol(natural).await?
@@ -86,9 +86,9 @@ async fn enrol(
             }
         };
         let is_new = match (done, input.standing, account.status) {
-            (Done::Merged, ..) => continue,
+            (AccountCommit::Merged, ..) => continue,
             (_, _, Status::Member | Status::Excluded) => false,
-            (done, Standing::Member, _) => done == Done::Changed,
+            (done, Standing::Member, _) => done == AccountCommit::Changed,
             (_, Standing::Visitor | Standing::Pending, _) => who.created,
         };
         return Ok((opened.member, if is_new { 201 } else { 200 }));

@@ -5,6 +5,7 @@
 //! queue for another.
 
 mod pass;
+mod returned;
 mod row;
 mod undo;
 

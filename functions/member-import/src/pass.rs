@@ -16,7 +16,7 @@ use tessera_store::{ActiveProgram, ImportCounts, ImportPosition, ImportStatus, S
 
 use self::part::FilePart;
 use crate::ImportError;
-use crate::undo::{ReturnedOrder, Undone};
+use crate::returned::{ReturnedOrder, UndoneRow};
 
 /// Rows between two notes of progress. A worker that was killed repeats at most these.
 const BATCH: usize = 500;
@@ -254,8 +254,8 @@ impl Pass<'_> {
         for (place, (row, count, content)) in rows.into_iter().enumerate() {
             let outcome = match self.import.status {
                 ImportStatus::Undoing => match Box::pin(self.undo_row(row, &content)).await? {
-                    Undone::Known(outcome) => outcome,
-                    Undone::Returned(order) => {
+                    UndoneRow::Known(outcome) => outcome,
+                    UndoneRow::Returned(order) => {
                         taken.returned.push((row, count, order));
                         continue;
                     }

@@ -14,6 +14,7 @@ use tessera_store::{Commit, CommitError, Committed, EntryKey, Party, PutFact, Sn
 
 use crate::ImportError;
 use crate::pass::{AT_ONCE, Pass};
+use crate::returned::{ReturnedOrder, UndoneRow};
 use crate::row::{RowResult, refused};
 
 /// The refund that undoes an order of a history.
@@ -24,37 +25,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How a row was undone.
-pub(crate) enum Undone {
-    /// It is, as far as it can be; the reasons say what cannot.
-    Known(RowResult),
-    /// Its order was returned. The decision on that says what cannot be undone.
-    Returned(ReturnedOrder),
-}
-
-/// An order whose return was stored.
-pub(crate) struct ReturnedOrder {
-    /// Its member.
-    member: MemberId,
-    /// The key of the decision on the return.
-    key: EntryKey,
-}
-
 impl Pass<'_> {
     /// Undoes a row; the reasons say what of it cannot be undone.
-    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<Undone, ImportError> {
+    pub(crate) async fn undo_row(&self, row: u64, content: &ImportRow) -> Result<UndoneRow, ImportError> {
         let code = match content {
             ImportRow::Order(order) => return self.undo_order(order).await,
             ImportRow::Coupon(coupon) => CouponCode::new(coupon.code.trim()).ok(),
             ImportRow::ReferralCode { .. } => {
-                return Ok(Undone::Known(refused("the referral code stays: links with it were shared")));
+                return Ok(UndoneRow::Known(refused("the referral code stays: links with it were shared")));
             }
             ImportRow::Member(_) | ImportRow::Tier(_) | ImportRow::Spend(_) => None,
         };
         let Some((member, done)) = self.find_done(row, content.reference()).await? else {
-            return Ok(Undone::Known(Ok(())));
+            return Ok(UndoneRow::Known(Ok(())));
         };
-        self.undo_entry(row, &member, &done, code.as_slice()).await.map(Undone::Known)
+        self.undo_entry(row, &member, &done, code.as_slice()).await.map(UndoneRow::Known)
     }
 
     /// Waits until the returns of orders are decided, and says what of them cannot be undone.
@@ -164,9 +149,9 @@ impl Pass<'_> {
     }
 
     /// Returns an order whole: its points, counters and coupons follow from the rules.
-    async fn undo_order(&self, order: &OrderRow) -> Result<Undone, ImportError> {
+    async fn undo_order(&self, order: &OrderRow) -> Result<UndoneRow, ImportError> {
         let Pass { services, program, .. } = self;
-        let nothing = Ok(Undone::Known(Ok(())));
+        let nothing = Ok(UndoneRow::Known(Ok(())));
         let (Ok(receipt), Ok(refund)) = (ReceiptId::new(order.id.as_str()), RefundId::new(REFUND)) else {
             return nothing;
         };
@@ -174,12 +159,12 @@ impl Pass<'_> {
             return nothing;
         };
         if !stored.receipt.history {
-            return Ok(Undone::Known(refused("the shop has sent the order itself since; return it there")));
+            return Ok(UndoneRow::Known(refused("the shop has sent the order itself since; return it there")));
         }
         let key = EntryKey::moved_refund(stored.receipt.occurred_at, &receipt, stored.moves(), &refund);
         let returned = || match stored.member.clone() {
-            Some(member) => Undone::Returned(ReturnedOrder { member, key: key.clone() }),
-            None => Undone::Known(Ok(())),
+            Some(member) => UndoneRow::Returned(ReturnedOrder { member, key: key.clone() }),
+            None => UndoneRow::Known(Ok(())),
         };
         if stored.refunds.iter().any(|other| other.refund.id == refund) {
             return Ok(returned());
@@ -196,7 +181,7 @@ impl Pass<'_> {
         match intake.refund(&receipt, Some(&stored), refund).await {
             // A worker that was killed after its refund was stored finds it above.
             Ok(PutFact::Stored | PutFact::Waiting | PutFact::Same | PutFact::Different) => Ok(returned()),
-            Err(RefundError::Refused { detail, .. }) => Ok(Undone::Known(refused(detail))),
+            Err(RefundError::Refused { detail, .. }) => Ok(UndoneRow::Known(refused(detail))),
             Err(RefundError::Store(error)) => Err(error.into()),
         }
     }

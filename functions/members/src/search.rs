@@ -103,7 +103,7 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let names = [request.query("query"), request.query("status"), request.query("tier")];
     let place = ListCursor::new(&program, format!("members/{names:?}"));
     let after = place.of(request).await?;
-    let Found { items, next, is_miss } = match search.query {
+    let FoundPage { items, next, is_miss } = match search.query {
         Some(query) => search.matching(query, limit, after).await?,
         None => search.listed(limit, after).await?,
     };
@@ -134,7 +134,7 @@ fn read_tier(program: &ActiveProgram, text: &str) -> Result<TierId, Problem> {
 
 impl Search<'_> {
     /// A page of the list of all, of a status, or of a tier.
-    async fn listed(&self, limit: u32, mut next: Option<String>) -> Result<Found, Problem> {
+    async fn listed(&self, limit: u32, mut next: Option<String>) -> Result<FoundPage, Problem> {
         let list = match (self.status, &self.tier) {
             // A tier has fewer members than a status, as a rule.
             (_, Some(tier)) => MemberList::Tier(tier.clone()),
@@ -153,11 +153,11 @@ impl Search<'_> {
             }
         }
         items.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
-        Ok(Found { items, next, is_miss: false })
+        Ok(FoundPage { items, next, is_miss: false })
     }
 
     /// A page of the members whom a text names exactly, then of those whose name begins with it.
-    async fn matching(&self, query: &str, limit: u32, mut next: Option<String>) -> Result<Found, Problem> {
+    async fn matching(&self, query: &str, limit: u32, mut next: Option<String>) -> Result<FoundPage, Problem> {
         let store = &self.services.store;
         let (mut items, mut found, mut is_known) = (Vec::new(), Vec::new(), false);
         let is_first_page = next.is_none();
@@ -178,7 +178,7 @@ impl Search<'_> {
         }
         let has_digit = query.contains(|letter: char| letter.is_ascii_digit());
         if is_prefixed || query.contains('@') || (has_digit && !found.is_empty()) {
-            return Ok(Found { items, next: None, is_miss: is_first_page && !is_known });
+            return Ok(FoundPage { items, next: None, is_miss: is_first_page && !is_known });
         }
         let folded = fold_name(query);
         let (mut by_name, mut is_named) = (Vec::new(), false);
@@ -206,7 +206,7 @@ impl Search<'_> {
         let is_miss = is_first_page && has_digit && !is_known && !is_named;
         by_name.sort_by_key(|listed| Reverse(listed.member.last_activity_at));
         items.extend(by_name);
-        Ok(Found { items, next, is_miss })
+        Ok(FoundPage { items, next, is_miss })
     }
 
     /// The members whom a text names exactly, whichever kind of identifier it is.
@@ -250,7 +250,7 @@ impl Search<'_> {
 }
 
 /// A page of members.
-struct Found {
+struct FoundPage {
     items: Vec<ListedMember>,
     /// Where the next page begins.
     next: Option<String>,

@@ -28,7 +28,7 @@ impl Run<'_> {
         let outgoing = if is_klaviyo { klaviyo::without_idle_updates(outgoing) } else { outgoing };
         for outgoing in outgoing {
             if let Some(until) = self.waits_for_backfill(to, &outgoing).await? {
-                self.record(to, outgoing, Outcome::Deferred(until)).await?;
+                self.record(to, outgoing, AttemptOutcome::Deferred(until)).await?;
                 continue;
             }
             let paused = lock(&self.notifier.paused).get(&key).copied().filter(|until| *until > self.now());
@@ -41,7 +41,7 @@ impl Run<'_> {
                 let until = self.now().saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
                 lock(&self.notifier.paused).insert(key.clone(), until);
             }
-            if is_klaviyo && matches!(outcome, Outcome::Accepted(_)) {
+            if is_klaviyo && matches!(outcome, AttemptOutcome::Accepted(_)) {
                 // Before the outcome is stored: an attempt that dies in between is repeated.
                 self.bring_newest(to, &outgoing.delivery).await?;
             }

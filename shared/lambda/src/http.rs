@@ -178,11 +178,11 @@ fn find(routes: Routes, key: &str) -> Option<Route> {
 
 /// On a response: the look-up found nobody, and that is no problem.
 #[derive(Debug, Clone, Copy)]
-struct Missed;
+struct MissedSearch;
 
 /// A response to a search that found nobody. It counts as a miss.
 pub fn as_miss(mut response: Response) -> Response {
-    response.extensions_mut().insert(Missed);
+    response.extensions_mut().insert(MissedSearch);
     response
 }
 
@@ -193,7 +193,7 @@ async fn counted(
 ) -> Result<Response, Problem> {
     match (work.await, look_up) {
         (Err(problem), Some(look_up)) if problem.is_miss() => Err(look_up.missed(problem).await),
-        (Ok(response), Some(look_up)) if response.extensions().get::<Missed>().is_some() => {
+        (Ok(response), Some(look_up)) if response.extensions().get::<MissedSearch>().is_some() => {
             look_up.count().await.map(|()| response)
         }
         (outcome, _) => outcome,

@@ -14,11 +14,11 @@ const MOST: usize = 256;
 #[derive(Debug, Clone)]
 pub struct TargetCache {
     recheck: Duration,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<RememberedTargets>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RememberedTargets {
     known: HashMap<ProgramId, Remembered>,
     /// How often something was forgotten: what was read before that may be out of date.
     forgotten: u64,
@@ -75,12 +75,12 @@ impl TargetCache {
         self.lock().forget(program);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, RememberedTargets> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl RememberedTargets {
     /// The targets, if they are remembered; else how often something was forgotten so far.
     fn look(&self, program: &ProgramId, recheck: Duration) -> Result<Arc<Vec<Target>>, u64> {
         let known = self.known.get(program).filter(|known| known.read_at.elapsed() < recheck);
@@ -112,7 +112,7 @@ mod tests {
     fn what_was_read_before_a_change_is_not_remembered_after_it() {
         let (program, hour) = (ProgramId::new("prg_1").unwrap(), Duration::from_hours(1));
         let read = || Remembered { targets: Arc::default(), read_at: Instant::now() };
-        let mut state = State::default();
+        let mut state = RememberedTargets::default();
         let forgotten = state.look(&program, hour).unwrap_err();
         state.remember(&program, read(), forgotten);
         assert!(state.look(&program, hour).is_ok() && state.look(&program, Duration::ZERO).is_err());

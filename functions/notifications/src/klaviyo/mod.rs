@@ -110,20 +110,20 @@ impl Sender<'_> {
         event: &Event,
         attributes: &Value,
         profile: &mut ProfileOnce,
-    ) -> Result<Outcome, NotifyError> {
+    ) -> Result<AttemptOutcome, NotifyError> {
         let path = "/api/profile-import";
         if let Some(former) = event.data["former"].as_str() {
             // The import returns Klaviyo's id, also that of a profile which it creates.
             let named = json!({ "data": { "type": "profile", "attributes": { "external_id": former } } });
             let (outcome, response) = self.post(path, PROFILES, &named).await?;
-            if !matches!(outcome, Outcome::Accepted(_)) {
+            if !matches!(outcome, AttemptOutcome::Accepted(_)) {
                 return Ok(outcome);
             }
             if let Some(id) = response.pointer("/data/id").and_then(Value::as_str) {
                 let renamed = json!({ "data": { "type": "profile", "id": id, "attributes": attributes } });
                 let (outcome, _) = self.post(path, PROFILES, &renamed).await?;
                 // Where the new name has a profile already, that one is the member's.
-                if !matches!(outcome, Outcome::Refused(_)) {
+                if !matches!(outcome, AttemptOutcome::Refused(_)) {
                     return Ok(outcome);
                 }
             }
