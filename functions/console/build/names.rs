@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use crate::tokens::{Kind, Token, is_word, tokens};
+use crate::tokens::{ScriptToken, TokenKind, is_word, tokens};
 
 /// Words of the language, and what browsers declare for every script, as far as a module may also have it as a name of its own.
 const RESERVED: &[&str] = &[
@@ -143,7 +143,7 @@ pub fn shorten(module: &str, imported: &BTreeSet<String>) -> Result<String, Box<
     let short: BTreeMap<&str, String> = long.into_iter().map(|(word, _)| word).zip(free).collect();
     let mut shortened = String::with_capacity(module.len());
     for token in &tokens {
-        let name = short.get(token.text).filter(|_| token.kind == Kind::Word);
+        let name = short.get(token.text).filter(|_| token.kind == TokenKind::Word);
         shortened.push_str(token.blank);
         shortened.push_str(name.map_or(token.text, String::as_str));
     }
@@ -159,17 +159,17 @@ fn free_names() -> impl Iterator<Item = String> {
 }
 
 impl<'a> Words<'a> {
-    fn of(tokens: &[Token<'a>]) -> Self {
+    fn of(tokens: &[ScriptToken<'a>]) -> Self {
         let mut words = Self::default();
         let mut held = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             match (token.kind, token.text) {
-                (Kind::Mark, "{") => {
+                (TokenKind::Mark, "{") => {
                     held.push(if is_class_body(&tokens[..at]) { Held::ClassBody } else { Held::Braces });
                 }
-                (Kind::Mark, "(" | "[" | "${") => held.push(Held::Other),
-                (Kind::Mark, ")" | "]" | "}") => _ = held.pop(),
-                (Kind::Word, word) => {
+                (TokenKind::Mark, "(" | "[" | "${") => held.push(Held::Other),
+                (TokenKind::Mark, ")" | "]" | "}") => _ = held.pop(),
+                (TokenKind::Word, word) => {
                     *words.counts.entry(word).or_default() += 1;
                     if is_property(tokens, at, held.last().copied()) {
                         words.properties.insert(word);
@@ -183,11 +183,11 @@ impl<'a> Words<'a> {
     }
 
     /// Finds what is declared: constants and variables, functions, and parameters.
-    fn find_declared(&mut self, tokens: &[Token<'a>]) {
+    fn find_declared(&mut self, tokens: &[ScriptToken<'a>]) {
         let mut open = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let before = at.checked_sub(1).map_or("", |at| tokens[at].text);
-            if token.kind == Kind::Word {
+            if token.kind == TokenKind::Word {
                 let follows = text_at(tokens, at + 1) == "=" && text_at(tokens, at + 2) == ">";
                 if matches!(before, "const" | "let" | "function" | "class") || follows {
                     self.declared.insert(token.text);
@@ -195,15 +195,15 @@ impl<'a> Words<'a> {
                 continue;
             }
             match (token.kind, token.text) {
-                (Kind::Mark, "(" | "[") => open.push(at),
-                (Kind::Mark, ")") => {
+                (TokenKind::Mark, "(" | "[") => open.push(at),
+                (TokenKind::Mark, ")") => {
                     let from = open.pop().unwrap_or_default();
                     let is_arrow = text_at(tokens, at + 1) == "=" && text_at(tokens, at + 2) == ">";
                     if is_arrow || is_parameters(&tokens[..from]) {
                         self.declare_pattern(&tokens[from..at]);
                     }
                 }
-                (Kind::Mark, "]") => {
+                (TokenKind::Mark, "]") => {
                     let from = open.pop().unwrap_or_default();
                     if from > 0 && matches!(tokens[from - 1].text, "const" | "let") {
                         self.declare_pattern(&tokens[from..at]);
@@ -216,9 +216,9 @@ impl<'a> Words<'a> {
 
     /// Declares the names of a list of parameters or of a pattern: each stands after a bracket, a comma or a spread. What begins
     /// with a capital may be a type of the browser, in a default value.
-    fn declare_pattern(&mut self, tokens: &[Token<'a>]) {
+    fn declare_pattern(&mut self, tokens: &[ScriptToken<'a>]) {
         for pair in tokens.windows(2) {
-            let is_name = pair[1].kind == Kind::Word && !pair[1].text.starts_with(char::is_uppercase);
+            let is_name = pair[1].kind == TokenKind::Word && !pair[1].text.starts_with(char::is_uppercase);
             if is_name && matches!(pair[0].text, "(" | "[" | "," | ".") {
                 self.declared.insert(pair[1].text);
             }
@@ -226,12 +226,12 @@ impl<'a> Words<'a> {
     }
 }
 
-fn text_at<'a>(tokens: &[Token<'a>], at: usize) -> &'a str {
+fn text_at<'a>(tokens: &[ScriptToken<'a>], at: usize) -> &'a str {
     tokens.get(at).map_or("", |token| token.text)
 }
 
 /// True for the word of a property: after a dot, before a colon, or where an object may have it.
-fn is_property(tokens: &[Token<'_>], at: usize, held: Option<Held>) -> bool {
+fn is_property(tokens: &[ScriptToken<'_>], at: usize, held: Option<Held>) -> bool {
     let before = |steps: usize| at.checked_sub(steps).map_or("", |at| tokens[at].text);
     let after = text_at(tokens, at + 1);
     let is_spread = before(1) == "." && before(2) == ".";
@@ -244,11 +244,11 @@ fn is_property(tokens: &[Token<'_>], at: usize, held: Option<Held>) -> bool {
 }
 
 /// True when a brace after these tokens begins the body of a class.
-fn is_class_body(before: &[Token<'_>]) -> bool {
+fn is_class_body(before: &[ScriptToken<'_>]) -> bool {
     before.iter().rev().take(4).take_while(|token| token.text.chars().all(is_word)).any(|token| token.text == "class")
 }
 
 /// True when a bracket after these tokens begins the parameters of a function, or of a `catch`.
-fn is_parameters(before: &[Token<'_>]) -> bool {
+fn is_parameters(before: &[ScriptToken<'_>]) -> bool {
     before.iter().rev().take(2).any(|token| matches!(token.text, "function" | "catch"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Scripts end their statements with semicolons; where a line break may end one all the same, the line break stays.
 
-use crate::tokens::{Kind, Token, is_word};
+use crate::tokens::{ScriptToken, TokenKind, is_word};
 
 #[derive(Default)]
 struct Squeezer<'a> {
@@ -14,12 +14,12 @@ struct Squeezer<'a> {
 }
 
 /// The script without what only people need.
-pub fn squeeze(tokens: &[Token<'_>]) -> String {
+pub fn squeeze(tokens: &[ScriptToken<'_>]) -> String {
     let mut script = Squeezer { statements: vec![""], ..Squeezer::default() };
     for token in tokens {
         match token.kind {
-            Kind::Text { is_markup } => script.text(token.text, is_markup),
-            Kind::Word | Kind::Literal | Kind::Mark => script.token(token),
+            TokenKind::Text { is_markup } => script.text(token.text, is_markup),
+            TokenKind::Word | TokenKind::Literal | TokenKind::Mark => script.token(token),
         }
     }
     script.squeezed + "\n"
@@ -27,7 +27,7 @@ pub fn squeeze(tokens: &[Token<'_>]) -> String {
 
 impl<'a> Squeezer<'a> {
     /// Adds a token, after as much whitespace as it needs.
-    fn token(&mut self, token: &Token<'a>) {
+    fn token(&mut self, token: &ScriptToken<'a>) {
         let (text, last) = (token.text, self.last);
         if self.joins_declaration(token) {
             self.last = ",";
@@ -58,9 +58,9 @@ impl<'a> Squeezer<'a> {
     }
 
     /// Joins `const b = 2` to the declaration of constants that ends just before it. True when the word is left out.
-    fn joins_declaration(&mut self, token: &Token<'a>) -> bool {
+    fn joins_declaration(&mut self, token: &ScriptToken<'a>) -> bool {
         // A brace may close the value of a declaration, or a block; a statement after a block begins with a word here.
-        let begins = matches!(self.last, "" | ";" | "{") || self.last == "}" && token.kind == Kind::Word;
+        let begins = matches!(self.last, "" | ";" | "{") || self.last == "}" && token.kind == TokenKind::Word;
         let Some(statement) = self.statements.last_mut().filter(|_| begins) else { return false };
         let joins = token.text == "const" && self.last == ";" && *statement == "const";
         *statement = token.text;

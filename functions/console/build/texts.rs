@@ -7,7 +7,7 @@ use std::error::Error;
 
 use serde_json::{Map, Value};
 
-use crate::tokens::{Kind, tokens};
+use crate::tokens::{TokenKind, tokens};
 
 /// The texts of the scripts, each with its number.
 #[derive(Default)]
@@ -21,7 +21,7 @@ impl Texts {
         for (at, token) in tokens.iter().enumerate() {
             numbered.push_str(token.blank);
             let is_text =
-                token.kind == Kind::Literal && at >= 2 && tokens[at - 1].text == "(" && tokens[at - 2].text == "t";
+                token.kind == TokenKind::Literal && at >= 2 && tokens[at - 1].text == "(" && tokens[at - 2].text == "t";
             if is_text {
                 let next = self.0.len();
                 let number = self.0.entry(token.text[1..token.text.len() - 1].replace("\\'", "'")).or_insert(next);

@@ -6,7 +6,7 @@ type Failure = Box<dyn std::error::Error>;
 const BEFORE_PATTERN: &[&str] = &["return", "typeof", "case", "in", "of", "await", "yield", "else"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name, a keyword or a number.
     Word,
     /// A string in quotes, or a regular expression.
@@ -21,8 +21,8 @@ pub enum Kind {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Token<'a> {
-    pub kind: Kind,
+pub struct ScriptToken<'a> {
+    pub kind: TokenKind,
     pub text: &'a str,
     /// The whitespace and comments before it.
     pub blank: &'a str,
@@ -40,12 +40,12 @@ struct Reader<'a> {
     at: usize,
     /// Where the whitespace before the next token begins.
     blank: usize,
-    tokens: Vec<Token<'a>>,
+    tokens: Vec<ScriptToken<'a>>,
     open: Vec<Open>,
 }
 
 /// The tokens of a script.
-pub fn tokens(source: &str) -> Result<Vec<Token<'_>>, Failure> {
+pub fn tokens(source: &str) -> Result<Vec<ScriptToken<'_>>, Failure> {
     let mut reader = Reader { source, at: 0, blank: 0, tokens: Vec::new(), open: Vec::new() };
     while reader.at < source.len() {
         reader.step()?;
@@ -72,17 +72,17 @@ impl<'a> Reader<'a> {
         } else if rest.starts_with("/*") {
             self.at += rest.find("*/").ok_or("a comment without an end")? + 2;
         } else if is_word(first) {
-            self.push(Kind::Word, leading(rest, is_word).len());
+            self.push(TokenKind::Word, leading(rest, is_word).len());
         } else if first == '\'' || first == '"' {
-            self.push(Kind::Literal, literal(rest, first)?);
+            self.push(TokenKind::Literal, literal(rest, first)?);
         } else if first == '`' {
             let is_markup = self.last() == "html";
-            self.push(Kind::Mark, 1);
+            self.push(TokenKind::Mark, 1);
             self.template(is_markup)?;
         } else if first == '/' && self.may_begin_pattern() {
-            self.push(Kind::Literal, pattern(rest)?);
+            self.push(TokenKind::Literal, pattern(rest)?);
         } else {
-            self.push(Kind::Mark, first.len_utf8());
+            self.push(TokenKind::Mark, first.len_utf8());
             match first {
                 '{' => self.open.push(Open::Block),
                 '}' => {
@@ -96,9 +96,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn push(&mut self, kind: Kind, length: usize) {
+    fn push(&mut self, kind: TokenKind, length: usize) {
         let text = &self.source[self.at..self.at + length];
-        self.tokens.push(Token { kind, text, blank: &self.source[self.blank..self.at] });
+        self.tokens.push(ScriptToken { kind, text, blank: &self.source[self.blank..self.at] });
         self.at += length;
         self.blank = self.at;
     }
@@ -117,13 +117,13 @@ impl<'a> Reader<'a> {
             match letter {
                 '\\' => _ = letters.next(),
                 '`' => {
-                    self.push(Kind::Text { is_markup }, at);
-                    self.push(Kind::Mark, 1);
+                    self.push(TokenKind::Text { is_markup }, at);
+                    self.push(TokenKind::Mark, 1);
                     return Ok(());
                 }
                 '$' if rest[at..].starts_with("${") => {
-                    self.push(Kind::Text { is_markup }, at);
-                    self.push(Kind::Mark, 2);
+                    self.push(TokenKind::Text { is_markup }, at);
+                    self.push(TokenKind::Mark, 2);
                     self.open.push(Open::Expression(is_markup));
                     return Ok(());
                 }

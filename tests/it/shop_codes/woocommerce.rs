@@ -172,7 +172,7 @@ async fn ready_coupons_that_are_dead_in_the_shop_leave_the_pool_within_a_day() {
     let ready: Vec<String> = fake.live().into_iter().filter(|code| *code != wallet).collect();
     // The merchant deletes some, and one is used by an order of which nothing is heard.
     let (deleted, used) = (&ready[..60], &ready[60]);
-    for code in &deleted {
+    for code in deleted {
         fake.delete_by_hand(code);
     }
     fake.delete_by_hand(&wallet);

@@ -41,7 +41,7 @@ pub(crate) struct Part {
 
 /// A counter as it was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counter {
+pub(crate) struct SpreadCounter {
     /// What it gave, less what came back; `None` for one that does not exist yet.
     pub given: Option<i64>,
     /// The total that it is balanced for; `None` before that was stored.
@@ -63,7 +63,7 @@ pub(crate) struct Counters {
 }
 
 /// What counters gave in all.
-pub(crate) fn given_by(counters: &[Counter]) -> i64 {
+pub(crate) fn given_by(counters: &[SpreadCounter]) -> i64 {
     counters.iter().filter_map(|counter| counter.given).sum()
 }
 
@@ -126,7 +126,7 @@ impl Spread {
     }
 
     /// What each counter gave, for [`Spread::choose`]: their whole shares, when the total is used up.
-    pub fn given(self, counters: &[Counter]) -> Vec<i64> {
+    pub fn given(self, counters: &[SpreadCounter]) -> Vec<i64> {
         if self.is_used_up(counters) {
             return self.shares().collect();
         }
@@ -134,16 +134,16 @@ impl Spread {
     }
 
     /// True when counters gave the whole total, or more.
-    pub fn is_used_up(self, counters: &[Counter]) -> bool {
+    pub fn is_used_up(self, counters: &[SpreadCounter]) -> bool {
         given_by(counters) >= self.total
     }
 
-    fn is_balanced(self, counters: &[Counter]) -> bool {
+    fn is_balanced(self, counters: &[SpreadCounter]) -> bool {
         counters.iter().all(|counter| counter.total == Some(self.total))
     }
 
     /// What each counter is to have given, so that the sum stays and each is within its share. The total is not used up.
-    fn balanced(self, counters: &[Counter]) -> Vec<i64> {
+    fn balanced(self, counters: &[SpreadCounter]) -> Vec<i64> {
         let given = || counters.iter().map(|counter| counter.given.unwrap_or(0));
         let mut after: Vec<i64> = given().zip(self.shares()).map(|(given, share)| given.min(share)).collect();
         let mut surplus = given().sum::<i64>() - after.iter().sum::<i64>();
@@ -171,7 +171,7 @@ impl Part {
 
 impl Store {
     /// All counters of a total, once they are balanced for it; as they are, when it is used up.
-    pub(super) async fn balance(&self, of: &Counters, spread: Spread) -> Result<Vec<Counter>, StoreError> {
+    pub(super) async fn balance(&self, of: &Counters, spread: Spread) -> Result<Vec<SpreadCounter>, StoreError> {
         for attempt in 1..=retry::TRIES {
             let mut counters = self.counters(of).await?;
             if spread.is_used_up(&counters) || spread.is_balanced(&counters) {
@@ -190,7 +190,7 @@ impl Store {
             });
             if self.transact(of.balance, writes.collect()).await? == Transacted::Done {
                 for (counter, after) in counters.iter_mut().zip(after) {
-                    *counter = Counter { given: Some(after), total: Some(spread.total), ..*counter };
+                    *counter = SpreadCounter { given: Some(after), total: Some(spread.total), ..*counter };
                 }
                 return Ok(counters);
             }
@@ -200,15 +200,15 @@ impl Store {
     }
 
     /// All counters of a total, also those that have no share of it, strongly consistent.
-    pub(super) async fn counters(&self, of: &Counters) -> Result<Vec<Counter>, StoreError> {
-        let mut counters = vec![Counter::default(); of.keys.len()];
+    pub(super) async fn counters(&self, of: &Counters) -> Result<Vec<SpreadCounter>, StoreError> {
+        let mut counters = vec![SpreadCounter::default(); of.keys.len()];
         for item in self.get_many(of.read, &self.tables.members, &of.keys, true).await? {
             let reader = Reader::new(of.read, &item);
             let partition = reader.text(name::PK)?;
             let optional = |name| reader.has(name).then(|| reader.number(name)).transpose();
             if let Some(shard) = of.keys.iter().position(|key| key.pk == partition) {
                 let (given, total) = (optional(of.given)?, optional(name::BALANCED_FOR)?);
-                counters[shard] = Counter { given, total, is_noted: reader.has(name::SINCE) };
+                counters[shard] = SpreadCounter { given, total, is_noted: reader.has(name::SINCE) };
             }
         }
         Ok(counters)
@@ -219,8 +219,8 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn gave(given: &[i64]) -> Vec<Counter> {
-        given.iter().map(|given| Counter { given: Some(*given), ..Counter::default() }).collect()
+    fn gave(given: &[i64]) -> Vec<SpreadCounter> {
+        given.iter().map(|given| SpreadCounter { given: Some(*given), ..SpreadCounter::default() }).collect()
     }
 
     fn spreads() -> impl Iterator<Item = Spread> {
@@ -245,7 +245,7 @@ mod tests {
         let expected = [1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(Spread::of_stock(8).balanced(&issued), expected);
         let returned = gave(&[-30, 2, 0, 1, 1, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, -9]);
-        for counters in [issued, returned, vec![Counter::default(); 16]] {
+        for counters in [issued, returned, vec![SpreadCounter::default(); 16]] {
             for spread in spreads().filter(|spread| !spread.is_used_up(&counters)) {
                 let after = spread.balanced(&counters);
                 assert_eq!(after.iter().sum::<i64>(), given_by(&counters), "{spread:?}");
@@ -258,7 +258,7 @@ mod tests {
     fn nothing_is_taken_while_a_lowered_total_is_used_up() {
         // The last counter has more than all of the lowered stock: the others have nothing to give either.
         let mut counters = gave(&[0; 15]);
-        counters.push(Counter { given: Some(9), ..Counter::default() });
+        counters.push(SpreadCounter { given: Some(9), ..SpreadCounter::default() });
         for (stock, left) in [(8, 0), (9, 0), (10, 1)] {
             let spread = Spread::of_stock(stock);
             assert_eq!(spread.is_used_up(&counters), left == 0);

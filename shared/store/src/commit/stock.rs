@@ -11,7 +11,7 @@ use tessera_domain::decide::Supply;
 use tessera_domain::ids::{ProgramId, RewardId};
 
 use super::budget::Budgets;
-use super::spread::{Counter, Counters, MAX_SHARDS, Part, Spread};
+use super::spread::{Counters, MAX_SHARDS, Part, Spread, SpreadCounter};
 use crate::items::{Reader, name};
 use crate::writes::Write;
 use crate::{Store, StoreError, keys};
@@ -40,7 +40,7 @@ pub(super) struct Stocks {
 /// The counters that the units of lapsed reservations return to. `held`: the counters that they were taken from.
 ///
 /// A counter that was balanced since may have fewer units than were taken from it: others have them.
-pub(super) fn returns(counters: &[Counter], held: &[u32]) -> BTreeMap<u32, u32> {
+pub(super) fn returns(counters: &[SpreadCounter], held: &[u32]) -> BTreeMap<u32, u32> {
     let mut left: Vec<i64> = counters.iter().map(|counter| counter.given.unwrap_or(0)).collect();
     let mut returns = BTreeMap::new();
     for own in held {
@@ -170,7 +170,7 @@ impl Store {
         &self,
         program: &ProgramId,
         reward: &RewardId,
-    ) -> Result<Vec<Counter>, StoreError> {
+    ) -> Result<Vec<SpreadCounter>, StoreError> {
         self.counters(&stock_counters(program, reward)).await
     }
 }
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_lapse_returns_units_to_counters_that_have_some() {
-        let counters = [2, 1, 0, 0].map(|issued| Counter { given: Some(issued), ..Counter::default() });
+        let counters = [2, 1, 0, 0].map(|issued| SpreadCounter { given: Some(issued), ..SpreadCounter::default() });
         assert_eq!(returns(&counters, &[1]), BTreeMap::from([(1, 1)]));
         // The second unit of the second counter, and those of the others, were balanced away.
         assert_eq!(returns(&counters, &[1, 1]), BTreeMap::from([(0, 1), (1, 1)]));
