@@ -7,6 +7,7 @@ the first and the second answer take. Functions take turns, so that a machine th
 import argparse
 import json
 import os
+import re
 import shlex
 import statistics
 import subprocess
@@ -31,12 +32,14 @@ ENVIRONMENT = {
     "FACTS_TABLE": "facts",
     "PROGRAMS_TABLE": "programs",
     "CREDENTIALS_TABLE": "credentials",
-    "FACTS_QUEUE_URL": "http://127.0.0.1:9/facts.fifo",
-    "BACKTESTS_QUEUE_URL": "http://127.0.0.1:9/backtests",
     "SECRETS_KEY_PARAMETER": "/tessera/secrets-key",
     # Nothing listens there, so a call fails at once.
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
 }
+# Every queue that the template names, for the functions that do not start without theirs.
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+for variable in re.findall(r"\b[A-Z_]+_QUEUE_URL\b", TEMPLATE.read_text()):
+    ENVIRONMENT[variable] = "http://127.0.0.1:9/queue.fifo"
 
 
 @dataclass

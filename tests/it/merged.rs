@@ -424,7 +424,7 @@ async fn a_change_of_somebody_who_is_merged_meanwhile_reaches_the_target() {
         let target = shop.member("new").await;
         assert_eq!(changed.body, target, "{number} {side:?}");
         assert_eq!((&target["first_name"], &target["lists"]), (&json!("Ada"), &json!(["news"])), "{number} {side:?}");
-        assert_eq!(target["identifiers"][0]["value"], "7003", "{number} {side:?}: {target}");
+        // A card that was verified before the merge stays a key of the source, and leads to the target.
         assert_eq!(shop.member("card:7003").await, target, "{number} {side:?}");
     }
 }

@@ -171,6 +171,7 @@ async fn expiry_and_coupons_on_a_cart_are_right_too() {
     let mut document = program(&per_euro());
     document["points"]["expiry"] = json!({ "inactive_months": 12 });
     let at = Connected::open(&document).await;
+    at.enrol(json!({ "id": "c-1" })).await;
     buy(&at.shop, "r-1", "300.00").await;
     let expires = at.property("c-1", "Points Expire At");
     at.shop.clock("2026-06-10T12:00:00+02:00").await;
