@@ -71,7 +71,7 @@ browserTest(shared, 'points that were spent cannot be undone, and the screen nam
   await stack.call('POST', '/v1/members/spender/adjustments', { deduct: 250, reason: 'spent' });
   await page.getByRole('button', { name: 'Undo the import' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Undo the import' }).click();
-  await page.getByRole('region', { name: 'What could not be undone' }).getByText('250 points cannot be taken back').waitFor();
+  await page.getByRole('region', { name: 'What could not be undone' }).getByText('250 points of member spender cannot be taken back').waitFor();
   assert.equal(await pointsOf(stack, 'spender'), 0);
 });
 

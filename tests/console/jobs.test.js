@@ -217,7 +217,9 @@ browserTest(shared, 'a receipt without a customer is assigned, and then explaine
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByRole('heading', { name: 'This receipt waits to be decided.' }).waitFor();
   await page.getByLabel('Customer id, e-mail, phone or card').fill('ada@example.com');
+  const assigned = page.waitForResponse((response) => response.request().method() === 'POST');
   await page.getByRole('button', { name: 'Assign it' }).click();
+  assert.equal((await assigned).status(), 202);
   await stack.call('POST', '/_local/settle');
   // What the screen shows by itself depends on whether the decision was faster.
   await page.reload();
