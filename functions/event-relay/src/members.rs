@@ -83,7 +83,7 @@ pub(super) async fn messages(services: &Services, record: EventRecord) -> Result
                 Some(former) => update_of_renamed(id, member.as_str(), &former, made_at),
                 None => update_of_profile(id, member.as_str(), made_at),
             };
-            // A new name is told whatever follows.
+            // A later update does not replace this one: it alone carries the new name.
             vec![Announcement { is_update: !is_renamed, ..Announcement::of(Some(&member), update) }]
         }
         MemberChange::Click { member, id, code, at } => {

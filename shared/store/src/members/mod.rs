@@ -421,7 +421,7 @@ impl Store {
         Ok(before.turned_into(&after, &self.tables.members, member))
     }
 
-    /// Writes a profile; what is `before` it decides, with `news`, whether targets are told.
+    /// The write of a profile. `news` and the profile `before` it decide whether targets hear of it.
     pub(crate) fn profile_write(
         &self,
         program: &ProgramId,

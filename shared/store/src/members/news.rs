@@ -1,21 +1,21 @@
-//! What targets are told of profiles.
+//! Which changes of profiles are sent to targets.
 
 use tessera_domain::ids::{CustomerId, MemberId};
 use tessera_domain::member::Profile;
 
-/// Which writes of profiles targets are told of.
+/// Which writes of a profile are sent to targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileNews {
     /// New contacts, and changes.
     All,
-    /// Changes. A new contact's first fact tells of the contact.
+    /// Changes alone: the first fact of a new contact announces the contact.
     Changes,
     /// None: nobody is notified of an import.
     None,
 }
 
 impl ProfileNews {
-    /// Whether the write of a profile is told that changes what targets show. `before`: the profile before it.
+    /// True when targets must hear of a write, because it changes what they show. `before`: the profile before the write.
     pub(super) fn tells(self, before: Option<&Profile>, after: &Profile) -> bool {
         match (self, before) {
             (Self::All, None) => true,

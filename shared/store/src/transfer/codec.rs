@@ -28,7 +28,7 @@ pub(super) fn decode(program: &ProgramId, value: &Value) -> Option<Item> {
     attributes.map(|(name, value)| Some((name.clone(), decode_value(&program, value)?))).collect()
 }
 
-/// True for what says whether targets are told of the write of an item.
+/// True for the attributes by which a write says whether targets must hear of it.
 fn is_about_targets(attribute: &str) -> bool {
     attribute == name::SHOWN || attribute == name::RESTORED
 }
