@@ -34,6 +34,7 @@ BUILD = {
 # once more.
 LOOPBACK = {
     "Connections": "connections",
+    "Inbound": "inbound",
     "Integrations": "integrations",
     "Notifications": "notifications",
     "ShopCodes": "shop-codes",
