@@ -137,8 +137,8 @@ impl Store {
         self.find_or_create_with(program, reference, now, ProfileNews::Changes, &|_| {}).await
     }
 
-    /// As [`Store::find_or_create_visitor`]; `news` says what targets are told of it, and `complete` completes the profile of a new
-    /// contact, so that it is written once.
+    /// As [`Store::find_or_create_visitor`]. `news`: which writes are sent to targets. `complete` fills in the profile of a new contact
+    /// before it is written for the first time.
     ///
     /// # Errors
     /// As [`Store::find_or_create_visitor`].
