@@ -84,10 +84,12 @@ const renamed = async (page) => page.getByLabel('Name', { exact: true }).fill(`C
 
 /** States of screens that an address alone does not show: name, address, and how to get there. */
 export const STATES = [
-  ['search', '/members', async (page) => {
-    await page.getByLabel('Find a member, receipt or coupon').fill('a');
+  ['search', '/members', async (page, { stack }) => {
+    // Two members: a single one would open at once.
+    for (const id of ['found-1', 'found-2']) await made(stack, 'POST', '/v1/members', { id, first_name: 'Found' });
+    await page.getByLabel('Find a member, receipt or coupon').fill('found');
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Found for' }).waitFor();
+    await page.locator('.ledger > li').nth(1).waitFor();
   }],
   ['import-found', '/imports/new', (page) => choose(page, 'id,points\nfound,5\n')],
   ['import-without-file', '/imports/new', async (page) => {
