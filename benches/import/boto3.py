@@ -7,8 +7,9 @@ One row is imported first: what that wrote is the pattern of every other row. Th
 and writes each row in one transaction, as the import does; keys and members differ by row, conditions are the same. A stack
 of its own then imports a file of as many rows.
 
-Both rates contain the embedded engine's own work on the same transactions. Its processor time is measured inside the stack, and the
-last line compares what is left: all of boto3's process, and all of the stack and the command line but the engine.
+Both rates contain the stack's work on these transactions: the embedded engine, the requests to it, and the streams, until they are
+read. Its processor time is measured in both runs, the engine's inside the stack. The last line compares what is left: the process of
+boto3; and of the import the command line, and what its stack used beyond the script's.
 """
 
 import argparse
@@ -34,8 +35,8 @@ TABLE = "tessera-members"
 LOOK_UP = 100
 
 
-# What a run took: elapsed time, and processor time of the engine and of everything else.
-Run = collections.namedtuple("Run", "seconds engine rest")
+# What a run took: elapsed seconds, and processor seconds of the engine, of the whole stack, and of the client.
+Run = collections.namedtuple("Run", "seconds engine stack client")
 
 
 def client(stack):
@@ -122,8 +123,28 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def engine_seconds(stack):
-    return stack.get("/_local/engine")["busy_ms"] / 1000
+def measured(stack, work, client_seconds):
+    """Does the work on a stack, and returns what it took; `client_seconds` reads the client's processor time."""
+
+    def used():
+        return stack.get("/_local/engine")["busy_ms"] / 1000, processor_seconds(stack.process.pid), client_seconds()
+
+    before, started = used(), time.monotonic()
+    work()
+    seconds = time.monotonic() - started
+    stack.settle()
+    return Run(seconds, *(after - earlier for earlier, after in zip(before, used())))
+
+
+def own_seconds():
+    """The processor time of this process."""
+    return time.process_time()
+
+
+def children_seconds():
+    """The processor time of the children that have ended: the stack in use is not among them."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def main():
@@ -140,26 +161,28 @@ def main():
         # What a script reads from a file and computes is not measured: only what it sends.
         many = [renamed(items, member, row) for row in range(1, args.rows + 1)]
         chunks = [many[first : first + LOOK_UP] for first in range(0, args.rows, LOOK_UP)]
-        started, busy, own_time = time.monotonic(), engine_seconds(stack), time.process_time()
-        with ThreadPoolExecutor(args.threads) as pool:
-            for _ in pool.map(lambda chunk: send(engine, chunk), chunks):
-                pass
-        peer = Run(time.monotonic() - started, engine_seconds(stack) - busy, time.process_time() - own_time)
+
+        def peer_work():
+            with ThreadPoolExecutor(args.threads) as pool:
+                for _ in pool.map(lambda chunk: send(engine, chunk), chunks):
+                    pass
+
+        stack.settle()
+        peer = measured(stack, peer_work, own_seconds)
         stack.kill()
         file = os.path.join(folder, "members.csv")
         rows(args.rows, file)
         stack = Stack(args.binary, os.path.join(folder, "own"), args.port)
-        busy, used, children = engine_seconds(stack), processor_seconds(stack.process.pid), os.times().children_user
-        seconds = run_import(args.binary, stack, file)
-        engine_time = engine_seconds(stack) - busy
-        rest = processor_seconds(stack.process.pid) - used - engine_time + os.times().children_user - children
-        own = Run(seconds, engine_time, rest)
+        own = measured(stack, lambda: run_import(args.binary, stack, file), children_seconds)
         stack.kill()
-    print(f"| {args.rows} rows | rows per second | engine, ms per row | the rest, ms per row |\n|---|---|---|---|")
+    print(f"| {args.rows} rows | rows per second | engine | the rest of the stack | client |\n|---|---|---|---|---|")
     for name, run in ((f"boto3, {args.threads} threads", peer), ("`tessera import`", own)):
-        per_row = [1000 * part / args.rows for part in (run.engine, run.rest)]
-        print(f"| {name} | {args.rows / run.seconds:.0f} | {per_row[0]:.2f} | {per_row[1]:.2f} |")
-    print(f"ratio {peer.seconds / own.seconds:.1f}; of the rest {peer.rest / own.rest:.1f}")
+        parts = (run.engine, run.stack - run.engine, run.client)
+        cells = " | ".join(f"{1000 * part / args.rows:.2f}" for part in parts)
+        print(f"| {name} | {args.rows / run.seconds:.0f} | {cells} |")
+    left = own.client + own.stack - peer.stack
+    print(f"processor time in ms per row; ratio of the rates {peer.seconds / own.seconds:.1f}")
+    print(f"without what the stack does for both: {peer.client / left:.1f} ({1000 * peer.client / args.rows:.2f} and {1000 * left / args.rows:.2f} ms)")
 
 
 if __name__ == "__main__":

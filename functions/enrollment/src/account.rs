@@ -13,7 +13,7 @@ use tessera_lambda::http::{self, ApiRequest, NaturalKey, Response};
 use tessera_lambda::referrals::ReferralMessage;
 use tessera_lambda::{Problem, Services};
 use tessera_store::{
-    ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, OpenedMember, Party, Snapshot,
+    ActiveProgram, Commit, CommitError, Committed, EntryKey, IdentityError, OpenedMember, Party, ProfileNews, Snapshot,
 };
 
 /// How often a profile is read again that others keep changing.
@@ -53,7 +53,10 @@ impl EnrollmentContext<'_> {
             if after == before {
                 return Ok(after);
             }
-            match store.replace_profile(&self.program.id, key, self.member, &before, &after).await {
+            match store
+                .replace_profile(&self.program.id, key, self.member, [&before, &after], ProfileNews::Changes)
+                .await
+            {
                 Ok(()) => return Ok(after),
                 Err(IdentityError::Changed) => {}
                 Err(error) => return Err(error.into()),

@@ -148,7 +148,10 @@ impl Pass<'_> {
                 return Ok(());
             }
             let key = &self.program.head.identity_key;
-            match store.replace_profile_quietly(program, key, &opened.member, &opened.profile, &after).await {
+            match store
+                .replace_profile(program, key, &opened.member, [&opened.profile, &after], ProfileNews::None)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(IdentityError::Changed) => {}
                 Err(error) => return Err(error.into()),

@@ -11,7 +11,7 @@ use tessera_domain::member::MemberRef;
 use tessera_domain::time::Day;
 use tessera_lambda::Services;
 use tessera_lambda::job::{Deadline, Job, JobReport, MissedDays, run_job};
-use tessera_store::{ActiveProgram, FoundMembers, JobPosition, StoreError};
+use tessera_store::{ActiveProgram, FoundMembers, JobPosition, ProfileNews, StoreError};
 
 use crate::bench::Bench;
 use crate::queue::Queue;
@@ -67,7 +67,7 @@ impl Shop {
             let before = store.get_profile(program, &found.member).await.unwrap().unwrap();
             let mut after = before.clone();
             after.birth_date = Some(format!("--01-{:02}", 1 + number % DATES).parse().unwrap());
-            store.replace_profile(program, key, &found.member, &before, &after).await.unwrap();
+            store.replace_profile(program, key, &found.member, [&before, &after], ProfileNews::Changes).await.unwrap();
         }
         Self { bench, queue }
     }

@@ -292,7 +292,7 @@ impl Store {
         if let Some(id) = reference.id.as_ref().filter(|_| verdict.adopts) {
             after.set_id(id)?;
         }
-        match self.replace_profile_with(namespace, member, [&before, &after], news).await {
+        match self.replace_profile(namespace.program, namespace.identity_key, member, [&before, &after], news).await {
             Ok(()) => Ok(true),
             Err(IdentityError::Changed | IdentityError::Taken { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -327,7 +327,7 @@ impl Store {
     }
 
     /// Replaces a profile, writes the guards of ids and keys that it gained, and deletes those that it lost. One
-    /// transaction, conditional on the profile being `before`.
+    /// transaction, conditional on the profile being `before`. `news`: whether targets hear of it.
     ///
     /// # Errors
     /// [`IdentityError::Taken`] when a new id or key is someone else's, [`IdentityError::Changed`] when the profile is no
@@ -337,36 +337,10 @@ impl Store {
         program: &ProgramId,
         identity_key: &IdentityKey,
         member: &MemberId,
-        before: &Profile,
-        after: &Profile,
-    ) -> Result<(), IdentityError> {
-        let namespace = Namespace { program, identity_key };
-        self.replace_profile_with(namespace, member, [before, after], ProfileNews::Changes).await
-    }
-
-    /// As [`Store::replace_profile`], for an import: targets are not told.
-    ///
-    /// # Errors
-    /// As [`Store::replace_profile`].
-    pub async fn replace_profile_quietly(
-        &self,
-        program: &ProgramId,
-        identity_key: &IdentityKey,
-        member: &MemberId,
-        before: &Profile,
-        after: &Profile,
-    ) -> Result<(), IdentityError> {
-        let namespace = Namespace { program, identity_key };
-        self.replace_profile_with(namespace, member, [before, after], ProfileNews::None).await
-    }
-
-    async fn replace_profile_with(
-        &self,
-        namespace: Namespace<'_>,
-        member: &MemberId,
         [before, after]: [&Profile; 2],
         news: ProfileNews,
     ) -> Result<(), IdentityError> {
+        let namespace = Namespace { program, identity_key };
         let stored = self.stored_profile(namespace.program, member, true).await?;
         let (stored, version) = stored.ok_or(IdentityError::Changed)?;
         if stored == *after {

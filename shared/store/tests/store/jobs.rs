@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use tessera_domain::account::{Account, Due, DueKind};
 use tessera_domain::ids::MemberId;
 use tessera_domain::time::Day;
-use tessera_store::{Commit, DUE_SHARDS, EntryKey, INDEX_PAGE, JobPosition, Party, SecretsKey, Snapshot};
+use tessera_store::{Commit, DUE_SHARDS, EntryKey, INDEX_PAGE, JobPosition, Party, ProfileNews, SecretsKey, Snapshot};
 
 use crate::bench::Bench;
 use crate::shop::{KEY, active, config, customer, document, for_receipt, member, noon, one_point, program, read};
@@ -21,7 +21,11 @@ async fn born(bench: &Bench, id: &str, birth_date: Option<&str>) -> MemberId {
     let before = bench.store.get_profile(&program(), &found.member).await.unwrap().unwrap();
     let mut after = before.clone();
     after.birth_date = birth_date.map(|text| text.parse().unwrap());
-    bench.store.replace_profile(&program(), &KEY, &found.member, &before, &after).await.unwrap();
+    bench
+        .store
+        .replace_profile(&program(), &KEY, &found.member, [&before, &after], ProfileNews::Changes)
+        .await
+        .unwrap();
     found.member
 }
 

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use futures::future::join_all;
 use tessera_domain::ids::{ProgramId, ReceiptId};
 use tessera_domain::member::{Holding, Identifier, IdentifierKind, MAX_CARDS, MemberRef, Profile, TooMany};
-use tessera_store::{CommitError, Committed, EntryKey, Identified, IdentityError, MemberList, Snapshot};
+use tessera_store::{CommitError, Committed, EntryKey, Identified, IdentityError, MemberList, ProfileNews, Snapshot};
 
 use crate::bench::Bench;
 use crate::interference::Fault;
@@ -148,7 +148,7 @@ async fn a_profile_moves_its_guards() {
     let before = profile(&bench, &ada).await;
     let replace = |after: Profile| {
         let (store, member, before) = (bench.store.clone(), ada.member.clone(), before.clone());
-        async move { store.replace_profile(&program(), &KEY, &member, &before, &after).await }
+        async move { store.replace_profile(&program(), &KEY, &member, [&before, &after], ProfileNews::Changes).await }
     };
     let with = |change: &dyn Fn(&mut Profile)| {
         let mut after = before.clone();
