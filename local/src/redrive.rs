@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tessera_domain::fact::{Fact, FactId};
+use tessera_domain::fact::Fact;
 use tessera_domain::ids::MemberId;
 use tessera_lambda::message::{AnonymousMessage, FactMessage};
 use tessera_lambda::sender::{FifoKeys, OutgoingMessage, send_all};
@@ -122,12 +122,7 @@ async fn decisions_of(store: &Store, image: &FactImage) -> Result<Decisions> {
     };
     // Only days depend on the time zone, and they are not stored.
     let at = root.occurred_at(&TimeZone::UTC);
-    let key = |fact: &FactId| match fact {
-        FactId::Receipt { receipt } => EntryKey::moved_receipt(at, receipt, moves),
-        FactId::Refund { receipt, refund } => EntryKey::moved_refund(at, receipt, moves, refund),
-        FactId::Interaction { .. } | FactId::Birthday { .. } | FactId::Due { .. } => EntryKey::fact(at, fact),
-    };
-    Ok(Decisions { member, keys: image.facts().map(key).collect() })
+    Ok(Decisions { member, keys: image.facts().map(|fact| EntryKey::moved(at, fact, moves)).collect() })
 }
 
 /// Moves all messages of a dead-letter queue back. A message is sent before it is deleted: none is lost, and one that an

@@ -1,6 +1,6 @@
 //! Facts that may concern a referral are handed on, after their decision.
 
-use tessera_domain::fact::{Fact, FactId, FactKind};
+use tessera_domain::fact::{Fact, ReferralConcern};
 use tessera_domain::time::Day;
 use tessera_evaluation::{DispatchOutcome, EvaluationError};
 use tessera_lambda::Services;
@@ -19,8 +19,9 @@ pub(crate) async fn ask(
     message: &FactMessage,
     outcome: DispatchOutcome,
 ) -> Result<(), EvaluationError> {
+    let concern = message.fact.kind().referrals();
     // A return takes back what a referral program gave that was removed since.
-    if program.compiled.referral.is_none() && message.fact.kind() != FactKind::Refund {
+    if program.compiled.referral.is_none() && concern != ReferralConcern::TakesBack {
         return Ok(());
     }
     let until = match outcome {
@@ -29,8 +30,8 @@ pub(crate) async fn ask(
         DispatchOutcome::Nothing | DispatchOutcome::Rearmed => None,
     };
     let mut asked = ReferralMessage::new(program.id.clone(), message.member.clone());
-    let is_concerned = match &message.fact {
-        FactId::Receipt { .. } | FactId::Interaction { .. } => {
+    let is_concerned = match concern {
+        ReferralConcern::Qualifies => {
             let fact = load(services, message).await?;
             if let Fact::Receipt(receipt) = &fact {
                 asked.code.clone_from(&receipt.referral_code);
@@ -40,8 +41,8 @@ pub(crate) async fn ask(
             let day = Day::of(fact.occurred_at(&program.compiled.zone), &program.compiled.zone);
             asked.code.is_some() || until.is_some_and(|until| day <= until)
         }
-        FactId::Refund { .. } => until.is_some(),
-        FactId::Birthday { .. } | FactId::Due { .. } => false,
+        ReferralConcern::TakesBack => until.is_some(),
+        ReferralConcern::Nothing => false,
     };
     if !is_concerned {
         return Ok(());

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_domain::ledger::{Cause, Moved};
 use tessera_store::FactImage;
@@ -39,7 +38,7 @@ impl Moves {
         }
         for ((program, _), member) in members {
             member.decided.retain(|(fact, before)| {
-                let receipt = receipt_of(fact).map(|receipt| (program.clone(), receipt.clone()));
+                let receipt = fact.receipt().map(|receipt| (program.clone(), receipt.clone()));
                 !receipt.is_some_and(|place| self.departed.contains(&(place, *before)))
             });
         }
@@ -47,16 +46,7 @@ impl Moves {
 
     /// Whose fact it is, and how often its receipt was moved.
     pub(super) fn owner<'a>(&'a self, image: &'a FactImage) -> (&'a MemberId, u32) {
-        let moved =
-            receipt_of(&image.fact).and_then(|receipt| self.last.get(&(image.program.clone(), receipt.clone())));
+        let moved = image.fact.receipt().and_then(|receipt| self.last.get(&(image.program.clone(), receipt.clone())));
         moved.map_or((&image.member, 0), |(member, moves)| (member, *moves))
-    }
-}
-
-/// The receipt that a fact is, or belongs to.
-const fn receipt_of(fact: &FactId) -> Option<&ReceiptId> {
-    match fact {
-        FactId::Receipt { receipt } | FactId::Refund { receipt, .. } => Some(receipt),
-        FactId::Interaction { .. } | FactId::Birthday { .. } | FactId::Due { .. } => None,
     }
 }

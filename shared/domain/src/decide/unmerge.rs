@@ -16,7 +16,7 @@ use super::merge::{moved_in, moved_out};
 use super::{Context, Decision, InteractionContext, Supply};
 use crate::account::{Account, LotKey, Lots};
 use crate::coupon::{Coupon, CouponStatus};
-use crate::fact::{FactId, Interaction};
+use crate::fact::{AtUnmerge, Interaction};
 use crate::ids::{CouponCode, MemberId, RuleId};
 use crate::ledger::{Bucket, Cause, Entry, LotChange, Moved, Movement, MovementType, Outcome, SkipReason};
 use crate::points::{Both, Kind, Points};
@@ -126,34 +126,23 @@ pub enum UnmergeFault {
 /// What an unmerge does with an entry since the merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate<'a> {
-    /// What it gave is taken back, and its fact is decided anew.
-    Anew,
-    /// As `Anew` for the source; for the target it is decided anew in memory.
-    Interaction,
-    /// What it gave is taken back: it follows from time and from other facts, and will again.
-    Follows,
-    /// It stays with the target.
-    Stays,
+    /// As with a fact of which this is done.
+    As(AtUnmerge),
     /// A change of this referral.
     Referral(&'a str),
 }
 
 fn fate(cause: &Cause) -> Result<Fate<'_>, UnmergeFault> {
     match cause {
-        Cause::Fact(FactId::Receipt { .. } | FactId::Refund { .. })
-        | Cause::Move { moved: Moved::Receipt(_), arrives: true, .. } => Ok(Fate::Anew),
-        Cause::Fact(FactId::Interaction { .. }) => Ok(Fate::Interaction),
-        Cause::Fact(FactId::Due { .. }) | Cause::Hold(_) | Cause::Inactivity(_) | Cause::TierReview(_) => {
-            Ok(Fate::Follows)
+        Cause::Fact(fact) => Ok(Fate::As(fact.kind().at_unmerge())),
+        Cause::Move { moved: Moved::Receipt(_), arrives: true, .. } => Ok(Fate::As(AtUnmerge::Anew)),
+        Cause::Hold(_) | Cause::Inactivity(_) | Cause::TierReview(_) => Ok(Fate::As(AtUnmerge::Follows)),
+        Cause::Enrollment | Cause::Profile | Cause::Adjustment { .. } | Cause::Import { .. } => {
+            Ok(Fate::As(AtUnmerge::Stays))
         }
-        Cause::Fact(FactId::Birthday { .. })
-        | Cause::Enrollment
-        | Cause::Profile
-        | Cause::Adjustment { .. }
-        | Cause::Import { .. } => Ok(Fate::Stays),
         Cause::TierChange(inner) => Ok(match fate(inner)? {
-            Fate::Stays => Fate::Stays,
-            Fate::Anew | Fate::Interaction | Fate::Follows | Fate::Referral(_) => Fate::Follows,
+            stays @ Fate::As(AtUnmerge::Stays) => stays,
+            Fate::As(_) | Fate::Referral(_) => Fate::As(AtUnmerge::Follows),
         }),
         Cause::Referral(id) => Ok(Fate::Referral(id)),
         Cause::Coupon { .. } => Err(UnmergeFault::Spent),
@@ -167,9 +156,9 @@ impl EntrySince {
     /// True if what it gave is taken back now.
     fn is_undone(&self) -> bool {
         match fate(&self.entry.cause) {
-            Ok(Fate::Anew | Fate::Follows) => true,
-            Ok(Fate::Interaction) => self.interaction.is_none(),
-            Ok(Fate::Stays | Fate::Referral(_)) | Err(_) => false,
+            Ok(Fate::As(AtUnmerge::Anew | AtUnmerge::Follows)) => true,
+            Ok(Fate::As(AtUnmerge::AnewInMemory)) => self.interaction.is_none(),
+            Ok(Fate::As(AtUnmerge::Stays) | Fate::Referral(_)) | Err(_) => false,
         }
     }
 }
@@ -204,7 +193,7 @@ impl SinceMerge {
                 Fate::Referral(id) if gives && !between().any(|one| one.id.as_str() == id) => {
                     return Err(UnmergeFault::Rewarded);
                 }
-                Fate::Referral(_) | Fate::Anew | Fate::Interaction | Fate::Follows | Fate::Stays => {}
+                Fate::Referral(_) | Fate::As(_) => {}
             }
             let is_spent = |movement: &Movement| matches!(movement.kind, MovementType::Redeem | MovementType::Restore);
             if since.entry.movements.iter().any(is_spent) {
@@ -286,17 +275,17 @@ fn staying(target: &Context<'_>, today: &Account, kept: &KeptMerge, since: &Sinc
     for since in &since.entries {
         let entry = &since.entry;
         match (fate(&entry.cause), &since.interaction) {
-            (Ok(Fate::Interaction), Some((interaction, decided_by))) => {
+            (Ok(Fate::As(AtUnmerge::AnewInMemory)), Some((interaction, decided_by))) => {
                 let context = Context { now: entry.decided_at, supply: &none, ..target.clone() };
                 let counted_before = entry.skipped.iter().any(|skipped| skipped.reason == SkipReason::Duplicate);
                 let fact = InteractionContext { interaction, counted_before };
                 account = decide_interaction_by(&context, &account, &fact, decided_by).account;
             }
-            (Ok(Fate::Stays), _) => {
+            (Ok(Fate::As(AtUnmerge::Stays)), _) => {
                 account.settle(target.program, entry.decided_at);
                 stay(&mut account, today, entry, target.program);
             }
-            (Ok(Fate::Anew | Fate::Interaction | Fate::Follows | Fate::Referral(_)) | Err(_), _) => {}
+            (Ok(Fate::As(_) | Fate::Referral(_)) | Err(_), _) => {}
         }
     }
     account.settle(target.program, target.now);

@@ -61,33 +61,87 @@ kinds! {
     Due,
 }
 
+/// What the end of a merge does with a fact that came since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtUnmerge {
+    /// What it gave is taken back, and it is decided anew.
+    Anew,
+    /// As `Anew` for the source; for the target it is decided anew in memory.
+    AnewInMemory,
+    /// What it gave is taken back: it follows from time and from other facts, and will again.
+    Follows,
+    /// It stays with the target.
+    Stays,
+}
+
+/// What a fact may do to the referrals of its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferralConcern {
+    /// It may qualify a friend.
+    Qualifies,
+    /// It may take back what a friend has qualified for.
+    TakesBack,
+    /// Nothing.
+    Nothing,
+}
+
 /// What distinguishes one kind from the others.
 struct Properties {
     letter: char,
     name: &'static str,
+    at_unmerge: AtUnmerge,
+    referrals: ReferralConcern,
     parent: Option<FactKind>,
     is_stored: bool,
     is_replayed: bool,
     examined_as: Option<&'static str>,
 }
 
+impl Properties {
+    /// Those of a kind that a sender reports.
+    const fn stored(letter: char, name: &'static str, at_unmerge: AtUnmerge, referrals: ReferralConcern) -> Self {
+        Self {
+            letter,
+            name,
+            at_unmerge,
+            referrals,
+            parent: None,
+            is_stored: true,
+            is_replayed: false,
+            examined_as: None,
+        }
+    }
+
+    /// Those of a kind that follows from the calendar.
+    const fn calendar(letter: char, name: &'static str, at_unmerge: AtUnmerge) -> Self {
+        Self { is_stored: false, ..Self::stored(letter, name, at_unmerge, ReferralConcern::Nothing) }
+    }
+}
+
 impl FactKind {
     const fn properties(self) -> Properties {
-        let stored =
-            Properties { letter: ' ', name: "", parent: None, is_stored: true, is_replayed: false, examined_as: None };
-        let calendar = Properties { is_stored: false, ..stored };
+        use ReferralConcern::{Qualifies, TakesBack};
         match self {
-            Self::Receipt => {
-                Properties { letter: 'R', name: "receipt", is_replayed: true, examined_as: Some("receipt"), ..stored }
+            Self::Receipt => Properties {
+                is_replayed: true,
+                examined_as: Some("receipt"),
+                ..Properties::stored('R', "receipt", AtUnmerge::Anew, Qualifies)
+            },
+            Self::Refund => Properties {
+                parent: Some(Self::Receipt),
+                is_replayed: true,
+                ..Properties::stored('F', "refund", AtUnmerge::Anew, TakesBack)
+            },
+            Self::Interaction => Properties {
+                examined_as: Some("interaction"),
+                ..Properties::stored('I', "interaction", AtUnmerge::AnewInMemory, Qualifies)
+            },
+            Self::Birthday => {
+                Properties { examined_as: Some("birthday"), ..Properties::calendar('B', "birthday", AtUnmerge::Stays) }
             }
-            Self::Refund => {
-                Properties { letter: 'F', name: "refund", parent: Some(Self::Receipt), is_replayed: true, ..stored }
+            Self::Due => {
+                Properties { examined_as: Some("inactivity"), ..Properties::calendar('D', "due", AtUnmerge::Follows) }
             }
-            Self::Interaction => {
-                Properties { letter: 'I', name: "interaction", examined_as: Some("interaction"), ..stored }
-            }
-            Self::Birthday => Properties { letter: 'B', name: "birthday", examined_as: Some("birthday"), ..calendar },
-            Self::Due => Properties { letter: 'D', name: "due", examined_as: Some("inactivity"), ..calendar },
         }
     }
 
@@ -114,6 +168,16 @@ impl FactKind {
     /// True for facts that a backtest replays.
     pub const fn is_replayed(self) -> bool {
         self.properties().is_replayed
+    }
+
+    /// What the end of a merge does with a fact of this kind that came since.
+    pub(crate) const fn at_unmerge(self) -> AtUnmerge {
+        self.properties().at_unmerge
+    }
+
+    /// What a fact of this kind may do to the referrals of its member.
+    pub const fn referrals(self) -> ReferralConcern {
+        self.properties().referrals
     }
 
     /// The name under which `POST /v1/rules/examine` takes a fact of this kind, if it does.
@@ -208,6 +272,14 @@ impl FactId {
         match self {
             Self::Birthday { day } | Self::Due { day } => Some(*day),
             Self::Receipt { .. } | Self::Refund { .. } | Self::Interaction { .. } => None,
+        }
+    }
+
+    /// The receipt that it is, or belongs to.
+    pub const fn receipt(&self) -> Option<&ReceiptId> {
+        match self {
+            Self::Receipt { receipt } | Self::Refund { receipt, .. } => Some(receipt),
+            Self::Interaction { .. } | Self::Birthday { .. } | Self::Due { .. } => None,
         }
     }
 

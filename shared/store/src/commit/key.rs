@@ -43,21 +43,23 @@ impl EntryKey {
         Self::fact(receipt_at, &FactId::Refund { receipt: receipt.clone(), refund: refund.clone() })
     }
 
-    /// The decision on a receipt that was moved `moves` times; on one that was not, [`EntryKey::receipt`].
-    pub fn moved_receipt(at: Timestamp, receipt: &ReceiptId, moves: u32) -> Self {
+    /// The decision on a fact whose receipt was moved `moves` times; on any other, [`EntryKey::fact`], and `at` is as there.
+    pub fn moved(at: Timestamp, fact: &FactId, moves: u32) -> Self {
+        let Self(unmoved) = Self::fact(at, fact);
+        let Some(receipt) = fact.receipt().filter(|_| moves > 0) else { return Self(unmoved) };
         let Self(first) = Self::receipt(at, receipt);
-        Self(if moves == 0 { first } else { format!("{first}{ARRIVAL}#{moves}#") })
+        let own = unmoved.strip_prefix(first.as_str()).unwrap_or_default();
+        Self(format!("{first}{ARRIVAL}#{moves}#{own}"))
+    }
+
+    /// The decision on a receipt that was moved `moves` times. `at` is when the receipt occurred.
+    pub fn moved_receipt(at: Timestamp, receipt: &ReceiptId, moves: u32) -> Self {
+        Self::moved(at, &FactId::Receipt { receipt: receipt.clone() }, moves)
     }
 
     /// The decision on a refund of a receipt that was moved `moves` times. `at` is when the *receipt* occurred.
     pub fn moved_refund(at: Timestamp, receipt: &ReceiptId, moves: u32, refund: &RefundId) -> Self {
-        if moves == 0 {
-            return Self::refund(at, receipt, refund);
-        }
-        let Self(first) = Self::receipt(at, receipt);
-        let Self(of) = Self::refund(at, receipt, refund);
-        let own = of.strip_prefix(first.as_str()).unwrap_or_default();
-        Self(format!("{first}{ARRIVAL}#{moves}#{own}"))
+        Self::moved(at, &FactId::Refund { receipt: receipt.clone(), refund: refund.clone() }, moves)
     }
 
     /// The end of a receipt's decision by its move, counted from 1.
