@@ -10,5 +10,6 @@ mod identity;
 mod local_stack;
 mod loopback_targets;
 mod programs;
+mod rates;
 mod refunds;
 mod reservations;
