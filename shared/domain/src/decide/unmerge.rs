@@ -126,7 +126,7 @@ pub enum UnmergeFault {
 /// What an unmerge does with an entry since the merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate<'a> {
-    /// As with a fact of which this is done.
+    /// What happens to a fact with this property.
     As(AtUnmerge),
     /// A change of this referral.
     Referral(&'a str),
