@@ -11,6 +11,9 @@ use crate::kinds::{MemberItem, MembersItem};
 use crate::{AnonymousReceipt, FactChange, FactImage, Store, StoreError, StoredEntry};
 
 const SCAN: &str = "reading a whole table";
+/// The most items of a page: about a megabyte, where DynamoDB ends a page anyway. Without it, the embedded engine reads the rest of
+/// the table for each page.
+pub(crate) const PAGE_ITEMS: i32 = 2_000;
 
 /// The position of a scan.
 #[derive(Debug, Clone, Default)]
@@ -64,18 +67,10 @@ impl Store {
         segments: u32,
         from: ScanCursor,
     ) -> Result<ScannedLedger, StoreError> {
-        let request = self
-            .dynamodb
-            .scan()
-            .table_name(&self.tables.members)
-            .segment(i32::try_from(segment).unwrap_or(i32::MAX))
-            .total_segments(i32::try_from(segments).unwrap_or(i32::MAX))
-            .consistent_read(true)
-            .set_exclusive_start_key(from.0)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = request.send().await.map_err(|error| StoreError::call(SCAN, error))?;
+        let (items, next) =
+            self.scan_segment(SCAN, &self.tables.members, (segment, segments), PAGE_ITEMS, from.0).await?;
         let mut members: Vec<ScannedMember> = Vec::new();
-        for item in output.items.iter().flatten() {
+        for item in &items {
             let reader = Reader::new(SCAN, item);
             let (pk, sk) = (reader.text(name::PK)?, reader.text(name::SK)?);
             let kind = MembersItem::parse(pk, sk)
@@ -130,7 +125,7 @@ impl Store {
                 | MemberItem::Advocated => {}
             }
         }
-        Ok(ScannedLedger { members, next: next(output.last_evaluated_key) })
+        Ok(ScannedLedger { members, next: cursor(next) })
     }
 
     /// Items of a table, strongly consistent, and where the next ones begin.
@@ -141,7 +136,22 @@ impl Store {
         limit: i32,
         from: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        self.scan_segment(operation, table, (0, 1), limit, from).await
+    }
+
+    /// Items of one of so many segments of a table, strongly consistent, and where the next ones begin.
+    async fn scan_segment(
+        &self,
+        operation: &'static str,
+        table: &str,
+        (segment, segments): (u32, u32),
+        limit: i32,
+        from: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        // A single segment is the whole table: the embedded engine would sort it for each page of a segment.
+        let part = |number: u32| i32::try_from(number).ok().filter(|_| segments > 1);
         let request = self.dynamodb.scan().table_name(table).limit(limit).consistent_read(true);
+        let request = request.set_segment(part(segment)).set_total_segments(part(segments));
         let request = request.set_exclusive_start_key(from).return_consumed_capacity(ReturnConsumedCapacity::Total);
         let output = request.send().await.map_err(|error| StoreError::call(operation, error))?;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key.filter(|key| !key.is_empty())))
@@ -152,19 +162,10 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn scan_facts(&self, segment: u32, segments: u32, from: ScanCursor) -> Result<ScannedFacts, StoreError> {
-        let request = self
-            .dynamodb
-            .scan()
-            .table_name(&self.tables.facts)
-            .segment(i32::try_from(segment).unwrap_or(i32::MAX))
-            .total_segments(i32::try_from(segments).unwrap_or(i32::MAX))
-            .consistent_read(true)
-            .set_exclusive_start_key(from.0)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = request.send().await.map_err(|error| StoreError::call(SCAN, error))?;
-        let mut scanned =
-            ScannedFacts { facts: Vec::new(), anonymous: Vec::new(), next: next(output.last_evaluated_key) };
-        for item in output.items.unwrap_or_default() {
+        let (items, next) =
+            self.scan_segment(SCAN, &self.tables.facts, (segment, segments), PAGE_ITEMS, from.0).await?;
+        let mut scanned = ScannedFacts { facts: Vec::new(), anonymous: Vec::new(), next: cursor(next) };
+        for item in items {
             match FactChange::read(item)? {
                 Some(FactChange::Fact(image)) => scanned.facts.push(*image),
                 Some(FactChange::Anonymous(receipt)) => scanned.anonymous.push(receipt),
@@ -175,6 +176,6 @@ impl Store {
     }
 }
 
-fn next(key: Option<Item>) -> Option<ScanCursor> {
-    key.filter(|key| !key.is_empty()).map(|key| ScanCursor(Some(key)))
+fn cursor(key: Option<Item>) -> Option<ScanCursor> {
+    key.map(|key| ScanCursor(Some(key)))
 }

@@ -13,11 +13,10 @@ use super::RestoreError;
 use super::restore::{CHECKING, RESTORE, RestoreStatus, SEALED, STATUS};
 use crate::items::{Item, Reader, bytes, item, name, packed, text};
 use crate::kinds::{MemberItem, MembersItem};
+use crate::scan::PAGE_ITEMS;
 use crate::writes::{Write, Written};
 use crate::{Store, StoreError, keys, random};
 
-/// Items of one read; DynamoDB returns 1 MB at most.
-const PAGE_ITEMS: i32 = 2_000;
 /// Disagreements that are named; the others are counted.
 const NAMED: usize = 20;
 /// Names the check that may seal the restore.
