@@ -7,9 +7,9 @@ One row is imported first: what that wrote is the pattern of every other row. Th
 and writes each row in one transaction, as the import does; keys and members differ by row, conditions are the same. A stack
 of its own then imports a file of as many rows.
 
-Both rates contain the stack's work on these transactions: the embedded engine, the requests to it, and the streams, until they are
-read. Its processor time is measured in both runs, the engine's inside the stack. The last line compares what is left: the process of
-boto3; and of the import the command line, and what its stack used beyond the script's.
+Both rates contain the stack's work on these transactions: the embedded engine, the requests to it, and its streams. The processor time
+of each is measured until the streams are read. The last line compares what the clients add: the script's own process; and for the
+import, the command line and what its stack used more than the script's stack did.
 """
 
 import argparse

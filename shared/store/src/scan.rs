@@ -139,7 +139,7 @@ impl Store {
         self.scan_segment(operation, table, (0, 1), limit, from).await
     }
 
-    /// Items of one of so many segments of a table, strongly consistent, and where the next ones begin.
+    /// Items of one of `segments` segments of a table, strongly consistent, and where the next ones begin.
     async fn scan_segment(
         &self,
         operation: &'static str,

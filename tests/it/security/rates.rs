@@ -34,7 +34,7 @@ async fn every_function_refuses_what_exceeds_the_rate_of_a_key() {
             statuses.push(shop.request_with(method.clone(), &path, Some(&json!({})), &headers).await.status);
         }
         assert_ne!(statuses[0], 429, "{function} {}", route.key());
-        assert_eq!(statuses[1], 429, "{function} may not count: {}", route.key());
+        assert_eq!(statuses[1], 429, "{function} does not count requests: {}", route.key());
     }
     assert!(functions > 10, "{functions}");
 }

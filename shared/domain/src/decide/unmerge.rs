@@ -126,7 +126,7 @@ pub enum UnmergeFault {
 /// What an unmerge does with an entry since the merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate<'a> {
-    /// What happens to a fact with this property.
+    /// The same as with a fact that has this property.
     As(AtUnmerge),
     /// A change of this referral.
     Referral(&'a str),
