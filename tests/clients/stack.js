@@ -38,6 +38,7 @@ export const startStack = async () => {
   const child = spawn(TESSERA, ['--empty', '--memory', '--port', '0', '--admin-key', ADMIN], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  process.once('exit', () => child.kill());
   let url;
   let program;
   for await (const line of createInterface({ input: child.stdout })) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { KEY, startStack } from './stack.js';
 
 export const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -21,7 +21,7 @@ export const setUp = (...options) => {
     if (options.includes('--demo')) await shared.stack.call('POST', '/v1/members', ADA);
   });
   after(async () => {
-    await shared.browser?.close();
+    if (shared.browser) await close(shared.browser);
     shared.stack?.close();
   });
   return shared;

@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { ADA, openPage, settled } from './harness.js';
 import { SCREENS } from './screens.js';
 import { startStack } from './stack.js';
@@ -84,6 +84,6 @@ try {
   await (isTour ? tour : everything)(browser, stack);
   console.log(folder);
 } finally {
-  await browser.close();
+  await close(browser);
   stack.close();
 }

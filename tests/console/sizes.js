@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { signIn, settled } from './harness.js';
 import { SCREENS } from './screens.js';
 import { KEY, startStack } from './stack.js';
@@ -97,7 +97,7 @@ export const measure = async () => {
       ['files that all screens loaded', own.length, null, ''],
     ];
   } finally {
-    await browser.close();
+    await close(browser);
     stack.close();
   }
 };

@@ -55,6 +55,7 @@ const inFrontOf = async (port) => {
 /** Starts a stack; `close` ends it. */
 export const startStack = async (...options) => {
   const child = spawn(binary, ['--memory', '--admin-key', KEY, '--port', '0', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill());
   let said = '';
   const url = await new Promise((resolve, reject) => {
     child.stdout.on('data', (text) => {

@@ -1,7 +1,7 @@
 // What a shopper does: redeem, pay, apply, release, undo, join, share. Nothing is doubled, nothing is lost.
 
 import assert from 'node:assert/strict';
-import { browserTest, TOKEN } from './harness.js';
+import { browserTest, TOKEN, waitUntil } from './harness.js';
 import { hubOf } from './states.js';
 
 const posts = (stack) =>
@@ -57,10 +57,8 @@ browserTest(
   },
 );
 
-/** Resolves when the stack has been asked so often; the fake server is in this process, so no clock is involved. */
-const waitForRequests = async (stack, count) => {
-  while (stack.asked('POST', /redemptions/).length < count) await new Promise((resolve) => setImmediate(resolve));
-};
+/** Resolves when the stack has been asked so often to redeem. */
+const waitForRequests = (stack, count) => waitUntil(() => stack.asked('POST', /redemptions/).length >= count);
 
 browserTest(
   'a second click while the first is under way does nothing',
@@ -342,7 +340,7 @@ browserTest(
     await hub.getByText('Copied.').waitFor();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'https://loyalty.example/r/demo/ADA4K7Q');
     await page.waitForFunction(() => true);
-    while (!stack.asked('POST', /referral-shares/).length) await new Promise((resolve) => setImmediate(resolve));
+    await waitUntil(() => stack.asked('POST', /referral-shares/).length);
     assert.deepEqual(stack.asked('POST', /referral-shares/)[0].body, { channel: 'copy' });
   },
 );
@@ -356,7 +354,7 @@ browserTest(
       Object.defineProperty(navigator, 'share', { value: async (what) => void (window.shared = what) }),
     );
     await hub.getByRole('button', { name: 'Share' }).click();
-    while (!stack.asked('POST', /referral-shares/).length) await new Promise((resolve) => setImmediate(resolve));
+    await waitUntil(() => stack.asked('POST', /referral-shares/).length);
     assert.deepEqual(await page.evaluate(() => window.shared), { url: 'https://loyalty.example/r/demo/ADA4K7Q' });
     assert.deepEqual(stack.asked('POST', /referral-shares/)[0].body, { channel: 'web_share' });
   },

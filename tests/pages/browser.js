@@ -1,14 +1,15 @@
 // Debian's Chromium, driven without anything leaving this machine.
 
-import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
 export const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
-export const hasChromium = existsSync(executable);
 
-export const launch = () =>
-  chromium.launch({
+const processes = new WeakMap();
+
+export const launch = async () => {
+  const browser = await chromium.launch({
     executablePath: executable,
+    handleSIGTERM: false,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -20,3 +21,18 @@ export const launch = () =>
       '--proxy-server=direct://',
     ],
   });
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  processes.set(browser, processInfo.find(({ type }) => type === 'browser').id);
+  return browser;
+};
+
+/** Closes a browser. One that has not ended after ten seconds is killed, so that no run of tests waits for it. */
+export const close = async (browser) => {
+  const kill = setTimeout(() => process.kill(processes.get(browser), 'SIGKILL'), 10_000);
+  await browser.close();
+  clearTimeout(kill);
+};
+
+// The runner ends a file that takes too long by this signal. Ending the process here ends its browser and its stack, too.
+process.once('SIGTERM', () => process.exit(143));

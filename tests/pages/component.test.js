@@ -9,7 +9,7 @@ browserTest(
   { realClock: true },
   async ({ page, stack, context }) => {
     await page.getByRole('button', { name: 'Your points' }).waitFor();
-    await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+    await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve, { timeout: 2000 })));
     assert.deepEqual(
       stack.requests.map(({ path }) => path),
       ['/tessera-hub.js'],

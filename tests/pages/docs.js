@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { startStack } from './real.js';
 import { camera, walk } from './walk.js';
 
@@ -37,6 +37,6 @@ try {
     }
   }
 } finally {
-  await browser.close();
+  await close(browser);
   await rm(steps, { recursive: true });
 }

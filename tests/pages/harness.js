@@ -2,17 +2,26 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { createStack } from './stack.js';
 import { NOW, tokenOf } from './states.js';
 
 export const TOKEN = tokenOf('c-42');
 
+/** Resolves when the check holds. The fake servers are in this process, so no clock is involved but that of the bound. */
+export const waitUntil = async (check) => {
+  const end = performance.now() + 30_000;
+  while (!check()) {
+    if (performance.now() > end) throw new Error(`still not so: ${check}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
 let browser;
 before(async () => {
   browser = await launch();
 });
-after(() => browser?.close());
+after(() => browser && close(browser));
 
 /** Collects what the element says, from the moment the page begins. */
 const listenToEvents = () => {

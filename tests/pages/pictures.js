@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { createStack } from './stack.js';
 import { NOW, STATES, tokenOf } from './states.js';
 
@@ -76,4 +76,4 @@ for (const [width, height] of [
     }
   }
 }
-await browser.close();
+await close(browser);

@@ -135,6 +135,7 @@ export const startStack = async (document = program) => {
   const child = spawn(binary, ['--empty', '--memory', '--port', '0', '--admin-key', KEY], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  process.once('exit', () => child.kill());
   const lines = createInterface({ input: child.stdout });
   const said = {};
   await new Promise((resolve, reject) => {
@@ -163,5 +164,5 @@ export const startStack = async (document = program) => {
     const response = await fetch(`${url}/_local/shop/api/token`, { method: 'POST', body });
     return (await response.json()).token;
   };
-  return { url, program: said.program, call, tokenOf, stop: () => child.kill('SIGINT') };
+  return { url, program: said.program, call, tokenOf, stop: () => child.kill() };
 };

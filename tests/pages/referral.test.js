@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { binary, hasStack, program, startStack } from './real.js';
 
 const referral = {
@@ -24,7 +24,7 @@ before(async () => {
 });
 after(async () => {
   stack?.stop();
-  await browser?.close();
+  if (browser) await close(browser);
 });
 
 /** A visitor of the shop with a browser of their own. */

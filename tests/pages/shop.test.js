@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch } from './browser.js';
+import { close, launch } from './browser.js';
 import { binary, hasStack, pictures, program, startStack } from './real.js';
 import { camera, walk } from './walk.js';
 
@@ -26,7 +26,7 @@ before(async () => {
 });
 after(async () => {
   stack?.stop();
-  await browser?.close();
+  if (browser) await close(browser);
 });
 
 /** A page whose complaints, Content Security Policy included, are collected. */

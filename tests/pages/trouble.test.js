@@ -1,12 +1,9 @@
 // Bad input: slow, offline, refused, broken and silent stacks; expired and foreign tokens; markup in names.
 
 import assert from 'node:assert/strict';
-import { browserTest, TOKEN } from './harness.js';
+import { browserTest, TOKEN, waitUntil } from './harness.js';
 import { couponOf, hubOf, tokenOf } from './states.js';
 
-const settled = async (check) => {
-  while (!check()) await new Promise((resolve) => setImmediate(resolve));
-};
 const RENEWED = tokenOf('c-42', { jti: 'renewed' });
 const expiredFor = (token) => (request) =>
   request.token === token
@@ -21,7 +18,7 @@ browserTest(
     let go;
     stack.replies.set('GET /v1/hub', [() => new Promise((resolve) => (go = () => resolve(null)))]);
     await hub.evaluate((element, token) => element.setAttribute('token', token), tokenOf('c-7'));
-    await settled(() => go);
+    await waitUntil(() => go);
     assert.equal(await hub.locator('.body[aria-busy=true] .bone.hero').isVisible(), true);
     await page.clock.runFor(3000);
     await hub.getByRole('status').getByText('This is taking longer than usual.').waitFor();
@@ -35,7 +32,7 @@ browserTest(
   'a stack that never responds: an error with retry, which then succeeds',
   { mode: 'page', prepare: (stack) => stack.replies.set('GET /v1/hub', ['never']) },
   async ({ page, hub, stack, loaded, said }) => {
-    await settled(() => stack.asked('GET', /hub$/).length);
+    await waitUntil(() => stack.asked('GET', /hub$/).length);
     await hub.locator('.bone.hero').waitFor();
     await page.waitForFunction(() => document.querySelector('#hub').shadowRoot.adoptedStyleSheets.length > 1);
     await page.clock.runFor(10_500);
@@ -80,10 +77,10 @@ browserTest(
       ]),
   },
   async ({ page, hub, stack, said }) => {
-    await settled(() => stack.asked('GET', /hub$/).length === 1);
+    await waitUntil(() => stack.asked('GET', /hub$/).length === 1);
     await page.waitForFunction(() => document.querySelector('#hub').shadowRoot.adoptedStyleSheets.length > 1);
     await page.clock.runFor(1100);
-    await settled(() => stack.asked('GET', /hub$/).length === 2);
+    await waitUntil(() => stack.asked('GET', /hub$/).length === 2);
     await page.clock.runFor(2100);
     await hub.getByText('180 points to go').waitFor();
     assert.deepEqual(await said('error'), []);
@@ -168,7 +165,7 @@ browserTest(
     prepare: (stack) => stack.replies.set('GET /v1/hub', expiredFor(TOKEN)),
   },
   async ({ page, stack, said }) => {
-    await settled(() => stack.asked('GET', /hub$/).length === 2);
+    await waitUntil(() => stack.asked('GET', /hub$/).length === 2);
     // Nobody answers yet: the page was not listening. It listens now, and both ask again.
     await page.locator('#second').getByText('Your session has ended.').waitFor();
     await page.locator('#hub').getByText('Your session has ended.').waitFor();
@@ -183,7 +180,7 @@ browserTest(
       Promise.all([...document.querySelectorAll('tessera-hub')].map((element) => void element.refresh())),
     );
     await page.waitForFunction(() => window.asked.length > 0);
-    await settled(() => stack.asked('GET', /hub$/).length === 4);
+    await waitUntil(() => stack.asked('GET', /hub$/).length === 4);
     await page.evaluate((token) => window.asked.forEach((resolve) => resolve(token)), RENEWED);
     await page.locator('#hub').getByText('180 points to go').waitFor();
     await page.locator('#second').getByText('180 points to go').waitFor();
