@@ -162,11 +162,11 @@ fn operation(route: &Route, schemas: &mut Schemas) -> OperationBuilder {
     let in_header = headers(route).into_iter().map(|parameter| (parameter, ParameterIn::Header));
     for (parameter, place) in in_path.chain(in_query).chain(in_header) {
         let required = if place == ParameterIn::Path { Required::True } else { Required::False };
-        // What is put has the identifier of its path.
+        // What is put often has the identifier of its path.
         let put = declared.body.filter(|_| route.method == "PUT" && place == ParameterIn::Path);
         operation = operation.parameter(
             ParameterBuilder::new()
-                .example(put.map(|body| (body.example)()[parameter.name].clone()))
+                .example(put.and_then(|body| (body.example)().get(parameter.name).cloned()))
                 .name(parameter.name)
                 .parameter_in(place)
                 .required(required)

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ImportKind, ImportSource};
 
+// The name is a `tt`: what a `literal` becomes, the derive of the schema does not read.
 macro_rules! fields {
-    ($($(#[$doc:meta])* $field:ident $name:literal [$($alias:literal),* $(,)?]),+ $(,)?) => {
+    ($($(#[$doc:meta])* $field:ident $name:tt [$($alias:literal),* $(,)?]),+ $(,)?) => {
         /// What a column means.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
