@@ -1,6 +1,7 @@
 //! Verifies a store: every balance follows from its entries, every fact has exactly one decision, referrals and merges agree on
 //! both sides.
 
+mod members;
 mod moves;
 mod referrals;
 
@@ -8,15 +9,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tessera_domain::account::Account;
-use tessera_domain::coupon::{Coupon, CouponStatus};
 use tessera_domain::fact::FactId;
 use tessera_domain::ids::{MemberId, ProgramId};
-use tessera_domain::ledger::{Bucket, MemberAudit, Totals};
+use tessera_domain::ledger::Bucket;
 use tessera_domain::points::Kind;
-use tessera_domain::referral::FriendReferrals;
 use tessera_store::{ScanCursor, Store, StoreError};
 
+use self::members::{Member, MemberKey, Members, ProgramTotals};
 use self::moves::Moves;
 
 /// The result of a verification.
@@ -83,49 +82,24 @@ impl fmt::Display for Verification {
     }
 }
 
-type Owner = (ProgramId, MemberId);
-
-/// A member while the tables are read.
-#[derive(Default)]
-struct Member {
-    audit: MemberAudit,
-    account: Option<Account>,
-    coupons: Vec<Coupon>,
-    /// The decided facts; of a receipt and its refunds, also how often it was moved before.
-    decided: HashSet<(FactId, u32)>,
-    friend: Option<FriendReferrals>,
-}
-
 /// Reads and verifies all tables.
 ///
 /// # Errors
 /// When the store fails. A contradiction in the data is a discrepancy, not an error.
 pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     let mut report = Verification::default();
-    let mut moves = Moves::default();
-    let mut members = read_members(store, &mut report, &mut moves).await?;
-    moves.forget_departed(&mut members);
-    let anew = read_facts(store, &mut members, &moves, &mut report).await?;
-    report.discrepancies.extend(referrals::referrals(&members));
-    report.discrepancies.extend(referrals::merges(&members));
-
-    let mut totals: BTreeMap<String, (Totals, i64)> = BTreeMap::new();
-    let qualifying_moved = |totals: &Totals| totals.of(Bucket::Moved, Kind::Qualifying) != 0;
-    for ((program, member), found) in &members {
-        let program_totals = totals.entry(program.to_string()).or_default();
-        program_totals.0.merge(found.audit.totals());
-        // A member without activity has no account. One with entries but no account is found below.
-        let account = &found.account.clone().unwrap_or_default();
-        report.members += 1;
-        program_totals.1 += account.balance().get();
-        let wrong = found.audit.compare(account).into_iter().chain(reservations(account, &found.coupons));
-        report.discrepancies.extend(wrong.map(|what| format!("{program} {member}: {what}")));
+    let mut members = Members::read(store, &mut report).await?;
+    members.moves.forget_departed(&mut members.known);
+    let anew = read_facts(store, &mut members, &mut report).await?;
+    report.discrepancies.extend(referrals::referrals(&members.known));
+    report.discrepancies.extend(referrals::merges(&members.known));
+    for ((program, member), found) in &members.known {
         let without = found.decided.iter().filter(|(fact, _)| !anew.contains(&(program.clone(), fact.clone())));
         report
             .discrepancies
             .extend(without.map(|(fact, _)| format!("{program} {member}: {fact} has an entry but no fact")));
     }
-    for (program, (totals, balance)) in totals {
+    for (program, ProgramTotals { totals, balance }) in members.programs {
         let of = |bucket| totals.of(bucket, Kind::Redeemable);
         let sums = LedgerSums {
             issued: -of(Bucket::Issued),
@@ -137,58 +111,19 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
             reversed: of(Bucket::Reversed),
             removed: of(Bucket::Removed),
         };
-        if !sums.agrees() || qualifying_moved(&totals) {
+        if !sums.agrees() || totals.of(Bucket::Moved, Kind::Qualifying) != 0 {
             report.discrepancies.push(format!("{program}: the sums do not agree: {sums:?}"));
         }
-        report.programs.insert(program, sums);
+        report.programs.insert(program.to_string(), sums);
     }
     Ok(report)
-}
-
-async fn read_members(
-    store: &Store,
-    report: &mut Verification,
-    moves: &mut Moves,
-) -> Result<HashMap<Owner, Member>, StoreError> {
-    let mut members: HashMap<Owner, Member> = HashMap::new();
-    let mut cursor = Some(ScanCursor::default());
-    while let Some(from) = cursor {
-        let page = store.scan_members(0, 1, from).await?;
-        for scanned in page.members {
-            let program = scanned.program.clone();
-            let member = members.entry((scanned.program, scanned.member)).or_default();
-            member.account = member.account.take().or(scanned.account);
-            member.coupons.extend(scanned.coupons);
-            member.friend = member.friend.take().or(scanned.friend);
-            for stored in scanned.entries {
-                report.entries += 1;
-                member.audit.add(&stored.entry);
-                if stored.entry.step.is_some() {
-                    // The last step decides the refund.
-                    continue;
-                }
-                let before = stored.key.moves().unwrap_or(0);
-                moves.note(&program, &stored.entry.cause, before);
-                let of_receipt =
-                    stored.entry.cause.receipt().map(|receipt| FactId::Receipt { receipt: receipt.clone() });
-                let fact = of_receipt.or_else(|| stored.entry.cause.fact().cloned());
-                let Some(fact) = fact.filter(|fact| fact.kind().is_stored()) else { continue };
-                if !member.decided.insert((fact.clone(), before)) {
-                    report.discrepancies.push(format!("{fact} was decided twice"));
-                }
-            }
-        }
-        cursor = page.next;
-    }
-    Ok(members)
 }
 
 /// Matches facts with their decisions. A fact without one is a discrepancy. Returns the facts that were decided anew when a
 /// merge was undone: the member who had everything until then has an entry of each too.
 async fn read_facts(
     store: &Store,
-    members: &mut HashMap<Owner, Member>,
-    moves: &Moves,
+    members: &mut Members,
     report: &mut Verification,
 ) -> Result<HashSet<(ProgramId, FactId)>, StoreError> {
     let mut anew = HashSet::new();
@@ -196,14 +131,15 @@ async fn read_facts(
     while let Some(from) = cursor {
         let page = store.scan_facts(0, 1, from).await?;
         for image in page.facts {
-            let (member, before) = moves.owner(&image);
-            let owners = with_targets(members, &image.program, member);
+            let (member, before) = members.moves.owner(&image);
+            let owners = with_targets(&members.known, &image.program, member);
             for fact in image.facts() {
                 report.facts += 1;
                 let decision = (fact.clone(), before);
                 let mut decided = 0;
                 for owner in &owners {
-                    decided += u32::from(members.entry(owner.clone()).or_default().decided.remove(&decision));
+                    let found = members.known.get_mut(owner);
+                    decided += u32::from(found.is_some_and(|member| member.decided.remove(&decision)));
                 }
                 let is_anew = image.decided_by.is_some();
                 if is_anew {
@@ -223,9 +159,9 @@ async fn read_facts(
 }
 
 /// The owner of a fact, and the members that the owner's account became part of: any of them may have decided it.
-fn with_targets(members: &HashMap<Owner, Member>, program: &ProgramId, owner: &MemberId) -> Vec<Owner> {
+fn with_targets(members: &HashMap<MemberKey, Member>, program: &ProgramId, owner: &MemberId) -> Vec<MemberKey> {
     let mut owners = vec![(program.clone(), owner.clone())];
-    while let Some(target) = owners.last().and_then(|last| members.get(last)?.account.as_ref()?.merged_into.clone()) {
+    while let Some(target) = owners.last().and_then(|last| members.get(last)?.account.merged_into.clone()) {
         let target = (program.clone(), target);
         if owners.contains(&target) {
             break;
@@ -233,14 +169,4 @@ fn with_targets(members: &HashMap<Owner, Member>, program: &ProgramId, owner: &M
         owners.push(target);
     }
     owners
-}
-
-/// Checks that every reservation of an account has its coupon (invariant 5). A lapsed one may have returned its unit of
-/// stock before the account was updated.
-fn reservations(account: &Account, coupons: &[Coupon]) -> Vec<String> {
-    let open = account.reservations.iter().filter(|reservation| {
-        let stands = |coupon: &Coupon| matches!(coupon.status, CouponStatus::Reserved | CouponStatus::Lapsed);
-        !coupons.iter().any(|coupon| coupon.code == reservation.coupon && stands(coupon))
-    });
-    open.map(|reservation| format!("points are reserved for {}, which is not reserved", reservation.coupon)).collect()
 }

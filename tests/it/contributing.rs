@@ -90,6 +90,12 @@ fn a_checklist_has_at_most_six_steps() {
 }
 
 #[test]
+fn the_architecture_is_read_in_one_sitting() {
+    let lines = read("docs/ARCHITECTURE.md").lines().count();
+    assert!(lines <= 250, "docs/ARCHITECTURE.md has {lines} lines");
+}
+
+#[test]
 fn every_function_stands_in_the_architecture() {
     let text = read("docs/ARCHITECTURE.md");
     let section = text.split("\n## ").find(|section| section.starts_with("The functions")).unwrap();

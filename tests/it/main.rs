@@ -45,5 +45,6 @@ mod shop_codes;
 mod storefront;
 mod templates;
 mod vectors;
+mod verify;
 mod versions;
 mod worker;

@@ -6,7 +6,7 @@ use tessera_domain::ids::{MemberId, ProgramId, ReceiptId};
 use tessera_domain::ledger::{Cause, Moved};
 use tessera_store::FactImage;
 
-use super::{Member, Owner};
+use super::{Member, MemberKey};
 
 type Place = (ProgramId, ReceiptId);
 
@@ -32,7 +32,7 @@ impl Moves {
     }
 
     /// Drops the decisions that departures ended.
-    pub(super) fn forget_departed(&self, members: &mut HashMap<Owner, Member>) {
+    pub(super) fn forget_departed(&self, members: &mut HashMap<MemberKey, Member>) {
         if self.departed.is_empty() {
             return;
         }

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use tessera_domain::referral::ReferralStatus;
 
-use super::{Member, Owner, with_targets};
+use super::members::Links;
+use super::{Member, MemberKey, with_targets};
 
 /// The contradictions between friends' referrals and their advocates' accounts.
 ///
 /// The friends whom an account counts are those whose referrals say that they count; a friend is rewarded once, and has at most
 /// one conversion. Statuses may lag behind an evaluation that is still to come.
-pub(super) fn referrals(members: &HashMap<Owner, Member>) -> Vec<String> {
+pub(super) fn referrals(members: &HashMap<MemberKey, Member>) -> Vec<String> {
     let current = |program, member| with_targets(members, program, member).pop();
     let mut counted: BTreeMap<String, u32> = BTreeMap::new();
     let mut wrong = Vec::new();
-    let name = |owner: &Owner| format!("{} {}", owner.0, owner.1);
+    let name = |owner: &MemberKey| format!("{} {}", owner.0, owner.1);
     for ((program, friend), found) in members {
         let Some(known) = &found.friend else { continue };
         let friend = format!("{program} {friend}");
@@ -39,9 +40,8 @@ pub(super) fn referrals(members: &HashMap<Owner, Member>) -> Vec<String> {
         }
     }
     for (owner, found) in members {
-        let friends = found.account.as_ref().map_or(0, |account| account.advocacy.friends);
+        let Links { friends, is_erased, .. } = found.account;
         let said = counted.remove(&name(owner)).unwrap_or_default();
-        let is_erased = found.account.as_ref().is_some_and(|account| account.erased_at.is_some());
         // An erased advocate counts nobody; the friends still say that they came.
         if friends != said && !is_erased {
             wrong.push(format!("{}: the account counts {friends} friends, their referrals {said}", name(owner)));
@@ -57,19 +57,17 @@ pub(super) fn referrals(members: &HashMap<Owner, Member>) -> Vec<String> {
 }
 
 /// The contradictions between accounts that became part of others, and those others.
-pub(super) fn merges(members: &HashMap<Owner, Member>) -> Vec<String> {
+pub(super) fn merges(members: &HashMap<MemberKey, Member>) -> Vec<String> {
     let mut wrong = Vec::new();
     for ((program, member), found) in members {
-        let Some(account) = &found.account else { continue };
+        let account = &found.account;
         if account.merged_into.is_some() {
             let target = with_targets(members, program, member).pop();
-            let target_account = target.as_ref().and_then(|target| members.get(target)?.account.as_ref());
-            if !target_account.is_some_and(|target| target.sources.contains(member)) {
+            let target = target.and_then(|target| members.get(&target));
+            if !target.is_some_and(|target| target.account.sources.contains(member)) {
                 wrong.push(format!("{program} {member}: the member that it is part of does not know it"));
             }
-            let is_empty =
-                account.balance().is_zero() && account.qualifying_total().is_zero() && account.advocacy.is_empty();
-            if !is_empty {
+            if !account.is_empty {
                 wrong.push(format!("{program} {member}: its account is part of another and not empty"));
             }
         }

@@ -57,20 +57,29 @@ impl Totals {
 pub struct MemberAudit {
     totals: Totals,
     lots: Vec<LotChange>,
-    last: Option<(u64, Points)>,
-    entries: u64,
+    steps: Vec<BalanceStep>,
+}
+
+/// What an entry says of the balance.
+#[derive(Debug, Clone, Copy)]
+struct BalanceStep {
+    sequence: u64,
+    /// The sum of its postings.
+    change: i64,
+    /// The balance after it.
+    balance: Points,
 }
 
 impl MemberAudit {
     /// Adds an entry.
     pub fn add(&mut self, entry: &Entry) {
-        self.totals.add(entry);
+        let mut own = Totals::default();
+        own.add(entry);
+        self.totals.merge(&own);
         let changes = entry.movements.iter().flat_map(|movement| &movement.lots).chain(&entry.extended);
         self.lots = sum_by_months(std::mem::take(&mut self.lots).into_iter().chain(changes.copied()));
-        self.entries += 1;
-        if self.last.is_none_or(|(sequence, _)| sequence < entry.sequence) {
-            self.last = Some((entry.sequence, entry.balance));
-        }
+        let change = own.balance(Kind::Redeemable);
+        self.steps.push(BalanceStep { sequence: entry.sequence, change, balance: entry.balance });
     }
 
     /// The sums of the postings.
@@ -78,7 +87,7 @@ impl MemberAudit {
         &self.totals
     }
 
-    /// Compares with the account: lots, debt, version, and the latest entry's balance (invariants 1, 2, 6). Returns the
+    /// Compares with the account: lots, debt, version, and the balance after each entry (invariants 1, 2, 6). Returns the
     /// disagreements.
     pub fn compare(&self, account: &Account) -> Vec<String> {
         let of = |bucket| self.totals.of(bucket, Kind::Redeemable);
@@ -99,14 +108,26 @@ impl MemberAudit {
         if lots != self.lots {
             wrong.push(format!("lots: entries say {:?}, the account {lots:?}", self.lots));
         }
-        if account.version != self.entries {
-            wrong.push(format!("{} entries, but the account's version is {}", self.entries, account.version));
+        let entries = self.steps.len();
+        if u64::try_from(entries) != Ok(account.version) {
+            wrong.push(format!("{entries} entries, but the account's version is {}", account.version));
         }
-        if let Some((sequence, balance)) = self.last
-            && (sequence, balance) != (account.version, account.balance())
-        {
-            wrong.push(format!("the latest entry, {sequence}, has a balance of {balance}"));
-        }
+        wrong.extend(self.broken_step());
         wrong
+    }
+
+    /// The first entry whose number or balance does not follow from the one before.
+    fn broken_step(&self) -> Option<String> {
+        let mut steps = self.steps.clone();
+        steps.sort_unstable_by_key(|step| step.sequence);
+        let mut running = 0;
+        steps.into_iter().zip(1_u64..).find_map(|(BalanceStep { sequence, change, balance }, expected)| {
+            running += change;
+            if sequence != expected {
+                return Some(format!("entry {expected} is missing or stands twice: the next one is {sequence}"));
+            }
+            (balance.get() != running)
+                .then(|| format!("the balance after entry {sequence} is {balance}, by postings {running}"))
+        })
     }
 }
