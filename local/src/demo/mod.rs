@@ -55,7 +55,7 @@ pub async fn present(stack: &Platform, key: Option<&str>, is_text: bool) -> anyh
     println!(
         "\nCustomer {best} spent most. Try:\n\
          \n  curl -s -H '{authorization}' {url}/v1/members/{best}\n\
-         \n  curl -s -H '{authorization}' {url}/v1/members/{best}/entries?limit=3\n\
+         \n  curl -s -H '{authorization}' '{url}/v1/members/{best}/entries?limit=3'\n\
          \n  curl -s -H '{authorization}' -H 'Content-Type: application/json' {url}/v1/members \\\n       \
          -d '{{\"id\":\"{best}\",\"first_name\":\"Ada\"}}' && \\\n  \
          curl -s -H '{authorization}' -H 'Content-Type: application/json' {url}/v1/members/{best}/redemptions \\\n       \
