@@ -37,7 +37,7 @@ impl BenchProgram {
     pub fn member(tier: &str, since: Day) -> Result<Account, BenchError> {
         let tier = TierId::new(tier).map_err(|why| making("tier", why))?;
         let mut account = Account::new(Status::Member);
-        account.tier.held = Some(HeldTier { tier, since, until: None, year: None, gifts: Vec::new() });
+        account.tier.held = Some(HeldTier::new(tier, since, None, None));
         Ok(account)
     }
 

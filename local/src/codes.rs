@@ -98,8 +98,7 @@ async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) ->
     while tries < TRIES {
         tries += 1;
         match client.send(WebRequest::new(Method::POST, &url).bearer(&loading.key).json(&body)).await {
-            Ok(response) if response.status.is_success() => return Ok((response.json(), earlier)),
-            Ok(response) if response.status.is_server_error() => {
+            Ok(response) if response.may_pass() => {
                 last = response.status.to_string();
                 let added = response.json()["added"].as_u64().unwrap_or(0);
                 earlier += added;
@@ -109,7 +108,11 @@ async fn send(client: &WebClient, loading: &Loading, codes: &[(usize, &str)]) ->
             }
             Ok(response) => {
                 let told = refusal(&response.text(), codes);
-                return Err(Failure::of_refusal(response.status, told).into());
+                return match response.accepted(&loading.url) {
+                    Ok(response) => Ok((response.json(), earlier)),
+                    Err(Failure::Refused(_)) => Err(Failure::Refused(told).into()),
+                    Err(other) => Err(other.into()),
+                };
             }
             Err(error) => last = error.to_string(),
         }

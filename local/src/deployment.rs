@@ -15,6 +15,22 @@ pub struct DeploymentArgs {
     pub stack: String,
 }
 
+/// Where a stack's secrets key is.
+#[derive(Debug, Clone, Args)]
+pub struct SecretsKeyArgs {
+    /// The SSM parameter that holds the secrets key: the template's `SecretsKeyParameter`. By default /NAME/secrets-key, where
+    /// NAME is the stack's name, as in `samconfig.toml`.
+    #[arg(long, value_name = "NAME")]
+    secrets_key_parameter: Option<String>,
+}
+
+impl SecretsKeyArgs {
+    /// The parameter of a stack.
+    pub fn parameter(&self, stack: &str) -> String {
+        self.secrets_key_parameter.clone().unwrap_or_else(|| format!("/{stack}/secrets-key"))
+    }
+}
+
 /// A deployed stack.
 #[derive(Debug)]
 pub struct Deployment {

@@ -1,18 +1,20 @@
 //! Exit codes, which scripts rely on; `docs/cli.md` lists them.
 
+use std::io::Write as _;
 use std::process::ExitCode;
-
-use http::StatusCode;
 
 use crate::aws_fault::AwsFault;
 
 /// A failure with an exit code of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
+    /// An argument cannot be used.
+    #[error("{0}")]
+    Usage(String),
     /// The API refused the request: trying again does not help.
     #[error("{0}")]
     Refused(String),
-    /// There was no response, one of a failing server, or the credentials are refused: trying again may help.
+    /// There was no response of the API, one of a failing or busy server, or the credentials are refused: trying again may help.
     #[error("{0}")]
     Unreachable(String),
     /// There are differences.
@@ -24,14 +26,10 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The failure that a refusal of the API is.
-    pub(crate) fn of_refusal(status: StatusCode, message: String) -> Self {
-        if status == StatusCode::UNAUTHORIZED { Self::Unreachable(message) } else { Self::Refused(message) }
-    }
-
-    /// The exit code. 1 is any other failure; 2 is a wrong command line.
+    /// The exit code. 1 is any other failure.
     const fn code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 2,
             Self::Refused(_) => 3,
             Self::Unreachable(_) => 4,
             Self::Differs(_) => 5,
@@ -46,26 +44,36 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         // The differences or faults themselves were printed.
         Some(failure @ (Failure::Differs(_) | Failure::Unsound(_))) => ExitCode::from(failure.code()),
         Some(failure) => {
-            eprintln!("Error: {failure}");
+            say(&format!("Error: {error:#}"));
             ExitCode::from(failure.code())
         }
         None => {
-            eprintln!("Error: {error:?}");
+            say(&format!("Error: {error:#}"));
             let Some(fault) = AwsFault::read(&format!("{error:#}")) else { return ExitCode::FAILURE };
-            eprintln!("\n{fault}");
+            say(&format!("\n{fault}"));
             ExitCode::from(Failure::Unreachable(String::new()).code())
         }
     }
 }
 
-/// Ends the process quietly when whoever reads its output has closed the pipe, as `head` does.
-pub fn end_with_a_closed_pipe() {
+/// Says something on standard error. Where nobody reads it, the exit code says enough.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Ends the process quietly when whoever reads its output has closed the pipe, as `head` does, and with 1 when the output cannot
+/// be written.
+pub fn end_with_the_output() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let text = panic.payload().downcast_ref::<String>();
-        if text.is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe")) {
-            std::process::exit(0);
+        let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        match text.strip_prefix("failed printing to std") {
+            Some(what) if what.contains("Broken pipe") => std::process::exit(0),
+            Some(what) => {
+                say(&format!("Error: std{what}"));
+                std::process::exit(1);
+            }
+            None => usual(panic),
         }
-        usual(panic);
     }));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tessera_import::{FileParts, PlanRequest};
@@ -159,15 +159,13 @@ impl ImportClient {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             let problem = match self.client.send(request()).await {
-                Ok(response) if response.status.is_success() => return Ok(response),
                 Ok(response) => {
-                    let status = response.status;
-                    let text = response.text();
-                    let text = format!("{status}: {}", describe(&text).unwrap_or(text));
-                    if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
-                        return Err(Failure::of_refusal(status, text).into());
+                    let may_pass = response.may_pass();
+                    match response.accepted(&self.url) {
+                        Ok(response) => return Ok(response),
+                        Err(problem) if may_pass => problem,
+                        Err(problem) => return Err(problem.into()),
                     }
-                    Failure::Unreachable(text)
                 }
                 Err(error) => Failure::Unreachable(format!("{} cannot be reached: {error}", self.url)),
             };
@@ -186,16 +184,6 @@ pub(crate) fn next_link(response: &WebResponse) -> Option<String> {
     let link = response.header("link")?;
     let (address, relation) = link.split_once(';')?;
     relation.contains("rel=\"next\"").then(|| address.trim().trim_matches(['<', '>']).to_owned())
-}
-
-/// The detail and the faults of a problem document.
-fn describe(text: &str) -> Option<String> {
-    let problem: Value = serde_json::from_str(text).ok()?;
-    let mut lines = vec![problem["detail"].as_str()?.to_owned()];
-    for fault in problem["errors"].as_array().into_iter().flatten() {
-        lines.push(format!("  {}: {}", fault["pointer"].as_str()?, fault["detail"].as_str()?));
-    }
-    Some(lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tessera_local::cli::{Cli, end_with_a_closed_pipe, report_failure};
+use tessera_local::cli::{Cli, end_with_the_output, report_failure};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    end_with_a_closed_pipe();
+    end_with_the_output();
     tessera_local::init_logging();
     match Cli::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,13 @@
 //! Exports a program into a folder, and restores one from it.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tessera_store::ExportKind;
 
 use crate::import::{ImportClient, next_link};
@@ -20,16 +21,17 @@ fn file_of(folder: &Path, kind: ExportKind) -> std::path::PathBuf {
 }
 
 /// Writes everything that a program has into a folder: one file for each kind, one JSON object a line. `progress` gets
-/// the kind and the bytes of each page. Memory holds one page.
+/// the kind and the bytes of each page. Memory holds one page. An export that was there before is replaced when the new one is
+/// whole.
 ///
 /// # Errors
 /// When the API refuses it, or a file cannot be written.
 pub async fn export(client: &ImportClient, folder: &Path, progress: impl Fn(ExportKind, u64)) -> Result<u64> {
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     let mut lines = 0;
+    let mut files = Vec::new();
     for kind in ExportKind::ALL {
-        let file = file_of(folder, kind);
-        let out = File::create(&file).with_context(|| format!("{} cannot be written", file.display()))?;
+        let out = NamedTempFile::new_in(folder).with_context(|| format!("{} cannot be written", folder.display()))?;
         let mut out = BufWriter::new(out);
         let mut next = Some(format!("/v1/export?kind={}", kind.name()));
         while let Some(path) = next {
@@ -40,7 +42,10 @@ pub async fn export(client: &ImportClient, folder: &Path, progress: impl Fn(Expo
             out.write_all(&page)?;
             progress(kind, page.len() as u64);
         }
-        out.flush()?;
+        files.push((out.into_inner().map_err(io::IntoInnerError::into_error)?, file_of(folder, kind)));
+    }
+    for (written, file) in files {
+        written.persist(&file).with_context(|| format!("{} cannot be written", file.display()))?;
     }
     Ok(lines)
 }

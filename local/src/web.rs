@@ -9,12 +9,17 @@ use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
+use crate::failure::Failure;
+
+/// What the API responds with.
+const DATA: [&str; 3] = ["application/json", "application/x-ndjson", "text/csv"];
+/// What the types of its problems begin with.
+const PROBLEM: &str = "urn:tessera:problem:";
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -94,6 +99,44 @@ impl WebResponse {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// True when the same request may succeed a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error()
+    }
+
+    /// The response, if the API has done what it was asked. `url`: the API's address.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] with what is wrong, one fault a line. [`Failure::Unreachable`] when somebody else responds, the server
+    /// fails or is busy, or the key is not known.
+    pub(crate) fn accepted(self, url: &str) -> Result<Self, Failure> {
+        let status = self.status;
+        if status.is_success() {
+            let kind = self.header("content-type").unwrap_or_default();
+            let is_of_api = self.body.is_empty() || DATA.iter().any(|data| kind.starts_with(data));
+            return if is_of_api {
+                Ok(self)
+            } else {
+                Err(Failure::Unreachable(format!("{url} is not the API: it responds {status} with {kind:?}")))
+            };
+        }
+        let problem = self.json();
+        if !problem["type"].as_str().is_some_and(|kind| kind.starts_with(PROBLEM)) {
+            return Err(Failure::Unreachable(format!("{url} responds {status}, and not as the API does")));
+        }
+        let mut message = problem["detail"].as_str().map_or_else(|| status.to_string(), str::to_owned);
+        for fault in problem["errors"].as_array().into_iter().flatten() {
+            let [pointer, detail] = ["pointer", "detail"].map(|name| fault[name].as_str().unwrap_or_default());
+            message.extend(["\n  ", pointer, " ", detail]);
+        }
+        let may_help = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
+        Err(if may_help || status.is_server_error() {
+            Failure::Unreachable(message)
+        } else {
+            Failure::Refused(message)
+        })
+    }
+
     /// A header that is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -120,6 +163,11 @@ impl WebClient {
         let (base, path) = split(&request.url)?;
         let mut built = http::Request::builder().method(request.method).uri(path);
         for (name, value) in &request.headers {
+            if http::HeaderValue::from_str(value).is_err() {
+                return Err(WebError(format!(
+                    "the header {name} cannot be sent: it has a line break or control characters"
+                )));
+            }
             built = built.header(name, value);
         }
         let built = built.body(SdkBody::from(request.body)).map_err(|error| WebError(error.to_string()))?;
@@ -136,7 +184,7 @@ impl WebClient {
             .serializer(|request: HttpRequest| Ok(request))
             .deserializer(|response: &HttpResponse| Ok::<_, OrchestratorError<WebError>>(received(response)))
             .build();
-        operation.invoke(built).await.map_err(|error| WebError(DisplayErrorContext(error).to_string()))
+        operation.invoke(built).await.map_err(|error| WebError(innermost(&error)))
     }
 }
 
@@ -144,6 +192,25 @@ impl Default for WebClient {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The cause of an error that has no cause itself: what a person can do something about.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
+
+/// Checks that a text is the address of a server.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn address(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    if is_web { Ok(text.to_owned()) } else { Err("must begin with http:// or https:// and name a host".to_owned()) }
 }
 
 /// The origin of an address, and the rest of it.

@@ -222,7 +222,7 @@ async fn serve(respond: impl Fn(&Uri) -> (StatusCode, Value) + Clone + Send + Sy
     let url = format!("http://{}", listener.local_addr().unwrap());
     let respond = move |uri: Uri| {
         let (status, body) = respond(&uri);
-        async move { (status, body.to_string()).into_response() }
+        async move { (status, axum::Json(body)).into_response() }
     };
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(respond)).await.unwrap() });
     url

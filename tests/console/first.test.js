@@ -17,7 +17,7 @@ browserTest(shared, 'an empty stack gives its first points in at most twelve cli
   await page.getByLabel('What is your programme called?').fill('Club Ada');
   await click(page.getByRole('button', { name: 'Save' }));
   await click(page.getByRole('link', { name: 'Choose a template' }));
-  await click(page.getByRole('link', { name: /1 point for every euro/ }));
+  await click(page.locator('a[href$="/rules/new/points-per-euro"]'));
   await click(page.getByRole('button', { name: 'Add', exact: true }));
   await page.waitForURL(/\/rules\/points-per-euro$/);
   await click(page.getByRole('link', { name: 'Overview' }));

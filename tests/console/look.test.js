@@ -89,7 +89,7 @@ test('every screen, tab, vendor and address that the console links to is looked 
 test('every dialog is looked at', () => {
   for (const [name, source] of sources) {
     if (name === 'ui.js') continue;
-    const dialogs = source.match(/<\$\{(Dialog|Confirm)\}/g)?.length ?? 0;
+    const dialogs = source.match(/<\$\{(Dialog|Confirm|Once)\}/g)?.length ?? 0;
     assert.equal(DIALOGS.filter(([file]) => file === name).length, dialogs, name);
   }
 });

@@ -87,3 +87,19 @@ async fn a_budget_costs_a_receipt_at_most_two_write_units() {
     println!("write units per receipt: {} with a budget, {} without", costs[0], costs[1]);
     assert!(costs[0] - costs[1] <= 2.0, "{costs:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_empties_a_budget_gives_notice_of_it() {
+    let shop = Shop::open(&budgeted(150), CLOCK).await;
+    let notices = async || {
+        shop.settle().await;
+        shop.get("/v1/notices?type=budget").await["items"].as_array().unwrap().len()
+    };
+    shop.post("/v1/receipts", &bought("r-1", "c-1")).await;
+    assert_eq!(notices().await, 0);
+    // It gets the 50 that are left.
+    shop.post("/v1/receipts", &bought("r-2", "c-2")).await;
+    assert_eq!(notices().await, 1);
+    shop.post("/v1/receipts", &bought("r-3", "c-3")).await;
+    assert_eq!(notices().await, 1);
+}

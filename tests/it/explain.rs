@@ -129,3 +129,66 @@ async fn a_dry_run_of_rules_stores_nothing() {
     assert_eq!(shop.member("c-1").await, before);
     assert_eq!(shop.verify().await.entries, 1);
 }
+
+/// A receipt meets thirty rules that give nothing. What is not stored is not cut, and a stored decision is explained in full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_rules_that_give_nothing_are_all_explained() {
+    let birthday = |n: usize| {
+        json!({ "id": format!("only-on-birthday-{n:02}"), "name": "Birthday", "status": "active",
+            "starts_at": "2026-01-01T00:00:00", "on": { "receipt": {} }, "if": [{ "birthday": { "within": "day" } }],
+            "then": [{ "credit": { "points": 5 } }] })
+    };
+    let rules: Vec<Value> = (0..60).map(birthday).collect();
+    let shop = Shop::open(&program(&json!(rules)), CLOCK).await;
+    shop.post("/v1/receipts", &receipt("r-1", "c-1", "10.00")).await;
+    shop.settle().await;
+    let reasons = |list: &Value, reason: &dyn Fn(&Value) -> Value| {
+        let list = list.as_array().unwrap();
+        assert!(list.iter().all(|one| reason(one) == "predicate_not_met"), "{list:?}");
+        list.len()
+    };
+    let explained = shop.get("/v1/receipts/r-1/explanation").await;
+    assert_eq!(reasons(&explained["rules"], &|rule| rule["skipped"]["reason"].clone()), 60);
+    let stored = shop.get("/v1/receipts/r-1").await;
+    assert_eq!(stored["decision"]["truncated"], true, "{stored}");
+    let basket = json!({ "currency": "EUR", "total": "10.00" });
+    for (path, body) in [
+        ("/v1/receipts/preview", basket.clone()),
+        ("/v1/rules/examine", json!({ "fact": { "receipt": basket }, "member": { "id": "c-1" } })),
+    ] {
+        let shown = shop.post(path, &body).await.body;
+        let decision = shown.get("decision").unwrap_or(&shown);
+        assert_eq!(reasons(&decision["skipped"], &|skipped| skipped["reason"].clone()), 60, "{path}");
+        assert!(decision["truncated"].is_null(), "{path}");
+    }
+}
+
+/// A budget that is used up gives nothing, and nothing is promised from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_points_are_promised_from_a_budget_that_is_used_up() {
+    let own = json!({ "points": 120, "per": "month" });
+    for of_rule in [true, false] {
+        let mut document = program(&json!([{ "id": "hundred", "name": "Hundred", "status": "active",
+            "starts_at": "2026-01-01T00:00:00", "on": { "receipt": {} }, "then": [{ "credit": { "points": 100 } }] }]));
+        let holder = if of_rule { &mut document["rules"][0] } else { &mut document };
+        holder["budget"] = own.clone();
+        let shop = Shop::open(&document, CLOCK).await;
+        let basket = json!({ "member": { "id": "c-1" }, "currency": "EUR", "total": "10.00" });
+        let tried = json!({ "fact": { "receipt": { "currency": "EUR", "total": "10.00" } } });
+        let block = format!("/p/{}/blocks/product?amount=10.00&locale=en", shop.program);
+        for (n, left) in [(1, 100), (2, 20), (3, 0)] {
+            for (path, body) in [("/v1/receipts/preview", &basket), ("/v1/rules/examine", &tried)] {
+                let shown = shop.post(path, body).await.body;
+                assert_eq!(shown["points"]["redeemable"], left, "{path}: {shown}");
+                let reason = &shown.get("decision").unwrap_or(&shown)["skipped"][0]["reason"];
+                assert_eq!(reason == "budget_exhausted", left < 100, "{path}: {shown}");
+            }
+            let told = shop.text(&block).await;
+            assert_eq!(told.contains(&format!("Earn {left} ")), left > 0, "{told}");
+            shop.post("/v1/receipts", &receipt(&format!("r-{n}"), "c-1", "10.00")).await;
+            shop.settle().await;
+            let decided = shop.get(&format!("/v1/receipts/r-{n}")).await;
+            assert_eq!(decided["decision"]["points"]["redeemable"], left, "{decided}");
+        }
+    }
+}

@@ -399,3 +399,21 @@ async fn somebody_new_costs_one_transaction_and_a_hundredth_of_a_read() {
     assert_eq!(points(&shop, "new199@example.com").await["available"], 199);
     shop.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_another_kind_or_mode_is_in_use_and_another_mapping_is_taken() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let body = json!({ "kind": "members", "source": "generic", "mode": "add", "key": "same" });
+    let created = shop.post("/v1/imports", &body).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    for (field, value) in [("kind", "orders"), ("mode", "set")] {
+        let mut other = body.clone();
+        other[field] = json!(value);
+        let refused = shop.post("/v1/imports", &other).await;
+        assert_eq!((refused.status, refused.problem()), (422, "key_in_use"), "{field}");
+    }
+    let mut mapped = body.clone();
+    mapped["mapping"] = json!({ "points": "Saldo" });
+    let taken = shop.post("/v1/imports", &mapped).await;
+    assert_eq!((taken.status, &taken.body["id"]), (200, &created.body["id"]));
+}

@@ -190,6 +190,26 @@ async fn restored(sender: &mut Sender) -> Vec<&'static str> {
     vec![]
 }
 
+/// Drafts that change a stock and a pool come into force, by hand and at their time.
+async fn supplies(sender: &mut Sender) -> Vec<&'static str> {
+    sender.post("/v1/members", &json!({ "id": "c-1" }), None).await;
+    for (id, at) in [("first", Value::Null), ("second", json!("2026-03-02T08:00:00"))] {
+        let mut program = sender.get("/v1/program").await;
+        let rewards = program["rewards"].as_array_mut().unwrap();
+        rewards.iter_mut().find(|reward| reward["id"] == "last-one").unwrap()["stock"] = json!(id.len());
+        rewards.push(json!({ "id": id, "name": id, "type": "custom", "cost": 1, "code": { "pool": true } }));
+        let draft = json!({ "program": program, "publish_at": at });
+        let draft = sender.post("/v1/program/drafts", &draft, None).await;
+        let publish = format!("/v1/program/drafts/{}/publish", draft["id"].as_str().unwrap());
+        sender.post(&publish, &json!({}), None).await;
+    }
+    sender.clock("2026-03-02T09:00:00+01:00").await;
+    sender.job("inactivity").await;
+    let program = sender.get("/v1/program").await;
+    assert!(program["rewards"].as_array().unwrap().iter().any(|reward| reward["id"] == "second"), "{program}");
+    vec![]
+}
+
 async fn recorded(journey: impl AsyncFn(&mut Sender) -> Vec<&'static str>) -> (Permissions, Permissions) {
     recorded_with(&journeys::full_program(), journey).await
 }
@@ -240,6 +260,7 @@ async fn every_permission_is_used() {
         recorded(journeys::importing).await,
         recorded(journeys::views).await,
         recorded(restored).await,
+        recorded(supplies).await,
         recorded(other_requests).await,
         recorded(crate::outgoing::faults::every_permission).await,
         recorded(crate::inbound::faults::every_permission).await,

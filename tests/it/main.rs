@@ -26,6 +26,7 @@ mod interactions;
 mod joining;
 mod journey;
 mod least_privilege;
+mod lists;
 mod members;
 mod merged;
 mod moving;

@@ -111,20 +111,62 @@ async fn bad_codes_are_named_and_none_is_loaded() {
 async fn an_empty_pool_takes_no_points_and_is_shown_as_sold_out() {
     let shop = open(1).await;
     let wanted = json!({ "reward": "pooled" });
-    let refused = redeem(&shop, 1, &wanted).await;
-    assert_eq!((refused.status, refused.problem()), (503, "codes_unavailable"), "{}", refused.body);
-    assert!(refused.headers.contains_key("retry-after"));
-    assert_eq!(shop.member("c-1").await["points"]["available"], 1000);
     let reason = async || {
         let hub = shop.get("/v1/members/c-1/hub").await;
         let reward = hub["rewards"].as_array().unwrap().iter().find(|reward| reward["id"] == "pooled").unwrap().clone();
         (reward["redeemable"].clone(), reward["reason"].clone())
     };
+    assert_eq!(reason().await, (json!(false), json!("out_of_stock")), "before anybody finds the pool empty");
+    let refused = redeem(&shop, 1, &wanted).await;
+    assert_eq!((refused.status, refused.problem()), (503, "codes_unavailable"), "{}", refused.body);
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(shop.member("c-1").await["points"]["available"], 1000);
     assert_eq!(reason().await, (json!(false), json!("out_of_stock")));
     load(&shop, &codes("SALE", 1)).await;
     assert_eq!(reason().await, (json!(true), Value::Null));
     assert_eq!(taken(&coupon(&shop, 1, &wanted).await), "SALE-00000");
     assert_eq!(redeem(&shop, 1, &wanted).await.status, 503);
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reward_is_offered_once_its_new_pool_has_codes() {
+    let shop = open(1).await;
+    let wanted =
+        |id: &str, code: Value| json!({ "id": id, "name": id, "type": "custom", "cost": 9, "rank": 1, "code": code });
+    let offered = async |id: &str| {
+        let hub = shop.get("/v1/members/c-1/hub").await;
+        let reward = hub["rewards"].as_array().unwrap().iter().find(|reward| reward["id"] == id).unwrap().clone();
+        (reward["redeemable"] == true, hub["best_reward"]["id"] == id)
+    };
+    // A reward that is added, and one that gets a pool.
+    let pool = json!({ "pool": true });
+    assert_eq!(shop.post("/v1/rewards", &wanted("added", pool.clone())).await.status, 201);
+    assert_eq!(offered("added").await, (false, false));
+    assert_eq!(shop.post("/v1/rewards", &wanted("changed", json!({ "pattern": "NEW-########" }))).await.status, 201);
+    assert!(offered("changed").await.0);
+    let put = async |code: &Value| {
+        let body = wanted("changed", code.clone());
+        let put = shop.request(Method::PUT, "/v1/rewards/changed", Some(&body)).await;
+        assert_eq!(put.status, 200, "{}", put.body);
+    };
+    put(&pool).await;
+    assert!(!offered("changed").await.0);
+    assert_eq!(redeem(&shop, 1, &json!({ "reward": "changed" })).await.problem(), "codes_unavailable");
+    let loaded = shop.post("/v1/rewards/changed/codes", &json!({ "codes": ["CODE-1"] })).await;
+    assert_eq!(loaded.status, 200, "{}", loaded.body);
+    assert!(offered("changed").await.0);
+    // With its codes, the pool may come back.
+    put(&json!({ "pattern": "NEW-########" })).await;
+    put(&pool).await;
+    assert!(offered("changed").await.0);
+    assert_eq!(taken(&coupon(&shop, 1, &json!({ "reward": "changed" })).await), "CODE-1");
+    // Without its pool, nothing is missing.
+    assert_eq!(redeem(&shop, 1, &json!({ "reward": "changed" })).await.status, 503);
+    assert!(!offered("changed").await.0);
+    put(&json!({ "pattern": "NEW-########" })).await;
+    assert!(offered("changed").await.0);
+    assert_eq!(redeem(&shop, 1, &json!({ "reward": "changed" })).await.status, 201);
     shop.verify().await;
 }
 

@@ -85,7 +85,7 @@ const sees = {
       'For another tier',
       '180 points missing',
       'Done on 3 March',
-      '€12.40 to the next 10 points',
+      '€12.40 to go for 10 points',
       '12 visits · 2 friends have bought',
       '520 tier points to go for Gold',
     ],
@@ -94,7 +94,7 @@ const sees = {
   },
   top: {
     shows: ['You have enough for every reward.', 'Half a point more per euro'],
-    hides: ['to go for'],
+    hides: ['points to go for'],
     primary: 'Get 5 € off · 250 points',
   },
   debt: {
@@ -103,8 +103,18 @@ const sees = {
       '300 points to go for 5 € off',
       '300 points missing',
     ],
-    hides: ['Get it'],
+    hides: ['Get it', 'Your first points'],
     primary: 'See how to earn',
+  },
+  spent: {
+    shows: ['0 points', '250 points to go for 5 € off'],
+    hides: ['Get it', 'Your first points'],
+    primary: 'See how to earn',
+  },
+  blocked: {
+    shows: ['982 points', 'For another tier', 'Sold out'],
+    hides: ['You have enough', 'to go for Free shipping'],
+    primary: 'Get 5 € off · 250 points',
   },
   sparse: {
     shows: ['320 points', 'Rewards', 'Newsletter'],
@@ -126,11 +136,48 @@ for (const [state, { shows, hides, primary }] of Object.entries(sees)) {
       await until('ready');
       assert.equal(
         (await said('ready'))[0].state,
-        { zero: 'member', top: 'member', debt: 'member', sparse: 'member' }[state] ?? state,
+        ['anonymous', 'excluded', 'visitor'].includes(state) ? state : 'member',
       );
     },
   );
 }
+
+browserTest(
+  'without a next reward the bar is full, whether or not every reward can be had',
+  { mode: 'page', prepare: (stack) => (stack.state = 'blocked') },
+  async ({ hub, loaded }) => {
+    await loaded();
+    assert.equal(await hub.locator('.hero progress').evaluate((bar) => bar.value), 1);
+    assert.equal(await hub.locator('.hero progress').getAttribute('aria-label'), 'Rewards');
+  },
+);
+
+browserTest(
+  'open ways to earn say what is missing with its unit, money or times',
+  {
+    mode: 'page',
+    prepare: (stack) => {
+      const hub = hubOf('member');
+      const way = (title, values) => ({ rule: title, title, description: null, completed: false, ...values });
+      const ways_to_earn = [
+        way('Spend £1,000 once', { missing: '640.00', points: 100 }),
+        way('Every fifth coffee', { missing: 3, points: 50 }),
+        way('Five coffees more', { missing: 1 }),
+        way('Any purchase', { missing: '8.00' }),
+      ];
+      stack.hub = { ...hub, program: { ...hub.program, currency: 'GBP' }, ways_to_earn };
+    },
+  },
+  async ({ hub, loaded }) => {
+    await loaded();
+    assert.deepEqual(await hub.locator('.earn li p').allInnerTexts(), [
+      '£640.00 to go for 100 points',
+      '3 times to go for 50 points',
+      '1 time to go',
+      '£8.00 to go',
+    ]);
+  },
+);
 
 browserTest(
   'each entry of the ledger says why, in the sentences of its explanation',
@@ -239,6 +286,43 @@ browserTest(
     );
   },
 );
+
+/** Where the drawer is scrolled to, and the top and bottom of what has focus, of the sticky head and of the message. */
+const placesIn = (hub) =>
+  hub.evaluate(({ shadowRoot }) => {
+    const box = (element) => element?.getBoundingClientRect() ?? {};
+    const at = (selector) => box(shadowRoot.querySelector(selector));
+    const { top, bottom } = box(shadowRoot.activeElement);
+    const { scrollTop: scrolled } = shadowRoot.querySelector('dialog');
+    return { top, bottom, head: at('.head').bottom, foot: at('.status').top, scrolled };
+  });
+const isSeen = ({ top, bottom, head, foot }) => top >= head && bottom <= foot;
+
+browserTest(
+  'on a phone, what has focus after redeeming and after undoing by keyboard is in view',
+  {},
+  async ({ page, hub, open }) => {
+    await open();
+    await hub.locator('.hero button').focus();
+    await page.keyboard.press('Enter');
+    await hub.getByText('5 € off is yours. You have 70 points left.').waitFor();
+    const after = await placesIn(hub);
+    assert.ok(isSeen(after) && after.scrolled > 0, JSON.stringify(after));
+    await hub.getByRole('button', { name: 'Undo: get 250 points back' }).last().focus();
+    await page.keyboard.press('Enter');
+    await hub.getByText('250 points are back.').waitFor();
+    await hub.getByText('320').waitFor();
+    const undone = await placesIn(hub);
+    assert.ok(isSeen(undone), JSON.stringify(undone));
+  },
+);
+
+browserTest('a pointer’s page stays where it is after redeeming', {}, async ({ hub, open }) => {
+  await open();
+  await hub.locator('.hero button').click();
+  await hub.getByText('5 € off is yours. You have 70 points left.').waitFor();
+  assert.equal((await placesIn(hub)).scrolled, 0);
+});
 
 browserTest(
   'page mode reads in two columns where there is room, and in one where there is not',

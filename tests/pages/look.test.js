@@ -226,6 +226,8 @@ for (const mode of ['drawer', 'page', 'inline']) {
       await until('ready', (count += 1));
       await hub.getByRole('button', { name: 'Apply: 5 € off' }).first().dispatchEvent('click');
       await hub.getByText('5 € off is in the cart.').waitFor();
+      // Focus took the page down to the coupon, where the footer follows whatever the page's end does.
+      await page.evaluate(() => scrollTo(0, 0));
       stack.replies.set('GET /v1/hub', stack.problem(401, 'unauthorized'));
       await hub.evaluate((element) => element.refresh());
       await hub.getByText('Your session has ended.').waitFor();

@@ -124,6 +124,12 @@ test('the programme page: four languages, phone and desk, light, dark and forced
       for (const language of ['en', 'it', 'ro', 'ru']) {
         const response = await page.goto(`${stack.url}/p/${stack.program}/${language}`);
         assert.equal(response.status(), 200);
+        if (language === 'en') {
+          const order = ['how', 'ways', 'tiers', 'rewards', 'questions'];
+          const headings = await page.locator('main h2').evaluateAll((all) => all.map(({ id }) => id));
+          assert.deepEqual(headings, order);
+          assert.doesNotMatch(await page.locator('body').innerText(), /\blevel/i, 'a tier has one name');
+        }
         // A data block is not executed, so `default-src 'none'` has nothing to refuse.
         assert.equal(await page.evaluate(() => JSON.parse(document.querySelector('script').textContent)['@type']), 'MemberProgram');
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${language} ${width}`);

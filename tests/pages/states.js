@@ -241,7 +241,7 @@ export const hubOf = (name, locale = 'en') => {
     zero: () => ({
       ...member,
       prompt: 'start_earning',
-      points: points(0, { qualifying: 0 }),
+      points: points(0, { qualifying: 0, lifetime_earned: 0, lifetime_redeemed: 0 }),
       best_reward: null,
       next_reward: { ...poor[0], missing: 250, progress: 0 },
       progress: 0,
@@ -268,11 +268,32 @@ export const hubOf = (name, locale = 'en') => {
     }),
     debt: () => ({
       ...member,
+      prompt: 'start_earning',
       points: points(0, { debt: 50 }),
       best_reward: null,
       next_reward: { ...poor[0], missing: 300, progress: 0 },
       progress: 0,
       rewards: poor,
+    }),
+    /** Earned and spent everything. */
+    spent: () => ({
+      ...member,
+      prompt: 'start_earning',
+      points: points(0, { lifetime_redeemed: 600 }),
+      best_reward: null,
+      next_reward: { ...poor[0], missing: 250, progress: 0 },
+      progress: 0,
+      rewards: poor,
+    }),
+    /** No reward is next, but a tier and the stock keep some back. */
+    blocked: () => ({
+      ...member,
+      points: points(982),
+      next_reward: null,
+      progress: 1,
+      rewards: rewards.map((one) =>
+        one.reason === 'insufficient_points' ? { ...one, redeemable: true, reason: undefined } : one,
+      ),
     }),
     long: () => ({
       ...member,

@@ -130,6 +130,30 @@ test('counts have the form of their language', () => {
   );
 });
 
+test('sentences around a single point agree with it', () => {
+  const said = (language, key, n) => {
+    const words = wordsOf(language);
+    return spaced(words.say(key, { n, points: words.points(n), missing: '…' }));
+  };
+  const both = (language, key, n = 5) => [said(language, key, 1), said(language, key, n)];
+  assert.deepEqual(both('it', 'pending'), ['1 punto non ancora disponibile', '5 punti non ancora disponibili']);
+  assert.deepEqual(both('it', 'reserved'), ['1 punto messo da parte', '5 punti messi da parte']);
+  assert.deepEqual(both('it', 'wayNext'), ['Ancora … per 1 punto', 'Ancora … per 5 punti']);
+  assert.deepEqual(both('ro', 'pending'), ['1 punct încă indisponibil', '5 puncte încă indisponibile']);
+  assert.deepEqual(both('ro', 'reserved', 20), ['1 punct pus deoparte', '20 de puncte puse deoparte']);
+  assert.deepEqual(both('ro', 'wayNext'), ['Încă … pentru 1 punct', 'Încă … pentru 5 puncte']);
+  assert.deepEqual(both('ru', 'pending'), ['Пока недоступно: 1 балл', 'Пока недоступно: 5 баллов']);
+  assert.deepEqual(both('ru', 'reserved'), ['Отложено: 1 балл', 'Отложено: 5 баллов']);
+  assert.deepEqual(both('ru', 'joinPoints', 22), [
+    'Вас ждёт 1 балл. Вступите, чтобы тратить.',
+    'Вас ждут 22 балла. Вступите, чтобы тратить.',
+  ]);
+  const times = (language) => [1, 3, 5, 20].map((n) => said(language, 'times', n));
+  assert.deepEqual(times('it'), ['1 volta', '3 volte', '5 volte', '20 volte']);
+  assert.deepEqual(times('ro'), ['o dată', 'de 3 ori', 'de 5 ori', 'de 20 de ori']);
+  assert.deepEqual(times('ru'), ['1 раз', '3 раза', '5 раз', '20 раз']);
+});
+
 test('money and dates follow the language and its region', () => {
   const money = (language, tag = language) =>
     spaced(createWords({ language, tag, texts: texts[language], own: {}, program: {} }).money('1234.5', 'EUR'));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tessera_domain::input::{self, Fault, Node};
 use tessera_domain::member::IdentifierKind;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::ListPage;
 use tessera_lambda::{Access, Content, Problem, Route, Scope, Services, handler};
 use tessera_store::{ApiKey, KeyCreation, KeyDeletion, KeyGrant};
 
@@ -16,12 +17,13 @@ const ADMIN: Access = Access::Scope(Scope::Admin);
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/api-keys", ADMIN, handler!(list))
         .named("listApiKeys", "Access", "Lists the API keys")
-        .lists::<ApiKeyView>("All of them."),
+        .paged()
+        .lists::<ApiKeyView>("A page of keys."),
     Route::post("/v1/api-keys", ADMIN, handler!(post))
         .named("makeApiKey", "Access", "Creates an API key")
         .audited("api_key.create")
         .details("The key is shown once.")
-        .returning_secret("key")
+        .not_repeating(&["key"])
         .takes::<ApiKeyBody>(ApiKeyBody::example)
         .gives::<NewApiKeyView>(201, "The key."),
     Route::get("/v1/api-keys/self", Access::AnyKey, |_, request| Box::pin(ready(own(request))))
@@ -71,10 +73,7 @@ fn read_grant(body: &Value) -> Result<KeyGrant, Vec<Fault>> {
     let kinds = IdentifierKind::ALL.map(|kind| (kind.name(), kind));
     input::read(body, |node| {
         let object = node.object()?;
-        let name = object.required("name", |node| {
-            let name = node.text(MOST_NAME_BYTES)?;
-            if name.trim().is_empty() { node.refuse("must not be empty") } else { Some(name) }
-        });
+        let name = object.required("name", |node| node.filled(MOST_NAME_BYTES));
         let scopes = object.required("scopes", |node: &Node<'_>| {
             let scopes = node.list(known.len(), |scope| scope.choice(&known))?;
             if scopes.is_empty() { node.refuse("must name at least one scope") } else { Some(scopes) }
@@ -175,7 +174,7 @@ impl From<ApiKey> for ApiKeyView {
 async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let keys = services.store.list_api_keys(&request.caller()?.program).await?;
     let items: Vec<ApiKeyView> = keys.into_iter().map(ApiKeyView::from).collect();
-    Ok(http::json(200, &json!({ "items": items, "next_cursor": null })))
+    Ok(http::json(200, &ListPage::of_all(services, request, "API keys", items, |key| &key.id).await?))
 }
 
 /// `POST /v1/api-keys`

@@ -13,7 +13,7 @@ pub(crate) const ROUTES: &[Route] =
         .named("rotateStorefrontSecret", "Access", "Creates a new storefront secret")
         .audited("storefront_secret.rotate")
         .details("Up to three old ones stay valid, each for 24 more hours.")
-        .returning_secret("secret")
+        .not_repeating(&["secret"])
         .may_take::<RotationBody>(RotationBody::example)
         .gives::<RotatedSecret>(200, "The secret.")];
 

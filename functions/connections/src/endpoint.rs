@@ -9,6 +9,7 @@ use tessera_domain::input::{self, Fault, Node, Object};
 use tessera_domain::program::diff;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::notification::{Notification, NotificationContent};
+use tessera_lambda::paging::ListPage;
 use tessera_lambda::{Content, Problem, Route, Services, handler};
 use tessera_store::{SecretChange, Target, TargetId, TargetKind, WebhookEndpoint};
 
@@ -25,12 +26,13 @@ pub(crate) const ROUTES: &[Route] = &[
             "Deliveries follow the Standard Webhooks specification. The secret is shown once. At most 20 endpoints; a URL \
              that requests may not reach is 422 `address_not_allowed`.",
         )
-        .returning_secret("secret")
+        .not_repeating(&["secret"])
         .takes::<EndpointBody>(EndpointBody::example)
         .gives::<NewEndpointView>(201, "The endpoint, with its secret."),
     Route::get("/v1/webhook-endpoints", ADMIN, handler!(list))
         .named("listWebhookEndpoints", "Events", "Lists the webhook endpoints")
-        .lists::<EndpointView>("All of them."),
+        .paged()
+        .lists::<EndpointView>("A page of endpoints."),
     Route::get("/v1/webhook-endpoints/{id}", ADMIN, handler!(get))
         .named("getWebhookEndpoint", "Events", "Reads a webhook endpoint")
         .gives::<EndpointView>(200, "The endpoint."),
@@ -53,7 +55,7 @@ pub(crate) const ROUTES: &[Route] = &[
         .named("rotateWebhookSecret", "Events", "Gives a webhook endpoint a new secret")
         .audited("webhook_endpoint.rotate")
         .details("For 24 hours, the old secret signs too.")
-        .returning_secret("secret")
+        .not_repeating(&["secret"])
         .gives::<RotatedView>(200, "The secret."),
     Route::post("/v1/webhook-endpoints/{id}/test", ADMIN, handler!(test))
         .named("testWebhookEndpoint", "Events", "Sends an example event, marked as a test")
@@ -316,7 +318,10 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let targets = services.store.targets(&request.caller()?.program).await?;
     let mut items: Vec<EndpointView> = targets.into_iter().filter_map(EndpointView::of).collect();
     items.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
-    Ok(http::json(200, &json!({ "items": items, "next_cursor": null })))
+    Ok(http::json(
+        200,
+        &ListPage::of_all(services, request, "webhook endpoints", items, |endpoint| endpoint.id.as_str()).await?,
+    ))
 }
 
 /// `GET /v1/webhook-endpoints/{id}`

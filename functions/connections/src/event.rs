@@ -1,13 +1,12 @@
 //! The types of events, and replays.
 
-use std::future::ready;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 use tessera_domain::event::EVENT_TYPES;
 use tessera_domain::input::{self, Fault};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::notification::{Notification, NotificationContent, Replay};
+use tessera_lambda::paging::ListPage;
 use tessera_lambda::{Problem, Route, Services, handler};
 use tessera_store::{TargetId, parse_entry_id};
 
@@ -16,10 +15,11 @@ use crate::send::send;
 
 /// The routes of events.
 pub(crate) const ROUTES: &[Route] = &[
-    Route::get("/v1/event-types", ADMIN, |_, _| Box::pin(ready(types())))
+    Route::get("/v1/event-types", ADMIN, handler!(types))
         .named("listEventTypes", "Events", "Lists the types of events")
         .details("With the JSON Schema of the whole event, CloudEvents envelope included, and an example.")
-        .lists::<EventTypeView>("All of them."),
+        .paged()
+        .lists::<EventTypeView>("A page of types."),
     Route::post("/v1/events/{entry}/replay", ADMIN, handler!(replay))
         .named("replayEvent", "Events", "Sends an event again to one target, marked as a test")
         .takes::<ReplayBody>(ReplayBody::example)
@@ -71,8 +71,7 @@ pub(crate) struct SentEvent {
 }
 
 /// `GET /v1/event-types`
-#[allow(clippy::unnecessary_wraps, reason = "the signature of every handler")]
-fn types() -> Result<Response, Problem> {
+async fn types(services: &Services, request: &ApiRequest) -> Result<Response, Problem> {
     let items: Vec<EventTypeView> = EVENT_TYPES
         .iter()
         .map(|kind| EventTypeView {
@@ -82,7 +81,7 @@ fn types() -> Result<Response, Problem> {
             example: kind.example(),
         })
         .collect();
-    Ok(http::json(200, &json!({ "items": items, "next_cursor": null })))
+    Ok(http::json(200, &ListPage::of_all(services, request, "event types", items, |listed| listed.kind).await?))
 }
 
 fn read_target(body: &Value) -> Result<TargetId, Vec<Fault>> {

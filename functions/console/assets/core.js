@@ -99,6 +99,18 @@ export const sendRaw = (method, path, { body, type, signal } = {}) => respond(me
 
 export const get = async (path, signal) => (await send('GET', path, { signal })).data;
 
+/** Every item of a list, page by page. */
+export const getAll = async (path, signal) => {
+  const items = [];
+  let cursor = null;
+  do {
+    const page = await get(`${path}?limit=250${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, signal);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return items;
+};
+
 export const may = (scope) => {
   const scopes = session.self?.scopes ?? [];
   return Boolean(scope) && (scopes.includes('admin') || scopes.includes(scope));

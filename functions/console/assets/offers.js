@@ -22,7 +22,7 @@ export const rewardFields = (isNew) => [
   text('value', t('Value'), { ...nullable, help: t('Money, a percentage or a SKU, by what it is') }),
   {
     kind: 'shapes',
-    name: 'cost',
+    name: 'price',
     label: t('What it costs'),
     options: [
       { id: 'fixed', label: t('a fixed number of points'), needs: ['cost'], initial: { cost: 250 }, fields: [number('cost', t('Cost in points'))] },
@@ -188,6 +188,18 @@ export const programmeFields = (hasTiers) => [
       ]
     : []),
   budget(),
+  {
+    kind: 'group',
+    key: 'publishing',
+    plain: true,
+    fields: [{ kind: 'toggle', key: 'two_person', label: t('Another person publishes each change'), help: t('Another person has to publish it, with a key that is not yours or made by yours.'), keepsFalse: true }],
+  },
+  {
+    kind: 'group',
+    key: 'storefront',
+    label: t('Shop'),
+    fields: [text('shop_url', t('Address of the shop'), nullable), list('allowed_origins', t('Pages that may show points'), { help: 'https://shop.example, https://www.shop.example' })],
+  },
 ];
 
 const effects = () => ({ kind: 'many', key: 'then', of: effect(), initial: { credit: { points: 100 } }, add: t('Add an effect'), keepsEmpty: true });

@@ -13,13 +13,15 @@ export const Link = ({ to, state, children, ...rest }) => {
   return html`<a href=${to} onClick=${follow} ...${rest}>${children}</a>`;
 };
 
-export const Button = ({ primary, quiet, danger, busy, type = 'button', class: name = '', children, ...rest }) => html`
+/** While it is busy or disabled it keeps the focus, and does nothing. */
+export const Button = ({ primary, quiet, danger, busy, disabled, type = 'button', class: name = '', children, ...rest }) => html`
   <button
     type=${type}
     class=${[primary && 'primary', quiet && 'quiet', danger && 'danger', name].filter(Boolean).join(' ')}
     aria-busy=${busy ? 'true' : undefined}
+    aria-disabled=${disabled ? 'true' : undefined}
     ...${rest}
-    onClick=${busy ? (event) => event.preventDefault() : rest.onClick}
+    onClick=${busy || disabled ? (event) => event.preventDefault() : rest.onClick}
   >
     ${children}
   </button>
@@ -56,8 +58,29 @@ export const SelectField = ({ label, help, fault, id, value, onInput, options, o
   <//>
 `;
 
-/** A modal dialog of the browser: it traps the focus and gives it back, and Escape closes it. */
-export const Dialog = ({ title, onClose, children, actions, onSubmit, wide }) => {
+/** The element that has the focus, and the part of the screen around it. */
+let focused, around;
+document.addEventListener('focusin', ({ target }) => {
+  focused = target;
+  around = target.closest('section, main');
+});
+const isLost = () => focused && document.activeElement === document.body;
+// Whoever leaves an element without going to another one wants no focus; an element that is removed is left too.
+document.addEventListener('focusout', () => setTimeout(() => isLost() && focused.isConnected && (focused = null)));
+/** Where the focused element was removed, the dialog's first control or the nearest heading takes the focus. */
+new MutationObserver(() => {
+  if (!isLost() || focused.isConnected) return;
+  const main = around?.isConnected ? around : document.querySelector('main');
+  const next = document.querySelector('dialog[open] :is(.content, footer) :is(a, button, input, select, textarea)') ?? main.querySelector('[autofocus]') ?? main.querySelector('h1, h2') ?? main;
+  if (next.tabIndex < 0) next.tabIndex = -1;
+  next.focus({ preventScroll: true });
+}).observe(document.body, { childList: true, subtree: true });
+
+/**
+ * A modal dialog of the browser: it traps the focus and gives it back, and Escape closes it. One that `stays`, because it
+ * shows something only once, is closed by its button alone.
+ */
+export const Dialog = ({ title, onClose, children, actions, onSubmit, wide, stays }) => {
   const dialog = useRef(null);
   useLayoutEffect(() => {
     const opener = document.activeElement;
@@ -73,12 +96,25 @@ export const Dialog = ({ title, onClose, children, actions, onSubmit, wide }) =>
     event.preventDefault();
     onSubmit?.();
   };
+  // The browser closes a dialog at the second Escape whatever `cancel` says.
+  const hold = (event) => {
+    if (!stays || event.key !== 'Escape') return;
+    event.preventDefault();
+    dialog.current.querySelector('footer button').focus();
+  };
   return html`
-    <dialog ref=${dialog} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title" onCancel=${(event) => (event.preventDefault(), onClose())} onClose=${() => dialog.current?.isConnected && onClose()}>
+    <dialog
+      ref=${dialog}
+      class=${wide ? 'wide' : ''}
+      aria-labelledby="dialog-title"
+      onKeyDown=${hold}
+      onCancel=${(event) => (event.preventDefault(), stays || onClose())}
+      onClose=${() => dialog.current?.isConnected && (stays ? dialog.current.showModal() : onClose())}
+    >
       <form onSubmit=${submit} novalidate>
         <header>
           <h2 id="dialog-title">${title}</h2>
-          <button type="button" class="quiet close" aria-label=${t('Close')} onClick=${onClose}>✕</button>
+          ${!stays && html`<button type="button" class="quiet close" aria-label=${t('Close')} onClick=${onClose}>✕</button>`}
         </header>
         <div class="content">${children}</div>
         ${actions && html`<footer>${actions}</footer>`}
@@ -86,6 +122,9 @@ export const Dialog = ({ title, onClose, children, actions, onSubmit, wide }) =>
     </dialog>
   `;
 };
+
+/** A dialog that shows something only once. */
+export const Once = (props) => html`<${Dialog} stays ...${props} actions=${html`<${Button} primary onClick=${props.onClose}>${t('I have copied it')}<//>`} />`;
 
 /** A menu in a popover, for actions that are rare or destructive. */
 export const Menu = ({ label, id, items }) => {

@@ -58,6 +58,17 @@ export const money = (amount, currency) => {
   }
 };
 
+/** What a coupon takes off. */
+export const discountWords = ({ type, amount: off, percent: share, currency, value }) =>
+  ({
+    amount_off: () => t('{amount} off', { amount: money(off, currency) }),
+    percent_off: () => t('{n} % off', { n: Number(share) }),
+    free_shipping: () => t('free delivery'),
+    free_product: () => t('{product} for free', { product: value ?? '' }),
+    gift_card: () => t('a gift card of {amount}', { amount: money(off ?? value, currency) }),
+    custom: () => value ?? '',
+  })[type]?.() ?? '';
+
 /** Money without cents, for a large figure whose exact value stands elsewhere. */
 export const wholeMoney = (amount, currency) => new Intl.NumberFormat(region, { style: 'currency', currency, maximumFractionDigits: 0 }).format(amount);
 
@@ -79,6 +90,8 @@ export const dateTime = (value) => format(value, { dateStyle: 'medium', timeStyl
 export const date = (value) => format(value, { dateStyle: 'medium', timeZone: zone });
 /** A calendar day such as `2026-12-31`, which has no time zone. */
 export const day = (value) => format(`${String(value).slice(0, 10)}T12:00:00Z`, { dateStyle: 'medium', timeZone: 'UTC' });
+/** A calendar month such as `2026-12`. */
+export const month = (value) => format(`${value}-15`, { month: 'long', year: 'numeric', timeZone: 'UTC' });
 export const shortDay = (value) =>
   format(`${String(value).slice(0, 10)}T12:00:00Z`, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 

@@ -1,5 +1,7 @@
 //! What a basket would earn now.
 
+use std::convert::Infallible;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use tessera_domain::account::Account;
@@ -78,17 +80,15 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let codes = basket.receipt.coupons.iter().map(FoldedCode::from);
     let coupons = services.store.get_coupons(&program.id, codes).await?;
     let sold_out = services.store.sold_out(&program.id, &program.compiled).await?;
-    let supply = Supply::without(sold_out.iter().cloned());
-    let context = Context {
-        program: &program.compiled,
-        member: &member,
-        profile: profile.as_ref(),
-        now,
-        seed: tessera_store::seed()?,
-        supply: &supply,
-    };
+    let seed = tessera_store::seed()?;
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &coupons };
-    let decision = decide_receipt(&context, &account, &fact);
+    let decide = |supply: &Supply| {
+        let context =
+            Context { program: &program.compiled, member: &member, profile: profile.as_ref(), now, seed, supply };
+        Ok::<_, Infallible>(decide_receipt(&context, &account, &fact))
+    };
+    let mut supply = Supply::without(sold_out.iter().cloned());
+    let Ok(decision) = services.store.decide_only(&program.id, &program.compiled, &mut supply, decide).await?;
     let language = request.language(&program, profile.as_ref());
     let mut view = PreviewView::of(&decision.entry, &Explainer::new(&program.compiled, language));
     if is_known {
@@ -96,20 +96,30 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         let after = &decision.account;
         let reached = rewards_within_reach(&program.compiled, &before, after, &sold_out, now, language);
         view.rewards_within_reach = Some(reached);
+        let profile = profile.as_ref();
+        let context = Context { program: &program.compiled, member: &member, profile, now, seed, supply: &supply };
         view.next = Some(next_steps(&context, &account, &basket.receipt));
     }
     Ok(http::json(200, &view))
 }
 
-/// The redeemable points that a basket would earn somebody with no history now. Reads nothing.
-pub(crate) fn points_for_newcomer(program: &ActiveProgram, basket: &Value, now: Timestamp) -> Result<Points, Problem> {
+/// The redeemable points that a basket would earn somebody with no history now. Reads only the budgets that these draw on.
+pub(crate) async fn points_for_newcomer(
+    services: &Services,
+    program: &ActiveProgram,
+    basket: &Value,
+    now: Timestamp,
+) -> Result<Points, Problem> {
     let basket = read_receipt(basket, program.compiled.program.currency).map_err(Problem::malformed)?;
     // Coupons that rules give change no points.
-    let (member, supply) = (nobody()?, Supply::default());
-    let seed = tessera_store::seed()?;
-    let context = Context { program: &program.compiled, member: &member, profile: None, now, seed, supply: &supply };
+    let (member, seed, account) = (nobody()?, tessera_store::seed()?, Account::default());
     let fact = ReceiptContext { receipt: &basket.receipt, coupons: &[] };
-    let decision = decide_receipt(&context, &Account::default(), &fact);
+    let decide = |supply: &Supply| {
+        let context = Context { program: &program.compiled, member: &member, profile: None, now, seed, supply };
+        Ok::<_, Infallible>(decide_receipt(&context, &account, &fact))
+    };
+    let mut supply = Supply::default();
+    let Ok(decision) = services.store.decide_only(&program.id, &program.compiled, &mut supply, decide).await?;
     let explainer = Explainer::new(&program.compiled, &program.compiled.program.locale);
     Ok(PreviewView::of(&decision.entry, &explainer).points.redeemable)
 }

@@ -1,5 +1,6 @@
 //! The ledger of a member.
 
+use tessera_domain::ids::MemberId;
 use tessera_domain::view::{EntryView, Explainer};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::paging::{ListCursor, ListPage, page_limit};
@@ -25,12 +26,19 @@ async fn get(services: &Services, request: &ApiRequest) -> Result<Response, Prob
     let caller = request.caller()?;
     let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
-    let member = known(services, &program, request).await?;
-    let place = ListCursor::new(&program, format!("entries/{member}"));
+    let member = match caller.member {
+        Some(_) => services.own_or_claimed(&program, caller).await?,
+        None => Some(known(services, &program, request).await?),
+    };
+    let place = ListCursor::new(&program, format!("entries/{}", member.as_ref().map_or("", MemberId::as_str)));
+    let mut next = place.of(request).await?;
+    // Someone who is signed in to the shop, and of whom nothing is stored, has no entries.
+    let Some(member) = member else {
+        return Ok(http::json(200, &ListPage::<EntryView> { items: Vec::new(), next_cursor: None }));
+    };
 
     let explainer = Explainer::new(&program.compiled, request.language(&program, None));
     let owners = services.store.owners(&program.id, &member).await?;
-    let mut next = place.of(request).await?;
     let mut taken = Taken::new(limit as usize);
     for _ in 0..MOST_READS {
         let page = services.store.entries(&program.id, &owners, limit, next.as_deref()).await?;
@@ -119,6 +127,7 @@ mod tests {
             outcomes: Vec::new(),
             skipped: Vec::new(),
             truncated: false,
+            left_out: Vec::new(),
             tier: None,
             status: Status::Member,
             purchase: None,

@@ -55,10 +55,23 @@ async fn coupons(services: &Services, request: &ApiRequest) -> Result<Response, 
     let caller = request.caller()?;
     let limit = page_limit(request)?;
     let program = services.program(&caller.program).await?;
-    let member = member::named(services, &program, request).await?;
-    let place = ListCursor::new(&program, format!("coupons/{member}"));
+    let member = match caller.member {
+        Some(_) => services.own_or_claimed(&program, caller).await?,
+        None => Some(member::named(services, &program, request).await?),
+    };
+    let place = ListCursor::new(&program, format!("coupons/{}", member.as_ref().map_or("", MemberId::as_str)));
     let after = place.of(request).await?;
-    let opened = services.store.open_member(&program.id, &member).await?.ok_or_else(Problem::unknown_member)?;
+    let opened = match &member {
+        Some(member) => services.store.open_member(&program.id, member).await?,
+        None => None,
+    };
+    let Some(opened) = opened else {
+        // Someone who is signed in to the shop, and of whom nothing is stored, has no coupons.
+        return match caller.member {
+            Some(_) => Ok(http::json(200, &ListPage::<CouponView> { items: Vec::new(), next_cursor: None })),
+            None => Err(Problem::unknown_member()),
+        };
+    };
     let page = services.store.coupons(&program.id, &opened.owners(), limit, after.as_deref()).await?;
     let profile = &opened.profile;
     let (now, language) = (services.clock.now(), request.language(&program, Some(profile)));

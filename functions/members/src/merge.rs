@@ -67,9 +67,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let dry_run = is_dry_run(request)?;
     let into = input::read(&request.json()?, |node| {
         let object = node.object()?;
-        let into = object.required("into", |node| {
-            node.text(512).filter(|text| !text.is_empty()).or_else(|| node.refuse("must not be empty"))
-        });
+        let into = object.required("into", |node| node.filled(512));
         object.finish();
         into
     });

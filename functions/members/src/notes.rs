@@ -24,7 +24,8 @@ const SUPPORT: Access = Access::Scope(Scope::Support);
 pub(crate) const ROUTES: &[Route] = &[
     Route::get("/v1/members/{member}/notes", SUPPORT, handler!(list))
         .named("listNotes", "Members", "Lists the notes about a member, newest first")
-        .lists::<NoteView>("All notes."),
+        .paged()
+        .lists::<NoteView>("A page of notes."),
     Route::post("/v1/members/{member}/notes", SUPPORT, handler!(post))
         .named("addNote", "Members", "Adds a note about a member")
         .details("A member has at most 100 notes.")
@@ -82,9 +83,7 @@ impl NoteBody {
 fn read_note(body: &Value) -> Result<String, Vec<Fault>> {
     input::read(body, |node: &Node<'_>| {
         let object = node.object()?;
-        let text = object.required("text", |n| {
-            n.text(MAX_TEXT).filter(|text| !text.trim().is_empty()).or_else(|| n.refuse("must not be empty"))
-        });
+        let text = object.required("text", |n| n.filled(MAX_TEXT));
         object.finish();
         text
     })
@@ -102,7 +101,8 @@ async fn list(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let owners = owners(services, &program, request).await?;
     let notes = services.store.notes(&program.id, &owners).await?;
     let items: Vec<NoteView> = notes.into_iter().rev().map(NoteView::from).collect();
-    Ok(http::json(200, &ListPage { items, next_cursor: None }))
+    let name = format!("notes/{}", owners.first().map_or("", |member| member.as_str()));
+    Ok(http::json(200, &ListPage::of_all(services, request, &name, items, |note| &note.id).await?))
 }
 
 /// `POST /v1/members/{member}/notes`

@@ -1,12 +1,12 @@
 //! One receipt, with what was decided on it and on its refunds.
 
-use tessera_domain::decide::explain_receipt;
+use tessera_domain::decide::{Buyer, explain_receipt};
 use tessera_domain::ids::ReceiptId;
 use tessera_domain::ledger::Entry;
 use tessera_domain::view::{Explainer, ReceiptExplanation, ReceiptView, RuleView};
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Problem, Route, Services, handler};
-use tessera_store::{ActiveProgram, ReceiptHistory, StoredReceipt};
+use tessera_store::{ActiveProgram, OpenedMember, ReceiptHistory, StoredReceipt};
 
 use crate::READ;
 
@@ -55,7 +55,13 @@ async fn explain(services: &Services, request: &ApiRequest) -> Result<Response, 
     let version = entry.program_version;
     let decided_by = services.programs.at_version(&program.id, version).await?.ok_or_else(Problem::unavailable)?;
     let explainer = Explainer::new(&decided_by, request.language(&program, None));
-    let all = explain_receipt(&decided_by, &stored.receipt, entry);
+    // Conditions of rules that a long entry does not list may have to be tried again.
+    let opened = match &stored.member {
+        Some(member) if entry.truncated => services.store.open_member(&program.id, member).await?,
+        _ => None,
+    };
+    let buyer = opened.as_ref().map(|OpenedMember { member, profile, account }| Buyer { member, profile, account });
+    let all = explain_receipt(&decided_by, &stored.receipt, entry, buyer);
     let rules = all.iter().map(|rule| RuleView::of(rule, &explainer)).collect();
     Ok(http::json(200, &ReceiptExplanation { id: stored.receipt.id, program_version: version, rules }))
 }

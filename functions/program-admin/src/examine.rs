@@ -101,30 +101,31 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
         }
         Examined::Fact(_) | Examined::Enrollment(_) | Examined::Referral(ReferralRole::Friend) => Vec::new(),
     };
-    let supply = Supply::without(services.store.sold_out(&program.id, config).await?);
-    let context = Context {
-        program: config,
-        member: &someone.member,
-        profile: someone.profile.as_ref(),
-        now,
-        seed: tessera_store::seed()?,
-        supply: &supply,
+    let mut supply = Supply::without(services.store.sold_out(&program.id, config).await?);
+    let seed = tessera_store::seed()?;
+    let referral = ReferralId::new("examined").map_err(|_| Problem::unavailable())?;
+    let decide = |supply: &Supply| {
+        let Someone { member, profile, account } = &someone;
+        let context = Context { program: config, member, profile: profile.as_ref(), now, seed, supply };
+        let decided = match &asked.what {
+            Examined::Fact(fact) => {
+                decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false }).ok()
+            }
+            Examined::Enrollment(_) => decide_enrollment(&context, account),
+            Examined::Referral(role) => {
+                decide_referral(&context, account, &referral, &rewarded(*role), &coupons).ok().map(in_one)
+            }
+        };
+        decided.ok_or(NothingExamined)
     };
-    let account = &someone.account;
-    let decided = match &asked.what {
-        Examined::Fact(fact) => {
-            decide_fact(&context, account, FactContext { fact, coupons: &coupons, counted_before: false }).ok()
-        }
-        Examined::Enrollment(_) => decide_enrollment(&context, account),
-        Examined::Referral(role) => {
-            let id = ReferralId::new("examined").map_err(|_| Problem::unavailable())?;
-            decide_referral(&context, account, &id, &rewarded(*role), &coupons).ok().map(in_one)
-        }
-    };
+    let decided = services.store.decide_only(&program.id, config, &mut supply, decide).await?.ok();
     let explainer = Explainer::new(config, request.language(&program, someone.profile.as_ref()));
     let answer = decided.map(|decision| ExaminedView::of(&decision, &explainer));
     Ok(http::json(200, &answer.unwrap_or_else(|| ExaminedView::nothing(config, now))))
 }
+
+/// The fact concerns no rule.
+struct NothingExamined;
 
 /// What a referral that is rewarded changes for one of its sides.
 fn rewarded(role: ReferralRole) -> ReferralChange<'static> {

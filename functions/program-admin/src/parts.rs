@@ -5,6 +5,7 @@ use tessera_domain::input::Fault;
 use tessera_domain::program::{Reward, Tier, VipTier};
 use tessera_domain::rule::Rule;
 use tessera_lambda::http::{self, ApiRequest, Response};
+use tessera_lambda::paging::ListPage;
 use tessera_lambda::version::etag;
 use tessera_lambda::{Content, Problem, Route, Services, handler};
 
@@ -21,7 +22,8 @@ macro_rules! part_routes {
         &[
             Route::get($paths, ADMIN, handler!(list, $part))
                 .named($list, "Program", concat!("Lists every ", $name))
-                .lists::<$type>("All of them."),
+                .paged()
+                .lists::<$type>(concat!("A page of ", $name, "s.")),
             Route::post($paths, ADMIN, handler!(post, $part))
                 .named($add, "Program", concat!("Adds a ", $name))
                 .audited(concat!($name, ".create"))
@@ -125,12 +127,15 @@ fn example_of_tier() -> Value {
     json!({ "id": "gold", "name": { "it": "Oro", "en": "Gold" }, "threshold": 1000 })
 }
 
-/// `GET /v1/{parts}`: all of them, because the document holds them all.
+/// `GET /v1/{parts}`, in the document's order.
 async fn list(services: &Services, request: &ApiRequest, kind: ProgramPart) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let current = services.program(&caller.program).await?;
     let document = document(&current.compiled.program);
-    Ok(http::json(200, &json!({ "items": kind.all(&document), "next_cursor": null })))
+    let all = kind.all(&document);
+    let page =
+        ListPage::of_all(services, request, kind.name(), all, |part| part["id"].as_str().unwrap_or_default()).await?;
+    Ok(http::json(200, &page))
 }
 
 /// `GET /v1/{parts}/{id}`

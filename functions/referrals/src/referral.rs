@@ -20,7 +20,9 @@ pub(crate) const ROUTES: &[Route] =
         .counts_misses()
         .takes::<ReferralBody>(ReferralBody::example)
         .gives::<ReferralRecord>(201, "The referral.")
-        .gives::<ReferralRecord>(200, "The friend had named a code of this advocate before.")];
+        .gives::<ReferralRecord>(200, "The friend had named a code of this advocate before.")
+        // The next key with this scope may lack `support`.
+        .not_repeating(&["score", "evidence"])];
 
 /// A friend who named a code.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewReferral), serde(deny_unknown_fields))]
@@ -70,18 +72,13 @@ struct NewReferral {
     click: Option<String>,
 }
 
-fn some_text(node: &Node<'_>, most: usize) -> Option<String> {
-    let text = node.text(most)?;
-    if text.trim().is_empty() { node.refuse("must not be empty") } else { Some(text) }
-}
-
 fn read_referral(body: &Value) -> Result<NewReferral, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
-        let code = object.required("code", |code| some_text(code, 64));
+        let code = object.required("code", |code| code.filled(64));
         let friend = object.required("friend", MemberRef::read);
         let context = object.or("context", ReferralContext::default(), read_context);
-        let click = object.optional("click", |click| some_text(click, 128));
+        let click = object.optional("click", |click| click.filled(128));
         object.finish();
         Some(NewReferral { code: code?, friend: friend?, context: context?, click: click? })
     })
@@ -89,7 +86,7 @@ fn read_referral(body: &Value) -> Result<NewReferral, Vec<Fault>> {
 
 fn read_context(node: &Node<'_>) -> Option<ReferralContext> {
     let object = node.object()?;
-    let text = |name| object.optional(name, |node| some_text(node, 500));
+    let text = |name| object.optional(name, |node| node.filled(500));
     let (ip, device, payment, address) = (text("ip"), text("device"), text("payment"), text("address"));
     object.finish();
     Some(ReferralContext { ip: ip?, device: device?, payment: payment?, address: address? })

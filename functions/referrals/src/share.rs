@@ -48,9 +48,7 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     let caller = request.caller()?;
     let channel = input::read(&request.json()?, |node| {
         let object = node.object()?;
-        let channel = object.required("channel", |node| {
-            node.text(64).filter(|text| !text.trim().is_empty()).or_else(|| node.refuse("must not be empty"))
-        });
+        let channel = object.required("channel", |node| node.filled(64));
         object.finish();
         channel
     });

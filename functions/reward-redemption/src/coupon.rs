@@ -16,7 +16,7 @@ use tessera_domain::program::Asked;
 use tessera_domain::view::CouponView;
 use tessera_lambda::http::{self, ApiRequest, Response};
 use tessera_lambda::{Access, Caller, Parameter, Problem, Route, Scope, Services, handler};
-use tessera_store::{ActiveProgram, Commit, CommitError, CouponError, EntryKey, Party, Taking, TakingCode};
+use tessera_store::{ActiveProgram, Commit, CommitError, Committed, CouponError, EntryKey, Party, Taking, TakingCode};
 
 use crate::body::{CouponUseBody, read_nothing, read_use};
 use crate::{REDEEM, REDEEM_OWN};
@@ -351,15 +351,21 @@ async fn decide(
         let current = seen.coupons.iter().find(|seen| seen.issued_code() == coupon.issued_code()).unwrap_or(&coupon);
         (wanted.decide)(&context, seen.account, current).map(|decision| [decision])
     });
+    let mut is_repeated = false;
     match committed.await {
-        Ok(_) => {}
+        Ok([committed]) => is_repeated = matches!(committed, Committed::Already(_)),
         Err(CommitError::Refused(CommitFault::State(fault))) if fault.status == wanted.reached => {}
         Err(CommitError::Refused(CommitFault::State(fault))) => return Err(refused(fault)),
         Err(CommitError::Refused(CommitFault::CodesUnavailable)) => return Err(codes_unavailable()),
         Err(CommitError::Store(error)) => return Err(error.into()),
     }
     let code = FoldedCode::from(&coupon.code);
-    services.store.get_coupon(&program.id, &code).await?.ok_or_else(unknown)
+    let coupon = services.store.get_coupon(&program.id, &code).await?.ok_or_else(unknown)?;
+    // Something else may have happened to it since.
+    if is_repeated && coupon.status != wanted.reached {
+        return Err(refused(CouponFault::new(&coupon, coupon.status)));
+    }
+    Ok(coupon)
 }
 
 /// The pool of a reward's codes is empty until somebody loads more.

@@ -78,9 +78,7 @@ pub(crate) fn read(body: &Value, language: &str) -> Result<ImportInput, Vec<Faul
         let source = object.or("source", ImportSource::Generic, |n| n.choice(&ImportSource::ALL));
         let mode = object.or("mode", ImportMode::Add, |n| n.choice(&ImportMode::ALL));
         let mapping = object.or("mapping", BTreeMap::new(), read_mapping);
-        let key = object.optional("key", |n| {
-            n.text(MOST_KEY_BYTES).filter(|key| !key.is_empty()).or_else(|| n.refuse("must not be empty"))
-        });
+        let key = object.optional("key", |n| n.filled(MOST_KEY_BYTES));
         let options = object.or("options", Options::default(), |n| read_options(n));
         let dry_run = object.or("dry_run", false, Node::boolean);
         object.finish();

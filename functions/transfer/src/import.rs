@@ -192,7 +192,8 @@ async fn post(services: &Services, request: &ApiRequest) -> Result<Response, Pro
     }
 }
 
-/// Responds with an import that has the key already. Before its start, it takes other settings.
+/// Responds with an import that has the key already. Before its start, it takes another mapping or other options; rows of another
+/// kind or mode are another import.
 async fn existing(
     services: &Services,
     program: &ProgramId,
@@ -200,9 +201,15 @@ async fn existing(
     found: &StoredImport,
     wanted: &[u8],
 ) -> Result<Response, Problem> {
-    if found.request != wanted && !services.store.replace_import_request(program, id, wanted).await? {
-        let detail = "an import with this key has started with other settings; send another key";
-        return Err(Problem::unprocessable("key_in_use", detail));
+    if found.request != wanted {
+        let key_in_use = |detail| Problem::unprocessable("key_in_use", detail);
+        let [(before, _), (now, _)] = [unpacked::<StoredRequest>(&found.request)?, unpacked(wanted)?];
+        if (before.kind, before.mode) != (now.kind, now.mode) {
+            return Err(key_in_use("an import with this key has another kind or mode; send another key"));
+        }
+        if !services.store.replace_import_request(program, id, wanted).await? {
+            return Err(key_in_use("an import with this key has started with other settings; send another key"));
+        }
     }
     let found = services.store.get_import(program, id).await?.ok_or_else(Problem::unavailable)?;
     Ok(http::json(200, &view(services, program, id, &found).await?))

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::OutputArgs;
 use crate::failure::Failure;
-use crate::web::{WebClient, WebRequest, WebResponse};
+use crate::web::{WebClient, WebRequest, address};
 
 /// The API to use.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ApiArgs {
     /// The API's address.
-    #[arg(long, env = "TESSERA_URL", default_value = "http://127.0.0.1:3000")]
+    #[arg(long, env = "TESSERA_URL", default_value = "http://127.0.0.1:3000", value_parser = address)]
     pub url: String,
     /// An API key with the scope that the command needs: `admin`, or what `docs/cli.md` says.
     #[arg(long, env = "TESSERA_KEY", hide_env_values = true)]
@@ -55,30 +55,15 @@ impl ApiArgs {
         let response = WebClient::new().send(request).await;
         let response =
             response.map_err(|error| Failure::Unreachable(format!("{} cannot be reached: {error}", self.url)))?;
-        read(&response, &self.url)
+        let response = response.accepted(&self.url)?;
+        let body = if response.body.is_empty() { Value::Null } else { serde_json::from_slice(&response.body)? };
+        Ok(Answered { etag: response.header("etag").map(str::to_owned), body })
     }
 
     /// Prints a value as JSON, or a text.
     pub fn print(&self, value: &Value, text: &str) -> anyhow::Result<()> {
         self.output.print(value, text)
     }
-}
-
-fn read(response: &WebResponse, url: &str) -> anyhow::Result<Answered> {
-    let status = response.status;
-    let etag = response.header("etag").map(str::to_owned);
-    let body = response.json();
-    if status.is_success() {
-        return Ok(Answered { etag, body });
-    }
-    let detail = body["detail"].as_str().map_or_else(|| format!("{url} responds {status}"), str::to_owned);
-    let faults = body["errors"].as_array().into_iter().flatten().map(|fault| {
-        let [pointer, detail] = ["pointer", "detail"].map(|name| fault[name].as_str().unwrap_or_default());
-        format!("\n  {pointer} {detail}")
-    });
-    let message = format!("{detail}{}", faults.collect::<String>());
-    let is_refused = status.is_client_error() && body["type"].is_string();
-    Err(if is_refused { Failure::of_refusal(status, message) } else { Failure::Unreachable(message) }.into())
 }
 
 /// Whether output has colours: on a terminal, unless `NO_COLOR` is set.

@@ -19,6 +19,7 @@ use tessera_domain::time::Moment;
 
 use crate::Platform;
 use crate::backtest::FileFacts;
+use crate::failure::Failure;
 use crate::replay::{Columns, ReadOptions, read_orders};
 use crate::stack::{StackOptions, Storage};
 
@@ -120,7 +121,8 @@ impl BacktestArgs {
         let zone = TimeZone::get(&program.timezone)?;
         let moment = |text: &Option<String>| -> anyhow::Result<Option<Timestamp>> {
             let Some(text) = text else { return Ok(None) };
-            let moment = Moment::parse(text).with_context(|| format!("{text} is not a date or a time"))?;
+            let moment =
+                Moment::parse(text).ok_or_else(|| Failure::Usage(format!("{text} is not a date or a time")))?;
             Ok(Some(moment.at(&zone)))
         };
         let (from, to) = (moment(&self.from)?, moment(&self.to)?);

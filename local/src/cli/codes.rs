@@ -11,7 +11,7 @@ use crate::codes::{Loaded, Loading, load};
 /// Load a file of codes into the pool of a reward: one code a line. Loading a file again adds nothing twice.
 #[derive(Debug, Args)]
 pub struct CodesArgs {
-    /// The file: one code a line, or a CSV file with the codes in its first column.
+    /// The file: one code a line, or a CSV file. Of it, the column whose header means a code, otherwise the first.
     file: PathBuf,
     /// The reward.
     #[arg(long, value_name = "ID")]

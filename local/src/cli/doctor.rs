@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::OutputArgs;
 use super::api::has_colours;
-use crate::deployment::{Deployment, DeploymentArgs};
+use super::{OutputArgs, counted};
+use crate::deployment::{Deployment, DeploymentArgs, SecretsKeyArgs};
 use crate::doctor::{Examination, Health, examine};
 use crate::failure::Failure;
 
@@ -19,9 +19,8 @@ const USUAL_WIDTH: usize = 80;
 pub struct DoctorArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// The SSM parameter that holds the secrets key: the template's `SecretsKeyParameter`.
-    #[arg(long, default_value = "/tessera/secrets-key", value_name = "NAME")]
-    secrets_key_parameter: String,
+    #[command(flatten)]
+    secrets_key: SecretsKeyArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -29,7 +28,7 @@ pub struct DoctorArgs {
 impl DoctorArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let deployment = Deployment::connect(&self.deployment.stack).await;
-        let found = examine(&deployment, &self.secrets_key_parameter).await?;
+        let found = examine(&deployment, &self.secrets_key.parameter(&deployment.name)).await?;
         let faults = found.faults();
         let mut told = json!(found);
         told["faults"] = json!(faults);
@@ -67,7 +66,7 @@ fn render(found: &Examination, width: usize, has_colours: bool) -> String {
         }
     }
     let faults = found.faults();
-    text + &if faults == 0 { "no faults\n".to_owned() } else { format!("{faults} faults\n") }
+    text + &if faults == 0 { "no faults\n".to_owned() } else { format!("{}\n", counted(faults, "fault")) }
 }
 
 /// A text in lines of a width, as far as its words allow.

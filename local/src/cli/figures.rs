@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tessera_lambda::Clock;
 
-use super::{OutputArgs, StorageArgs};
+use super::{FolderArgs, OutputArgs};
 use crate::Platform;
 use crate::deployment::Deployment;
 use crate::figures::{RebuildScope, rebuild};
@@ -20,9 +20,9 @@ pub(super) enum FiguresCommand {
 #[derive(Debug, Args)]
 pub(super) struct RebuildArgs {
     #[command(flatten)]
-    storage: StorageArgs,
+    folder: FolderArgs,
     /// The name of a deployed stack. Its tables are read and written with your AWS credentials.
-    #[arg(long, value_name = "NAME", default_value = "tessera", conflicts_with_all = ["data", "memory"])]
+    #[arg(long, value_name = "NAME", default_value = "tessera", conflicts_with = "data")]
     stack: String,
     /// Replace today and the two days before too: only while nothing is written and the stream is read to its end.
     #[arg(long)]
@@ -35,8 +35,8 @@ impl FiguresCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let Self::Rebuild(args) = self;
         let scope = if args.all_days { RebuildScope::AllDays } else { RebuildScope::ClosedDays };
-        let changed = if args.storage.data.is_some() {
-            let options = StackOptions { storage: args.storage.existing()?, ..StackOptions::default() };
+        let changed = if let Some(storage) = args.folder.storage()? {
+            let options = StackOptions { storage, ..StackOptions::default() };
             let stack = Platform::start(options).await?;
             stack.settle().await?;
             let changed = rebuild(stack.store(), stack.now(), scope).await?;

@@ -13,6 +13,7 @@ use tessera_import::{CodePage, DateOrder, Field, ImportKind, ImportMode, ImportS
 
 use super::api::ApiArgs;
 use super::export;
+use crate::failure::Failure;
 use crate::import::{ImportClient, file_key};
 
 /// Import a CSV file: members with balances, tiers, coupons, or past orders.
@@ -30,7 +31,7 @@ pub struct ImportArgs {
     full: Option<PathBuf>,
     #[command(flatten)]
     api: ApiArgs,
-    /// What the rows are: members, tiers, coupons or orders.
+    /// What the rows are: members, tiers, coupons, referral_codes or orders.
     #[arg(long, default_value = "members", value_parser = choice(&ImportKind::ALL))]
     kind: ImportKind,
     /// Where the file comes from: smile, yotpo, loyaltylion, wix or generic.
@@ -87,7 +88,7 @@ impl ImportArgs {
         let created = client.create(&request).await?;
         let id = created["id"].as_str().context("the response has no id")?.to_owned();
         if self.undo {
-            return self.undo(&client, &id).await;
+            return self.undo(&client, &id, &created["state"]).await;
         }
         if created["state"] == "uploading" {
             let size = self.file().metadata().map_or(0, |metadata| metadata.len());
@@ -108,18 +109,28 @@ impl ImportArgs {
         let seen = self.wait(&client, &id, "importing").await?;
         ensure!(seen["state"] != "failed", "{}", seen["reason"].as_str().unwrap_or("the import failed"));
         let verb = if self.dry_run { "can be imported" } else { "imported" };
-        self.report(&client, &id, &seen, verb).await
+        let done =
+            |done: u64, failed: u64| format!("{done} rows: {} {verb}, {failed} refused\n", done.saturating_sub(failed));
+        self.report(&client, &id, &seen, done).await
     }
 
     fn file(&self) -> &Path {
         self.file.as_deref().unwrap_or_else(|| Path::new(""))
     }
 
-    async fn undo(&self, client: &ImportClient, id: &str) -> anyhow::Result<()> {
+    async fn undo(&self, client: &ImportClient, id: &str, state: &Value) -> anyhow::Result<()> {
+        if *state == "uploading" {
+            let file = self.file().display();
+            bail!(Failure::Refused(format!(
+                "{file} was not imported: only the file as it was, with the same options, is undone"
+            )));
+        }
         client.undo(id).await?;
         let seen = self.wait(client, id, "undoing").await?;
         ensure!(seen["state"] == "undone", "{}", seen["reason"].as_str().unwrap_or("the import was not undone"));
-        self.report(client, id, &seen, "undone").await
+        // Rows that were refused had nothing to undo.
+        let undone = |_, failed: u64| format!("the import is undone; {failed} rows could not be\n");
+        self.report(client, id, &seen, undone).await
     }
 
     async fn wait(&self, client: &ImportClient, id: &str, what: &str) -> anyhow::Result<Value> {
@@ -134,11 +145,17 @@ impl ImportArgs {
         seen
     }
 
-    async fn report(&self, client: &ImportClient, id: &str, seen: &Value, verb: &str) -> anyhow::Result<()> {
+    async fn report(
+        &self,
+        client: &ImportClient,
+        id: &str,
+        seen: &Value,
+        text: impl Fn(u64, u64) -> String,
+    ) -> anyhow::Result<()> {
         let (done, failed) = (seen["done"].as_u64().unwrap_or(0), seen["failed"].as_u64().unwrap_or(0));
         let mut told = json!({ "import": id, "state": seen["state"], "rows": seen["rows"], "done": done, "failed": failed,
                                "mapping": seen["preview"]["mapping"] });
-        let mut text = format!("{done} rows: {} {verb}, {failed} refused\n", done.saturating_sub(failed));
+        let mut text = text(done, failed);
         if failed > 0 {
             let file = self.errors.clone().unwrap_or_else(|| {
                 let mut name = self.file().file_stem().unwrap_or_default().to_owned();
@@ -156,10 +173,11 @@ impl ImportArgs {
     fn plan(&self) -> anyhow::Result<PlanRequest> {
         let mut columns = BTreeMap::new();
         for mapped in &self.map {
-            let (field, column) = mapped.split_once('=').with_context(|| format!("{mapped} is not field=column"))?;
+            let split = mapped.split_once('=');
+            let (field, column) = split.ok_or_else(|| Failure::Usage(format!("{mapped} is not field=column")))?;
             let Some(field) = Field::from_name(field) else {
                 let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
-                bail!("{field} is no field; the fields are {}", names.join(", "));
+                bail!(Failure::Usage(format!("{field} is no field; the fields are {}", names.join(", "))));
             };
             columns.insert(field, column.to_owned());
         }
@@ -170,7 +188,7 @@ impl ImportArgs {
             mode: self.mode,
             mapping: columns,
             id_prefix: self.id_prefix.clone(),
-            points_per_unit: per_unit.context("--points-per-unit is not a number")?,
+            points_per_unit: per_unit.map_err(|_| Failure::Usage("--points-per-unit is not a number".to_owned()))?,
             dates: self.dates,
             code_page: self.encoding.unwrap_or_default(),
         })

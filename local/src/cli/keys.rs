@@ -66,7 +66,14 @@ impl KeysCommand {
 
 impl ListArgs {
     async fn run(self) -> anyhow::Result<()> {
-        let items = self.api.send(Method::GET, "/v1/api-keys", &[], None).await?.body["items"].take();
+        let (mut keys, mut path) = (Vec::new(), LIST.to_owned());
+        loop {
+            let page = self.api.send(Method::GET, &path, &[], None).await?.body;
+            keys.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            path = format!("{LIST}&cursor={}", percent_encoding::utf8_percent_encode(next, UNSAFE));
+        }
+        let items = Value::from(keys);
         let text: String = items.as_array().into_iter().flatten().map(shown).collect();
         self.api.print(&items, &text)
     }
@@ -94,6 +101,9 @@ impl DeleteArgs {
         self.api.print(&json!({ "deleted": self.id }), &format!("{} is deleted\n", self.id))
     }
 }
+
+/// The first page of keys.
+const LIST: &str = "/v1/api-keys?limit=250";
 
 /// What an identifier in a path must not be taken for.
 const UNSAFE: &percent_encoding::AsciiSet = percent_encoding::NON_ALPHANUMERIC;

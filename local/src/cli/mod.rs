@@ -19,7 +19,7 @@ mod report;
 mod serve;
 mod verify;
 
-pub use crate::failure::{end_with_a_closed_pipe, report as report_failure};
+pub use crate::failure::{end_with_the_output, report as report_failure};
 pub(crate) use replay::report as replay_report;
 
 use std::path::PathBuf;
@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use serde_json::Value;
+use tessera_lambda::auth::is_api_key;
 
 use crate::stack::Storage;
 
@@ -107,17 +108,27 @@ pub(crate) struct StorageArgs {
     memory: bool,
 }
 
-impl StorageArgs {
-    /// Where the tables of an earlier run are.
+/// The data folder of an earlier local stack.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FolderArgs {
+    /// The data folder of a local stack, which must not be running.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl FolderArgs {
+    /// The tables in the folder, if one is named.
     ///
     /// # Errors
     /// When the folder has none.
-    fn existing(&self) -> anyhow::Result<Storage> {
-        let storage = self.storage();
-        storage.require_tables()?;
+    fn storage(&self) -> anyhow::Result<Option<Storage>> {
+        let storage = self.data.clone().map(Storage::Folder);
+        storage.as_ref().map_or(Ok(()), Storage::require_tables)?;
         Ok(storage)
     }
+}
 
+impl StorageArgs {
     fn storage(&self) -> Storage {
         self.data.clone().map_or(Storage::Memory, Storage::Folder)
     }
@@ -141,6 +152,17 @@ impl OutputArgs {
         }
         Ok(())
     }
+}
+
+/// Parses an admin key argument.
+fn admin_key(text: &str) -> Result<String, String> {
+    let why = || "an API key is tsk_ and letters, digits or underscores, 128 characters at most".to_owned();
+    is_api_key(text).then(|| text.to_owned()).ok_or_else(why)
+}
+
+/// A number of things, such as "1 fault" and "2 faults".
+fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 /// Parses a time argument.

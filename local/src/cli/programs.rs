@@ -10,8 +10,10 @@ use tessera_domain::program::SubmittedProgram;
 use tessera_lambda::{Clock, Secrets};
 use tessera_store::NewProgram;
 
-use super::OutputArgs;
-use crate::deployment::{Deployment, DeploymentArgs};
+use super::{OutputArgs, admin_key};
+use crate::aws_fault::AwsFault;
+use crate::deployment::{Deployment, DeploymentArgs, SecretsKeyArgs};
+use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ProgramsCommand {
@@ -25,14 +27,13 @@ pub(super) enum ProgramsCommand {
 pub(super) struct CreateProgramArgs {
     #[command(flatten)]
     deployment: DeploymentArgs,
-    /// The SSM parameter that holds the secrets key: the template's `SecretsKeyParameter`.
-    #[arg(long, default_value = "/tessera/secrets-key", value_name = "NAME")]
-    secrets_key_parameter: String,
+    #[command(flatten)]
+    secrets_key: SecretsKeyArgs,
     /// The program's document, as for `PUT /v1/program`; by default a program without rules.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// The admin key; by default a new one. A repetition with the same key creates nothing.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = admin_key)]
     admin_key: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
@@ -60,10 +61,16 @@ impl CreateProgramArgs {
             anyhow::anyhow!("the program cannot be used:{}", faults.collect::<String>())
         })?;
         let deployment = Deployment::connect(&self.deployment.stack).await;
-        let secrets = Secrets::parameter(Some(self.secrets_key_parameter.clone()), deployment.sdk.clone());
-        let key = secrets.key().await.map_err(|_| {
-            let name = &self.secrets_key_parameter;
-            anyhow::anyhow!("the SSM parameter {name} cannot be read; create it before the first deployment")
+        let name = self.secrets_key.parameter(&self.deployment.stack);
+        let secrets = Secrets::parameter(Some(name.clone()), deployment.sdk.clone());
+        let key = secrets.look_up().await.map_err(|why| match AwsFault::read(&why) {
+            Some(AwsFault::Missing) => Failure::Unreachable(format!(
+                "there is no SSM parameter {name}; create it before the first deployment, or name another with \
+                 --secrets-key-parameter"
+            ))
+            .into(),
+            Some(fault) => Failure::Unreachable(format!("the SSM parameter {name} cannot be read: {fault}")).into(),
+            None => anyhow::anyhow!("the SSM parameter {name} cannot be used: {why}"),
         })?;
         let now = Clock::system().now();
         let made = deployment.store.create_program(&program, self.admin_key.as_deref(), &key, now).await?;

@@ -48,11 +48,13 @@ pub struct ReplayArgs {
 impl ReplayArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let mut columns = Columns::default();
-        self.map.iter().try_for_each(|mapping| columns.map(mapping))?;
+        let usage = |why: anyhow::Error| Failure::Usage(format!("{why:#}"));
+        self.map.iter().try_for_each(|mapping| columns.map(mapping)).map_err(usage)?;
+        let unknown = |what: &str, given: &str| Failure::Usage(format!("{given} is no {what}"));
         let options = ReadOptions {
             columns,
-            currency: Currency::from_code(&self.currency).context("unknown currency")?,
-            zone: TimeZone::get(&self.timezone).context("unknown time zone")?,
+            currency: Currency::from_code(&self.currency).ok_or_else(|| unknown("currency", &self.currency))?,
+            zone: TimeZone::get(&self.timezone).map_err(|_| unknown("time zone", &self.timezone))?,
             cancellation: self.cancellation,
             shift_weeks: self.shift_weeks,
             limit: self.limit,

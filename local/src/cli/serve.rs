@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 use tessera_store::CreateProgramError;
 
-use super::{StorageArgs, programs, time};
+use super::{StorageArgs, admin_key, programs, time};
 use crate::Platform;
 use crate::demo;
 use crate::private;
@@ -29,8 +29,8 @@ pub struct ServeArgs {
     /// Start with one program without rules.
     #[arg(long)]
     empty: bool,
-    /// The program's admin key; by default a new one.
-    #[arg(long, value_name = "KEY")]
+    /// The program's admin key; by default a new one. On a folder, a key that none of its programs has makes another program.
+    #[arg(long, value_name = "KEY", value_parser = admin_key)]
     admin_key: Option<String>,
     /// Stop the clock at this time; `POST /_local/clock` moves it.
     #[arg(long, value_parser = time, value_name = "TIME")]

@@ -5,24 +5,24 @@ use clap::Args;
 use http::Method;
 use serde_json::json;
 
-use super::{OutputArgs, StorageArgs};
+use super::{FolderArgs, OutputArgs};
 use crate::Platform;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::stack::StackOptions;
 use crate::verify::{Verification, verify};
-use crate::web::{WebClient, WebRequest};
+use crate::web::{WebClient, WebRequest, address};
 
 /// Verify the ledger of a folder, a deployed stack or a running local stack.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     #[command(flatten)]
-    storage: StorageArgs,
+    folder: FolderArgs,
     /// The name of a deployed stack. Its tables are read with your AWS credentials.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["data", "memory"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "data")]
     stack: Option<String>,
     /// The address of a running local stack, when neither option above is set.
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    #[arg(long, env = "TESSERA_URL", default_value = "http://127.0.0.1:3000", value_parser = address)]
     url: String,
     #[command(flatten)]
     output: OutputArgs,
@@ -32,9 +32,9 @@ impl VerifyArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let report: Verification = if let Some(stack) = &self.stack {
             verify(&Deployment::connect(stack).await.store).await?
-        } else if self.storage.data.is_some() {
+        } else if let Some(storage) = self.folder.storage()? {
             // A started stack first completes what a killed one left unfinished.
-            let options = StackOptions { storage: self.storage.existing()?, ..StackOptions::default() };
+            let options = StackOptions { storage, ..StackOptions::default() };
             let stack = Platform::start(options).await?;
             stack.settle().await?;
             let report = verify(stack.store()).await?;
@@ -46,8 +46,8 @@ impl VerifyArgs {
                 let why = format!("{} cannot be reached; name a folder with --data: {error}", self.url);
                 Failure::Unreachable(why)
             })?;
-            serde_json::from_slice(&response.body)
-                .with_context(|| format!("{} is no running local stack: {}", self.url, response.status))?
+            let body = response.accepted(&self.url)?.body;
+            serde_json::from_slice(&body).with_context(|| format!("{} is no running local stack", self.url))?
         };
         self.output.print(&json!(report), &report.to_string())?;
         match report.discrepancies.len() {

@@ -307,8 +307,7 @@ impl Patient<'_> {
             Err(why) => return self.unknown("secrets", &why),
         };
         if response.text().contains("ParameterNotFound") {
-            let remedy =
-                "create it as docs/cli.md says, with the value of your backup: stored secrets open with no other";
+            let remedy = "create it with the value of your backup: stored secrets open with no other. If it has another name, say --secrets-key-parameter";
             return self.fault("secrets", format!("the SSM parameter {parameter} is missing"), remedy);
         }
         if !response.status.is_success() {

@@ -95,19 +95,19 @@ async fn call(client: &WebClient, operation: &ReplayRequest, options: &SendOptio
     for attempt in 1.. {
         let request = WebRequest::new(Method::POST, format!("{}{path}", options.url.trim_end_matches('/')));
         match client.send(request.bearer(&options.key).json(body)).await {
-            Ok(response) => match response.status {
-                StatusCode::ACCEPTED => return Ok(Sent::Accepted),
-                StatusCode::OK => return Ok(Sent::Repeated),
-                status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                    let told = format!("the API refuses the key: {}", response.text());
-                    return Err(Failure::of_refusal(status, told).into());
-                }
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if attempt < TRIES => {}
-                status => {
-                    let problem = response.json();
-                    return Ok(Sent::Refused(format!("{path} {}: {status} {problem}", body["id"])));
-                }
-            },
+            Ok(response) if response.may_pass() && attempt < TRIES => {}
+            Ok(response) => {
+                let status = response.status;
+                return match response.accepted(&options.url) {
+                    Ok(_) if status == StatusCode::ACCEPTED => Ok(Sent::Accepted),
+                    Ok(_) => Ok(Sent::Repeated),
+                    // A key that may not send receipts may not send the next one either.
+                    Err(Failure::Refused(why)) if status != StatusCode::FORBIDDEN => {
+                        Ok(Sent::Refused(format!("{path} {}: {why}", body["id"])))
+                    }
+                    Err(failure) => Err(failure.into()),
+                };
+            }
             Err(error) if attempt >= TRIES => {
                 return Err(Failure::Unreachable(format!("{} cannot be reached: {error}", options.url)).into());
             }

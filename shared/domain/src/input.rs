@@ -168,6 +168,12 @@ impl<'a> Node<'a> {
         Some(text.clone())
     }
 
+    /// Reads a text of at most `most` bytes that is not blank.
+    pub fn filled(&self, most: usize) -> Option<String> {
+        let text = self.text(most)?;
+        if text.trim().is_empty() { self.refuse("must not be empty") } else { Some(text) }
+    }
+
     /// Reads a text and parses it.
     pub fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let Value::String(text) = self.value else { return self.refuse("must be a text") };
@@ -260,7 +266,8 @@ impl<'a> Node<'a> {
     /// Reads an instant in RFC 3339 with its offset, from year 1970 to 2199.
     pub fn timestamp(&self) -> Option<Timestamp> {
         let at = self.parsed(|text| {
-            text.parse::<Timestamp>().map_err(|_| "must be a time with offset, such as \"2026-03-01T10:15:00+01:00\"")
+            let parsed = text.parse::<Timestamp>().ok().filter(|_| is_rfc3339(text));
+            parsed.ok_or("must be a time with offset, such as \"2026-03-01T10:15:00+01:00\"")
         })?;
         if at.as_second() < 0 || at.as_second() >= YEAR_2200 {
             return self.refuse("must lie between the years 1970 and 2200");
@@ -276,6 +283,29 @@ impl<'a> Node<'a> {
         }
         Some(date)
     }
+}
+
+/// True for the form of RFC 3339: of what ISO 8601 allows beside it, readers disagree.
+fn is_rfc3339(text: &str) -> bool {
+    let digits = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                b'T' => matches!(byte, b'T' | b't' | b' '),
+                b'+' => matches!(byte, b'+' | b'-'),
+                _ => byte == form,
+            })
+    };
+    let Some((second, rest)) = text.split_at_checked(19) else { return false };
+    let offset = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let offset = rest.trim_start_matches(|byte: char| byte.is_ascii_digit());
+            if offset.len() == rest.len() { return false } else { offset }
+        }
+        None => rest,
+    };
+    let is_offset = matches!(offset, "Z" | "z") || (digits(offset, "+00:00") && offset.get(1..3) < Some("24"));
+    digits(second, "0000-00-00T00:00:00") && is_offset
 }
 
 /// 1 January 2200, in seconds. Later instants are typing errors and would overflow day arithmetic.
@@ -343,6 +373,40 @@ impl<'a> Object<'a> {
             if !asked.contains(&name.as_str()) {
                 self.node.child(Place::Member(name), value).fault("is not a known field");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_time_has_the_form_of_rfc_3339() {
+        let reads = |text: &str| read(&json!(text), |node| node.timestamp()).is_ok();
+        for text in [
+            "2026-03-01T10:15:00+01:00",
+            "2026-03-01T10:15:00Z",
+            "2026-03-01t10:15:00.123456789z",
+            "2026-03-01 10:15:00-00:30",
+            "2026-03-01T10:15:00+23:59",
+        ] {
+            assert!(reads(text), "{text}");
+        }
+        for text in [
+            "2026-03-01T10:15:00",
+            "2026-03-01T10:15:00.Z",
+            "2026-03-01T10:15Z",
+            "20260301T101500Z",
+            "2026-03-01T10:15:00+0100",
+            "2026-03-01T10:15:00+01",
+            "2026-03-01T10:15:00+25:00",
+            "2026-03-01T10:15:00Z[Europe/Rome]",
+            "2026-02-30T10:15:00Z",
+        ] {
+            assert!(!reads(text), "{text}");
         }
     }
 }

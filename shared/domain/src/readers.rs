@@ -22,15 +22,6 @@ const MOST_NAMES: usize = 50;
 const MOST_WARNINGS: usize = 10;
 const EARLIEST_WARNING: u32 = 365;
 
-/// Reads a non-empty text of at most `most` bytes, for those who run the program.
-pub(crate) fn label(node: &Node<'_>, most: usize) -> Option<String> {
-    let text = node.text(most)?;
-    if text.trim().is_empty() {
-        return node.refuse("must not be empty");
-    }
-    Some(text)
-}
-
 /// Reads a non-empty name that shoppers see.
 pub(crate) fn name(node: &Node<'_>) -> Option<Text> {
     let text = Text::read(node)?;

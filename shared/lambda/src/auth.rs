@@ -102,10 +102,15 @@ async fn missed(look_up: LookUp<'_>, fault: AuthFault) -> AuthFault {
     }
 }
 
-async fn api_key(services: &Services, credential: &str, source: &Source) -> Result<Caller, AuthFault> {
+/// True for a text that can be an API key: `tsk_` and letters, digits or `_`, 128 bytes at most.
+pub fn is_api_key(credential: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let random = credential.strip_prefix(API_KEY_PREFIX).unwrap_or_default();
-    if random.is_empty() || credential.len() > LONGEST_API_KEY || !random.bytes().all(is_plain) {
+    !random.is_empty() && credential.len() <= LONGEST_API_KEY && random.bytes().all(is_plain)
+}
+
+async fn api_key(services: &Services, credential: &str, source: &Source) -> Result<Caller, AuthFault> {
+    if !is_api_key(credential) {
         return Err(UNKNOWN_KEY);
     }
     let look_up = begin(services, credential, source)?;

@@ -58,10 +58,7 @@ pub fn read_move(body: &Value) -> Result<MoveRequest, Vec<Fault>> {
     input::read(body, |node| {
         let object = node.object()?;
         let member = object.required("member", read_target);
-        let reason = object.required("reason", |reason| {
-            let text = reason.text(MOST_REASON_BYTES)?;
-            if text.trim().is_empty() { reason.refuse("must not be empty") } else { Some(text) }
-        });
+        let reason = object.required("reason", |reason| reason.filled(MOST_REASON_BYTES));
         object.finish();
         Some(MoveRequest { member: member?, reason: reason? })
     })

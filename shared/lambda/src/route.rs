@@ -62,8 +62,8 @@ pub struct Route {
     pub names_in_body: bool,
     /// Whether an `Idempotency-Key` makes repeated requests safe.
     pub takes_idempotency_key: bool,
-    /// The response field that holds a secret. A replay omits it.
-    pub secret_field: Option<&'static str>,
+    /// The fields of the response that a replay omits.
+    pub unrepeated: &'static [&'static str],
     /// What the audit calls the administrative change that it makes, such as `rule.replace`.
     pub audited: Option<&'static str>,
     /// What runs an authorized request.
@@ -81,7 +81,7 @@ impl Route {
             access,
             names_in_body: false,
             takes_idempotency_key: false,
-            secret_field: None,
+            unrepeated: &[],
             audited: None,
             handler,
             operation,
@@ -118,10 +118,10 @@ impl Route {
         Self::new("OPTIONS", path, Access::Public, handler)
     }
 
-    /// The route's response shows a secret once, in this field.
+    /// A replay of the response omits these fields: they hold a secret that is shown once, or what only some keys may see.
     #[must_use]
-    pub const fn returning_secret(self, field: &'static str) -> Self {
-        Self { secret_field: Some(field), ..self }
+    pub const fn not_repeating(self, fields: &'static [&'static str]) -> Self {
+        Self { unrepeated: fields, ..self }
     }
 
     /// It makes an administrative change, which the audit calls so. The handler gets the entry from [`ApiRequest::audit`].

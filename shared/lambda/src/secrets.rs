@@ -40,11 +40,18 @@ impl Secrets {
     /// # Errors
     /// 503 when it cannot be read.
     pub async fn key(&self) -> Result<SecretsKey, Problem> {
-        let found = self.found.get_or_try_init(|| Box::pin(self.read())).await;
-        found.cloned().map_err(|error| {
+        self.look_up().await.map_err(|error| {
             tracing::error!(error, "the secrets key cannot be read");
             Problem::unavailable()
         })
+    }
+
+    /// The key, for a person who reads the error.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in the words of AWS.
+    pub async fn look_up(&self) -> Result<SecretsKey, String> {
+        self.found.get_or_try_init(|| Box::pin(self.read())).await.cloned()
     }
 
     #[cfg(feature = "ssm")]

@@ -200,7 +200,6 @@ impl Follower<'_> {
         let (store, program) = (&self.services.store, &self.program.id);
         let decided_until = store.order_followed_until(program, self.connection, id.as_str()).await?;
         let mut sold = self.sold(&id).await?;
-        let mut is_changed = false;
         if sold.is_empty() {
             let first = next_facts(order, &sold, decided_until);
             if first.is_empty() {
@@ -212,7 +211,6 @@ impl Follower<'_> {
                 return Ok(Followed::TooOld);
             }
             self.put_all(&first).await?;
-            is_changed = true;
             sold = self.sold(&id).await?;
         }
         let mut facts = next_facts(order, &sold, decided_until);
@@ -224,8 +222,10 @@ impl Follower<'_> {
             self.put_all(&refunds).await?;
             facts.extend(refunds);
         }
-        is_changed |= !facts.is_empty();
-        if is_changed {
+        // A state that changed nothing is noted too: a retry of an older one must change nothing after it. What is not paid
+        // decides nothing.
+        let is_newer = decided_until.is_none_or(|until| order.updated_at.as_millisecond() > until.as_millisecond());
+        if is_newer && (order.is_paid || order.cancelled_at.is_some()) {
             store.follow_order_until(program, self.connection, id.as_str(), order.updated_at).await?;
         }
         let edits = edits(&facts, &id);

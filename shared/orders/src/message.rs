@@ -15,6 +15,7 @@ use tessera_lambda::sender::OutgoingMessage;
 use tessera_shops::ShopOrder;
 use tessera_shops::klaviyo::EmailEvent;
 use tessera_store::TargetId;
+use uuid::Uuid;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -220,7 +221,8 @@ impl InboundMessage {
         Some(self.outgoing()).filter(|message| message.body.len() <= MOST_BYTES)
     }
 
-    /// The message for the FIFO queue. Its group is the order.
+    /// The message for the FIFO queue. Its group is the order. No two messages are taken for one: the second news about an order, a
+    /// customer or a connection often reads like the first, and handling a repetition changes nothing.
     pub fn outgoing(&self) -> OutgoingMessage {
         let mut body = serde_json::to_string(self).unwrap_or_default();
         if body.len() > PACKED_ABOVE {
@@ -229,8 +231,7 @@ impl InboundMessage {
             body = serde_json::to_string(&packed).unwrap_or(body);
         }
         let group = hash(&[self.program.as_str(), self.connection.as_str(), &self.work.subject()]);
-        let deduplication = hash(&[&body]);
-        OutgoingMessage::fifo(body, group, deduplication)
+        OutgoingMessage::fifo(body, group, Uuid::now_v7().to_string())
     }
 }
 
@@ -351,5 +352,14 @@ mod tests {
         assert_eq!(group("shopify:1"), group("shopify:1"));
         assert_ne!(group("shopify:1"), group("shopify:2"));
         assert!(group("shopify:1").len() <= 128);
+    }
+
+    #[test]
+    fn the_second_news_about_an_order_is_a_message_of_its_own() {
+        // Square names the order alone, open and completed alike.
+        let news = message(InboundWork::OrderNumber { number: "D".to_owned() });
+        let [first, second] = [news.outgoing().fifo.unwrap(), news.outgoing().fifo.unwrap()];
+        assert_eq!(first.group, second.group);
+        assert_ne!(first.deduplication, second.deduplication);
     }
 }

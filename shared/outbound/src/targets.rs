@@ -46,13 +46,12 @@ impl Targets {
             return Err(TargetError::UserInfo);
         }
         let address = host.parse::<IpAddr>().ok();
-        let names_loopback = host.eq_ignore_ascii_case("localhost") || address.is_some_and(is_loopback);
         match url.scheme_str() {
             Some("https") => {}
-            Some("http") if self.allows_loopback() && names_loopback => {}
+            Some("http") if self.allows_loopback() && address.is_some_and(is_loopback) => {}
             _ => return Err(TargetError::Scheme),
         }
-        let is_allowed = address.map_or_else(|| !is_numeric(host), |address| self.allows(address));
+        let is_allowed = address.map_or_else(|| is_name(host), |address| self.allows(address));
         if is_allowed { Ok(()) } else { Err(TargetError::Address(host.to_owned())) }
     }
 
@@ -77,14 +76,16 @@ pub(crate) fn host(url: &Uri) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-/// True for an unusual spelling of an IPv4 address, such as `127.1` or `0x7f000001`: no top-level domain begins with a digit.
-fn is_numeric(host: &str) -> bool {
-    let last = host.trim_end_matches('.').rsplit('.').next();
-    last.is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit()))
+/// True for a name that the internet may have: neither `localhost` nor an unusual spelling of an IPv4 address, such as `127.1` or
+/// `0x7f000001`. No top-level domain begins with a digit.
+fn is_name(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    !last.starts_with(|first: char| first.is_ascii_digit()) && !last.eq_ignore_ascii_case("localhost")
 }
 
+/// The two addresses of this machine that the local stack sends requests to.
 pub(crate) fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
+    address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
@@ -211,6 +212,7 @@ mod tests {
             ("https://127.1/", TargetError::Address("127.1".to_owned())),
             ("https://2130706433/", TargetError::Address("2130706433".to_owned())),
             ("https://0x7f000001/", TargetError::Address("0x7f000001".to_owned())),
+            ("https://shop.localhost/", TargetError::Address("shop.localhost".to_owned())),
             ("https://127.0.0.1./", TargetError::Address("127.0.0.1.".to_owned())),
             ("http://127.0.0.1:8080/", TargetError::Scheme),
             ("http://localhost/", TargetError::Scheme),
@@ -229,10 +231,19 @@ mod tests {
     #[test]
     fn the_feature_adds_loopback_and_no_other_address() {
         let targets = Targets::default();
-        for url in ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:1/", "https://127.0.0.1/"] {
+        for url in ["http://127.0.0.1:8080/", "http://[::1]:1/", "https://127.0.0.1/"] {
             assert_eq!(check(targets, url), Ok(()), "{url}");
         }
-        for url in ["http://8.8.8.8/", "http://10.0.0.1/", "https://10.0.0.1/", "http://shop.example/"] {
+        for url in [
+            "http://8.8.8.8/",
+            "http://10.0.0.1/",
+            "https://10.0.0.1/",
+            "http://shop.example/",
+            "http://127.0.0.2/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/",
+            "https://localhost/",
+        ] {
             assert!(check(targets, url).is_err(), "{url}");
         }
     }

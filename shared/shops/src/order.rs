@@ -18,6 +18,8 @@ use crate::ShopFact;
 
 /// Ends the id of the part of a refund that is of no particular line.
 const AMOUNT: &str = ":amount";
+/// Ends the id of a further part of a refund, before a number. The shorter id is that of another refund of the same receipt.
+const FURTHER: &str = ":more-";
 
 /// An order as its shop shows it now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,7 +111,8 @@ impl ShopOrder {
 /// The facts that are missing so that what is stored agrees with an order: refunds, then an edit, then a cancellation.
 ///
 /// `sold`: the receipts of the order, the first one first and the edits in their order. Without any, the first receipt is
-/// missing, and the function is asked again when it is stored.
+/// missing, and the function is called again when it is stored. It is also called again when a receipt of an edit is stored:
+/// refunds may be of its lines.
 ///
 /// `decided_until`: the latest state of the order that was decided. A retry may bring an older one.
 pub fn next_facts(order: &ShopOrder, sold: &[SoldReceipt], decided_until: Option<Timestamp>) -> Vec<ShopFact> {
@@ -117,25 +120,32 @@ pub fn next_facts(order: &ShopOrder, sold: &[SoldReceipt], decided_until: Option
         return if order.is_paid { vec![ShopFact::Receipt(order.receipt.clone())] } else { Vec::new() };
     };
     let mut plan = Plan::of(first, sold);
-    for refund in &order.refunds {
-        plan.refund(refund);
+    let rests: Vec<RefundRest> = order.refunds.iter().map(|refund| plan.refund_lines(refund)).collect();
+    if order.cancelled_at.is_none() && order.is_paid && plan.edit(order, decided_until) {
+        // What the lines do not have may be of the new receipt.
+        return plan.facts;
+    }
+    for (refund, rest) in order.refunds.iter().zip(rests) {
+        plan.refund_rest(refund, rest.of_lines + rest.of_no_line);
     }
     if let Some(at) = order.cancelled_at {
         // The shop may have restored the order since: a retry of an older state cancels nothing.
         if decided_until.is_none_or(|until| order.updated_at.as_millisecond() >= until.as_millisecond()) {
             plan.cancel(at);
         }
-    } else if order.is_paid {
-        plan.edit(order, decided_until);
     }
     plan.facts
 }
 
 /// The facts of a refund whose order is stored: none when the refund is stored too.
+///
+/// What our receipts do not have of its lines waits for the next state of the order, which brings the refund again: only that
+/// tells a line of an edit from a gift card.
 pub fn refund_facts(refund: &ShopRefund, sold: &[SoldReceipt]) -> Vec<ShopFact> {
     let Some(first) = sold.first() else { return Vec::new() };
     let mut plan = Plan::of(first, sold);
-    plan.refund(refund);
+    let rest = plan.refund_lines(refund);
+    plan.refund_rest(refund, rest.of_no_line);
     plan.facts
 }
 
@@ -146,8 +156,7 @@ pub fn refund_facts(refund: &ShopRefund, sold: &[SoldReceipt]) -> Vec<ShopFact> 
 pub fn deleted_refunds(order: &ShopOrder, sold: &[SoldReceipt], is_current: bool) -> BTreeMap<String, Timestamp> {
     let stored = sold.iter().flat_map(|sold| &sold.refunds);
     let deleted = stored.filter_map(|refund| {
-        let id = refund.id.as_str();
-        let id = id.strip_suffix(AMOUNT).unwrap_or(id);
+        let id = base_of(refund.id.as_str());
         let number = id.strip_prefix("woocommerce:")?;
         let is_shops = number.bytes().all(|byte| byte.is_ascii_digit());
         let is_shown = order.refunds.iter().any(|shown| shown.id == id);
@@ -193,89 +202,159 @@ fn rest_of(refund: &str) -> String {
     format!("{refund}{AMOUNT}")
 }
 
+/// The id of the shop's refund, or of the edit, that a stored refund is a part of.
+fn base_of(id: &str) -> &str {
+    let further = id.rsplit_once(FURTHER).filter(|(_, number)| number.parse::<u32>().is_ok());
+    let id = further.map_or(id, |(base, _)| base);
+    id.strip_suffix(AMOUNT).unwrap_or(id)
+}
+
 /// One receipt while a plan is made.
 struct OrderPart<'a> {
     receipt: &'a Receipt,
     refunds: &'a [Refund],
     remaining: Remaining,
+    /// The ids of its planned refunds.
+    planned: Vec<String>,
+}
+
+impl OrderPart<'_> {
+    fn has_refund(&self, id: &str) -> bool {
+        self.refunds.iter().any(|stored| stored.id.as_str() == id) || self.planned.iter().any(|planned| planned == id)
+    }
+
+    /// A refund's id, or the first longer one that this receipt has no refund with.
+    fn free_id(&self, id: &str) -> String {
+        let longer = (2_u32..).map(|number| format!("{id}{FURTHER}{number}"));
+        std::iter::once(id.to_owned()).chain(longer).find(|id| !self.has_refund(id)).unwrap_or_default()
+    }
+}
+
+/// What the stored parts of a refund took.
+#[derive(Debug, Default)]
+struct Taken {
+    total: i64,
+    /// Of each line that they name.
+    lines: BTreeMap<String, i64>,
+}
+
+/// What a refund has to take beyond what its lines have left.
+struct RefundRest {
+    /// Of its lines.
+    of_lines: i64,
+    /// Of no particular line.
+    of_no_line: i64,
 }
 
 struct Plan<'a> {
     order: &'a str,
     parts: Vec<OrderPart<'a>>,
+    /// By the id of the shop's refund, or of the edit.
+    taken: BTreeMap<&'a str, Taken>,
     facts: Vec<ShopFact>,
 }
 
 impl<'a> Plan<'a> {
     fn of(first: &'a SoldReceipt, sold: &'a [SoldReceipt]) -> Self {
-        let part = |sold: &'a SoldReceipt| OrderPart {
-            receipt: &sold.receipt,
-            refunds: &sold.refunds,
-            remaining: Remaining::after(&sold.receipt, &sold.refunds),
-        };
-        Self { order: first.receipt.id.as_str(), parts: sold.iter().map(part).collect(), facts: Vec::new() }
-    }
-
-    fn is_stored(&self, refund: &str) -> bool {
-        self.parts.iter().any(|part| part.refunds.iter().any(|stored| stored.id.as_str() == refund))
-    }
-
-    /// Plans a refund: its lines where they were sold, the rest as a bare amount.
-    fn refund(&mut self, refund: &ShopRefund) {
-        let rest_id = rest_of(&refund.id);
-        if self.is_stored(&refund.id) || self.is_stored(&rest_id) {
-            return;
+        let mut taken: BTreeMap<&str, Taken> = BTreeMap::new();
+        let mut parts = Vec::with_capacity(sold.len());
+        for SoldReceipt { receipt, refunds } in sold {
+            let mut remaining = Remaining::whole(receipt);
+            for refund in refunds {
+                // A refund that does not fit was rejected: it may have come first and name a line that was added later.
+                let Ok(left) = remaining.less(refund) else { continue };
+                remaining = left;
+                let taken = taken.entry(base_of(refund.id.as_str())).or_default();
+                match &refund.amount {
+                    RefundAmount::Net(amount) => taken.total += amount,
+                    RefundAmount::Lines(lines) => {
+                        for line in lines {
+                            taken.total += line.amount;
+                            *taken.lines.entry(line.line.to_string()).or_default() += line.amount;
+                        }
+                    }
+                }
+            }
+            parts.push(OrderPart { receipt, refunds, remaining, planned: Vec::new() });
         }
-        let mut unknown = 0;
-        let mut lines: BTreeMap<usize, Vec<RefundLine>> = BTreeMap::new();
+        Self { order: first.receipt.id.as_str(), parts, taken, facts: Vec::new() }
+    }
+
+    /// Plans what is not stored yet of a refund's lines, where they were sold.
+    fn refund_lines(&mut self, refund: &ShopRefund) -> RefundRest {
+        let nothing = Taken::default();
+        let taken = self.taken.get(refund.id.as_str()).unwrap_or(&nothing);
+        let total = refund.lines.iter().map(|line| line.amount).sum::<i64>() + refund.amount;
+        let mut missing = (total - taken.total).max(0);
+        let mut lines = Vec::new();
         for line in &refund.lines {
-            let Ok(id) = LineId::new(line.line.as_str()) else { continue };
+            let before = taken.lines.get(&line.line);
+            let amount = (line.amount - before.copied().unwrap_or(0)).clamp(0, missing);
+            missing -= amount;
+            if amount > 0 || (line.amount == 0 && before.is_none()) {
+                let quantity = line.quantity.filter(|_| before.is_none());
+                lines.push(RefundedLine { line: line.line.clone(), quantity, amount });
+            }
+        }
+        RefundRest { of_lines: self.take_lines(&refund.id, refund.occurred_at, &lines), of_no_line: missing }
+    }
+
+    /// Plans the part of a refund that its lines do not have: an amount of the whole order.
+    fn refund_rest(&mut self, refund: &ShopRefund, amount: i64) {
+        self.take_amount(&refund.id, refund.occurred_at, amount, false);
+    }
+
+    /// Plans refunds of lines, where they were sold. Returns the amount that the lines do not have.
+    fn take_lines(&mut self, id: &str, at: Timestamp, wanted: &[RefundedLine]) -> i64 {
+        let mut rest = 0;
+        let mut lines: BTreeMap<usize, Vec<RefundLine>> = BTreeMap::new();
+        for line in wanted {
             let mut left = line.amount;
-            let mut is_known = false;
+            let line_id = LineId::new(line.line.as_str()).ok();
             for (place, part) in self.parts.iter().enumerate() {
-                let Some(position) = part.receipt.lines.iter().position(|sold| sold.id == id) else { continue };
-                is_known = true;
-                let planned: i64 =
-                    lines.get(&place).into_iter().flatten().filter(|l| l.line == id).map(|l| l.amount).sum();
-                // A decrease by an edit may have taken a part of it already.
+                let sold = part.receipt.lines.iter().position(|sold| Some(&sold.id) == line_id.as_ref());
+                let (Some(position), Some(line_id)) = (sold, &line_id) else { continue };
+                let of_part = lines.get(&place).into_iter().flatten();
+                let planned: i64 = of_part.filter(|l| l.line == *line_id).map(|l| l.amount).sum();
                 let amount = left.min(part.remaining.net(position) - planned);
-                if amount > 0 || (line.amount == 0 && left == 0 && planned == 0) {
+                if amount > 0 || (line.amount == 0 && planned == 0) {
                     left -= amount;
                     let of_part = lines.entry(place).or_default();
-                    match of_part.iter_mut().find(|l| l.line == id) {
+                    match of_part.iter_mut().find(|l| l.line == *line_id) {
                         Some(same) => {
                             same.amount += amount;
                             same.quantity = same.quantity.zip(line.quantity).map(|(one, other)| one + other);
                         }
-                        None => of_part.push(RefundLine { line: id.clone(), quantity: line.quantity, amount }),
+                        None => of_part.push(RefundLine { line: line_id.clone(), quantity: line.quantity, amount }),
                     }
                 }
                 if left == 0 {
                     break;
                 }
             }
-            if !is_known {
-                unknown += left;
-            }
+            rest += left;
         }
-        let has_lines = !lines.is_empty();
         for (place, lines) in lines {
-            self.take(place, &refund.id, refund.occurred_at, RefundAmount::Lines(lines));
+            let id = self.parts.get(place).map(|part| part.free_id(id)).unwrap_or_default();
+            self.take(place, &id, at, RefundAmount::Lines(lines));
         }
-        let rest_id = if has_lines { &rest_id } else { &refund.id };
-        self.take_amount(rest_id, refund.occurred_at, refund.amount + unknown, false);
+        rest
     }
 
-    /// Plans a bare amount, over as many receipts as it takes.
+    /// Plans an amount of no particular line, over as many receipts as it takes.
     fn take_amount(&mut self, id: &str, at: Timestamp, amount: i64, is_newest_first: bool) {
+        let has_lines = self.parts.iter().any(|part| part.has_refund(id));
+        let id = if has_lines { rest_of(id) } else { id.to_owned() };
         let mut left = amount;
         let count = self.parts.len();
         for step in 0..count {
             let place = if is_newest_first { count - 1 - step } else { step };
-            let part = self.parts.get(place).map_or(0, |part| part.remaining.net_total()).min(left);
-            if part > 0 {
-                self.take(place, id, at, RefundAmount::Net(part));
-                left -= part;
+            let Some(part) = self.parts.get(place) else { continue };
+            let amount = part.remaining.net_total().min(left);
+            if amount > 0 {
+                let id = part.free_id(&id);
+                self.take(place, &id, at, RefundAmount::Net(amount));
+                left -= amount;
             }
         }
     }
@@ -296,6 +375,7 @@ impl<'a> Plan<'a> {
         }
         let Ok(left) = left else { return };
         part.remaining = left;
+        part.planned.push(id.to_owned());
         let receipt = part.receipt.id.to_string();
         self.facts.push(ShopFact::Refund { receipt, body: refund_body(&refund, part.receipt) });
     }
@@ -323,104 +403,125 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Plans an edit: the difference between what was ordered and what our receipts of it carry.
-    fn edit(&mut self, order: &ShopOrder, decided_until: Option<Timestamp>) {
+    /// Plans an edit: the difference between what was ordered and what our receipts of it carry. Returns whether a receipt is
+    /// planned.
+    ///
+    /// Lines that went out are a refund, lines that came in are a receipt; both have the edit's number.
+    fn edit(&mut self, order: &ShopOrder, decided_until: Option<Timestamp>) -> bool {
         let Some(Wanted { total, lines }) = Wanted::of(order, self.parts.first().map(|part| part.receipt)) else {
-            return;
+            return false;
         };
-        let prefix = format!("{}:edit-", self.order);
-        let cancellation = cancellation_of(self.order);
-        let number = |id: &str| id.strip_prefix(&prefix).and_then(|number| number.parse::<u32>().ok());
-        let mut carried = 0;
-        let mut by_line: BTreeMap<&str, i64> = BTreeMap::new();
-        let (mut edits, mut last) = (0, decided_until);
-        for part in &self.parts {
-            carried += part.receipt.total;
-            for line in &part.receipt.lines {
-                *by_line.entry(line.id.as_str()).or_default() += line.amount;
+        let carried = self.carried();
+        let Some(number) = self.edit_number(order, &carried, decided_until) else { return false };
+        let id = format!("{}:edit-{number}", self.order);
+        // An attempt that failed half-way may have stored the receipt: what came in is decided.
+        let has_receipt = self.parts.iter().any(|part| part.receipt.id.as_str() == id);
+        let at = order.updated_at;
+        let difference = total - carried.total;
+        let names: BTreeSet<&str> =
+            lines.keys().map(String::as_str).chain(carried.lines.keys().map(String::as_str)).collect();
+        let change = |name: &str| lines.get(name).map_or(0, |line| line.0) - carried.lines.get(name).unwrap_or(&0);
+        let changes: Vec<(&str, i64)> =
+            names.into_iter().map(|name| (name, change(name))).filter(|(_, change)| *change != 0).collect();
+        if changes.iter().map(|(_, change)| change).sum::<i64>() != difference {
+            // The lines do not tell what was changed.
+            if difference > 0 && !has_receipt {
+                self.increase(order, &id, difference, &[]);
+                return true;
             }
-            if let Some(number) = number(part.receipt.id.as_str()) {
-                (edits, last) = (edits.max(number), last.max(Some(part.receipt.occurred_at)));
-            }
-            for (place, refund) in part.refunds.iter().enumerate() {
-                if refund.id.as_str() == cancellation {
-                    // What a cancellation took is ordered anew when the shop restores the order.
-                    let before = Remaining::after(part.receipt, part.refunds.get(..place).unwrap_or_default());
-                    carried -= before.net_total();
-                    for (position, line) in part.receipt.lines.iter().enumerate() {
-                        *by_line.entry(line.id.as_str()).or_default() -= before.net(position);
-                    }
-                    last = last.max(Some(refund.occurred_at));
-                    continue;
-                }
-                let Some(number) = number(refund.id.as_str()) else { continue };
-                (edits, last) = (edits.max(number), last.max(Some(refund.occurred_at)));
-                match &refund.amount {
-                    RefundAmount::Net(amount) => carried -= amount,
-                    RefundAmount::Lines(lines) => {
-                        for line in lines {
-                            carried -= line.amount;
-                            *by_line.entry(line.line.as_str()).or_default() -= line.amount;
-                        }
-                    }
-                }
-            }
+            self.take_amount(&id, at, -difference, true);
+            return false;
         }
-        // Stored times are truncated to milliseconds.
-        let is_decided = last.is_some_and(|last| order.updated_at.as_millisecond() <= last.as_millisecond());
-        let difference = total - carried;
-        if is_decided || difference == 0 {
-            return;
-        }
-        let id = format!("{prefix}{}", edits + 1);
-        let changes: Vec<(&str, i64)> = {
-            let names = lines.keys().map(String::as_str).chain(by_line.keys().copied());
-            let names: BTreeSet<&str> = names.collect();
-            let change =
-                |name: &str| lines.get(name).map_or(0, |line| line.0) - by_line.get(name).copied().unwrap_or(0);
-            names.into_iter().map(|name| (name, change(name))).filter(|(_, change)| *change != 0).collect()
-        };
-        // The lines tell what was changed only when all of them changed the same way.
-        let is_by_line = changes.iter().all(|(_, change)| change.signum() == difference.signum())
-            && changes.iter().map(|(_, change)| change).sum::<i64>() == difference;
-        if difference > 0 {
-            let lines = is_by_line.then(|| {
-                changes
-                    .iter()
-                    .filter_map(|(name, change)| {
-                        let mut line = lines.get(*name)?.1.clone();
-                        let previous = by_line.get(*name).copied().unwrap_or(0);
-                        if previous > 0
-                            && let Some(object) = line.as_object_mut()
-                        {
-                            object.remove("quantity");
-                        }
-                        line["amount"] = json!(self.money(*change));
-                        Some(line)
-                    })
-                    .collect::<Vec<Value>>()
-            });
-            self.increase(order, &id, difference, lines);
-        } else {
-            let refund = if is_by_line {
-                let lines = changes.iter().map(|(name, change)| RefundedLine {
-                    line: (*name).to_owned(),
-                    quantity: None,
-                    amount: -change,
-                });
-                ShopRefund { id, occurred_at: order.updated_at, lines: lines.collect(), amount: 0 }
-            } else {
-                ShopRefund { id, occurred_at: order.updated_at, lines: Vec::new(), amount: -difference }
-            };
-            if refund.lines.is_empty() {
-                self.take_amount(&refund.id, refund.occurred_at, refund.amount, true);
-            } else {
-                self.refund(&refund);
+        let out: Vec<RefundedLine> = changes
+            .iter()
+            .filter(|(_, change)| *change < 0)
+            .map(|(name, change)| RefundedLine { line: (*name).to_owned(), quantity: None, amount: -change })
+            .collect();
+        // A refund may have taken what went out already. Then less came in.
+        let mut excess = self.take_lines(&id, at, &out);
+        let (mut increase, mut added) = (0, Vec::new());
+        for (name, change) in changes.iter().filter(|(_, change)| *change > 0) {
+            let cut = excess.min(*change);
+            excess -= cut;
+            let Some((_, line)) = lines.get(*name).filter(|_| cut < *change) else { continue };
+            let mut line = line.clone();
+            let is_whole = cut == 0 && carried.lines.get(*name).is_none_or(|previous| *previous <= 0);
+            if let Some(object) = line.as_object_mut().filter(|_| !is_whole) {
+                object.remove("quantity");
             }
+            line["amount"] = json!(self.money(change - cut));
+            increase += change - cut;
+            added.push(line);
         }
+        self.take_amount(&id, at, excess, true);
+        if increase == 0 || has_receipt {
+            return false;
+        }
+        self.increase(order, &id, increase, &added);
+        true
     }
 
-    fn increase(&mut self, order: &ShopOrder, id: &str, difference: i64, lines: Option<Vec<Value>>) {
+    /// What our receipts of the order carry: what was sold, less what edits and cancellations took. Refunds of the shop count as
+    /// ordered.
+    fn carried(&self) -> Carried {
+        let mut carried = Carried::default();
+        let prefix = format!("{}:edit-", self.order);
+        let cancellation = cancellation_of(self.order);
+        let number = |id: &str| base_of(id).strip_prefix(&prefix).and_then(|number| number.parse::<u32>().ok());
+        for part in &self.parts {
+            carried.total += part.receipt.total;
+            let mut remaining = Remaining::whole(part.receipt);
+            for (position, line) in part.receipt.lines.iter().enumerate() {
+                *carried.lines.entry(line.id.to_string()).or_default() += remaining.net(position);
+            }
+            if let Some(number) = number(part.receipt.id.as_str()) {
+                carried.add_edit(number, part.receipt.occurred_at);
+            }
+            for refund in part.refunds {
+                let Ok(left) = remaining.less(refund) else { continue };
+                let before = std::mem::replace(&mut remaining, left);
+                if refund.id.as_str() == cancellation {
+                    // The shop may restore the order: then it is ordered anew.
+                    carried.cancelled_at = carried.cancelled_at.max(Some(refund.occurred_at));
+                } else if let Some(number) = number(refund.id.as_str()) {
+                    carried.add_edit(number, refund.occurred_at);
+                } else {
+                    continue;
+                }
+                carried.total -= before.net_total() - remaining.net_total();
+                for (position, line) in part.receipt.lines.iter().enumerate() {
+                    let taken = before.net(position) - remaining.net(position);
+                    *carried.lines.entry(line.id.to_string()).or_default() -= taken;
+                }
+            }
+        }
+        carried
+    }
+
+    /// The number of the edit that makes ours agree with a state of the order; `None` when that state was decided, or is older
+    /// than one that was.
+    fn edit_number(&self, order: &ShopOrder, carried: &Carried, decided_until: Option<Timestamp>) -> Option<u32> {
+        // Stored times are truncated to milliseconds.
+        let updated = order.updated_at.as_millisecond();
+        let decided = decided_until.map(Timestamp::as_millisecond);
+        let cancelled = carried.cancelled_at.map(Timestamp::as_millisecond);
+        let (edited, number) = carried.edit.map_or((None, 0), |(at, number)| (Some(at.as_millisecond()), number));
+        if [decided, cancelled, edited].into_iter().flatten().any(|last| last > updated) {
+            return None;
+        }
+        let next = carried.edits.saturating_add(1);
+        if self.order.starts_with("woocommerce:") && cancelled == Some(updated) {
+            // Its times are whole seconds: an order may be cancelled and restored within one.
+            return Some(next);
+        }
+        if decided == Some(updated) || cancelled == Some(updated) {
+            return None;
+        }
+        // The state is not noted as decided, but a part of its edit is stored: the attempt failed half-way.
+        Some(if edited == Some(updated) { number } else { next })
+    }
+
+    fn increase(&mut self, order: &ShopOrder, id: &str, total: i64, lines: &[Value]) {
         let mut body = Map::new();
         for name in ["member", "store", "channel", "currency", "fx_rate"] {
             if let Some(value) = order.receipt.get(name) {
@@ -429,8 +530,8 @@ impl<'a> Plan<'a> {
         }
         body.insert("id".to_owned(), json!(id));
         body.insert("occurred_at".to_owned(), json!(order.updated_at.to_string()));
-        body.insert("total".to_owned(), json!(self.money(difference)));
-        if let Some(lines) = lines.filter(|lines| !lines.is_empty()) {
+        body.insert("total".to_owned(), json!(self.money(total)));
+        if !lines.is_empty() {
             body.insert("lines".to_owned(), json!(lines));
         }
         self.facts.push(ShopFact::Receipt(Value::Object(body)));
@@ -439,6 +540,26 @@ impl<'a> Plan<'a> {
     /// The text of minor units of the order's currency.
     fn money(&self, minor: i64) -> String {
         self.parts.first().map_or_else(String::new, |part| Money::new(minor, part.receipt.currency).to_string())
+    }
+}
+
+/// What our receipts of an order carry, and how far it was edited.
+#[derive(Debug, Default)]
+struct Carried {
+    total: i64,
+    lines: BTreeMap<String, i64>,
+    /// The highest number of an edit.
+    edits: u32,
+    /// The latest edit: its time and its number.
+    edit: Option<(Timestamp, u32)>,
+    /// The latest cancellation.
+    cancelled_at: Option<Timestamp>,
+}
+
+impl Carried {
+    fn add_edit(&mut self, number: u32, at: Timestamp) {
+        self.edits = self.edits.max(number);
+        self.edit = self.edit.max(Some((at, number)));
     }
 }
 

@@ -75,7 +75,40 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// Puts quotes around each number of a valid JSON document.
+/// The most digits that an exponent may add to a number.
+const MOST_ADDED: usize = 30;
+
+/// The decimal text of a JSON number: without exponent, and without zeros after the second decimal, which amounts of most
+/// currencies may not have. `1e1` is `10`, and `19.900` is `19.90`. A number with a huge exponent stays as it is.
+fn decimal_text(number: &str) -> String {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (digits, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let Some(exponent) = exponent.parse::<isize>().ok().filter(|exponent| exponent.unsigned_abs() <= MOST_ADDED) else {
+        return number.to_owned();
+    };
+    let shift = exponent.unsigned_abs();
+    let (mut whole, mut fraction) = (whole.to_owned(), fraction.to_owned());
+    if exponent > 0 {
+        let moved = shift.min(fraction.len());
+        whole.push_str(&fraction.drain(..moved).collect::<String>());
+        whole.push_str(&"0".repeat(shift - moved));
+    } else if exponent < 0 {
+        let zeros = shift.saturating_sub(whole.len());
+        let moved = whole.split_off(whole.len() - (shift - zeros));
+        fraction = format!("{}{moved}{fraction}", "0".repeat(zeros));
+    }
+    if exponent != 0 {
+        let significant = whole.trim_start_matches('0');
+        whole = if significant.is_empty() { "0".to_owned() } else { significant.to_owned() };
+    }
+    while fraction.len() > 2 && fraction.ends_with('0') {
+        fraction.pop();
+    }
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// Turns each number of a valid JSON document into a text.
 fn quote_numbers(body: &[u8]) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(body.len() + body.len() / 8);
     let mut rest = body.iter().copied().peekable();
@@ -93,12 +126,14 @@ fn quote_numbers(body: &[u8]) -> Vec<u8> {
                 }
             }
             b'-' | b'0'..=b'9' => {
-                quoted.extend([b'"', byte]);
+                let mut number = String::from(char::from(byte));
                 while let Some(digit) =
                     rest.next_if(|next| matches!(next, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
                 {
-                    quoted.push(digit);
+                    number.push(char::from(digit));
                 }
+                quoted.push(b'"');
+                quoted.extend(decimal_text(&number).into_bytes());
                 quoted.push(b'"');
             }
             _ => quoted.push(byte),
@@ -118,9 +153,31 @@ mod tests {
     fn numbers_keep_their_digits_and_texts_stay() {
         let body = br#"{"a": 12345678901234567890123.10, "b": [-0.5, 1e3], "c": "1 \"2\" \\", "d": true, "e": null}"#;
         let expected = json!({
-            "a": "12345678901234567890123.10", "b": ["-0.5", "1e3"], "c": "1 \"2\" \\", "d": true, "e": null,
+            "a": "12345678901234567890123.10", "b": ["-0.5", "1000"], "c": "1 \"2\" \\", "d": true, "e": null,
         });
         assert_eq!(Payload::parse(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_number_is_read_by_its_decimal_text() {
+        for (number, text) in [
+            ("1e1", "10"),
+            ("10.0e0", "10.0"),
+            ("19.900", "19.90"),
+            ("1.99e1", "19.9"),
+            ("-1999E-2", "-19.99"),
+            ("5e-1", "0.5"),
+            ("5e-3", "0.005"),
+            ("0.05e+2", "5"),
+            ("0e5", "0"),
+            ("19.901", "19.901"),
+            ("100", "100"),
+            ("1e999", "1e999"),
+            ("1e-31", "1e-31"),
+        ] {
+            assert_eq!(Payload::parse(number.as_bytes()).unwrap(), json!(text), "{number}");
+        }
+        assert_eq!(Payload::parse(br#""1e1""#).unwrap(), json!("1e1"), "a text stays");
     }
 
     #[test]

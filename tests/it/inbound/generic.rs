@@ -32,7 +32,11 @@ async fn connected(settings: &Value) -> Shop {
 }
 
 async fn deliver(shop: &Shop, payload: &Value) -> Response {
-    let body = payload.to_string().into_bytes();
+    deliver_text(shop, &payload.to_string()).await
+}
+
+async fn deliver_text(shop: &Shop, payload: &str) -> Response {
+    let body = payload.as_bytes().to_vec();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(&body);
     let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
@@ -61,6 +65,16 @@ async fn a_till_sends_sales_returns_and_visits() {
     assert_eq!(shop.get("/v1/interactions/till-1:3").await["status"], "evaluated");
     let health = health(&shop, "generic/till-1").await;
     assert_eq!((&health["delivered"], &health["skipped"]), (&json!(3), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_is_read_by_its_decimal_text() {
+    let shop = connected(&till()).await;
+    for (number, (sum, expected)) in (1..).zip([("1e1", 10), ("10.0e0", 20), ("19.900", 39)]) {
+        let body = sale(number, 0).to_string().replace("\"0.00\"", sum);
+        assert_eq!(deliver_text(&shop, &body).await.status, 200);
+        assert_eq!(points(&shop, "card:4711").await, expected, "{sum}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -307,6 +307,106 @@ async fn newer_versions_are_counted_and_a_shop_that_leaves_takes_its_secrets() {
     assert_eq!(refused.problem(), "credentials_required");
 }
 
+/// An order with these lines: id, amount and current quantity.
+fn order_of(id: u64, lines: &[(u64, &str, u32)], updated: &str, refunds: &[&Value]) -> Value {
+    let mut shown = order(id, "1.00", updated);
+    let line = shown["line_items"][0].clone();
+    let lines = lines.iter().map(|(id, amount, current)| {
+        let mut line = line.clone();
+        (line["id"], line["quantity"], line["current_quantity"]) = (json!(id), json!(1), json!(current));
+        line["price_set"]["shop_money"]["amount"] = json!(amount);
+        line
+    });
+    shown["line_items"] = lines.collect();
+    shown["refunds"] = json!(refunds);
+    shown
+}
+
+/// A refund of whole lines: id and amount. It does not say what the lines are.
+fn refund_of(id: u64, order: u64, lines: &[(u64, &str)]) -> Value {
+    let mut refund = shopify_refund();
+    (refund["id"], refund["order_id"], refund["order_adjustments"]) = (json!(id), json!(order), json!([]));
+    let mut item = refund["refund_line_items"][0].clone();
+    item.as_object_mut().unwrap().remove("line_item");
+    let items = lines.iter().map(|(line, amount)| {
+        let mut item = item.clone();
+        (item["line_item_id"], item["quantity"]) = (json!(line), json!(1));
+        item["subtotal_set"]["shop_money"]["amount"] = json!(amount);
+        item
+    });
+    refund["refund_line_items"] = items.collect();
+    refund
+}
+
+fn at(minute: u32) -> String {
+    format!("2026-03-01T10:{minute}:00+01:00")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchanged_lines_are_returned_one_by_one() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    deliver(&shop, "orders/paid", &order_of(1, &[(1, "10.00", 1), (2, "7.00", 1)], &at(20), &[])).await;
+    let exchanged = [(1, "10.00", 1), (2, "7.00", 0), (3, "9.00", 1)];
+    deliver(&shop, "orders/updated", &order_of(1, &exchanged, &at(21), &[])).await;
+    assert_eq!(points(&shop, BUYER).await, 19);
+    let (first, second) = (refund_of(11, 1, &[(3, "9.00")]), refund_of(12, 1, &[(1, "10.00")]));
+    deliver(&shop, "refunds/create", &first).await;
+    let returned = [(1, "10.00", 1), (2, "7.00", 0), (3, "9.00", 0)];
+    deliver(&shop, "orders/updated", &order_of(1, &returned, &at(22), &[&first])).await;
+    assert_eq!(points(&shop, BUYER).await, 10);
+    deliver(&shop, "refunds/create", &second).await;
+    let returned = [(1, "10.00", 0), (2, "7.00", 0), (3, "9.00", 0)];
+    deliver(&shop, "orders/updated", &order_of(1, &returned, &at(23), &[&first, &second])).await;
+    assert_eq!(points(&shop, BUYER).await, 0);
+    assert_eq!(health(&shop, "shopify").await["edits"], json!({ "increases": 1, "decreases": 1 }));
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_state_changes_nothing_after_a_newer_one_that_changed_nothing() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    deliver(&shop, "orders/paid", &order_of(1, &[(1, "10.00", 1)], &at(20), &[])).await;
+    for (current, minute) in [(0, 23), (1, 22), (0, 23)] {
+        let state = order_of(1, &[(1, "10.00", 1), (2, "5.00", current)], &at(minute), &[]);
+        deliver(&shop, "orders/updated", &state).await;
+        assert_eq!(points(&shop, BUYER).await, 10, "{minute}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_of_a_line_that_is_not_known_yet_waits_for_the_order() {
+    let shop = shop().await;
+    connect_shopify(&shop).await;
+    // Before the order, which had two of the first line and not yet the other.
+    let early = refund_of(11, 1, &[(1, "10.00"), (3, "5.00")]);
+    deliver(&shop, "refunds/create", &early).await;
+    let mut paid = order_of(1, &[(1, "10.00", 2)], &at(20), &[]);
+    paid["line_items"][0]["quantity"] = json!(2);
+    deliver(&shop, "orders/paid", &paid).await;
+    let mut edited = order_of(1, &[(1, "10.00", 1), (3, "5.00", 0)], &at(23), &[&early]);
+    edited["line_items"][0]["quantity"] = json!(2);
+    for _ in 0..2 {
+        deliver(&shop, "orders/updated", &edited).await;
+        assert_eq!(points(&shop, BUYER).await, 10);
+    }
+    // Between the order and its edit, with a gift card that never earned.
+    deliver(&shop, "orders/paid", &order_of(2, &[(1, "10.00", 1)], &at(20), &[])).await;
+    let between = refund_of(21, 2, &[(1, "10.00"), (3, "5.00")]);
+    deliver(&shop, "refunds/create", &between).await;
+    assert_eq!(points(&shop, BUYER).await, 10);
+    let edited = order_of(2, &[(1, "10.00", 0), (3, "5.00", 0)], &at(23), &[&between]);
+    deliver(&shop, "orders/updated", &edited).await;
+    assert_eq!(points(&shop, BUYER).await, 10);
+    let mut gift = order_of(3, &[(1, "50.00", 1), (2, "12.00", 1)], &at(20), &[]);
+    gift["line_items"][0]["gift_card"] = json!(true);
+    deliver(&shop, "orders/paid", &gift).await;
+    deliver(&shop, "refunds/create", &refund_of(31, 3, &[(1, "50.00")])).await;
+    assert_eq!(points(&shop, BUYER).await, 22);
+    shop.verify().await;
+}
+
 /// 50 deliveries at a time. The times are printed, never asserted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_deliveries_at_once_are_stored_once_each() {

@@ -247,13 +247,16 @@ async fn an_order_that_is_restored_from_the_trash_earns_again() {
         ("cancelled", 23, 0),
         ("trash", 24, 0),
         ("completed", 25, 135),
+        // Its times are whole seconds.
+        ("cancelled", 25, 0),
+        ("processing", 25, 135),
     ] {
         let modified = json!(format!("2026-03-01T10:{minute}:00"));
         deliver(&shop, &with(order(), &[("status", json!(status)), ("date_modified_gmt", modified)])).await;
         assert_eq!(points(&shop, "42").await, expected, "{status} at {minute}");
     }
     let seen = health(&shop, "woocommerce").await;
-    assert_eq!((&seen["edits"]["increases"], &seen["dead"]), (&json!(2), &json!(0)), "{seen}");
+    assert_eq!((&seen["edits"]["increases"], &seen["dead"]), (&json!(3), &json!(0)), "{seen}");
     shop.verify().await;
 }
 

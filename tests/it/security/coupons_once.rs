@@ -295,6 +295,23 @@ async fn a_member_token_cancels_only_available_coupons() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_commit_says_what_became_of_the_coupon_since() {
+    let shop = shop(&["c-1"]).await;
+    award(&shop, "c-1", 100).await;
+    let act =
+        async |code: &str, action: &str, body: Value| shop.post(&format!("/v1/coupons/{code}/{action}"), &body).await;
+    let reserved = shop.post("/v1/members/c-1/redemptions", &json!({ "reward": "five-off", "reserve": true })).await;
+    let code = reserved.body["code"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        assert_eq!(act(&code, "commit", json!({})).await.body["status"], "available");
+    }
+    act(&code, "cancel", json!({})).await;
+    let again = act(&code, "commit", json!({})).await;
+    assert_eq!((again.status, again.problem()), (409, "coupon_state"));
+    assert_eq!(available(&shop, "c-1").await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weak_code_patterns_are_refused_with_the_reason() {
     let shop = shop(&[]).await;
     let mut document = program(&per_euro());

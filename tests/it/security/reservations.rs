@@ -172,3 +172,71 @@ async fn taking_the_last_unit_marks_the_reward_as_sold_out() {
     assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], false);
     shop.verify().await;
 }
+
+/// The program with another stock of a reward.
+async fn with_stock(shop: &Shop, reward: &str, stock: u32) -> Value {
+    let mut document = shop.get("/v1/program").await;
+    let rewards = document["rewards"].as_array_mut().unwrap();
+    rewards.iter_mut().find(|shown| shown["id"] == reward).unwrap()["stock"] = json!(stock);
+    document
+}
+
+async fn put_stock(shop: &Shop, reward: &str, stock: u32) {
+    let put = shop.request(Method::PUT, "/v1/program", Some(&with_stock(shop, reward, stock).await)).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lowered_stock_that_is_used_up_is_offered_no_more() {
+    let shop = stocked(&["c-1"]).await;
+    let redemption = json!({ "reward": "many" });
+    for _ in 0..2 {
+        assert_eq!(shop.post("/v1/members/c-1/redemptions", &redemption).await.status, 201);
+    }
+    let is_offered = async || reward_in_hub(&shop, "c-1", "many").await["redeemable"] == true;
+    for (stock, expected) in
+        [(3, true), (2, false), (1, false), (2, false), (3, true), (0, false), (1, false), (48, true)]
+    {
+        put_stock(&shop, "many", stock).await;
+        assert_eq!(is_offered().await, expected, "{stock}");
+    }
+    // By the part.
+    let mut part = shop.get("/v1/rewards/many").await;
+    part["stock"] = json!(2);
+    assert_eq!(shop.request(Method::PUT, "/v1/rewards/many", Some(&part)).await.status, 200);
+    assert!(!is_offered().await);
+    let refused = shop.post("/v1/members/c-1/redemptions", &redemption).await;
+    assert_eq!((refused.status, refused.problem()), (422, "out_of_stock"));
+    // By drafts: one at once, one at its time.
+    for (stock, at, expected) in
+        [(5, Value::Null, true), (2, Value::Null, false), (6, json!("2026-03-02T08:00:00"), true)]
+    {
+        let body = json!({ "program": with_stock(&shop, "many", stock).await, "publish_at": at });
+        let draft = shop.post("/v1/program/drafts", &body).await;
+        let path = format!("/v1/program/drafts/{}/publish", draft.body["id"].as_str().unwrap());
+        assert_eq!(shop.post(&path, &json!({})).await.status, 200, "{}", draft.body);
+        if !at.is_null() {
+            assert!(!is_offered().await);
+            shop.clock("2026-03-02T09:00:00+01:00").await;
+            shop.post("/_local/jobs/inactivity", &json!({})).await;
+        }
+        assert_eq!(is_offered().await, expected, "{stock}");
+    }
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lapse_does_not_offer_what_a_lowered_stock_has_used_up() {
+    let shop = stocked(&["c-1"]).await;
+    for minutes in [5, 10, 15] {
+        let reserved = shop.post("/v1/members/c-1/redemptions", &reserve("many", minutes)).await;
+        assert_eq!(reserved.status, 201, "{}", reserved.body);
+    }
+    put_stock(&shop, "many", 2).await;
+    for (clock, expected) in [("2026-03-01T12:06:00+01:00", false), ("2026-03-01T12:11:00+01:00", true)] {
+        shop.clock(clock).await;
+        shop.post("/_local/jobs/inactivity", &json!({})).await;
+        assert_eq!(reward_in_hub(&shop, "c-1", "many").await["redeemable"], expected, "{clock}");
+    }
+    shop.verify().await;
+}

@@ -1,5 +1,6 @@
 //! The hub over HTTP: its states, its size and what it costs.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::get;
@@ -105,4 +106,45 @@ async fn every_state_has_its_hub() {
     let empty = hub(&shop, &json!({ "sub": "c-2" })).await;
     assert_eq!((&empty["state"], &empty["prompt"]), (&json!("member"), &json!("start_earning")));
     assert_eq!(empty["rewards"][0]["reason"], "insufficient_points");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lists_of_a_token_show_the_same_person_as_the_hub() {
+    let shop = Shop::open(&program(&per_euro()), CLOCK).await;
+    let list = async |path: &str, claims: &Value| {
+        let authorization = bearer(&shop, claims);
+        let headers = [("authorization", authorization.as_str())];
+        shop.request_with(Method::GET, &format!("/v1/members/{path}"), None, &headers).await
+    };
+    let empty = json!({ "items": [], "next_cursor": null });
+    let unknown = json!({ "sub": "t-1" });
+    for name in ["entries", "coupons", "referrals"] {
+        let own = list(&format!("t-1/{name}"), &unknown).await;
+        assert_eq!((own.status, &own.body), (200, &empty), "{name}");
+        assert_eq!(list(&format!("t-1/{name}?limit=0"), &unknown).await.status, 400, "{name}");
+        assert_eq!(list(&format!("t-2/{name}"), &unknown).await.status, 403, "{name}");
+        assert_eq!(shop.request(Method::GET, &format!("/v1/members/t-1/{name}"), None).await.status, 404);
+    }
+    for name in ["entries", "coupons"] {
+        assert_eq!(list(&format!("t-1/{name}?cursor=zzz"), &unknown).await.status, 400, "{name}");
+    }
+
+    // A contact with points and a coupon.
+    let mut guest = receipt("r-1", "x", "140.00");
+    guest["member"] = json!({ "email": "ada@example.com" });
+    assert_eq!(shop.post("/v1/receipts", &guest).await.status, 202);
+    shop.settle().await;
+    let redeemed = shop.post("/v1/members/email:ada@example.com/redemptions", &json!({ "reward": "five-off" })).await;
+    let proven = json!({ "sub": "t-1", "email": "ada@example.com", "email_verified": true });
+    let shown = hub(&shop, &proven).await;
+    let entries = list("t-1/entries", &proven).await.body["items"].clone();
+    assert_eq!(entries[0]["balance"], shown["points"]["available"], "{entries}");
+    let coupons = list("t-1/coupons", &proven).await.body["items"].clone();
+    assert_eq!(coupons.as_array().unwrap().len(), shown["coupons"]["items"].as_array().unwrap().len());
+    assert_eq!(coupons.as_array().unwrap().len(), usize::from(redeemed.status == 201), "{}", redeemed.body);
+    // Unproven, it leads to nobody.
+    let claimed = json!({ "sub": "t-1", "email": "ada@example.com", "email_verified": false });
+    for name in ["entries", "coupons"] {
+        assert_eq!(list(&format!("t-1/{name}"), &claimed).await.body, empty, "{name}");
+    }
 }

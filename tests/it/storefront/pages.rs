@@ -70,6 +70,9 @@ async fn the_page_is_readable_without_script() {
     ] {
         assert!(text.contains(part) || part == "100 points", "{part}");
     }
+    let places = ["ways", "tiers", "rewards", "refer", "questions"].map(|id| text.find(&format!("<h2 id=\"{id}\"")));
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{places:?}");
+    assert!(text.contains("Tiers") && text.contains("How is my tier decided?"), "the hub's word for it");
     assert!(text.contains("Shop &lt;b&gt;here&lt;/b&gt;"), "texts of a program are text");
     // The one script element holds data, and nothing in the data ends it.
     assert_eq!(text.matches("<script").count(), 1, "{text}");

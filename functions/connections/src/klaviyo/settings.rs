@@ -115,8 +115,7 @@ pub(super) struct Connection {
 }
 
 fn name(node: &Node<'_>) -> Option<String> {
-    let name = node.text(MOST_NAME_BYTES)?;
-    if name.trim().is_empty() { node.refuse("must not be empty") } else { Some(name) }
+    node.filled(MOST_NAME_BYTES)
 }
 
 fn read_names(node: &Node<'_>) -> Option<Vec<String>> {

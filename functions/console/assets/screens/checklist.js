@@ -85,7 +85,7 @@ export const Checklist = ({ programme }) => {
       t('Add the first rule'),
       ruled
         ? html`<p class="muted small">${programme.rules[0].name || programme.rules[0].id}</p>`
-        : html`<p class="muted">${t('Begin with a template, such as a point for every euro.')}</p><div class="row"><${Link} class=${`button ${named ? 'primary' : ''}`} to=${address('rules', 'new')}>${t('Choose a template')}<//></div>`,
+        : html`<p class="muted">${t('Begin with a template, such as points for every purchase.')}</p><div class="row"><${Link} class=${`button ${named ? 'primary' : ''}`} to=${address('rules', 'new')}>${t('Choose a template')}<//></div>`,
     ],
     [tried, t('Send a test receipt'), ruled || tried ? html`<${FirstReceipt} programme=${programme} onDone=${() => draw((count) => count + 1)} />` : html`<p class="muted">${t('It gives points once there is a rule.')}</p>`],
     [false, t('Show points in the shop'), html`<p class="muted">${t('Put this into a page of the shop. Your backend adds the token of the member.')}</p><${Copied} text=${snippet} label=${t('Copy the snippet')} />`],

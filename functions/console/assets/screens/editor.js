@@ -169,21 +169,27 @@ export const useSave = (document, partOf, write, onSaved) => {
   };
 };
 
-/** What the stack says about a document while it is being written: the last request cancels the one before. */
+/**
+ * What the stack says about a document while it is being written: the last request cancels the one before. `pending` until it
+ * has said something about the document as it is now; `again` asks once more.
+ */
 export const useChecked = (request, wanted) => {
   const paused = usePaused(wanted);
   const [state, setState] = useState({ faults: [], checking: false });
+  const [turn, setTurn] = useState(0);
+  const now = JSON.stringify(wanted);
+  const of = JSON.stringify(paused);
   useEffect(() => {
     if (paused === null) return undefined;
     const life = new AbortController();
     setState((before) => ({ ...before, checking: true }));
     request(life.signal).then(
-      (data) => !life.signal.aborted && setState({ data, faults: [], checking: false }),
-      (error) => !life.signal.aborted && setState({ error, faults: error.faults ?? [], checking: false }),
+      (data) => !life.signal.aborted && setState({ data, faults: [], checking: false, of }),
+      (error) => !life.signal.aborted && setState({ error, faults: error.faults ?? [], checking: false, of }),
     );
     return () => life.abort();
-  }, [JSON.stringify(paused)]);
-  return state;
+  }, [of, turn]);
+  return { ...state, pending: state.of !== now, again: () => setTurn(turn + 1) };
 };
 
 /** The programme's document with one part replaced or added, for a dry run. */
@@ -209,14 +215,28 @@ export const faultsOf = (document, kind, part, faults) => {
   );
 };
 
-/** Checks a part of the programme without storing anything. */
-export const usePartCheck = (programme, kind, part, id) => {
-  const document = programme && part && typeof part === 'object' ? withPart(programme, kind, part, id) : null;
+/** The value at a pointer. */
+const at = (value, pointer) => canonical(pointer.split('/').slice(1).reduce((inner, key) => inner?.[key], value));
+
+/**
+ * Checks a part of the programme without storing anything. A new one's faults are shown once their field was changed or saving
+ * was `tried`; while nothing was typed into an empty one, it is `faulty` and not checked.
+ */
+export const usePartCheck = (programme, kind, part, { before, dirty, broken }, isNew) => {
+  const [all, setAll] = useState(!isNew);
+  const { id, name } = before();
+  const isEmpty = !all && !dirty && !name;
+  const document = programme && broken === null && !isEmpty ? withPart(programme, kind, part, id) : null;
   const checked = useChecked(
     async (signal) => (await send('PUT', '/v1/program?dry_run=true', { body: document, signal })).data,
     document && { kind, part, id },
   );
-  return { ...checked, faults: document ? faultsOf(document, kind, part, checked.faults) : [] };
+  const faults = document ? faultsOf(document, kind, part, checked.faults) : [];
+  return {
+    faults: all ? faults : faults.filter(({ pointer }) => at(part, pointer) !== at(before(), pointer)),
+    faulty: isEmpty || broken !== null || faults.length > 0,
+    tried: () => setAll(true),
+  };
 };
 
 /** The ids that forms offer. */
@@ -228,10 +248,10 @@ export const contextOf = (programme, nameOf) => ({
   rules: (programme?.rules ?? []).map((rule) => [rule.id, nameOf(rule)]),
 });
 
-export const SaveBar = ({ document, save, isNew, faults, children }) => html`
+export const SaveBar = ({ document, save, isNew, faults, tried, children }) => html`
   <div class="sticky between">
     <div class="row">
-      <${Button} primary busy=${save.busy} disabled=${document.broken !== null || (!isNew && !document.dirty)} onClick=${() => save.run()}>${isNew ? t('Add') : t('Save')}<//>
+      <${Button} primary busy=${save.busy} disabled=${document.broken !== null || (!isNew && !document.dirty)} onClick=${() => (tried?.(), save.run())}>${isNew ? t('Add') : t('Save')}<//>
       ${children}
     </div>
     <p class="small ${faults.length ? 'bad' : 'muted'}" role="status">

@@ -2,8 +2,8 @@
 
 import { html, useState } from '../vendor/preact.js';
 import { address, may, send, useAction, useList, useModule } from '../core.js';
-import { Button, Chip, Confirm, Empty, Link, Paged, Status, Table } from '../ui.js';
-import { date, money, number, points, signed, t } from '../words.js';
+import { Button, Chip, Confirm, Empty, Link, Paged, Table } from '../ui.js';
+import { date, discountWords, number, points, signed, t } from '../words.js';
 
 const entryWords = () => ({
   earn: t('Earned'),
@@ -22,9 +22,9 @@ const entryWords = () => ({
   erase: t('Erased'),
 });
 
-const sourceOf = ({ receipt, refund, reward, coupon, actor, rule, interaction }) =>
+const sourceOf = ({ receipt, refund, reward, coupon, actor, rule, interaction }, member) =>
   receipt
-    ? html`${refund ? t('refund') : t('receipt')} <${Link} class="code" to=${address('why', 'receipt', receipt)}>${refund ?? receipt}<//>`
+    ? html`${refund ? t('refund') : t('receipt')} <${Link} class="code" to=${address('why', 'receipt', receipt, member)}>${refund ?? receipt}<//>`
     : html`<span class="code">${coupon ?? reward ?? interaction ?? rule ?? actor ?? ''}</span>`;
 
 /** Sentences of an explanation: those that gave points, then, folded, those that gave nothing. */
@@ -59,7 +59,7 @@ export const Ledger = ({ member, version, onDone }) => {
             <li key=${entry.id}>
               <span class="muted when">${date(entry.at)}</span>
               <div>
-                ${words[entry.type] ?? entry.type} · ${sourceOf(entry.source)}
+                ${words[entry.type] ?? entry.type} · ${sourceOf(entry.source, member)}
                 <${Explanation} sentences=${entry.explanation} isNothing=${({ text }) => NOTHING.test(text)} />
                 ${entry.type === 'merge' && may('support') && entry === list.items.find(({ type, source: { merged } }) => type === 'merge' && merged && merged !== member && merged === entry.source.merged) && html`<${Button} quiet onClick=${() => setSource(entry.source.merged)}>${t('Separate again')}<//>`}
               </div>
@@ -87,7 +87,7 @@ export const Receipts = ({ member, version }) => {
           rows=${list.items}
           rowKey=${(receipt) => receipt.id}
           columns=${[
-            { title: t('Receipt'), cell: ({ id }) => html`<${Link} class="code" to=${address('why', 'receipt', id)}>${id}<//>` },
+            { title: t('Receipt'), cell: ({ id }) => html`<${Link} class="code" to=${address('why', 'receipt', id, member)}>${id}<//>` },
             { title: t('When'), cell: ({ occurred_at: at }) => date(at) },
             { title: t('Rules'), low: 2, num: true, cell: ({ decision }) => (decision ? number(decision.outcomes.length) : '') },
             { title: t('Points'), num: true, cell: ({ decision, reason }) => (decision ? signed(decision.points.redeemable) : (reason ?? '…')) },
@@ -125,16 +125,6 @@ const UseDialog = ({ what, coupon, onClose, onDone }) => {
     <//>
   `;
 };
-
-export const discountWords = ({ type, amount, percent, currency, value }) =>
-  ({
-    amount_off: () => t('{amount} off', { amount: money(amount, currency) }),
-    percent_off: () => t('{n} % off', { n: Number(percent) }),
-    free_shipping: () => t('free delivery'),
-    free_product: () => t('{product} for free', { product: value ?? '' }),
-    gift_card: () => t('a gift card of {amount}', { amount: money(amount ?? value, currency) }),
-    custom: () => value ?? '',
-  })[type]?.() ?? '';
 
 export const Coupons = ({ member, version, onDone }) => {
   const [dialog, setDialog] = useState(null);
@@ -174,6 +164,5 @@ export const Coupons = ({ member, version, onDone }) => {
       onClose=${() => setDialog(null)}
       onDone=${(words) => (setDialog(null), onDone(words))}
     />`}
-    <${Status} />
   `;
 };

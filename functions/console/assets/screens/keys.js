@@ -1,8 +1,8 @@
 // API keys: who may do what. A key is shown once.
 
 import { html, useState } from '../vendor/preact.js';
-import { get, send, session, signOut, useAction, useLoad } from '../core.js';
-import { Button, Chip, Confirm, Copied, Dialog, Failed, Faults, Loading, Status, Table, TextField } from '../ui.js';
+import { getAll, send, session, signOut, useAction, useLoad } from '../core.js';
+import { Button, Chip, Confirm, Copied, Dialog, Failed, Faults, Loading, Once, Status, Table, TextField } from '../ui.js';
 import { date, dateTime, number, t, wholeNumber } from '../words.js';
 
 const scopeWords = () => ({
@@ -48,7 +48,7 @@ const NewKey = ({ onClose }) => {
   const faultOf = (pointer) => error?.faults.find((fault) => fault.pointer.startsWith(pointer))?.detail;
   if (done)
     return html`
-      <${Dialog} title=${t('Copy the key now')} onClose=${onClose} actions=${html`<${Button} primary onClick=${onClose}>${t('I have copied it')}<//>`}>
+      <${Once} title=${t('Copy the key now')} onClose=${onClose}>
         <p>${t('It is shown this once. Only its hash is stored.')}</p>
         ${done.key ? html`<${Copied} text=${done.key} label=${t('Copy the key')} />` : html`<p class="notice warn">${t('The key was made, but its answer was lost. Delete it and make another one.')}</p>`}
       <//>
@@ -77,7 +77,7 @@ const SecretDialog = ({ onClose }) => {
   );
   if (done)
     return html`
-      <${Dialog} title=${t('Copy the secret now')} onClose=${onClose} actions=${html`<${Button} primary onClick=${onClose}>${t('I have copied it')}<//>`}>
+      <${Once} title=${t('Copy the secret now')} onClose=${onClose}>
         <p>${done.previous_valid_until ? t('The old one works until {time}.', { time: dateTime(done.previous_valid_until) }) : t('The old one works no more.')}</p>
         ${done.secret && html`<${Copied} text=${done.secret} label=${t('Copy the secret')} />`}
       <//>
@@ -91,7 +91,7 @@ const SecretDialog = ({ onClose }) => {
 };
 
 export default () => {
-  const { data, error, reload } = useLoad((signal) => get('/v1/api-keys', signal), []);
+  const { data, error, reload } = useLoad((signal) => getAll('/v1/api-keys', signal), []);
   const [making, setMaking] = useState(false);
   const [deleting, setDeleting] = useState(null);
   const [rotating, setRotating] = useState(false);
@@ -119,7 +119,7 @@ export default () => {
       <div class="card">
         <${Table}
           caption=${t('API keys')}
-          rows=${data.items}
+          rows=${data}
           rowKey=${(key) => key.id}
           columns=${[
             { title: t('Name'), cell: (key) => html`${key.name} ${key.id === session.self.id && html`<${Chip}>${t('yours')}<//>`}<div class="why code">${key.id}</div>` },

@@ -1,7 +1,7 @@
 // One member: who it is, what they have, why, and what an agent can do about it.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, may, useAction, useLoad, useModule, useProgramme } from '../core.js';
+import { address, get, getAll, may, useAction, useLoad, useModule, useProgramme } from '../core.js';
 import { Button, Chip, Empty, Failed, Link, Loading, Menu, Status, Tabs } from '../ui.js';
 import { date, day, number, points, t } from '../words.js';
 import { AdjustDialog, GiveDialog, ProfileDialog, RedeemDialog } from './actions.js';
@@ -83,7 +83,7 @@ export const Member = ({ member: named, tab = 'ledger' }) => {
   const [said, setSaid] = useState({});
   const [fresh, setFresh] = useState(0);
   const { data: member, error, reload } = useLoad((signal) => get(`/v1/members/${encodeURIComponent(named)}`, signal), [named, fresh]);
-  const { data: notes } = useLoad(async (signal) => (may('support') ? (await get(`/v1/members/${encodeURIComponent(named)}/notes`, signal)).items : null), [named, fresh]);
+  const { data: notes } = useLoad(async (signal) => (may('support') ? getAll(`/v1/members/${encodeURIComponent(named)}/notes`, signal) : null), [named, fresh]);
   const changed = (done, undo) => {
     setDialog(null);
     setSaid({ done, undo });

@@ -5,7 +5,7 @@ import { address, get, may, navigate, useList, useLoad, useModule, useProgramme 
 import { Chart } from '../chart.js';
 import { noticeKinds } from '../notices.js';
 import { Button, Failed, Link, Loading, SelectField, Table } from '../ui.js';
-import { date, day, money, number, percent, t, textOf, wholeMoney } from '../words.js';
+import { date, day, money, month, number, percent, t, textOf, wholeMoney } from '../words.js';
 
 const DAY = 86_400_000;
 const iso = (time) => new Date(time).toISOString().slice(0, 10);
@@ -187,13 +187,13 @@ const Liability = ({ liability, currency }) => {
       <div class="halves">
         ${forecast.length > 0 &&
         html`<div><h3>${t('Points that will expire')}</h3><${Table} caption=${t('Points that will expire')} rows=${forecast} columns=${[
-          { title: t('Month'), cell: ({ month }) => month },
+          { title: t('Month'), cell: (one) => month(one.month) },
           { title: t('Points'), num: true, cell: ({ points }) => number(points) },
           { title: t('Money'), num: true, low: 2, cell: inMoney },
         ]} /></div>`}
         ${breakage.length > 0 &&
         html`<div><h3>${t('Breakage by month of issue')}</h3><${Table} caption=${t('Breakage by month of issue')} rows=${breakage} columns=${[
-          { title: t('Month'), cell: (one) => one.issued_in },
+          { title: t('Month'), cell: (one) => month(one.issued_in) },
           { title: t('Issued'), num: true, cell: (one) => number(one.issued) },
           { title: t('Redeemed'), num: true, low: 2, cell: (one) => number(one.redeemed) },
           { title: t('Expired'), num: true, low: 2, cell: (one) => number(one.expired) },

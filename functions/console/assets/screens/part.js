@@ -16,7 +16,7 @@ export const PartEditor = ({ kind, part, isNew, fields, title, back, removal, ch
   const [stored, setStored] = useState(part);
   const path = `/v1/${kind}/${encodeURIComponent(part.id)}`;
   const value = document.value && typeof document.value === 'object' && !Array.isArray(document.value) ? document.value : {};
-  const check = usePartCheck(programme, kind, document.broken === null ? value : null, part.id);
+  const check = usePartCheck(programme, kind, value, document, isNew);
   const put = (body, ifMatch) => send('PUT', path, { body, ifMatch });
   const undo = useAction(async (_, before, etag) => {
     const { data } = await put(before, etag);
@@ -60,7 +60,7 @@ export const PartEditor = ({ kind, part, isNew, fields, title, back, removal, ch
       <section class="card" aria-label="JSON"><${JsonPane} document=${document} fields=${fields} faults=${check.faults} /></section>
     </div>
     ${!isNew && children?.(value)}
-    <${SaveBar} ...${{ document, save, isNew }} faults=${check.faults} />
+    <${SaveBar} ...${{ document, save, isNew, ...check }} />
     ${save.stale &&
     html`<${StaleDialog}
       stale=${save.stale}

@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/preact.js';
 import { loadProgramme, programmeError, send, useProgramme } from '../core.js';
 import { Fields } from '../form.js';
 import { programmeFields } from '../offers.js';
-import { Button, Dialog, Failed, Loading, Status } from '../ui.js';
+import { Button, Dialog, Failed, Faults, Loading, Status } from '../ui.js';
 import { dateTime, t } from '../words.js';
 import { History, SaveAsDraft } from './drafts.js';
 import { Diff, JsonPane, SaveBar, StaleDialog, useChecked, useDocument, useSave } from './editor.js';
@@ -12,8 +12,8 @@ import { Diff, JsonPane, SaveBar, StaleDialog, useChecked, useDocument, useSave 
 const READ_ONLY = ['etag', 'id', 'version', 'updated_at'];
 const documentOf = (programme) => Object.fromEntries(Object.entries(programme).filter(([key]) => !READ_ONLY.includes(key)));
 
-/** The parts that other screens edit: the form leaves them alone, and the JSON has them. */
-const parts = () => ['rules', 'rewards', 'coupons', 'storefront', 'identity', 'referral', 'members', 'publishing'].map((key) => ({ kind: 'anything', key }));
+/** The parts that other screens edit. What no screen has a field for is named beside the JSON. */
+const parts = () => ['rules', 'rewards', 'referral'].map((key) => ({ kind: 'anything', key }));
 
 const Editor = ({ programme }) => {
   const document = useDocument(documentOf(programme));
@@ -31,6 +31,8 @@ const Editor = ({ programme }) => {
       setSaid({ done: t('Saved. It is version {version}.', { version: saved.version }) });
     },
   );
+  /** Whether it is not known what would change, so that nobody saves blindly. */
+  const unknown = check.pending || (check.error && !check.faults.length);
   const [turn, setTurn] = useState(0);
   const changed = async (done) => {
     setSaid({ done });
@@ -64,9 +66,17 @@ const Editor = ({ programme }) => {
         wide
         title=${t('Save these changes?')}
         onClose=${() => setAsking(false)}
-        actions=${html`<${Button} onClick=${() => setAsking(false)}>${t('Cancel')}<//><${Button} primary busy=${save.busy} onClick=${() => save.run()}>${t('Save')}<//>`}
+        actions=${html`<${Button} onClick=${() => setAsking(false)}>${t('Cancel')}<//><${Button} primary busy=${save.busy} disabled=${unknown} onClick=${() => save.run()}>${t('Save')}<//>`}
       >
-        ${check.data?.diff?.length ? html`<${Diff} caption=${t('Changes')} changes=${check.data.diff} />` : html`<p>${check.faults.length ? t('The document has faults; the stack will refuse it.') : t('Nothing changes.')}</p>`}
+        ${check.pending
+          ? html`<${Loading} lines="2" />`
+          : unknown
+            ? html`<${Failed} error=${check.error} retry=${check.again} />`
+            : check.error
+              ? html`<${Faults} error=${check.error} />`
+              : check.data?.diff?.length
+                ? html`<${Diff} caption=${t('Changes')} changes=${check.data.diff} />`
+                : html`<p>${t('Nothing changes.')}</p>`}
         <${Status} error=${save.error?.slug === 'two_person' ? t('Another person has to publish this. Save it as a draft.') : save.error} />
         <${SaveAsDraft} document=${value} etag=${programme.etag} onDone=${(words) => (setAsking(false), document.settle(documentOf(programme)), changed(words))} />
       <//>

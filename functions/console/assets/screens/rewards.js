@@ -4,21 +4,18 @@ import { html, useState } from '../vendor/preact.js';
 import { address, programmeError, send, useAction, useProgramme } from '../core.js';
 import { rewardFields } from '../offers.js';
 import { Button, Chip, Empty, Failed, Faults, Field, Link, Loading, Table } from '../ui.js';
-import { list, money, number, t, textOf } from '../words.js';
+import { amount, discountWords, list, number, t, textOf } from '../words.js';
 import { PartEditor } from './part.js';
 
 const NEW = { id: 'my-reward', name: '', type: 'amount_off', value: '5.00', cost: 250, code: { pattern: 'GIFT-########' }, valid_days: 90 };
 const MOST_CODES = 10_000;
 
-export const valueWords = (reward, currency) =>
-  ({
-    amount_off: () => t('{amount} off', { amount: money(reward.value ?? reward.cost_per?.value, currency) }),
-    percent_off: () => t('{n} % off', { n: Number(reward.value) }),
-    free_shipping: () => t('free delivery'),
-    free_product: () => t('{product} for free', { product: reward.value ?? '' }),
-    gift_card: () => t('a gift card of {amount}', { amount: money(reward.value ?? reward.cost_per?.value, currency) }),
-    custom: () => reward.value ?? t('something else'),
-  })[reward.type]?.() ?? reward.type;
+/** What a reward is worth; by the points, where its shopper chooses them. */
+const valueWords = ({ type, value, cost_per: per }, currency) => {
+  if (!per) return discountWords({ type, value, amount: value, percent: value, currency }) || t('something else');
+  const rate = t('{amount} for every {n} points', { amount: amount(per.value, currency), n: per.points });
+  return type === 'gift_card' ? `${t('a gift card')} · ${rate}` : rate;
+};
 
 const costWords = ({ cost, cost_per: per }) => (per ? t('from {n}', { n: per.min ?? per.points }) : number(cost));
 

@@ -37,7 +37,7 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
     () => needs.reduce((whole, { part, document: own }) => (part === 'rewards' ? { ...whole, rewards: [...whole.rewards, own] } : { ...whole, tiers: { ladder: [], ...whole.tiers, vip: [...(whole.tiers?.vip ?? []), own] } }), programme),
     [programme, needs],
   );
-  const check = usePartCheck(planned, 'rules', document.broken === null ? value : null, rule.id);
+  const check = usePartCheck(planned, 'rules', value, document, isNew);
   const context = contextOf(planned, (one) => textOf(one.name, one.id));
 
   const put = (body, ifMatch) => send('PUT', path(rule.id), { body, ifMatch });
@@ -87,7 +87,7 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
         <h1>${value.name || value.id || t('New rule')}</h1>
       </div>
       <div class="row">
-        <${Button} onClick=${() => setDialog('backtest')}>${t('Backtest')}<//>
+        ${!needs.length && html`<${Button} onClick=${() => setDialog('backtest')}>${t('Backtest')}<//>`}
         <${Menu} id="rule-menu" label=${t('More')} items=${items} />
       </div>
     </div>
@@ -105,8 +105,8 @@ export const RuleEditor = ({ rule, isNew, needs = [] }) => {
         <section class="card" aria-label="JSON"><${JsonPane} document=${document} fields=${fields} faults=${check.faults} /></section>
       </div>
     </div>
-    <${TryOut} rules=${rules} rule=${value} programme=${planned} faulty=${check.faults.length > 0 || document.broken !== null} />
-    <${SaveBar} ...${{ document, save, isNew }} faults=${check.faults} />
+    <${TryOut} rules=${rules} rule=${value} programme=${planned} faulty=${check.faulty} waits=${needs.length > 0} />
+    <${SaveBar} ...${{ document, save, isNew, ...check }} />
     ${save.stale &&
     html`<${StaleDialog}
       stale=${save.stale}

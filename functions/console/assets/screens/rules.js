@@ -1,7 +1,7 @@
 // Rules: the list, templates, and the editor of one.
 
 import { html, useState } from '../vendor/preact.js';
-import { address, get, programmeError, useLoad, useProgramme } from '../core.js';
+import { address, get, getAll, programmeError, useLoad, useProgramme } from '../core.js';
 import { sentence } from '../sentence.js';
 import { Chip, Empty, Failed, Link, Loading, SelectField } from '../ui.js';
 import { number, t, textOf } from '../words.js';
@@ -34,7 +34,7 @@ const List = () => {
       <${Link} class="button primary" to=${address('rules', 'new')}>${t('New rule')}<//>
     </div>
     ${!programme.rules.length
-      ? html`<${Empty} title=${t('No rule yet')} action=${html`<${Link} class="button primary" to=${address('rules', 'new')}>${t('Choose a template')}<//>`}>${t('A rule says what gives points. Begin with a template: a point for every euro, a welcome bonus, a birthday gift.')}<//>`
+      ? html`<${Empty} title=${t('No rule yet')} action=${html`<${Link} class="button primary" to=${address('rules', 'new')}>${t('Choose a template')}<//>`}>${t('A rule says what gives points. Begin with a template: points for every purchase, a welcome bonus, a birthday gift.')}<//>`
       : html`
           <${SelectField} id="status" label=${t('Status')} value=${status} onInput=${setStatus} options=${[['', t('all')], ...Object.entries(words)]} />
           <ul class="ledger card">
@@ -47,7 +47,7 @@ const List = () => {
                     <p class="why">${sentence(rule, programme)}</p>
                     ${budget(rule.id) && html`<p class="why">${t('{used} of {points} of its budget used', { used: number(budget(rule.id).used), points: number(budget(rule.id).points) })}</p>`}
                   </div>
-                  <div class="sum">${gave(rule.id) !== undefined && html`<b>${number(gave(rule.id))}</b><div class="why">${t('points in 30 days')}</div>`}</div>
+                  <div class="sum">${gave(rule.id) !== undefined && html`<b>${number(gave(rule.id))}</b><div class="why">${t('points in 30 days', { n: gave(rule.id) })}</div>`}</div>
                 </li>
               `,
             )}
@@ -57,7 +57,7 @@ const List = () => {
 };
 
 const Templates = () => {
-  const { data, error, reload } = useLoad((signal) => get('/v1/rule-templates', signal), []);
+  const { data, error, reload } = useLoad((signal) => getAll('/v1/rule-templates', signal), []);
   const programme = useProgramme();
   if (error) return html`<h1>${t('New rule')}</h1><${Failed} error=${error} retry=${reload} />`;
   if (!data || !programme) return html`<${Loading} />`;
@@ -68,7 +68,7 @@ const Templates = () => {
     </div>
     <ul class="templates">
       <li><${Link} class="card" to=${address('rules', 'new', 'blank')}><h2>${t('From scratch')}</h2><p class="muted small">${t('An empty rule, for everything else.')}</p><//></li>
-      ${data.items.map(
+      ${data.map(
         (template) => html`
           <li key=${template.id}>
             <${Link} class="card" to=${address('rules', 'new', template.id)}>
@@ -92,10 +92,10 @@ const freeId = (programme, id) => {
 
 const FromTemplate = ({ name }) => {
   const programme = useProgramme();
-  const { data, error, reload } = useLoad((signal) => get('/v1/rule-templates', signal), []);
+  const { data, error, reload } = useLoad((signal) => getAll('/v1/rule-templates', signal), []);
   if (error) return html`<${Failed} error=${error} retry=${reload} />`;
   if (!data || !programme) return html`<${Loading} />`;
-  const template = name === 'blank' ? { rule: { ...BLANK, starts_at: `${new Date().toISOString().slice(0, 10)}T00:00:00` }, needs: [] } : data.items.find(({ id }) => id === name);
+  const template = name === 'blank' ? { rule: { ...BLANK, starts_at: `${new Date().toISOString().slice(0, 10)}T00:00:00` }, needs: [] } : data.find(({ id }) => id === name);
   if (!template) return html`<h1>${t('New rule')}</h1><p class="notice">${t('There is no such template.')}</p>`;
   const has = (part, id) => (part === 'rewards' ? programme.rewards : [...(programme.tiers?.ladder ?? []), ...(programme.tiers?.vip ?? [])]).some((one) => one.id === id);
   const needs = template.needs.filter(({ part, document }) => !has(part, document.id));

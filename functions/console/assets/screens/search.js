@@ -46,7 +46,7 @@ export default () => {
     ${found?.length > 1 &&
     html`
       <ul class="ledger card">
-        ${found.map(({ to, kind, name, more }) => html`<li key=${to}><${Chip} tone="off">${kind}<//><${Link} to=${to}>${name}<//><span class="muted small">${more.filter(Boolean).join(' · ')}</span></li>`)}
+        ${found.map(({ to, kind, name, more }) => html`<li key=${to}><span><${Chip} tone="off">${kind}<//></span><div><${Link} to=${to}>${name}<//><p class="why">${more.filter(Boolean).join(' · ')}</p></div></li>`)}
       </ul>
     `}
   `;

@@ -33,7 +33,9 @@ const sum = (lines) => {
   return (cents / 100).toFixed(2);
 };
 
-export const TryOut = ({ rules, rule, programme, faulty }) => {
+/** A rule that `waits` for parts that come with it cannot be tried: the API examines rules, not the parts that they need. */
+export const TryOut = ({ rules, rule, programme, faulty, waits }) => {
+  const silent = faulty || waits;
   const [kind, setKind] = useState(kindOf(rule));
   const [fields, setFields] = useState({ total: '60.00', store: '', channel: '', lines: [], name: rule.on?.interaction?.name ?? '', properties: '' });
   const [member, setMember] = useState('');
@@ -51,7 +53,7 @@ export const TryOut = ({ rules, rule, programme, faulty }) => {
     setFields({ ...fields, lines, ...(lines.length && { total: sum(lines) }) });
   };
   const body = { fact: factOf({ kind, ...fields }, programme.currency), rules, ...(member.trim() && { member: pathOf(member) }) };
-  const { data, error, checking } = useChecked(async (signal) => (await send('POST', '/v1/rules/examine', { body, signal })).data, faulty ? null : body);
+  const { data, error, checking } = useChecked(async (signal) => (await send('POST', '/v1/rules/examine', { body, signal })).data, silent ? null : body);
   const faultAt = (end) => error?.faults.find(({ pointer }) => pointer.startsWith('/fact/') && pointer.endsWith(end))?.detail;
   const others = error && !error.faults.some(({ pointer }) => pointer.startsWith('/fact/'));
   const mine = (one) => one.rule === rule.id;
@@ -111,9 +113,9 @@ export const TryOut = ({ rules, rule, programme, faulty }) => {
           `}
         </div>
         <div class="stack tight" aria-live="polite" aria-busy=${checking ? 'true' : undefined}>
-          ${faulty && html`<p class="muted">${t('Correct the rule first; then it can be tried.')}</p>`}
-          ${!faulty && others && html`<p class="fault">${error.faults.map(({ detail }) => detail).join('; ') || error.words}</p>`}
-          ${!faulty &&
+          ${silent && html`<p class="muted">${waits ? t('It can be tried once it is added.') : t('Correct the rule first; then it can be tried.')}</p>`}
+          ${!silent && others && html`<p class="fault">${error.faults.map(({ detail }) => detail).join('; ') || error.words}</p>`}
+          ${!silent &&
           data &&
           html`
             <p class="forecast"><b>${points(data.points.redeemable)}</b>${data.points.qualifying !== 0 && html` <span class="muted small">${t('{n} for the tier', { n: data.points.qualifying })}</span>`}</p>

@@ -1,8 +1,8 @@
 // Webhook endpoints: addresses of the merchant that get a signed request for each event.
 
 import { html, useEffect, useState } from '../vendor/preact.js';
-import { address, get, navigate, send, useAction, useList, useLoad } from '../core.js';
-import { Button, Chip, Confirm, Copied, Dialog, Empty, Failed, Faults, Link, Loading, Menu, Paged, Status, TextField } from '../ui.js';
+import { address, get, getAll, navigate, send, useAction, useList, useLoad } from '../core.js';
+import { Button, Chip, Confirm, Copied, Dialog, Empty, Failed, Faults, Link, Loading, Menu, Once, Paged, Status, TextField } from '../ui.js';
 import { dateTime, t } from '../words.js';
 
 const pathOf = (id, rest = '') => `/v1/webhook-endpoints/${encodeURIComponent(id)}${rest}`;
@@ -24,9 +24,9 @@ const groupWords = () => ({
 
 /** Which events: all of them, or chosen ones by group. */
 const Events = ({ value, onChange, fault }) => {
-  const { data, error } = useLoad((signal) => get('/v1/event-types', signal), []);
+  const { data, error } = useLoad((signal) => getAll('/v1/event-types', signal), []);
   const all = value.includes('*');
-  const groups = Map.groupBy?.(data?.items ?? [], ({ type }) => type.split('.')[1]) ?? new Map([['', data?.items ?? []]]);
+  const groups = Map.groupBy?.(data ?? [], ({ type }) => type.split('.')[1]) ?? new Map([['', data ?? []]]);
   const words = groupWords();
   const toggle = (type) => onChange(value.includes(type) ? value.filter((one) => one !== type) : [...value, type]);
   return html`
@@ -56,7 +56,7 @@ const Events = ({ value, onChange, fault }) => {
 };
 
 const Secret = ({ title, secret, onClose, children }) => html`
-  <${Dialog} title=${title} onClose=${onClose} actions=${html`<${Button} primary onClick=${onClose}>${t('I have copied it')}<//>`}>
+  <${Once} title=${title} onClose=${onClose}>
     <p>${t('Whoever receives the requests checks their signature with it. It is shown this once.')}</p>
     ${secret ? html`<${Copied} text=${secret} label=${t('Copy the secret')} />` : html`<p class="notice warn">${t('The answer with the secret was lost. Replace the secret to get another one.')}</p>`}
     ${children}

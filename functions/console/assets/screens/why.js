@@ -129,12 +129,12 @@ const Receipt = ({ id, member }) => {
   const path = `/v1/receipts/${encodeURIComponent(id)}`;
   const { data, error, reload } = useLoad(
     async (signal) => {
-      const receipt = await get(path, signal);
+      const [receipt, whose] = await Promise.all([get(path, signal), member && get(`/v1/members/${encodeURIComponent(member)}`, signal).catch(() => null)]);
       // A receipt that is not decided, or is refused, has no explanation.
       const explained = receipt.status === 'evaluated' ? await get(`${path}/explanation`, signal) : { rules: [] };
-      return { receipt, rules: explained.rules };
+      return { receipt, whose, rules: explained.rules };
     },
-    [id],
+    [id, member],
   );
   const undoing = useAction(async (idempotencyKey, undo) => {
     await undo(idempotencyKey);
@@ -142,7 +142,7 @@ const Receipt = ({ id, member }) => {
   });
   if (error) return html`<h1>${t('Receipt {id}', { id })}</h1><${Failed} error=${error} retry=${reload} />`;
   if (!data) return html`<${Loading} lines="6" />`;
-  const { receipt, rules } = data;
+  const { receipt, whose, rules } = data;
   const gave = rules.filter(({ outcome }) => outcome);
   const nothing = rules.filter(({ skipped }) => skipped);
   const concerned = nothing.filter(({ skipped }) => !['other_trigger', 'filter_not_met', 'outside_calendar'].includes(skipped.reason));
@@ -163,7 +163,7 @@ const Receipt = ({ id, member }) => {
     <div class="between">
       <div>
         <h1>${headline}</h1>
-        <p class="muted">${t('Receipt {id}', { id })}${total && ` · ${total}`} · ${dateTime(receipt.occurred_at)}</p>
+        <p class="muted">${whose && html`<${Link} to=${address('members', whose.inner_id)}>${nameOf(whose)}<//> · `}${t('Receipt {id}', { id })}${total && ` · ${total}`} · ${dateTime(receipt.occurred_at)}</p>
       </div>
       ${may('support') &&
       html`
@@ -190,7 +190,7 @@ const Receipt = ({ id, member }) => {
       id=${id}
       says=${t('All that it gave is taken back here, as a debt if need be. Then it is decided anew for the other member. Coupons that it used stay.')}
       onClose=${() => setMoving(false)}
-      onDone=${(done) => (setMoving(false), setSaid({ done }), reload())}
+      onDone=${(done) => (setMoving(false), setSaid({ done }), member ? navigate(address('why', 'receipt', id), { replace: true }) : reload())}
     />`}
     ${correcting && html`<${Correct} receipt=${id} named=${member} onClose=${() => setCorrecting(false)} onDone=${(done, undo) => (setCorrecting(false), setSaid({ done, undo }))} />`}
   `;

@@ -3,13 +3,12 @@
 //! The shop's server fetches them and puts them into its own page. The account block shows one member; the others show what
 //! anybody would earn.
 
-use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 use tessera_domain::program::CompiledProgram;
 use tessera_domain::view::{HubState, HubView};
-use tessera_lambda::Problem;
 use tessera_lambda::http::{ApiRequest, with_basket_defaults};
+use tessera_lambda::{Problem, Services};
 use tessera_store::ActiveProgram;
 
 use super::view::{Speaker, direction};
@@ -63,15 +62,16 @@ fn basket(block: Block, request: &ApiRequest, program: &CompiledProgram) -> Resu
 }
 
 /// The sentence of a product or a cart: what it would earn a new member now. In another currency it names no number.
-pub(super) fn promise(
+pub(super) async fn promise(
     block: Block,
+    services: &Services,
     request: &ApiRequest,
     program: &ActiveProgram,
-    now: Timestamp,
     language: &str,
 ) -> Result<Markup, Problem> {
+    let now = services.clock.now();
     let basket = with_basket_defaults(basket(block, request, &program.compiled)?, now);
-    let points = points_for_newcomer(program, &basket, now)?;
+    let points = points_for_newcomer(services, program, &basket, now).await?;
     let speaker = Speaker::new(&program.compiled, language);
     let words = speaker.words;
     let text = if points.is_positive() && foreign_currency(request, &program.compiled).is_none() {

@@ -65,7 +65,7 @@ async fn block(services: &Services, request: &ApiRequest) -> Result<Response, Pr
         return Ok(http::with_header(response, "cache-control", "private, no-store"));
     }
     let language = request.language(&program, None);
-    let content = blocks::promise(block, request, &program, services.clock.now(), language)?;
+    let content = blocks::promise(block, services, request, &program, language).await?;
     Ok(shared(html(blocks::fragment(&content, &sheet, language), &sheet, language)))
 }
 

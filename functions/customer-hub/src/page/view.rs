@@ -1,4 +1,4 @@
-//! The programme page: how to earn, levels, rewards, and the questions that shoppers ask.
+//! The programme page: how to earn, tiers, rewards, and the questions that shoppers ask.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Value, json};
@@ -79,9 +79,9 @@ impl PageView<'_> {
                         (self.hero(&speaker))
                         (steps(words))
                         (ways(&speaker, &self.hub.ways_to_earn))
-                        (levels(&speaker, program))
-                        (referral(&speaker, program))
+                        (tiers(&speaker, program))
                         (self.rewards(&speaker))
+                        (referral(&speaker, program))
                         (questions(words, program))
                     }
                     div.wide { footer { (program.name) } }
@@ -184,7 +184,7 @@ impl PageView<'_> {
         }
     }
 
-    /// The names of the levels that a reward is for; empty when it is for all.
+    /// The names of the tiers that a reward is for; empty when it is for all.
     fn tiers(&self, speaker: &Speaker<'_>, reward: &Reward) -> String {
         let Some(tiers) = &self.program.program.tiers else { return String::new() };
         let ladder = tiers.ladder.iter().map(|tier| (&tier.id, &tier.name));
@@ -196,23 +196,23 @@ impl PageView<'_> {
     /// The program for search engines, by schema.org.
     fn described(&self, speaker: &Speaker<'_>) -> Value {
         let program = &self.program.program;
-        let level = |id: &str, name: &str, requirement: Option<String>| {
-            let mut level = json!({ "@type": "MemberProgramTier", "@id": format!("#{id}"), "name": name,
+        let entry = |id: &str, name: &str, requirement: Option<String>| {
+            let mut tier = json!({ "@type": "MemberProgramTier", "@id": format!("#{id}"), "name": name,
                                     "hasTierBenefit": "https://schema.org/TierBenefitLoyaltyPoints" });
-            if let (Some(requirement), Value::Object(fields)) = (requirement, &mut level) {
+            if let (Some(requirement), Value::Object(fields)) = (requirement, &mut tier) {
                 fields.insert("hasTierRequirement".to_owned(), json!(requirement));
             }
-            level
+            tier
         };
-        let tiers = program.tiers.iter().flat_map(|tiers| &tiers.ladder);
-        let mut levels: Vec<Value> = tiers
+        let ladder = program.tiers.iter().flat_map(|tiers| &tiers.ladder);
+        let mut tiers: Vec<Value> = ladder
             .map(|tier| {
                 let threshold = tier.threshold.is_positive().then(|| speaker.points(tier.threshold));
-                level(tier.id.as_str(), speaker.text(&tier.name), threshold)
+                entry(tier.id.as_str(), speaker.text(&tier.name), threshold)
             })
             .collect();
-        if levels.is_empty() {
-            levels.push(level("member", &program.name, None));
+        if tiers.is_empty() {
+            tiers.push(entry("member", &program.name, None));
         }
         let mut host = json!({ "@type": "Organization", "name": program.name });
         if let Value::Object(fields) = &mut host {
@@ -224,7 +224,7 @@ impl PageView<'_> {
             }
         }
         json!({ "@context": "https://schema.org", "@type": "MemberProgram", "name": program.name,
-                "description": speaker.words.lead, "hostingOrganization": host, "hasTiers": levels })
+                "description": speaker.words.lead, "hostingOrganization": host, "hasTiers": tiers })
     }
 }
 
@@ -307,7 +307,7 @@ fn gift(speaker: &Speaker<'_>, program: &Program, effects: &[Effect]) -> String 
     parts.collect::<Vec<_>>().join(" + ")
 }
 
-fn levels(speaker: &Speaker<'_>, program: &Program) -> Markup {
+fn tiers(speaker: &Speaker<'_>, program: &Program) -> Markup {
     let Some(tiers) = &program.tiers else { return html! {} };
     let words = speaker.words;
     let from = |tier: &Tier| {
@@ -317,9 +317,9 @@ fn levels(speaker: &Speaker<'_>, program: &Program) -> Markup {
             words.from_start.to_owned()
         }
     };
-    let level = |name: &Text, icon: Option<&String>, from: &str, benefits: &[Text]| {
+    let card = |name: &Text, icon: Option<&String>, from: &str, benefits: &[Text]| {
         html! {
-            li.card.level {
+            li.card.tier {
                 @if let Some(icon) = icon { img.icon src=(icon) alt="" width="32" height="32"; }
                 h3 { bdi { (speaker.text(name)) } }
                 p.muted.small { (from) }
@@ -330,12 +330,12 @@ fn levels(speaker: &Speaker<'_>, program: &Program) -> Markup {
         }
     };
     html! {
-        section aria-labelledby="levels" {
-            h2 #levels { (words.levels) }
+        section aria-labelledby="tiers" {
+            h2 #tiers { (words.tiers) }
             ul.grid {
-                @for tier in &tiers.ladder { (level(&tier.name, tier.icon_url.as_ref(), &from(tier), &tier.benefits)) }
+                @for tier in &tiers.ladder { (card(&tier.name, tier.icon_url.as_ref(), &from(tier), &tier.benefits)) }
                 @for VipTier { name, icon_url, benefits, .. } in &tiers.vip {
-                    (level(name, icon_url.as_ref(), words.by_invitation, benefits))
+                    (card(name, icon_url.as_ref(), words.by_invitation, benefits))
                 }
             }
         }
@@ -361,13 +361,13 @@ fn questions(words: &PageTexts, program: &Program) -> Markup {
             format!("{} {}", words.taken_back, words.comes_back)
         }
     };
-    let level = program.tiers.as_ref().map(|tiers| match tiers.window {
-        TierWindow::CalendarYear => words.level_year.to_owned(),
-        TierWindow::Lifetime => words.level_lifetime.to_owned(),
-        TierWindow::RollingMonths(n) => fill(words.level_months, &[("months", &months(n))]),
+    let tier = program.tiers.as_ref().map(|tiers| match tiers.window {
+        TierWindow::CalendarYear => words.tier_year.to_owned(),
+        TierWindow::Lifetime => words.tier_lifetime.to_owned(),
+        TierWindow::RollingMonths(n) => fill(words.tier_months, &[("months", &months(n))]),
     });
     let mut all = vec![(words.q_spendable, spendable), (words.q_expiry, expiry), (words.q_return, returned)];
-    all.extend(level.map(|level| (words.q_level, level)));
+    all.extend(tier.map(|tier| (words.q_tier, tier)));
     html! {
         section aria-labelledby="questions" {
             h2 #questions { (words.questions) }

@@ -32,6 +32,7 @@ pub use retired::Retired;
 pub use seen::{Firsts, Seen};
 pub use tier::{Gift, HeldTier, TierState, window_sum};
 pub use unite::MAX_SOURCES;
+pub(crate) use uses::most_moments;
 pub use uses::{Used, Uses, When};
 pub use warnings::ExpiryWarning;
 

@@ -42,13 +42,20 @@ pub struct HeldTier {
     /// The last day on which it is held without being earned again; `None`: for ever.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Day>,
-    /// The year whose points reached it.
+    /// The year whose points reached it; for a tier that a fall led to, the first year in which it is held.
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     pub year: Option<i16>,
     /// What the rules for the change to it gave: a refund that takes the tier away takes it back.
     #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
     pub gifts: Vec<Gift>,
+    /// Qualifying points that were deducted or reset since then, by month. They still count when a refund asks whether the
+    /// tier was reached, because a deduction never takes a tier away at once.
+    #[serde(rename = "d", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deducted: BTreeMap<Month, Points>,
 }
+
+/// The most months with deductions per tier. The oldest month is added to the next one.
+const MOST_DEDUCTIONS: usize = 36;
 
 /// What a rule gave for a change of tier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +100,11 @@ fn year_sum(qualifying: &BTreeMap<Month, Points>, year: i16) -> Points {
     qualifying.range(Month::of_year(year)).map(|(_, points)| *points).sum()
 }
 
+fn add(sums: &mut BTreeMap<Month, Points>, month: Month, points: Points) {
+    let sum = sums.entry(month).or_default();
+    *sum = sum.plus(points);
+}
+
 /// 31 December of a year.
 fn end_of(year: i16) -> Day {
     Day::from_date(jiff::civil::date(year.clamp(1, 9999), 12, 31))
@@ -112,7 +124,7 @@ impl TierState {
     fn hold(&mut self, tiers: &Tiers, rank: usize, since: Day, until: Option<Day>, year: Option<i16>) {
         if let Some(tier) = tiers.ladder.get(rank) {
             let until = until.filter(|_| rank > 0);
-            self.held = Some(HeldTier { tier: tier.id.clone(), since, until, year, gifts: Vec::new() });
+            self.held = Some(HeldTier::new(tier.id.clone(), since, until, year));
         }
     }
 
@@ -140,6 +152,11 @@ impl TierState {
         }
         let rank = tiers.reached(window_sum(tiers.window, qualifying, day));
         self.before.clear();
+        if rank > 0 {
+            // A refund of the points that reached the tier leads back to the lowest one.
+            self.hold(tiers, 0, day, None, None);
+            self.before.extend(self.held.take());
+        }
         let until = (tiers.window == TierWindow::CalendarYear).then(|| end_of(day.year().saturating_add(1)));
         self.hold(tiers, rank, day, until, Some(day.year()));
     }
@@ -185,13 +202,18 @@ impl TierState {
                 // It was reached up to the day before.
                 let until = *held.until.get_or_insert(today.offset(-1));
                 if today > until.plus_days(tiers.grace_days) {
-                    let fallen = match tiers.downgrade {
+                    let without_points = match tiers.downgrade {
                         Downgrade::None => rank,
-                        Downgrade::OneDown => (rank - 1).max(tiers.reached(sum)),
-                        Downgrade::Full => tiers.reached(sum),
+                        Downgrade::OneDown => rank - 1,
+                        Downgrade::Full => 0,
                     };
+                    let fallen = without_points.max(tiers.reached(sum));
                     if fallen < rank {
                         self.before.clear();
+                        if fallen > without_points {
+                            self.hold(tiers, without_points, today, None, None);
+                            self.before.extend(self.held.take());
+                        }
                         self.hold(tiers, fallen, today, None, None);
                         return Some(today);
                     }
@@ -238,14 +260,25 @@ impl TierState {
             Downgrade::Full => earned,
         };
         let place = if earned >= rank { rank } else { fallen.max(tiers.reached(in_next)) };
+        // The new year's points hold the tier that they reach to the end of the year after.
+        let reached_in_next = tiers.reached(in_next) >= place;
+        let until = Some(end_of(if reached_in_next { next.saturating_add(1) } else { next }));
         if place == rank {
             if let Some(held) = &mut self.held {
-                held.until = Some(end_of(next)).filter(|_| rank > 0);
+                held.until = until.filter(|_| rank > 0);
             }
             return false;
         }
         self.before.clear();
-        self.hold(tiers, place, day, Some(end_of(next)), Some(next));
+        let is_full = tiers.downgrade == Downgrade::Full;
+        let reached_in_ended = is_full && tiers.reached(year_sum(qualifying, ended)) >= place;
+        let without_points = if is_full { 0 } else { fallen };
+        if place > without_points && (reached_in_ended || reached_in_next) {
+            // A refund of the points that reached the tier leads back to where the fall alone leads.
+            self.hold(tiers, without_points, day, Some(end_of(next)), Some(next));
+            self.before.extend(self.held.take());
+        }
+        self.hold(tiers, place, day, until, Some(if reached_in_ended { ended } else { next }));
         true
     }
 
@@ -284,8 +317,11 @@ impl TierState {
         } else if reached == rank
             && rank > 0
             && let Some(held) = &mut self.held
+            && held.until < until
         {
-            held.until = held.until.max(until);
+            held.until = until;
+            // The points reach the tier without these deductions.
+            held.deducted.retain(|month, _| year.is_none_or(|year| !Month::of_year(year).contains(month)));
         }
     }
 
@@ -299,34 +335,195 @@ impl TierState {
         }
     }
 
-    /// Takes the tier away at once when a refund took the points that reached it; leads back to the one held before, and
-    /// tells what the rules for the changes that are undone had given.
-    #[must_use]
+    /// Records qualifying points that were deducted or reset. A negative number undoes an earlier deduction.
+    pub(crate) fn note_deducted(&mut self, month: Month, points: Points) {
+        for held in self.before.iter_mut().chain(&mut self.held) {
+            let sum = held.deducted.get(&month).copied().unwrap_or(Points::ZERO);
+            // The earlier deduction may date from before this tier.
+            let sum = if points.is_positive() { sum.plus(points) } else { sum.plus(points).max(Points::ZERO.min(sum)) };
+            if sum.is_zero() {
+                held.deducted.remove(&month);
+            } else {
+                held.deducted.insert(month, sum);
+            }
+            if held.deducted.len() > MOST_DEDUCTIONS
+                && let Some((_, oldest)) = held.deducted.pop_first()
+                && let Some(mut next) = held.deducted.first_entry()
+            {
+                *next.get_mut() = next.get().plus(oldest);
+            }
+        }
+    }
+
+    /// Takes tiers away, or shortens them, when a refund took the points that reached them.
+    ///
+    /// `lost` is the month and number of the qualifying points that the refund took. Points that were missing before do not
+    /// matter: only a refund that takes a tier from reached to not reached takes it away. The member returns to the tier held
+    /// before, or to a higher one that the remaining points reach. The gifts of the lost tiers move to `self.lost` and stop
+    /// counting at once: a tier cannot sustain itself by its own gifts.
     pub(crate) fn sink(
         &mut self,
         program: &CompiledProgram,
         qualifying: &BTreeMap<Month, Points>,
+        lost: (Month, Points),
         day: Day,
-    ) -> Vec<Gift> {
-        let mut gifts = Vec::new();
-        let Some(tiers) = &program.program.tiers else { return gifts };
-        while let (Some(held), true) = (&self.held, !self.before.is_empty()) {
-            let threshold = tiers.ladder.get(self.rank(tiers)).map_or(Points::ZERO, |tier| tier.threshold);
-            let kept = match (tiers.window, held.year) {
-                (TierWindow::CalendarYear, Some(year)) => {
-                    (year..=day.year()).rev().find(|year| year_sum(qualifying, *year) >= threshold)
-                }
-                _ => (window_sum(tiers.window, qualifying, day) >= threshold).then_some(day.year()),
-            };
-            if let Some(year) = kept {
-                if let Some(held) = &mut self.held {
-                    held.until = held.until.map(|until| until.min(end_of(year.saturating_add(1))));
-                }
-                return gifts;
-            }
-            let lost = std::mem::replace(&mut self.held, self.before.pop());
-            gifts.extend(lost.into_iter().flat_map(|held| held.gifts));
+    ) {
+        let Some(tiers) = &program.program.tiers else { return };
+        if !lost.1.is_positive() {
+            return;
         }
-        gifts
+        let month_of = |gift: &Gift| Day::of(gift.at, &program.zone).month();
+        let rolls = matches!(tiers.window, TierWindow::RollingMonths(_));
+        // In the grace of a rolling window, the last day on which the points reached the tier.
+        let ended = self.held.as_ref().and_then(|held| held.until).filter(|until| rolls && *until < day);
+        let mut steps = std::mem::take(&mut self.before);
+        steps.extend(self.held.take());
+
+        // The points that count for a step: all except the gifts of this step and of those above it.
+        let mut counted = qualifying.clone();
+        for gift in self.lost.iter().chain(steps.iter().skip(1).flat_map(|step| &step.gifts)) {
+            add(&mut counted, month_of(gift), gift.points.qualifying.negated());
+        }
+        // The lowest step has none below it, so a refund cannot take it.
+        let mut standing = steps.len().min(1);
+        while let Some(step) = steps.get(standing) {
+            let support = Support { tiers, step, day: ended.unwrap_or(day), for_end: false };
+            let (before, after) = support.before_and_after(&counted, lost);
+            if before.is_some() && after.is_none() {
+                break;
+            }
+            for gift in &step.gifts {
+                add(&mut counted, month_of(gift), gift.points.qualifying);
+            }
+            standing += 1;
+        }
+        let fallen = steps.split_off(standing);
+        self.held = steps.pop();
+        self.before = steps;
+        self.shorten(tiers, &counted, lost, ended.unwrap_or(day));
+
+        let Some(since) = fallen.first().map(|lowest| lowest.since) else { return };
+        let highest = fallen.first().and_then(|lowest| tiers.rank(&lowest.tier)).unwrap_or(0);
+        let gifts: Vec<Gift> = fallen.into_iter().rev().flat_map(|step| step.gifts).collect();
+        // The last element is taken back next.
+        self.lost.splice(0..0, gifts.into_iter().rev());
+        self.rise_to_remaining(tiers, &counted, highest.saturating_sub(1), since, (ended, day));
+    }
+
+    /// Ends the tier earlier when a refund took the points that had prolonged it.
+    fn shorten(&mut self, tiers: &Tiers, counted: &BTreeMap<Month, Points>, lost: (Month, Points), day: Day) {
+        let is_floor = self.before.is_empty();
+        let is_lowest = self.rank(tiers) == 0;
+        let Some(held) = self.held.as_mut().filter(|_| !is_lowest) else { return };
+        let (before, after) = Support { tiers, step: held, day, for_end: true }.before_and_after(counted, lost);
+        if after >= before {
+            return;
+        }
+        match tiers.window {
+            TierWindow::Lifetime => {}
+            TierWindow::RollingMonths(_) => {
+                held.until = after.map_or(held.until, |after| Some(held.until.map_or(after, |until| until.min(after))));
+            }
+            TierWindow::CalendarYear => {
+                // A fall leads to a tier for its own year; points hold a tier to the end of the year after theirs.
+                let own = held.year.map(|year| end_of(if is_floor { year } else { year.saturating_add(1) }));
+                let until = after.max(own).filter(|_| held.until <= before);
+                held.until = until.map_or(held.until, |until| held.until.map(|held| held.min(until)));
+            }
+        }
+    }
+
+    /// Raises the tier after a refund to the one that the remaining points reach, at most `highest`.
+    fn rise_to_remaining(
+        &mut self,
+        tiers: &Tiers,
+        counted: &BTreeMap<Month, Points>,
+        highest: usize,
+        since: Day,
+        (ended, day): (Option<Day>, Day),
+    ) {
+        if tiers.window == TierWindow::CalendarYear {
+            for year in [day.year().saturating_sub(1), day.year()] {
+                let reached = tiers.reached(year_sum(counted, year)).min(highest);
+                self.rise_to(tiers, reached, since, Some(end_of(year.saturating_add(1))), Some(year));
+            }
+            return;
+        }
+        // The grace of a rolling window goes on for the lower tier.
+        for (on, until) in [ended.map(|ended| (ended, Some(ended))), Some((day, None))].into_iter().flatten() {
+            let reached = tiers.reached(window_sum(tiers.window, counted, on)).min(highest);
+            self.rise_to(tiers, reached, since, until, None);
+        }
+    }
+}
+
+impl HeldTier {
+    /// A tier for which no rule has given anything yet.
+    pub fn new(tier: TierId, since: Day, until: Option<Day>, year: Option<i16>) -> Self {
+        Self { tier, since, until, year, gifts: Vec::new(), deducted: BTreeMap::new() }
+    }
+}
+
+/// Computes how long qualifying points hold a tier.
+struct Support<'a> {
+    tiers: &'a Tiers,
+    step: &'a HeldTier,
+    /// Today; in the grace of a rolling window, the last day before it.
+    day: Day,
+    /// True to find the end of the tier, which points earned in grace move too. False to find the points that reached it.
+    for_end: bool,
+}
+
+impl Support<'_> {
+    /// The last day on which the points hold the tier, before and after the refund. `None`: they do not reach it.
+    fn before_and_after(&self, counted: &BTreeMap<Month, Points>, lost: (Month, Points)) -> (Option<Day>, Option<Day>) {
+        let mut sums = counted.clone();
+        for (month, points) in &self.step.deducted {
+            add(&mut sums, *month, *points);
+        }
+        let after = self.until(&sums);
+        add(&mut sums, lost.0, lost.1);
+        (self.until(&sums), after)
+    }
+
+    fn until(&self, sums: &BTreeMap<Month, Points>) -> Option<Day> {
+        let rank = self.tiers.rank(&self.step.tier)?;
+        match self.tiers.window {
+            TierWindow::Lifetime => {
+                self.reaches(rank, window_sum(TierWindow::Lifetime, sums, self.day)).then_some(self.day)
+            }
+            TierWindow::CalendarYear => {
+                let until = |year: i16| end_of(year.saturating_add(1));
+                // No points reached an imported tier, so no refund takes it away.
+                let first = self.step.year.or_else(|| self.for_end.then(|| self.day.year().saturating_sub(1)))?;
+                (first..=self.day.year()).rev().find(|year| self.holds_after(rank, sums, *year)).map(until)
+            }
+            TierWindow::RollingMonths(_) => {
+                let oldest = sums.keys().next()?.max(&self.step.since.month()).to_owned();
+                let mut day = self.day;
+                while day.month() >= oldest {
+                    if self.reaches(rank, window_sum(self.tiers.window, sums, day)) {
+                        return Some(day);
+                    }
+                    day = day.first_of_month().before();
+                }
+                None
+            }
+        }
+    }
+
+    /// True if the points of a year hold the tier to the end of the next.
+    fn holds_after(&self, rank: usize, sums: &BTreeMap<Month, Points>, year: i16) -> bool {
+        let in_year = year_sum(sums, year);
+        if !self.for_end || self.tiers.grace_days == 0 {
+            return self.reaches(rank, in_year);
+        }
+        let grace = end_of(year).plus_days(1)..=end_of(year).plus_days(self.tiers.grace_days);
+        let in_grace = sums.range(grace.start().month()..=grace.end().month()).map(|(_, points)| *points).sum();
+        self.reaches(rank, in_year) || self.reaches(rank, in_year.plus(in_grace))
+    }
+
+    fn reaches(&self, rank: usize, points: Points) -> bool {
+        self.tiers.reached(points) >= rank
     }
 }

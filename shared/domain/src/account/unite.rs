@@ -186,5 +186,9 @@ impl HeldTier {
         self.year = self.year.max(other.year);
         self.gifts.extend(other.gifts);
         self.gifts.sort_by_key(|gift| gift.at);
+        for (month, points) in other.deducted {
+            let sum = self.deducted.entry(month).or_default();
+            *sum = sum.plus(points);
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! How much of a rule's limits is used: by calendar period, and, for limits that roll, by moment.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
+use super::counter::KEPT;
 use crate::pack::rows;
 use crate::points::Points;
 use crate::rule::{Bound, CompiledRule, Limit, Period};
@@ -72,7 +74,7 @@ pub struct When<'a> {
     /// Its local day.
     pub day: Day,
     /// The program's time zone.
-    pub zone: &'a jiff::tz::TimeZone,
+    pub zone: &'a TimeZone,
 }
 
 impl Uses {
@@ -123,29 +125,62 @@ impl Uses {
 
     /// Notes firings and points granted at a moment; below zero, those given back.
     pub fn add(&mut self, rule: &CompiledRule, used: Used, when: When<'_>) {
-        let limits = &rule.rule.limit;
-        let bounds_points = limits.iter().any(|limit| matches!(limit.bound, Bound::Points(_)));
-        let used = if bounds_points { used } else { Used { points: 0, ..used } };
+        let used = bounded_by(rule, used);
         if used.is_nothing() {
             return;
         }
-        // Two limits over the same period share one count.
-        let calendar = || limits.iter().filter(|limit| !limit.rolling);
+        self.add_to_periods(rule, used, when.day);
+        if rule.rule.limit.iter().any(|limit| limit.rolling) {
+            self.add_recent(when.at.as_millisecond(), used);
+            self.forget_moments(rule, when.zone);
+        }
+    }
+
+    /// Gives back firings and points, both below zero, of which only the local day is known. Rolling limits get the latest
+    /// of that day back.
+    pub fn give_back(&mut self, rule: &CompiledRule, used: Used, day: Day, zone: &TimeZone) {
+        let used = bounded_by(rule, used);
+        if used.is_nothing() {
+            return;
+        }
+        self.add_to_periods(rule, used, day);
+        let (start, end) = (day.start(zone).as_millisecond(), day.plus_days(1).start(zone).as_millisecond());
+        let mut left = Used { times: used.times.min(0), points: used.points.min(0) };
+        for recent in self.recent.iter_mut().rev().filter(|recent| start <= recent.at && recent.at < end) {
+            let before = recent.used;
+            recent.used = before.plus(left);
+            left.times += before.times - recent.used.times;
+            left.points += before.points - recent.used.points;
+        }
+        self.recent.retain(|recent| !recent.used.is_nothing());
+    }
+
+    /// Adds to the calendar periods that hold a day. Two limits over the same period share one count.
+    fn add_to_periods(&mut self, rule: &CompiledRule, used: Used, day: Day) {
+        let calendar = || rule.rule.limit.iter().filter(|limit| !limit.rolling);
         for (place, limit) in calendar().enumerate() {
             let mut before = calendar().take(place);
             if !before.any(|other| (other.per, other.every) == (limit.per, limit.every)) {
-                self.add_period(limit, rule.period_start(limit, when.day), used);
+                self.add_period(limit, rule.period_start(limit, day), used);
             }
         }
-        if limits.iter().any(|limit| limit.rolling) {
-            // Of firings of another receipt only the day is known: there is nothing at that moment, and none comes back.
-            self.add_recent(when.at.as_millisecond(), used);
-            let spans = limits.iter().filter(|limit| limit.rolling);
-            let oldest = spans.map(|limit| CompiledRule::rolling_start(limit, when.at, when.zone)).min();
-            if let Some(oldest) = oldest {
-                self.recent.retain(|recent| recent.at > oldest.as_millisecond());
-            }
-        }
+    }
+
+    /// Forgets moments that no late fact or refund needs any more, and the oldest of too many.
+    ///
+    /// As with calendar periods, a fact may come 400 days late: its own period then ends 400 days before the newest moment.
+    fn forget_moments(&mut self, rule: &CompiledRule, zone: &TimeZone) {
+        let Some(newest) = self.recent.last().and_then(|recent| Timestamp::from_millisecond(recent.at).ok()) else {
+            return;
+        };
+        let latest = Day::of(newest, zone).offset(-KEPT).start(zone);
+        let rolling = || rule.rule.limit.iter().filter(|limit| limit.rolling);
+        let oldest = rolling().map(|limit| CompiledRule::rolling_start(limit, latest, zone)).min();
+        let oldest = oldest.unwrap_or(latest).as_millisecond();
+        self.recent.retain(|recent| recent.at > oldest);
+        let most = rolling().map(|limit| usize::try_from(most_moments(limit)).unwrap_or(usize::MAX)).max();
+        let surplus = self.recent.len().saturating_sub(most.unwrap_or(0));
+        self.recent.drain(..surplus);
     }
 
     /// Adds what another account used: open periods are shared from now on.
@@ -205,6 +240,25 @@ impl Uses {
             u.start.plus_days(longest) >= oldest
         });
     }
+}
+
+/// The moments that every rolling limit remembers at least: about one for each day that calendar periods are remembered.
+const LEAST_MOMENTS: u64 = 400;
+
+/// The most moments that a rolling limit remembers. Each used a place, or a point, at least, so that those of a whole period
+/// are among them.
+pub(crate) fn most_moments(limit: &Limit) -> u64 {
+    let most = match limit.bound {
+        Bound::Times(times) => u64::from(times),
+        Bound::Points(points) => u64::try_from(points.get()).unwrap_or(0),
+    };
+    most.max(LEAST_MOMENTS)
+}
+
+/// What the limits of a rule count of some firings: points only where one of them bounds points.
+fn bounded_by(rule: &CompiledRule, used: Used) -> Used {
+    let bounds_points = rule.rule.limit.iter().any(|limit| matches!(limit.bound, Bound::Points(_)));
+    if bounds_points { used } else { Used { points: 0, ..used } }
 }
 
 const PERIODS: [Period; 5] = [Period::Day, Period::Week, Period::Month, Period::Year, Period::Lifetime];

@@ -239,6 +239,7 @@ fn qualifying(draft: &mut Draft<'_>, change: PointsChange) -> Result<(), Adjustm
     // A deduction of qualifying points never takes a tier away at once; the next review does.
     let month = draft.account.qualifying.entry(today.month()).or_default();
     *month = month.minus(less);
+    draft.account.tier.note_deducted(today.month(), less);
     draft.push(movement.post(Bucket::Available, Bucket::Removed, Kind::Qualifying, less));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::entry_size::shorten;
+use super::entry_size::{LeftOut, shorten};
 use super::holds::LostHolds;
 use super::tier_rules::tier_move;
 use super::{BudgetDraws, Context, Decision, NothingDecided};
@@ -24,6 +24,8 @@ pub(super) struct Draft<'a> {
     pub context: &'a Context<'a>,
     /// The version whose rules and policies count a fact; the program in force except for a receipt that was moved.
     pub decided_by: &'a CompiledProgram,
+    /// The version whose rules the current entry names.
+    entry_by: &'a CompiledProgram,
     pub account: Account,
     pub entry: Entry,
     pub issued: Vec<Coupon>,
@@ -35,6 +37,8 @@ pub(super) struct Draft<'a> {
     pub triggered_by_due: bool,
     /// The rules of the entry's outcomes, in their order, until they are applied.
     pub fired: Vec<&'a CompiledRule>,
+    /// The skipped rules that the current entry had no room for.
+    pub(super) left_out: Vec<LeftOut>,
     /// The tier when the entry was opened.
     pub tier: Option<TierId>,
     /// False until the first entry is opened.
@@ -105,6 +109,7 @@ impl<'a> Draft<'a> {
         Self {
             context,
             decided_by: context.program,
+            entry_by: context.program,
             standing,
             entry: Entry::new(at, context.now, account.version + 1, context.program.version, cause),
             account,
@@ -114,6 +119,7 @@ impl<'a> Draft<'a> {
             is_unfinished: false,
             triggered_by_due: false,
             fired: Vec::new(),
+            left_out: Vec::new(),
             tier: None,
             is_open: false,
             is_concluded: false,
@@ -146,6 +152,11 @@ impl<'a> Draft<'a> {
         self.start_entry(at, cause);
         self.entry.movements = self.account.settle(self.context.program, self.context.now);
         self.tier = self.account.tier.current().cloned();
+    }
+
+    /// Lets the rules of a version decide the current entry.
+    pub fn decide_by(&mut self, version: &'a CompiledProgram) {
+        (self.decided_by, self.entry_by) = (version, version);
     }
 
     /// Reserves capacity for the outcomes of some rules.
@@ -378,6 +389,7 @@ impl<'a> Draft<'a> {
         if self.is_open {
             self.sealed.push(before);
         }
+        self.entry_by = self.context.program;
         self.is_open = true;
         self.is_concluded = false;
         self.tier = self.account.tier.current().cloned();
@@ -396,7 +408,10 @@ impl<'a> Draft<'a> {
             let before = std::mem::replace(&mut self.standing, standing.clone());
             self.entry.standing = Some(StandingMove { before, after: standing });
         }
-        shorten(&mut self.entry, &self.context.program.rules);
+        if !self.context.supply.lists_all_skipped {
+            let left_out = std::mem::take(&mut self.left_out);
+            shorten(&mut self.entry, &self.entry_by.rules, left_out);
+        }
     }
 
     /// Merges months that no window and no refund needs any more into one sum.

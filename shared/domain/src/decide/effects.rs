@@ -156,7 +156,9 @@ impl Draft<'_> {
         }
         if qualifying {
             emptied.qualifying = self.account.qualifying_total();
-            self.account.qualifying.clear();
+            for (month, points) in std::mem::take(&mut self.account.qualifying) {
+                self.account.tier.note_deducted(month, points);
+            }
         }
         // A negative sum, because a refund took more than the month had, returns to zero as an issue.
         let movement = Movement::new(MovementType::Reset)
@@ -178,6 +180,7 @@ impl Draft<'_> {
         if points.is_positive() {
             let month = self.account.qualifying.entry(day.month()).or_default();
             *month = month.minus(points);
+            self.account.tier.note_deducted(day.month(), points);
         }
     }
 }

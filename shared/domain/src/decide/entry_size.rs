@@ -1,9 +1,9 @@
 //! The size of an entry, and what it leaves out to stay small.
 
-use crate::ledger::{Entry, NamedCoupon, Outcome, SkipReason, Skipped};
+use crate::ledger::{Entry, NamedCoupon, Outcome, ReasonRun, SkipReason, Skipped};
 use crate::rule::{CompiledRule, Frame, RuleSet};
 
-/// Soft limit of a packed entry (1 write unit). Above it, skipped rules are dropped: they can be recomputed.
+/// Soft limit of a packed entry (1 write unit). Above it, skipped rules are dropped.
 const ENTRY_BYTES: usize = 850;
 /// Upper bounds of packed sizes: an entry without its lists, and one item of each list without its texts.
 const BARE_BYTES: usize = 120;
@@ -12,22 +12,64 @@ const NUMBER_BYTES: usize = 8;
 const SKIPPED_BYTES: usize = 24;
 const LINE_BYTES: usize = 40;
 const LOT_BYTES: usize = 16;
+const RUN_BYTES: usize = 6;
+/// The most runs of reasons that an entry has room for. Few programs have as many kinds of rules side by side.
+const MOST_RUNS: usize = 32;
 
-/// Drops skipped rules from an entry above the soft limit. They can be recomputed from the program's version, except those
-/// that a refund needs for a running total: these stay.
-pub(super) fn shorten(entry: &mut Entry, rules: &RuleSet) {
-    let mut over = most_bytes(entry).saturating_sub(ENTRY_BYTES);
-    for place in (0..entry.skipped.len()).rev() {
-        if over == 0 {
-            return;
-        }
-        let skipped = &entry.skipped[place];
-        if !rules.get(&skipped.rule).is_some_and(|rule| is_needed(skipped, rule)) {
+/// A reason that an entry has no room for, and that cannot be recomputed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeftOut {
+    /// The rule's position in its program version.
+    pub place: u32,
+    pub reason: SkipReason,
+}
+
+/// Drops skipped rules from an entry above the soft limit: first those whose reason can be recomputed from the receipt and the
+/// program's version, then others, whose reasons stay in short form. Those that a refund needs for a running total, and those
+/// that people ask about, stay.
+///
+/// `left_out`: the rules that the entry never listed.
+pub(super) fn shorten(entry: &mut Entry, rules: &RuleSet, mut left_out: Vec<LeftOut>) {
+    let mut over = (most_bytes(entry) + left_out.len().min(MOST_RUNS) * RUN_BYTES).saturating_sub(ENTRY_BYTES);
+    if over == 0 && left_out.is_empty() {
+        return;
+    }
+    for recomputable in [true, false] {
+        for place in (0..entry.skipped.len()).rev() {
+            if over == 0 {
+                break;
+            }
+            let skipped = &entry.skipped[place];
+            let Some(rule) = rules.get(&skipped.rule) else { continue };
+            if is_needed(skipped.reason, rule) || is_recomputable(skipped.reason, rule) != recomputable {
+                continue;
+            }
+            if !recomputable && let Some(place) = rules.position(&skipped.rule) {
+                left_out.push(LeftOut { place, reason: skipped.reason });
+                over += if left_out.len() <= MOST_RUNS { RUN_BYTES } else { 0 };
+            }
             over = over.saturating_sub(skipped_bytes(skipped));
             entry.skipped.remove(place);
             entry.truncated = true;
         }
     }
+    entry.left_out = runs(left_out);
+}
+
+/// The reasons as runs, in the order of the rules.
+fn runs(mut left_out: Vec<LeftOut>) -> Vec<ReasonRun> {
+    left_out.sort_by_key(|left_out| left_out.place);
+    let mut runs: Vec<ReasonRun> = Vec::new();
+    for LeftOut { place, reason } in left_out {
+        if runs.last().is_none_or(|run| run.reason != Some(reason) && run.from != place) {
+            if runs.len() == MOST_RUNS {
+                runs.push(ReasonRun { from: place, reason: None });
+                break;
+            }
+            runs.push(ReasonRun { from: place, reason: Some(reason) });
+        }
+    }
+    runs
 }
 
 /// An upper bound of an entry's packed size. Packing it would take longer than deciding.
@@ -65,14 +107,32 @@ fn skipped_bytes(skipped: &Skipped) -> usize {
 }
 
 /// True for reasons that keep a rule from counting a receipt at all.
-const fn is_shut_out(skipped: &Skipped) -> bool {
-    matches!(skipped.reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
+const fn is_shut_out(reason: SkipReason) -> bool {
+    matches!(reason, SkipReason::PredicateNotMet | SkipReason::OutsideRange | SkipReason::MemberExcluded)
 }
 
-/// True for a reason that cannot be recomputed: a refund must know that a cumulative rule did not count the receipt, and
-/// people ask why a rule that fired gave no coupon.
-pub(super) fn is_needed(skipped: &Skipped, rule: &CompiledRule) -> bool {
-    let is_late = skipped.reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
-    matches!(skipped.reason, SkipReason::RewardLimit | SkipReason::OutOfStock | SkipReason::BudgetExhausted)
-        || ((is_shut_out(skipped) || is_late) && rule.measure().1.is_cumulative())
+/// True for a reason that an entry always lists: a refund must know that a rule did not count the receipt, and people ask why
+/// a rule that fired gave no coupon.
+pub(super) fn is_needed(reason: SkipReason, rule: &CompiledRule) -> bool {
+    let is_late = reason == SkipReason::OutsideWindow && matches!(rule.frame(), Some(Frame::FirstReceipt(_)));
+    matches!(reason, SkipReason::RewardLimit | SkipReason::OutOfStock | SkipReason::BudgetExhausted)
+        || ((is_shut_out(reason) || is_late) && rule.measure().1.is_cumulative())
+        // A refund lowers the spend that a range is judged by, unless the rule did not count it.
+        || ((is_shut_out(reason) || is_late) && reason != SkipReason::OutsideRange && rule.range().is_some())
+}
+
+/// True for a reason that an explanation recomputes from the entry, the receipt and the rule alone.
+pub(super) fn is_recomputable(reason: SkipReason, rule: &CompiledRule) -> bool {
+    match reason {
+        SkipReason::MemberExcluded | SkipReason::TierOutOfScope => true,
+        // A condition, which comes first, depends on the member at that time.
+        SkipReason::OutsideWindow => rule.rule.conditions.is_empty() && matches!(rule.frame(), Some(Frame::Fixed(..))),
+        SkipReason::BelowThreshold => rule.rule.conditions.is_empty() && is_per_receipt(rule),
+        _ => rule.receipt().is_none(),
+    }
+}
+
+/// True if a rule's firings follow from one receipt.
+pub(super) fn is_per_receipt(rule: &CompiledRule) -> bool {
+    !rule.measure().1.is_cumulative() && rule.range().is_none() && !matches!(rule.frame(), Some(Frame::FirstReceipt(_)))
 }

@@ -1,7 +1,7 @@
 //! One rule and one fact: counting, limits, and the outcome.
 
 use super::draft::Draft;
-use super::entry_size::is_needed;
+use super::entry_size::{LeftOut, is_needed, is_recomputable};
 use super::limits::{Given, Rewards, cap, remember};
 use super::measure::{CounterProgress, advance};
 use super::occasion::{Occasion, all_hold};
@@ -13,8 +13,9 @@ use crate::points::{Both, Points};
 use crate::program::Reward;
 use crate::rule::{CompiledRule, Eligible, Unit};
 
-/// The most skipped rules of an entry.
-const MOST_SKIPPED: usize = 32;
+/// The most skipped rules of an entry before it is shortened: in all, and of those whose reason can be recomputed.
+const MOST_SKIPPED: usize = 64;
+const MOST_RECOMPUTABLE: usize = 32;
 
 /// The amount of a fact that has none.
 pub(super) const NO_AMOUNT: Eligible = Eligible { amount: 0, items: 0 };
@@ -32,8 +33,8 @@ impl<'a> Draft<'a> {
             Ok(progress) if progress.due == 0 => {
                 // A total that was reached before: nothing is missing, and it does not fire again.
                 let reason = if progress.missing > 0 { SkipReason::BelowThreshold } else { SkipReason::LimitReached };
-                let told = progress.missing > 0 && self.entry.skipped.len() < MOST_SKIPPED;
-                let missing = told.then(|| self.in_unit(rule.measure().0, progress.missing));
+                let is_listed = progress.missing > 0 && self.lists(rule, reason);
+                let missing = is_listed.then(|| self.in_unit(rule.measure().0, progress.missing));
                 self.skip(rule, reason, missing);
             }
             Ok(progress) => self.fire(rule, &mut counter, occasion, progress),
@@ -143,12 +144,25 @@ impl<'a> Draft<'a> {
 
     /// Records that a rule gave nothing.
     pub(super) fn skip(&mut self, rule: &CompiledRule, reason: SkipReason, missing: Option<String>) {
-        let skipped = Skipped { rule: rule.rule.id.clone(), reason, missing };
-        if self.entry.skipped.len() < MOST_SKIPPED || is_needed(&skipped, rule) {
-            self.entry.skipped.push(skipped);
-        } else {
-            self.entry.truncated = true;
+        if self.lists(rule, reason) {
+            self.entry.skipped.push(Skipped { rule: rule.rule.id.clone(), reason, missing });
+            return;
         }
+        self.entry.truncated = true;
+        if !is_recomputable(reason, rule)
+            && let Some(place) = self.decided_by.rules.position(&rule.rule.id)
+        {
+            self.left_out.push(LeftOut { place, reason });
+        }
+    }
+
+    /// True if the entry has room for another skipped rule with this reason.
+    fn lists(&self, rule: &CompiledRule, reason: SkipReason) -> bool {
+        let listed = self.entry.skipped.len();
+        listed < MOST_RECOMPUTABLE
+            || self.context.supply.lists_all_skipped
+            || is_needed(reason, rule)
+            || (listed < MOST_SKIPPED && !is_recomputable(reason, rule))
     }
 
     /// Formats a count: money with its decimals, receipts and items as numbers.

@@ -202,6 +202,7 @@ fn change_qualifying(draft: &mut Draft<'_>, delta: Points) {
         let less = delta.negated();
         let month = draft.account.qualifying.entry(today.month()).or_default();
         *month = month.minus(less);
+        draft.account.tier.note_deducted(today.month(), less);
         draft.push(movement.post(Bucket::Available, Bucket::Removed, Kind::Qualifying, less));
     }
 }
@@ -232,7 +233,7 @@ fn import_tier(
     let until = until.or(by_window).filter(|_| rank > 0);
     // No tier before it: a refund of what the old program counted leads nowhere.
     draft.account.tier.before.clear();
-    draft.account.tier.held = Some(HeldTier { tier: tier.clone(), since, until, year: None, gifts: Vec::new() });
+    draft.account.tier.held = Some(HeldTier::new(tier.clone(), since, until, None));
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub fn decide_interaction_by(
     let cause = Cause::Fact(FactId::Interaction { interaction: interaction.id.clone() });
     let mut draft = Draft::new(context, account, interaction.occurred_at, cause);
     draft.release_for(interaction);
-    draft.decided_by = decided_by;
+    draft.decide_by(decided_by);
     let mut occasion = Occasion::new(context, &draft.account, interaction.occurred_at);
     occasion.tier = decided_by.rules.tier_bit(draft.account.tier.current());
     let waiting = Waiting::Interaction(interaction.name.clone());

@@ -48,7 +48,7 @@ pub use departure::{DepartureContext, decide_departure, decide_departure_of_undo
 pub use enrollment::{decide_enrollment, decide_invitation};
 pub use erasure::decide_erasure;
 pub use exclusion::{Exclusion, ExclusionBody, decide_exclusion, read_exclusion};
-pub use explain::{RuleExplanation, explain_receipt};
+pub use explain::{Buyer, RuleExplanation, explain_receipt};
 pub use import::{
     ImportFault, Imported, ImportedBalance, ImportedRow, NotUndone, decide_import, decide_import_undo, find_reward,
     find_tier,

@@ -49,7 +49,7 @@ fn decide(
 ) -> Decision {
     let receipt = fact.receipt;
     let mut draft = Draft::new(context, account, receipt.occurred_at, cause);
-    draft.decided_by = decided_by;
+    draft.decide_by(decided_by);
     let basket = Basket::whole(decided_by, receipt);
     let currency = decided_by.program.currency;
     draft.entry.purchase = Some(Purchase::of(receipt, receipt.total, currency));

@@ -179,6 +179,7 @@ impl Recount<'_, '_, '_> {
         let Some(mut counter) = self.draft.account.counter_of(self.rule).cloned() else { return change };
         let Some(popped) = retreat(self.rule, &mut counter, less, self.occasion.day, rounding) else { return change };
         let mut returned: Vec<(Day, Used)> = Vec::new();
+        let mut recomputed = Used::default();
         let mut extras: Vec<Extra> = Vec::new();
         let (mut deferred, mut spent_runs): (Vec<Run>, Vec<Run>) = (Vec::new(), Vec::new());
         for run in popped.into_iter().flat_map(|run| run.by_coupon(rounding)).filter(|run| run.count > 0) {
@@ -210,7 +211,7 @@ impl Recount<'_, '_, '_> {
             let receipt = Some(mark_of(&self.fact.receipt.id));
             self.lose_held_firings(&Run { receipt, per_unit: points, extras: own.clone(), ..Run::default() });
             extras.extend(own);
-            returned.push((self.occasion.day, Used { times: 0, points: -points.sum().get() }));
+            recomputed = Used { times: 0, points: -points.sum().get() };
         }
         if let Some(known) = self.draft.account.counter_of_mut(self.rule) {
             *known = counter;
@@ -220,11 +221,10 @@ impl Recount<'_, '_, '_> {
             let nothing = Outcome::nothing(extra.rule, extra.rule_version);
             self.draft.note_change(Outcome { extra: lost, ..nothing });
         }
+        self.draft.return_places(&self.rule.rule.id, Some(self.rule), recomputed, self.occasion.at);
+        // Of the firings only the day is known: they may be those of another receipt.
         for (day, used) in returned {
-            // Of another receipt's firings, only the day is known.
-            let zone = &self.draft.context.program.zone;
-            let at = if day == self.occasion.day { self.occasion.at } else { day.start(zone) };
-            self.draft.return_places(&self.rule.rule.id, Some(self.rule), used, at);
+            self.draft.return_places_of(self.rule, used, day);
         }
         change
     }
@@ -349,5 +349,12 @@ impl Draft<'_> {
         let Some(counter) = self.account.counter_of_mut(rule) else { return };
         let when = When { at, day: Day::of(at, &program.zone), zone: &program.zone };
         counter.uses.add(rule, used, when);
+    }
+
+    /// Returns firings and points to the limits of the period that granted them on a local day; `used` is negative.
+    fn return_places_of(&mut self, rule: &CompiledRule, used: Used, day: Day) {
+        if let Some(counter) = self.account.counter_of_mut(rule) {
+            counter.uses.give_back(rule, used, day, &self.context.program.zone);
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::multiply::{Fired, Share, extras as multiply};
 use super::occasion::{Basket, Occasion};
 use super::recount::Recount;
 use super::settlement::{Returned, is_unsettled};
+use super::tier_rules::is_spent;
 use super::{Context, Decision};
 use crate::account::{Account, Gift, LotKey, Used, between};
 use crate::coupon::{Coupon, CouponStatus};
@@ -219,21 +220,17 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let lost = draft.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.minus(outcome.credits()));
     let lost = draft.post_lost_holds(lost);
     post_lost(draft, lost, fact.decision.lot, day);
-    loop {
-        let today = draft.today();
-        while let Some(gift) = draft.account.tier.lost.pop() {
-            if !draft.has_room_for(&gift.coupons) {
-                draft.account.tier.lost.push(gift);
-                return;
-            }
-            take_gift(draft, fact.coupons, &gift);
-        }
-        let mut gifts = draft.account.tier.sink(draft.context.program, &draft.account.qualifying, today);
-        if gifts.is_empty() {
+    let today = draft.today();
+    let account = &mut draft.account;
+    account.tier.sink(draft.context.program, &account.qualifying, (day.month(), lost.qualifying), today);
+    while let Some(gift) = draft.account.tier.lost.pop() {
+        if !draft.has_room_for(&gift.coupons) {
+            draft.account.tier.lost.push(gift);
             return;
         }
-        gifts.reverse();
-        draft.account.tier.lost = gifts;
+        if take_gift(draft, fact.coupons, &gift) || is_spent(&gift) {
+            draft.keep_spent(&gift);
+        }
     }
 }
 
@@ -281,11 +278,12 @@ pub(super) const fn negative_balance(draft: &Draft<'_>) -> NegativeBalance {
     }
 }
 
-/// Takes back what a rule gave for reaching a lost tier. If its coupon was used, only that stays (R3).
-pub(super) fn take_gift(draft: &mut Draft<'_>, coupons: &BTreeMap<CouponCode, Coupon>, gift: &Gift) {
+/// Takes back what a rule gave. Returns true if its coupon was used: only that stays (R3).
+pub(super) fn take_gift(draft: &mut Draft<'_>, coupons: &BTreeMap<CouponCode, Coupon>, gift: &Gift) -> bool {
     let day = Day::of(gift.at, &draft.context.program.zone);
     let mut change = Outcome::nothing(gift.rule.clone(), gift.rule_version);
-    if draft.cancel(coupons, &gift.coupons, &mut change) {
+    let was_used = draft.cancel(coupons, &gift.coupons, &mut change);
+    if was_used {
         change.unrecoverable = gift.firings;
     } else {
         change.firings = -gift.firings;
@@ -295,6 +293,7 @@ pub(super) fn take_gift(draft: &mut Draft<'_>, coupons: &BTreeMap<CouponCode, Co
     draft.return_places(&gift.rule, None, used, gift.at);
     post_lost(draft, gift.points, gift.lot, day);
     draft.note_change(change);
+    was_used
 }
 
 /// Undoes the debits of the returned part: the points return to their lots.
@@ -318,6 +317,7 @@ fn return_debits(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
         );
         let movement = draft.account.give_back(movement, Bucket::Removed, &fresh);
         draft.push(movement);
+        draft.account.tier.note_deducted(day.month(), returned.qualifying.negated());
         draft.earn_qualifying(returned.qualifying, day);
     }
 }

@@ -22,11 +22,19 @@ pub struct Supply {
     pub budgets: BTreeMap<BudgetPeriod, i64>,
     /// The most coupons that the decision may issue or cancel.
     pub coupons: usize,
+    /// True for a decision that is not stored: its entries list every skipped rule, however long they get.
+    pub lists_all_skipped: bool,
 }
 
 impl Default for Supply {
     fn default() -> Self {
-        Self { left: BTreeMap::new(), codes: BTreeMap::new(), budgets: BTreeMap::new(), coupons: MOST_COUPONS }
+        Self {
+            left: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            budgets: BTreeMap::new(),
+            coupons: MOST_COUPONS,
+            lists_all_skipped: false,
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The rules for changes of tier that a decision makes.
 
+use jiff::Timestamp;
+
 use super::draft::Draft;
 use super::occasion::Occasion;
 use super::{Context, fire};
-use crate::account::Gift;
+use crate::account::{Gift, Run};
 use crate::ids::TierId;
-use crate::ledger::{Cause, TierMove};
+use crate::ledger::{Cause, SkipReason, TierMove};
+use crate::points::Both;
 use crate::rule::{CompiledRule, TierDirection, Trigger, Waiting};
 
 impl Draft<'_> {
@@ -36,11 +39,17 @@ impl Draft<'_> {
             let mut occasion = Occasion::new(context, &self.account, at);
             occasion.tier = context.program.rules.tier_bit(Some(&change.after));
             let before = self.account.tier.current().cloned();
+            let mut spent = Vec::new();
             for rule in rules {
-                self.consider(rule, &occasion, fire::NO_AMOUNT);
+                if self.may_count(rule, &occasion).is_ok() && self.take_spent(rule) {
+                    self.skip(rule, SkipReason::LimitReached, None);
+                    spent.push(spent_gift(rule, at));
+                } else {
+                    self.consider(rule, &occasion, fire::NO_AMOUNT);
+                }
             }
             self.apply(&occasion);
-            self.remember_gifts(&change.after);
+            self.remember_gifts(&change.after, spent);
             let after = self.account.tier.current().cloned();
             if let (Some(before), Some(after)) = (before, after)
                 && before != after
@@ -51,8 +60,29 @@ impl Draft<'_> {
         }
     }
 
-    /// Remembers what the rules for reaching a tier gave: a refund that takes the tier away takes it back.
-    fn remember_gifts(&mut self, tier: &TierId) {
+    /// Keeps the firing of a rule for a lost tier whose coupon was used: the rule stays fired, and does not fire for the next
+    /// change of tier (R3). A rule that was restarted or removed since then keeps nothing.
+    pub(super) fn keep_spent(&mut self, gift: &Gift) {
+        let rule = self.context.program.rules.get(&gift.rule).filter(|rule| rule.starts_at() <= gift.at);
+        let Some(rule) = rule.filter(|rule| matches!(rule.rule.on, Trigger::TierChange(_))) else { return };
+        let mut counter = self.counter(rule);
+        counter.push(Run { spent: 1, ..Run::default() });
+        self.keep(rule, counter);
+    }
+
+    /// Uses up a firing that [`Draft::keep_spent`] kept. Returns false if there is none.
+    fn take_spent(&mut self, rule: &CompiledRule) -> bool {
+        let mut counter = self.counter(rule);
+        let Some(place) = counter.runs.iter().position(|run| run.spent > 0) else { return false };
+        counter.runs[place].spent -= 1;
+        counter.runs.retain(|run| run.due() > 0);
+        self.keep(rule, counter);
+        true
+    }
+
+    /// Remembers what the rules for reaching a tier gave: a refund that takes the tier away takes it back. `spent` are the
+    /// firings that were kept from an earlier loss of a tier: another loss keeps them again.
+    fn remember_gifts(&mut self, tier: &TierId, spent: Vec<Gift>) {
         let (lot, at) = (self.entry.lot, self.entry.at);
         let gifts: Vec<Gift> = self
             .entry
@@ -68,12 +98,31 @@ impl Draft<'_> {
                 lot,
                 coupons: outcome.coupons.iter().map(|coupon| coupon.code.clone()).collect(),
             })
+            .chain(spent)
             .collect();
         let before = self.account.tier.before.iter_mut();
         if let Some(held) = before.chain(&mut self.account.tier.held).rev().find(|held| held.tier == *tier) {
             held.gifts.extend(gifts);
         }
     }
+}
+
+/// The gift of a rule that stayed fired: nothing, and no firing of its own.
+fn spent_gift(rule: &CompiledRule, at: Timestamp) -> Gift {
+    Gift {
+        rule: rule.rule.id.clone(),
+        rule_version: rule.version,
+        at,
+        firings: 0,
+        points: Both::ZERO,
+        lot: None,
+        coupons: Vec::new(),
+    }
+}
+
+/// True for what [`spent_gift`] returns.
+pub(super) fn is_spent(gift: &Gift) -> bool {
+    gift.firings == 0 && gift.points.is_zero() && gift.coupons.is_empty()
 }
 
 pub(super) fn tier_move(context: &Context<'_>, before: TierId, after: TierId) -> TierMove {

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::ids::InteractionId;
 use crate::input::{self, Fault, Node};
 use crate::member::{Attribute, MemberRef};
-use crate::readers;
 
 /// The name of the interaction: an e-mail was opened.
 pub const EMAIL_OPENED: &str = "email_opened";
@@ -88,7 +87,7 @@ pub fn read_interaction(body: &Value) -> Result<InteractionInput, Vec<Fault>> {
         let id = object.required("id", Node::id);
         let occurred_at = object.required("occurred_at", Node::timestamp);
         let member = object.required("member", MemberRef::read);
-        let name = object.required("name", |name| readers::label(name, MOST_BYTES));
+        let name = object.required("name", |name| name.filled(MOST_BYTES));
         let properties = object.optional("properties", |node| node.entries(MOST_PROPERTIES, read_property));
         let place = object.field("properties").unwrap_or_else(|| node.clone());
         object.finish();
@@ -142,6 +141,10 @@ impl Interaction {
         if !matches!(self.properties.get("message"), Some(Attribute::Text(text)) if !text.is_empty()) {
             return node.refuse(format_args!("{} needs the text \"message\", the identifier of the e-mail", self.name));
         }
+        let has_link = matches!(self.properties.get("link"), Some(Attribute::Text(text)) if !text.is_empty());
+        if self.name == EMAIL_CLICKED && !has_link {
+            return node.refuse("email_clicked needs the text \"link\", what was clicked");
+        }
         match self.properties.get("machine_open") {
             None | Some(Attribute::Flag(_)) => Some(()),
             Some(_) => node.refuse("\"machine_open\" must be true or false"),
@@ -173,6 +176,7 @@ mod tests {
     fn an_email_must_say_which() {
         assert!(read(EMAIL_OPENED, &json!({})).is_err());
         assert!(read(EMAIL_OPENED, &json!({ "message": "m-1", "machine_open": "yes" })).is_err());
+        assert!(read(EMAIL_CLICKED, &json!({ "message": "m-1" })).is_err(), "what was clicked?");
         let open = read(EMAIL_OPENED, &json!({ "message": "m-1" })).unwrap();
         let machine = read(EMAIL_OPENED, &json!({ "message": "m-1", "machine_open": true })).unwrap();
         let click = read(EMAIL_CLICKED, &json!({ "message": "m-1", "link": "a", "machine_open": true })).unwrap();

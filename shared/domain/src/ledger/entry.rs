@@ -50,6 +50,9 @@ pub struct Entry {
     /// True when some of `skipped` were left out to keep the entry small.
     #[serde(rename = "z", default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// The reasons of receipt rules that were left out of `skipped` and cannot be recomputed, by ascending position.
+    #[serde(rename = "i", default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<ReasonRun>,
     /// The tier before and after; the same when it did not change. `None` in a program without tiers.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none", with = "packed_tier")]
     pub tier: Option<TierMove>,
@@ -336,6 +339,50 @@ pub struct Skipped {
     pub missing: Option<String>,
 }
 
+/// The reason of consecutive rules that an entry does not list.
+///
+/// It holds up to the next run. Rules in between that fired, that the entry lists, or whose reason follows from the receipt
+/// and the rule alone do not use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PackedRun", into = "PackedRun")]
+pub struct ReasonRun {
+    /// The position of the first rule in its program version.
+    pub from: u32,
+    /// The reason; `None` where the entry had no room for more runs.
+    pub reason: Option<SkipReason>,
+}
+
+/// A run as it is stored: the position, and the reason's place in [`RUN_REASONS`], from 1; 0 for none.
+type PackedRun = (u32, u8);
+
+/// The reasons that runs have. The order is stored: only add at the end.
+const RUN_REASONS: [SkipReason; 5] = [
+    SkipReason::PredicateNotMet,
+    SkipReason::BelowThreshold,
+    SkipReason::OutsideRange,
+    SkipReason::OutsideWindow,
+    SkipReason::LimitReached,
+];
+
+impl From<ReasonRun> for PackedRun {
+    fn from(ReasonRun { from, reason }: ReasonRun) -> Self {
+        let code = (1..).zip(RUN_REASONS).find(|(_, known)| Some(*known) == reason).map_or(0, |(code, _)| code);
+        (from, code)
+    }
+}
+
+impl TryFrom<PackedRun> for ReasonRun {
+    type Error = String;
+
+    fn try_from((from, code): PackedRun) -> Result<Self, Self::Error> {
+        let reason = match usize::from(code).checked_sub(1) {
+            None => None,
+            Some(place) => Some(*RUN_REASONS.get(place).ok_or_else(|| format!("an unknown reason {code}"))?),
+        };
+        Ok(Self { from, reason })
+    }
+}
+
 /// Why a rule gave nothing (`api.md`, Facts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -432,6 +479,7 @@ impl Entry {
             outcomes: Vec::new(),
             skipped: Vec::new(),
             truncated: false,
+            left_out: Vec::new(),
             tier: None,
             status: Status::Member,
             purchase: None,

@@ -8,7 +8,8 @@ mod verify;
 
 pub use cause::{Cause, CouponAction, Moved};
 pub use entry::{
-    Entry, HeldCredit, NamedCoupon, Outcome, Purchase, Rejection, SkipReason, Skipped, TierMove, UNKNOWN_COUPON,
+    Entry, HeldCredit, NamedCoupon, Outcome, Purchase, ReasonRun, Rejection, SkipReason, Skipped, TierMove,
+    UNKNOWN_COUPON,
 };
 pub(crate) use posting::sum_by_months;
 pub use posting::{Bucket, LotChange, Movement, MovementType, Posting};

@@ -135,10 +135,7 @@ impl Consent {
 
 /// Reads a list of short texts without duplicates: names of lists, or tags.
 pub(super) fn labels(node: &Node<'_>) -> Option<BTreeSet<String>> {
-    let label = |item: &Node<'_>| {
-        let text = item.text(128)?;
-        if text.trim().is_empty() { item.refuse("must not be empty") } else { Some(text) }
-    };
+    let label = |item: &Node<'_>| item.filled(128);
     node.list(MAX_LABELS, label).map(|labels| labels.into_iter().collect())
 }
 

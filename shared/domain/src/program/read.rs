@@ -47,7 +47,7 @@ pub(super) fn read_document(value: &Value) -> Result<Program, Vec<Fault>> {
 fn read_all(node: &Node<'_>, between: &Faults) -> Option<Program> {
     let object = node.object()?;
     object.read_only(&["id", "version", "updated_at"]);
-    let name = object.required("name", |name| readers::label(name, 200));
+    let name = object.required("name", |name| name.filled(200));
     let currency = object.required("currency", read_currency);
     let timezone = object.required("timezone", read_zone);
     let locale = object.or("locale", "en".to_owned(), read_locale);

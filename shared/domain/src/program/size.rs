@@ -7,10 +7,10 @@
 
 use super::check::ProgramParts;
 use super::{Expiry, PointsPolicy};
+use crate::account::most_moments;
 use crate::input::Faults;
 use crate::rule::{
-    Bound, Counting, Credit, Effect, Limit, Measure, Period, Rate, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger,
-    Window,
+    Counting, Credit, Effect, Limit, Measure, Period, Rate, ReceiptTrigger, Rule, RuleStatus, SpendHow, Trigger, Window,
 };
 
 /// The bytes of a lot: a row of three numbers as their distances from the row above, with a count; the points may jump by
@@ -129,12 +129,7 @@ fn use_bytes(limit: &Limit) -> u64 {
     if !limit.rolling {
         return periods(limit) * USE_BYTES;
     }
-    // Each moment used a place, or a point, at least.
-    let most = match limit.bound {
-        Bound::Times(times) => u64::from(times),
-        Bound::Points(points) => u64::try_from(points.get()).unwrap_or(0),
-    };
-    most.saturating_mul(MOMENT_BYTES)
+    most_moments(limit).saturating_mul(MOMENT_BYTES)
 }
 
 /// How many periods of a limit are remembered at once: the open one, and those closed not too long ago.
@@ -200,6 +195,7 @@ mod tests {
             serde_json::json!({ "times": 100, "per": "month" }),
             serde_json::json!([{ "times": 100, "per": "week" }, { "times": 1000, "per": "year" }]),
             serde_json::json!({ "times": 700, "per": "year", "rolling": true }),
+            serde_json::json!({ "times": 100, "per": "day", "rolling": true }),
         ] {
             let (is, counted) = daily(&limit);
             assert!(is <= counted, "{limit}: {is} bytes, counted as {counted}");

@@ -3,6 +3,7 @@
 mod effect;
 mod trigger;
 
+use crate::ids::RuleId;
 use crate::input::Node;
 use crate::money::Currency;
 use crate::readers;
@@ -37,6 +38,9 @@ const PERIODS: [(&str, Period); 5] = [
     ("lifetime", Period::Lifetime),
 ];
 
+/// What stands in the place of a rule's id in other routes (ruling 41).
+const RESERVED_IDS: [&str; 2] = ["backtest", "examine"];
+
 /// Reads a rule of a program with this currency.
 ///
 /// References to tiers, rewards and other rules are checked when the whole program is read. A rule without `status` is a
@@ -44,8 +48,15 @@ const PERIODS: [(&str, Period); 5] = [
 pub fn read_rule(node: &Node<'_>, currency: Currency) -> Option<Rule> {
     let object = node.object()?;
     object.read_only(&["version", "updated_at"]);
-    let id = object.required("id", Node::id::<crate::ids::RuleId>);
-    let name = object.optional("name", |name| readers::label(name, 500));
+    let id = object.required("id", |id| {
+        let found: RuleId = id.id()?;
+        if RESERVED_IDS.contains(&found.as_str()) {
+            id.refuse("is the name of a route; choose another")
+        } else {
+            Some(found)
+        }
+    });
+    let name = object.optional("name", |name| name.filled(500));
     let status = object.or("status", RuleStatus::Draft, |status| status.choice(&STATUSES));
     let tiers = object.optional("tiers", readers::ids);
     let starts_at = object.required("starts_at", readers::moment);

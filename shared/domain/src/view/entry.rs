@@ -50,7 +50,7 @@ pub struct EntrySource {
     /// The referral.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral: Option<String>,
-    /// The rule, when there is only one.
+    /// The rule, when there is only one. Where nothing else names the cause, the first of several that gave points.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// The reward.
@@ -129,7 +129,8 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
     let none = EntrySource::default();
     match cause {
         Cause::Fact(fact) => EntrySource { rule, ..source_of_fact(fact) },
-        Cause::Enrollment | Cause::Profile => EntrySource { rule, ..none },
+        // Nothing but its rules names the cause.
+        Cause::Enrollment | Cause::Profile => EntrySource { rule: rule.or_else(|| first_rule(outcomes)), ..none },
         Cause::Referral(referral) => {
             let rule = rule.filter(|rule| !CompiledReferral::owns(rule));
             EntrySource { referral: Some(referral.clone()), rule, ..none }
@@ -137,7 +138,10 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
         Cause::Inactivity(_) => EntrySource { job: Some("inactivity"), rule, ..none },
         Cause::Hold(receipt) => EntrySource { receipt: Some(receipt.clone()), job: Some("held-points"), rule, ..none },
         Cause::TierReview(_) => EntrySource { job: Some("tier-review"), rule, ..none },
-        Cause::TierChange(cause) => EntrySource { rule, ..source_of(cause, outcomes) },
+        Cause::TierChange(cause) => {
+            let source = source_of(cause, outcomes);
+            EntrySource { rule: rule.or_else(|| source.rule.clone()), ..source }
+        }
         Cause::Coupon { code, reward, .. } => {
             EntrySource { coupon: Some(code.clone()), reward: Some(reward.clone()), ..none }
         }
@@ -158,6 +162,12 @@ fn source_of(cause: &Cause, outcomes: &[Outcome]) -> EntrySource {
             EntrySource { coupon: Some(coupon.clone()), actor: Some(actor.clone()), ..none }
         }
     }
+}
+
+/// The first rule that gave points; if none did, the first that fired.
+fn first_rule(outcomes: &[Outcome]) -> Option<RuleId> {
+    let paying = outcomes.iter().find(|outcome| !outcome.credits().is_zero());
+    paying.or_else(|| outcomes.first()).map(|outcome| outcome.rule.clone())
 }
 
 fn source_of_fact(fact: &FactId) -> EntrySource {

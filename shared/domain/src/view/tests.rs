@@ -247,6 +247,19 @@ fn each_movement_is_a_line_and_balances_run() {
 }
 
 #[test]
+fn a_line_of_several_rules_names_the_first_where_nothing_else_is_the_cause() {
+    let bought = Story::new().buy("r-1", "120.00");
+    assert_eq!(bought.outcomes.len(), 2);
+    let sources = |cause: Cause| {
+        let lines = EntryView::of("k", &Entry { cause, ..bought.clone() }, &explainer());
+        lines.iter().map(|line| json_of(&line.source)).collect::<Vec<_>>()
+    };
+    assert_eq!(sources(Cause::Enrollment), [json!({ "rule": "per-euro" })]);
+    assert_eq!(sources(Cause::TierChange(Box::new(Cause::Profile))), [json!({ "rule": "per-euro" })]);
+    assert_eq!(sources(bought.cause.clone()), [json!({ "receipt": "r-1" })]);
+}
+
+#[test]
 fn the_lines_of_a_story_add_up_to_its_balance() {
     let mut story = Story::new();
     story.enrol();

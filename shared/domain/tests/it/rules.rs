@@ -68,6 +68,62 @@ fn every_rule_of_the_program_is_explained() {
     }
 }
 
+/// A receipt meets more rules than its entry has room for: every reason is still the true one.
+#[test]
+fn reasons_that_an_entry_has_no_room_for_are_explained_as_they_were() {
+    let points = json!([{ "credit": { "points": 5 } }]);
+    let numbered = |kind: &str, on: Value, change: &dyn Fn(&mut Value)| {
+        (0..24)
+            .map(|n| {
+                let mut rule = rule(&format!("{kind}-{n:02}"), &on, &points);
+                change(&mut rule);
+                rule
+            })
+            .collect::<Vec<_>>()
+    };
+    let spend = |spend: Value| json!({ "receipt": { "spend": spend } });
+    let coupons = rule("coupons", &spend(json!({ "every_per_receipt": "1.00" })), &json!([{ "reward": "gift" }]));
+    let kinds = [
+        numbered("below", spend(json!({ "per_receipt_at_least": "500.00" })), &|_| {}),
+        numbered("birthday", json!({ "receipt": {} }), &|rule| {
+            rule["if"] = json!([{ "birthday": { "within": "day" } }]);
+        }),
+        numbered("once", json!({ "receipt": {} }), &|rule| rule["limit"] = json!({ "times": 1, "per": "lifetime" })),
+        numbered("total", spend(json!({ "total_at_least": "50.00" })), &|_| {}),
+        numbered("far", spend(json!({ "total_at_least": "5000.00" })), &|_| {}),
+        numbered(
+            "window",
+            json!({ "receipt": { "spend": { "total_at_least": "50.00" },
+                "within": { "starts_on": "2026-01-01", "ends_on": "2026-01-31" } } }),
+            &|_| {},
+        ),
+    ];
+    let mut rules = vec![coupons];
+    rules.extend(kinds.into_iter().flatten());
+    let mut book = book(&json!(rules));
+    book.receipt(&receipt("first", "90.00")).unwrap();
+    let entry = book.receipt(&receipt("second", "90.00")).unwrap().unwrap();
+    assert!(entry.truncated && entry.outcomes[0].coupons.len() == 90, "{entry:?}");
+    let explained = book.explained("second");
+    for (kind, reason, missing) in [
+        ("below", SkipReason::BelowThreshold, Some("410.00")),
+        ("birthday", SkipReason::PredicateNotMet, None),
+        ("once", SkipReason::LimitReached, None),
+        ("total", SkipReason::LimitReached, None),
+        ("far", SkipReason::BelowThreshold, None),
+        ("window", SkipReason::OutsideWindow, None),
+    ] {
+        let of_kind = explained.iter().filter(|explained| explained.rule.as_str().starts_with(kind));
+        let told: Vec<_> = of_kind.map(|explained| explained.skipped.as_ref().unwrap()).collect();
+        assert_eq!(told.len(), 24);
+        for skipped in told {
+            assert_eq!(skipped.reason, reason, "{skipped:?}");
+            assert!(missing.is_none() || skipped.missing.as_deref() == missing, "{skipped:?}");
+        }
+    }
+    book.check();
+}
+
 #[test]
 fn a_line_filter_takes_the_share_of_the_discount_with_it() {
     let mut book = book(&json!([rule(
@@ -203,4 +259,52 @@ fn a_wholly_returned_receipt_gives_back_what_a_rule_without_measure_gave() {
     book.refund("r1", &json!({ "id": "g", "occurred_at": "2026-03-02T10:00:00Z", "amount": "0.01" })).unwrap();
     assert_eq!(available(&mut book), 0);
     book.check();
+}
+
+#[test]
+fn a_rolling_limit_counts_older_firings_for_a_late_receipt_too() {
+    let mut daily = rule("daily", &json!({ "receipt": {} }), &json!([{ "credit": { "points": 100 } }]));
+    daily["limit"] = json!({ "times": 1, "per": "day", "rolling": true });
+    let mut book = Book::open(&program(&json!([daily])), "2026-04-20T12:00:00Z".parse().unwrap()).unwrap();
+    book.enroll(&json!({ "id": "c" }));
+    let mut buy = |id: &str, at: &str| {
+        let mut body = receipt(id, "10.00");
+        body["occurred_at"] = at.into();
+        let entry = book.receipt(&body).unwrap().unwrap();
+        (available(&mut book), entry.skipped.first().map(|skipped| skipped.reason))
+    };
+    assert_eq!(buy("a", "2026-03-31T10:00:00+02:00"), (100, None));
+    assert_eq!(buy("b", "2026-04-03T10:00:00+02:00"), (200, None));
+    assert_eq!(buy("late", "2026-03-31T12:00:00+02:00"), (200, Some(SkipReason::LimitReached)));
+    // A firing that no period of the limit holds any more does not count.
+    assert_eq!(buy("free", "2026-04-01T10:00:00+02:00"), (300, None));
+    book.check();
+}
+
+#[test]
+fn a_rolling_limit_gets_back_a_firing_that_another_receipts_refund_reverses() {
+    for rolling in [false, true] {
+        let mut every = rule(
+            "every",
+            &json!({ "receipt": { "spend": { "every": "50.00" } } }),
+            &json!([{ "credit": { "points": 10 } }]),
+        );
+        every["limit"] = json!({ "times": 1, "per": "month", "rolling": rolling });
+        let mut book = Book::open(&program(&json!([every])), "2026-03-20T12:00:00Z".parse().unwrap()).unwrap();
+        book.enroll(&json!({ "id": "c" }));
+        let buy = |book: &mut Book, id: &str, total: &str, at: &str| {
+            let mut body = receipt(id, total);
+            body["occurred_at"] = at.into();
+            book.receipt(&body).unwrap();
+            available(book)
+        };
+        assert_eq!(buy(&mut book, "r1", "40.00", "2026-03-05T10:00:00Z"), 0);
+        assert_eq!(buy(&mut book, "r2", "20.00", "2026-03-06T10:00:00Z"), 10);
+        book.refund("r1", &json!({ "id": "f", "occurred_at": "2026-03-08T10:00:00Z", "amount": "20.00" })).unwrap();
+        assert_eq!(available(&mut book), 0);
+        assert_eq!(buy(&mut book, "r3", "15.00", "2026-03-07T10:00:00Z"), 10, "rolling: {rolling}");
+        // It came back once.
+        assert_eq!(buy(&mut book, "r4", "50.00", "2026-03-07T11:00:00Z"), 10, "rolling: {rolling}");
+        book.check();
+    }
 }

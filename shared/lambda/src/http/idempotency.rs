@@ -73,7 +73,7 @@ where
     };
     // The work is done, so the response goes out even when it cannot be stored. A repetition then runs again under the
     // same natural key.
-    let stored = stored(&response, route.secret_field);
+    let stored = stored(&response, route.unrepeated);
     if let Err(error) = caught(services.store.finish_request(&caller.program, stored_key, &stored)).await {
         tracing::error!(error, "a response was not stored");
     }
@@ -131,24 +131,24 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 
 static STORED_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 
-/// The response as it is stored and replayed, without the field that holds a secret.
-fn stored(response: &Response, secret_field: Option<&str>) -> StoredResponse {
+/// The response as it is stored and replayed, without some fields.
+fn stored(response: &Response, unrepeated: &[&str]) -> StoredResponse {
     let headers = STORED_HEADERS.iter().filter_map(|name| {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
     });
-    let body = match (response.body(), secret_field) {
-        (Body::Text(text), None) => text.clone(),
-        (Body::Text(text), Some(field)) => without(text, field),
+    let body = match (response.body(), unrepeated) {
+        (Body::Text(text), []) => text.clone(),
+        (Body::Text(text), fields) => without(text, fields),
         _ => String::new(),
     };
     StoredResponse { status: response.status().as_u16(), headers: headers.collect(), body }
 }
 
-/// A JSON object without one of its fields; empty when the text is no object.
-fn without(text: &str, field: &str) -> String {
+/// A JSON object without some of its fields; empty when the text is no object.
+fn without(text: &str, names: &[&str]) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { return String::new() };
-    fields.remove(field);
+    fields.retain(|name, _| !names.contains(&name.as_str()));
     Value::Object(fields).to_string()
 }
 

@@ -184,7 +184,7 @@ async fn a_key_that_cannot_be_read_is_no_missing_key() {
 
 /// The same route, whose responses show a secret.
 const ROUTES_WITH_SECRET: Routes =
-    &[&[Route::post("/v1/things/{id}", Access::Scope(Scope::Admin), UNUSED).returning_secret("key")]];
+    &[&[Route::post("/v1/things/{id}", Access::Scope(Scope::Admin), UNUSED).not_repeating(&["key"])]];
 
 #[tokio::test]
 async fn a_secret_is_shown_once_and_kept_nowhere() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use tessera_domain::decide::{BudgetDraws, Supply};
+use tessera_domain::decide::{BudgetDraws, Decision, Supply};
 use tessera_domain::ids::{ProgramId, RuleId};
 use tessera_domain::notice::{Notice, NoticeContent};
 use tessera_domain::points::Points;
@@ -147,6 +147,28 @@ impl Store {
         Ok(())
     }
 
+    /// Gives notice of the budgets that a commit has used up, of those whose counters it had to read. The next commit that finds a
+    /// budget used up does so for the others.
+    pub(super) async fn note_used_up_budgets(
+        &self,
+        program: &ProgramId,
+        config: &CompiledProgram,
+        budgets: &Budgets,
+        decisions: &[Decision],
+        now: Timestamp,
+    ) {
+        for (period, used) in &budgets.used {
+            let Some(budget) = budget_of(config, period.rule.as_ref()) else { continue };
+            let drawn: i64 = decisions.iter().filter_map(|decision| decision.budgets.get(period)).sum();
+            if drawn > 0
+                && used.iter().sum::<i64>() + drawn >= budget.points.get()
+                && let Err(error) = self.note_used_up(program, period, budget.points, now).await
+            {
+                tracing::warn!(%program, %error, "no notice of a budget was given");
+            }
+        }
+    }
+
     /// What is used of some budgets in their periods, in one read.
     ///
     /// # Errors
@@ -164,6 +186,44 @@ impl Store {
             }
         }
         Ok(used)
+    }
+
+    /// Makes a decision that is not committed, within the budgets that it draws on. Its entries list every skipped rule.
+    ///
+    /// One eventually consistent read; none for a decision that draws on no budget. `supply` then says what was left.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; within that, the error of `decide`.
+    pub async fn decide_only<E>(
+        &self,
+        program: &ProgramId,
+        config: &CompiledProgram,
+        supply: &mut Supply,
+        decide: impl Fn(&Supply) -> Result<Decision, E>,
+    ) -> Result<Result<Decision, E>, StoreError> {
+        supply.lists_all_skipped = true;
+        loop {
+            let decision = match decide(supply) {
+                Ok(decision) => decision,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let drawn = decision.budgets.iter().filter(|(_, points)| **points > 0);
+            let unread = drawn.map(|(period, _)| period).filter(|period| !supply.budgets.contains_key(*period));
+            let unread: Vec<BudgetPeriod> = unread.cloned().collect();
+            if unread.is_empty() {
+                return Ok(Ok(decision));
+            }
+            let used = self.budgets_used(program, &unread).await?;
+            for (period, used) in unread.into_iter().zip(used) {
+                let Some(budget) = budget_of(config, period.rule.as_ref()) else { continue };
+                supply.budgets.insert(period, budget.points.get().saturating_sub(used));
+            }
+            let fits =
+                |(period, points): (&BudgetPeriod, &i64)| supply.budgets.get(period).is_none_or(|left| points <= left);
+            if decision.budgets.iter().all(fits) {
+                return Ok(Ok(decision));
+            }
+        }
     }
 
     async fn note_used_up(

@@ -118,7 +118,7 @@ impl Store {
         let (mut counters, mut writes) = (Vec::new(), Vec::new());
         if !held.is_empty() {
             counters = self.stock_counters(program, reward).await?;
-            writes.push(self.has_units_write(program, reward).await?);
+            writes.push(self.has_units_write(program, reward, &counters, held.len()).await?);
         }
         for Lapsed { stored, .. } in lapsed {
             let after = Coupon { status: CouponStatus::Lapsed, ..stored.coupon };

@@ -326,6 +326,7 @@ impl Store {
                     let taken =
                         TakenSupplies { takes: &stock_takes, drawn: places, glimpsed: counters, codes, at: now };
                     self.note_low(commit.program, commit.config, &taken).await;
+                    self.note_used_up_budgets(commit.program, commit.config, &stocks.budgets, &decisions, now).await;
                     return Ok(Some(decisions.map(|decision| Committed::Now(Box::new(decision)))));
                 }
                 Attempt::EntryExists(entries) => return Ok(Some(already(entries))),

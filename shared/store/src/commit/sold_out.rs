@@ -1,16 +1,18 @@
 //! The rewards that are sold out: one item per program, which storefronts read instead of every counter.
 //!
-//! Taking the last unit adds the reward; freeing a unit removes it. Both raise the item's version. Adding is conditional on
-//! the version that was read before the counters, so a unit freed in between is never hidden.
+//! Taking the last unit adds the reward; freeing a unit removes it. A version of the program that changes the stock or the pool
+//! of a reward counts anew, in the transaction that puts it in force. All raise the item's version. Adding is conditional on the
+//! version that was read before the counters, so a unit freed in between is never hidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tessera_domain::coupon::PoolId;
 use tessera_domain::ids::{ProgramId, RewardId};
-use tessera_domain::program::{CompiledProgram, Reward};
+use tessera_domain::money::Currency;
+use tessera_domain::program::{CompiledProgram, Program, Reward};
 
-use super::spread::Spread;
+use super::spread::{Spread, SpreadCounter, given_by};
 use crate::items::{Reader, bytes, item, name, number, packed};
 use crate::writes::{ABSENT, Write, Written};
 use crate::{Store, StoreError, keys, retry};
@@ -31,6 +33,34 @@ struct SoldOut(BTreeMap<RewardId, u32>);
 pub(super) struct SoldOutItem {
     list: SoldOut,
     version: u64,
+}
+
+/// What limits the units of a reward.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct RewardSupply {
+    stock: Option<u32>,
+    /// The pool that every code is drawn from. A reward with a pool for each number of points has none: it is not sold out
+    /// when one of them is empty.
+    pool: Option<PoolId>,
+}
+
+impl RewardSupply {
+    fn of(reward: &Reward, currency: Currency) -> Self {
+        let has_one_pool = reward.cost.chosen().is_none() || reward.code.provider().is_none();
+        let pool = has_one_pool.then(|| PoolId::of_points(reward, reward.cost.lowest(), currency)).flatten();
+        Self { stock: reward.stock, pool }
+    }
+}
+
+/// The rewards whose supply differs between two versions of a program, with their new supply.
+fn changed_supplies<'a>(before: Option<&Program>, after: &'a Program) -> Vec<(&'a RewardId, RewardSupply)> {
+    let supply_before = |id: &RewardId| {
+        let program = before?;
+        let reward = program.rewards.iter().find(|reward| reward.id == *id)?;
+        Some(RewardSupply::of(reward, program.currency))
+    };
+    let supplies = after.rewards.iter().map(|reward| (&reward.id, RewardSupply::of(reward, after.currency)));
+    supplies.filter(|(id, supply)| supply_before(id).unwrap_or_default() != *supply).collect()
 }
 
 impl Store {
@@ -137,11 +167,75 @@ impl Store {
         Err(StoreError::Contended { operation: NOTE, tries: retry::TRIES })
     }
 
-    /// The write that removes a reward from the list, for the transaction that frees one of its units.
-    pub(super) async fn has_units_write(&self, program: &ProgramId, reward: &RewardId) -> Result<Write, StoreError> {
+    /// The write for the transaction that frees units of a reward: it removes the reward from the list, unless it stays sold out.
+    /// A lowered stock can be used up still, and a pool empty. `counters` holds what was issued before, `freed` the freed units.
+    pub(super) async fn has_units_write(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        counters: &[SpreadCounter],
+        freed: usize,
+    ) -> Result<Write, StoreError> {
         let mut stored = self.stored_sold_out(program, true).await?;
-        stored.list.0.remove(reward);
+        let issued = given_by(counters) - i64::try_from(freed).unwrap_or(i64::MAX);
+        if stored.list.0.get(reward).is_some_and(|at| *at != EMPTY_POOL && issued < i64::from(*at)) {
+            stored.list.0.remove(reward);
+        }
         self.sold_out_write(program, &stored)
+    }
+
+    /// The write that brings the list up to date with a version of the program, for the transaction that puts it in force.
+    /// `None`, without a call, when the version changes no stock and no pool.
+    ///
+    /// A later update could be lost with the process, and a repeated request would find nothing to change.
+    pub(crate) async fn supplies_write(
+        &self,
+        program: &ProgramId,
+        before: &Program,
+        after: &Program,
+    ) -> Result<Option<Write>, StoreError> {
+        let changed = changed_supplies(Some(before), after);
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        // The list before the counters and pools, as whoever adds one reward.
+        let mut stored = self.stored_sold_out(program, true).await?;
+        let mut is_changed = false;
+        for (reward, supply) in changed {
+            let found = match self.shortage(program, reward, &supply).await? {
+                Some(at) => stored.list.0.insert(reward.clone(), at) != Some(at),
+                None => stored.list.0.remove(reward).is_some(),
+            };
+            is_changed |= found;
+        }
+        if is_changed { self.sold_out_write(program, &stored).map(Some) } else { Ok(None) }
+    }
+
+    /// The write of the list of a new program, whose pools are all empty; `None` when it has no pool.
+    pub(crate) fn empty_pools_write(&self, program: &ProgramId, first: &Program) -> Result<Option<Write>, StoreError> {
+        let pooled = changed_supplies(None, first).into_iter().filter(|(_, supply)| supply.pool.is_some());
+        let list: BTreeMap<RewardId, u32> = pooled.map(|(reward, _)| (reward.clone(), EMPTY_POOL)).collect();
+        if list.is_empty() {
+            return Ok(None);
+        }
+        self.sold_out_write(program, &SoldOutItem { list: SoldOut(list), version: 0 }).map(Some)
+    }
+
+    /// What stands in the list for a reward; `None` when it has units. A stock of zero needs no place in the list.
+    async fn shortage(
+        &self,
+        program: &ProgramId,
+        reward: &RewardId,
+        supply: &RewardSupply,
+    ) -> Result<Option<u32>, StoreError> {
+        if let Some(pool) = &supply.pool
+            && self.is_pool_empty(program, pool).await?
+        {
+            return Ok(Some(EMPTY_POOL));
+        }
+        let Some(stock) = supply.stock.filter(|stock| *stock > 0) else { return Ok(None) };
+        let counters = self.stock_counters(program, reward).await?;
+        Ok(Spread::of_stock(stock).is_used_up(&counters).then_some(stock))
     }
 
     async fn stored_sold_out(&self, program: &ProgramId, consistent: bool) -> Result<SoldOutItem, StoreError> {

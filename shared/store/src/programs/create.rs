@@ -62,7 +62,8 @@ impl Store {
             None => api_keys::generate()?,
         };
         let storefront_secret = storefront::generate()?;
-        let place = self.write_document(&id, &document.first_version()).await?;
+        let first = document.first_version();
+        let place = self.write_document(&id, &first).await?;
 
         let head = item(
             &keys::head(&id),
@@ -91,7 +92,9 @@ impl Store {
         let storefront = storefront::new_item(secrets, &id, &storefront_secret)?;
         let storefront = Write::put(&self.tables.credentials, storefront).when(ABSENT);
         let admins = Write::put(&self.tables.credentials, api_keys::first_admin(&id)).when(ABSENT);
-        match self.transact_patiently(CREATE, vec![by_hash, by_id, storefront, admins, head, record, listed]).await? {
+        let mut writes = vec![by_hash, by_id, storefront, admins, head, record, listed];
+        writes.extend(self.empty_pools_write(&id, first.program())?);
+        match self.transact_patiently(CREATE, writes).await? {
             Transacted::Done => Ok(NewProgram { id, admin_key, storefront_secret }),
             Transacted::Cancelled(obstacles) => match obstacles.into_iter().next() {
                 Some(Obstacle::Condition(Some(found))) => Err(CreateProgramError::KeyTaken(lookup_program(&found)?)),

@@ -1,10 +1,12 @@
 //! New versions of a program.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::{ProgramId, TierId};
 use tessera_domain::input::Fault;
-use tessera_domain::program::{Program, StoredProgram, SubmittedProgram};
+use tessera_domain::program::{CompiledProgram, Program, StoredProgram, SubmittedProgram};
 
 use super::document::ChunkPlace;
 use super::head::attribute;
@@ -42,6 +44,14 @@ pub enum PutProgramError {
     Store(#[from] StoreError),
 }
 
+/// A version that a document would make.
+pub(super) struct NextVersion {
+    pub version: StoredProgram,
+    /// The version that it replaces.
+    pub base: Arc<CompiledProgram>,
+    pub diff: VersionDiff,
+}
+
 impl Store {
     /// Replaces a program's document and returns the head that is in force afterwards. A document that changes nothing
     /// makes no new version. With `expected`, only when this is the current version.
@@ -75,13 +85,13 @@ impl Store {
     ) -> Result<(Head, Option<StoredProgram>), PutProgramError> {
         for attempt in 1..=retry::TRIES {
             let (head, next) = self.next_version(program, document, expected, cache).await?;
-            let Some((next, diff)) = next else { return Ok((head, None)) };
+            let Some(NextVersion { version: next, base, diff }) = next else { return Ok((head, None)) };
             if diff.base_is_two_person {
                 return Err(PutProgramError::TwoPerson);
             }
             let place = self.write_document(program, &next).await?;
             let record = VersionRecord::new(audit, &diff);
-            let mut writes = self.version_writes(program, &head, next.version(), &place, &record, now)?.to_vec();
+            let mut writes = self.version_writes(program, &head, (&base.program, &next), &place, &record, now).await?;
             writes.push(self.audit_write(program, audit, diff.changes.into_iter().map(AuditChange::from))?);
             match self.transact_patiently(PUT, writes).await? {
                 Transacted::Done => {
@@ -96,16 +106,17 @@ impl Store {
         Err(StoreError::Contended { operation: PUT, tries: retry::TRIES }.into())
     }
 
-    /// The writes that put a version in force over a head, on condition that the head has not changed.
-    pub(super) fn version_writes(
+    /// The writes that put a version in force over a head and the version `before`, on condition that the head has not changed.
+    pub(super) async fn version_writes(
         &self,
         program: &ProgramId,
         head: &Head,
-        version: u32,
+        (before, next): (&Program, &StoredProgram),
         place: &ChunkPlace,
         record: &VersionRecord,
         now: Timestamp,
-    ) -> Result<[Write; 2], StoreError> {
+    ) -> Result<Vec<Write>, StoreError> {
+        let version = next.version();
         let in_force = [
             (name::VERSION, number(version)),
             (attribute::CHUNKS, number(place.chunks)),
@@ -126,7 +137,9 @@ impl Store {
             .value(":since", since);
         let mut new = item(&keys::version(program, version), in_force);
         new.extend(record.attributes(PUT)?);
-        Ok([flip, Write::put(table, new).when(ABSENT)])
+        let mut writes = vec![flip, Write::put(table, new).when(ABSENT)];
+        writes.extend(self.supplies_write(program, before, next.program()).await?);
+        Ok(writes)
     }
 
     /// The version that [`Store::put_program`] would put in force; writes nothing.
@@ -140,7 +153,7 @@ impl Store {
         expected: Option<u32>,
     ) -> Result<u32, PutProgramError> {
         let (head, next) = self.next_version(program, document, expected, None).await?;
-        Ok(next.map_or(head.version, |(next, _)| next.version()))
+        Ok(next.map_or(head.version, |next| next.version.version()))
     }
 
     /// The current head, and the version that a document would make; `None` when it changes nothing.
@@ -150,7 +163,7 @@ impl Store {
         document: &SubmittedProgram,
         expected: Option<u32>,
         cache: Option<&ProgramCache>,
-    ) -> Result<(Head, Option<(StoredProgram, VersionDiff)>), PutProgramError> {
+    ) -> Result<(Head, Option<NextVersion>), PutProgramError> {
         let head = self.load_head(program).await?.ok_or(PutProgramError::Unknown)?;
         if expected.is_some_and(|expected| expected != head.version) {
             return Err(PutProgramError::Stale { current: head.version });
@@ -159,7 +172,7 @@ impl Store {
             Some(cache) => cache.of_head(program, &head).await?,
             None => self.compile_document(program, &head.place()).await?,
         };
-        let Some(next) = document.next_version(&current) else { return Ok((head, None)) };
+        let Some(version) = document.next_version(&current) else { return Ok((head, None)) };
         if head.in_use {
             let faults = frozen(&current.program, document.program());
             if !faults.is_empty() {
@@ -167,7 +180,7 @@ impl Store {
             }
         }
         let diff = VersionDiff::between(&current.program, document.program());
-        Ok((head, Some((next, diff))))
+        Ok((head, Some(NextVersion { version, base: current, diff })))
     }
 }
 

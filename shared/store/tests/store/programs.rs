@@ -103,6 +103,29 @@ async fn versions_are_kept_and_a_put_that_changes_nothing_makes_none() {
 }
 
 #[tokio::test]
+async fn only_a_changed_supply_costs_further_calls() {
+    let bench = Bench::start().await;
+    let mut document = document(5);
+    let reward = json!({ "id": "few", "name": "Few", "type": "custom", "cost": 5, "stock": 3,
+                         "code": { "pattern": "FEW-########" } });
+    document["rewards"] = json!([reward]);
+    let new = bench.store.create_program(&read(&document), None, &secrets(), noon()).await.unwrap();
+    let mut calls = Vec::new();
+    for (field, value) in [("cost", json!(6)), ("stock", json!(2)), ("code", json!({ "pool": true }))] {
+        document["rewards"][0][field] = value;
+        bench.wire.forget();
+        bench.store.put_program(&new.id, &read(&document), None, noon(), &AUDIT).await.unwrap();
+        let used = bench.wire.used();
+        let count = |call: &str| used.get(call).map_or(0, |used| used.calls);
+        calls.push([count("GetItem"), count("BatchGetItem"), count("Query")]);
+    }
+    // The head; the list of sold-out rewards; the counters; the document, and the shards of the pool.
+    assert_eq!(calls, [[1, 0, 1], [2, 1, 1], [2, 0, 17]]);
+    let config = bench.store.load_program(&new.id, 4).await.unwrap().unwrap();
+    assert_eq!(bench.store.sold_out(&new.id, &config).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_rule_keeps_its_version_until_it_changes() {
     let bench = Bench::start().await;
     let id = create(&bench).await.id;

@@ -119,6 +119,7 @@ pub fn one_point(account: &Account, cause: Cause) -> Decision {
         outcomes: Vec::new(),
         skipped: Vec::new(),
         truncated: false,
+        left_out: Vec::new(),
         tier: None,
         status: Status::Member,
         purchase: None,

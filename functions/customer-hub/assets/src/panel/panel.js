@@ -90,17 +90,25 @@ export const mount = (context, loadedTexts) => {
     });
   };
 
-  /** Where focus goes when its element is gone: to the same row, else to the nearest heading. */
-  const refocus = (key, row, frame) => {
-    const find = (selector) => (selector ? content.querySelector(selector) : null);
-    const target =
-      find(key && `[data-key="${CSS.escape(key)}"]`) ??
-      find(row && `[data-row="${CSS.escape(row)}"] button`) ??
-      find(frame && `[data-frame=${frame}]`) ??
-      find('.hero button') ??
-      find('[data-frame=close]') ??
-      find('[tabindex="-1"]');
+  /**
+   * Moves focus to what replaces its element: the same key or row, else the nearest heading. Where a keyboard moves it
+   * elsewhere, that place is shown; a pointer's page stays where it is.
+   */
+  const refocus = (focus, held) => {
+    const { key, frame } = held?.dataset ?? {};
+    const row = held?.closest('[data-row]')?.dataset.row;
+    let target = null;
+    for (const selector of [
+      `[data-key="${CSS.escape(focus ?? key)}"]`,
+      `[data-row="${CSS.escape(row)}"] button`,
+      `[data-frame=${frame}]`,
+      '.hero button',
+      '[data-frame=close]',
+      '[tabindex="-1"]',
+    ])
+      target ??= content.querySelector(selector);
     target?.focus({ preventScroll: true });
+    if (target?.matches(':focus-visible') && target.dataset.key !== key) target.scrollIntoView({ block: 'nearest' });
   };
 
   const render = (focus) => {
@@ -108,14 +116,12 @@ export const mount = (context, loadedTexts) => {
     speak();
     const active = shadow.activeElement;
     const held = content.contains(active) ? active : null;
-    const key = focus ?? held?.dataset.key;
-    const row = held?.closest('[data-row]')?.dataset.row;
     painter.paint(state.hub?.program.theme?.accent);
     const view = createView({ h, mode, head: context.head, state, words });
     const body = state.error ? view.trouble() : view.body(wide);
     content.replaceChildren(view.header(), h(`div.body${wide && !state.error ? '.wide' : ''}`, { part: 'body' }, body));
     for (const details of content.querySelectorAll('details')) details.open = state.open.has(details.dataset.open);
-    if (held || focus) refocus(key, row, held?.dataset.frame);
+    if (held || focus) refocus(focus, held);
     watchActivity();
   };
 

@@ -18,8 +18,8 @@ export const createView = ({ h, mode, head, state, words }) => {
   const { hub } = state;
   const program = hub?.program ?? {};
   const strong = (text) => h('b', {}, h('bdi', {}, text));
-  const level = { page: 1, drawer: 2, inline: 1 }[mode];
-  const title = (text, key) => h(`h${level + 1}`, { part: 'heading', tabindex: '-1', 'data-key': key }, text);
+  const title = (text, key) =>
+    h(mode === 'drawer' ? 'h3' : 'h2', { part: 'heading', tabindex: '-1', 'data-key': key }, text);
 
   const button = (act, id, label, { primary = false, quiet = false, name, key = `${act}:${id ?? ''}` } = {}) => {
     const kind = primary ? '.primary' : quiet ? '.quiet' : '';
@@ -51,7 +51,7 @@ export const createView = ({ h, mode, head, state, words }) => {
 
   const header = () => {
     const name = h(
-      level === 1 && mode === 'page' ? 'h1' : 'h2',
+      mode === 'page' ? 'h1' : 'h2',
       { part: 'title' },
       h('bdi', {}, program.name ?? state.label()),
     );
@@ -92,22 +92,20 @@ export const createView = ({ h, mode, head, state, words }) => {
   const top = () => h('div.top', {}, figure(), chip());
 
   const aside = () => {
-    const { pending, reserved, debt } = hub.points;
-    const lines = [
-      pending > 0 && phrase('pending', { n: pending, points: points(pending) }),
-      reserved > 0 && phrase('reserved', { n: reserved, points: points(reserved) }),
-    ].filter(Boolean);
-    const facts = [
-      expiries(),
-      lines.map((line) => h('p.small.muted', {}, line)),
-      debt > 0 && h('p.small.bad', { part: 'debt' }, phrase('debt', { n: debt, points: points(debt) })),
-    ];
-    return facts.some((fact) => fact && fact.length !== 0) && h('div.stack', {}, facts);
+    const line = (key, kind = 'muted', part = null) => {
+      const n = hub.points[key];
+      return n > 0 && h(`p.small.${kind}`, { part }, phrase(key, { n, points: points(n) }));
+    };
+    const facts = [expiries(), line('pending'), line('reserved'), line('debt', 'bad', 'debt')].filter(Boolean);
+    return facts.length > 0 && h('div.stack', {}, facts);
   };
 
   const way = () => {
     const next = hub.next_reward;
-    if (!next) return hub.rewards.length ? [bar(1, say('enough')), h('p.small', {}, phrase('enough'))] : null;
+    if (!next) {
+      const isEnough = hub.rewards.every((one) => one.redeemable);
+      return hub.rewards.length ? [bar(1, say('rewards')), isEnough && h('p.small', {}, phrase('enough'))] : null;
+    }
     return h(
       'div.stack',
       {},
@@ -132,6 +130,12 @@ export const createView = ({ h, mode, head, state, words }) => {
 
   const signIn = () => h('slot', { name: 'sign-in' }, button('sign-in', null, say('signIn'), { primary: true }));
 
+  /** Whether this member never had points: whoever spent or returned everything had some. */
+  const isNew = () => {
+    const { lifetime_earned, lifetime_redeemed, debt } = hub.points;
+    return hub.prompt === 'start_earning' && !(lifetime_earned || lifetime_redeemed || debt);
+  };
+
   const hero = () => {
     const parts = {
       anonymous: () => [h('p.lead', {}, phrase('signInHint')), signIn()],
@@ -140,14 +144,14 @@ export const createView = ({ h, mode, head, state, words }) => {
         const count = hub.points?.available ?? 0;
         const hint = count > 0 ? phrase('joinPoints', { n: count, points: strong(points(count)) }) : phrase('joinHint');
         return [
-          hub.points && count > 0 && top(),
+          count > 0 && top(),
           h('p.lead', {}, hint),
           button('join', null, phrase('join', { program: h('bdi', {}, program.name) }), { primary: true }),
         ];
       },
       member: () => [
         top(),
-        hub.prompt === 'start_earning' && h('p.muted', {}, phrase('startHint')),
+        isNew() && h('p.muted', {}, phrase('startHint')),
         aside(),
         way(),
         primary(),
@@ -200,9 +204,9 @@ export const createView = ({ h, mode, head, state, words }) => {
     const range = hub.state === 'member' && spendable(reward.cost_per, hub.points.available);
     const named = h('p', {}, strong(reward.name));
     if (!range || (!reward.redeemable && reward.reason !== 'insufficient_points')) {
-      const why = range || hub.state !== 'member' ? null : missing({ ...reward, cost: reward.cost_per.min });
-      const from = phrase('payFrom', { n: reward.cost_per.min, points: points(reward.cost_per.min) });
-      return h('div.card', { part: 'card pay' }, named, h('p.small.muted', {}, reason(reward, why) ?? from));
+      const { min } = reward.cost_per;
+      const from = phrase('payFrom', { n: min, points: points(min) });
+      return h('div.card', { part: 'card pay' }, named, h('p.small.muted', {}, reason(reward, min) ?? from));
     }
     const chosen = Math.min(range.most, Math.max(range.least, state.drafts.get(reward.id) ?? range.most));
     const bounds = {
@@ -244,17 +248,13 @@ export const createView = ({ h, mode, head, state, words }) => {
     return offers.length && hub.state !== 'excluded' ? section('paying', say('pay'), offers.map(payCard)) : null;
   };
 
-  const missing = (reward) => {
-    const lacking = reward.cost - hub.points.available + (hub.points.debt ?? 0);
-    return lacking > 0 ? phrase('insufficient_points', { n: lacking, points: points(lacking) }) : null;
-  };
-
   /** Why a reward cannot be had, in words; null where it can, or where the whole hub says why. */
-  const reason = (reward, fallback) => {
+  const reason = (reward, cost) => {
     if (hub.state !== 'member') return null;
-    if (!reward.reason) return fallback ?? null;
-    if (reward.reason === 'insufficient_points') return fallback ?? phrase('not_available');
-    return phrase(reward.reason);
+    const lacking = cost - hub.points.available + (hub.points.debt ?? 0);
+    const isShort = !reward.reason || reward.reason === 'insufficient_points';
+    if (isShort && lacking > 0) return phrase('insufficient_points', { n: lacking, points: points(lacking) });
+    return reward.reason ? phrase(isShort ? 'not_available' : reward.reason) : null;
   };
 
   const rewards = () => {
@@ -263,7 +263,7 @@ export const createView = ({ h, mode, head, state, words }) => {
       .sort((a, b) => b.redeemable - a.redeemable || a.cost - b.cost);
     if (!listed.length) return null;
     const item = (reward) => {
-      const why = reward.redeemable ? null : reason(reward, hub.state === 'member' ? missing(reward) : null);
+      const why = reward.redeemable ? null : reason(reward, reward.cost);
       return h(
         'li.row',
         { part: 'reward', 'data-row': `reward:${reward.id}` },
@@ -408,21 +408,18 @@ export const createView = ({ h, mode, head, state, words }) => {
   };
 
   const earnWay = (one) => {
-    const lacking =
-      one.missing == null
-        ? null
-        : typeof one.missing === 'string' && program.currency
-          ? money(one.missing, program.currency)
-          : number(Number(one.missing));
+    // Money is text; receipts and items are counted.
+    const lacking = ({ missing }) =>
+      typeof missing === 'string' ? money(missing, program.currency) : say('times', { n: missing });
     const line = one.completed
       ? one.completed_at
         ? phrase('doneOn', { date: date(one.completed_at) })
         : phrase('done')
-      : lacking
+      : one.missing != null
         ? phrase(one.points ? 'wayNext' : 'wayMissing', {
-            n: one.points ?? 0,
-            missing: strong(lacking),
-            points: points(one.points ?? 0),
+            n: one.points,
+            missing: strong(lacking(one)),
+            points: points(one.points),
           })
         : one.description;
     const target = !one.completed && one.action_url && link(one.action_url);
@@ -540,16 +537,18 @@ export const createView = ({ h, mode, head, state, words }) => {
 
   const trouble = () => {
     const { slug, retryAfter } = state.error;
-    const forms = {
-      expired: () => [h('p.lead', {}, phrase('expired')), signIn()],
-      forbidden: () => [h('p.lead', {}, phrase('forbidden')), signIn()],
-    };
-    const other = () => [
-      h('p.lead', {}, phrase(slug === 'offline' ? slug : 'error')),
-      retryAfter > 0 && h('p.muted', {}, phrase('wait', { n: retryAfter })),
-      button('load', null, say('retry'), { primary: true }),
-    ];
-    return h('section.hero.message', { part: 'hero', 'data-trouble': slug }, (forms[slug] ?? other)());
+    const isSignedOut = ['expired', 'forbidden'].includes(slug);
+    return h(
+      'section.hero.message',
+      { part: 'hero', 'data-trouble': slug },
+      h('p.lead', {}, phrase(isSignedOut || slug === 'offline' ? slug : 'error')),
+      isSignedOut
+        ? signIn()
+        : [
+            retryAfter > 0 && h('p.muted', {}, phrase('wait', { n: retryAfter })),
+            button('load', null, say('retry'), { primary: true }),
+          ],
+    );
   };
 
   return { header, body, trouble };

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::input::Node;
 use crate::locale::is_language_tag;
 use crate::program::{Expiry, NegativeBalance, PointsPolicy, ReturnedRedemption, Rounding, Stacking};
-use crate::readers;
 use crate::text::MAX_LOCALES;
 
 /// The longest holding period in days.
@@ -121,7 +120,7 @@ fn without_nulls(value: &Value) -> Value {
 fn read_forms(node: &Node<'_>) -> Option<()> {
     let object = node.object()?;
     let read = PLURALS.map(|category| {
-        let form = |form: &Node<'_>| readers::label(form, MOST_FORM_BYTES);
+        let form = |form: &Node<'_>| form.filled(MOST_FORM_BYTES);
         if category == "other" {
             object.required(category, form).is_some()
         } else {

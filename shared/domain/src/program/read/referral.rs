@@ -75,7 +75,7 @@ fn read_conversion(node: &Node<'_>, currency: Currency) -> Option<Conversion> {
     object.finish();
     let (name, conversion) = found?;
     if name == "interaction" {
-        return readers::label(&conversion, 128).map(Conversion::Interaction);
+        return conversion.filled(128).map(Conversion::Interaction);
     }
     let object = conversion.object()?;
     let over = object.optional("spend_over", |money| money.money(currency));

@@ -160,7 +160,7 @@ fn read_value(object: &Object<'_>, kind: Option<RewardType>, currency: Currency)
         }
         Some(RewardValue::Percent(percent))
     };
-    let text = |node: &Node<'_>| readers::label(node, 256).map(RewardValue::Text);
+    let text = |node: &Node<'_>| node.filled(256).map(RewardValue::Text);
     match kind {
         Some(RewardType::AmountOff | RewardType::GiftCard) => object.required("value", money).map(Some),
         Some(RewardType::PercentOff) => object.required("value", percent).map(Some),

@@ -159,3 +159,12 @@ fn a_missing_currency_is_one_fault_and_not_one_for_each_amount() {
     program["currency"] = json!("???");
     assert_eq!(pointers(&program), ["/currency"]);
 }
+
+#[test]
+fn the_names_of_routes_are_no_ids_of_rules() {
+    for id in ["backtest", "examine"] {
+        let mut program = whole();
+        program["rules"][0]["id"] = json!(id);
+        assert!(pointers(&program).iter().any(|found| found == "/rules/0/id"), "{id}");
+    }
+}

@@ -112,6 +112,11 @@ impl RuleSet {
         self.places.get(id).and_then(|place| self.rules.get(*place))
     }
 
+    /// The position of a rule in the program's order.
+    pub(crate) fn position(&self, id: &RuleId) -> Option<u32> {
+        self.places.get(id).and_then(|place| u32::try_from(*place).ok())
+    }
+
     /// The bit of a tier in the masks of rules; 0 for no tier.
     pub fn tier_bit(&self, tier: Option<&TierId>) -> u64 {
         tier.map_or(0, |tier| rule::bit(&self.tiers, tier))

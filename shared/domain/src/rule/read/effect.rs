@@ -84,7 +84,7 @@ fn read_hold(node: &Node<'_>) -> Option<EventHold> {
     let object = node.object()?;
     let until = object.required("until", |until| {
         let object = until.object()?;
-        let interaction = object.required("interaction", |name| readers::label(name, MOST_EVENT_BYTES));
+        let interaction = object.required("interaction", |name| name.filled(MOST_EVENT_BYTES));
         object.finish();
         interaction.map(|interaction| HoldEvent { interaction })
     });

@@ -71,7 +71,7 @@ pub(super) fn read_trigger(node: &Node<'_>, currency: Currency) -> Option<Trigge
 }
 
 fn read_name(node: &Node<'_>) -> Option<String> {
-    readers::label(node, MOST_NAME_BYTES)
+    node.filled(MOST_NAME_BYTES)
 }
 
 fn read_receipt(node: &Node<'_>, currency: Currency) -> Option<ReceiptTrigger> {

@@ -89,7 +89,7 @@ impl Book {
     /// What each rule did with a receipt that was decided, and why.
     pub fn explained(&self, receipt: &str) -> Vec<RuleExplanation> {
         let (_, receipt, entry) = &self.receipts[&ReceiptId::new(receipt).unwrap()];
-        explain_receipt(&self.program, receipt, entry)
+        explain_receipt(&self.program, receipt, entry, None)
     }
 
     /// What the member has at the present moment.

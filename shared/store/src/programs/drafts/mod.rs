@@ -240,7 +240,7 @@ impl Store {
         }
         let (head, next) = self.next_version(program, new.document, new.expected, None).await?;
         let (place, diff) = match next {
-            Some((next, diff)) => (self.write_document(program, &next).await?, diff),
+            Some(next) => (self.write_document(program, &next.version).await?, next.diff),
             // It changes nothing, and stands for the document in force.
             None => (head.place(), VersionDiff::default()),
         };

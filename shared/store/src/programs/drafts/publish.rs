@@ -1,9 +1,11 @@
 //! How drafts come into force: at once, or at their time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tessera_domain::audit::AuditChange;
 use tessera_domain::ids::ProgramId;
-use tessera_domain::program::StoredProgram;
+use tessera_domain::program::{CompiledProgram, StoredProgram};
 
 use super::{CHANGE, DraftApproval, DraftError, DraftStatus, ProgramDraft, READ};
 use crate::calls::Range;
@@ -81,12 +83,13 @@ impl Store {
     ) -> Result<Option<ProgramDraft>, DraftError> {
         let head = self.load_head(program).await?.ok_or(PutProgramError::Unknown)?;
         let next = self.publishable(program, draft, &head).await?;
-        let published_version = Some(next.as_ref().map_or(head.version, StoredProgram::version));
+        let published_version = Some(next.as_ref().map_or(head.version, |(next, _)| next.version()));
         let published = ProgramDraft { status: DraftStatus::Published, published_version, ..approved };
         let mut writes = vec![self.replace_write(program, draft, &published)?];
-        if let Some(next) = next {
+        if let Some((next, base)) = next {
             let record = VersionRecord::new(audit, &draft.diff).of_draft(draft);
-            writes.extend(self.version_writes(program, &head, next.version(), &draft.place, &record, now)?);
+            let versions = (&base.program, &next);
+            writes.extend(self.version_writes(program, &head, versions, &draft.place, &record, now).await?);
         }
         if let (DraftStatus::Scheduled, Some(at)) = (draft.status, draft.publish_at) {
             writes.push(Write::delete(&self.tables.programs, &keys::scheduled(program, at, &draft.id)));
@@ -97,13 +100,14 @@ impl Store {
         Ok(done.then_some(published))
     }
 
-    /// Checks that a draft can come into force over a head. Returns its version; `None` when it changes nothing.
+    /// Checks that a draft can come into force over a head. Returns its version, and the one that it replaces; `None` when it
+    /// changes nothing.
     async fn publishable(
         &self,
         program: &ProgramId,
         draft: &ProgramDraft,
         head: &Head,
-    ) -> Result<Option<StoredProgram>, DraftError> {
+    ) -> Result<Option<(StoredProgram, Arc<CompiledProgram>)>, DraftError> {
         if draft.base_version != head.version {
             return Err(PutProgramError::Stale { current: head.version }.into());
         }
@@ -111,14 +115,14 @@ impl Store {
             return Ok(None);
         }
         let next = self.read_document(program, &draft.place).await?;
+        let current = self.compile_document(program, &head.place()).await?;
         if head.in_use {
-            let current = self.compile_document(program, &head.place()).await?;
             let faults = frozen(&current.program, next.program());
             if !faults.is_empty() {
                 return Err(PutProgramError::InUse { faults }.into());
             }
         }
-        Ok(Some(next))
+        Ok(Some((next, current)))
     }
 
     /// Publishes the scheduled drafts whose time has come, and returns how many. One that cannot come into force any more
