@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tessera_domain::program::SubmittedProgram;
 
-use crate::shop::{Response, Shop, program, receipt};
+use crate::shop::{KEY, Response, Shop, program, receipt};
 
 const CLOCK: &str = "2026-03-01T12:00:00+01:00";
 
@@ -380,4 +380,21 @@ async fn codes_of_an_excluded_advocate_and_of_another_program_are_refused() {
     shop.settle().await;
     assert_eq!(available(&shop, "c-y").await, 0);
     shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replayed_response_shows_no_more_than_the_key_may_see() {
+    let (shop, code) = shop(&json!({})).await;
+    let till = shop.post("/v1/api-keys", &json!({ "name": "till", "scopes": ["referrals:write"] })).await;
+    let refer = async |credential: &str| {
+        let authorization = format!("Bearer {credential}");
+        let headers = [("authorization", authorization.as_str()), ("idempotency-key", "k-1")];
+        let body = json!({ "code": code, "friend": { "id": "c-ben" } });
+        shop.request_with(Method::POST, "/v1/referrals", Some(&body), &headers).await
+    };
+    let seen = refer(KEY).await;
+    assert!(seen.body["evidence"].is_array(), "{}", seen.body);
+    let repeated = refer(till.body["key"].as_str().unwrap()).await;
+    assert_eq!((repeated.status, &repeated.body["id"]), (201, &seen.body["id"]), "{}", repeated.body);
+    assert!(repeated.body.get("evidence").is_none() && repeated.body.get("score").is_none(), "{}", repeated.body);
 }

@@ -308,7 +308,7 @@ async fn a_repeated_commit_says_what_became_of_the_coupon_since() {
     act(&code, "cancel", json!({})).await;
     let again = act(&code, "commit", json!({})).await;
     assert_eq!((again.status, again.problem()), (409, "coupon_state"));
-    assert_eq!(available(&shop, "c-1").await, 100);
+    assert_eq!(available(&shop, "c-1").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
