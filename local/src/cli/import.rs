@@ -31,7 +31,7 @@ pub struct ImportArgs {
     full: Option<PathBuf>,
     #[command(flatten)]
     api: ApiArgs,
-    /// What the rows are: members, tiers, coupons, referral_codes or orders.
+    /// What the rows are: members, tiers, coupons, `referral_codes` or orders.
     #[arg(long, default_value = "members", value_parser = choice(&ImportKind::ALL))]
     kind: ImportKind,
     /// Where the file comes from: smile, yotpo, loyaltylion, wix or generic.

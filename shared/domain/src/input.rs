@@ -300,7 +300,10 @@ fn is_rfc3339(text: &str) -> bool {
     let offset = match rest.strip_prefix('.') {
         Some(rest) => {
             let offset = rest.trim_start_matches(|byte: char| byte.is_ascii_digit());
-            if offset.len() == rest.len() { return false } else { offset }
+            if offset.len() == rest.len() {
+                return false;
+            }
+            offset
         }
         None => rest,
     };
@@ -379,13 +382,14 @@ impl<'a> Object<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn a_time_has_the_form_of_rfc_3339() {
-        let reads = |text: &str| read(&json!(text), |node| node.timestamp()).is_ok();
+        fn timestamp(node: &Node<'_>) -> Option<Timestamp> {
+            node.timestamp()
+        }
+        let reads = |text: &str| read(&Value::String(text.to_owned()), timestamp).is_ok();
         for text in [
             "2026-03-01T10:15:00+01:00",
             "2026-03-01T10:15:00Z",

@@ -4,6 +4,8 @@
 //! own, a decrease is a refund. Deliveries may be repeated and come in any order: [`next_facts`] returns nothing for what is
 //! stored already, and nothing for a state that is older than the last edit.
 
+mod sides;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use tessera_domain::fact::{MAX_LINES, Receipt, Refund, RefundAmount, RefundLine,
 use tessera_domain::ids::{LineId, RefundId};
 use tessera_domain::money::{Currency, Money};
 
+use self::sides::{AskedFor, Carried};
 use crate::ShopFact;
 
 /// Ends the id of the part of a refund that is of no particular line.
@@ -408,7 +411,7 @@ impl<'a> Plan<'a> {
     ///
     /// Lines that went out are a refund, lines that came in are a receipt; both have the edit's number.
     fn edit(&mut self, order: &ShopOrder, decided_until: Option<Timestamp>) -> bool {
-        let Some(Wanted { total, lines }) = Wanted::of(order, self.parts.first().map(|part| part.receipt)) else {
+        let Some(AskedFor { total, lines }) = AskedFor::of(order, self.parts.first().map(|part| part.receipt)) else {
             return false;
         };
         let carried = self.carried();
@@ -540,48 +543,6 @@ impl<'a> Plan<'a> {
     /// The text of minor units of the order's currency.
     fn money(&self, minor: i64) -> String {
         self.parts.first().map_or_else(String::new, |part| Money::new(minor, part.receipt.currency).to_string())
-    }
-}
-
-/// What our receipts of an order carry, and how far it was edited.
-#[derive(Debug, Default)]
-struct Carried {
-    total: i64,
-    lines: BTreeMap<String, i64>,
-    /// The highest number of an edit.
-    edits: u32,
-    /// The latest edit: its time and its number.
-    edit: Option<(Timestamp, u32)>,
-    /// The latest cancellation.
-    cancelled_at: Option<Timestamp>,
-}
-
-impl Carried {
-    fn add_edit(&mut self, number: u32, at: Timestamp) {
-        self.edits = self.edits.max(number);
-        self.edit = self.edit.max(Some((at, number)));
-    }
-}
-
-/// What an order asks for: the total, and each line's amount and body.
-struct Wanted {
-    total: i64,
-    lines: BTreeMap<String, (i64, Value)>,
-}
-
-impl Wanted {
-    /// Reads the body of a receipt; `None` when it has another currency than the first.
-    fn of(order: &ShopOrder, first: Option<&Receipt>) -> Option<Self> {
-        let currency = first?.currency;
-        if order.receipt.get("currency").and_then(Value::as_str) != Some(currency.code()) {
-            return None;
-        }
-        let minor = |value: &Value| Money::parse(value.as_str()?, currency).ok().map(Money::minor);
-        let total = minor(order.receipt.get("total")?)?;
-        let lines = order.receipt.get("lines").and_then(Value::as_array).into_iter().flatten();
-        let lines =
-            lines.map(|line| Some((line.get("id")?.as_str()?.to_owned(), (minor(line.get("amount")?)?, line.clone()))));
-        Some(Self { total, lines: lines.collect::<Option<_>>()? })
     }
 }
 
