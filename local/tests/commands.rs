@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use reqwest::Method;
@@ -222,7 +223,7 @@ async fn serve(respond: impl Fn(&Uri) -> (StatusCode, Value) + Clone + Send + Sy
     let url = format!("http://{}", listener.local_addr().unwrap());
     let respond = move |uri: Uri| {
         let (status, body) = respond(&uri);
-        async move { (status, axum::Json(body)).into_response() }
+        async move { (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response() }
     };
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(respond)).await.unwrap() });
     url
