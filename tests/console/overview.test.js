@@ -9,6 +9,7 @@ const number = (value) => new Intl.NumberFormat('en-GB').format(value);
 const money = (value) => new Intl.NumberFormat('en-GB', { style: 'currency', currency: 'GBP' }).format(value);
 const percent = (value) => (value === null ? '–' : new Intl.NumberFormat('en-GB', { style: 'percent', maximumFractionDigits: 1 }).format(value));
 const day = (value) => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(`${value}T12:00:00Z`));
+const month = (value) => new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(new Date(`${value}-15`));
 
 /** The cells of a table, row by row. */
 const cellsOf = (region) => region.locator('tbody tr').evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())));
@@ -76,7 +77,7 @@ browserTest(shared, 'every figure on the overview is that of the API: tiles, cha
   const lines = (await cellsOf(page.getByRole('region', { name: 'Liability' }))).map((row) => row.slice(1));
   const names = ['opening', 'issued', 'forgiven', 'redeemed', 'restored', 'expired', 'reversed', 'removed', 'closing'];
   assert.deepEqual(lines, names.map((name) => liability.roll_forward[name]).map((line) => [number(line.points), money(line.money)]));
-  assert.deepEqual(await cellsOf(page.getByRole('region', { name: 'Points that will expire' })), liability.forecast.map((one) => [one.month, number(one.points), money(one.money)]));
-  const rates = liability.breakage.map((one) => [one.issued_in, number(one.issued), number(one.redeemed), number(one.expired), one.rate === null ? '' : percent(one.rate)]);
+  assert.deepEqual(await cellsOf(page.getByRole('region', { name: 'Points that will expire' })), liability.forecast.map((one) => [month(one.month), number(one.points), money(one.money)]));
+  const rates = liability.breakage.map((one) => [month(one.issued_in), number(one.issued), number(one.redeemed), number(one.expired), one.rate === null ? '' : percent(one.rate)]);
   assert.deepEqual(await cellsOf(page.getByRole('region', { name: 'Breakage by month of issue' })), rates);
 });
