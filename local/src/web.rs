@@ -129,12 +129,8 @@ impl WebResponse {
             let [pointer, detail] = ["pointer", "detail"].map(|name| fault[name].as_str().unwrap_or_default());
             message.extend(["\n  ", pointer, " ", detail]);
         }
-        let may_help = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
-        Err(if may_help || status.is_server_error() {
-            Failure::Unreachable(message)
-        } else {
-            Failure::Refused(message)
-        })
+        let may_help = self.may_pass() || status == StatusCode::UNAUTHORIZED;
+        Err(if may_help { Failure::Unreachable(message) } else { Failure::Refused(message) })
     }
 
     /// A header that is text.
