@@ -30,7 +30,7 @@ pub(crate) use holds::{HoldEnd, HoldState};
 pub use lots::{Lot, LotKey, Lots, TakenLot, between, last_taken};
 pub use retired::Retired;
 pub use seen::{Firsts, Seen};
-pub use tier::{Gift, HeldTier, TierState, window_sum};
+pub use tier::{Gift, HeldTier, TierState, oldest_month, window_sum};
 pub use unite::MAX_SOURCES;
 pub(crate) use uses::most_moments;
 pub use uses::{Used, Uses, When};

@@ -96,6 +96,16 @@ pub fn window_sum(window: TierWindow, qualifying: &BTreeMap<Month, Points>, day:
     }
 }
 
+/// The oldest month whose qualifying points are kept on `day`; those of earlier months are added to it. No window reaches
+/// back to it.
+pub fn oldest_month(tiers: Option<&Tiers>, day: Day) -> Month {
+    let window = match tiers.map(|tiers| tiers.window) {
+        Some(TierWindow::RollingMonths(months)) => months,
+        _ => 24,
+    };
+    day.month().minus(window.saturating_add(13))
+}
+
 fn year_sum(qualifying: &BTreeMap<Month, Points>, year: i16) -> Points {
     qualifying.range(Month::of_year(year)).map(|(_, points)| *points).sum()
 }
@@ -372,7 +382,9 @@ impl TierState {
         if !lost.1.is_positive() {
             return;
         }
-        let month_of = |gift: &Gift| Day::of(gift.at, &program.zone).month();
+        let oldest = oldest_month(Some(tiers), day);
+        let lost = (lost.0.max(oldest), lost.1);
+        let month_of = |gift: &Gift| Day::of(gift.at, &program.zone).month().max(oldest);
         let rolls = matches!(tiers.window, TierWindow::RollingMonths(_));
         // In the grace of a rolling window, the last day on which the points reached the tier.
         let ended = self.held.as_ref().and_then(|held| held.until).filter(|until| rolls && *until < day);

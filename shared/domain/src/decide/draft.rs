@@ -6,13 +6,13 @@ use super::entry_size::{LeftOut, shorten};
 use super::holds::LostHolds;
 use super::tier_rules::tier_move;
 use super::{BudgetDraws, Context, Decision, NothingDecided};
-use crate::account::{Account, Counter, Status, TakenLot};
+use crate::account::{Account, Counter, Status, TakenLot, oldest_month};
 use crate::coupon::{Coupon, CouponStatus, Discount, PoolId};
 use crate::fact::FactId;
 use crate::ids::{CouponCode, RewardId, TierId};
 use crate::ledger::{Cause, Entry, MemberStanding, Movement, StandingMove, TierMove};
 use crate::points::Points;
-use crate::program::{CompiledProgram, Reward, TierWindow};
+use crate::program::{CompiledProgram, Reward};
 use crate::rule::CompiledRule;
 use crate::time::Day;
 
@@ -350,7 +350,7 @@ impl<'a> Draft<'a> {
         self.account.arm(self.context.program, self.triggered_by_due);
         let today = self.today();
         self.account.retire_counters(&self.context.program.rules, today);
-        self.forget_old_months();
+        self.merge_old_months();
         self.complete();
         let mut entries = self.sealed;
         entries.push(self.entry);
@@ -414,17 +414,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Merges months that no window and no refund needs any more into one sum.
-    fn forget_old_months(&mut self) {
-        let window = match self.context.program.program.tiers.as_ref().map(|tiers| tiers.window) {
-            Some(TierWindow::RollingMonths(months)) => months,
-            _ => 24,
-        };
-        let oldest = self.today().month().minus(window.saturating_add(12));
-        let old: Points = self.account.qualifying.range(..oldest).map(|(_, points)| *points).sum();
-        if self.account.qualifying.range(..oldest).count() > 1 {
-            self.account.qualifying = self.account.qualifying.split_off(&oldest);
-            self.account.qualifying.insert(oldest.minus(1), old);
+    /// Adds the qualifying points of months before the oldest that is kept to that one.
+    pub(super) fn merge_old_months(&mut self) {
+        let oldest = oldest_month(self.context.program.program.tiers.as_ref(), self.today());
+        let newer = self.account.qualifying.split_off(&oldest);
+        let old = std::mem::replace(&mut self.account.qualifying, newer);
+        if !old.is_empty() {
+            let sum = self.account.qualifying.entry(oldest).or_default();
+            *sum = sum.plus(old.into_values().sum());
         }
     }
 }

@@ -220,6 +220,8 @@ fn take_back(draft: &mut Draft<'_>, fact: &RefundContext<'_>, day: Day) {
     let lost = draft.entry.outcomes.iter().fold(Both::ZERO, |sum, outcome| sum.minus(outcome.credits()));
     let lost = draft.post_lost_holds(lost);
     post_lost(draft, lost, fact.decision.lot, day);
+    // Otherwise it would matter whether an earlier decision has merged the month of the purchase.
+    draft.merge_old_months();
     let today = draft.today();
     let account = &mut draft.account;
     account.tier.sink(draft.context.program, &account.qualifying, (day.month(), lost.qualifying), today);
