@@ -132,9 +132,11 @@ fn rewarded(role: ReferralRole) -> ReferralChange<'static> {
     match role {
         ReferralRole::Friend => {
             let friend = FriendChange { gives_reward: true, fires_rules: true, ..FriendChange::default() };
-            ReferralChange { friend: Some(friend), advocate: None }
+            ReferralChange { friend: Some(friend), ..ReferralChange::default() }
         }
-        ReferralRole::Advocate => ReferralChange { friend: None, advocate: Some(AdvocateChange::Counts) },
+        ReferralRole::Advocate => {
+            ReferralChange { advocate: Some(AdvocateChange::Counts), ..ReferralChange::default() }
+        }
     }
 }
 

@@ -110,6 +110,27 @@ async fn both_sides_are_rewarded_after_the_hold_and_lose_it_by_a_return() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rewards_that_a_job_gives_late_carry_the_end_of_the_hold() {
+    let (shop, code) = shop(&json!({ "hold_days": 3 })).await;
+    refer(&shop, &code, "c-grace").await;
+    buy(&shop, "r-1", "c-grace", "60.01").await;
+    shop.clock("2026-03-06T09:00:00+01:00").await;
+    for _ in 0..2 {
+        shop.post("/_local/jobs/inactivity", &json!({})).await;
+        shop.settle().await;
+        for member in ["c-ada", "c-grace"] {
+            let entries = shop.entries(member).await;
+            let earned = entries.iter().filter(|entry| entry["type"] == "earn");
+            let times: Vec<&Value> = earned.map(|entry| &entry["at"]).collect();
+            // The advocate has a milestone and a rule's bonus.
+            assert_eq!(times.len(), if member == "c-ada" { 2 } else { 1 }, "{member}: {entries:?}");
+            assert!(times.iter().all(|at| **at == json!("2026-03-03T23:00:00Z")), "{member}: {times:?}");
+        }
+    }
+    shop.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_return_before_the_end_of_the_hold_leaves_nothing() {
     let (shop, code) = shop(&json!({})).await;
     refer(&shop, &code, "c-grace").await;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::draft::Draft;
 use super::fire::NO_AMOUNT;
 use super::occasion::Occasion;
@@ -19,6 +21,8 @@ use crate::time::Day;
 /// What a referral changes for one member.
 #[derive(Debug, Clone, Default)]
 pub struct ReferralChange<'a> {
+    /// When it fell due, however late that is noticed; `None`: now.
+    pub due_at: Option<Timestamp>,
     /// The member is the friend.
     pub friend: Option<FriendChange<'a>>,
     /// The member is the advocate.
@@ -69,10 +73,11 @@ pub fn decide_referral(
     coupons: &[Coupon],
 ) -> Result<Decision, CouponMissing> {
     let cause = Cause::Referral(referral.to_string());
-    let mut draft = Draft::new(context, account, context.now, cause.clone());
+    let at = change.due_at.unwrap_or(context.now);
+    let mut draft = Draft::new(context, account, at, cause.clone());
     let known: BTreeMap<CouponCode, Coupon> =
         coupons.iter().map(|coupon| (coupon.code.clone(), coupon.clone())).collect();
-    let occasion = Occasion::new(context, &draft.account, context.now);
+    let occasion = Occasion::new(context, &draft.account, at);
     let mut sides = Vec::new();
     let mut replaces = false;
     if let Some(friend) = &change.friend {
@@ -103,10 +108,10 @@ pub fn decide_referral(
     draft.remember_milestones();
     draft.conclude();
 
-    let on_referral = on_referral(context, &sides);
+    let on_referral = on_referral(context, &sides, at);
     // Rules have an entry of their own: a multiplier among them never touches the rewards of the referral program.
     if !on_referral.is_empty() {
-        draft.start_entry(context.now, cause);
+        draft.start_entry(at, cause);
         for rule in on_referral {
             draft.consider(rule, &occasion, NO_AMOUNT);
         }
@@ -117,7 +122,7 @@ pub fn decide_referral(
 
 /// Decides on the rules alone that wait for a rewarded referral, on the side of a role; `None` when there are none.
 pub fn decide_referral_rules(context: &Context<'_>, account: &Account, role: ReferralRole) -> Option<Decision> {
-    let rules = on_referral(context, &[role]);
+    let rules = on_referral(context, &[role], context.now);
     if rules.is_empty() {
         return None;
     }
@@ -130,10 +135,10 @@ pub fn decide_referral_rules(context: &Context<'_>, account: &Account, role: Ref
     Some(draft.finish())
 }
 
-/// The rules that a rewarded referral fires on some of its sides.
-fn on_referral<'a>(context: &Context<'a>, sides: &[ReferralRole]) -> Vec<&'a CompiledRule> {
+/// The rules that a referral rewarded at a time fires on some of its sides.
+fn on_referral<'a>(context: &Context<'a>, sides: &[ReferralRole], at: Timestamp) -> Vec<&'a CompiledRule> {
     let waiting = context.program.rules.waiting(&Waiting::Referral);
-    let current = waiting.filter(|rule| rule.covers(context.now));
+    let current = waiting.filter(|rule| rule.covers(at));
     current.filter(|rule| matches!(&rule.rule.on, Trigger::Referral { role } if sides.contains(role))).collect()
 }
 
@@ -158,7 +163,7 @@ pub fn referral_gifts(decision: &Decision, role: ReferralRole, context: &crate::
     gifts
 }
 
-fn gift(outcome: &Outcome, at: jiff::Timestamp, lot: Option<crate::account::LotKey>) -> Gift {
+fn gift(outcome: &Outcome, at: Timestamp, lot: Option<crate::account::LotKey>) -> Gift {
     Gift {
         rule: outcome.rule.clone(),
         rule_version: outcome.rule_version,

@@ -172,14 +172,14 @@ fn book(mode: &str) -> Book {
 }
 
 fn counts(book: &mut Book, times: usize) {
-    let change = ReferralChange { friend: None, advocate: Some(AdvocateChange::Counts) };
+    let change = ReferralChange { advocate: Some(AdvocateChange::Counts), ..ReferralChange::default() };
     for n in 0..times {
         book.change_referral("a", &format!("ref_{n}"), &change);
     }
 }
 
 fn counts_no_more(book: &mut Book) {
-    let change = ReferralChange { friend: None, advocate: Some(AdvocateChange::CountsNoMore(&[])) };
+    let change = ReferralChange { advocate: Some(AdvocateChange::CountsNoMore(&[])), ..ReferralChange::default() };
     book.change_referral("a", "ref_0", &change);
 }
 
@@ -224,11 +224,28 @@ fn a_milestone_that_more_friends_reach_stands() {
 }
 
 #[test]
+fn a_reward_carries_the_time_at_which_it_fell_due() {
+    let mut document = document(&referral(&over_60(), &milestones("additive")));
+    document["points"]["expiry"] = json!({ "after_months": 1 });
+    let mut book = Book::open(&document, "2026-04-02T08:00:00Z".parse().unwrap()).unwrap();
+    let due_at: Timestamp = "2026-03-30T22:00:00Z".parse().unwrap();
+    let advocate = Some(AdvocateChange::Counts);
+    let change = ReferralChange { due_at: Some(due_at), advocate, ..ReferralChange::default() };
+    let entry = book.change_referral("a", "ref_0", &change);
+    assert_eq!((entry.at, entry.decided_at), (due_at, book.now));
+    book.now = "2026-04-30T12:00:00Z".parse().unwrap();
+    assert_eq!(has(&mut book).0, 10);
+    book.now = "2026-04-30T22:00:00Z".parse().unwrap();
+    assert_eq!(has(&mut book).0, 0);
+    book.check();
+}
+
+#[test]
 fn the_friends_reward_is_an_entry_of_the_referral_and_goes_with_it() {
     let mut book = book("additive");
     let given = ReferralChange {
         friend: Some(FriendChange { gives_reward: true, fires_rules: true, ..FriendChange::default() }),
-        advocate: None,
+        ..ReferralChange::default()
     };
     let entry = book.change_referral("f", "ref_1", &given);
     assert_eq!(book.view("f").available().get(), 5);
@@ -243,7 +260,7 @@ fn the_friends_reward_is_an_entry_of_the_referral_and_goes_with_it() {
         coupons: Vec::new(),
     };
     let back = FriendChange { takes_back: std::slice::from_ref(&gift), ..FriendChange::default() };
-    book.change_referral("f", "ref_1", &ReferralChange { friend: Some(back), advocate: None });
+    book.change_referral("f", "ref_1", &ReferralChange { friend: Some(back), ..ReferralChange::default() });
     let settled = book.view("f");
     assert_eq!((settled.available().get(), settled.lifetime_earned.get()), (0, 0));
 }

@@ -221,7 +221,10 @@ impl Services {
         let profile = config.asks_profile(Asked::Tier);
         let party = Party { profile, ..Party::new(&friend.member, &key) };
         let commit = Commit::for_one(&program.id, config, party);
-        let change = ReferralChange { friend: Some(FriendChange { until, ..FriendChange::default() }), advocate: None };
+        let change = ReferralChange {
+            friend: Some(FriendChange { until, ..FriendChange::default() }),
+            ..ReferralChange::default()
+        };
         let committed = self.store.commit_referral(
             &commit,
             before,

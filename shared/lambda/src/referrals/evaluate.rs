@@ -213,9 +213,11 @@ impl Services {
             Step::Welcome => None,
         };
         let natural = format!("{}#{}", one.id, before.version);
+        let due_at = evaluation.due_at(place).filter(|_| step == Step::Reward);
+        let at = due_at.unwrap_or(evaluation.now);
         let (friend_key, advocate_key) = (
-            EntryKey::referral(evaluation.now, &format!("{natural}#friend")),
-            EntryKey::referral(evaluation.now, &format!("{natural}#advocate")),
+            EntryKey::referral(at, &format!("{natural}#friend")),
+            EntryKey::referral(at, &format!("{natural}#advocate")),
         );
         let friend_coupons: Vec<CouponCode> = one.friend_gifts.iter().flat_map(|gift| gift.coupons.clone()).collect();
         let advocate_coupons = match (step, advocate) {
@@ -230,7 +232,7 @@ impl Services {
         let Some(advocate) = advocate.filter(|advocate| step != Step::Welcome && *advocate != friend) else {
             let codes: Vec<CouponCode> = friend_coupons.into_iter().chain(advocate_coupons).collect();
             let party = Party { profile: true, coupons: &codes, ..Party::new(friend, &friend_key) };
-            let change = ReferralChange { friend: Some(for_friend()), advocate: for_advocate() };
+            let change = ReferralChange { due_at, friend: Some(for_friend()), advocate: for_advocate() };
             return self.commit_step(&step_of, [party], &[change]).await;
         };
         let parties = [
@@ -238,8 +240,8 @@ impl Services {
             Party { profile: true, coupons: &advocate_coupons, ..Party::new(advocate, &advocate_key) },
         ];
         let changes = [
-            ReferralChange { friend: Some(for_friend()), advocate: None },
-            ReferralChange { friend: None, advocate: for_advocate() },
+            ReferralChange { due_at, friend: Some(for_friend()), advocate: None },
+            ReferralChange { due_at, friend: None, advocate: for_advocate() },
         ];
         self.commit_step(&step_of, parties, &changes).await
     }
@@ -322,6 +324,20 @@ impl Evaluation<'_> {
     fn referral(&self, place: usize) -> &Referral {
         let ReferralPlace { friend, referral } = self.places[place];
         &self.stored[friend].known.referrals[referral]
+    }
+
+    /// When the rewards of a referral fell due: at the end of its hold, but not before its code was named or a person
+    /// approved it. `None` without a hold: the rewards are given when the conversion is noticed.
+    fn due_at(&self, place: usize) -> Option<Timestamp> {
+        let zone = &self.program.compiled.zone;
+        let conversion = self.judged[place].conversion?;
+        let hold_over = conversion.due.start(zone);
+        if hold_over <= conversion.at {
+            return None;
+        }
+        let one = self.referral(place);
+        let reviewed_at = one.review.as_ref().map_or(hold_over, |review| review.at);
+        Some(hold_over.max(one.first_at).max(reviewed_at).min(self.now))
     }
 
     /// True if the friend got the reward of the program for any of the referrals.

@@ -13,9 +13,11 @@ impl Book {
             let change = match role {
                 ReferralRole::Friend => ReferralChange {
                     friend: Some(FriendChange { fires_rules: true, ..FriendChange::default() }),
-                    advocate: None,
+                    ..ReferralChange::default()
                 },
-                ReferralRole::Advocate => ReferralChange { friend: None, advocate: Some(AdvocateChange::Counts) },
+                ReferralRole::Advocate => {
+                    ReferralChange { advocate: Some(AdvocateChange::Counts), ..ReferralChange::default() }
+                }
             };
             let referral = referral.parse().unwrap();
             decide_referral(context, account, &referral, &change, &[])
