@@ -1,7 +1,7 @@
 //! Orders and what is stored of them: edits, refunds and cancellations in any order, any number of times.
 
 use proptest::prelude::*;
-use tessera_domain::fact::{read_early_refund, read_receipt, read_refund_of};
+use tessera_domain::fact::{Remaining, read_early_refund, read_receipt, read_refund_of};
 use tessera_domain::money::Currency;
 
 use super::*;
