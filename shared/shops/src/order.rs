@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tessera_domain::fact::{MAX_LINES, Receipt, Refund};
 use tessera_domain::money::{Currency, Money};
 
-use self::plan::{Plan, RefundRest, base_of, rest_of};
+use self::plan::{OrderPlan, RefundRest, base_of, rest_of};
 use crate::ShopFact;
 
 /// An order as its shop shows it now.
@@ -117,7 +117,7 @@ pub fn next_facts(order: &ShopOrder, sold: &[SoldReceipt], decided_until: Option
     let Some(first) = sold.first() else {
         return if order.is_paid { vec![ShopFact::Receipt(order.receipt.clone())] } else { Vec::new() };
     };
-    let mut plan = Plan::of(first, sold);
+    let mut plan = OrderPlan::of(first, sold);
     let rests: Vec<RefundRest> = order.refunds.iter().map(|refund| plan.refund_lines(refund)).collect();
     if order.cancelled_at.is_none() && order.is_paid && plan.edit(order, decided_until) {
         // What the lines do not have may be of the new receipt.
@@ -141,7 +141,7 @@ pub fn next_facts(order: &ShopOrder, sold: &[SoldReceipt], decided_until: Option
 /// tells a line of an edit from a gift card.
 pub fn refund_facts(refund: &ShopRefund, sold: &[SoldReceipt]) -> Vec<ShopFact> {
     let Some(first) = sold.first() else { return Vec::new() };
-    let mut plan = Plan::of(first, sold);
+    let mut plan = OrderPlan::of(first, sold);
     let rest = plan.refund_lines(refund);
     plan.refund_rest(refund, rest.of_no_line);
     plan.facts

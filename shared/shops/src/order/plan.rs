@@ -72,7 +72,7 @@ pub(super) struct RefundRest {
 }
 
 /// The facts that bring the stored receipts of an order to its present state, as far as they are known.
-pub(super) struct Plan<'a> {
+pub(super) struct OrderPlan<'a> {
     order: &'a str,
     parts: Vec<OrderPart<'a>>,
     /// By the id of the shop's refund, or of the edit.
@@ -80,7 +80,7 @@ pub(super) struct Plan<'a> {
     pub(super) facts: Vec<ShopFact>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> OrderPlan<'a> {
     pub(super) fn of(first: &'a SoldReceipt, sold: &'a [SoldReceipt]) -> Self {
         let mut taken: BTreeMap<&str, Taken> = BTreeMap::new();
         let mut parts = Vec::with_capacity(sold.len());

@@ -27,11 +27,12 @@ impl TierState {
         day: Day,
     ) {
         let Some(tiers) = &program.program.tiers else { return };
-        if !lost.1.is_positive() {
+        let oldest = oldest_month(Some(tiers), day);
+        // Under a window, nothing tells whether points of merged months reached the tier.
+        let is_merged = tiers.window != TierWindow::Lifetime && lost.0 <= oldest;
+        if !lost.1.is_positive() || is_merged {
             return;
         }
-        let oldest = oldest_month(Some(tiers), day);
-        let lost = (lost.0.max(oldest), lost.1);
         let month_of = |gift: &Gift| Day::of(gift.at, &program.zone).month().max(oldest);
         let rolls = matches!(tiers.window, TierWindow::RollingMonths(_));
         // In the grace of a rolling window, the last day on which the points reached the tier.
