@@ -417,11 +417,12 @@ impl<'a> Draft<'a> {
     /// Adds the qualifying points of months before the oldest that is kept to that one.
     pub(super) fn merge_old_months(&mut self) {
         let oldest = oldest_month(self.context.program.program.tiers.as_ref(), self.today());
+        if self.account.qualifying.keys().next().is_none_or(|first| *first >= oldest) {
+            return;
+        }
         let newer = self.account.qualifying.split_off(&oldest);
         let old = std::mem::replace(&mut self.account.qualifying, newer);
-        if !old.is_empty() {
-            let sum = self.account.qualifying.entry(oldest).or_default();
-            *sum = sum.plus(old.into_values().sum());
-        }
+        let sum = self.account.qualifying.entry(oldest).or_default();
+        *sum = sum.plus(old.into_values().sum());
     }
 }

@@ -289,7 +289,7 @@ impl TierState {
         true
     }
 
-    /// Lets the tier rise, or be kept longer, after qualifying points were earned in `earned_in`'s year.
+    /// Lets the tier rise, or be kept longer, after qualifying points were earned on `earned_on`, however late that is noticed.
     pub(crate) fn rise(
         &mut self,
         program: &CompiledProgram,
